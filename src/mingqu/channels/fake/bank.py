@@ -1,0 +1,359 @@
+"""A bank in memory that pays out, collects by agreement, and offers a page to pay by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from mingqu.channels.fake.bank_book import BankBook, BookAgreement, BookOrder, digest
+from mingqu.channels.fake.faults import Faults
+from mingqu.domain.moment import business_date_of
+from mingqu.domain.personal import Personal
+from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
+from mingqu.ports.clock import Clock
+from mingqu.ports.collection import (
+    Agreed,
+    AgreementRequest,
+    CodeSent,
+    CodeWrong,
+    DeductionRequest,
+    HostedPage,
+    HostedPaymentRequest,
+)
+from mingqu.ports.payout import Direction, PayoutRequest, StatementLine
+from mingqu.ports.sms import Message, MessageKind, SmsChannel
+
+CODE_TRIES_MAX: Final = 5  # one in 200,000 guesses succeeds
+CODE_LIFE: Final = timedelta(seconds=300)
+
+
+class FakeBank:
+    """Implements `PayoutChannel`, `CollectionChannel` and `HostedPaymentChannel` with a book of its own.
+
+    An order's end is decided when the bank takes it and becomes visible `processing` later. Names of its calls
+    for `Faults.plan`: "payout.send", "collection.deduct", "hosted.create", "bank.ask", "bank.statement",
+    "agreement.request", "agreement.confirm", "agreement.cancel".
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        sms: SmsChannel,
+        faults: Faults | None = None,
+        journal: Path | None = None,
+        processing: timedelta = timedelta(0),
+    ) -> None:
+        self._clock = clock
+        self._sms = sms
+        self.faults = faults or Faults()
+        self._book = BankBook(path=journal)
+        self._processing = processing
+        self._noticed: set[str] = set()
+
+    @property
+    def resend_is_safe(self) -> bool:
+        """The bank knows its numbers for ever."""
+        return True
+
+    # What the world does with the bank.
+
+    def open_card(
+        self,
+        *,
+        card_number: Personal[str],
+        holder_name: Personal[str],
+        id_number: Personal[str],
+        phone: Personal[str],
+        balance_fen: int = 0,
+    ) -> None:
+        """Give a person a debit card with some money on it; a card that is open already stays as it is."""
+        holder = {
+            "name": digest(holder_name.reveal()),
+            "id_number": digest(id_number.reveal()),
+            "phone": digest(phone.reveal()),
+        }
+        card = digest(card_number.reveal())
+        with self._book.opened() as book:
+            if card not in book.cards:
+                book.write(what="card", card=card, holder=holder, balance_fen=balance_fen)
+
+    def deposit(self, *, card_number: Personal[str], amount_fen: int) -> None:
+        """Put money on a card (wages), or take some off it with a negative amount (rent)."""
+        with self._book.opened() as book:
+            book.write(what="money", card=digest(card_number.reveal()), amount_fen=amount_fen)
+
+    def balance_fen(self, *, card_number: Personal[str]) -> int:
+        """Return what is on a card."""
+        with self._book.opened() as book:
+            return book.cards[digest(card_number.reveal())]
+
+    def pay_by_hand(self, *, order_number: str, card_number: Personal[str]) -> Paid | Refused:
+        """Let the person pay on the page made by `create`; paying twice is paying once."""
+        card, now = digest(card_number.reveal()), self._clock.now()
+        with self._book.opened() as book:
+            order = book.orders[order_number]
+            assert order.expires_at is not None, "only a hosted page is paid by hand"
+            if order.ends_at is None:
+                if now >= order.expires_at:
+                    return Refused(code="expired")
+                if book.cards[card] < order.amount_fen:
+                    return Refused(code="insufficient_funds")
+                book.write(what="paid_by_hand", number=order_number, card=card, ends_at=now.isoformat())
+            return _paid(order)
+
+    def moved(self) -> dict[str, int]:
+        """Return the amount in fen, by order number, of every order that moves money: the truth to compare with."""
+        with self._book.opened() as book:
+            return {
+                order.number: order.amount_fen
+                for order in book.orders.values()
+                if order.code is None and order.ends_at is not None
+            }
+
+    def notices(self) -> list[tuple[str, Paid | Failed]]:
+        """Return a notice for each order that ended since the last call, as a bank's callback would bring it."""
+        now = self._clock.now()
+        with self._book.opened() as book:
+            found: list[tuple[str, Paid | Failed]] = []
+            for order in book.orders.values():
+                word = _word(order, now)
+                if order.number not in self._noticed and isinstance(word, Paid | Failed):
+                    self._noticed.add(order.number)
+                    found.append((order.number, word))
+            return found
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._book.close()
+
+    # The payout port.
+
+    def send(self, request: PayoutRequest) -> Accepted | Paid | Refused | NumberTaken:
+        """Pay out to a card; refused with "card_unknown" or "holder_mismatch"."""
+        return self.faults.carry(
+            "payout.send",
+            do=lambda: self._pay_out(request, refusal=None),
+            refuse=lambda: self._pay_out(request, refusal="refused_by_bank"),
+        )
+
+    def ask(self, order_number: str) -> Paid | Failed | InProgress | NotFound:
+        """Tell what became of an order of any kind."""
+        return self.faults.carry("bank.ask", do=lambda: self._ask(order_number))
+
+    def statement(self, business_date: date) -> Sequence[StatementLine]:
+        """Return the lines of a business date by time."""
+        return self.faults.carry("bank.statement", do=lambda: self._statement(business_date))
+
+    # The collection ports.
+
+    def request_agreement(self, request: AgreementRequest) -> CodeSent | Refused | NumberTaken:
+        """Send a code to the card's phone; refused with "card_unknown" or "elements_mismatch"."""
+        return self.faults.carry("agreement.request", do=lambda: self._request_agreement(request))
+
+    def confirm_agreement(self, *, agreement_number: str, code: Personal[str]) -> Agreed | CodeWrong | Refused:
+        """Compare the code; refused with "agreement_unknown", "code_expired" or "agreement_dead"."""
+        return self.faults.carry("agreement.confirm", do=lambda: self._confirm_agreement(agreement_number, code))
+
+    def cancel_agreement(self, *, agreement_token: Personal[str]) -> Accepted | Refused:
+        """End an agreement."""
+        return self.faults.carry("agreement.cancel", do=lambda: self._cancel_agreement(agreement_token))
+
+    def deduct(self, request: DeductionRequest) -> Accepted | Paid | Refused | NumberTaken:
+        """Take money from the agreed card; it ends with "insufficient_funds" if there is not enough."""
+        return self.faults.carry(
+            "collection.deduct",
+            do=lambda: self._deduct(request, refusal=None),
+            refuse=lambda: self._deduct(request, refusal="refused_by_bank"),
+        )
+
+    def create(self, request: HostedPaymentRequest) -> HostedPage | Refused | NumberTaken:
+        """Make a page to pay on."""
+        return self.faults.carry("hosted.create", do=lambda: self._create(request))
+
+    # What the bank does when a request has arrived.
+
+    def _pay_out(self, request: PayoutRequest, *, refusal: str | None) -> Accepted | Paid | Refused | NumberTaken:
+        card, name = digest(request.card_number.reveal()), digest(request.holder_name.reveal())
+        body = digest("out", card, name, str(request.amount_fen), request.currency)
+        with self._book.opened() as book:
+            if card not in book.cards:
+                refusal = refusal or "card_unknown"
+            elif book.holders[card]["name"] != name:
+                refusal = refusal or "holder_mismatch"
+            return self._take(request.order_number, "out", body, card, request.amount_fen, request.currency, refusal)
+
+    def _deduct(self, request: DeductionRequest, *, refusal: str | None) -> Accepted | Paid | Refused | NumberTaken:
+        token = request.agreement_token.reveal()
+        body = digest("in", token, str(request.amount_fen), request.currency)
+        with self._book.opened() as book:
+            agreement = book.tokens.get(token)
+            card = "" if agreement is None else agreement.card
+            if agreement is None or agreement.state != "agreed":
+                refusal = refusal or "agreement_unknown"
+            elif book.cards[card] < request.amount_fen:
+                refusal = refusal or "insufficient_funds"
+            return self._take(request.order_number, "in", body, card, request.amount_fen, request.currency, refusal)
+
+    def _take(
+        self, number: str, way: str, body: str, card: str, amount_fen: int, currency: str, refusal: str | None
+    ) -> Accepted | Paid | Refused | NumberTaken:
+        """Take an order, or recognize it. A refusal is remembered under the number like a success."""
+        book, now = self._book, self._clock.now()
+        known = book.orders.get(number)
+        if known is None:
+            book.write(
+                what="order",
+                number=number,
+                way=way,
+                body=body,
+                card=card,
+                amount_fen=amount_fen,
+                currency=currency,
+                reference=digest("reference", number),
+                ends_at=(now + self._processing).isoformat(),
+                code=refusal,
+                expires_at=None,
+            )
+            known = book.orders[number]
+        elif known.body != body:
+            return NumberTaken()
+        match _word(known, now):
+            case Paid() as paid:
+                return paid
+            case Failed(code=code):
+                return Refused(code=code)
+            case InProgress():
+                return Accepted(reference=known.reference)
+
+    def _ask(self, number: str) -> Paid | Failed | InProgress | NotFound:
+        with self._book.opened() as book:
+            order = book.orders.get(number)
+            return NotFound() if order is None else _word(order, self._clock.now())
+
+    def _statement(self, business_date: date) -> Sequence[StatementLine]:
+        now = self._clock.now()
+        with self._book.opened() as book:
+            lines = [
+                StatementLine(
+                    order_number=order.number,
+                    direction=Direction(order.way),
+                    amount_fen=order.amount_fen,
+                    currency=order.currency,
+                    succeeded_at=order.ends_at,
+                    reference=order.reference,
+                )
+                for order in book.orders.values()
+                if order.code is None
+                and order.ends_at is not None
+                and order.ends_at <= now
+                and business_date_of(order.ends_at) == business_date
+            ]
+        return sorted(lines, key=lambda line: (line.succeeded_at, line.order_number))
+
+    def _request_agreement(self, request: AgreementRequest) -> CodeSent | Refused | NumberTaken:
+        card = digest(request.card_number.reveal())
+        elements = {
+            "name": digest(request.holder_name.reveal()),
+            "id_number": digest(request.id_number.reveal()),
+            "phone": digest(request.phone.reveal()),
+        }
+        body = digest("agreement", card, *elements.values())
+        number = request.agreement_number
+        with self._book.opened() as book:
+            known = book.agreements.get(number)
+            if known is not None and known.body != body:
+                return NumberTaken()
+            if card not in book.cards:
+                return Refused(code="card_unknown")
+            if book.holders[card] != elements:
+                return Refused(code="elements_mismatch")
+            if known is None:
+                asked_at = self._clock.now().isoformat()
+                token = digest("token", number)
+                book.write(what="agreement", number=number, body=body, card=card, token=token, asked_at=asked_at)
+        self._sms.send(
+            Message(
+                message_number=digest("message", number),
+                kind=MessageKind.CODE,
+                phone=request.phone,
+                template="bank_agreement_code",
+                values={"code": Personal(_code(number))},
+            )
+        )
+        return CodeSent()
+
+    def _confirm_agreement(self, number: str, code: Personal[str]) -> Agreed | CodeWrong | Refused:
+        with self._book.opened() as book:
+            agreement = book.agreements.get(number)
+            if agreement is None:
+                return Refused(code="agreement_unknown")
+            right = code.reveal() == _code(number)
+            if agreement.state == "agreed" and right:
+                return Agreed(token=Personal(agreement.token))
+            if agreement.state != "asked":
+                return Refused(code="agreement_dead")
+            if self._clock.now() - agreement.asked_at > CODE_LIFE:
+                return Refused(code="code_expired")
+            if right:
+                self._set_state(agreement, "agreed", agreement.tries)
+                return Agreed(token=Personal(agreement.token))
+            tries = agreement.tries + 1
+            self._set_state(agreement, "dead" if tries == CODE_TRIES_MAX else "asked", tries)
+            return CodeWrong(tries_left=CODE_TRIES_MAX - tries)
+
+    def _cancel_agreement(self, token: Personal[str]) -> Accepted | Refused:
+        with self._book.opened() as book:
+            agreement = book.tokens.get(token.reveal())
+            if agreement is None or agreement.state not in ("agreed", "canceled"):
+                return Refused(code="agreement_unknown")
+            if agreement.state == "agreed":
+                self._set_state(agreement, "canceled", agreement.tries)
+            return Accepted()
+
+    def _set_state(self, agreement: BookAgreement, state: str, tries: int) -> None:
+        self._book.write(what="agreement_state", number=agreement.number, state=state, tries=tries)
+
+    def _create(self, request: HostedPaymentRequest) -> HostedPage | Refused | NumberTaken:
+        body = digest("page", str(request.amount_fen), request.currency, request.expires_at.isoformat())
+        with self._book.opened() as book:
+            known = book.orders.get(request.order_number)
+            if known is None:
+                book.write(
+                    what="order",
+                    number=request.order_number,
+                    way="in",
+                    body=body,
+                    card="",
+                    amount_fen=request.amount_fen,
+                    currency=request.currency,
+                    reference=digest("reference", request.order_number),
+                    ends_at=None,
+                    code=None,
+                    expires_at=request.expires_at.isoformat(),
+                )
+            elif known.body != body:
+                return NumberTaken()
+        return HostedPage(address=f"fake-bank:pay/{request.order_number}")
+
+
+def _code(agreement_number: str) -> str:
+    """Return the six digits sent for an agreement: made from its number, so they are the same in every run."""
+    return f"{int(digest('code', agreement_number), 16) % 1_000_000:06d}"
+
+
+def _word(order: BookOrder, now: datetime) -> Paid | Failed | InProgress:
+    """Return what the bank says of an order it knows."""
+    if order.ends_at is None:
+        assert order.expires_at is not None
+        return Failed(code="expired") if now >= order.expires_at else InProgress()
+    if now < order.ends_at:
+        return InProgress()
+    return _paid(order) if order.code is None else Failed(code=order.code)
+
+
+def _paid(order: BookOrder) -> Paid:
+    assert order.ends_at is not None
+    return Paid(at=order.ends_at, amount_fen=order.amount_fen, currency=order.currency, reference=order.reference)

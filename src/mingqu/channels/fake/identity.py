@@ -1,0 +1,57 @@
+"""Somebody who knows which name, ID number, card and phone belong together."""
+
+from __future__ import annotations
+
+from mingqu.channels.fake.faults import Faults
+from mingqu.domain.personal import Personal
+from mingqu.ports.identity import FourElements, IdentityAnswer
+
+
+class FakeIdentity:
+    """Implements `IdentityChannel`. Its call is named "identity.check" for `Faults.plan`."""
+
+    def __init__(self, *, faults: Faults | None = None) -> None:
+        self.faults = faults or Faults()
+        self._cards: dict[Personal[str], tuple[Personal[str], Personal[str], Personal[str]]] = {}
+        self._closed: set[Personal[str]] = set()
+        self._unsupported: set[Personal[str]] = set()
+        self._answered: dict[str, IdentityAnswer] = {}
+
+    def know(
+        self, *, name: Personal[str], id_number: Personal[str], card_number: Personal[str], phone: Personal[str]
+    ) -> None:
+        """Learn that these four belong together."""
+        self._cards[card_number] = (name, id_number, phone)
+
+    def close_card(self, *, card_number: Personal[str]) -> None:
+        """Learn that a card was closed."""
+        self._closed.add(card_number)
+
+    def leave_out(self, *, card_number: Personal[str]) -> None:
+        """Learn that the card's bank does not take part."""
+        self._unsupported.add(card_number)
+
+    @property
+    def billed(self) -> int:
+        """How many checks were done: as many as there were request numbers."""
+        return len(self._answered)
+
+    def check(self, elements: FourElements) -> IdentityAnswer:
+        """Compare the four elements with what is known."""
+        return self.faults.carry(
+            "identity.check",
+            do=lambda: self._check(elements),
+            refuse=lambda: IdentityAnswer.NOT_SUPPORTED,
+        )
+
+    def _check(self, elements: FourElements) -> IdentityAnswer:
+        return self._answered.setdefault(elements.request_number, self._compare(elements))
+
+    def _compare(self, elements: FourElements) -> IdentityAnswer:
+        if elements.card_number in self._unsupported:
+            return IdentityAnswer.NOT_SUPPORTED
+        if elements.card_number in self._closed:
+            return IdentityAnswer.CARD_CLOSED
+        known = self._cards.get(elements.card_number)
+        same = known == (elements.name, elements.id_number, elements.phone)
+        return IdentityAnswer.MATCH if same else IdentityAnswer.MISMATCH

@@ -1,0 +1,274 @@
+"""The command line. Prose goes to standard error when a program reads: with --json, standard output is one value."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from datetime import date, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import click
+from rich.console import Console
+
+import mingqu
+from mingqu.demo.applicants import run_applicants
+from mingqu.demo.report import DemoReport
+from mingqu.demo.story import tell_story
+from mingqu.demo.tell import Teller
+from mingqu.demo.world import World
+from mingqu.domain.refusal import Refusal
+from mingqu.services.close_day import close_through
+from mingqu.services.house import House
+from mingqu.services.publish_evidence import publish_evidence
+from mingqu.services.read_loan import paid_orders
+from mingqu.services.verify_book import verify_book
+
+DATA_DEFAULT: Final = Path("data")
+EXIT_FALSE: Final = 1  # the answer is no: an invariant is broken
+EXIT_REFUSED: Final = 2  # the command could not be done; one line says why
+
+
+class Wiring(Protocol):
+    """What `main` opens for the commands."""
+
+    def demo_world(self, *, data: Path | None, seed: int) -> AbstractContextManager[World]: ...
+    def live_house(self, *, data: Path) -> AbstractContextManager[House]: ...
+    def reading(self, *, data: Path) -> AbstractContextManager[tuple[Any, Any]]: ...
+    def migrate(self, *, data: Path) -> list[str]: ...
+
+
+def run(wiring: Wiring) -> int:
+    """Run the command line and return its exit code: 0 done, 1 the answer is no, 2 refused or misused."""
+    try:
+        answer = commands.main(obj=wiring, standalone_mode=False, prog_name="mingqu")
+    except Refusal as refusal:
+        click.echo(f"mingqu: {refusal.code}: {refusal.message}", err=True)
+        return EXIT_REFUSED
+    except click.ClickException as misuse:
+        misuse.show()
+        return EXIT_REFUSED
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("mingqu: stopped", err=True)
+        return 130
+    return answer if isinstance(answer, int) else 0
+
+
+_data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DATA_DEFAULT,
+    show_default=True,
+    envvar="MINGQU_DATA",
+    help="The folder that holds the book: database, keys, and what the local counterparties did.",
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON value to standard output.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
+    """Mingqu 明渠: lending in an open channel. Every fen goes only where it was meant to, and anyone can check.
+
+    Start with `mingqu demo`: three people's loans from application to certificate, on a real database.
+    """
+
+
+@commands.command()
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Keep the book in this folder.")
+@click.option("--seed", default=1, show_default=True, help="Another seed, other ids; the same story.")
+@click.option(
+    "--applicants",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Instead of the story: real applicants from a CSV (or .csv.xz), 90 days of them.",
+)
+@click.option(
+    "--limit", default=200, show_default=True, type=click.IntRange(1, 100_000), help="With --applicants: how many rows."
+)
+@click.option(
+    "--mapping",
+    default="taiwan_2005",
+    show_default=True,
+    help="With --applicants: the column mapping among the policies.",
+)
+@_json_option
+@click.pass_obj
+def demo(wiring: Wiring, data: Path | None, seed: int, applicants: Path | None, limit: int, mapping: str,
+         as_json: bool) -> int:  # fmt: skip
+    """Three people's loans live and end: repaid on time, late and early; refused with reasons; healed from silence.
+
+    With --applicants FILE.csv --limit N, real applicants take the same path and 90 days are closed: whoever the
+    data calls bad has no money on the card, everybody else does. Prints funnel, approval, bad rate by band.
+    """
+    started = time.monotonic()
+    tell = Teller(Console(stderr=as_json, highlight=False))
+    with wiring.demo_world(data=data, seed=seed) as world:
+        if applicants is None:
+            report = tell_story(world, tell)
+        else:
+            report = run_applicants(world, tell, file=applicants, limit=limit, mapping_id=mapping)
+        proved = verify_book(database=world.house.database, keyring=world.house.keyring)
+        if dict(world.paid_out_by_bank()) != paid_orders(world.house):
+            proved.findings[5].append("the bank's own book and ours do not agree on what was moved")
+        tell.proofs(proved, evidence_root=report.evidence_root)
+    report.proofs, report.seconds = proved.proofs, round(time.monotonic() - started, 3)
+    if as_json:
+        click.echo(json.dumps(_written(report), ensure_ascii=False))
+    else:
+        tell.note(f"{report.seconds:.1f} s. Next: mingqu demo --data DIR keeps the book; mingqu verify --data DIR.")
+    return 0 if proved.all_hold else EXIT_FALSE
+
+
+def _written(report: DemoReport) -> dict[str, object]:
+    written = asdict(report)
+    if written["portfolio"] is None:
+        del written["portfolio"]
+    return written
+
+
+@commands.command()
+@_data_option
+@click.pass_obj
+def serve(wiring: Wiring, data: Path) -> int:
+    """Run the book of a folder until Ctrl-C: database, worker (mornings, orders, notices, closes), health page.
+
+    The pages and the open API join this command; today it serves /health and /ready on 127.0.0.1:8088.
+    """
+    from mingqu.api.server import serve_health
+    from mingqu.jobs.worker import work_until
+
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    with wiring.live_house(data=data) as house:
+        worker = threading.Thread(
+            target=work_until, args=(house,), kwargs={"stop": stop, "report": _say}, name="worker", daemon=True
+        )
+        worker.start()
+        _say(f"book in {data.resolve()}, business date {house.clock.business_date()}")
+        serve_health(house, stop=stop, report=_say)
+        worker.join()
+    return 0
+
+
+@commands.command()
+@_data_option
+@_json_option
+@click.pass_obj
+def migrate(wiring: Wiring, data: Path, as_json: bool) -> int:
+    """Make a book in a folder, or bring the one that is there up to this version of the program."""
+    applied = wiring.migrate(data=data)
+    if as_json:
+        click.echo(json.dumps({"applied": applied}))
+    else:
+        _say("\n".join(f"applied {name}" for name in applied) or "nothing to do: the book is of this version")
+    return 0
+
+
+@commands.command()
+@_data_option
+@click.option("--to", "to", metavar="DATE", help="The last day to close; by default yesterday.")
+@_json_option
+@click.pass_obj
+def close(wiring: Wiring, data: Path, to: str | None, as_json: bool) -> int:
+    """Close days: bills, overdue starts, deductions to send, accrual; only loans with an event are touched.
+
+    Missed days are closed in order; a closed day is left alone; killed anywhere, it goes on where it was.
+    """
+    started = time.monotonic()
+    with wiring.live_house(data=data) as house:
+        last = _date(to) if to else house.clock.business_date() - timedelta(days=1)
+        tell = Teller(Console(stderr=True))
+        with tell.progress("closing", 0) as step:
+            done = close_through(house, to=last, progress=lambda day, events: step(f"{day} ({events} loans)"))
+        checkpoint = publish_evidence(house)
+    seconds = round(time.monotonic() - started, 3)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "cell_days": done.cell_days,
+                    "loan_events": done.loan_events,
+                    "last_closed_on": done.last_closed_on.isoformat(),
+                    "evidence_root": checkpoint.root.hex(),
+                    "seconds": seconds,
+                }
+            )
+        )
+    else:
+        _say(f"{done.cell_days} cell-days closed to {done.last_closed_on}, {done.loan_events} loans had an event")
+    return 0
+
+
+@commands.command()
+@_data_option
+@_json_option
+@click.pass_obj
+def verify(wiring: Wiring, data: Path, as_json: bool) -> int:
+    """Prove the book: eight invariants over every transfer, loan, order and leaf. Exit code 1 if one is broken."""
+    started = time.monotonic()
+    tell = Teller(Console(stderr=as_json, highlight=False))
+    with wiring.reading(data=data) as (database, keys), tell.progress("telling loans again", 1) as step:
+        report = verify_book(
+            database=database, keyring=keys, progress=lambda done, total: step(f"{done:,} of {total:,}")
+        )
+    seconds = round(time.monotonic() - started, 3)
+    if as_json:
+        holds = {str(number): value for number, value in report.holds.items()}
+        click.echo(json.dumps({"invariants": holds, **report.counts, "seconds": seconds}))
+    else:
+        tell.proofs(report, evidence_root=f"({seconds:.1f} s)")
+    return 0 if report.all_hold else EXIT_FALSE
+
+
+BENCHES: Final = ("posting", "decide", "schedule", "close")
+
+
+@commands.command()
+@click.argument("name", type=click.Choice([*BENCHES, "all"]))
+@_json_option
+def bench(name: str, as_json: bool) -> int:
+    """Measure NAME as a ratio to a yardstick in the same run; the benches come with the source, in bench/."""
+    folder = Path(mingqu.__file__).parents[2]
+    if not (folder / "bench" / "posting.py").exists():
+        raise click.ClickException("the benches come with the source: clone the project and run it there")
+    sys.path.insert(0, str(folder))
+    rows: list[dict[str, Any]] = []
+    for each in BENCHES if name == "all" else (name,):
+        _say(f"measuring {each} …")
+        run_it: Callable[[], list[dict[str, Any]]] = import_module(f"bench.{each}").run
+        rows += run_it()
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return 0
+    for row in rows:
+        click.echo(
+            f"{row['name']:<40} {row['value']:>14,} {row['unit']}\n"
+            f"{'':<40} {row['yardstick_value']:>14,} {row['yardstick']}\n{'':<40} {row['ratio']:>14,} × the yardstick"
+        )
+    return 0
+
+
+@commands.command()
+@_json_option
+def version(as_json: bool) -> int:
+    """Print the version."""
+    click.echo(json.dumps({"version": mingqu.__version__}) if as_json else f"mingqu {mingqu.__version__}")
+    return 0
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter("a date is written like 2026-08-15", param_hint="--to") from None
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

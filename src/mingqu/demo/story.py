@@ -1,0 +1,160 @@
+"""Three people: one who is late once and settles early, one who is refused, one whose payout falls silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Final
+
+from mingqu.demo.journey import Borrowed, be_assessed, introduce, pay_by_hand, take_loan, work_until_idle
+from mingqu.demo.people import CHUAN, XIA, ZHOU
+from mingqu.demo.report import DemoReport, PersonReport, as_fraction, written_reasons
+from mingqu.demo.tell import Teller
+from mingqu.demo.world import World
+from mingqu.domain.loan import Intent
+from mingqu.domain.moment import start_of
+from mingqu.domain.money import Money
+from mingqu.services.close_day import bring_up_today, close_through
+from mingqu.services.fund_lender import fund_lender
+from mingqu.services.issue_certificate import issue_certificate
+from mingqu.services.publish_evidence import publish_evidence
+from mingqu.services.read_loan import cells_of_book, loan_ledger, loan_state, order_states
+from mingqu.services.repay import quote_repayment
+
+STARTS_ON: Final = date(2026, 8, 15)
+ENDS_ON: Final = date(2027, 8, 15)
+_FUNDING: Final = Money(50_000_000, "CNY")  # 500,000.00 for each lender and cell
+_LATE_FROM: Final = date(2027, 1, 15)
+_CURED_ON: Final = date(2027, 2, 1)
+_SETTLED_ON: Final = date(2027, 5, 25)
+_MORNING: Final = timedelta(hours=9, minutes=5)  # deductions go out at nine
+_NOON: Final = timedelta(hours=12)
+
+
+def fund_lenders(world: World) -> None:
+    """Let every lender put money into every cell."""
+    house = world.house
+    for lender in house.pack.lenders:
+        for cell in cells_of_book(house):
+            reference = house.identifiers.fresh(0)
+            fund_lender(house, lender_id=lender.id, cell=cell, amount=_FUNDING, reference=reference)
+
+
+def tell_story(world: World, tell: Teller, *, ends_on: date = ENDS_ON) -> DemoReport:
+    """Play the story from its first day to the end of the terms and return what came of it."""
+    report = DemoReport()
+    fund_lenders(world)
+    xia, xia_report = _kitchen(world, tell)
+    refused = _refused(world, tell)
+    zhou, zhou_report = _silent_bank(world, tell)
+    report.people = [xia_report, refused, zhou_report]
+    acts: dict[date, Callable[[], None]] = {
+        _LATE_FROM - timedelta(days=1): lambda: _empty_card(world, tell, xia),
+        _CURED_ON: lambda: _cure(world, tell, xia),
+        _SETTLED_ON: lambda: _settle_early(world, tell, xia),
+    }
+    report.days_closed = live(world, tell, until=ends_on, acts=acts)
+    for borrowed, person in ((xia, xia_report), (zhou, zhou_report)):
+        _finish(world, tell, borrowed, person)
+    report.evidence_root = publish_evidence(world.house).root.hex()
+    return report
+
+
+def live(world: World, tell: Teller, *, until: date, acts: dict[date, Callable[[], None]]) -> int:
+    """Let days pass: mornings, deductions, what people do at noon, the close of each. Return how many."""
+    house = world.house
+    first = house.clock.business_date()
+    days = (until - first).days + 1
+    with tell.progress("closing days", days) as step:
+        for offset in range(days):
+            day = first + timedelta(days=offset)
+            bring_up_today(house)
+            world.go_to(max(house.clock.now(), start_of(day) + _MORNING))
+            work_until_idle(world)
+            if day in acts:
+                world.go_to(start_of(day) + _NOON)
+                acts[day]()
+            world.go_to_date(day + timedelta(days=1))
+            close_through(house, to=day)
+            publish_evidence(house)
+            step(day.isoformat())
+    return days
+
+
+def _kitchen(world: World, tell: Teller) -> tuple[Borrowed, PersonReport]:
+    tell.chapter("1", f"{XIA.alias} borrows 10,000.00 for a kitchen · 装修借款")
+    known = introduce(world, XIA, balance_fen=6_000_000)
+    tell.identity()
+    assessment = be_assessed(world, known, amount_fen=1_000_000)
+    tell.approved(assessment.decision)
+    borrowed = take_loan(world, known, amount_fen=1_000_000, instalments=12, method="equal_instalment")
+    tell.offer(borrowed.offered)
+    work_until_idle(world)
+    tell.disbursed(order_states(world.house, order_id=borrowed.signed.payout_order_id))
+    return borrowed, _report(world, borrowed, alias=XIA.alias)
+
+
+def _refused(world: World, tell: Teller) -> PersonReport:
+    tell.chapter("2", f"{CHUAN.alias} asks for 8,000.00 and is told why not · 被拒，并知道为什么")
+    known = introduce(world, CHUAN, balance_fen=10_000)
+    decision = be_assessed(world, known, amount_fen=800_000).decision
+    tell.refused(decision)
+    return PersonReport(name=CHUAN.alias, outcome="refused", reasons=written_reasons(decision.reasons))
+
+
+def _silent_bank(world: World, tell: Teller) -> tuple[Borrowed, PersonReport]:
+    tell.chapter("3", f"{ZHOU.alias} borrows 6,000.00; the bank falls silent while it pays · 放款时银行沉默")
+    known = introduce(world, ZHOU, balance_fen=9_000_000)
+    assessment = be_assessed(world, known, amount_fen=600_000)
+    tell.approved(assessment.decision)
+    borrowed = take_loan(world, known, amount_fen=600_000, instalments=3, method="equal_principal")
+    tell.offer(borrowed.offered)
+    world.silence_next_payout()
+    work_until_idle(world)
+    order_id = borrowed.signed.payout_order_id
+    tell.silence(order_states(world.house, order_id=order_id), order_id)
+    world.go_to(world.house.clock.now() + timedelta(seconds=30))
+    work_until_idle(world)
+    tell.disbursed(order_states(world.house, order_id=order_id))
+    moved = world.paid_out_by_bank()[order_id.hex]
+    tell.note(f"The bank's own book shows one payout of {tell.money(moved)} under that number, and one only.")
+    return borrowed, _report(world, borrowed, alias=ZHOU.alias)
+
+
+def _empty_card(world: World, tell: Teller, xia: Borrowed) -> None:
+    world.deposit(xia.known.newcomer, -world.balance_fen(xia.known.newcomer))
+    tell.note("The day before the fifth instalment her card is empty: rent went out, wages are late.")
+
+
+def _cure(world: World, tell: Teller, xia: Borrowed) -> None:
+    owed = quote_repayment(world.house, person_id=xia.known.person_id, loan_id=xia.signed.loan_id)
+    tell.overdue(owed, since=_LATE_FROM)
+    world.deposit(xia.known.newcomer, 9_000_000)
+    paid = pay_by_hand(world, xia.known, loan_id=xia.signed.loan_id, intent=Intent.DUE)
+    tell.note(f"She pays {tell.money(paid)} by hand; the loan is in order again the same minute.")
+
+
+def _settle_early(world: World, tell: Teller, xia: Borrowed) -> None:
+    owed = quote_repayment(world.house, person_id=xia.known.person_id, loan_id=xia.signed.loan_id)
+    tell.payoff(owed)
+    pay_by_hand(world, xia.known, loan_id=xia.signed.loan_id, intent=Intent.PAYOFF)
+
+
+def _report(world: World, borrowed: Borrowed, *, alias: str) -> PersonReport:
+    states = order_states(world.house, order_id=borrowed.signed.payout_order_id)
+    return PersonReport(
+        name=alias,
+        apr_effective=as_fraction(borrowed.offered.cost.annual.effective_ppm),
+        disbursement_states=states,
+    )
+
+
+def _finish(world: World, tell: Teller, borrowed: Borrowed, person: PersonReport) -> None:
+    house, loan_id = world.house, borrowed.signed.loan_id
+    state = loan_state(house, person_id=borrowed.known.person_id, loan_id=loan_id)
+    person.loan_state = state.stage.value
+    person.outcome = "settled" if state.stage.value == "settled" else "active"
+    if person.outcome == "settled":
+        certificate = issue_certificate(house, person_id=borrowed.known.person_id, loan_id=loan_id)
+        tell.certificate(person.name, certificate)
+    tell.ledger(person.name, loan_ledger(house, person_id=borrowed.known.person_id, loan_id=loan_id), loan_id)

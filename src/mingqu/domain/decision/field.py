@@ -1,0 +1,199 @@
+"""The inputs of a decision, declared: name, type, range, where they come from and what if they are missing.
+
+Everything becomes a whole number before a table sees it: a truth value is 0 or 1, a choice is its place in
+the list. Whatever is unknown, missing, of another type or out of range stops the decision: it fails closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import le
+from typing import Any, ClassVar, Final, TypeAlias
+
+from mingqu.domain.policy_file import INTEGER_MAX, Document, Reader
+from mingqu.domain.refusal import Refusal
+
+# What one field of a decision's input may hold, and the vector that tables read (None is "missing").
+Value: TypeAlias = "int | bool | str | None"
+Vector: TypeAlias = "tuple[int | None, ...]"
+
+CARD_SOURCE: Final = "card"  # Fields that the points card computes; nobody may pass them in.
+COMPUTED: Final = ("band", "score", "probability_ppm")
+
+
+class DecisionInputInvalid(Refusal):
+    """An input of the decision is missing, unknown, of the wrong type or out of range. Nothing was decided."""
+
+    code: ClassVar[str] = "decision_input_invalid"
+
+
+class FieldType(StrEnum):
+    """How a field is written."""
+
+    INTEGER = "integer"
+    FLAG = "flag"
+    CHOICE = "choice"
+
+
+# A choice never takes the quick path: its text must become a number.
+_TYPES: Final[dict[FieldType, type]] = {FieldType.INTEGER: int, FieldType.FLAG: bool, FieldType.CHOICE: object}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One declared input: allowed range `least` … `most` (both included), or the choices in their order."""
+
+    name: str
+    type: FieldType
+    least: int
+    most: int
+    choices: tuple[str, ...]
+    source: str
+    purpose: str
+    consent: str
+    missing_allowed: bool
+    changeable: bool
+    use: tuple[str, ...]
+
+    def number(self, value: Value) -> int | None:
+        """Return the whole number behind a value. Errors: DecisionInputInvalid."""
+        if value is None and self.missing_allowed:
+            return None
+        kind = self.type
+        if kind is FieldType.INTEGER and type(value) is int and self.least <= value <= self.most:
+            return value
+        if kind is FieldType.FLAG and type(value) is bool:
+            return int(value)
+        if kind is FieldType.CHOICE and isinstance(value, str) and value in self.choices:
+            return self.choices.index(value)
+        raise DecisionInputInvalid(
+            f"Input {self.name} is missing, of the wrong type or out of range; it takes {self.describe()}.",
+            field=self.name,
+        )
+
+    def written(self, number: int | None) -> Value:
+        """Return the value as a caller writes it: the inverse of `number`."""
+        if number is None or self.type is FieldType.INTEGER:
+            return number
+        return bool(number) if self.type is FieldType.FLAG else self.choices[number]
+
+    def describe(self) -> str:
+        """Return what the field takes, for messages."""
+        if self.type is FieldType.FLAG:
+            return "true or false"
+        if self.type is FieldType.CHOICE:
+            return "one of " + ", ".join(self.choices)
+        return f"a whole number from {self.least} to {self.most}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """All declared fields: first those passed in, in the order of the file, then the card's in COMPUTED's order.
+
+    `names`, `types`, `leasts` and `mosts` are the passed fields once more, for the quick path of `read`.
+    """
+
+    fields: tuple[Field, ...]
+    place: Mapping[str, int]
+    passed: int
+    passed_names: frozenset[str]
+    names: tuple[str, ...]
+    types: tuple[type, ...]
+    leasts: tuple[int, ...]
+    mosts: tuple[int, ...]
+    template: str  # the inputs as canonical JSON with %d for each number; "" when a choice must be written as text
+    name_order: tuple[int, ...]
+
+    def in_name_order(self, numbers: Vector) -> Vector:
+        """Return the passed numbers in the order of the fields' names, as canonical JSON writes them."""
+        return tuple([numbers[at] for at in self.name_order])
+
+    def named(self, name: str) -> Field | None:
+        """Return the field of that name, or None."""
+        at = self.place.get(name)
+        return None if at is None else self.fields[at]
+
+    def read(self, *, inputs: Mapping[str, Value]) -> Vector:
+        """Return the numbers of the passed fields in declared order. Errors: DecisionInputInvalid.
+
+        A field that was not declared is refused too: a mistyped name must not silently mean "no condition".
+        """
+        if not inputs.keys() <= self.passed_names:
+            raise DecisionInputInvalid("An input was passed that no field declares.", inputs=len(inputs))
+        values: tuple[Any, ...] = tuple(map(inputs.get, self.names))
+        # The usual case at C speed; whatever does not fit is looked at again, field by field, and refused by name.
+        if (
+            tuple(map(type, values)) == self.types
+            and all(map(le, self.leasts, values))
+            and all(map(le, values, self.mosts))
+        ):
+            return tuple(map(int, values))
+        return tuple([field.number(value) for field, value in zip(self.fields, values, strict=False)])
+
+
+_COLUMNS: Final = (
+    "name", "type", "least", "most", "choices", "source", "purpose", "consent", "missing", "changeable", "use",
+)  # fmt: skip
+
+
+def parse_fields(*, document: Document) -> Fields:
+    """Return the fields that a file declares. Errors: PolicyFault with file, row and column."""
+    reader = document.reader()
+    reader.only(("kind", "id", "version", "valid_from", "valid_to", "about", "field"))
+    found = [_field(row) for row in reader.tables("field", label="name")]
+    names = [field.name for field in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise reader.fault(name, "the field is declared twice.", "Keep one.")
+    computed = [field for field in found if field.source == CARD_SOURCE]
+    if {field.name for field in computed} != set(COMPUTED):
+        raise reader.fault(
+            "source", "the card's fields are not declared.", f"Declare {', '.join(COMPUTED)}, no others."
+        )
+    computed.sort(key=lambda field: COMPUTED.index(field.name))
+    passed = [field for field in found if field.source != CARD_SOURCE]
+    ordered = (*passed, *computed)
+    by_name = sorted(range(len(passed)), key=lambda at: passed[at].name)
+    choices = any(field.type is FieldType.CHOICE for field in passed)
+    return Fields(
+        fields=ordered,
+        place={field.name: at for at, field in enumerate(ordered)},
+        passed=len(passed),
+        passed_names=frozenset(field.name for field in passed),
+        names=tuple(field.name for field in passed),
+        types=tuple(_TYPES[field.type] for field in passed),
+        leasts=tuple(field.least for field in passed),
+        mosts=tuple(field.most for field in passed),
+        template="" if choices else "{" + ",".join(f'"{passed[at].name}":%d' for at in by_name) + "}",
+        name_order=tuple(by_name),
+    )
+
+
+def _field(reader: Reader) -> Field:
+    reader.only(_COLUMNS)
+    kind = FieldType(reader.choice("type", tuple(FieldType)))
+    choices: tuple[str, ...] = ()
+    least, most = 0, 1
+    if kind is FieldType.CHOICE:
+        choices = tuple(str(value) for value in reader.items("choices"))
+        if len(set(choices)) != len(choices):
+            raise reader.fault("choices", "a choice stands twice.", "Keep one.")
+        most = len(choices) - 1
+    elif kind is FieldType.INTEGER:
+        least = reader.integer("least", least=-INTEGER_MAX, most=INTEGER_MAX)
+        most = reader.integer("most", least=least, most=INTEGER_MAX)
+    return Field(
+        name=reader.name("name"),
+        type=kind,
+        least=least,
+        most=most,
+        choices=choices,
+        source=reader.name("source"),
+        purpose=reader.text("purpose"),
+        consent=reader.name("consent"),
+        missing_allowed=reader.choice("missing", ("refuse", "allow")) == "allow",
+        changeable=reader.flag("changeable"),
+        use=reader.names("use", ("policy", "card", "limit", "price")),
+    )

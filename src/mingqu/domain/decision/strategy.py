@@ -1,0 +1,241 @@
+"""The strategy of one date: fields, card, policy, limits and priced products, found among all versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import ClassVar, Final
+from uuid import UUID
+
+from mingqu.domain.decision.card import Card, parse_card
+from mingqu.domain.decision.field import COMPUTED, Fields, parse_fields
+from mingqu.domain.decision.grid import Grid, parse_grid
+from mingqu.domain.decision.table import PolicyTable, Words, parse_policy_table, read_words
+from mingqu.domain.policy_file import FAR_FUTURE, Document, Reader
+from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
+from mingqu.domain.refusal import Refusal
+from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook, parse_rules, rule_book
+
+EXPOSURE_MAX: Final = "exposure_person_fen_max"
+AMOUNT_FEN_MAX: Final = 10**13  # a hundred billion yuan: no person's limit, and far inside 2^53
+
+
+class PolicyMissing(Refusal):
+    """A policy that is needed on the date, or that a record names, is not in the pack."""
+
+    code: ClassVar[str] = "policy_missing"
+
+
+class PriceAboveCap(Refusal):
+    """A price stands above the legal all-in cap of its lender type on some day of the product's validity."""
+
+    code: ClassVar[str] = "price_above_cap"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What is needed to price one product: `amount_max_fen` is what product and law together allow a person."""
+
+    product: Product
+    lender: Lender
+    prices: Grid
+    amount_max_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """Everything one decision reads. `versions` maps "kind/id" to the hash of the document used.
+
+    `written` remembers the public part of records by outcome; it changes no answer.
+    """
+
+    id: str
+    fields: Fields
+    card: Card
+    business_date: date
+    card_at: tuple[int, ...]
+    band_places: Mapping[str, int]
+    policy: PolicyTable
+    limits: Grid
+    exposure_fen_max: int
+    exposure_at: int
+    no_offer_reason: str
+    no_offer_words: Words
+    offers: tuple[Offer, ...]
+    versions: Mapping[str, str]
+    written: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+
+class Finder:
+    """Finds documents among all versions, for a date or by the hashes of a record, and notes which were used."""
+
+    def __init__(
+        self, *, documents: Sequence[Document], business_date: date, versions: Mapping[str, str] | None
+    ) -> None:
+        self.documents = documents
+        self.business_date = business_date
+        self.versions = versions
+        self.used: dict[str, str] = {}
+
+    def named(self, kind: str, name: str) -> Document:
+        """Return the newest document in force, or the one with the record's hash. Errors: PolicyMissing."""
+        found = [one for one in self.documents if one.body["kind"] == kind and one.body["id"] == name]
+        if self.versions is None:
+            found = [one for one in found if in_force(document=one, business_date=self.business_date)]
+        else:
+            wanted = self.versions.get(f"{kind}/{name}", "")
+            found = [one for one in found if one.hash == wanted]
+        if not found:
+            raise PolicyMissing(f"{kind} {name} is not in the pack for {self.business_date}.", kind=kind, id=name)
+        document = max(found, key=version_of)
+        self.used[f"{kind}/{name}"] = document.hash
+        return document
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """Return the names of a kind, those of the record when there is one."""
+        if self.versions is not None:
+            return tuple(key.split("/", 1)[1] for key in sorted(self.versions) if key.startswith(f"{kind}/"))
+        return tuple(sorted({str(one.body["id"]) for one in self.documents if one.body["kind"] == kind}))
+
+    def lender(self, lender_id: UUID) -> Lender:
+        """Return the lender with an id. Errors: PolicyMissing."""
+        for name in sorted({str(one.body["id"]) for one in self.documents if one.body["kind"] == "lender"}):
+            known = [one for one in self.documents if one.body["kind"] == "lender" and one.body["id"] == name]
+            if any(parse_lender(document=one).id == lender_id for one in known):
+                return parse_lender(document=self.named("lender", name))
+        raise PolicyMissing("No lender file has this id.", lender_id=str(lender_id))
+
+    def rules(self) -> RuleBook:
+        """Return all rule files as one book. Errors: RuleOverlap."""
+        return rule_book(
+            rules=[rule for name in self.names("rules") for rule in parse_rules(document=self.named("rules", name))]
+        )
+
+
+def version_of(document: Document) -> int:
+    """Return the version number of a document."""
+    return document.reader().integer("version", least=1, most=1_000_000)
+
+
+def in_force(*, document: Document, business_date: date) -> bool:
+    """Return whether the document holds on the date; rules carry their dates in their rows."""
+    reader = document.reader()
+    start = reader.day("valid_from") if reader.has("valid_from") else date.min
+    end = reader.day("valid_to") if reader.has("valid_to") else FAR_FUTURE
+    return start <= business_date < end
+
+
+_COLUMNS: Final = (
+    "kind", "id", "version", "valid_from", "valid_to", "about", "fields", "card", "policy", "limits",
+    "exposure_fen_max", "exposure_field", "no_offer",
+)  # fmt: skip
+
+
+def assemble(*, finder: Finder, product_ids: tuple[str, ...]) -> Strategy:
+    """Return the strategy for these products. Errors: PolicyMissing, PolicyFault, ProductNotOffered, RuleMissing,
+    PriceAboveCap."""
+    names = finder.names("strategy")
+    if len(names) != 1:
+        raise PolicyMissing(f"{len(names)} strategies are in the pack; exactly one decides.", kind="strategy")
+    reader = finder.named("strategy", names[0]).reader()
+    reader.only(_COLUMNS)
+    fields = parse_fields(document=finder.named("fields", reader.name("fields")))
+    card = parse_card(document=finder.named("card", reader.name("card")))
+    _check_card(reader, card, fields)
+    limits = parse_grid(document=finder.named("grid", reader.name("limits")), fields=fields)
+    if limits.unit != "fen":
+        raise reader.fault("limits", "a limit grid is in fen.", "Name another grid.")
+    exposure = fields.named(reader.name("exposure_field"))
+    if exposure is None or exposure.missing_allowed:
+        raise reader.fault("exposure_field", "not a mandatory field.", "Name a declared mandatory field.")
+    no_offer = reader.table("no_offer")
+    no_offer.only(("reason", "text_zh", "text_en", "remedy_zh", "remedy_en"))
+    rules = finder.rules()
+    return Strategy(
+        id=reader.name("id"),
+        fields=fields,
+        card=card,
+        card_at=tuple(fields.place[variable.name] for variable in card.variables),
+        business_date=finder.business_date,
+        band_places={name: place for place, name in enumerate(_band_choices(fields))},
+        policy=parse_policy_table(document=finder.named("policy", reader.name("policy")), fields=fields),
+        limits=limits,
+        exposure_fen_max=reader.integer("exposure_fen_max", least=0, most=AMOUNT_FEN_MAX),
+        exposure_at=fields.place[exposure.name],
+        no_offer_reason=no_offer.name("reason"),
+        no_offer_words=read_words(no_offer),
+        offers=tuple(_offer(finder, name, fields, rules) for name in product_ids),
+        versions=dict(sorted(finder.used.items())),
+    )
+
+
+def _check_card(reader: Reader, card: Card, fields: Fields) -> None:
+    for variable in card.variables:
+        declared = fields.named(variable.name)
+        if declared is None or "card" not in declared.use or variable.name in COMPUTED:
+            raise reader.fault("card", f"{variable.name} is not declared for the card.", "Declare it with use card.")
+        if declared.missing_allowed and variable.missing is None:
+            raise reader.fault("card", f"{variable.name} may be missing, the card cannot.", "Refuse its missing.")
+        if variable.scale_digits:
+            raise reader.fault("card", f"{variable.name} is not whole.", "Train on whole numbers (fen, months).")
+    if set(_band_choices(fields)) != set(card.bands):
+        raise reader.fault("card", "other bands than the field band.", f"The card has {', '.join(card.bands)}.")
+
+
+def _band_choices(fields: Fields) -> tuple[str, ...]:
+    band = fields.named("band")
+    assert band is not None, "fields without the card's fields are refused at load"
+    return band.choices
+
+
+def _offer(finder: Finder, product_id: str, fields: Fields, rules: RuleBook) -> Offer:
+    try:
+        product = parse_product(document=finder.named("product", product_id))
+    except PolicyMissing:
+        product = None
+    if product is None or product.status != "active":
+        raise ProductNotOffered(
+            f"Product {product_id} is not offered on {finder.business_date}.", product_id=product_id
+        )
+    lender = finder.lender(product.lender_id)
+    prices = parse_grid(document=finder.named("grid", product.price_grid), fields=fields)
+    check_price(
+        product=product, lender=lender, prices=prices, rules=rules, days=(finder.business_date, product.valid_to)
+    )
+    exposure_fen = rules.value(
+        rule_id=EXPOSURE_MAX,
+        lender_type=lender.licence,
+        product_kind=product.kind,
+        business_date=finder.business_date,
+    )
+    return Offer(
+        product=product, lender=lender, prices=prices, amount_max_fen=min(product.amount_max_fen, exposure_fen)
+    )
+
+
+def check_price(*, product: Product, lender: Lender, prices: Grid, rules: RuleBook, days: tuple[date, date]) -> None:
+    """Refuse a price grid with a cell above the legal cap on any day of [days[0], days[1]).
+
+    The quoted yearly rate is compared; the whole cost with every fee is compared again at each offer.
+    Errors: PriceAboveCap, RuleMissing, PolicyMissing when the grid is in another unit.
+    """
+    if prices.unit != "ppm_per_year":
+        raise PolicyMissing(f"The price grid {prices.id} is not in ppm_per_year.", kind="grid", id=prices.id)
+    highest = max((cell for cell in prices.cells if cell is not None), default=0)
+    for rule in rules.within(
+        rule_id=ALL_IN_COST_MAX,
+        lender_type=lender.licence,
+        product_kind=product.kind,
+        valid_from=days[0],
+        valid_to=days[1],
+    ):
+        if highest > rule.value:
+            raise PriceAboveCap(
+                f"Product {product.id} asks {highest} ppm a year; {rule.document} allows {lender.licence} lenders "
+                f"{rule.value} ppm from {rule.valid_from}: lower the price or end the product before.",
+                product_id=product.id,
+                price_year_ppm=highest,
+                cap_year_ppm=rule.value,
+                valid_from=rule.valid_from.isoformat(),
+            )

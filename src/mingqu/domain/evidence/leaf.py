@@ -1,0 +1,88 @@
+"""Leaves: what they bear witness to, their exact bytes, and the salted commitments inside them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Final
+from uuid import UUID
+
+from mingqu.domain.canonical import Canonical, canonical
+from mingqu.domain.evidence.tree import Hash
+
+SALT_BYTES: Final = 32
+_COMMITMENT = b"\x02"
+
+
+class LeafKind(Enum):
+    """What a leaf bears witness to."""
+
+    CONSENT = "consent"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    DECISION = "decision"
+    DISCLOSURE = "disclosure"
+    CONTRACT = "contract"
+    DISBURSEMENT = "disbursement"
+    REPAYMENT = "repayment"
+    CERTIFICATE = "certificate"
+    ERASURE = "erasure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """One line of evidence: its place (cell, sequence), what it is about, its exact bytes and their hash."""
+
+    cell: int
+    sequence: int
+    person_id: UUID
+    kind: LeafKind
+    subject_id: UUID
+    at: datetime
+    body: bytes
+    hash: Hash
+
+
+def moment(at: datetime) -> str:
+    """Return a moment as evidence writes it, in UTC with six decimals. Example: 2026-08-15T01:02:03.000000Z."""
+    offset = at.utcoffset()
+    assert offset is not None, "a moment knows its time zone"
+    return (at.replace(tzinfo=None) - offset).isoformat(timespec="microseconds") + "Z"
+
+
+def commit(*, salt: bytes, value: Canonical) -> Hash:
+    """Return the salted commitment to a value: SHA-256 of 0x02, the salt and the canonical bytes.
+
+    Without the salt nothing follows about the value, not even of a value with few possibilities; when the salt
+    is destroyed, the commitment is a random number for ever.
+    """
+    assert len(salt) == SALT_BYTES
+    return hashlib.sha256(_COMMITMENT + salt + canonical(value)).digest()
+
+
+def leaf_body(
+    *,
+    cell: int,
+    sequence: int,
+    person_id: UUID,
+    kind: LeafKind,
+    subject_id: UUID,
+    at: datetime,
+    facts: Canonical,
+    commitments: Canonical,
+) -> bytes:
+    """Return the bytes of a leaf, canonical JSON. `facts` are public; `commitments` hide what they commit to."""
+    return canonical(
+        {
+            "at": moment(at),
+            "cell": cell,
+            "commitments": commitments,
+            "facts": facts,
+            "kind": kind.value,
+            "person": person_id.hex,
+            "sequence": sequence,
+            "subject": subject_id.hex,
+            "version": 1,
+        }
+    )

@@ -1,0 +1,140 @@
+"""Recording an event wherever it falls: at the end of the line by one step, earlier by telling the loan again.
+
+The ledger gets the difference, dated today with the value dates of the new history; any order of arrival
+ends in the same state and the same net postings for each account and value date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from mingqu.domain.ledger import AccountCode as Code
+from mingqu.domain.loan.event import Event, Reversed, order_key
+from mingqu.domain.loan.posting import Change, Happening, Posting, difference
+from mingqu.domain.loan.state import Line, LoanState, interest_line, penalty_line
+from mingqu.domain.loan.step import advance, fold, step
+from mingqu.domain.loan.terms import LoanTerms
+from mingqu.domain.money import MICRO_PER_FEN
+from mingqu.domain.refusal import Refusal
+
+
+class NothingToReverse(Refusal):
+    """The event to be reversed is not in the loan's history, or is reversed already."""
+
+    code = "nothing_to_reverse"
+    status = 409
+
+
+class EventExists(Refusal):
+    """An event with this id is recorded already; nothing is done twice."""
+
+    code = "loan_event_exists"
+    status = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accrual:
+    """What a change of one loan adds to its accrual group: micro-fen a day, and micro-fen at once."""
+
+    slope_micro: int
+    income_micro: int
+    rounding_micro: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A recorded event: the new state, what to post, what happened, and what the accrual groups gain."""
+
+    state: LoanState
+    postings: tuple[Posting, ...]
+    happenings: tuple[Happening, ...]
+    interest: Accrual
+    penalty: Accrual
+    replayed: bool
+
+
+def record(
+    *, terms: LoanTerms, events: tuple[Event, ...], state: LoanState, event: Event, business_date: date
+) -> Outcome:
+    """Return what recording `event` on `business_date` changes; `events` and `state` are the loan so far.
+
+    Errors: EventExists, NothingToReverse, and those of `step`; nothing has then changed.
+    """
+    if any(other.event_id == event.event_id for other in events):
+        raise EventExists("This event is already part of the loan's history.")
+    if isinstance(event, Reversed):
+        _require_target(events, event.target)
+    in_order = (
+        not isinstance(event, Reversed)
+        and (state.last_key is None or order_key(event) > state.last_key)
+        and (state.as_of is None or event.value_date >= state.as_of)
+    )
+    if in_order:
+        change = Change()
+        after = step(terms=terms, state=state, event=event, change=change)
+        after = advance(terms=terms, state=after, to=business_date, change=change)
+        postings, happenings = change.postings, change.happenings
+    else:
+        _, change_before = fold(terms=terms, events=events, as_of=state.as_of)
+        as_of = max(business_date, state.as_of) if state.as_of else business_date
+        after, change = fold(terms=terms, events=(*events, event), as_of=as_of)
+        postings = difference(before=change_before.postings, after=change.postings)
+        happenings = [item for item in change.happenings if item not in change_before.happenings]
+    return _outcome(terms, state, after, postings, happenings, business_date, replayed=not in_order)
+
+
+def bring_up(*, terms: LoanTerms, state: LoanState, business_date: date) -> Outcome:
+    """Return what the mornings up to `business_date` do to a loan nobody touched: the close's step."""
+    change = Change()
+    after = advance(terms=terms, state=state, to=business_date, change=change)
+    return _outcome(terms, state, after, change.postings, change.happenings, business_date, replayed=False)
+
+
+def _require_target(events: tuple[Event, ...], target: UUID) -> None:
+    reversed_before = {event.target for event in events if isinstance(event, Reversed)}
+    found = [event for event in events if event.event_id == target and not isinstance(event, Reversed)]
+    if not found or target in reversed_before:
+        raise NothingToReverse("There is no such event to reverse, or it is reversed already.")
+
+
+def _outcome(
+    terms: LoanTerms,
+    before: LoanState,
+    after: LoanState,
+    postings: list[Posting],
+    happenings: list[Happening],
+    on: date,
+    *,
+    replayed: bool,
+) -> Outcome:
+    lines = (interest_line(before, terms), interest_line(after, terms))
+    penalties = (penalty_line(before, terms), penalty_line(after, terms))
+    return Outcome(
+        state=after,
+        postings=tuple(postings),
+        happenings=tuple(happenings),
+        interest=_accrual(lines, postings, Code.ACCRUED_INTEREST, on),
+        penalty=_accrual(penalties, postings, Code.ACCRUED_PENALTY, on),
+        replayed=replayed,
+    )
+
+
+def _accrual(lines: tuple[Line | None, Line | None], postings: list[Posting], account: Code, on: date) -> Accrual:
+    """Return the group's gain: what the loan's accrual became, less what it was, plus what was billed out of it.
+
+    A gain below one fen for each figure billed is the rounding of those figures; anything larger is
+    accrual recognized late (an overdue counts from its due date) or corrected.
+    """
+    old, new = ((line.daily_micro, line.at(on)) if line else (0, 0) for line in lines)
+    credited = [posting for posting in postings if posting.credit is account]
+    debited = [posting for posting in postings if posting.debit is account]
+    billed_fen = sum(item.amount_fen for item in credited) - sum(item.amount_fen for item in debited)
+    gain = new[1] - old[1] + billed_fen * MICRO_PER_FEN
+    rounding = abs(gain) < MICRO_PER_FEN * (len(credited) + len(debited))
+    return Accrual(
+        slope_micro=new[0] - old[0],
+        income_micro=0 if rounding else gain,
+        rounding_micro=gain if rounding else 0,
+    )

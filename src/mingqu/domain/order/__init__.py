@@ -1,0 +1,81 @@
+"""The life of an order given to a channel: RESERVED → SENT → UNKNOWN → PAID | FAILED.
+
+The rule of the house: *a silent channel is UNKNOWN*. The order's number (32 hex digits of its id) is stored
+before the first send; a time-out, a server error or "not found" never ends an order; it is asked again by
+back-off, and sent again only under the same number, only after the channel said that it does not know it.
+Why, told at length: docs/explanation/silent-channel.md.
+"""
+
+from mingqu.domain.order.life import (
+    ALERT_AFTER,
+    ASK_DELAY_SECONDS_MAX,
+    CLOCK_SKEW_MAX,
+    FIRST_ASK_SECONDS,
+    RESEND_WINDOW,
+    Action,
+    AlertHuman,
+    Ask,
+    Done,
+    Order,
+    Send,
+    Wait,
+    announce,
+    apply,
+    ask_delay,
+    dispute,
+    next_action,
+    reserve,
+    withdraw,
+)
+from mingqu.domain.order.table import (
+    REFUSALS,
+    TRANSITIONS,
+    FailedAfterPaid,
+    HeardBeforeSent,
+    NumberKnownOtherwise,
+    OrderAlreadySent,
+    OrderConflict,
+    OrderEnded,
+    OrderEvent,
+    OrderKind,
+    OrderState,
+    PaidAfterFailed,
+    PaidOtherwise,
+    ResendNotAllowed,
+)
+
+__all__ = [
+    "ALERT_AFTER",
+    "ASK_DELAY_SECONDS_MAX",
+    "CLOCK_SKEW_MAX",
+    "FIRST_ASK_SECONDS",
+    "REFUSALS",
+    "RESEND_WINDOW",
+    "TRANSITIONS",
+    "Action",
+    "AlertHuman",
+    "Ask",
+    "Done",
+    "FailedAfterPaid",
+    "HeardBeforeSent",
+    "NumberKnownOtherwise",
+    "Order",
+    "OrderAlreadySent",
+    "OrderConflict",
+    "OrderEnded",
+    "OrderEvent",
+    "OrderKind",
+    "OrderState",
+    "PaidAfterFailed",
+    "PaidOtherwise",
+    "ResendNotAllowed",
+    "Send",
+    "Wait",
+    "announce",
+    "apply",
+    "ask_delay",
+    "dispute",
+    "next_action",
+    "reserve",
+    "withdraw",
+]

@@ -1,0 +1,168 @@
+"""Dated rules of law and supervision: rows with a value, a document and how well it is confirmed.
+
+No number of the law is a constant in code: caps moved four times in 2025 and 2026 alone. A rule is found
+by id, lender type, product kind and business date; the row that says more about the case wins over `any`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from mingqu.domain.policy_file import Document, PolicyFault, Reader
+from mingqu.domain.refusal import Refusal
+
+ANY: Final = "any"
+VALUE_MAX: Final = 10**15
+ALL_IN_COST_MAX: Final = "all_in_cost_year_ppm_max"
+UNITS: Final = ("ppm_per_year", "ppm", "fen", "years", "days", "months", "hours", "count", "minute_of_day")
+_RULE_COLUMNS: Final = (
+    "id", "lender_type", "product_kind", "valid_from", "valid_to", "value", "unit", "document", "confirmed", "note",
+)  # fmt: skip
+
+
+class RuleOverlap(Refusal):
+    """Two rows of one rule hold on the same day; nobody could say which one counts."""
+
+    code: ClassVar[str] = "rule_overlap"
+
+
+class RuleMissing(Refusal):
+    """No row of the rule holds for the lender type, product kind and date; nothing is assumed instead."""
+
+    code: ClassVar[str] = "rule_missing"
+
+
+class Confirmation(StrEnum):
+    """How well the number is known."""
+
+    SOURCE = "source"  # read in the document itself
+    PRESS = "press"  # read in the press or a secondary text
+    MEMORY = "memory"  # to be checked before the number is relied upon
+    CHOICE = "choice"  # not law: a choice of ours or of a lender
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One row, for [valid_from, valid_to). `value` is in `unit`; `lender_type` and `product_kind` may be any."""
+
+    id: str
+    lender_type: str
+    product_kind: str
+    valid_from: date
+    valid_to: date
+    value: int
+    unit: str
+    document: str
+    confirmed: Confirmation
+    note: str
+
+    def covers(self, *, business_date: date) -> bool:
+        """Return whether the row holds on the date."""
+        return self.valid_from <= business_date < self.valid_to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleBook:
+    """All rows, free of overlaps (made by `rule_book`)."""
+
+    rules: tuple[Rule, ...]
+
+    def find(self, *, rule_id: str, lender_type: str, product_kind: str, business_date: date) -> Rule:
+        """Return the row that holds: exact lender type and product kind first, then lender type, kind, any.
+
+        Errors: RuleMissing when none does.
+        """
+        found = self._found(
+            rule_id=rule_id, lender_type=lender_type, product_kind=product_kind, business_date=business_date
+        )
+        if found is None:
+            raise RuleMissing(
+                f"No rule {rule_id} for {lender_type}, {product_kind} on {business_date}: add a row with its document.",
+                rule_id=rule_id,
+                lender_type=lender_type,
+                product_kind=product_kind,
+                business_date=business_date.isoformat(),
+            )
+        return found
+
+    def value(self, *, rule_id: str, lender_type: str, product_kind: str, business_date: date) -> int:
+        """Return the value of the row that holds, in the row's unit. Errors: RuleMissing."""
+        return self.find(
+            rule_id=rule_id, lender_type=lender_type, product_kind=product_kind, business_date=business_date
+        ).value
+
+    def within(
+        self, *, rule_id: str, lender_type: str, product_kind: str, valid_from: date, valid_to: date
+    ) -> tuple[Rule, ...]:
+        """Return every row that counts on some day of [valid_from, valid_to), in order of that day.
+
+        Errors: RuleMissing when a day of the period has none: a price without a known cap is not checked.
+        """
+        days = {valid_from} | {
+            edge
+            for rule in self.rules
+            if rule.id == rule_id
+            for edge in (rule.valid_from, rule.valid_to)
+            if valid_from <= edge < valid_to
+        }
+        return tuple(
+            self.find(rule_id=rule_id, lender_type=lender_type, product_kind=product_kind, business_date=day)
+            for day in sorted(days)
+        )
+
+    def _found(self, *, rule_id: str, lender_type: str, product_kind: str, business_date: date) -> Rule | None:
+        wanted = ((lender_type, product_kind), (lender_type, ANY), (ANY, product_kind), (ANY, ANY))
+        rows = {
+            (rule.lender_type, rule.product_kind): rule
+            for rule in self.rules
+            if rule.id == rule_id and rule.covers(business_date=business_date)
+        }
+        return next((rows[key] for key in wanted if key in rows), None)
+
+
+def parse_rules(*, document: Document) -> tuple[Rule, ...]:
+    """Return the rows of one rule file. Errors: PolicyFault with file, row and column."""
+    reader = document.reader()
+    reader.only(("kind", "id", "version", "about", "rule"))
+    return tuple(_rule(row) for row in reader.tables("rule"))
+
+
+def _rule(reader: Reader) -> Rule:
+    reader.only(_RULE_COLUMNS)
+    valid_from, valid_to = reader.period()
+    return Rule(
+        id=reader.name("id"),
+        lender_type=reader.name("lender_type"),
+        product_kind=reader.name("product_kind"),
+        valid_from=valid_from,
+        valid_to=valid_to,
+        value=reader.integer("value", least=0, most=VALUE_MAX),
+        unit=reader.choice("unit", UNITS),
+        document=reader.text("document"),
+        confirmed=Confirmation(reader.choice("confirmed", tuple(Confirmation))),
+        note=reader.text("note") if reader.has("note") else "",
+    )
+
+
+def rule_book(*, rules: Iterable[Rule]) -> RuleBook:
+    """Return the rows as a book. Errors: RuleOverlap when two rows of one rule hold on the same day."""
+    ordered = sorted(rules, key=lambda rule: (rule.id, rule.lender_type, rule.product_kind, rule.valid_from))
+    for before, after in itertools.pairwise(ordered):
+        same = (before.id, before.lender_type, before.product_kind) == (after.id, after.lender_type, after.product_kind)
+        if same and after.valid_from < before.valid_to:
+            raise RuleOverlap(
+                f"Rule {before.id} for {before.lender_type}, {before.product_kind}: the rows from {before.valid_from} "
+                f"and from {after.valid_from} overlap; end the first one where the second begins.",
+                rule_id=before.id,
+                valid_from=after.valid_from.isoformat(),
+            )
+        if before.id == after.id and before.unit != after.unit:
+            raise PolicyFault(
+                file="rules", row=after.id, column="unit", problem="two units for one rule.", remedy="Use one unit."
+            )
+    return RuleBook(rules=tuple(ordered))

@@ -1,0 +1,1 @@
+"""A door that opens by itself: workers that lease work rows and call channels."""

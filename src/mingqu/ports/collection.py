@@ -1,0 +1,119 @@
+"""What we need from whoever collects money: by agreement from a bound card, or once, by the person's own hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from mingqu.domain.personal import Personal
+from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
+from mingqu.ports.payout import StatementLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementRequest:
+    """A person wants to let us deduct from a card. `agreement_number` is ours, 32 hex digits, never used again."""
+
+    agreement_number: str
+    card_number: Personal[str]
+    holder_name: Personal[str]
+    id_number: Personal[str]
+    phone: Personal[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeSent:
+    """The channel sent a code by SMS to the phone that the card's bank knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """The agreement stands. With `token`, the channel's word for it, money can be deducted; keep it sealed."""
+
+    token: Personal[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeWrong:
+    """The code does not fit. `tries_left` more are possible; at 0 the request is dead and a new one is needed."""
+
+    tries_left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeductionRequest:
+    """One deduction under an agreement."""
+
+    order_number: str
+    amount_fen: int
+    currency: str
+    agreement_token: Personal[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedPaymentRequest:
+    """A page of the channel's on which the person pays by hand until `expires_at`."""
+
+    order_number: str
+    amount_fen: int
+    currency: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedPage:
+    """The page is there. `address` is where the person pays."""
+
+    address: str
+
+
+class CollectionChannel(Protocol):
+    """Deducts by agreement. Numbers, idempotency and finality are as for a payout (`mingqu.ports.payout`)."""
+
+    @property
+    def resend_is_safe(self) -> bool:
+        """Whether the channel documents idempotency by order number."""
+        ...
+
+    def request_agreement(self, request: AgreementRequest) -> CodeSent | Refused | NumberTaken:
+        """Begin an agreement; the channel sends a code to the card's phone. Errors: ChannelSilent."""
+        ...
+
+    def confirm_agreement(self, *, agreement_number: str, code: Personal[str]) -> Agreed | CodeWrong | Refused:
+        """End it with the code. Said again after success it gives the same token. Errors: ChannelSilent."""
+        ...
+
+    def cancel_agreement(self, *, agreement_token: Personal[str]) -> Accepted | Refused:
+        """End an agreement; no deduction works afterwards. Said again it is accepted again. Errors: ChannelSilent."""
+        ...
+
+    def deduct(self, request: DeductionRequest) -> Accepted | Paid | Refused | NumberTaken:
+        """Ask for a deduction. Errors: ChannelSilent, after which it may or may not have been done."""
+        ...
+
+    def ask(self, order_number: str) -> Paid | Failed | InProgress | NotFound:
+        """Tell what became of a deduction or a hosted payment. Errors: ChannelSilent."""
+        ...
+
+    def statement(self, business_date: date) -> Sequence[StatementLine]:
+        """Return every movement that succeeded on a date in Asia/Shanghai, by time. Errors: ChannelSilent."""
+        ...
+
+
+class HostedPaymentChannel(Protocol):
+    """Offers a page on which a person pays once, by hand."""
+
+    @property
+    def resend_is_safe(self) -> bool:
+        """Whether the channel documents idempotency by order number."""
+        ...
+
+    def create(self, request: HostedPaymentRequest) -> HostedPage | Refused | NumberTaken:
+        """Make the page; said again with the same body it is the same page. Errors: ChannelSilent."""
+        ...
+
+    def ask(self, order_number: str) -> Paid | Failed | InProgress | NotFound:
+        """Tell what became of it; a page that expired unpaid has `Failed`. Errors: ChannelSilent."""
+        ...

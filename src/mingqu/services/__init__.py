@@ -1,0 +1,1 @@
+"""Use cases: load through `store`, decide in `domain`, write in one transaction. Channels are ports here."""

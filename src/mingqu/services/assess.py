@@ -1,0 +1,262 @@
+"""One assessment a person: a consented bureau query, one decision with reasons, limits in the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar, Final
+from uuid import UUID
+
+from mingqu.domain import consent as consents
+from mingqu.domain import party as people
+from mingqu.domain.canonical import canonical
+from mingqu.domain.consent import ConsentPurpose
+from mingqu.domain.decision import Decision, decide
+from mingqu.domain.evidence import LeafKind
+from mingqu.domain.identifier import derived
+from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
+from mingqu.domain.party import IdentityLevel
+from mingqu.domain.personal import Personal
+from mingqu.domain.refusal import Refusal
+from mingqu.ports.bureau import BureauQuery, BureauReport, NotCovered, QueryRefused
+from mingqu.ports.silence import ChannelSilent
+from mingqu.services.house import House
+from mingqu.services.replay_decision import replay_decision
+from mingqu.store import consent, decision, evidence, ledger, offer, party, vault
+from mingqu.store.database import Transaction
+
+CURRENCY: Final = "CNY"
+
+
+class BureauSilent(Refusal):
+    """The credit bureau did not answer; nothing was decided. Send the same application again."""
+
+    code: ClassVar[str] = "bureau_silent"
+    status: ClassVar[int] = 503
+
+
+class BureauHasNothing(Refusal):
+    """The bureau knows nothing of this person, or does not answer for them: people must look at it."""
+
+    code: ClassVar[str] = "bureau_has_nothing"
+
+
+class IdentityUnverified(Refusal):
+    """A person is assessed only after name, number, card and phone were verified."""
+
+    code: ClassVar[str] = "identity_unverified"
+    status: ClassVar[int] = 403
+
+
+class AssessedAlready(Refusal):
+    """The person holds limits from an earlier assessment; those are used, not added to."""
+
+    code: ClassVar[str] = "assessed_already"
+    status: ClassVar[int] = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """The decision as made, with the ids under which it and its limits are kept."""
+
+    decision_id: UUID
+    decision: Decision
+
+
+def assess(
+    house: House,
+    *,
+    person_id: UUID,
+    application_id: UUID,
+    requested_amount_fen: int,
+    monthly_income_fen: int,
+) -> Assessment:
+    """Assess a person once, for every product on offer, and grant what is approved.
+
+    `application_id` is made by the caller and the same when the request is sent again: the bureau is then not
+    asked twice, and the stored decision is answered. Amounts in fen.
+    Sources: PIPL art. 23, 24 and 征信业管理条例 art. 18 (consent to the query and to an automated decision).
+    Errors: ConsentMissing, IdentityUnverified, BureauSilent, BureauHasNothing, AssessedAlready, and those of
+    `decide`.
+    """
+    today = house.clock.business_date()
+    with house.database.transaction() as tx:
+        stored = decision.of_application(tx, person_id=person_id, application_id=application_id)
+        if stored is not None:
+            return _remembered(tx, house, person_id=person_id, decision_id=stored)
+        if offer.facilities(tx, person_id=person_id):
+            raise AssessedAlready("This person was assessed before and holds limits.")
+        query, inputs = _prepare(tx, house, person_id=person_id, application_id=application_id, today=today)
+    inputs["requested_amount_fen"] = requested_amount_fen
+    inputs["monthly_income_fen"] = monthly_income_fen
+    products = tuple(product.id for product in house.pack.offered(business_date=today))
+    fields = house.pack.on(business_date=today, product_ids=products).fields
+    for name, value in _ask_bureau(house, query).items():
+        field = fields.named(name)
+        inputs[name] = bool(value) if field is not None and field.type == "flag" else value
+    made = decide(inputs=inputs, pack=house.pack, product_ids=products, business_date=today)
+
+    def keep(tx: Transaction) -> Assessment:
+        cell = tx.cell_of(person_id)
+        tx.lock_cell(cell)
+        before = decision.of_application(tx, person_id=person_id, application_id=application_id)
+        if before is not None:
+            return _remembered(tx, house, person_id=person_id, decision_id=before)
+        if offer.facilities(tx, person_id=person_id):
+            raise AssessedAlready("This person was assessed before and holds limits.")
+        decision_id = house.id_for(person_id)
+        _store(tx, house, person_id, application_id, decision_id, requested_amount_fen, made)
+        if made.approved:
+            _grant(tx, house, person_id=person_id, decision_id=decision_id, made=made, cell=cell)
+        return Assessment(decision_id=decision_id, decision=made)
+
+    return house.database.run(keep)
+
+
+def _prepare(
+    tx: Transaction, house: House, *, person_id: UUID, application_id: UUID, today: date
+) -> tuple[BureauQuery, dict[str, int | str | bool | None]]:
+    """Read what is known of the person and make the query they consented to."""
+    person = party.load_person(tx, person_id=person_id)
+    if person.identity_level < IdentityLevel.FOUR_ELEMENTS:
+        raise IdentityUnverified("Verify your name and card first.")
+    given = consent.of_person(tx, person_id=person_id)
+    now = house.clock.now()
+    consents.require(consents=given, purpose=ConsentPurpose.AUTOMATED_DECISION, recipient=None, at=now)
+    query_consent = consents.require(
+        consents=given, purpose=ConsentPurpose.BUREAU_QUERY, recipient=house.settings.operator_name, at=now
+    )
+    name = vault.open_field(tx, keyring=house.keyring, person_id=person_id, field="name")
+    number = vault.open_field(tx, keyring=house.keyring, person_id=person_id, field="id_number")
+    card = people.read_id_number(number=number, on=today)
+    query = BureauQuery(
+        query_number=application_id.hex,
+        consent_id=query_consent.consent_id,
+        purpose="loan_approval",
+        name=name,
+        id_number=number,
+    )
+    return query, {
+        "identity_level": int(person.identity_level),
+        "age_years": people.age_years(born_on=card.born_on.reveal(), on=today),
+        "consents_given": True,
+    }
+
+
+def _ask_bureau(house: House, query: BureauQuery) -> Mapping[str, int]:
+    try:
+        answer = house.bureau.features(query)
+    except ChannelSilent:
+        raise BureauSilent("The credit bureau did not answer. Nothing is decided; please try again.") from None
+    match answer:
+        case BureauReport():
+            return answer.features
+        case NotCovered() | QueryRefused():
+            raise BureauHasNothing("The credit bureau has nothing to go by; ask for a person to look at it.")
+
+
+def _store(
+    tx: Transaction,
+    house: House,
+    person_id: UUID,
+    application_id: UUID,
+    decision_id: UUID,
+    requested_amount_fen: int,
+    made: Decision,
+) -> None:
+    now, record = house.clock.now(), made.record()
+    whole = made.record_bytes()
+    decision.insert_application(
+        tx,
+        application=decision.StoredApplication(
+            application_id=application_id,
+            person_id=person_id,
+            requested_amount_fen=requested_amount_fen,
+            applied_at=now,
+        ),
+    )
+    # What the decision says about the person lies in the vault, under their key; here only a reference to it.
+    field = f"decision.{decision_id.hex}"
+    sealed = Personal(canonical(record["sealed"]).decode())
+    vault.seal(tx, keyring=house.keyring, person_id=person_id, field=field, value=sealed, at=now)
+    decision.insert_decision(
+        tx,
+        decision=decision.StoredDecision(
+            decision_id=decision_id,
+            application_id=application_id,
+            person_id=person_id,
+            decided_at=now,
+            business_date=made.business_date,
+            outcome=made.outcome,
+            record=canonical(record["public"]),
+            record_hash=hashlib.sha256(whole).digest(),
+            sealed=field.encode(),
+            versions_hash=hashlib.sha256(canonical(dict(made.versions))).hexdigest(),
+        ),
+    )
+    evidence.append(
+        tx,
+        keyring=house.keyring,
+        cell=tx.cell_of(person_id),
+        person_id=person_id,
+        kind=LeafKind.DECISION,
+        subject_id=decision_id,
+        at=now,
+        facts={"outcome": made.outcome, "business_date": made.business_date.isoformat()},
+        private={"record_hash": hashlib.sha256(whole).hexdigest()},
+    )
+
+
+def _remembered(tx: Transaction, house: House, *, person_id: UUID, decision_id: UUID) -> Assessment:
+    """Return a stored decision by deciding again from its record, which also proves that it still holds."""
+    return Assessment(
+        decision_id=decision_id,
+        decision=replay_decision(tx, house, person_id=person_id, decision_id=decision_id),
+    )
+
+
+def _grant(tx: Transaction, house: House, *, person_id: UUID, decision_id: UUID, made: Decision, cell: int) -> None:
+    """Put the limits into the ledger: one for the person over all products, one for each product."""
+    today, now = house.booking_date(tx, cell=cell), house.clock.now()
+    owners = [(person_id, made.limit_fen)]
+    for price in made.prices:
+        product = house.pack.product_version(product_id=price.product_id, version=price.product_version)
+        facility = offer.Facility(
+            facility_id=house.id_for(person_id),
+            person_id=person_id,
+            product_id=product.id,
+            product_version=product.version,
+            lender_id=product.lender_id,
+            decision_id=decision_id,
+            currency=CURRENCY,
+            granted_fen=price.limit_fen,
+            rate_year_ppm=price.rate_year_ppm,
+            created_at=now,
+        )
+        offer.insert_facility(tx, facility=facility)
+        owners.append((facility.facility_id, price.limit_fen))
+    accounts = [
+        Account(owner=owner, code=code, currency=CURRENCY)
+        for owner, _ in owners
+        for code in (AccountCode.LIMIT_GRANTED, AccountCode.LIMIT_AVAILABLE, AccountCode.LIMIT_DRAWN)
+    ]
+    ledger.open_accounts(tx, cell=cell, accounts=accounts)
+    ledger.post(
+        tx,
+        cell=cell,
+        transfers=[
+            Transfer(
+                id=derived(decision_id, index),
+                debit=Account(owner=owner, code=AccountCode.LIMIT_GRANTED, currency=CURRENCY),
+                credit=Account(owner=owner, code=AccountCode.LIMIT_AVAILABLE, currency=CURRENCY),
+                amount_fen=amount_fen,
+                reason=Reason.LIMIT_GRANT,
+                value_date=today,
+                posted_on=today,
+                reference=decision_id,
+            )
+            for index, (owner, amount_fen) in enumerate(owners, start=1)
+        ],
+    )

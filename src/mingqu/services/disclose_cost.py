@@ -1,0 +1,164 @@
+"""The cost table (综合融资成本明示表): shown, read for long enough, confirmed; only then can a contract be signed.
+
+Source: 《个人贷款业务明示综合融资成本规定》 (NFRA and PBOC), published 2026-03-15, in force from 2026-08-01.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import ClassVar, Final
+from uuid import UUID
+
+from mingqu.domain.canonical import Canonical, canonical
+from mingqu.domain.evidence import LeafKind
+from mingqu.domain.loan import LoanTerms
+from mingqu.domain.money import Rounding, divide
+from mingqu.domain.refusal import Refusal
+from mingqu.services.house import House
+from mingqu.services.make_offers import Offered, priced
+from mingqu.store import evidence, offer
+from mingqu.store.database import Transaction
+from mingqu.store.offer import Disclosure, Offer
+
+CLOSING_STATEMENT: Final = "除已明示的成本外，不再收取其他与贷款相关的息费。"
+RISK_WARNING: Final = "借之前请想一想：请确认收入能稳定覆盖每期还款。逾期会产生罚息、暂停新的借款，并可能依法报送征信。"
+_PPM: Final = 1_000_000
+
+
+class OfferStale(Refusal):
+    """The offer has run out, was signed already, or the person's line changed: ask for new offers."""
+
+    code: ClassVar[str] = "offer_stale"
+    status: ClassVar[int] = 409
+
+
+class CostTableNotRead(Refusal):
+    """The cost table was confirmed before it could be read, or not at all."""
+
+    code: ClassVar[str] = "cost_table_not_read"
+    status: ClassVar[int] = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostTable:
+    """The table as shown: `body` is what is hashed, kept and printed."""
+
+    disclosure_id: UUID
+    body: dict[str, Canonical]
+    body_hash: bytes
+
+
+def live_offer(tx: Transaction, house: House, *, person_id: UUID, offer_id: UUID) -> tuple[Offer, Offered]:
+    """Return a person's offer that can still be taken, with its price. Errors: NotFound, OfferStale, CostAboveCap."""
+    stored = offer.load_offer(tx, person_id=person_id, offer_id=offer_id)
+    if house.clock.now() >= stored.expires_at:
+        raise OfferStale("This offer has run out; ask for new offers.")
+    if offer.contract_of_offer(tx, person_id=person_id, offer_id=offer_id) is not None:
+        raise OfferStale("This offer was signed already.")
+    facility = next(one for one in offer.facilities(tx, person_id=person_id) if one.facility_id == stored.facility_id)
+    return stored, priced(house, stored=stored, facility=facility)
+
+
+def show_cost_table(house: House, *, person_id: UUID, offer_id: UUID) -> CostTable:
+    """Store the cost table of an offer as it is shown now, and return it. Errors: NotFound, OfferStale."""
+
+    def show(tx: Transaction) -> CostTable:
+        tx.lock_cell(tx.cell_of(person_id))
+        stored, offered = live_offer(tx, house, person_id=person_id, offer_id=offer_id)
+        body = cost_table(stored, offered)
+        written = canonical(body)
+        disclosure_id = house.id_for(person_id)
+        offer.insert_disclosure(
+            tx,
+            disclosure=Disclosure(
+                disclosure_id=disclosure_id,
+                offer_id=offer_id,
+                person_id=person_id,
+                body=written,
+                shown_at=house.clock.now(),
+                confirmed_at=None,
+            ),
+        )
+        return CostTable(disclosure_id=disclosure_id, body=body, body_hash=hashlib.sha256(written).digest())
+
+    return house.database.run(show)
+
+
+def confirm_cost_table(house: House, *, person_id: UUID, disclosure_id: UUID) -> None:
+    """Record that the person read the table and confirmed it; confirming again changes nothing.
+
+    The time of reading is measured here, from when it was shown. Errors: NotFound, OfferStale, CostTableNotRead.
+    """
+
+    def confirm(tx: Transaction) -> None:
+        cell, now = tx.cell_of(person_id), house.clock.now()
+        tx.lock_cell(cell)
+        shown = offer.load_disclosure(tx, person_id=person_id, disclosure_id=disclosure_id)
+        if shown.confirmed_at is not None:
+            return
+        live_offer(tx, house, person_id=person_id, offer_id=shown.offer_id)
+        dwell = now - shown.shown_at
+        if dwell < house.settings.cost_table_reading:
+            seconds = int((house.settings.cost_table_reading - dwell).total_seconds()) + 1
+            raise CostTableNotRead("Please read the cost table first.", wait_seconds=seconds)
+        offer.confirm_disclosure(tx, disclosure=shown, at=now)
+        evidence.append(
+            tx,
+            keyring=house.keyring,
+            cell=cell,
+            person_id=person_id,
+            kind=LeafKind.DISCLOSURE,
+            subject_id=disclosure_id,
+            at=now,
+            facts={
+                "table_hash": hashlib.sha256(shown.body).hexdigest(),
+                "dwell_ms": int(dwell.total_seconds() * 1000),
+            },
+        )
+
+    house.database.run(confirm)
+
+
+def cost_table(stored: Offer, offered: Offered) -> dict[str, Canonical]:
+    """Return the table's content: each cost with who collects it, the yearly cost, and what only default costs."""
+    cost, rows = offered.cost, offered.schedule.rows
+    penalty_ppm = _penalty_year_ppm(stored.terms)
+    return {
+        "offer_id": stored.offer_id.hex,
+        "lender": offered.lender_name_zh,
+        "product": offered.product.id,
+        "product_version": offered.product.version,
+        "principal_fen": cost.principal_fen,
+        "currency": stored.terms.currency,
+        "method": stored.terms.method.value,
+        "items": [
+            {
+                "code": item.code,
+                "collector": item.collector,
+                "standard": item.standard,
+                "amount_fen": item.amount_fen,
+            }
+            for item in cost.items
+        ],
+        "cost_fen": cost.cost_fen,
+        "annual_simple_ppm": cost.annual.simple_ppm,
+        "annual_effective_ppm": cost.annual.effective_ppm,
+        "payments": [[row.due.isoformat(), row.payment_fen] for row in rows],
+        "on_default": [
+            {
+                "code": "penalty",
+                "collector": offered.lender_name_zh,
+                "annual_ppm": penalty_ppm,
+                "base": "overdue_principal",
+            }
+        ],
+        "early_repayment_fee_ppm": offered.product.early_repayment_fee_ppm,
+        "statement": CLOSING_STATEMENT,
+        "risk_warning": RISK_WARNING,
+    }
+
+
+def _penalty_year_ppm(terms: LoanTerms) -> int:
+    rate = terms.rate.times(numerator=terms.penalty_multiple_ppm, denominator=_PPM).yearly()
+    return divide(rate.numerator * _PPM, rate.denominator, Rounding.HALF_UP)

@@ -1,0 +1,70 @@
+"""What every use case works with: the book, the policies, and the world behind its ports. Wired by `main`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+from uuid import UUID
+
+from mingqu.domain.consent import ConsentText
+from mingqu.domain.decision.pack import Pack
+from mingqu.domain.identifier import slot_of
+from mingqu.domain.instrument import Bin
+from mingqu.ports.bureau import BureauChannel
+from mingqu.ports.clock import Clock
+from mingqu.ports.codes import Codes
+from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
+from mingqu.ports.identifiers import Identifiers
+from mingqu.ports.identity import IdentityChannel
+from mingqu.ports.payout import PayoutChannel
+from mingqu.ports.sms import SmsChannel
+from mingqu.store import book
+from mingqu.store.database import Database, Transaction
+from mingqu.store.keyring import Keyring
+
+BANK: Final = "bank"  # pays out, and deducts by agreement
+HOSTED: Final = "hosted"  # a page of the bank's on which a person pays by hand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Choices of the operator that are no rules of law."""
+
+    operator_name: str = "明渠平台"  # named in consents: who asks the bureau, who deducts what is due
+    cost_table_reading: timedelta = timedelta(seconds=10)  # the rule of 2026-03-15 names no number
+    offer_lasts: timedelta = timedelta(days=7)
+    payout_waits_max: timedelta = timedelta(days=7)  # how far ahead a borrower may set the payout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Everything wired together. Frozen; the state is in the database."""
+
+    database: Database
+    keyring: Keyring
+    clock: Clock
+    identifiers: Identifiers
+    codes: Codes
+    pack: Pack
+    consent_texts: Mapping[tuple[str, int], ConsentText]
+    bins: Sequence[Bin]
+    payout: PayoutChannel
+    collection: CollectionChannel
+    hosted: HostedPaymentChannel
+    identity: IdentityChannel
+    sms: SmsChannel
+    bureau: BureauChannel
+    settings: Settings = Settings()
+
+    def id_for(self, person_id: UUID) -> UUID:
+        """Return a fresh id in a person's slot."""
+        return self.identifiers.fresh(slot_of(person_id))
+
+    def booking_date(self, tx: Transaction, *, cell: int) -> date:
+        """Return the business date to book on: today, or the day after the cell's last closed one if that is later.
+
+        The caller holds the cell's lock, so the day cannot be closed meanwhile.
+        """
+        return max(self.clock.business_date(), book.last_closed_on(tx, cell=cell) + timedelta(days=1))

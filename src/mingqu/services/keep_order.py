@@ -1,0 +1,90 @@
+"""The two transactions of an order's step, for a caller that adds its own postings before it commits.
+
+with database.transaction() as tx:                       with database.transaction() as tx:
+    order, action = announce(tx, order_id=…, …)              heard = hear(tx, order_id=…, word=…, at=…)
+    tx.commit()                                              if heard.paid: … post the hold …
+                                                             if heard.failed: … void the hold …
+                                                             tx.commit()
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from mingqu.domain import order as life
+from mingqu.domain.order import Action, AlertHuman, Ask, Order, OrderConflict, OrderState, Send
+from mingqu.domain.word import Word
+from mingqu.store import order as orders
+from mingqu.store.database import Transaction
+from mingqu.store.order import Direction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """An order before and after a word. `conflict` is what could not be, if the word was not applied."""
+
+    before: Order
+    after: Order
+    conflict: OrderConflict | None = None
+
+    @property
+    def paid(self) -> bool:
+        """Whether this very word ended the order as paid: true once in an order's life."""
+        return self.before.open and self.after.state is OrderState.PAID
+
+    @property
+    def failed(self) -> bool:
+        """Whether this very word ended the order as failed: true once in an order's life."""
+        return self.before.open and self.after.state is OrderState.FAILED
+
+
+def announce(tx: Transaction, *, order_id: UUID, now: datetime, resend_is_safe: bool) -> tuple[Order, Action]:
+    """Decide what is to be done about an order and store that it will be done. Errors: NotFound."""
+    tx.lock_cell(tx.cell_of(order_id))
+    before = orders.load(tx, order_id=order_id)
+    action = life.next_action(before, now=now, resend_is_safe=resend_is_safe)
+    match action:
+        case Send() | Ask():
+            after = life.announce(before, action, at=now)
+            orders.update(tx, before=before, after=after)
+            said = "send" if isinstance(action, Send) else "ask"
+            orders.record_word(tx, order=after, at=now, direction=Direction.SAID, word=said)
+        case AlertHuman(code=code):
+            after = life.announce(before, action, at=now)
+            orders.update(tx, before=before, after=after)
+            orders.record_word(tx, order=after, at=now, direction=Direction.NOTED, word="alert", code=code)
+        case _:
+            after = before
+    return after, action
+
+
+def hear(tx: Transaction, *, order_id: UUID, word: Word, at: datetime) -> Heard:
+    """Store a word of the channel and what it does to the order. Errors: NotFound.
+
+    The word is kept even when it changes nothing or cannot be; a conflict marks the order and moves no money.
+    """
+    tx.lock_cell(tx.cell_of(order_id))
+    before = orders.load(tx, order_id=order_id)
+    conflict: OrderConflict | None = None
+    try:
+        after = life.apply(before, word, at=at)
+    except OrderConflict as found:
+        conflict, after = found, life.dispute(before, found)
+    if after is not before:
+        orders.update(tx, before=before, after=after)
+    orders.record_word(tx, order=after, at=at, direction=Direction.HEARD, word=word)
+    if conflict is not None:
+        orders.record_word(tx, order=after, at=at, direction=Direction.NOTED, word="conflict", code=conflict.code)
+    return Heard(before=before, after=after, conflict=conflict)
+
+
+def withdraw(tx: Transaction, *, order_id: UUID, code: str, at: datetime) -> Order:
+    """End an order before anything was said, and return it. Errors: NotFound, OrderAlreadySent, OrderEnded."""
+    tx.lock_cell(tx.cell_of(order_id))
+    before = orders.load(tx, order_id=order_id)
+    after = life.withdraw(before, code=code)
+    orders.update(tx, before=before, after=after)
+    orders.record_word(tx, order=after, at=at, direction=Direction.NOTED, word="withdraw", code=code)
+    return after

@@ -1,0 +1,167 @@
+"""Offers: what each product would lend this person, with the whole cost, the cheapest first, nothing preselected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from mingqu.domain import schedule
+from mingqu.domain.calendar import DayCount, Period, PeriodUnit
+from mingqu.domain.cost import AllInCost, all_in_cost
+from mingqu.domain.ledger import Account, AccountCode
+from mingqu.domain.loan import Component, LoanTerms, Timing
+from mingqu.domain.product import Product, TermsNotOffered
+from mingqu.domain.rate import Rate, format_percent
+from mingqu.domain.refusal import Refusal
+from mingqu.domain.rule import ALL_IN_COST_MAX
+from mingqu.domain.schedule import InterestBasis, Method
+from mingqu.services.house import House
+from mingqu.store import ledger, offer
+from mingqu.store.database import Transaction
+from mingqu.store.offer import Facility, Offer
+
+
+class NoLimit(Refusal):
+    """The person has no limit that this amount could be drawn from."""
+
+    code: ClassVar[str] = "no_limit"
+    status: ClassVar[int] = 409
+
+
+class CostAboveCap(Refusal):
+    """The all-in cost of the offer is above what the law allows this kind of lender on this date."""
+
+    code: ClassVar[str] = "cost_above_cap"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """An offer with what it costs and who lends."""
+
+    offer: Offer
+    product: Product
+    lender_name_zh: str
+    lender_name_en: str
+    cost: AllInCost
+    schedule: schedule.Schedule
+
+
+def loan_terms(*, product: Product, rate_year_ppm: int, amount_fen: int, instalments: int, method: str) -> LoanTerms:
+    """Return the terms of a loan of a product. Errors: TermsNotOffered and those of the terms."""
+    product.check_terms(amount_fen=amount_fen, instalments=instalments, method=method)
+    order = tuple((Timing(step.timing), Component(step.component)) for step in product.allocation)
+    return LoanTerms(
+        principal_fen=amount_fen,
+        currency="CNY",
+        method=Method(method),
+        rate=Rate.per_year(ppm=rate_year_ppm),
+        instalments=instalments,
+        period=Period(every=12 // product.periods_per_year, unit=PeriodUnit.MONTH),
+        interest_basis=InterestBasis.PERIOD if product.interest_basis == "per_period" else InterestBasis.DAILY,
+        day_count=_DAY_COUNTS[product.day_count],
+        rounding=product.rounding,
+        penalty_multiple_ppm=product.penalty_multiple_ppm,
+        grace_days=product.grace_days,
+        allocation=order,
+    )
+
+
+_DAY_COUNTS = {
+    "thirty_360": DayCount.THIRTY_360,
+    "act_360": DayCount.ACT_360,
+    "act_365": DayCount.ACT_365,
+    "act_act": DayCount.ACT_ACT_1_JANUARY,
+}
+
+
+def make_offers(house: House, *, person_id: UUID, amount_fen: int, instalments: int, method: str) -> list[Offered]:
+    """Make an offer for each product whose limit covers the amount; ordered by all-in cost, then by name.
+
+    The effective yearly rate decides the order; nothing else does. Offers stand for a week.
+    Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
+    Errors: NoLimit, TermsNotOffered, CostAboveCap.
+    """
+
+    def make(tx: Transaction) -> list[Offered]:
+        tx.lock_cell(tx.cell_of(person_id))
+        made: list[Offered] = []
+        not_offered: TermsNotOffered | None = None
+        for facility in offer.facilities(tx, person_id=person_id):
+            if available_fen(tx, facility=facility) < amount_fen:
+                continue
+            try:
+                made.append(_offer(tx, house, facility, amount_fen, instalments, method))
+            except TermsNotOffered as refusal:
+                not_offered = refusal  # by this product; another may have the terms
+        if not made and not_offered is not None:
+            raise not_offered
+        if not made:
+            raise NoLimit("There is no limit left that covers this amount.", amount_fen=amount_fen)
+        return sorted(made, key=lambda one: (one.cost.annual.effective_ppm, one.product.id))
+
+    return house.database.run(make)
+
+
+def available_fen(tx: Transaction, *, facility: Facility) -> int:
+    """Return what a person may still draw with a product: what is left of its limit and of the person's own."""
+    cell = tx.cell_of(facility.person_id)
+    accounts = [
+        Account(owner=owner, code=AccountCode.LIMIT_AVAILABLE, currency=facility.currency)
+        for owner in (facility.facility_id, facility.person_id)
+    ]
+    return min(ledger.balance(tx, cell=cell, account=account).available_fen(account.code) for account in accounts)
+
+
+def _offer(
+    tx: Transaction, house: House, facility: Facility, amount_fen: int, instalments: int, method: str
+) -> Offered:
+    now, today = house.clock.now(), house.clock.business_date()
+    product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
+    terms = loan_terms(
+        product=product,
+        rate_year_ppm=facility.rate_year_ppm,
+        amount_fen=amount_fen,
+        instalments=instalments,
+        method=method,
+    )
+    stored = Offer(
+        offer_id=house.id_for(facility.person_id),
+        person_id=facility.person_id,
+        facility_id=facility.facility_id,
+        terms=terms,
+        created_on=today,
+        created_at=now,
+        expires_at=now + house.settings.offer_lasts,
+    )
+    offer.insert_offer(tx, offer=stored)
+    return priced(house, stored=stored, facility=facility)
+
+
+def priced(house: House, *, stored: Offer, facility: Facility) -> Offered:
+    """Return an offer with its schedule and cost, computed anew; the same each time. Errors: CostAboveCap."""
+    product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
+    lender = house.pack.lender(lender_id=facility.lender_id)
+    made = schedule.build(terms=stored.terms.schedule_terms(start=stored.created_on))
+    cost = all_in_cost(
+        schedule=made,
+        lender=lender.name_zh,
+        interest_standard=f"年利率 {format_percent(facility.rate_year_ppm)}，按剩余本金",
+        period=stored.terms.period,
+    )
+    cap = house.pack.rules.value(
+        rule_id=ALL_IN_COST_MAX,
+        lender_type=lender.licence,
+        product_kind=product.kind,
+        business_date=stored.created_on,
+    )
+    if cost.annual.simple_ppm > cap:
+        raise CostAboveCap("This offer would cost more than the law allows.", cap_ppm=cap)
+    return Offered(
+        offer=stored,
+        product=product,
+        lender_name_zh=lender.name_zh,
+        lender_name_en=lender.name_en,
+        cost=cost,
+        schedule=made,
+    )

@@ -1,0 +1,144 @@
+"""An event meets its loan: domain decides, and state, transfers, accrual and consequences are written together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from mingqu.domain.accrual import AccrualDelta
+from mingqu.domain.identifier import DERIVED_MAX, dated, derived
+from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, TransferKind
+from mingqu.domain.loan import Event, Outcome, Posting, record
+from mingqu.services.house import House
+from mingqu.store import accrual, ledger, loan
+from mingqu.store.database import Transaction
+from mingqu.store.loan import Loan
+
+_LENDER: Final = frozenset(
+    {
+        AccountCode.LENDER_CASH,
+        AccountCode.LENDER_FUNDING,
+        AccountCode.COLLECTION_CLEARING,
+        AccountCode.INTEREST_INCOME,
+        AccountCode.PENALTY_INCOME,
+        AccountCode.FEE_INCOME,
+        AccountCode.ROUNDING_DIFFERENCE,
+    }
+)
+_GROUP: Final = frozenset({AccountCode.ACCRUED_INTEREST, AccountCode.ACCRUED_PENALTY})
+_LIMIT: Final = frozenset({AccountCode.LIMIT_GRANTED, AccountCode.LIMIT_AVAILABLE, AccountCode.LIMIT_DRAWN})
+
+
+def record_event(
+    tx: Transaction, house: House, *, before: Loan, event: Event, pending: Mapping[Reason, Sequence[UUID]] | None = None
+) -> tuple[Loan, Outcome]:
+    """Record an event of a loan and everything it causes; the caller holds the cell's lock and commits.
+
+    `pending` names the held transfers that a posting of a reason takes, instead of moving the money anew.
+    Errors: those of `mingqu.domain.loan.record`, and TransferRefused.
+    """
+    today = house.booking_date(tx, cell=before.cell)
+    outcome = record(
+        terms=before.terms,
+        events=loan.events(tx, loan=before),
+        state=before.state,
+        event=event,
+        business_date=today,
+    )
+    after = before.with_state(outcome.state)
+    post(tx, after, outcome.postings, cause=event.event_id, on=today, pending=pending or {})
+    loan.save(tx, loans=[after])
+    loan.append_event(tx, loan=after, event=event, posted_on=today, posted_at=house.clock.now())
+    accrual.add_deltas(tx, cell=before.cell, rows=deltas_of(after, outcome, cause=event.event_id, on=today))
+    return after, outcome
+
+
+def post(
+    tx: Transaction,
+    of: Loan,
+    postings: Sequence[Posting],
+    *,
+    cause: UUID,
+    on: date,
+    pending: Mapping[Reason, Sequence[UUID]],
+) -> None:
+    """Post what a change of a loan moves. Errors: TransferRefused."""
+    transfers = transfers_of(of, postings, cause=cause, on=on, pending=pending)
+    if transfers:
+        ledger.post(tx, cell=of.cell, transfers=transfers)
+
+
+def transfers_of(
+    of: Loan,
+    postings: Sequence[Posting],
+    *,
+    cause: UUID,
+    on: date,
+    pending: Mapping[Reason, Sequence[UUID]],
+) -> list[Transfer]:
+    """Return the transfers of postings: accounts are named by whose they are, ids follow from the cause.
+
+    A posting on limits moves two: the product's limit and the person's own.
+    """
+    held = {reason: list(ids) for reason, ids in pending.items()}
+    transfers: list[Transfer] = []
+    for posting in postings:
+        owners = (of.facility_id, of.person_id) if posting.debit in _LIMIT else (None,)
+        for limit_owner in owners:
+            taken = held.get(posting.reason)
+            pending_id = taken.pop(0) if taken else None
+            transfers.append(
+                Transfer(
+                    id=_nth_id(cause, len(transfers) + 1, on),
+                    kind=TransferKind.POSTED if pending_id is None else TransferKind.POST,
+                    debit=_account(of, posting.debit, limit_owner),
+                    credit=_account(of, posting.credit, limit_owner),
+                    amount_fen=posting.amount_fen,
+                    reason=posting.reason,
+                    value_date=posting.value_date,
+                    posted_on=on,
+                    reference=cause,
+                    pending_id=pending_id,
+                )
+            )
+    assert not any(held.values()), "a hold is taken by a posting of its reason"
+    return transfers
+
+
+def _nth_id(cause: UUID, place: int, on: date) -> UUID:
+    """The id of the `place`-th transfer of a cause: derived from it, past 255 from ids derived by name."""
+    block, index = divmod(place - 1, DERIVED_MAX)
+    parent = cause if block == 0 else dated(cause, on=on, purpose=f"transfers {block}")
+    return derived(parent, index + 1)
+
+
+def _account(of: Loan, code: AccountCode, limit_owner: UUID | None) -> Account:
+    if limit_owner is not None:
+        owner = limit_owner
+    elif code in _LENDER:
+        owner = of.lender_id
+    elif code in _GROUP:
+        owner = of.group_id
+    else:
+        owner = of.loan_id
+    return Account(owner=owner, code=code, currency=of.currency)
+
+
+def deltas_of(of: Loan, outcome: Outcome, *, cause: UUID, on: date) -> list[tuple[UUID, UUID, str, AccrualDelta]]:
+    """Return what a change of a loan adds to its accrual group, ready to store."""
+    return [
+        (
+            cause,
+            of.group_id,
+            kind,
+            AccrualDelta(
+                on_date=on,
+                slope_micro=gain.slope_micro,
+                income_micro=gain.income_micro,
+                rounding_micro=gain.rounding_micro,
+            ),
+        )
+        for kind, gain in ((accrual.INTEREST, outcome.interest), (accrual.PENALTY, outcome.penalty))
+    ]

@@ -1,0 +1,214 @@
+"""Repay by hand on a page of the channel's, or let due amounts be deducted by an agreement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from mingqu.domain.consent import ConsentPurpose
+from mingqu.domain.consent import require as require_consent
+from mingqu.domain.instrument import require_verified
+from mingqu.domain.loan import Intent, Quote, Stage, quote
+from mingqu.domain.money import AMOUNT_FEN_MAX, AmountOutOfRange
+from mingqu.domain.order import OrderKind, reserve
+from mingqu.domain.personal import Personal
+from mingqu.domain.refusal import Refusal
+from mingqu.ports.collection import Agreed, AgreementRequest, CodeSent, CodeWrong, HostedPage
+from mingqu.ports.silence import ChannelSilent
+from mingqu.services.chase_order import chase_order
+from mingqu.services.house import HOSTED, House
+from mingqu.services.once import Response, once
+from mingqu.services.run_errand import errand_of, page_request, token_field
+from mingqu.services.settle_order import BookOrders
+from mingqu.store import consent, instrument, loan, order, repayment, vault
+from mingqu.store.database import Transaction
+from mingqu.store.repayment import Agreement
+
+
+class NothingDue(Refusal):
+    """Nothing is owed on this loan."""
+
+    code: ClassVar[str] = "nothing_due"
+    status: ClassVar[int] = 409
+
+
+class AgreementRefused(Refusal):
+    """The card's bank did not agree to deductions from it."""
+
+    code: ClassVar[str] = "agreement_refused"
+
+
+class AgreementCodeWrong(Refusal):
+    """The code of the agreement is not the one that the bank sent."""
+
+    code: ClassVar[str] = "agreement_code_wrong"
+
+
+class ChannelUnavailable(Refusal):
+    """The channel did not answer; whether it did anything is asked again under the same number."""
+
+    code: ClassVar[str] = "channel_unavailable"
+    status: ClassVar[int] = 503
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentPage:
+    """The order that waits for the person's payment, and what it is for."""
+
+    order_id: UUID
+    amount_fen: int
+
+
+def quote_repayment(house: House, *, person_id: UUID, loan_id: UUID) -> Quote:
+    """Return what is owed today on a person's loan: due, and all of it. Errors: NotFound, NothingDue."""
+    with house.database.transaction() as tx:
+        of = loan.get_for(tx, person_id=person_id, loan_id=loan_id)
+        if of.state.stage is not Stage.ACTIVE:
+            raise NothingDue("Nothing is owed on this loan.")
+        today = house.clock.business_date()
+        on = max(today, of.state.as_of) if of.state.as_of else today
+        return quote(terms=of.terms, state=of.state, on=on)
+
+
+def repay_by_hand(
+    house: House, *, person_id: UUID, loan_id: UUID, intent: Intent, amount_fen: int | None = None, key: str
+) -> PaymentPage:
+    """Make an order that the person pays on the channel's page; without an amount, what the intent needs today.
+
+    Errors: NotFound, NothingDue, AmountOutOfRange, and those of the idempotency key.
+    """
+    if amount_fen is not None and not 0 < amount_fen <= AMOUNT_FEN_MAX:
+        raise AmountOutOfRange("A repayment is of at least one fen.")
+
+    def work(tx: Transaction) -> Response:
+        of = loan.get_for(tx, person_id=person_id, loan_id=loan_id)
+        if of.state.stage is not Stage.ACTIVE:
+            raise NothingDue("Nothing is owed on this loan.")
+        today = house.booking_date(tx, cell=of.cell)
+        owed = quote(terms=of.terms, state=of.state, on=today)
+        amount = amount_fen or (owed.payoff_fen if intent is Intent.PAYOFF else owed.due_fen)
+        if amount == 0:
+            raise NothingDue("Nothing is due on this loan today.")
+        order_id = house.id_for(person_id)
+        order.insert(
+            tx,
+            order=reserve(
+                order_id=order_id,
+                kind=OrderKind.COLLECTION,
+                person_id=person_id,
+                loan_id=loan_id,
+                instrument_id=None,
+                amount_fen=amount,
+                currency=of.currency,
+                channel=HOSTED,
+                run_at=house.clock.now(),
+            ),
+        )
+        repayment.insert_intent(tx, order_id=order_id, loan_id=loan_id, intent=intent)
+        return {"order_id": order_id.hex, "amount_fen": amount}
+
+    request = {"loan_id": loan_id.hex, "intent": intent.value, "amount_fen": amount_fen}
+    answer = once(house, person_id=person_id, command="repay_by_hand", key=key, request=request, work=work)
+    return PaymentPage(order_id=UUID(str(answer["order_id"])), amount_fen=int(str(answer["amount_fen"])))
+
+
+def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:
+    """Return the channel's page of a person's order; asked again it is the same page.
+
+    The order is announced first, so that whatever is paid on the page is asked for. Errors: NotFound,
+    ChannelUnavailable.
+    """
+    with house.database.transaction() as tx:
+        waiting = order.load_for(tx, person_id=person_id, order_id=order_id)
+    errand = errand_of(house, order=waiting)
+    if waiting.sent_at is None:
+        chase_order(order_id=order_id, orders=BookOrders(house=house), errand=errand, clock=house.clock)
+    try:
+        answer = house.hosted.create(page_request(waiting))
+    except ChannelSilent:
+        raise ChannelUnavailable("The payment page did not open; please try again.") from None
+    if not isinstance(answer, HostedPage):
+        raise ChannelUnavailable("The payment page could not be made; please try again.")
+    return answer
+
+
+def request_agreement(house: House, *, person_id: UUID, instrument_id: UUID, key: str) -> UUID:
+    """Begin an agreement to deduct due amounts from a person's verified card; the bank sends a code.
+
+    Errors: NotFound, InstrumentNotVerified, ConsentMissing, AgreementRefused, ChannelUnavailable.
+    """
+
+    def work(tx: Transaction) -> Response:
+        card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
+        require_verified(instrument=card)
+        require_consent(
+            consents=consent.of_person(tx, person_id=person_id),
+            purpose=ConsentPurpose.AUTO_REPAYMENT,
+            recipient=house.settings.operator_name,
+            at=house.clock.now(),
+        )
+        agreement = Agreement(
+            agreement_id=house.id_for(person_id), person_id=person_id, instrument_id=instrument_id, state="pending"
+        )
+        repayment.insert_agreement(tx, agreement=agreement, at=house.clock.now())
+        return {"agreement_id": agreement.agreement_id.hex}
+
+    request = {"instrument_id": instrument_id.hex}
+    answer = once(house, person_id=person_id, command="request_agreement", key=key, request=request, work=work)
+    agreement_id = UUID(str(answer["agreement_id"]))
+    with house.database.transaction() as tx:
+        keyring = house.keyring
+        known = {
+            field: vault.open_field(tx, keyring=keyring, person_id=person_id, field=field)
+            for field in ("name", "id_number", "phone")
+        }
+        number = instrument.open_number(tx, keyring=keyring, person_id=person_id, instrument_id=instrument_id)
+    try:
+        said = house.collection.request_agreement(
+            AgreementRequest(
+                agreement_number=agreement_id.hex,
+                card_number=number,
+                holder_name=known["name"],
+                id_number=known["id_number"],
+                phone=known["phone"],
+            )
+        )
+    except ChannelSilent:
+        raise ChannelUnavailable("The bank did not answer; please try again.") from None
+    if not isinstance(said, CodeSent):
+        raise AgreementRefused("The bank did not accept this card for automatic repayment.")
+    return agreement_id
+
+
+def confirm_agreement(house: House, *, person_id: UUID, agreement_id: UUID, code: Personal[str]) -> None:
+    """End an agreement with the bank's code; from then on due amounts are deducted. Confirming again changes nothing.
+
+    Errors: NotFound, AgreementCodeWrong (tries_left), AgreementRefused, ChannelUnavailable.
+    """
+    with house.database.transaction() as tx:
+        repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id)
+    try:
+        said = house.collection.confirm_agreement(agreement_number=agreement_id.hex, code=code)
+    except ChannelSilent:
+        raise ChannelUnavailable("The bank did not answer; please try again.") from None
+    if isinstance(said, CodeWrong):
+        raise AgreementCodeWrong("The code is not right.", tries_left=said.tries_left)
+    if not isinstance(said, Agreed):
+        raise AgreementRefused("The bank ended this agreement; begin again.")
+
+    def keep(tx: Transaction) -> None:
+        tx.lock_cell(tx.cell_of(person_id))
+        agreement = repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id)
+        now = house.clock.now()
+        vault.seal(
+            tx,
+            keyring=house.keyring,
+            person_id=person_id,
+            field=token_field(agreement_id),
+            value=said.token,
+            at=now,
+        )
+        repayment.set_agreement_state(tx, agreement=agreement, state="active", at=now)
+
+    house.database.run(keep)

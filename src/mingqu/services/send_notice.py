@@ -1,0 +1,68 @@
+"""Notices: leased from the work table, sent once each, with nothing personal but the phone they go to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from mingqu.domain.money import format_fen
+from mingqu.domain.personal import Personal
+from mingqu.ports.silence import ChannelSilent
+from mingqu.ports.sms import Message, MessageKind
+from mingqu.services.follow_up import NOTICE
+from mingqu.services.house import House
+from mingqu.store import loan, vault, work
+from mingqu.store.vault import PersonErased
+from mingqu.store.work import Work
+
+LEASE_SECONDS: Final = 60  # far longer than a send takes; a worker that died is followed after it
+BATCH: Final = 100
+AGAIN_AFTER: Final = timedelta(minutes=5)
+
+
+def send_due_notices(house: House, *, cell: int) -> int:
+    """Send the notices of a cell that are due, at most BATCH of them, and return how many."""
+    with house.database.transaction() as tx:
+        leased = work.lease(
+            tx, cell=cell, kinds=[NOTICE], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
+        )
+        tx.commit()
+    for piece in leased:
+        _send(house, piece, cell)
+    return len(leased)
+
+
+def _send(house: House, piece: Work, cell: int) -> None:
+    phone = _phone(house, piece, cell)
+    sent = True
+    if phone is not None:
+        message = Message(
+            message_number=piece.work_id.hex,  # the same number again is delivered once
+            kind=MessageKind.NOTICE,
+            phone=phone,
+            template=str(piece.payload["template"]),
+            values={
+                "on": Personal(str(piece.payload["on"])),
+                "amount": Personal(format_fen(int(str(piece.payload["amount_fen"])))),
+            },
+        )
+        try:
+            house.sms.send(message)
+        except ChannelSilent:
+            sent = False
+    with house.database.transaction() as tx:
+        if sent:
+            work.complete(tx, work=piece, now=house.clock.now())
+        else:
+            work.reschedule(tx, work=piece, run_at=house.clock.now() + AGAIN_AFTER)
+        tx.commit()
+
+
+def _phone(house: House, piece: Work, cell: int) -> Personal[str] | None:
+    """The phone of the loan's borrower, or None when the person was erased: then nobody is told."""
+    with house.database.transaction() as tx:
+        of = loan.get(tx, cell=cell, loan_id=piece.subject_id)
+        try:
+            return vault.open_field(tx, keyring=house.keyring, person_id=of.person_id, field="phone")
+        except PersonErased:
+            return None

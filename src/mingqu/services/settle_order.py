@@ -1,0 +1,151 @@
+"""Orders as the book keeps them: what is announced and heard is stored with the money it moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from mingqu.domain.evidence import LeafKind
+from mingqu.domain.identifier import derived
+from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, TransferKind
+from mingqu.domain.loan import Cancelled, Disbursed, Intent, OverpaymentReturned, Repaid, Stage
+from mingqu.domain.order import Action, Order, OrderKind, OrderState
+from mingqu.domain.word import Word
+from mingqu.services import keep_order
+from mingqu.services.follow_up import follow_up
+from mingqu.services.house import House
+from mingqu.services.record_event import record_event
+from mingqu.services.sign_contract import HOLD_LIMITS, HOLD_PRINCIPAL, VOIDS_AFTER, holds_of
+from mingqu.store import evidence, ledger, loan, repayment
+from mingqu.store.database import Transaction
+from mingqu.store.loan import Loan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookOrders:
+    """Implements `Orders` of `chase_order` on the book: each method is one transaction."""
+
+    house: House
+
+    def announce(self, *, order_id: UUID, now: datetime, resend_is_safe: bool) -> tuple[Order, Action]:
+        """Decide the next action under the cell's lock, store the order as announced, return both."""
+        return self.house.database.run(
+            lambda tx: keep_order.announce(tx, order_id=order_id, now=now, resend_is_safe=resend_is_safe)
+        )
+
+    def hear(self, *, order_id: UUID, word: Word, at: datetime) -> Order:
+        """Store the word, apply it (or mark the conflict), post what it causes, return the order."""
+
+        def work(tx: Transaction) -> Order:
+            heard = keep_order.hear(tx, order_id=order_id, word=word, at=at)
+            if heard.paid or heard.failed:
+                settle(tx, self.house, ended=heard.after)
+            return heard.after
+
+        return self.house.database.run(work)
+
+
+def settle(tx: Transaction, house: House, *, ended: Order) -> None:
+    """Post what an order's end means to its loan; in the very transaction that ends it."""
+    assert ended.loan_id is not None
+    of = loan.get(tx, cell=tx.cell_of(ended.loan_id), loan_id=ended.loan_id)
+    paid = ended.state is OrderState.PAID
+    match ended.kind:
+        case OrderKind.PAYOUT if paid:
+            _paid_out(tx, house, of, ended)
+        case OrderKind.PAYOUT:
+            _not_paid_out(tx, house, of, ended)
+        case OrderKind.COLLECTION if paid:
+            _collected(tx, house, of, ended)
+        case OrderKind.RETURN if paid:
+            _returned(tx, house, of, ended)
+        case _:
+            pass  # a collection or return that failed moved nothing and held nothing
+
+
+def _paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
+    """The money arrived: the loan begins on the channel's date, holds become postings."""
+    assert ended.value_date is not None
+    after, outcome = record_event(
+        tx,
+        house,
+        before=of,
+        event=Disbursed(event_id=ended.order_id, value_date=ended.value_date, amount_fen=ended.amount_fen),
+        pending={
+            Reason.DISBURSE: [derived(of.contract_id, HOLD_PRINCIPAL)],
+            Reason.LIMIT_DRAW: [derived(of.contract_id, place) for place in HOLD_LIMITS],
+        },
+    )
+    _witness(tx, house, of, ended, LeafKind.DISBURSEMENT)
+    follow_up(tx, house, of=after, outcome=outcome)
+
+
+def _not_paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
+    """The channel said for good that it will not pay: everything held is free again, the loan never was."""
+    today = house.booking_date(tx, cell=of.cell)
+    ledger.post(
+        tx,
+        cell=of.cell,
+        transfers=[
+            replace(
+                held,
+                id=derived(of.contract_id, VOIDS_AFTER + place),
+                kind=TransferKind.VOID,
+                posted_on=today,
+                pending_id=held.id,
+            )
+            for place, held in enumerate(holds_of(of, order_id=ended.order_id, on=today), start=1)
+        ],
+    )
+    record_event(tx, house, before=of, event=Cancelled(event_id=ended.order_id, value_date=today))
+
+
+def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
+    """Money came in. It is never refused: what no loan can take is parked, for people to work on."""
+    assert ended.value_date is not None
+    if of.state.stage not in (Stage.ACTIVE, Stage.SETTLED):
+        today = house.booking_date(tx, cell=of.cell)
+        parked = Account(owner=of.lender_id, code=AccountCode.UNMATCHED_RECEIPT, currency=of.currency)
+        ledger.open_accounts(tx, cell=of.cell, accounts=[parked])
+        transfer = Transfer(
+            id=derived(ended.order_id, 1),
+            debit=Account(owner=of.lender_id, code=AccountCode.COLLECTION_CLEARING, currency=of.currency),
+            credit=parked,
+            amount_fen=ended.amount_fen,
+            reason=Reason.OVERPAY,
+            value_date=ended.value_date,
+            posted_on=today,
+            reference=ended.order_id,
+        )
+        ledger.post(tx, cell=of.cell, transfers=[transfer])
+        return
+    meant = repayment.intent_of(tx, order_id=ended.order_id) or Intent.DUE
+    event = Repaid(event_id=ended.order_id, value_date=ended.value_date, amount_fen=ended.amount_fen, intent=meant)
+    after, outcome = record_event(tx, house, before=of, event=event)
+    _witness(tx, house, of, ended, LeafKind.REPAYMENT)
+    follow_up(tx, house, of=after, outcome=outcome)
+
+
+def _returned(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
+    assert ended.value_date is not None
+    event = OverpaymentReturned(event_id=ended.order_id, value_date=ended.value_date, amount_fen=ended.amount_fen)
+    record_event(tx, house, before=of, event=event)
+
+
+def _witness(tx: Transaction, house: House, of: Loan, ended: Order, kind: LeafKind) -> None:
+    evidence.append(
+        tx,
+        keyring=house.keyring,
+        cell=of.cell,
+        person_id=of.person_id,
+        kind=kind,
+        subject_id=ended.order_id,
+        at=house.clock.now(),
+        facts={
+            "loan_id": of.loan_id.hex,
+            "amount_fen": ended.amount_fen,
+            "currency": ended.currency,
+            "value_date": ended.value_date.isoformat() if ended.value_date else None,
+        },
+    )

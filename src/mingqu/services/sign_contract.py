@@ -1,0 +1,273 @@
+"""Sign: an offer that stands, a cost table that was read, an own verified card, a limit that covers it.
+
+Signing makes the loan (planned), holds the limit, and reserves the payout for the time the borrower chose,
+all in one transaction; no money moves before that time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import ClassVar, Final
+from uuid import UUID
+
+from mingqu.domain.canonical import Canonical, canonical
+from mingqu.domain.consent import ConsentPurpose
+from mingqu.domain.consent import require as require_consent
+from mingqu.domain.evidence import LeafKind
+from mingqu.domain.identifier import derived
+from mingqu.domain.instrument import Instrument, require_payout
+from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer, TransferKind
+from mingqu.domain.loan import LoanState
+from mingqu.domain.order import OrderKind, reserve
+from mingqu.domain.refusal import Refusal
+from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, cost_table, live_offer
+from mingqu.services.house import BANK, House
+from mingqu.services.make_offers import Offered
+from mingqu.services.once import Response, once
+from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer, order
+from mingqu.store.database import Transaction
+from mingqu.store.loan import Loan
+from mingqu.store.offer import Contract, Disclosure, Offer
+
+LOAN_ACCOUNTS: Final = (
+    AccountCode.LOAN_PRINCIPAL,
+    AccountCode.LOAN_PRINCIPAL_DUE,
+    AccountCode.LOAN_INTEREST_DUE,
+    AccountCode.LOAN_PENALTY_DUE,
+    AccountCode.LOAN_FEE_DUE,
+    AccountCode.OVERPAYMENT,
+)
+# Places of the transfers of a payout among the ids derived from its contract; their voids come three further.
+HOLD_PRINCIPAL: Final = 1
+HOLD_LIMITS: Final = (2, 3)
+VOIDS_AFTER: Final = 3
+
+
+class LimitExceeded(Refusal):
+    """The limit, what is drawn and held of it taken together, does not cover the amount."""
+
+    code: ClassVar[str] = "limit_exceeded"
+    status: ClassVar[int] = 409
+
+
+class FundingExhausted(Refusal):
+    """The lender has not enough money left for this loan."""
+
+    code: ClassVar[str] = "funding_exhausted"
+    status: ClassVar[int] = 409
+
+
+class PayoutTimeOutOfRange(Refusal):
+    """The payout may be set between now and a week ahead."""
+
+    code: ClassVar[str] = "payout_time_out_of_range"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """The ids of what signing made."""
+
+    contract_id: UUID
+    loan_id: UUID
+    payout_order_id: UUID
+
+
+def sign_contract(
+    house: House, *, person_id: UUID, offer_id: UUID, instrument_id: UUID, payout_at: datetime, key: str
+) -> Signed:
+    """Sign the contract of an offer and reserve the payout at `payout_at` (UTC) to the person's own debit card.
+
+    Sources: 《个人贷款业务明示综合融资成本规定》 2026-03-15 (the cost table comes first); PIPL art. 23 (consent that
+    names the lender); 法释〔2020〕6号 art. 26 (the whole principal is paid out).
+    Errors: NotFound, OfferStale, CostTableNotRead, ConsentMissing, InstrumentNotVerified, CardNotSupported,
+    PayoutTimeOutOfRange, LimitExceeded, FundingExhausted, and those of the idempotency key.
+    """
+
+    def work(tx: Transaction) -> Response:
+        cell, now = tx.cell_of(person_id), house.clock.now()
+        stored, offered = live_offer(tx, house, person_id=person_id, offer_id=offer_id)
+        read = _read_disclosure(tx, person_id=person_id, stored=stored, offered=offered)
+        require_consent(
+            consents=consent.of_person(tx, person_id=person_id),
+            purpose=ConsentPurpose.PASS_TO_LENDER,
+            recipient=offered.lender_name_zh,
+            at=now,
+        )
+        card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
+        require_payout(instrument=card)
+        if not now <= payout_at <= now + house.settings.payout_waits_max:
+            raise PayoutTimeOutOfRange("Choose a time between now and a week from now.")
+        made = _make_loan(tx, house, cell=cell, stored=stored, offered=offered, read=read, now=now)
+        order_id = _reserve(tx, house, cell=cell, made=made, card=card, payout_at=payout_at)
+        return {"contract_id": made.contract_id.hex, "loan_id": made.loan_id.hex, "order_id": order_id.hex}
+
+    request = {"offer_id": offer_id.hex, "instrument_id": instrument_id.hex, "payout_at": payout_at.isoformat()}
+    answer = once(house, person_id=person_id, command="sign_contract", key=key, request=request, work=work)
+    return Signed(
+        contract_id=UUID(str(answer["contract_id"])),
+        loan_id=UUID(str(answer["loan_id"])),
+        payout_order_id=UUID(str(answer["order_id"])),
+    )
+
+
+def _read_disclosure(tx: Transaction, *, person_id: UUID, stored: Offer, offered: Offered) -> Disclosure:
+    """Return the confirmed disclosure, if it says just what the contract will say."""
+    read = offer.confirmed_disclosure(tx, person_id=person_id, offer_id=stored.offer_id)
+    if read is None:
+        raise CostTableNotRead("The cost table must be read and confirmed before signing.")
+    if read.body != canonical(cost_table(stored, offered)):
+        raise OfferStale("The cost is no longer what the table showed; ask for new offers.")
+    return read
+
+
+def _make_loan(
+    tx: Transaction, house: House, *, cell: int, stored: Offer, offered: Offered, read: Disclosure, now: datetime
+) -> Loan:
+    person_id, currency = stored.person_id, stored.terms.currency
+    contract_id, loan_id = house.id_for(person_id), house.id_for(person_id)
+    body: dict[str, Canonical] = {
+        "contract_id": contract_id.hex,
+        "loan_id": loan_id.hex,
+        "lender": offered.lender_name_zh,
+        "product": offered.product.id,
+        "product_version": offered.product.version,
+        "cost_table_hash": hashlib.sha256(read.body).hexdigest(),
+        "prohibited_uses": list(offered.product.prohibited_uses),
+        "signed_at": now.isoformat(),
+    }
+    written = canonical(body)
+    offer.insert_contract(
+        tx,
+        contract=Contract(
+            contract_id=contract_id,
+            offer_id=stored.offer_id,
+            disclosure_id=read.disclosure_id,
+            person_id=person_id,
+            loan_id=loan_id,
+            body=written,
+            signed_at=now,
+        ),
+    )
+    lender_id = offered.product.lender_id
+    group = accrual.group_id(lender_id=lender_id, product_id=offered.product.id, currency=currency)
+    accrual.ensure(
+        tx,
+        cell=cell,
+        group=group,
+        lender_id=lender_id,
+        product_id=offered.product.id,
+        currency=currency,
+        accrued_to=date.fromordinal(house.booking_date(tx, cell=cell).toordinal() - 1),
+    )
+    made = Loan(
+        cell=cell,
+        loan_id=loan_id,
+        person_id=person_id,
+        contract_id=contract_id,
+        facility_id=stored.facility_id,
+        product_id=offered.product.id,
+        lender_id=lender_id,
+        group_id=group,
+        currency=currency,
+        terms=stored.terms,
+        state=LoanState(),
+    )
+    loan.insert(tx, loan=made)
+    open_accounts_of(tx, made)
+    evidence.append(
+        tx,
+        keyring=house.keyring,
+        cell=cell,
+        person_id=person_id,
+        kind=LeafKind.CONTRACT,
+        subject_id=contract_id,
+        at=now,
+        facts={"contract_hash": hashlib.sha256(written).hexdigest(), "loan_id": loan_id.hex},
+    )
+    return made
+
+
+def open_accounts_of(tx: Transaction, made: Loan) -> None:
+    """Open a loan's own accounts and the house accounts it will meet in its cell."""
+    house_accounts = (
+        (made.lender_id, AccountCode.LENDER_CASH),
+        (made.lender_id, AccountCode.LENDER_FUNDING),
+        (made.lender_id, AccountCode.COLLECTION_CLEARING),
+        (made.lender_id, AccountCode.INTEREST_INCOME),
+        (made.lender_id, AccountCode.PENALTY_INCOME),
+        (made.lender_id, AccountCode.ROUNDING_DIFFERENCE),
+        (made.group_id, AccountCode.ACCRUED_INTEREST),
+        (made.group_id, AccountCode.ACCRUED_PENALTY),
+    )
+    own = [(made.loan_id, code) for code in LOAN_ACCOUNTS]
+    ledger.open_accounts(
+        tx,
+        cell=made.cell,
+        accounts=[Account(owner=owner, code=code, currency=made.currency) for owner, code in (*own, *house_accounts)],
+    )
+
+
+def _reserve(tx: Transaction, house: House, *, cell: int, made: Loan, card: Instrument, payout_at: datetime) -> UUID:
+    """Store the payout order and hold lender's cash and the two limits for it."""
+    order_id, today = house.id_for(made.person_id), house.booking_date(tx, cell=cell)
+    order.insert(
+        tx,
+        order=reserve(
+            order_id=order_id,
+            kind=OrderKind.PAYOUT,
+            person_id=made.person_id,
+            loan_id=made.loan_id,
+            instrument_id=card.instrument_id,
+            amount_fen=made.terms.principal_fen,
+            currency=made.currency,
+            channel=BANK,
+            run_at=payout_at,
+        ),
+    )
+    results = ledger.post_batch(tx, cell=cell, transfers=holds_of(made, order_id=order_id, on=today))
+    if Result.EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT in results:
+        raise LimitExceeded("Your limit, less what is drawn and held, does not cover this amount.")
+    if Result.EXCEEDS_LIMIT_OF_CREDIT_ACCOUNT in results:
+        raise FundingExhausted("The lender has no money left for this loan today; nothing was signed.")
+    assert all(result is Result.OK for result in results), results
+    return order_id
+
+
+def holds_of(made: Loan, *, order_id: UUID, on: date) -> list[Transfer]:
+    """Return the pending transfers of a payout: principal out of the lender's cash, and both limits drawn."""
+
+    def hold(place: int, debit: Account, credit: Account, reason: Reason) -> Transfer:
+        return Transfer(
+            id=derived(made.contract_id, place),
+            kind=TransferKind.PENDING,
+            debit=debit,
+            credit=credit,
+            amount_fen=made.terms.principal_fen,
+            reason=reason,
+            value_date=on,
+            posted_on=on,
+            reference=order_id,
+        )
+
+    def account(owner: UUID, code: AccountCode) -> Account:
+        return Account(owner=owner, code=code, currency=made.currency)
+
+    return [
+        hold(
+            HOLD_PRINCIPAL,
+            account(made.loan_id, AccountCode.LOAN_PRINCIPAL),
+            account(made.lender_id, AccountCode.LENDER_CASH),
+            Reason.DISBURSE,
+        ),
+        *(
+            hold(
+                place,
+                account(owner, AccountCode.LIMIT_AVAILABLE),
+                account(owner, AccountCode.LIMIT_DRAWN),
+                Reason.LIMIT_DRAW,
+            )
+            for place, owner in zip(HOLD_LIMITS, (made.facility_id, made.person_id), strict=True)
+        ),
+    ]

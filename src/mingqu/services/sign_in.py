@@ -1,0 +1,85 @@
+"""Sign in with a code sent to a phone. A login is not a person: several may lead to the same one."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from mingqu.domain.one_time_code import CodePurpose
+from mingqu.domain.party import LoginProvider, read_phone
+from mingqu.domain.personal import Personal
+from mingqu.domain.refusal import Refusal
+from mingqu.ports.silence import ChannelSilent
+from mingqu.ports.sms import Message, MessageKind
+from mingqu.services.house import House
+from mingqu.store import directory, one_time_code, party
+from mingqu.store.database import Transaction
+
+
+def send_code(house: House, *, phone: Personal[str], purpose: CodePurpose) -> None:
+    """Send a code to a phone, in place of one sent before.
+
+    The code is stored (as a keyed hash) before it is sent; if the message is lost the person asks for another.
+    Errors: PhoneMalformed, CodeTooSoon, CodeSendsExhausted.
+    """
+    phone = read_phone(phone)
+    digits = house.codes.digits()
+    with house.database.transaction() as tx:
+        one_time_code.issue(
+            tx, keyring=house.keyring, phone=phone, purpose=purpose, digits=digits, at=house.clock.now()
+        )
+        tx.commit()
+    message = Message(
+        message_number=house.identifiers.fresh(0).hex,
+        kind=MessageKind.CODE,
+        phone=phone,
+        template=f"code.{purpose.value}",
+        values={"code": digits},
+    )
+    try:
+        house.sms.send(message)
+    except ChannelSilent:
+        return  # it may have arrived; if not, a new code can be had after a minute
+
+
+def check_code(house: House, *, phone: Personal[str], purpose: CodePurpose, digits: Personal[str]) -> None:
+    """Use up a code. A wrong one is counted, so the count is committed before the refusal is raised.
+
+    Errors: CodeExpired, CodeUsed, CodeWrong, CodeTriesExhausted.
+    """
+    refusal = house.database.run(
+        lambda tx: one_time_code.attempt(
+            tx,
+            keyring=house.keyring,
+            phone=read_phone(phone),
+            purpose=purpose,
+            digits=digits,
+            at=house.clock.now(),
+        )
+    )
+    if isinstance(refusal, Refusal):
+        raise refusal
+
+
+def sign_in(house: House, *, phone: Personal[str], digits: Personal[str]) -> UUID:
+    """Return the person that a phone leads to; a phone never seen before makes a new person.
+
+    Errors: those of `check_code`.
+    """
+    phone = read_phone(phone)
+    check_code(house, phone=phone, purpose=CodePurpose.SIGN_IN, digits=digits)
+
+    def enter(tx: Transaction) -> UUID:
+        known = party.find_by_login(tx, keyring=house.keyring, provider=LoginProvider.PHONE, subject=phone)
+        if known is not None:
+            return known.person_id
+        person_id, at = house.identifiers.fresh(house.identifiers.slot()), house.clock.now()
+        party.create_person(tx, keyring=house.keyring, person_id=person_id, at=at)
+        directory.add_login(
+            tx, keyring=house.keyring, provider=LoginProvider.PHONE, subject=phone, person_id=person_id, at=at
+        )
+        return person_id
+
+    try:
+        return house.database.run(enter)
+    except directory.DirectoryTaken:
+        return house.database.run(enter)  # two first sign-ins at once: the other one made the person

@@ -1,0 +1,105 @@
+"""Verify: the eight invariants of the house, over the whole book, in one view of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from mingqu.domain.loan import fold
+from mingqu.store import evidence, ledger_proof, loan, order, proof
+from mingqu.store.database import Database, Transaction
+from mingqu.store.keyring import Keyring
+from mingqu.store.loan import Loan
+
+PAGE: Final = 1_000  # loans replayed between two words of progress
+FINDINGS_MAX: Final = 20
+Progress = Callable[[int, int], None]
+
+MEANING: Final = {
+    1: "debits equal credits, and every balance is the sum of its transfers",
+    2: "no account breaks its normal side",
+    3: "holds are just the open reservations",
+    4: "loans, their accounts, their replay and their accrual groups agree",
+    5: "what channels say they paid and collected is what was posted",
+    6: "drawn and held stay within limits, and limits within each other",
+    7: "money only ever reached a payee it was meant for",
+    8: "everything that must have evidence has it, and every checkpoint stands",
+}
+PROOFS: Final = {"ledger": (1, 2, 3), "loans": (4, 6), "channels": (5, 7), "evidence": (8,)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was found: one list of sentences for each invariant, empty where it holds; and the book's size."""
+
+    findings: dict[int, list[str]]
+    counts: dict[str, int]
+
+    @property
+    def holds(self) -> dict[int, bool]:
+        """Whether each invariant holds."""
+        return {number: not found for number, found in self.findings.items()}
+
+    @property
+    def proofs(self) -> dict[str, bool]:
+        """The invariants in four words."""
+        return {name: all(self.holds[number] for number in numbers) for name, numbers in PROOFS.items()}
+
+    @property
+    def all_hold(self) -> bool:
+        """Whether the book is coherent."""
+        return all(self.holds.values())
+
+
+def verify_book(*, database: Database, keyring: Keyring, progress: Progress | None = None) -> Report:
+    """Return what the whole book proves; reading only. `progress` is told (loans replayed, loans in the book)."""
+    with database.transaction() as tx:
+        # One view of the book for all checks, however long they take and whatever is written meanwhile.
+        tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        counts = proof.counts(tx)
+        findings = {
+            1: ledger_proof.prove_balances(tx),
+            2: ledger_proof.prove_sides(tx),
+            3: ledger_proof.prove_holds(tx) + proof.holds(tx),
+            4: proof.loans_and_ledger(tx) + _replays(tx, counts["loans"], progress) + _groups(tx),
+            5: order.prove(tx) + proof.orders_and_ledger(tx),
+            6: proof.limits(tx),
+            7: proof.payees(tx),
+            8: evidence.prove(tx, keyring=keyring, expected=proof.EXPECTED_LEAVES),
+        }
+    return Report(findings=findings, counts=counts)
+
+
+def _replays(tx: Transaction, total: int, progress: Progress | None) -> list[str]:
+    """Tell every loan again from its events; its snapshot and the columns beside it must come out the same."""
+    found: list[str] = []
+    done = 0
+    for batch in _batches(proof.all_loans(tx)):
+        histories = loan.histories(tx, loans=batch)
+        differing = set(loan.summary_differs(tx, loans=batch))
+        for one in batch:
+            again, _ = fold(terms=one.terms, events=histories[one.loan_id], as_of=one.state.as_of)
+            if again != one.state or one.loan_id in differing:
+                found.append(f"loan {one.loan_id} is not what its events make of it")
+        done += len(batch)
+        if progress is not None:
+            progress(done, total)
+    return found[:FINDINGS_MAX]
+
+
+def _batches(loans: Iterable[Loan]) -> Iterable[list[Loan]]:
+    """Loans in batches of one cell each."""
+    walking = iter(loans)
+    while batch := list(islice(walking, PAGE)):
+        for cell in sorted({one.cell for one in batch}):
+            yield [one for one in batch if one.cell == cell]
+
+
+def _groups(tx: Transaction) -> list[str]:
+    return [
+        f"accrual group {total.group_id} of cell {total.cell} ({total.kind}) is not the sum of its loans"
+        for total in proof.group_totals(tx)
+        if not total.agrees
+    ][:FINDINGS_MAX]

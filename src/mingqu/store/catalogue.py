@@ -1,0 +1,78 @@
+"""What the tables are: global ones are named here; all others begin every key and index with `cell`.
+
+A book of many cells can then be spread over machines by that one column. `strays` reads the
+database's own catalogue; a test fails when it finds a table, a key or an index that forgot the cell.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mingqu.store.database import Transaction
+
+# Tables that exist once per book, each with the reason why it cannot belong to a cell.
+GLOBAL_TABLES: Final[dict[str, str]] = {
+    "migration": "which files made the schema",
+    "repeatable": "which repeatable functions are in place",
+    "book": "what was chosen when the book was created",
+    "directory": "finds the person, and so the cell, behind a keyed hash of a login, phone, card or ID number",
+    "evidence_book": "names the book in each of its checkpoints",
+    "checkpoint": "signs the roots of all cells together",
+    "policy_version": "policies are published for the whole book",
+}
+
+
+def strays(tx: Transaction) -> list[str]:
+    """Return one sentence per table, key or index outside the rule; an empty list is right."""
+    known = list(GLOBAL_TABLES)
+    found = [
+        f"table {name} is neither global nor does its primary key begin with cell"
+        for (name,) in tx.execute(
+            """
+            SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+              AND c.relname <> ALL (%s)
+              AND NOT EXISTS (
+                  SELECT FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
+                  WHERE k.conrelid = c.oid AND k.contype = 'p' AND a.attname = 'cell')
+            ORDER BY c.relname
+            """,
+            (known,),
+        )
+    ]
+    found += [
+        f"foreign key {constraint} of {name} does not begin with cell on both sides"
+        for name, constraint in tx.execute(
+            """
+            SELECT c.relname, k.conname FROM pg_constraint k
+            JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_class target ON target.oid = k.confrelid
+            JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+            JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = k.confkey[1]
+            WHERE n.nspname = 'public' AND k.contype = 'f' AND c.relname <> ALL (%s)
+              AND target.relname <> ALL (%s) AND (a.attname <> 'cell' OR b.attname <> 'cell')
+            ORDER BY 1, 2
+            """,
+            (known, known),
+        )
+    ]
+    found += [
+        f"index {index} of {name} does not begin with cell"
+        for name, index in tx.execute(
+            """
+            SELECT c.relname, i.relname FROM pg_index x
+            JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+            JOIN pg_namespace n ON n.oid = c.relnamespace
+            LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[0]
+            WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relname <> ALL (%s)
+              AND a.attname IS DISTINCT FROM 'cell'
+            ORDER BY 1, 2
+            """,
+            (known,),
+        )
+    ]
+    missing = tx.execute(
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass('public.' || name) IS NULL ORDER BY name",
+        (known,),
+    )
+    return found + [f"global table {name} does not exist" for (name,) in missing]

@@ -1,0 +1,266 @@
+"""Connections and transactions: the one way to the database, plain SQL over psycopg 3.
+
+A use case opens one transaction at its edge, hands it to the functions of the store, and commits once:
+
+    with database.transaction() as tx:
+        tx.lock_cell(cell)
+        ledger.post(tx, cell=cell, transfers=transfers)
+        tx.commit()
+
+A transaction that was not committed is rolled back, whatever the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, LiteralString, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg import errors
+from psycopg.pq import ExecStatus
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from mingqu.domain import identifier
+from mingqu.domain.refusal import Refusal
+from mingqu.store import column
+
+# A row as psycopg gives it; store functions turn it into a domain value at once.
+Cursor = psycopg.Cursor[TupleRow]
+Parameters = Sequence[object] | dict[str, object]
+Returned = TypeVar("Returned")
+
+# The errors after which the same work may simply be done again: PostgreSQL ended one of two that
+# were in each other's way. Everything else is either a refusal or a bug.
+TRANSIENT: Final = (errors.DeadlockDetected, errors.SerializationFailure)
+# A second collision of the same work is rare and a fifth in a row means that something is wrong.
+ATTEMPTS_MAX: Final = 5
+
+# What a lost or absent server looks like from a connection that still thinks it is open.
+_GONE: Final = (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)
+# A caller would rather hear "unavailable" than hang; a busy pool hands out a connection in milliseconds.
+_CONNECTION_SECONDS_MAX: Final = 5.0
+_CONNECTIONS_MAX: Final = 16
+# The first attempt finds a connection dead, the second may meet a server that is still starting.
+_BEGIN_ATTEMPTS_MAX: Final = 3
+
+
+class DatabaseUnavailable(Refusal):
+    """The database could not be reached, or went away in the middle: nothing is known to be committed.
+
+    Try again with the same idempotency key. If it went away during the commit itself, the effect may
+    be there; the key tells.
+    """
+
+    code = "database_unavailable"
+    status = 503
+
+
+class BookMissing(Refusal):
+    """The database holds no book yet."""
+
+    code = "book_missing"
+    status = 503
+
+
+class Transaction:
+    """One open transaction. Store functions take it first and never commit."""
+
+    __slots__ = ("_committed", "_connection", "_database")
+
+    def __init__(self, connection: psycopg.Connection[TupleRow], database: Database) -> None:
+        self._connection = connection
+        self._database = database
+        self._committed = False
+
+    def execute(self, sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False) -> Cursor:
+        """Run one statement and return its cursor. Errors: DatabaseUnavailable when the connection is lost."""
+        assert not self._committed, "a committed transaction is over"
+        with self._lost_is_a_refusal():
+            return self._connection.execute(sql, parameters, binary=binary)
+
+    def executemany(self, sql: LiteralString, rows: Iterable[Parameters]) -> None:
+        """Run one statement for each row of parameters, sent together without waiting for each answer."""
+        assert not self._committed, "a committed transaction is over"
+        with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
+            cursor.executemany(sql, rows)
+
+    def copy(self, sql: LiteralString, rows: Iterable[Sequence[object]]) -> int:
+        """Stream rows in with COPY ... FROM STDIN and return how many went in."""
+        assert not self._committed, "a committed transaction is over"
+        with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
+            with cursor.copy(sql) as copy:
+                for row in rows:
+                    copy.write_row(row)
+            return cursor.rowcount
+
+    def script(self, text: str) -> None:
+        """Run the statements of a file of our own; a text that came from anywhere else never gets here."""
+        assert not self._committed, "a committed transaction is over"
+        with self._lost_is_a_refusal():
+            self._connection.execute(text.encode())
+
+    def commit(self) -> None:
+        """Make everything done so far durable and end the transaction; once, in the use case."""
+        assert not self._committed, "a transaction is committed once"
+        with self._lost_is_a_refusal():
+            answer = _say(self._connection, b"COMMIT")
+        # After an error that was caught and forgotten PostgreSQL answers a COMMIT with a rollback.
+        assert answer == b"COMMIT", "a transaction with an error in it cannot be committed"
+        self._committed = True
+
+    @property
+    def cells(self) -> int:
+        """How many cells the book has."""
+        return self._database.cells_of(self)
+
+    def cell_of(self, identity: UUID) -> int:
+        """Return the cell that an id routes itself to."""
+        return identifier.cell_of(identity, cells=self.cells)
+
+    def lock_cell(self, cell: int) -> None:
+        """Wait for and take the cell's writer lock until the transaction ends.
+
+        Lock before reading what will be written; several cells in ascending order, so that two
+        transactions never wait for each other.
+        """
+        found = self.execute("SELECT cell FROM cell WHERE cell = %s FOR UPDATE", (cell,)).fetchone()
+        assert found is not None, "a cell is locked that the book does not have"
+
+    @contextmanager
+    def _lost_is_a_refusal(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.OperationalError as error:
+            if self._connection.closed or self._connection.broken or isinstance(error, _GONE):
+                raise DatabaseUnavailable("The database went away; try again in a moment.") from error
+            raise
+
+
+class Database:
+    """A pool of connections to one book.
+
+    `ensure`, if given, brings an embedded server back; it is called when a connection turns out dead.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        ensure: Callable[[], None] | None = None,
+        connections_max: int = _CONNECTIONS_MAX,
+        connection_seconds_max: float = _CONNECTION_SECONDS_MAX,
+    ) -> None:
+        self._url = url
+        self._ensure = ensure
+        self._cells: int | None = None
+        self._pool = ConnectionPool(
+            url,
+            # Each transaction begins and ends with our own words, so that a dead connection is found
+            # by BEGIN, before any work, and replaced without the caller's knowledge.
+            kwargs={"autocommit": True, "options": "-c timezone=UTC"},
+            configure=lambda connection: column.register(connection.adapters),
+            min_size=0,
+            max_size=connections_max,
+            timeout=connection_seconds_max,
+            open=True,
+            name="mingqu",
+        )
+
+    @property
+    def url(self) -> str:
+        """Where the database is, as libpq reads it."""
+        return self._url
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Open one transaction; it is rolled back unless `commit()` was called.
+
+        Errors: DatabaseUnavailable when no connection can be had.
+        """
+        connection = self._connection()
+        try:
+            tx = Transaction(connection, self)
+            yield tx
+        finally:
+            self._end(connection)
+
+    def run(self, work: Callable[[Transaction], Returned]) -> Returned:
+        """Do `work` in a transaction and commit it; do it again from the start after a transient error.
+
+        `work` does not commit and has no effect outside the database. At most ATTEMPTS_MAX times, then
+        the last error is raised.
+        """
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            try:
+                with self.transaction() as tx:
+                    returned = work(tx)
+                    tx.commit()
+                    return returned
+            except TRANSIENT:
+                if attempt == ATTEMPTS_MAX:
+                    raise
+        raise AssertionError("the loop returns or raises")
+
+    def cells_of(self, tx: Transaction) -> int:
+        """Return how many cells the book has; asked once, since it is fixed while anything runs."""
+        if self._cells is None:
+            row = tx.execute("SELECT cells FROM book").fetchone()
+            if row is None:
+                raise BookMissing("This database holds no book yet: `mingqu migrate` makes one.")
+            self._cells = int(row[0])
+        return self._cells
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _connection(self) -> psycopg.Connection[TupleRow]:
+        """Return a connection on which a transaction has begun."""
+        for attempt in range(1, _BEGIN_ATTEMPTS_MAX + 1):
+            try:
+                connection = self._pool.getconn()
+                try:
+                    _say(connection, b"BEGIN")
+                except BaseException:
+                    connection.close()
+                    self._pool.putconn(connection)
+                    raise
+                return connection
+            except (PoolTimeout, psycopg.OperationalError) as error:
+                if attempt == _BEGIN_ATTEMPTS_MAX:
+                    raise DatabaseUnavailable("The database cannot be reached; try again in a moment.") from error
+                if self._ensure is not None:
+                    self._ensure()
+                self._pool.drain()  # what was opened to the old server is as dead as this one
+        raise AssertionError("the loop returns or raises")
+
+    def _end(self, connection: psycopg.Connection[TupleRow]) -> None:
+        try:
+            if not (connection.closed or connection.broken):
+                connection.rollback()  # sends nothing after a commit
+        except psycopg.OperationalError:
+            connection.close()  # the server went away; it rolls back by itself
+        finally:
+            self._pool.putconn(connection)
+
+
+def _say(connection: psycopg.Connection[TupleRow], word: bytes) -> bytes | None:
+    """Send BEGIN or COMMIT and return what the server answers.
+
+    Straight through libpq: a cursor for a word without parameters or rows would cost more than the word.
+    """
+    result = connection.pgconn.exec_(word)
+    if connection.broken:
+        raise psycopg.OperationalError("the connection was lost")
+    if result.status != ExecStatus.COMMAND_OK:
+        raise psycopg.errors.error_from_result(result)
+    return result.command_status

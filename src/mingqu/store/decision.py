@@ -1,0 +1,151 @@
+"""Applications and decisions in the book. The part of a record about the person arrives here already sealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import ClassVar
+from uuid import UUID
+
+from mingqu.domain.refusal import Refusal
+from mingqu.store.database import Transaction
+
+
+class DecisionNotFound(Refusal):
+    """The person has no such application or decision; another person's answers the same."""
+
+    code: ClassVar[str] = "decision_not_found"
+    status: ClassVar[int] = 404
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredApplication:
+    """One application as the book holds it."""
+
+    application_id: UUID
+    person_id: UUID
+    requested_amount_fen: int
+    applied_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDecision:
+    """One decision as the book holds it.
+
+    `record` is the public part in canonical bytes, `sealed` the sealed part, `record_hash` the SHA-256 of the
+    whole record's canonical bytes, `versions_hash` the digest of its versions.
+    """
+
+    decision_id: UUID
+    application_id: UUID
+    person_id: UUID
+    decided_at: datetime
+    business_date: date
+    outcome: str
+    record: bytes
+    record_hash: bytes
+    sealed: bytes
+    versions_hash: str
+
+
+def insert_application(tx: Transaction, *, application: StoredApplication) -> None:
+    """Store an application in its person's cell."""
+    tx.execute(
+        """
+        INSERT INTO application (cell, application_id, person_id, requested_amount_fen, applied_at)
+        VALUES (%s, %s, %s, %s, %s)
+        """,
+        (
+            tx.cell_of(application.person_id),
+            application.application_id,
+            application.person_id,
+            application.requested_amount_fen,
+            application.applied_at,
+        ),
+    )
+
+
+def load_application(tx: Transaction, *, person_id: UUID, application_id: UUID) -> StoredApplication:
+    """Return an application of this person. Errors: DecisionNotFound, also for another person's."""
+    row = tx.execute(
+        """
+        SELECT requested_amount_fen, applied_at FROM application
+        WHERE cell = %s AND application_id = %s AND person_id = %s
+        """,
+        (tx.cell_of(person_id), application_id, person_id),
+    ).fetchone()
+    if row is None:
+        raise DecisionNotFound("There is no such application.")
+    return StoredApplication(
+        application_id=application_id, person_id=person_id, requested_amount_fen=row[0], applied_at=row[1]
+    )
+
+
+def insert_decision(tx: Transaction, *, decision: StoredDecision) -> None:
+    """Store a decision beside its application; the evidence leaf is the caller's, in the same transaction."""
+    tx.execute(
+        """
+        INSERT INTO decision (cell, decision_id, application_id, person_id, decided_at, business_date, outcome,
+                              record, record_hash, sealed, versions_hash)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            tx.cell_of(decision.person_id),
+            decision.decision_id,
+            decision.application_id,
+            decision.person_id,
+            decision.decided_at,
+            decision.business_date,
+            decision.outcome,
+            decision.record,
+            decision.record_hash,
+            decision.sealed,
+            decision.versions_hash,
+        ),
+    )
+
+
+def load_decision(tx: Transaction, *, person_id: UUID, decision_id: UUID) -> StoredDecision:
+    """Return a decision about this person. Errors: DecisionNotFound, also for another person's."""
+    row = tx.execute(
+        """
+        SELECT application_id, decided_at, business_date, outcome, record, record_hash, sealed, versions_hash
+        FROM decision WHERE cell = %s AND decision_id = %s AND person_id = %s
+        """,
+        (tx.cell_of(person_id), decision_id, person_id),
+    ).fetchone()
+    if row is None:
+        raise DecisionNotFound("There is no such decision.")
+    return StoredDecision(
+        decision_id=decision_id,
+        application_id=row[0],
+        person_id=person_id,
+        decided_at=row[1],
+        business_date=row[2],
+        outcome=row[3],
+        record=bytes(row[4]),
+        record_hash=bytes(row[5]),
+        sealed=bytes(row[6]),
+        versions_hash=row[7],
+    )
+
+
+def latest_decision(tx: Transaction, *, person_id: UUID) -> StoredDecision | None:
+    """Return the newest decision about a person, or None when there is none yet."""
+    row = tx.execute(
+        """
+        SELECT decision_id FROM decision WHERE cell = %s AND person_id = %s
+        ORDER BY decided_at DESC, decision_id DESC LIMIT 1
+        """,
+        (tx.cell_of(person_id), person_id),
+    ).fetchone()
+    return None if row is None else load_decision(tx, person_id=person_id, decision_id=row[0])
+
+
+def of_application(tx: Transaction, *, person_id: UUID, application_id: UUID) -> UUID | None:
+    """Return the decision on an application of this person, or None when it is not decided."""
+    row = tx.execute(
+        "SELECT decision_id FROM decision WHERE cell = %s AND application_id = %s AND person_id = %s",
+        (tx.cell_of(person_id), application_id, person_id),
+    ).fetchone()
+    return None if row is None else row[0]

@@ -1,0 +1,166 @@
+"""Leaves: appended under the cell's lock, in the transaction of what they bear witness to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
+
+from mingqu.domain.canonical import Canonical, canonical
+from mingqu.domain.evidence import Leaf, LeafKind, commit, leaf_body, leaf_hash
+from mingqu.domain.personal import Personal
+from mingqu.store import vault
+from mingqu.store.database import Transaction
+from mingqu.store.keyring import Keyring
+
+Private = Mapping[str, Personal[str] | Canonical]
+_NOTHING: Final[Private] = MappingProxyType({})
+# A close appends a chunk of loans at a time; more leaves would hold the cell's lock too long.
+LEAVES_PER_APPEND_MAX: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a leaf will say: public `facts`, and `private` values that it only commits to."""
+
+    person_id: UUID
+    kind: LeafKind
+    subject_id: UUID
+    facts: Mapping[str, Canonical]
+    private: Private = field(default_factory=dict)
+
+
+def append(
+    tx: Transaction,
+    *,
+    keyring: Keyring,
+    cell: int,
+    person_id: UUID,
+    kind: LeafKind,
+    subject_id: UUID,
+    at: datetime,
+    facts: Mapping[str, Canonical],
+    private: Private = _NOTHING,
+) -> Leaf:
+    """Append one leaf to the evidence of a cell. The caller holds the cell's lock.
+
+    Facts are published with proofs and outlive an erasure: nothing personal belongs there. Of each private value
+    the leaf holds a salted commitment; value and salt are sealed in the vault under the person's key.
+    Errors, with private values only: NotFound, PersonErased.
+    """
+    draft = Draft(person_id=person_id, kind=kind, subject_id=subject_id, facts=facts, private=private)
+    return append_all(tx, keyring=keyring, cell=cell, at=at, drafts=[draft])[0]
+
+
+def append_all(tx: Transaction, *, keyring: Keyring, cell: int, at: datetime, drafts: Sequence[Draft]) -> list[Leaf]:
+    """Append several leaves in two round trips, in the order given. See `append`."""
+    assert 0 < len(drafts) <= LEAVES_PER_APPEND_MAX
+    assert all(tx.cell_of(draft.person_id) == cell for draft in drafts), "evidence lies in the person's cell"
+    row = tx.execute(
+        "UPDATE cell SET leaf_count = leaf_count + %s WHERE cell = %s RETURNING leaf_count", (len(drafts), cell)
+    ).fetchone()
+    assert row is not None, "a leaf is appended to a cell that the book does not have"
+    first = row[0] - len(drafts)
+    leaves = [
+        _leaf(tx, keyring=keyring, cell=cell, sequence=sequence, at=at, draft=draft)
+        for sequence, draft in enumerate(drafts, start=first)
+    ]
+    tx.execute(
+        """
+        INSERT INTO evidence_leaf (cell, sequence, person_id, kind, subject_id, at, body, hash)
+        SELECT %s, sequence, person_id, kind, subject_id, %s, body, hash
+        FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::uuid[], %s::bytea[], %s::bytea[])
+            AS given (sequence, person_id, kind, subject_id, body, hash)
+        """,
+        (
+            cell,
+            at,
+            [leaf.sequence for leaf in leaves],
+            [leaf.person_id for leaf in leaves],
+            [leaf.kind.value for leaf in leaves],
+            [leaf.subject_id for leaf in leaves],
+            [leaf.body for leaf in leaves],
+            [leaf.hash for leaf in leaves],
+        ),
+    )
+    return leaves
+
+
+def leaves_of(tx: Transaction, *, person_id: UUID, subject_id: UUID) -> list[Leaf]:
+    """Return the leaves about a subject (a consent, a contract …) of this person, in order; none if it is another's."""
+    rows = tx.execute(
+        """
+        SELECT sequence, kind, at, body, hash FROM evidence_leaf
+        WHERE cell = %s AND subject_id = %s AND person_id = %s ORDER BY sequence
+        """,
+        (tx.cell_of(person_id), subject_id, person_id),
+    )
+    return [
+        Leaf(
+            cell=tx.cell_of(person_id),
+            sequence=sequence,
+            person_id=person_id,
+            kind=LeafKind(kind),
+            subject_id=subject_id,
+            at=at,
+            body=bytes(body),
+            hash=bytes(leaf_hash_stored),
+        )
+        for sequence, kind, at, body, leaf_hash_stored in rows
+    ]
+
+
+def open_private(
+    tx: Transaction, *, keyring: Keyring, person_id: UUID, sequence: int
+) -> dict[str, tuple[bytes, Personal[Canonical]]]:
+    """Return salt and value of each commitment of a leaf, for the person's eyes and for a replay.
+
+    Errors: NotFound (the leaf has no private values), PersonErased, SealBroken.
+    """
+    text = vault.open_field(tx, keyring=keyring, person_id=person_id, field=_field(sequence)).reveal()
+    return {name: (bytes.fromhex(entry["salt"]), Personal(entry["value"])) for name, entry in json.loads(text).items()}
+
+
+def _leaf(tx: Transaction, *, keyring: Keyring, cell: int, sequence: int, at: datetime, draft: Draft) -> Leaf:
+    opened: dict[str, tuple[bytes, Canonical]] = {
+        name: (vault.salt(), value.reveal() if isinstance(value, Personal) else value)
+        for name, value in draft.private.items()
+    }
+    if opened:
+        sealed = canonical({name: {"salt": salt.hex(), "value": value} for name, (salt, value) in opened.items()})
+        vault.seal(
+            tx,
+            keyring=keyring,
+            person_id=draft.person_id,
+            field=_field(sequence),
+            value=Personal(sealed.decode()),
+            at=at,
+        )
+    body = leaf_body(
+        cell=cell,
+        sequence=sequence,
+        person_id=draft.person_id,
+        kind=draft.kind,
+        subject_id=draft.subject_id,
+        at=at,
+        facts=draft.facts,
+        commitments={name: commit(salt=salt, value=value).hex() for name, (salt, value) in opened.items()},
+    )
+    return Leaf(
+        cell=cell,
+        sequence=sequence,
+        person_id=draft.person_id,
+        kind=draft.kind,
+        subject_id=draft.subject_id,
+        at=at,
+        body=body,
+        hash=leaf_hash(body),
+    )
+
+
+def _field(sequence: int) -> str:
+    return f"evidence.{sequence}"

@@ -1,0 +1,267 @@
+"""The ledger's rows: accounts opened and closed, transfers posted in batches, balances and statements read.
+
+Every function works in one cell. Posting takes the cell's writer lock; a use case that reads before it
+posts takes it first (`tx.lock_cell`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from mingqu.domain.ledger import (
+    AMOUNT_FEN_MAX,
+    TRANSFERS_MAX,
+    Account,
+    AccountCode,
+    Balance,
+    Reason,
+    Result,
+    Side,
+    Transfer,
+    TransferKind,
+)
+from mingqu.domain.refusal import Refusal
+from mingqu.store import column
+from mingqu.store.database import Transaction
+from mingqu.store.ledger_proof import prove, strict_side
+
+__all__ = [
+    "ENTRIES_MAX",
+    "AccountNotEmpty",
+    "AccountUnknown",
+    "BatchTooLarge",
+    "Entry",
+    "StatementTooLong",
+    "TransferRefused",
+    "balance",
+    "balances",
+    "close_account",
+    "entries",
+    "open_accounts",
+    "post",
+    "post_batch",
+    "prove",
+]
+
+# A statement of a person or a loan has hundreds of lines; a house account is read by day instead.
+ENTRIES_MAX: Final = 10_000
+
+_RESULTS: Final = {int(result): result for result in Result}
+# What the amounts beyond bigint are sent as; post_one answers AMOUNT_OUT_OF_RANGE and AMOUNT_NEGATIVE.
+_ABOVE_RANGE: Final = -AMOUNT_FEN_MAX - 1
+_BELOW_ZERO: Final = -1
+
+
+class TransferRefused(Refusal):
+    """A transfer of the batch is not in the books, and so none of the batch is: roll back."""
+
+    code = "transfer_refused"
+
+    def __init__(self, *, transfer: Transfer, result: Result) -> None:
+        super().__init__(f"The ledger refused a transfer: {result.name.lower()}.", result=result.name.lower())
+        self.transfer = transfer
+        self.result = result
+
+
+class BatchTooLarge(Refusal):
+    """More transfers than one batch may hold."""
+
+    code = "batch_too_large"
+
+
+class AccountUnknown(Refusal):
+    """There is no such account in the cell."""
+
+    code = "account_unknown"
+    status = 404
+
+
+class AccountNotEmpty(Refusal):
+    """An account is closed only when its balance is zero and nothing is held on it."""
+
+    code = "account_not_empty"
+    status = 409
+
+
+class StatementTooLong(Refusal):
+    """The owner has more entries than one statement holds."""
+
+    code = "statement_too_long"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A line of an account's statement: one side of a transfer, with the account on its other side."""
+
+    transfer_id: UUID
+    kind: TransferKind
+    account: Account
+    other: Account
+    side: Side  # DEBIT or CREDIT
+    amount_fen: int
+    reason: Reason
+    value_date: date
+    posted_on: date
+    reference: UUID
+
+
+def open_accounts(tx: Transaction, *, cell: int, accounts: Iterable[Account]) -> None:
+    """Open the accounts that are not open yet; one that exists, open or closed, stays as it is."""
+    rows = list(dict.fromkeys(accounts))
+    tx.execute(
+        "INSERT INTO account (cell, owner, code, currency, strict_side)"
+        " SELECT %s, t.* FROM unnest(%s::uuid[], %s::smallint[], %s::text[], %s::smallint[])"
+        " AS t (owner, code, currency, strict_side) ON CONFLICT (cell, owner, code, currency) DO NOTHING",
+        (
+            cell,
+            [account.owner for account in rows],
+            [int(account.code) for account in rows],
+            [account.currency for account in rows],
+            [strict_side(account.code) for account in rows],
+        ),
+    )
+
+
+def close_account(tx: Transaction, *, cell: int, account: Account, on: date) -> None:
+    """Close an empty account on a business date; transfers to or from it are refused from then on.
+
+    An account that is closed already keeps its date. Errors: AccountUnknown, AccountNotEmpty.
+    """
+    tx.lock_cell(cell)
+    held = balance(tx, cell=cell, account=account)
+    if held.posted_fen or held.debits_pending_fen or held.credits_pending_fen:
+        raise AccountNotEmpty("The account is not empty: bring it to zero first.", account_code=int(account.code))
+    tx.execute(
+        "UPDATE account SET closed_on = coalesce(closed_on, %s)"
+        " WHERE cell = %s AND owner = %s AND code = %s AND currency = %s",
+        (on, cell, account.owner, int(account.code), account.currency),
+    )
+
+
+def post_batch(tx: Transaction, *, cell: int, transfers: Sequence[Transfer]) -> list[Result]:
+    """Post what can be posted and return one result per transfer, in order (see `Result`).
+
+    Transfers are taken in order: one may rest on what an earlier one of the batch did. A refused one
+    changes nothing and the rest goes on. At most TRANSFERS_MAX. Errors: BatchTooLarge.
+    """
+    if len(transfers) > TRANSFERS_MAX:
+        raise BatchTooLarge(f"A batch holds at most {TRANSFERS_MAX} transfers.", transfers=len(transfers))
+    if not transfers:
+        return []
+    row = tx.execute(
+        "SELECT post_batch(%s::smallint, %b::uuid[], %b::smallint[],"
+        " %b::uuid[], %b::smallint[], %b::text[], %b::uuid[], %b::smallint[], %b::text[],"
+        " %b::bigint[], %b::smallint[], %b::date[], %b::date[], %b::uuid[], %b::uuid[])",
+        (
+            cell,
+            column.of_uuids([transfer.id for transfer in transfers]),
+            column.of_smallints([transfer.kind for transfer in transfers]),
+            column.of_uuids([transfer.debit.owner for transfer in transfers]),
+            column.of_smallints([transfer.debit.code for transfer in transfers]),
+            column.of_texts([transfer.debit.currency for transfer in transfers]),
+            column.of_uuids([transfer.credit.owner for transfer in transfers]),
+            column.of_smallints([transfer.credit.code for transfer in transfers]),
+            column.of_texts([transfer.credit.currency for transfer in transfers]),
+            column.of_bigints([_in_range(transfer.amount_fen) for transfer in transfers]),
+            column.of_smallints([transfer.reason for transfer in transfers]),
+            column.of_dates([transfer.value_date for transfer in transfers]),
+            column.of_dates([transfer.posted_on for transfer in transfers]),
+            column.of_uuids([transfer.reference for transfer in transfers]),
+            column.of_uuids([transfer.pending_id for transfer in transfers]),
+        ),
+    ).fetchone()
+    assert row is not None
+    return [_RESULTS[number] for number in row[0]]
+
+
+def post(tx: Transaction, *, cell: int, transfers: Sequence[Transfer]) -> None:
+    """Post all transfers or raise: what the use cases call. A replayed batch is in the books and passes.
+
+    Errors: TransferRefused for the first that is not in the books; the transaction must not be
+    committed then. BatchTooLarge.
+    """
+    for transfer, result in zip(transfers, post_batch(tx, cell=cell, transfers=transfers), strict=True):
+        if not result.is_in_books:
+            raise TransferRefused(transfer=transfer, result=result)
+
+
+def balances(tx: Transaction, *, cell: int, owner: UUID) -> dict[Account, Balance]:
+    """Return the balance of each account of an owner, by code."""
+    rows = tx.execute(
+        "SELECT code, currency, debits_posted_fen, credits_posted_fen, debits_pending_fen, credits_pending_fen"
+        " FROM account WHERE cell = %s AND owner = %s ORDER BY code, currency",
+        (cell, owner),
+    )
+    return {
+        Account(owner=owner, code=AccountCode(code), currency=currency): _balance(sums)
+        for code, currency, *sums in rows
+    }
+
+
+def balance(tx: Transaction, *, cell: int, account: Account) -> Balance:
+    """Return the balance of one account. Errors: AccountUnknown."""
+    row = tx.execute(
+        "SELECT debits_posted_fen, credits_posted_fen, debits_pending_fen, credits_pending_fen"
+        " FROM account WHERE cell = %s AND owner = %s AND code = %s AND currency = %s",
+        (cell, account.owner, int(account.code), account.currency),
+    ).fetchone()
+    if row is None:
+        raise AccountUnknown("There is no such account.", account_code=int(account.code))
+    return _balance(row)
+
+
+def entries(tx: Transaction, *, cell: int, owner: UUID) -> list[Entry]:
+    """Return the statement of an owner: each side of each transfer on its accounts, in order of posting.
+
+    Errors: StatementTooLong above ENTRIES_MAX.
+    """
+    # "amount_fen > 0" holds for every transfer; saying it is what lets the owner's indexes be used.
+    rows = tx.execute(
+        """
+        SELECT id, kind, 'debit' AS side, debit_owner, debit_code, credit_owner, credit_code,
+               currency, amount_fen, reason, value_date, posted_on, reference
+        FROM transfer WHERE cell = %(cell)s AND debit_owner = %(owner)s AND amount_fen > 0
+        UNION ALL
+        SELECT id, kind, 'credit', credit_owner, credit_code, debit_owner, debit_code,
+               currency, amount_fen, reason, value_date, posted_on, reference
+        FROM transfer WHERE cell = %(cell)s AND credit_owner = %(owner)s AND amount_fen > 0
+        ORDER BY posted_on, id, side DESC LIMIT %(limit)s
+        """,
+        {"cell": cell, "owner": owner, "limit": ENTRIES_MAX + 1},
+    ).fetchall()
+    if len(rows) > ENTRIES_MAX:
+        raise StatementTooLong(f"A statement holds at most {ENTRIES_MAX} entries.")
+    return [
+        Entry(
+            transfer_id=row[0],
+            kind=TransferKind(row[1]),
+            side=Side(row[2]),
+            account=Account(owner=row[3], code=AccountCode(row[4]), currency=row[7]),
+            other=Account(owner=row[5], code=AccountCode(row[6]), currency=row[7]),
+            amount_fen=row[8],
+            reason=Reason(row[9]),
+            value_date=row[10],
+            posted_on=row[11],
+            reference=row[12],
+        )
+        for row in rows
+    ]
+
+
+def _in_range(amount_fen: int) -> int:
+    if amount_fen > AMOUNT_FEN_MAX:
+        return _ABOVE_RANGE
+    return amount_fen if amount_fen >= 0 else _BELOW_ZERO
+
+
+def _balance(sums: Sequence[int]) -> Balance:
+    return Balance(
+        debits_posted_fen=sums[0],
+        credits_posted_fen=sums[1],
+        debits_pending_fen=sums[2],
+        credits_pending_fen=sums[3],
+    )

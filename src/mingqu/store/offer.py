@@ -1,0 +1,246 @@
+"""From limit to contract: facilities, offers, disclosures and contracts at rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from mingqu.domain.loan import LoanTerms
+from mingqu.domain.ownership import NotFound
+from mingqu.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facility:
+    """A person's line with one product; what is available of it is in the ledger."""
+
+    facility_id: UUID
+    person_id: UUID
+    product_id: str
+    product_version: int
+    lender_id: UUID
+    decision_id: UUID
+    currency: str
+    granted_fen: int
+    rate_year_ppm: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """Terms offered under a facility until `expires_at`; `created_on` is the day its schedule is counted from."""
+
+    offer_id: UUID
+    person_id: UUID
+    facility_id: UUID
+    terms: LoanTerms
+    created_on: date
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disclosure:
+    """The cost table as shown for an offer, in canonical bytes, and when the person confirmed having read it."""
+
+    disclosure_id: UUID
+    offer_id: UUID
+    person_id: UUID
+    body: bytes
+    shown_at: datetime
+    confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """The signed contract in canonical bytes."""
+
+    contract_id: UUID
+    offer_id: UUID
+    disclosure_id: UUID
+    person_id: UUID
+    loan_id: UUID
+    body: bytes
+    signed_at: datetime
+
+
+_terms: Final = msgspec.json.Decoder(LoanTerms)
+
+
+def insert_facility(tx: Transaction, *, facility: Facility) -> None:
+    """Store a new facility."""
+    tx.execute(
+        """INSERT INTO facility (cell, facility_id, person_id, product_id, product_version, lender_id, decision_id,
+               currency, granted_fen, rate_year_ppm, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        (
+            tx.cell_of(facility.person_id),
+            facility.facility_id,
+            facility.person_id,
+            facility.product_id,
+            facility.product_version,
+            facility.lender_id,
+            facility.decision_id,
+            facility.currency,
+            facility.granted_fen,
+            facility.rate_year_ppm,
+            facility.created_at,
+        ),
+    )
+
+
+def facilities(tx: Transaction, *, person_id: UUID) -> list[Facility]:
+    """Return a person's facilities, by product."""
+    rows = tx.execute(
+        """SELECT facility_id, person_id, product_id, product_version, lender_id, decision_id, currency, granted_fen,
+               rate_year_ppm, created_at FROM facility WHERE cell = %s AND person_id = %s ORDER BY product_id""",
+        (tx.cell_of(person_id), person_id),
+    )
+    return [
+        Facility(
+            facility_id=row[0],
+            person_id=row[1],
+            product_id=row[2],
+            product_version=row[3],
+            lender_id=row[4],
+            decision_id=row[5],
+            currency=row[6],
+            granted_fen=row[7],
+            rate_year_ppm=row[8],
+            created_at=row[9],
+        )
+        for row in rows
+    ]
+
+
+def insert_offer(tx: Transaction, *, offer: Offer) -> None:
+    """Store a new offer."""
+    tx.execute(
+        """INSERT INTO offer (cell, offer_id, person_id, facility_id, terms, created_on, created_at, expires_at)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s)""",
+        (
+            tx.cell_of(offer.person_id),
+            offer.offer_id,
+            offer.person_id,
+            offer.facility_id,
+            msgspec.json.encode(offer.terms).decode(),
+            offer.created_on,
+            offer.created_at,
+            offer.expires_at,
+        ),
+    )
+
+
+def load_offer(tx: Transaction, *, person_id: UUID, offer_id: UUID) -> Offer:
+    """Return a person's own offer. Errors: NotFound, also for another person's."""
+    row = tx.execute(
+        """SELECT facility_id, terms::text, created_on, created_at, expires_at FROM offer
+           WHERE cell = %s AND offer_id = %s AND person_id = %s""",
+        (tx.cell_of(person_id), offer_id, person_id),
+    ).fetchone()
+    if row is None:
+        raise NotFound
+    return Offer(
+        offer_id=offer_id,
+        person_id=person_id,
+        facility_id=row[0],
+        terms=_terms.decode(row[1]),
+        created_on=row[2],
+        created_at=row[3],
+        expires_at=row[4],
+    )
+
+
+def insert_disclosure(tx: Transaction, *, disclosure: Disclosure) -> None:
+    """Store a cost table that is about to be shown."""
+    tx.execute(
+        """INSERT INTO disclosure (cell, disclosure_id, offer_id, person_id, body, shown_at)
+           VALUES (%s, %s, %s, %s, %s, %s)""",
+        (
+            tx.cell_of(disclosure.person_id),
+            disclosure.disclosure_id,
+            disclosure.offer_id,
+            disclosure.person_id,
+            disclosure.body,
+            disclosure.shown_at,
+        ),
+    )
+
+
+def load_disclosure(tx: Transaction, *, person_id: UUID, disclosure_id: UUID) -> Disclosure:
+    """Return a person's own disclosure. Errors: NotFound, also for another person's."""
+    row = tx.execute(
+        """SELECT offer_id, body, shown_at, confirmed_at FROM disclosure
+           WHERE cell = %s AND disclosure_id = %s AND person_id = %s FOR UPDATE""",
+        (tx.cell_of(person_id), disclosure_id, person_id),
+    ).fetchone()
+    if row is None:
+        raise NotFound
+    return Disclosure(
+        disclosure_id=disclosure_id,
+        offer_id=row[0],
+        person_id=person_id,
+        body=bytes(row[1]),
+        shown_at=row[2],
+        confirmed_at=row[3],
+    )
+
+
+def confirmed_disclosure(tx: Transaction, *, person_id: UUID, offer_id: UUID) -> Disclosure | None:
+    """Return the last disclosure of an offer that the person confirmed, or None."""
+    row = tx.execute(
+        """SELECT disclosure_id FROM disclosure
+           WHERE cell = %s AND offer_id = %s AND person_id = %s AND confirmed_at IS NOT NULL
+           ORDER BY confirmed_at DESC LIMIT 1""",
+        (tx.cell_of(person_id), offer_id, person_id),
+    ).fetchone()
+    return None if row is None else load_disclosure(tx, person_id=person_id, disclosure_id=row[0])
+
+
+def confirm_disclosure(tx: Transaction, *, disclosure: Disclosure, at: datetime) -> None:
+    """Store that a disclosure was read and confirmed."""
+    tx.execute(
+        "UPDATE disclosure SET confirmed_at = %s WHERE cell = %s AND disclosure_id = %s",
+        (at, tx.cell_of(disclosure.person_id), disclosure.disclosure_id),
+    )
+
+
+def insert_contract(tx: Transaction, *, contract: Contract) -> None:
+    """Store a signed contract; an offer is signed once."""
+    tx.execute(
+        """INSERT INTO contract (cell, contract_id, offer_id, disclosure_id, person_id, loan_id, body, signed_at)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s)""",
+        (
+            tx.cell_of(contract.person_id),
+            contract.contract_id,
+            contract.offer_id,
+            contract.disclosure_id,
+            contract.person_id,
+            contract.loan_id,
+            contract.body,
+            contract.signed_at,
+        ),
+    )
+
+
+def contract_of_offer(tx: Transaction, *, person_id: UUID, offer_id: UUID) -> Contract | None:
+    """Return the contract signed on an offer, or None."""
+    row = tx.execute(
+        """SELECT contract_id, disclosure_id, loan_id, body, signed_at FROM contract
+           WHERE cell = %s AND offer_id = %s AND person_id = %s""",
+        (tx.cell_of(person_id), offer_id, person_id),
+    ).fetchone()
+    if row is None:
+        return None
+    return Contract(
+        contract_id=row[0],
+        offer_id=offer_id,
+        disclosure_id=row[1],
+        person_id=person_id,
+        loan_id=row[2],
+        body=bytes(row[3]),
+        signed_at=row[4],
+    )

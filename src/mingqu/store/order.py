@@ -1,0 +1,368 @@
+"""Orders and their words in the database. The caller holds the lock of the order's cell for every write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Final, LiteralString
+from uuid import UUID
+
+from psycopg.rows import TupleRow
+
+from mingqu.domain import word as words_of
+from mingqu.domain.order import Order, OrderKind, OrderState
+from mingqu.domain.ownership import NotFound, require_owner
+from mingqu.domain.refusal import Refusal
+from mingqu.domain.word import Paid, Word
+from mingqu.store.database import Transaction
+
+# A worker takes a page of due orders at a time, so that none waits long behind a channel that is slow.
+DUE_ORDERS_MAX: Final = 100
+
+_COLUMNS: Final[LiteralString] = """
+    order_id, kind, state, person_id, loan_id, instrument_id, amount_fen, currency, channel, run_at, next_at,
+    sent_at, attempts, asks, missing, alerted_at, conflict_code, paid_at, value_date, reference, refusal_code, version
+"""
+_OPEN: Final[LiteralString] = "state IN ('RESERVED', 'SENT', 'UNKNOWN')"
+
+
+class Direction(Enum):
+    """Who spoke: we to the channel, the channel to us, or we to ourselves."""
+
+    SAID = "said"
+    HEARD = "heard"
+    NOTED = "noted"
+
+
+class OrderExists(Refusal):
+    """An order of this id exists with another body."""
+
+    code = "order_exists_with_different_body"
+    status = 409
+
+
+class OrderChanged(Refusal):
+    """Somebody else changed the order since it was loaded; load it again and decide anew."""
+
+    code = "order_changed"
+    status = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedWord:
+    """One row of the word log. `state` is the order's state after it."""
+
+    seq: int
+    at: datetime
+    direction: Direction
+    word: str
+    amount_fen: int | None
+    currency: str | None
+    reference: str | None
+    code: str | None
+    state: OrderState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidTotal:
+    """What channels say they paid, added up."""
+
+    kind: OrderKind
+    channel: str
+    currency: str
+    orders: int
+    amount_fen: int
+
+
+def insert(tx: Transaction, *, order: Order) -> bool:
+    """Store a new order, before anything is said. True if it is new, False if it is there with the same body.
+
+    Errors: OrderExists for the same id with another kind, person, loan, card, amount, currency, channel or time.
+    """
+    cell = tx.cell_of(order.order_id)
+    assert cell == tx.cell_of(order.person_id), "an order lives in its person's cell"
+    assert order.state is OrderState.RESERVED
+    assert order.version == 0
+    inserted = tx.execute(
+        f"""
+        INSERT INTO channel_order (cell, {_COLUMNS})
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (cell, order_id) DO NOTHING
+        """,  # noqa: S608  Only the constant list of columns is put in.
+        (cell, *_values(order)),
+    )
+    if inserted.rowcount == 1:
+        record_word(tx, order=order, at=order.run_at, direction=Direction.NOTED, word="reserve")
+        return True
+    if _body(load(tx, order_id=order.order_id)) != _body(order):
+        raise OrderExists("An order of this id exists with another body.", order_number=order.number)
+    return False
+
+
+def load(tx: Transaction, *, order_id: UUID) -> Order:
+    """Return an order. Errors: NotFound."""
+    row = tx.execute(
+        f"SELECT {_COLUMNS} FROM channel_order WHERE cell = %s AND order_id = %s",  # noqa: S608  As above.
+        (tx.cell_of(order_id), order_id),
+    ).fetchone()
+    if row is None:
+        raise NotFound
+    return _order(row)
+
+
+def load_for(tx: Transaction, *, person_id: UUID, order_id: UUID) -> Order:
+    """Return an order of this person. Errors: NotFound, in the same words for another person's order."""
+    order = load(tx, order_id=order_id)
+    require_owner(owner_id=order.person_id, person_id=person_id)
+    return order
+
+
+def update(tx: Transaction, *, before: Order, after: Order) -> None:
+    """Replace an order that is still as it was loaded. Errors: OrderChanged, with nothing written."""
+    assert after.version == before.version + 1
+    assert _body(before) == _body(after), "what an order is for never changes"
+    updated = tx.execute(
+        """
+        UPDATE channel_order
+        SET state = %s, next_at = %s, sent_at = %s, attempts = %s, asks = %s, missing = %s, alerted_at = %s,
+            conflict_code = %s, paid_at = %s, value_date = %s, reference = %s, refusal_code = %s, version = %s
+        WHERE cell = %s AND order_id = %s AND state = %s AND version = %s
+        """,
+        (
+            after.state.value,
+            after.next_at,
+            after.sent_at,
+            after.attempts,
+            after.asks,
+            after.missing,
+            after.alerted_at,
+            after.conflict_code,
+            after.paid_at,
+            after.value_date,
+            after.reference,
+            after.refusal_code,
+            after.version,
+            tx.cell_of(before.order_id),
+            before.order_id,
+            before.state.value,
+            before.version,
+        ),
+    )
+    if updated.rowcount != 1:
+        raise OrderChanged("The order changed in between; load it again.", order_number=before.number)
+
+
+def record_word(
+    tx: Transaction, *, order: Order, at: datetime, direction: Direction, word: Word | str, code: str | None = None
+) -> None:
+    """Append one word to the order's log; `order` is the order after the word was taken in.
+
+    A word of the channel is given as its value, our own ("reserve", "send", "ask", "alert", "withdraw",
+    "conflict") as text with the reason as `code`.
+    """
+    heard = None if isinstance(word, str) else word
+    paid = heard if isinstance(heard, Paid) else None
+    tx.execute(
+        """
+        INSERT INTO channel_word
+            (cell, order_id, seq, at, direction, word, amount_fen, currency, reference, code, state)
+        SELECT %(cell)s, %(order_id)s, coalesce(max(seq), 0) + 1, %(at)s, %(direction)s, %(word)s, %(amount_fen)s,
+               %(currency)s, %(reference)s, %(code)s, %(state)s
+        FROM channel_word WHERE cell = %(cell)s AND order_id = %(order_id)s
+        """,
+        {
+            "cell": tx.cell_of(order.order_id),
+            "order_id": order.order_id,
+            "at": at,
+            "direction": direction.value,
+            "word": word if isinstance(word, str) else words_of.name_of(word),
+            "amount_fen": None if paid is None else paid.amount_fen,
+            "currency": None if paid is None else paid.currency,
+            "reference": None if paid is None else paid.reference,
+            "code": code if heard is None else words_of.code_of(heard),
+            "state": order.state.value,
+        },
+    )
+
+
+def words(tx: Transaction, *, order_id: UUID) -> list[RecordedWord]:
+    """Return everything said and heard about an order, in order."""
+    return [
+        RecordedWord(
+            seq=row[0],
+            at=row[1],
+            direction=Direction(row[2]),
+            word=row[3],
+            amount_fen=row[4],
+            currency=row[5],
+            reference=row[6],
+            code=row[7],
+            state=OrderState(row[8]),
+        )
+        for row in tx.execute(
+            """
+            SELECT seq, at, direction, word, amount_fen, currency, reference, code, state
+            FROM channel_word WHERE cell = %s AND order_id = %s ORDER BY seq
+            """,
+            (tx.cell_of(order_id), order_id),
+        )
+    ]
+
+
+def states(tx: Transaction, *, order_id: UUID) -> list[OrderState]:
+    """Return the states an order went through, each once in a row. Example: RESERVED, SENT, UNKNOWN, PAID."""
+    passed: list[OrderState] = []
+    for recorded in words(tx, order_id=order_id):
+        if not passed or passed[-1] is not recorded.state:
+            passed.append(recorded.state)
+    return passed
+
+
+def open_orders(tx: Transaction, *, cell: int) -> list[Order]:
+    """Return every order of a cell that has not ended, the one due first first."""
+    rows = tx.execute(
+        f"SELECT {_COLUMNS} FROM channel_order WHERE cell = %s AND {_OPEN} ORDER BY next_at, order_id",  # noqa: S608
+        (cell,),
+    )
+    return [_order(row) for row in rows]
+
+
+def due_orders(tx: Transaction, *, cell: int, now: datetime, limit: int = DUE_ORDERS_MAX) -> list[UUID]:
+    """Return the ids of up to `limit` open orders of a cell with something to do at `now` (UTC)."""
+    rows = tx.execute(
+        f"""
+        SELECT order_id FROM channel_order
+        WHERE cell = %s AND {_OPEN} AND next_at <= %s AND (conflict_code IS NULL OR alerted_at IS NULL)
+        ORDER BY next_at, order_id LIMIT %s
+        """,  # noqa: S608  Only a constant condition is put in.
+        (cell, now, limit),
+    )
+    return [row[0] for row in rows]
+
+
+def orders_of_loan(tx: Transaction, *, loan_id: UUID) -> list[Order]:
+    """Return every order of a loan, oldest first."""
+    rows = tx.execute(
+        f"SELECT {_COLUMNS} FROM channel_order WHERE cell = %s AND loan_id = %s ORDER BY order_id",  # noqa: S608
+        (tx.cell_of(loan_id), loan_id),
+    )
+    return [_order(row) for row in rows]
+
+
+def paid_totals(tx: Transaction) -> list[PaidTotal]:
+    """Return the sum of paid orders for each kind, channel and currency, to compare with the ledger and the channel."""
+    rows = tx.execute(
+        """
+        SELECT kind, channel, currency, count(*), sum(amount_fen) FROM channel_order
+        WHERE state = 'PAID' GROUP BY kind, channel, currency ORDER BY kind, channel, currency
+        """
+    )
+    return [
+        PaidTotal(kind=OrderKind(row[0]), channel=row[1], currency=row[2], orders=row[3], amount_fen=int(row[4]))
+        for row in rows
+    ]
+
+
+def prove(tx: Transaction) -> list[str]:
+    """Return one sentence per order whose words do not bear out its state; an empty list is right.
+
+    An ended order was ended by exactly one kind of explicit word (or withdrawn), of its own amount; an open one
+    by none; every order's state is the state after its last word.
+    """
+    rows = tx.execute(
+        """
+        SELECT o.order_id, o.state, w.paid, w.other_paid, w.failed, w.last_state
+        FROM channel_order o
+        LEFT JOIN LATERAL (
+            SELECT count(*) FILTER (
+                       WHERE word = 'paid' AND amount_fen = o.amount_fen AND currency = o.currency) AS paid,
+                   count(*) FILTER (WHERE word = 'paid' AND reference IS DISTINCT FROM o.reference) AS other_paid,
+                   count(*) FILTER (WHERE word IN ('failed', 'refused', 'withdraw')) AS failed,
+                   (array_agg(state ORDER BY seq DESC))[1] AS last_state
+            FROM channel_word WHERE cell = o.cell AND order_id = o.order_id
+        ) w ON true
+        WHERE w.last_state IS DISTINCT FROM o.state
+           OR (o.state = 'PAID' AND w.paid = 0)
+           OR (o.state = 'FAILED' AND w.failed = 0)
+           OR (o.conflict_code IS NULL AND (
+                (o.state = 'PAID' AND (w.failed > 0 OR w.other_paid > 0))
+             OR (o.state = 'FAILED' AND w.paid > 0)
+             OR (o.state NOT IN ('PAID', 'FAILED') AND w.paid + w.failed > 0)))
+        ORDER BY o.cell, o.order_id
+        """
+    )
+    return [f"order {row[0].hex} is {row[1]}, but its words say otherwise" for row in rows]
+
+
+def _body(order: Order) -> tuple[object, ...]:
+    return (
+        order.order_id,
+        order.kind,
+        order.person_id,
+        order.loan_id,
+        order.instrument_id,
+        order.amount_fen,
+        order.currency,
+        order.channel,
+        order.run_at,
+    )
+
+
+def _values(order: Order) -> tuple[object, ...]:
+    return (
+        order.order_id,
+        order.kind.value,
+        order.state.value,
+        order.person_id,
+        order.loan_id,
+        order.instrument_id,
+        order.amount_fen,
+        order.currency,
+        order.channel,
+        order.run_at,
+        order.next_at,
+        order.sent_at,
+        order.attempts,
+        order.asks,
+        order.missing,
+        order.alerted_at,
+        order.conflict_code,
+        order.paid_at,
+        order.value_date,
+        order.reference,
+        order.refusal_code,
+        order.version,
+    )
+
+
+def _order(row: TupleRow) -> Order:
+    return Order(
+        order_id=row[0],
+        kind=OrderKind(row[1]),
+        state=OrderState(row[2]),
+        person_id=row[3],
+        loan_id=row[4],
+        instrument_id=row[5],
+        amount_fen=row[6],
+        currency=row[7],
+        channel=row[8],
+        run_at=row[9],
+        next_at=row[10],
+        sent_at=row[11],
+        attempts=row[12],
+        asks=row[13],
+        missing=row[14],
+        alerted_at=row[15],
+        conflict_code=row[16],
+        paid_at=row[17],
+        value_date=row[18],
+        reference=row[19],
+        refusal_code=row[20],
+        version=row[21],
+    )
+
+
+def paid_amounts(tx: Transaction) -> list[tuple[UUID, int]]:
+    """Return the id and amount of every paid order of the book."""
+    return tx.execute("SELECT order_id, amount_fen FROM channel_order WHERE state = 'PAID'").fetchall()

@@ -1,0 +1,125 @@
+"""Policies on disk and in the book: a folder becomes a checked pack, a pack is published and never changes."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar, Final
+
+from mingqu.domain.decision import Pack, parse_pack
+from mingqu.domain.decision.strategy import version_of
+from mingqu.domain.policy_file import Document, PolicyFault, canonical, plain
+from mingqu.domain.refusal import Refusal
+from mingqu.store.database import Transaction
+
+# What decides lies in these folders; others (texts of consents, templates) have readers of their own.
+POLICY_FOLDERS: Final = ("lenders", "products", "rules", "decision", "cards", "mappings")
+POLICY_FILES_MAX: Final = 2_000  # A folder with more was chosen by mistake.
+POLICY_FILE_BYTES_MAX: Final = 4_000_000  # A file beyond this was not written by people.
+
+
+class PolicyFolderMissing(Refusal):
+    """There is no folder of policies where one was expected."""
+
+    code: ClassVar[str] = "policy_folder_missing"
+
+
+class PolicyAlreadyPublished(Refusal):
+    """This version was published with another content; a published version never changes."""
+
+    code: ClassVar[str] = "policy_already_published"
+    status: ClassVar[int] = 409
+
+
+def policy_folder() -> Path:
+    """Return the folder that came with the package, or the one beside the sources. Errors: PolicyFolderMissing."""
+    packaged = Path(__file__).resolve().parents[1] / "policies"
+    beside_sources = Path(__file__).resolve().parents[3] / "policies"
+    for folder in (packaged, beside_sources):
+        if folder.is_dir():
+            return folder
+    raise PolicyFolderMissing("No folder of policies came with this installation; name one.")
+
+
+def read_documents(*, folder: Path | None = None) -> tuple[Document, ...]:
+    """Return every .toml and .json file below the folder's POLICY_FOLDERS as a document, in order of path.
+
+    Errors: PolicyFolderMissing; PolicyFault for a file that cannot be read as text, TOML or JSON.
+    """
+    top = policy_folder() if folder is None else folder
+    found = (path for name in POLICY_FOLDERS for path in (top / name).rglob("*"))
+    paths = sorted(path for path in found if path.suffix in (".toml", ".json") and path.is_file())
+    if not paths:
+        raise PolicyFolderMissing("The folder of policies holds no .toml or .json file.")
+    if len(paths) > POLICY_FILES_MAX:
+        raise PolicyFolderMissing(f"The folder holds more than {POLICY_FILES_MAX} files: is it the right one?")
+    return tuple(_read(path, file=path.relative_to(top).as_posix()) for path in paths)
+
+
+def _read(path: Path, *, file: str) -> Document:
+    if path.stat().st_size > POLICY_FILE_BYTES_MAX:
+        raise _unreadable(file, "The file is too large.")
+    try:
+        text = path.read_text(encoding="utf-8")
+        value: object = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError, RecursionError) as fault:
+        raise _unreadable(file, str(fault)) from None
+    body = plain(value, file=file)
+    if not isinstance(body, dict):
+        raise _unreadable(file, "The file is not one table.")
+    return Document(file=file, body=body)
+
+
+def _unreadable(file: str, problem: str) -> PolicyFault:
+    return PolicyFault(file=file, row="", column="", problem=problem, remedy="Correct the file; nothing was loaded.")
+
+
+def load_pack(*, folder: Path | None = None) -> Pack:
+    """Return the checked pack of a folder, by default the one that came with the package.
+
+    Errors: PolicyFolderMissing and whatever `parse_pack` refuses.
+    """
+    return parse_pack(documents=read_documents(folder=folder))
+
+
+def publish(tx: Transaction, *, pack: Pack, at: datetime) -> int:
+    """Write every document of the pack that the book does not hold yet and return how many were new.
+
+    The same content again is no news. Errors: PolicyAlreadyPublished when a version stands with another content.
+    """
+    fresh = 0
+    for document in pack.documents:
+        key = (str(document.body["kind"]), str(document.body["id"]), version_of(document))
+        known = tx.execute(
+            "SELECT hash FROM policy_version WHERE kind = %s AND id = %s AND version = %s", key
+        ).fetchone()
+        if known is None:
+            tx.execute(
+                """
+                INSERT INTO policy_version (kind, id, version, hash, file, body, published_at)
+                VALUES (%s, %s, %s, %s, %s, %s, %s)
+                """,
+                (*key, document.hash, document.file, canonical(document.body), at),
+            )
+            fresh += 1
+        elif known[0] != document.hash:
+            raise PolicyAlreadyPublished(
+                f"{document.file}: version {key[2]} was published with another content; give the file a new version.",
+                kind=key[0],
+                id=key[1],
+                version=key[2],
+            )
+    return fresh
+
+
+def load_published(tx: Transaction) -> Pack:
+    """Return every version ever published in this book as a pack: what a replay needs."""
+    rows = tx.execute("SELECT file, body FROM policy_version ORDER BY kind, id, version").fetchall()
+    documents = []
+    for file, body in rows:
+        value = plain(json.loads(bytes(body)), file=file)
+        assert isinstance(value, dict), "only tables are published"
+        documents.append(Document(file=file, body=value))
+    return parse_pack(documents=documents)

@@ -1,0 +1,230 @@
+"""The proofs across parts of the book: loans against ledger, groups against loans, orders against postings, limits.
+
+Each check returns one sentence for each break; an empty list is the proof. The parts prove themselves in
+`ledger_proof`, `order` and `evidence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, LiteralString
+from uuid import UUID
+
+from mingqu.domain.accrual import GroupTotal
+from mingqu.domain.evidence import LeafKind
+from mingqu.store import loan
+from mingqu.store.database import Transaction
+from mingqu.store.loan import Loan
+
+# Enough to see what kind of break it is; a broken book may have millions.
+FINDINGS_MAX: Final = 20
+# Snapshots are replayed page by page, so that the proof of a large book needs no memory in proportion to it.
+LOANS_PER_PAGE: Final = 2_000
+
+_HOLDS: Final[LiteralString] = """
+    WITH held AS (
+        SELECT h.cell, t.reference, count(*) AS holds, sum(h.amount_fen) AS amount_fen
+        FROM hold h JOIN transfer t ON t.cell = h.cell AND t.id = h.id WHERE h.state = 1 GROUP BY 1, 2
+    ), reserved AS (
+        SELECT cell, order_id, amount_fen FROM channel_order
+        WHERE kind = 'payout' AND state IN ('RESERVED', 'SENT', 'UNKNOWN')
+    )
+    SELECT format('order %%s and its holds do not agree', coalesce(held.reference, reserved.order_id))
+    FROM held FULL JOIN reserved ON reserved.cell = held.cell AND reserved.order_id = held.reference
+    WHERE held.holds IS DISTINCT FROM 3 OR held.amount_fen IS DISTINCT FROM 3 * reserved.amount_fen"""
+
+# What each column of a loan's snapshot must be in the ledger: the balance on the normal side of an account.
+_LOAN_ACCOUNTS: Final[LiteralString] = """
+    WITH books AS (
+        SELECT cell, owner,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 1101) AS unbilled,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 1102) AS principal,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 1103) AS interest,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 1104) AS penalty,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 1105) AS fee,
+               sum(credits_posted_fen - debits_posted_fen) FILTER (WHERE code = 2001) AS overpaid
+        FROM account WHERE code BETWEEN 1101 AND 1105 OR code = 2001 GROUP BY cell, owner
+    )
+    SELECT format('loan %%s and its accounts do not agree', coalesce(l.loan_id, b.owner))
+    FROM loan l FULL JOIN books b ON b.cell = l.cell AND b.owner = l.loan_id
+    WHERE (l.principal_unbilled_fen, l.payable_principal_fen, l.payable_interest_fen, l.payable_penalty_fen,
+           l.payable_fee_fen, l.overpayment_fen)
+          IS DISTINCT FROM (b.unbilled, b.principal, b.interest, b.penalty, b.fee, b.overpaid)"""
+
+_NEXT_EVENTS: Final[LiteralString] = """
+    SELECT format('loan %%s has an event on a day that is closed', l.loan_id)
+    FROM loan l JOIN cell c ON c.cell = l.cell WHERE l.next_event <= c.last_closed_on"""
+
+_PAID_OUT: Final[LiteralString] = """
+    WITH posted AS (
+        SELECT cell, reference, sum(amount_fen) AS amount_fen FROM transfer
+        WHERE credit_code = 1001 AND debit_code = 1101 AND kind IN (1, 3) GROUP BY cell, reference
+    ), paid AS (
+        SELECT cell, order_id, amount_fen FROM channel_order WHERE kind = 'payout' AND state = 'PAID'
+    )
+    SELECT format('payout %%s and its postings do not agree', coalesce(paid.order_id, posted.reference))
+    FROM paid FULL JOIN posted ON posted.cell = paid.cell AND posted.reference = paid.order_id
+    WHERE paid.amount_fen IS DISTINCT FROM posted.amount_fen"""
+
+# A payment may be told again as a difference: what counts is what clearing gained by it. Reversals are events
+# of their own, so the payment's own postings stay as they were.
+_COLLECTED: Final[LiteralString] = """
+    WITH posted AS (
+        SELECT cell, reference,
+               sum(CASE WHEN debit_code = 1002 THEN amount_fen ELSE -amount_fen END) AS amount_fen
+        FROM transfer t
+        WHERE (debit_code = 1002 OR credit_code = 1002) AND kind IN (1, 3)
+          AND NOT EXISTS (SELECT FROM loan_event e
+                          WHERE e.cell = t.cell AND e.event_id = t.reference AND e.kind = 'reversed')
+        GROUP BY cell, reference
+    ), paid AS (
+        SELECT cell, order_id, CASE WHEN kind = 'return' THEN -amount_fen ELSE amount_fen END AS amount_fen
+        FROM channel_order WHERE kind IN ('collection', 'return') AND state = 'PAID'
+    )
+    SELECT format('collection %%s and its postings do not agree', coalesce(paid.order_id, posted.reference))
+    FROM paid FULL JOIN posted ON posted.cell = paid.cell AND posted.reference = paid.order_id
+    WHERE paid.amount_fen IS DISTINCT FROM posted.amount_fen"""
+
+_LIMITS: Final[LiteralString] = """
+    WITH line AS (
+        SELECT cell, owner,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 9001) AS granted,
+               sum(credits_posted_fen - debits_posted_fen) FILTER (WHERE code = 9003) AS drawn,
+               sum(credits_pending_fen) FILTER (WHERE code = 9003) AS held
+        FROM account WHERE code IN (9001, 9003) GROUP BY cell, owner
+    )
+    SELECT format('facility %%s is above its limit, or its limit above the person''s', f.facility_id)
+    FROM facility f
+    LEFT JOIN line own ON own.cell = f.cell AND own.owner = f.facility_id
+    LEFT JOIN line shared ON shared.cell = f.cell AND shared.owner = f.person_id
+    WHERE NOT coalesce(own.drawn + own.held <= own.granted AND own.granted = f.granted_fen
+                       AND own.granted <= shared.granted AND shared.drawn + shared.held <= shared.granted, false)
+    UNION ALL
+    SELECT format('what loans owe and what limit %%s has drawn do not agree', line.owner)
+    FROM line LEFT JOIN (
+        SELECT cell, owner, sum(principal_unbilled_fen + payable_principal_fen) AS owed
+        FROM loan CROSS JOIN LATERAL (VALUES (facility_id), (person_id)) AS whose (owner) GROUP BY cell, owner
+    ) debt ON debt.cell = line.cell AND debt.owner = line.owner
+    WHERE line.drawn <> coalesce(debt.owed, 0)"""
+
+# Money of a loan only ever went to a debit card of the borrower's own.
+_PAYEES: Final[LiteralString] = """
+    SELECT format('payout %%s went to what is not the borrower''s own debit card', o.order_id)
+    FROM channel_order o
+    LEFT JOIN instrument i ON i.cell = o.cell AND i.instrument_id = o.instrument_id AND i.person_id = o.person_id
+    LEFT JOIN loan l ON l.cell = o.cell AND l.loan_id = o.loan_id AND l.person_id = o.person_id
+    WHERE o.kind IN ('payout', 'return') AND o.state <> 'FAILED'
+      AND (i.kind IS DISTINCT FROM 'debit_card' OR i.state = 'added' OR l.loan_id IS NULL)"""
+
+# Whatever must have its leaf of evidence, as SELECTs of (cell, id).
+EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
+    (LeafKind.CONSENT, "SELECT cell, consent_id FROM consent"),
+    (LeafKind.CONSENT_WITHDRAWN, "SELECT cell, consent_id FROM consent WHERE withdrawn_at IS NOT NULL"),
+    (LeafKind.DECISION, "SELECT cell, decision_id FROM decision"),
+    (LeafKind.DISCLOSURE, "SELECT cell, disclosure_id FROM disclosure WHERE confirmed_at IS NOT NULL"),
+    (LeafKind.CONTRACT, "SELECT cell, contract_id FROM contract"),
+    (LeafKind.DISBURSEMENT, "SELECT cell, order_id FROM channel_order WHERE kind = 'payout' AND state = 'PAID'"),
+    (
+        LeafKind.REPAYMENT,
+        """SELECT e.cell, e.event_id FROM loan_event e WHERE e.kind = 'repaid'""",
+    ),
+    (LeafKind.CERTIFICATE, "SELECT cell, certificate_id FROM certificate"),
+)
+
+
+def holds(tx: Transaction) -> list[str]:
+    """Open holds are just those of payouts that have not ended."""
+    return _found(tx, _HOLDS)
+
+
+def loans_and_ledger(tx: Transaction) -> list[str]:
+    """Each loan's payable components equal its accounts; no loan's next event lies in a closed day."""
+    return _found(tx, _LOAN_ACCOUNTS) + _found(tx, _NEXT_EVENTS)
+
+
+def orders_and_ledger(tx: Transaction) -> list[str]:
+    """What channels say was paid and collected is what was posted, order by order."""
+    return _found(tx, _PAID_OUT) + _found(tx, _COLLECTED)
+
+
+def limits(tx: Transaction) -> list[str]:
+    """Drawn and held within the product's limit, that within the person's; what is drawn is what loans owe."""
+    return _found(tx, _LIMITS)
+
+
+def payees(tx: Transaction) -> list[str]:
+    """Money only ever went to the borrower's own debit card."""
+    return _found(tx, _PAYEES)
+
+
+def all_loans(tx: Transaction) -> Iterator[Loan]:
+    """Yield every loan of the book, cell by cell, in pages."""
+    for cell in range(tx.cells):
+        after = UUID(int=0)
+        while page := loan.page(tx, cell=cell, after=after, limit=LOANS_PER_PAGE):
+            yield from page
+            after = page[-1].loan_id
+
+
+def group_totals(tx: Transaction) -> list[GroupTotal]:
+    """Return, for each group and kind, what its account and carries hold and what its loans' lines add up to.
+
+    Both are taken on one day: the first that is open, or a later one on which something was booked already.
+    """
+    rows = tx.execute(
+        """
+        WITH day AS (
+            SELECT c.cell, greatest(c.last_closed_on + 1, max(d.on_date)) AS on_day, c.last_closed_on + 1 AS open_day
+            FROM cell c LEFT JOIN accrual_delta d ON d.cell = c.cell AND d.on_date > c.last_closed_on
+            GROUP BY c.cell, c.last_closed_on
+        ), pending AS (
+            SELECT d.cell, d.group_id, d.kind, sum(d.income_micro + d.rounding_micro) AS micro,
+                   sum(d.slope_micro) AS slope, sum(d.slope_micro * (day.on_day - d.on_date)) AS grown
+            FROM accrual_delta d JOIN day ON day.cell = d.cell WHERE d.on_date >= day.open_day GROUP BY 1, 2, 3
+        ), lines AS (
+            SELECT l.cell, l.group_id, kind, sum(daily) AS slope, sum(base + daily * (day.on_day - since)) AS micro
+            FROM loan l JOIN day ON day.cell = l.cell
+            CROSS JOIN LATERAL (VALUES
+                ('interest', interest_daily_micro::numeric, interest_base_micro, interest_on),
+                ('penalty', penalty_daily_micro::numeric, penalty_base_micro, penalty_on)
+            ) AS line (kind, daily, base, since) WHERE since IS NOT NULL GROUP BY 1, 2, 3
+        )
+        SELECT g.cell, g.group_id, g.kind,
+               (a.debits_posted_fen - a.credits_posted_fen)::numeric * 1000000 + g.income_carry_micro
+                   + g.rounding_carry_micro + coalesce(p.micro, 0) + coalesce(p.grown, 0)
+                   + g.slope_micro::numeric * (day.on_day - day.open_day),
+               coalesce(l.micro, 0), g.slope_micro + coalesce(p.slope, 0), coalesce(l.slope, 0)
+        FROM accrual_group g
+        JOIN day ON day.cell = g.cell
+        JOIN account a ON a.cell = g.cell AND a.owner = g.group_id AND a.currency = g.currency
+            AND a.code = CASE g.kind WHEN 'interest' THEN 1131 ELSE 1132 END
+        LEFT JOIN pending p ON p.cell = g.cell AND p.group_id = g.group_id AND p.kind = g.kind
+        LEFT JOIN lines l ON l.cell = g.cell AND l.group_id = g.group_id AND l.kind = g.kind
+        """
+    )
+    return [
+        GroupTotal(
+            cell=row[0],
+            group_id=row[1],
+            kind=row[2],
+            books_micro=int(row[3]),
+            loans_micro=int(row[4]),
+            books_slope_micro=int(row[5]),
+            loans_slope_micro=int(row[6]),
+        )
+        for row in rows
+    ]
+
+
+def counts(tx: Transaction) -> dict[str, int]:
+    """Return how many people, loans, transfers and leaves the book has."""
+    row = tx.execute(
+        """SELECT (SELECT count(*) FROM person), (SELECT count(*) FROM loan), (SELECT count(*) FROM transfer),
+                  (SELECT count(*) FROM evidence_leaf)"""
+    ).fetchone()
+    assert row is not None
+    return dict(zip(("people", "loans", "transfers", "leaves"), row, strict=True))
+
+
+def _found(tx: Transaction, check: LiteralString) -> list[str]:
+    return [sentence for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)]

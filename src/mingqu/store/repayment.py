@@ -1,0 +1,115 @@
+"""What repayment orders were meant for, and the agreements by which due amounts are deducted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from mingqu.domain.loan import Intent
+from mingqu.domain.ownership import NotFound
+from mingqu.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """A person's agreement to deductions from a card; `state` is pending, active or ended."""
+
+    agreement_id: UUID
+    person_id: UUID
+    instrument_id: UUID
+    state: str
+
+
+def insert_intent(tx: Transaction, *, order_id: UUID, loan_id: UUID, intent: Intent, page: str | None = None) -> None:
+    """Store what an order was meant for; the same again changes nothing."""
+    tx.execute(
+        """INSERT INTO repayment (cell, order_id, loan_id, intent, page) VALUES (%s, %s, %s, %s, %s)
+           ON CONFLICT (cell, order_id) DO NOTHING""",
+        (tx.cell_of(loan_id), order_id, loan_id, intent.value, page),
+    )
+
+
+def intent_of(tx: Transaction, *, order_id: UUID) -> Intent | None:
+    """Return what an order was meant for, or None."""
+    row = tx.execute(
+        "SELECT intent FROM repayment WHERE cell = %s AND order_id = %s", (tx.cell_of(order_id), order_id)
+    ).fetchone()
+    return None if row is None else Intent(row[0])
+
+
+def insert_agreement(tx: Transaction, *, agreement: Agreement, at: datetime) -> None:
+    """Store a new agreement."""
+    tx.execute(
+        """INSERT INTO repayment_agreement (cell, agreement_id, person_id, instrument_id, state, changed_at)
+           VALUES (%s, %s, %s, %s, %s, %s)""",
+        (
+            tx.cell_of(agreement.person_id),
+            agreement.agreement_id,
+            agreement.person_id,
+            agreement.instrument_id,
+            agreement.state,
+            at,
+        ),
+    )
+
+
+def load_agreement(tx: Transaction, *, person_id: UUID, agreement_id: UUID) -> Agreement:
+    """Return a person's own agreement. Errors: NotFound, also for another person's."""
+    row = tx.execute(
+        """SELECT instrument_id, state FROM repayment_agreement
+           WHERE cell = %s AND agreement_id = %s AND person_id = %s""",
+        (tx.cell_of(person_id), agreement_id, person_id),
+    ).fetchone()
+    if row is None:
+        raise NotFound
+    return Agreement(agreement_id=agreement_id, person_id=person_id, instrument_id=row[0], state=row[1])
+
+
+def set_agreement_state(tx: Transaction, *, agreement: Agreement, state: str, at: datetime) -> None:
+    """Store an agreement's new state; a person has one active agreement at most, so an older one ends."""
+    cell = tx.cell_of(agreement.person_id)
+    if state == "active":
+        tx.execute(
+            """UPDATE repayment_agreement SET state = 'ended', changed_at = %s
+               WHERE cell = %s AND person_id = %s AND state = 'active' AND agreement_id <> %s""",
+            (at, cell, agreement.person_id, agreement.agreement_id),
+        )
+    tx.execute(
+        "UPDATE repayment_agreement SET state = %s, changed_at = %s WHERE cell = %s AND agreement_id = %s",
+        (state, at, cell, agreement.agreement_id),
+    )
+
+
+def active_agreements(tx: Transaction, *, cell: int, person_ids: Collection[UUID]) -> dict[UUID, Agreement]:
+    """Return the active agreement of each of these people of a cell who has one."""
+    rows = tx.execute(
+        """SELECT person_id, agreement_id, instrument_id FROM repayment_agreement
+           WHERE cell = %s AND person_id = ANY (%s) AND state = 'active'""",
+        (cell, list(person_ids)),
+    )
+    return {
+        row[0]: Agreement(agreement_id=row[1], person_id=row[0], instrument_id=row[2], state="active") for row in rows
+    }
+
+
+def loans_being_collected(tx: Transaction, *, cell: int, loan_ids: Collection[UUID]) -> set[UUID]:
+    """Return which of these loans have a collection on its way whose end is not known."""
+    rows = tx.execute(
+        """SELECT DISTINCT loan_id FROM channel_order
+           WHERE cell = %s AND loan_id = ANY (%s) AND kind = 'collection'
+             AND state IN ('RESERVED', 'SENT', 'UNKNOWN')""",
+        (cell, list(loan_ids)),
+    )
+    return {row[0] for row in rows}
+
+
+def payout_instrument(tx: Transaction, *, cell: int, loan_id: UUID) -> UUID | None:
+    """Return the card that a loan was paid out to, or None."""
+    row = tx.execute(
+        """SELECT instrument_id FROM channel_order
+           WHERE cell = %s AND loan_id = %s AND kind = 'payout' ORDER BY order_id LIMIT 1""",
+        (cell, loan_id),
+    ).fetchone()
+    return None if row is None else row[0]

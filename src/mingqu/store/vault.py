@@ -1,0 +1,210 @@
+"""The vault: what is known about a person, sealed field by field under a key of that person's own.
+
+Erasing a person destroys the key; the ciphertexts that a backup still holds are then noise.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+from mingqu.domain.evidence.leaf import SALT_BYTES
+from mingqu.domain.ownership import NotFound
+from mingqu.domain.personal import Personal
+from mingqu.domain.refusal import Refusal
+from mingqu.store.database import Transaction
+from mingqu.store.keyring import KEY_BYTES, Keyring, unseal
+from mingqu.store.keyring import seal as sealed_with
+
+# One transaction of a rotation holds its rows for some ten milliseconds.
+REWRAP_ROWS_MAX: Final = 500
+
+
+class PersonErased(Refusal):
+    """The person's data was erased: the key is gone, and nobody can read it again."""
+
+    code = "person_erased"
+    status = 410
+
+
+class ErasureHeld(Refusal):
+    """A law keeps the person's data until a date."""
+
+    code = "erasure_held"
+    status = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A law that keeps a person's data, and until when."""
+
+    reason: str
+    held_until: date
+
+
+def salt() -> bytes:
+    """Return a fresh salt of a commitment, which nobody can guess."""
+    return secrets.token_bytes(SALT_BYTES)
+
+
+def create_key(tx: Transaction, *, keyring: Keyring, person_id: UUID, at: datetime) -> None:
+    """Make the data key of a new person."""
+    wrapping_id, wrapped = keyring.wrap(key=secrets.token_bytes(KEY_BYTES), place=person_id.bytes)
+    tx.execute(
+        "INSERT INTO person_key (cell, person_id, wrapping_id, wrapped_key, created_at) VALUES (%s, %s, %s, %s, %s)",
+        (tx.cell_of(person_id), person_id, wrapping_id, wrapped, at),
+    )
+
+
+def seal(tx: Transaction, *, keyring: Keyring, person_id: UUID, field: str, value: Personal[str], at: datetime) -> None:
+    """Seal one field of a person; a value sealed earlier under this name is replaced.
+
+    Errors: NotFound (no such person), PersonErased.
+    """
+    seal_all(tx, keyring=keyring, person_id=person_id, values={field: value}, at=at)
+
+
+def seal_all(
+    tx: Transaction, *, keyring: Keyring, person_id: UUID, values: Mapping[str, Personal[str]], at: datetime
+) -> None:
+    """Seal several fields of a person in one round trip. Errors: NotFound, PersonErased."""
+    key = _data_key(tx, keyring=keyring, person_id=person_id)
+    fields = list(values)
+    tx.execute(
+        """
+        INSERT INTO vault_field (cell, person_id, field, sealed, sealed_at)
+        SELECT %s, %s, field, sealed, %s FROM unnest(%s::text[], %s::bytea[]) AS given (field, sealed)
+        ON CONFLICT (cell, person_id, field) DO UPDATE SET sealed = EXCLUDED.sealed, sealed_at = EXCLUDED.sealed_at
+        """,
+        (
+            tx.cell_of(person_id),
+            person_id,
+            at,
+            fields,
+            [
+                sealed_with(key=key, text=values[field].reveal().encode(), place=_place(person_id, field))
+                for field in fields
+            ],
+        ),
+    )
+
+
+def open_field(tx: Transaction, *, keyring: Keyring, person_id: UUID, field: str) -> Personal[str]:
+    """Return one field of a person. Errors: NotFound (no such person or field), PersonErased, SealBroken."""
+    key = _data_key(tx, keyring=keyring, person_id=person_id)
+    row = tx.execute(
+        "SELECT sealed FROM vault_field WHERE cell = %s AND person_id = %s AND field = %s",
+        (tx.cell_of(person_id), person_id, field),
+    ).fetchone()
+    if row is None:
+        raise NotFound
+    return Personal(unseal(key=key, sealed=bytes(row[0]), place=_place(person_id, field)).decode())
+
+
+def open_all(tx: Transaction, *, keyring: Keyring, person_id: UUID) -> dict[str, Personal[str]]:
+    """Return every field of a person, for the copy of the data that PIPL art. 45 gives a right to.
+
+    Errors: NotFound, PersonErased, SealBroken.
+    """
+    key = _data_key(tx, keyring=keyring, person_id=person_id)
+    rows = tx.execute(
+        "SELECT field, sealed FROM vault_field WHERE cell = %s AND person_id = %s ORDER BY field",
+        (tx.cell_of(person_id), person_id),
+    )
+    return {
+        field: Personal(unseal(key=key, sealed=bytes(sealed), place=_place(person_id, field)).decode())
+        for field, sealed in rows
+    }
+
+
+def hold(tx: Transaction, *, person_id: UUID, reason: str, held_until: date) -> None:
+    """Keep a person's data until a date, for a named law; a hold for the same reason is only ever lengthened.
+
+    Example: reason "aml", ten years after the last transaction. Source: 反洗钱法 (2024) art. 34.
+    """
+    tx.execute(
+        """
+        INSERT INTO retention_hold (cell, person_id, reason, held_until) VALUES (%s, %s, %s, %s)
+        ON CONFLICT (cell, person_id, reason)
+        DO UPDATE SET held_until = greatest(retention_hold.held_until, EXCLUDED.held_until)
+        """,
+        (tx.cell_of(person_id), person_id, reason, held_until),
+    )
+
+
+def holds(tx: Transaction, *, person_id: UUID, on: date) -> list[Hold]:
+    """Return the holds that stand on a date, the longest first."""
+    rows = tx.execute(
+        """
+        SELECT reason, held_until FROM retention_hold WHERE cell = %s AND person_id = %s AND held_until > %s
+        ORDER BY held_until DESC, reason
+        """,
+        (tx.cell_of(person_id), person_id, on),
+    )
+    return [Hold(reason=reason, held_until=held_until) for reason, held_until in rows]
+
+
+def erase(tx: Transaction, *, person_id: UUID, on: date) -> None:
+    """Destroy a person's key and everything sealed under it. `party.erase` forgets the rest as well.
+
+    Errors: ErasureHeld (details: reason, held_until), NotFound, PersonErased (it was done before).
+    Source: PIPL art. 47; law that keeps data goes before it.
+    """
+    standing = holds(tx, person_id=person_id, on=on)
+    if standing:
+        raise ErasureHeld(
+            "A law keeps this data: it can be erased from the date given.",
+            reason=standing[0].reason,
+            held_until=standing[0].held_until.isoformat(),
+        )
+    cell = tx.cell_of(person_id)
+    gone = tx.execute("DELETE FROM person_key WHERE cell = %s AND person_id = %s", (cell, person_id))
+    if gone.rowcount == 0:
+        raise _absent(tx, person_id=person_id)
+    tx.execute("DELETE FROM vault_field WHERE cell = %s AND person_id = %s", (cell, person_id))
+
+
+def rewrap(tx: Transaction, *, keyring: Keyring, cell: int) -> int:
+    """Seal up to 500 data keys of a cell anew with the current wrapping key; return how many, 0 when all are done.
+
+    The data itself is untouched. When every cell is done, the older wrapping key can leave the keyring.
+    Errors: KeyUnknown, SealBroken.
+    """
+    rows = tx.execute(
+        """
+        SELECT person_id, wrapping_id, wrapped_key FROM person_key WHERE cell = %s AND wrapping_id <> %s
+        ORDER BY person_id LIMIT %s FOR UPDATE
+        """,
+        (cell, keyring.wrapping_id, REWRAP_ROWS_MAX),
+    ).fetchall()
+    anew = []
+    for person_id, wrapping_id, wrapped in rows:
+        key = keyring.unwrap(key_id=wrapping_id, wrapped=bytes(wrapped), place=person_id.bytes)
+        anew.append((*keyring.wrap(key=key, place=person_id.bytes), cell, person_id))
+    tx.executemany("UPDATE person_key SET wrapping_id = %s, wrapped_key = %s WHERE cell = %s AND person_id = %s", anew)
+    return len(anew)
+
+
+def _data_key(tx: Transaction, *, keyring: Keyring, person_id: UUID) -> bytes:
+    row = tx.execute(
+        "SELECT wrapping_id, wrapped_key FROM person_key WHERE cell = %s AND person_id = %s",
+        (tx.cell_of(person_id), person_id),
+    ).fetchone()
+    if row is None:
+        raise _absent(tx, person_id=person_id)
+    return keyring.unwrap(key_id=row[0], wrapped=bytes(row[1]), place=person_id.bytes)
+
+
+def _absent(tx: Transaction, *, person_id: UUID) -> Refusal:
+    row = tx.execute(
+        "SELECT FROM person WHERE cell = %s AND person_id = %s", (tx.cell_of(person_id), person_id)
+    ).fetchone()
+    return NotFound() if row is None else PersonErased("This person's data was erased; nobody can read it again.")
+
+
+def _place(person_id: UUID, field: str) -> bytes:
+    return person_id.bytes + field.encode()

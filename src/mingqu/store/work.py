@@ -1,0 +1,127 @@
+"""Work to do: rows written with the business row, leased by one worker at a time, taken over when it dies.
+
+A lease lasts a stated time and carries a fence, a number that grows with each lease. Who completes or
+moves work shows the fence; when another worker has leased it since, the first one is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from mingqu.domain.refusal import Refusal
+from mingqu.store.database import Transaction
+
+# One worker takes no more at once than it does well within a lease.
+LEASES_MAX: Final = 1_000
+
+
+class LeaseLost(Refusal):
+    """Another worker has leased this work since, or has done it: drop what was being done."""
+
+    code = "lease_lost"
+    status = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A leased piece of work. `run_at` is when it was due."""
+
+    cell: int
+    work_id: UUID
+    kind: str
+    subject_id: UUID
+    run_at: datetime
+    fence: int
+    payload: dict[str, object]
+
+
+def enqueue(
+    tx: Transaction,
+    *,
+    cell: int,
+    work_id: UUID,
+    kind: str,
+    subject_id: UUID,
+    run_at: datetime,
+    payload: dict[str, object],
+) -> bool:
+    """Write work to be done at `run_at` or later; return whether it is new. The same id twice is one piece of work."""
+    written = tx.execute(
+        "INSERT INTO work (cell, work_id, kind, subject_id, run_at, payload) VALUES (%s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (cell, work_id) DO NOTHING",
+        (cell, work_id, kind, subject_id, run_at, Jsonb(payload)),
+    )
+    return written.rowcount == 1
+
+
+def lease(
+    tx: Transaction, *, cell: int, kinds: Collection[str], now: datetime, lease_seconds: int, limit: int
+) -> list[Work]:
+    """Lease up to `limit` pieces of work of these kinds that are due in a cell, the longest due first.
+
+    Until `now` + `lease_seconds` nobody else gets them; rows that another worker is leasing at this
+    moment are passed over. Commit before the work begins. At most LEASES_MAX.
+    """
+    assert 0 < limit <= LEASES_MAX
+    assert lease_seconds > 0
+    rows = tx.execute(
+        """
+        WITH due AS MATERIALIZED (
+            SELECT work_id, run_at FROM work
+            WHERE cell = %(cell)s AND kind = ANY (%(kinds)s) AND done_at IS NULL AND run_at <= %(now)s
+            ORDER BY run_at, work_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        )
+        UPDATE work w SET fence = w.fence + 1, run_at = %(until)s
+        FROM due WHERE w.cell = %(cell)s AND w.work_id = due.work_id
+        RETURNING w.work_id, w.kind, w.subject_id, due.run_at, w.fence, w.payload
+        """,
+        {
+            "cell": cell,
+            "kinds": sorted(kinds),
+            "now": now,
+            "until": now + timedelta(seconds=lease_seconds),
+            "limit": limit,
+        },
+    ).fetchall()
+    leased = [
+        Work(cell=cell, work_id=row[0], kind=row[1], subject_id=row[2], run_at=row[3], fence=row[4], payload=row[5])
+        for row in rows
+    ]
+    return sorted(leased, key=lambda work: (work.run_at, work.work_id))
+
+
+def complete(tx: Transaction, *, work: Work, now: datetime) -> None:
+    """Mark work as done. Errors: LeaseLost; nothing is changed then, and the transaction must be rolled back."""
+    changed = tx.execute(
+        "UPDATE work SET done_at = %s WHERE cell = %s AND work_id = %s AND fence = %s AND done_at IS NULL",
+        (now, work.cell, work.work_id, work.fence),
+    )
+    _assert_held(changed.rowcount)
+
+
+def reschedule(tx: Transaction, *, work: Work, run_at: datetime) -> None:
+    """Give work back to be done at `run_at`, which ends the lease. Errors: LeaseLost, as for `complete`."""
+    changed = tx.execute(
+        "UPDATE work SET run_at = %s, fence = fence + 1"
+        " WHERE cell = %s AND work_id = %s AND fence = %s AND done_at IS NULL",
+        (run_at, work.cell, work.work_id, work.fence),
+    )
+    _assert_held(changed.rowcount)
+
+
+def pending(tx: Transaction) -> dict[str, int]:
+    """Return how many pieces of work of each kind are not done, in the whole book."""
+    return dict(
+        tx.execute("SELECT kind, count(*) FROM work WHERE done_at IS NULL GROUP BY kind ORDER BY kind").fetchall()
+    )
+
+
+def _assert_held(changed: int) -> None:
+    if changed != 1:
+        raise LeaseLost("This work was leased by another worker since.")

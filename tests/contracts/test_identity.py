@@ -1,0 +1,66 @@
+"""What every checker of the four elements must do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from mingqu.channels.fake.faults import Fault, Faults
+from mingqu.channels.fake.identity import FakeIdentity
+from mingqu.domain.personal import Personal
+from mingqu.ports.identity import FourElements, IdentityAnswer, IdentityChannel
+from mingqu.ports.silence import ChannelSilent
+from tests.contracts.people import CARD, ID_NUMBER, NAME, OTHER_CARD, OTHER_NAME, OTHER_PHONE, PHONE, number
+
+ELEMENTS = FourElements(request_number=number(1), name=NAME, id_number=ID_NUMBER, card_number=CARD, phone=PHONE)
+CLOSED_CARD = Personal("6200001111111115")
+FOREIGN_CARD = Personal("6200002222222229")
+
+
+@dataclass(frozen=True)
+class IdentityWorld:
+    """A channel that knows ELEMENTS, a closed card and a card of a bank that takes no part."""
+
+    channel: IdentityChannel
+    faults: Faults
+
+
+def fake_identity() -> IdentityWorld:
+    channel = FakeIdentity()
+    channel.know(name=NAME, id_number=ID_NUMBER, card_number=CARD, phone=PHONE)
+    channel.close_card(card_number=CLOSED_CARD)
+    channel.leave_out(card_number=FOREIGN_CARD)
+    return IdentityWorld(channel=channel, faults=channel.faults)
+
+
+@pytest.fixture(params=[pytest.param(fake_identity, id="fake")])
+def world(request: pytest.FixtureRequest) -> IdentityWorld:
+    made: IdentityWorld = request.param()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("elements", "answer"),
+    [
+        (ELEMENTS, IdentityAnswer.MATCH),
+        (replace(ELEMENTS, name=OTHER_NAME), IdentityAnswer.MISMATCH),
+        (replace(ELEMENTS, id_number=Personal("110105194912310011")), IdentityAnswer.MISMATCH),
+        (replace(ELEMENTS, phone=OTHER_PHONE), IdentityAnswer.MISMATCH),
+        (replace(ELEMENTS, card_number=OTHER_CARD), IdentityAnswer.MISMATCH),
+        (replace(ELEMENTS, card_number=CLOSED_CARD), IdentityAnswer.CARD_CLOSED),
+        (replace(ELEMENTS, card_number=FOREIGN_CARD), IdentityAnswer.NOT_SUPPORTED),
+    ],
+)
+def test_only_four_elements_that_belong_together_match(
+    world: IdentityWorld, elements: FourElements, answer: IdentityAnswer
+) -> None:
+    assert world.channel.check(elements) is answer
+
+
+def test_a_check_whose_reply_was_lost_is_asked_again_under_its_number(world: IdentityWorld) -> None:
+    world.faults.plan("identity.check", Fault.LOSE_REPLY)
+    with pytest.raises(ChannelSilent):
+        world.channel.check(ELEMENTS)
+    assert world.channel.check(ELEMENTS) is IdentityAnswer.MATCH
+    assert not isinstance(world.channel, FakeIdentity) or world.channel.billed == 1

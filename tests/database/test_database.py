@@ -1,0 +1,175 @@
+"""Transactions end as they say, and a lost server is a refusal and not a riddle."""
+
+from __future__ import annotations
+
+import threading
+from datetime import date
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from mingqu.domain import identifier
+from mingqu.store import book
+from mingqu.store.database import ATTEMPTS_MAX, TRANSIENT, BookMissing, Database, DatabaseUnavailable, Transaction
+
+PERSON = UUID("0199a000-0000-7abc-8000-000000000100")
+
+
+def work_rows(database: Database) -> int:
+    with database.transaction() as tx:
+        row = tx.execute("SELECT count(*) FROM hold").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def write(tx: Transaction, number: int = 1) -> None:
+    tx.execute("INSERT INTO hold (cell, id, amount_fen) VALUES (0, %s, 5)", (UUID(int=number),))
+
+
+def test_what_was_not_committed_is_rolled_back(database: Database) -> None:
+    with database.transaction() as tx:
+        write(tx)
+
+    def write_and_fail() -> None:
+        with database.transaction() as tx:
+            write(tx)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
+    assert work_rows(database) == 0
+
+
+def test_what_was_committed_stays_and_the_transaction_is_over(database: Database) -> None:
+    with database.transaction() as tx:
+        write(tx)
+        tx.commit()
+        with pytest.raises(AssertionError):
+            write(tx, 2)
+        with pytest.raises(AssertionError):
+            tx.commit()
+    assert work_rows(database) == 1
+
+
+def test_a_transaction_with_an_error_in_it_cannot_be_committed(database: Database) -> None:
+    with database.transaction() as tx:
+        write(tx)
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            write(tx)
+        with pytest.raises(AssertionError):
+            tx.commit()
+    assert work_rows(database) == 0
+
+
+def test_rows_stream_in_and_statements_run_in_bulk(database: Database) -> None:
+    with database.transaction() as tx:
+        assert tx.copy("COPY hold (cell, id, amount_fen) FROM STDIN", [(1, UUID(int=n), n) for n in range(1, 9)]) == 8
+        tx.executemany(
+            "UPDATE hold SET amount_fen = %s WHERE cell = 1 AND id = %s", [(50, UUID(int=3)), (60, UUID(int=4))]
+        )
+        row = tx.execute("SELECT sum(amount_fen) FROM hold").fetchone()
+    assert row == (36 - 3 - 4 + 50 + 60,)
+
+
+def test_an_id_finds_its_cell_by_the_books_own_number_of_cells(database: Database) -> None:
+    with database.transaction() as tx:
+        assert tx.cells == 4
+        assert tx.cell_of(PERSON) == identifier.cell_of(PERSON, cells=4)
+
+
+def test_a_database_without_a_book_says_so(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.execute("DELETE FROM book")
+        with pytest.raises(BookMissing):
+            _ = tx.cells
+
+
+def test_a_book_is_created_once_and_closed_until_the_day_before_it_opens(database: Database) -> None:
+    with database.transaction() as tx:
+        with pytest.raises(book.BookExists):
+            book.create(tx, business_date=date(2026, 8, 15))
+        tx.execute("DELETE FROM book")
+        tx.execute("DELETE FROM cell")
+        with pytest.raises(book.CellsOutOfRange):
+            book.create(tx, business_date=date(2026, 8, 15), cells=1_025)
+        created = book.create(tx, business_date=date(2026, 3, 1), cells=3)
+        assert book.load(tx) == created
+        assert tx.execute("SELECT cell, last_closed_on, leaf_count FROM cell ORDER BY cell").fetchall() == [
+            (cell, date(2026, 2, 28), 0) for cell in range(3)
+        ]
+
+
+def test_a_locked_cell_makes_its_writers_take_turns(database: Database) -> None:
+    said: list[str] = []
+
+    def second() -> None:
+        with database.transaction() as tx:
+            tx.lock_cell(2)
+            said.append("second")
+
+    with database.transaction() as tx:
+        tx.lock_cell(2)
+        thread = threading.Thread(target=second)
+        thread.start()
+        waiting = None
+        while waiting != (1,):
+            waiting = tx.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+        said.append("first")
+    thread.join()
+    assert said == ["first", "second"]
+
+
+def test_a_connection_that_died_between_transactions_is_replaced_unnoticed(database: Database) -> None:
+    for _ in range(3):
+        with database.transaction() as tx:
+            (own,) = tx.execute("SELECT pg_backend_pid()").fetchone() or (None,)
+        with psycopg.connect(database.url) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", (own,))
+        assert work_rows(database) == 0
+
+
+def test_a_connection_that_dies_in_a_transaction_is_a_refusal_and_the_next_one_works(database: Database) -> None:
+    def write_and_lose() -> None:
+        with database.transaction() as tx:
+            write(tx)
+            (own,) = tx.execute("SELECT pg_backend_pid()").fetchone() or (None,)
+            with psycopg.connect(database.url) as other:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", (own,))
+            tx.commit()
+
+    with pytest.raises(DatabaseUnavailable) as refused:
+        write_and_lose()
+    assert refused.value.code == "database_unavailable"
+    assert work_rows(database) == 0
+
+
+def test_a_server_that_cannot_be_reached_is_a_refusal() -> None:
+    nowhere = Database("postgresql:///mingqu?host=/nowhere", connection_seconds_max=0.2)
+    with nowhere, pytest.raises(DatabaseUnavailable), nowhere.transaction():
+        pass
+
+
+def test_a_transient_error_is_tried_again_from_the_start_and_not_for_ever(database: Database) -> None:
+    tried: list[int] = []
+
+    def collide(tx: Transaction) -> str:
+        write(tx)
+        tried.append(1)
+        if len(tried) < 3:
+            raise psycopg.errors.DeadlockDetected
+        return "done"
+
+    assert database.run(collide) == "done"
+    assert work_rows(database) == 1
+
+    def collide_always(tx: Transaction) -> None:
+        write(tx, 2)
+        tried.append(1)
+        raise TRANSIENT[1]
+
+    tried.clear()
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        database.run(collide_always)
+    assert len(tried) == ATTEMPTS_MAX
+    assert work_rows(database) == 1

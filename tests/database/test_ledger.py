@@ -1,0 +1,266 @@
+"""What the ledger promises on the real database beyond the model: all or nothing, no change, no lost update, proof."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from mingqu.domain import identifier
+from mingqu.domain.ledger import (
+    AMOUNT_FEN_MAX,
+    TRANSFERS_MAX,
+    Account,
+    AccountCode,
+    Balance,
+    Reason,
+    Result,
+    Side,
+    Transfer,
+    TransferKind,
+)
+from mingqu.store import ledger
+from mingqu.store.database import Database
+
+DAY = date(2026, 8, 15)
+LENDER = UUID("0199a000-0000-7000-8000-000000000100")
+PERSON = UUID("0199a000-0000-7000-8000-000000000200")
+CASH = Account(owner=LENDER, code=AccountCode.LENDER_CASH)
+FUNDING = Account(owner=LENDER, code=AccountCode.LENDER_FUNDING)
+PRINCIPAL = Account(owner=PERSON, code=AccountCode.LOAN_PRINCIPAL)
+GRANTED = Account(owner=PERSON, code=AccountCode.LIMIT_GRANTED)
+AVAILABLE = Account(owner=PERSON, code=AccountCode.LIMIT_AVAILABLE)
+DRAWN = Account(owner=PERSON, code=AccountCode.LIMIT_DRAWN)
+numbers = count(1)
+
+
+def transfer(debit: Account, credit: Account, amount_fen: int, **changes: Any) -> Transfer:
+    made = Transfer(
+        id=identifier.fresh(milliseconds=next(numbers), slot=0, entropy=0),
+        debit=debit,
+        credit=credit,
+        amount_fen=amount_fen,
+        reason=Reason.CORRECT,
+        value_date=DAY,
+        posted_on=DAY,
+        reference=LENDER,
+    )
+    return replace(made, **changes)
+
+
+@pytest.fixture
+def funded(database: Database) -> Database:
+    """A lender with 1,000.00 yuan and a person with a limit of 500.00."""
+    with database.transaction() as tx:
+        ledger.open_accounts(tx, cell=0, accounts=[CASH, FUNDING, PRINCIPAL, GRANTED, AVAILABLE, DRAWN])
+        ledger.post(tx, cell=0, transfers=[transfer(CASH, FUNDING, 100_000), transfer(GRANTED, AVAILABLE, 50_000)])
+        tx.commit()
+    return database
+
+
+def post(database: Database, *transfers: Transfer) -> list[Result]:
+    with database.transaction() as tx:
+        results = ledger.post_batch(tx, cell=0, transfers=transfers)
+        tx.commit()
+        return results
+
+
+def balance(database: Database, account: Account) -> Balance:
+    with database.transaction() as tx:
+        return ledger.balance(tx, cell=0, account=account)
+
+
+def findings(database: Database, tampering: str = "SELECT 1") -> list[str]:
+    """Return what the proof finds after somebody with every right changed the rows."""
+    with database.transaction() as tx:
+        tx.script("SET LOCAL session_replication_role = replica; ALTER TABLE account DROP CONSTRAINT account_limit;")
+        tx.script(tampering)
+        return ledger.prove(tx)
+
+
+def test_a_limit_is_held_drawn_and_released(funded: Database) -> None:
+    hold = transfer(AVAILABLE, DRAWN, 30_000, kind=TransferKind.PENDING)
+    part = transfer(AVAILABLE, DRAWN, 20_000, kind=TransferKind.POST, pending_id=hold.id)
+    assert post(funded, hold) == [Result.OK]
+    assert balance(funded, AVAILABLE).available_fen(AccountCode.LIMIT_AVAILABLE) == 20_000
+    assert post(funded, transfer(AVAILABLE, DRAWN, 20_001)) == [Result.EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT]
+    assert post(funded, part, replace(part, id=LENDER)) == [Result.OK, Result.PENDING_ALREADY_POSTED]
+    assert balance(funded, AVAILABLE).available_fen(AccountCode.LIMIT_AVAILABLE) == 30_000
+    assert balance(funded, DRAWN).normal_fen(AccountCode.LIMIT_DRAWN) == 20_000
+    assert findings(funded) == []
+
+
+def test_a_void_releases_and_never_posts(funded: Database) -> None:
+    hold = transfer(AVAILABLE, DRAWN, 30_000, kind=TransferKind.PENDING)
+    void = replace(hold, id=PERSON, kind=TransferKind.VOID, pending_id=hold.id)
+    assert post(funded, hold, void, void) == [Result.OK, Result.OK, Result.EXISTS]
+    assert balance(funded, AVAILABLE) == Balance(credits_posted_fen=50_000)
+    assert balance(funded, DRAWN) == Balance()
+    again = replace(void, id=LENDER, kind=TransferKind.POST)
+    assert post(funded, again) == [Result.PENDING_ALREADY_VOIDED]
+
+
+def test_nothing_is_lent_beyond_the_funding_whatever_the_order_in_a_batch(funded: Database) -> None:
+    lend = [transfer(PRINCIPAL, CASH, 20_000) for _ in range(6)]
+    assert post(funded, *lend) == [Result.OK] * 5 + [Result.EXCEEDS_LIMIT_OF_CREDIT_ACCOUNT]
+    late_funding = [transfer(PRINCIPAL, CASH, 1) for _ in range(5)] + [transfer(CASH, FUNDING, 5)]
+    assert post(funded, *late_funding) == [Result.EXCEEDS_LIMIT_OF_CREDIT_ACCOUNT] * 5 + [Result.OK]
+    early_funding = [transfer(CASH, FUNDING, 5)] + [transfer(PRINCIPAL, CASH, 2) for _ in range(5)]
+    assert post(funded, *early_funding) == [Result.OK] * 6
+    assert balance(funded, CASH).posted_fen == 0
+
+
+def test_a_batch_is_all_or_nothing_when_it_must_be(funded: Database) -> None:
+    good, bad = transfer(PRINCIPAL, CASH, 1), transfer(PRINCIPAL, CASH, 100_000)
+    with funded.transaction() as tx, pytest.raises(ledger.TransferRefused) as refused:
+        ledger.post(tx, cell=0, transfers=[good, bad])
+    assert (refused.value.result, refused.value.transfer) == (Result.EXCEEDS_LIMIT_OF_CREDIT_ACCOUNT, bad)
+    assert balance(funded, PRINCIPAL) == Balance()
+    for _ in range(2):
+        with funded.transaction() as tx:
+            ledger.post(tx, cell=0, transfers=[good])
+            tx.commit()
+    assert balance(funded, PRINCIPAL) == Balance(debits_posted_fen=1)
+
+
+def test_an_empty_batch_is_answered_and_one_that_is_too_large_is_refused(funded: Database) -> None:
+    assert post(funded) == []
+    with pytest.raises(ledger.BatchTooLarge):
+        post(funded, *[transfer(PRINCIPAL, CASH, 1)] * (TRANSFERS_MAX + 1))
+
+
+def test_the_largest_batch_is_posted_whole(funded: Database) -> None:
+    assert set(post(funded, *[transfer(PRINCIPAL, CASH, 1) for _ in range(TRANSFERS_MAX)])) == {Result.OK}
+    assert balance(funded, PRINCIPAL) == Balance(debits_posted_fen=TRANSFERS_MAX)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5])
+def test_a_sum_beyond_the_range_overflows_and_changes_nothing(funded: Database, batch_size: int) -> None:
+    other = replace(FUNDING, owner=PERSON)
+    clearing = replace(CASH, code=AccountCode.COLLECTION_CLEARING)
+    with funded.transaction() as tx:
+        ledger.open_accounts(tx, cell=0, accounts=[other, clearing])
+        tx.commit()
+    assert post(funded, transfer(clearing, other, AMOUNT_FEN_MAX - 2)) == [Result.OK]
+    small = [transfer(clearing, other, 1) for _ in range(batch_size)]
+    assert post(funded, *small) == ([Result.OK] * 2 + [Result.OVERFLOW] * 3)[:batch_size]
+    assert findings(funded) == []
+
+
+def test_a_statement_shows_each_side_with_the_account_on_the_other(funded: Database) -> None:
+    lend = transfer(PRINCIPAL, CASH, 700, reason=Reason.DISBURSE, value_date=date(2026, 8, 14))
+    post(funded, lend)
+    with funded.transaction() as tx:
+        (line,) = [line for line in ledger.entries(tx, cell=0, owner=PERSON) if line.account == PRINCIPAL]
+        assert len(ledger.entries(tx, cell=0, owner=LENDER)) == 3
+    assert line == ledger.Entry(
+        transfer_id=lend.id,
+        kind=TransferKind.POSTED,
+        account=PRINCIPAL,
+        other=CASH,
+        side=Side.DEBIT,
+        amount_fen=700,
+        reason=Reason.DISBURSE,
+        value_date=date(2026, 8, 14),
+        posted_on=DAY,
+        reference=LENDER,
+    )
+
+
+def test_accounts_are_opened_once_and_closed_when_empty(funded: Database) -> None:
+    with funded.transaction() as tx:
+        ledger.open_accounts(tx, cell=0, accounts=[CASH, CASH])
+        assert ledger.balance(tx, cell=0, account=CASH).posted_fen == 100_000
+        with pytest.raises(ledger.AccountNotEmpty):
+            ledger.close_account(tx, cell=0, account=CASH, on=DAY)
+        with pytest.raises(ledger.AccountUnknown):
+            ledger.close_account(tx, cell=1, account=CASH, on=DAY)
+        ledger.close_account(tx, cell=0, account=PRINCIPAL, on=DAY)
+        tx.commit()
+    assert post(funded, transfer(PRINCIPAL, CASH, 1)) == [Result.DEBIT_ACCOUNT_CLOSED]
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE transfer SET amount_fen = 1", "DELETE FROM transfer WHERE false", "TRUNCATE transfer"]
+)
+def test_a_transfer_is_never_changed_or_removed(funded: Database, statement: str) -> None:
+    with funded.transaction() as tx, pytest.raises(psycopg.errors.RaiseException):
+        tx.script(statement)
+
+
+@pytest.mark.parametrize(
+    ("tampering", "found"),
+    [
+        ("UPDATE account SET debits_posted_fen = debits_posted_fen + 1 WHERE code = 1001", "not the sum"),
+        ("UPDATE account SET credits_pending_fen = 0 WHERE code = 9003", "not the sum"),
+        ("UPDATE transfer SET amount_fen = amount_fen + 1 WHERE credit_code = 3001", "not the sum"),
+        ("UPDATE transfer SET amount_fen = 9223372036854775807", "not the sum"),
+        ("DELETE FROM transfer WHERE credit_code = 3001", "not the sum"),
+        ("DELETE FROM account WHERE code = 9001", "not the sum"),
+        ("UPDATE account SET debits_posted_fen = debits_posted_fen + 1 WHERE code = 1001", "not equal to its credits"),
+        ("UPDATE account SET credits_posted_fen = 100001 WHERE code = 1001", "normal side"),
+        ("UPDATE account SET strict_side = 0 WHERE code = 9002", "normal side"),
+        ("DELETE FROM hold WHERE state = 1", "not the hold"),
+        ("UPDATE hold SET amount_fen = amount_fen + 1", "not the hold"),
+        ("INSERT INTO hold (cell, id, amount_fen) VALUES (0, gen_random_uuid(), 1)", "not the hold"),
+        ("UPDATE hold SET state = 3 WHERE state = 1", "not in the state"),
+        ("UPDATE hold SET state = 1, posted_fen = 0 WHERE state = 2", "not in the state"),
+        ("UPDATE hold SET posted_fen = posted_fen - 1 WHERE state = 2", "not in the state"),
+        ("UPDATE transfer SET pending_id = gen_random_uuid() WHERE kind = 3", "not in the state"),
+    ],
+)
+def test_the_proof_finds_what_was_tampered_with(funded: Database, tampering: str, found: str) -> None:
+    kept, taken = (transfer(AVAILABLE, DRAWN, 100, kind=TransferKind.PENDING) for _ in range(2))
+    post(funded, kept, taken, transfer(AVAILABLE, DRAWN, 60, kind=TransferKind.POST, pending_id=taken.id))
+    assert findings(funded) == []
+    assert any(found in sentence for sentence in findings(funded, tampering))
+
+
+def test_the_proof_names_no_more_than_can_be_read(funded: Database) -> None:
+    many = "INSERT INTO hold (cell, id, amount_fen) SELECT 0, gen_random_uuid(), 1 FROM generate_series(1, 100)"
+    assert len(findings(funded, many)) < 100
+
+
+def test_callers_at_the_same_moment_lose_and_double_nothing(database: Database) -> None:
+    owners = [identifier.fresh(milliseconds=next(numbers), slot=0, entropy=0) for _ in range(3)]
+    accounts = [Account(owner=owner, code=AccountCode.LIMIT_AVAILABLE) for owner in owners]
+    with database.transaction() as tx:
+        ledger.open_accounts(tx, cell=0, accounts=[*accounts, GRANTED])
+        ledger.post(tx, cell=0, transfers=[transfer(GRANTED, account, 300) for account in accounts])
+        tx.commit()
+    chance = random.Random(7)
+
+    def between(debit: Account, credit: Account) -> Transfer:
+        return transfer(debit, credit, chance.randrange(1, 40))
+
+    # Each batch is sent by two callers, so that every replay races with its original.
+    batches = [[between(*chance.sample(accounts, 2)) for _ in range(chance.choice((1, 3, 8)))] for _ in range(60)]
+    answers: list[Counter[UUID]] = [Counter() for _ in range(4)]
+
+    def caller(number: int) -> None:
+        for batch in batches if number % 2 else reversed(batches):
+            with database.transaction() as tx:
+                results = ledger.post_batch(tx, cell=0, transfers=batch)
+                tx.commit()
+            answers[number].update(sent.id for sent, result in zip(batch, results, strict=True) if result is Result.OK)
+
+    threads = [threading.Thread(target=caller, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    posted = sum(answers, Counter())
+    assert set(posted.values()) == {1}
+    with database.transaction() as tx:
+        (rows,) = tx.execute("SELECT count(*) - 3 FROM transfer").fetchone() or (None,)
+        assert rows == len(posted)
+        assert ledger.prove(tx) == []
+        assert sum(ledger.balance(tx, cell=0, account=account).posted_fen for account in accounts) == -900

@@ -1,0 +1,115 @@
+"""Policies and decisions in the book: published once and for ever, found again for a replay, one's own only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from tests.properties.test_decision import DAY, GOOD, PRODUCTS
+
+from mingqu.domain import identifier
+from mingqu.domain.decision import decide, parse_pack, replay
+from mingqu.domain.policy_file import Document, canonical, digest
+from mingqu.store.database import Database
+from mingqu.store.decision import (
+    DecisionNotFound,
+    StoredApplication,
+    StoredDecision,
+    insert_application,
+    insert_decision,
+    latest_decision,
+    load_application,
+    load_decision,
+)
+from mingqu.store.policy import PolicyAlreadyPublished, load_pack, load_published, publish
+
+AT = datetime(2026, 8, 15, 1, 0, tzinfo=UTC)
+
+
+def an_id(number: int, *, slot: int = 300) -> UUID:
+    return identifier.fresh(milliseconds=1_787_000_000_000, slot=slot, entropy=number)
+
+
+def test_a_pack_is_published_once_and_replays_from_the_book(database: Database) -> None:
+    pack = load_pack()
+    with database.transaction() as tx:
+        assert publish(tx, pack=pack, at=AT) == len(pack.documents)
+        assert publish(tx, pack=pack, at=AT) == 0
+        tx.commit()
+    written = decide(inputs=GOOD, pack=pack, product_ids=PRODUCTS, business_date=DAY).record_bytes()
+    with database.transaction() as tx:
+        assert replay(record=json.loads(written), pack=load_published(tx)) == written
+
+
+def test_an_old_decision_replays_after_a_newer_version_was_published(database: Database) -> None:
+    old = load_pack()
+    documents: list[Document] = list(old.documents)
+    limit: dict[str, Any] = dict(next(one.body for one in documents if one.body["id"] == "limit-total"))
+    doubled = [[2 * cell for cell in cells] for cells in limit["cells"]]
+    limit |= {
+        "version": 2,
+        "cells": doubled,
+        "case": [{"name": "e", "given": {"band": "E", "monthly_income_fen": 0}, "value": 0}],
+    }
+    new = parse_pack(documents=[*documents, Document(file="decision/limit-2.toml", body=limit)])
+    with database.transaction() as tx:
+        publish(tx, pack=new, at=AT)
+        published = load_published(tx)
+    before = decide(inputs=GOOD, pack=old, product_ids=PRODUCTS, business_date=DAY)
+    after = decide(inputs=GOOD, pack=published, product_ids=PRODUCTS, business_date=DAY)
+    assert after.limit_fen == 2 * before.limit_fen
+    assert replay(record=json.loads(before.record_bytes()), pack=published) == before.record_bytes()
+
+
+def test_a_published_version_never_changes(database: Database) -> None:
+    pack = load_pack()
+    changed = [
+        Document(file=one.file, body=dict(one.body) | ({"note": "x"} if one.kind == "lender" else {}))
+        for one in pack.documents
+    ]
+    with database.transaction() as tx:
+        publish(tx, pack=pack, at=AT)
+        with pytest.raises(PolicyAlreadyPublished):
+            publish(tx, pack=parse_pack(documents=changed), at=AT)
+        tx.commit()
+    for statement in ("UPDATE policy_version SET version = 9", "DELETE FROM policy_version", "TRUNCATE policy_version"):
+        with database.transaction() as tx, pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+            tx.execute(statement)
+
+
+def test_a_decision_comes_back_as_it_was_stored_and_only_to_its_person(database: Database) -> None:
+    person, stranger = an_id(1), an_id(2)
+    made = decide(inputs=GOOD, pack=load_pack(), product_ids=PRODUCTS, business_date=DAY)
+    application = StoredApplication(
+        application_id=an_id(3), person_id=person, requested_amount_fen=1_000_000, applied_at=AT
+    )
+    decision = StoredDecision(
+        decision_id=an_id(4),
+        application_id=application.application_id,
+        person_id=person,
+        decided_at=AT,
+        business_date=date(2026, 8, 15),
+        outcome=made.outcome,
+        record=canonical(made.public()),
+        record_hash=hashlib.sha256(made.record_bytes()).digest(),
+        sealed=b"sealed by the caller",
+        versions_hash=digest(dict(made.versions)),
+    )
+    with database.transaction() as tx:
+        assert latest_decision(tx, person_id=person) is None
+        insert_application(tx, application=application)
+        insert_decision(tx, decision=decision)
+        tx.commit()
+    with database.transaction() as tx:
+        assert load_application(tx, person_id=person, application_id=application.application_id) == application
+        assert load_decision(tx, person_id=person, decision_id=decision.decision_id) == decision
+        assert latest_decision(tx, person_id=person) == decision
+        with pytest.raises(DecisionNotFound):
+            load_decision(tx, person_id=stranger, decision_id=decision.decision_id)
+        with pytest.raises(DecisionNotFound):
+            load_application(tx, person_id=stranger, application_id=application.application_id)

@@ -1,0 +1,221 @@
+"""The ledger on the real database agrees with a plain-Python model on any history, result by result."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import count
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from tests.models.ledger_model import LARGEST, LedgerModel
+
+from mingqu.domain import identifier
+from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer, TransferKind
+from mingqu.store import ledger
+from mingqu.store.database import Database
+
+DAY = date(2026, 8, 15)
+# Debit and credit accounts, strict and not, and one that may stand on either side.
+CODES = [
+    AccountCode.LENDER_CASH,
+    AccountCode.COLLECTION_CLEARING,
+    AccountCode.LIMIT_AVAILABLE,
+    AccountCode.LENDER_FUNDING,
+    AccountCode.CLEARING,
+]
+numbers = count(1)
+
+
+def fresh_id() -> Any:
+    return identifier.fresh(milliseconds=next(numbers), slot=0, entropy=0)
+
+
+amounts = st.one_of(
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.sampled_from([0, -1, -(2**70), LARGEST, LARGEST + 1, 2**70, LARGEST // 2, LARGEST - 30]),
+)
+
+
+@st.composite
+def bodies(draw: st.DrawFn, *, clean: bool) -> dict[str, Any]:
+    """A transfer's body by index: owners and earlier transfers are looked up when it is sent."""
+    sides = draw(st.permutations(range(len(CODES) * 2)))
+    return {
+        "debit": sides[0],
+        "credit": sides[1] if clean or draw(st.integers(0, 15)) else sides[0],
+        "currency": ("CNY", "CNY") if clean else draw(st.sampled_from([("CNY", "CNY")] * 9 + [("CNY", "USD")])),
+        "stranger": False if clean else draw(st.integers(0, 15)) == 0,
+        "amount_fen": draw(st.integers(1, 20)) if clean else draw(amounts),
+        "kind": draw(st.sampled_from([TransferKind.POSTED, TransferKind.PENDING] if clean else list(TransferKind))),
+        "pick": draw(st.integers(0, 50)),
+        "odd": 9 if clean else draw(st.integers(0, 9)),
+        "reason": draw(st.sampled_from(list(Reason))),
+        "days": draw(st.integers(0, 3)),
+    }
+
+
+batches = st.one_of(
+    st.lists(bodies(clean=True), min_size=1, max_size=12),
+    st.lists(bodies(clean=False), min_size=1, max_size=12),
+)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    database: Database  # set by the test
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = LedgerModel()
+        owners = [fresh_id(), fresh_id()]
+        self.stranger = fresh_id()
+        self.accounts = [Account(owner=owner, code=code) for owner in owners for code in CODES]
+        self.cell = 0
+        opened = [*self.accounts, *(replace(account, currency="USD") for account in self.accounts[:4])]
+        with self.database.transaction() as tx:
+            ledger.open_accounts(tx, cell=self.cell, accounts=opened)
+            tx.commit()
+        self.model.opened.update(opened)
+        # Funds, so that strict accounts have something to give.
+        self.send([self.transfer_of(0, 3, 1_000), self.transfer_of(7, 8, 500), self.transfer_of(4, 2, 300)])
+
+    def transfer_of(self, debit: int, credit: int, amount_fen: int) -> Transfer:
+        return Transfer(
+            id=fresh_id(),
+            debit=self.accounts[debit],
+            credit=self.accounts[credit],
+            amount_fen=amount_fen,
+            reason=Reason.CORRECT,
+            value_date=DAY,
+            posted_on=DAY,
+            reference=self.stranger,
+        )
+
+    def transfer(self, body: dict[str, Any]) -> Transfer:
+        debit, credit = self.accounts[body["debit"]], self.accounts[body["credit"]]
+        debit = replace(debit, currency=body["currency"][0])
+        credit = replace(credit, currency=body["currency"][1])
+        if body["stranger"]:
+            credit = replace(credit, owner=self.stranger)
+        made = Transfer(
+            id=fresh_id(),
+            kind=body["kind"],
+            debit=debit,
+            credit=credit,
+            amount_fen=body["amount_fen"],
+            reason=body["reason"],
+            value_date=DAY - timedelta(days=body["days"]),
+            posted_on=DAY,
+            reference=self.accounts[0].owner,
+        )
+        if body["kind"] in (TransferKind.POST, TransferKind.VOID) and body["odd"] != 0:
+            made = self.ending(made, body)
+        elif body["odd"] == 1:
+            made = replace(made, pending_id=fresh_id())
+        return made
+
+    def ending(self, made: Transfer, body: dict[str, Any]) -> Transfer:
+        held = [earlier for earlier in self.model.accepted if earlier.kind is TransferKind.PENDING]
+        if not held or body["odd"] == 1:
+            return replace(made, pending_id=fresh_id())
+        pending = held[body["pick"] % len(held)]
+        made = replace(made, pending_id=pending.id)
+        if body["odd"] != 2:
+            made = replace(made, debit=pending.debit, credit=pending.credit)
+        if body["odd"] in (3, 4, 5, 6):
+            made = replace(made, amount_fen=pending.amount_fen)
+        elif body["odd"] == 7:
+            made = replace(made, amount_fen=max(1, pending.amount_fen - 1))
+        return made
+
+    def send(self, batch: list[Transfer]) -> list[Result]:
+        with self.database.transaction() as tx:
+            got = ledger.post_batch(tx, cell=self.cell, transfers=batch)
+            tx.commit()
+        assert got == [self.model.post(transfer) for transfer in batch]
+        return got
+
+    @rule(batch=batches)
+    def a_batch_is_answered_as_the_model_says_and_its_replay_exists(self, batch: list[dict[str, Any]]) -> None:
+        transfers = [self.transfer(body) for body in batch]
+        results = self.send(transfers)
+        done = [transfer for transfer, result in zip(transfers, results, strict=True) if result is Result.OK]
+        assert self.send(done) == [Result.EXISTS] * len(done)
+
+    @rule(batch=batches, pick=st.integers(0, 50), times=st.integers(1, 2))
+    def a_known_transfer_among_new_ones_is_a_replay(self, batch: list[dict[str, Any]], pick: int, times: int) -> None:
+        transfers = [self.transfer(body) for body in batch]
+        known = self.model.accepted[pick % len(self.model.accepted)]
+        self.send([*transfers, *[known] * times, transfers[0]])
+
+    @rule(pick=st.integers(0, 50), field=st.sampled_from(list(range(9))))
+    def the_same_id_with_another_body_is_refused_by_field(self, pick: int, field: int) -> None:
+        known = self.model.accepted[pick % len(self.model.accepted)]
+        kind = TransferKind(known.kind % 4 + 1)
+        changes: list[dict[str, Any]] = [
+            {"kind": kind},
+            {"debit": replace(known.debit, owner=self.stranger)},
+            {"credit": replace(known.credit, code=AccountCode.FEE_INCOME)},
+            {"amount_fen": known.amount_fen + 1},
+            {"reason": Reason.ROUNDING if known.reason is not Reason.ROUNDING else Reason.CORRECT},
+            {"value_date": known.value_date + timedelta(days=9)},
+            {"posted_on": known.posted_on + timedelta(days=9)},
+            {"reference": fresh_id()},
+            {"pending_id": fresh_id()},
+        ]
+        (result,) = self.send([replace(known, **changes[field])])
+        assert result is Result(int(Result.EXISTS_WITH_DIFFERENT_KIND) + field)
+
+    @precondition(lambda self: len(self.model.closed) < 3)
+    @rule(pick=st.integers(0, 13))
+    def an_account_is_closed_only_when_it_is_empty(self, pick: int) -> None:
+        account = sorted(self.model.opened, key=repr)[pick % len(self.model.opened)]
+        with self.database.transaction() as tx:
+            try:
+                ledger.close_account(tx, cell=self.cell, account=account, on=DAY)
+            except ledger.AccountNotEmpty:
+                assert not self.model.is_empty(account)
+            else:
+                assert self.model.is_empty(account)
+                self.model.closed.add(account)
+            tx.commit()
+
+    @invariant()
+    def every_balance_is_the_sum_of_what_was_accepted(self) -> None:
+        with self.database.transaction() as tx:
+            for owner in {account.owner for account in self.model.opened}:
+                for account, held in ledger.balances(tx, cell=self.cell, owner=owner).items():
+                    assert held == self.model.balance(account), account
+
+    def teardown(self) -> None:
+        with self.database.transaction() as tx:
+            assert ledger.prove(tx) == []
+            for owner in {account.owner for account in self.model.opened}:
+                lines = {
+                    (line.transfer_id, line.side.value) for line in ledger.entries(tx, cell=self.cell, owner=owner)
+                }
+                assert lines == {
+                    (transfer.id, side)
+                    for transfer in self.model.accepted
+                    for side in ("debit", "credit")
+                    if getattr(transfer, side).owner == owner
+                }
+
+
+def test_the_ledger_agrees_with_the_model_on_any_history(database: Database) -> None:
+    soak = bool(os.environ.get("MINGQU_SOAK"))
+    LedgerMachine.database = database
+    run_state_machine_as_test(
+        LedgerMachine,
+        settings=settings(
+            max_examples=1_000 if soak else 60,
+            stateful_step_count=40 if soak else 12,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

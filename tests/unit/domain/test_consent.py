@@ -1,0 +1,142 @@
+"""Consents: for one purpose, to one named recipient, in just these words, until withdrawn."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from mingqu.domain.consent import (
+    Consent,
+    ConsentAlreadyWithdrawn,
+    ConsentMissing,
+    ConsentPurpose,
+    ConsentRecipientWrong,
+    ConsentText,
+    ConsentTextMalformed,
+    read_text,
+    require,
+    withdraw,
+)
+
+AT = datetime(2026, 8, 15, 2, 0, tzinfo=UTC)
+FOLDER = Path(__file__).parents[3] / "policies" / "consents"
+# A published version never changes. A text that has to change gets a new file with the next version, and a line here.
+PUBLISHED = {
+    "automated-decision-1": "0b08468858ebf657a03efffbe7e08a23111c5c8467d8ef407a1956dda976b912",
+    "auto-repayment-1": "eb45b841061a67dfba0af6bd146272c5b8530c7567a3d04b92e975277b62a2e1",
+    "bureau-query-1": "30d4327c291f9801fea4897396de5b5fd14f3703c42e63d9138e25c11457aa4c",
+    "pass-to-lender-1": "1cdd0130a99d103620e4818fa9a972461284a1e08b0fed15a50b495334bacdc5",
+    "real-name-verification-1": "9f5603c518101ec27dff4b11b5751e54d61be6aad08479ff080a3703968f5d0f",
+}
+
+
+def shipped(name: str) -> ConsentText:
+    path = FOLDER / f"{name}.toml"
+    return read_text(file_name=path.name, fields=tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def consent(*, recipient: str | None = "澄川消费金融", given_at: datetime = AT, number: int = 1) -> Consent:
+    return Consent(
+        consent_id=UUID(int=number),
+        person_id=UUID(int=9),
+        text_id="pass-to-lender",
+        version=1,
+        text_hash=bytes(32),
+        purpose=ConsentPurpose.PASS_TO_LENDER,
+        recipient=recipient,
+        given_at=given_at,
+    )
+
+
+def test_a_published_text_has_not_changed() -> None:
+    hashes = {}
+    for path in sorted(FOLDER.glob("*.toml")):
+        text = shipped(path.stem)
+        assert path.stem == f"{text.text_id}-{text.version}"
+        hashes[path.stem] = text.shown(recipient="澄川" if text.names_recipient else None).text_hash.hex()
+    assert hashes == PUBLISHED
+
+
+def test_every_purpose_has_a_text_in_both_languages() -> None:
+    texts = [shipped(name) for name in PUBLISHED]
+    assert {text.purpose for text in texts} == set(ConsentPurpose)
+    assert {text.purpose for text in texts if text.names_recipient} == {
+        ConsentPurpose.BUREAU_QUERY,
+        ConsentPurpose.PASS_TO_LENDER,
+        ConsentPurpose.AUTO_REPAYMENT,
+    }
+
+
+def test_the_recipient_stands_in_the_words_and_in_their_hash() -> None:
+    text = shipped("pass-to-lender-1")
+    one, other = text.shown(recipient="澄川消费金融"), text.shown(recipient="听澜小额贷款")
+    assert "澄川消费金融" in one.body_zh
+    assert "澄川消费金融" in one.body_en
+    assert one.text_hash != other.text_hash
+    assert text.shown(recipient="澄川消费金融") == one
+
+
+def test_a_recipient_is_named_where_the_text_asks_for_it_and_nowhere_else() -> None:
+    with pytest.raises(ConsentRecipientWrong):
+        shipped("pass-to-lender-1").shown(recipient=None)
+    with pytest.raises(ConsentRecipientWrong):
+        shipped("automated-decision-1").shown(recipient="澄川消费金融")
+
+
+def test_a_consent_counts_for_its_recipient_from_its_moment_until_withdrawn() -> None:
+    given = consent()
+    ended = withdraw(consent=given, at=AT + timedelta(days=1))
+    wanted = {"purpose": ConsentPurpose.PASS_TO_LENDER, "recipient": "澄川消费金融"}
+    assert require(consents=[given], at=AT, **wanted) is given
+    assert require(consents=[ended], at=AT + timedelta(hours=23), **wanted) is ended
+    for consents, at in (([], AT), ([given], AT - timedelta(seconds=1)), ([ended], AT + timedelta(days=1))):
+        with pytest.raises(ConsentMissing):
+            require(consents=consents, at=at, **wanted)
+    for recipient in ("听澜小额贷款", None):
+        with pytest.raises(ConsentMissing):
+            require(consents=[given], purpose=ConsentPurpose.PASS_TO_LENDER, recipient=recipient, at=AT)
+    with pytest.raises(ConsentMissing):
+        require(consents=[given], purpose=ConsentPurpose.BUREAU_QUERY, recipient="澄川消费金融", at=AT)
+
+
+def test_a_consent_given_again_after_a_withdrawal_stands_and_the_latest_is_named() -> None:
+    first = withdraw(consent=consent(), at=AT + timedelta(hours=1))
+    second = consent(given_at=AT + timedelta(hours=2), number=2)
+    third = consent(given_at=AT + timedelta(hours=3), number=3)
+    found = require(
+        consents=[third, first, second],
+        purpose=ConsentPurpose.PASS_TO_LENDER,
+        recipient="澄川消费金融",
+        at=AT + timedelta(hours=4),
+    )
+    assert found is third
+
+
+def test_a_consent_is_withdrawn_once() -> None:
+    ended = withdraw(consent=consent(), at=AT)
+    with pytest.raises(ConsentAlreadyWithdrawn):
+        withdraw(consent=ended, at=AT + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("version", 0),
+        ("version", True),
+        ("version", None),
+        ("purpose", "marketing"),
+        ("text_id", "Pass To Lender"),
+        ("title_zh", ""),
+        ("body_zh", "x" * 20_001),
+        ("body_en", "nobody is named"),
+    ],
+)
+def test_a_text_on_file_that_is_not_right_is_refused_with_file_and_field(field: str, value: object) -> None:
+    fields = tomllib.loads((FOLDER / "pass-to-lender-1.toml").read_text(encoding="utf-8"))
+    with pytest.raises(ConsentTextMalformed) as caught:
+        read_text(file_name="draft.toml", fields={**fields, field: value})
+    assert caught.value.details == {"file": "draft.toml", "field": field}
