@@ -21,7 +21,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import count
 from multiprocessing.queues import SimpleQueue
@@ -49,7 +49,7 @@ BATCHES_MAX = {1: 10_000, BATCH: 400}
 
 
 def run() -> list[dict[str, object]]:
-    """Measure and return one row per name; the yardstick is measured before and after, and averaged."""
+    """Measure and return one row per name, each against the yardstick just before and just after it."""
     data = Path(tempfile.mkdtemp(prefix="mingqu-bench-"))
     data.chmod(0o711)
     try:
@@ -57,31 +57,39 @@ def run() -> list[dict[str, object]]:
             migration.migrate(database)
             accounts = _open_book(database)
             _prepare_pgbench(server)
-            before = _pgbench(server)
-            measured = {
-                "posting_single": _rate(server.url, accounts, clients=CLIENTS, batch=1, house=False),
-                "posting_single_same_client": _pgbench(server, *_script(data)),
-                "posting_batch_1000": _rate(server.url, accounts, clients=PROCESSES, batch=BATCH, house=False),
-                "posting_batch_1000_one_house_account": _rate(
-                    server.url, accounts, clients=PROCESSES, batch=BATCH, house=True
-                ),
-            }
-            yardstick = (before + _pgbench(server)) / 2
+            rows = _measure(server, accounts, _script(data))
             with database.transaction() as tx:
                 assert ledger.prove(tx) == []
     finally:
         shutil.rmtree(data)
-    return [
-        {
-            "name": name,
-            "value": round(value, 1),
-            "unit": "transfers per second (synchronous_commit on)",
-            "yardstick": f"pgbench TPC-B, scale {SCALE}, {CLIENTS} clients, prepared, same server",
-            "yardstick_value": round(yardstick, 1),
-            "ratio": round(value / yardstick, 2),
-        }
-        for name, value in measured.items()
-    ]
+    return rows
+
+
+def _measure(server: Server, accounts: list[list[Account]], script: list[str]) -> list[dict[str, object]]:
+    measures: dict[str, Callable[[], float]] = {
+        "posting_single": lambda: _rate(server.url, accounts, clients=CLIENTS, batch=1, house=False),
+        "posting_single_same_client": lambda: _pgbench(server, *script),
+        "posting_batch_1000": lambda: _rate(server.url, accounts, clients=PROCESSES, batch=BATCH, house=False),
+        "posting_batch_1000_one_house_account": lambda: _rate(
+            server.url, accounts, clients=PROCESSES, batch=BATCH, house=True
+        ),
+    }
+    rows: list[dict[str, object]] = []
+    before = _pgbench(server)
+    for name, measure in measures.items():
+        value, after = measure(), _pgbench(server)
+        yardstick, before = (before + after) / 2, after
+        rows.append(
+            {
+                "name": name,
+                "value": round(value, 1),
+                "unit": "transfers per second (synchronous_commit on)",
+                "yardstick": f"pgbench TPC-B, scale {SCALE}, {CLIENTS} clients, prepared, same server",
+                "yardstick_value": round(yardstick, 1),
+                "ratio": round(value / yardstick, 2),
+            }
+        )
+    return rows
 
 
 def _open_book(database: Database) -> list[list[Account]]:

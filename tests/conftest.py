@@ -1,20 +1,35 @@
-"""What every test may ask for: above all `database`, a fresh migrated book on a real server."""
+"""What every test may ask for: `database`, a fresh migrated book on a real server, and `world`, a house on it."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from itertools import count
 from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
+from mingqu.demo.story import fund_lenders
 from mingqu.store import book, migration
 from mingqu.store.database import Database
 from mingqu.store.postgres import DATABASE, Server, open_server
+from tests.soak import SOAK
+from tests.world import OpenWorld, open_world
+
+# The same examples in every `make test`, so that it fails for a change and not by chance; others in every soak.
+# Under load a slow draw is no finding, and neither is a strategy that throws much away.
+settings.register_profile(
+    "mingqu",
+    derandomize=not SOAK,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.load_profile("mingqu")
 
 OPENED_ON = date(2026, 8, 15)
 CELLS = 4
@@ -44,14 +59,30 @@ def template(server: Server) -> str:
     return DATABASE
 
 
+@contextmanager
+def database_named(server: Server, name: str, *, copy_of: str) -> Iterator[str]:
+    """Make a database as a copy of another, to which nobody is connected, and take it away in the end; its address."""
+    with psycopg.connect(server.url.replace(f"/{DATABASE}?", "/postgres?"), autocommit=True) as administrator:
+        administrator.execute(f"CREATE DATABASE {name} TEMPLATE {copy_of}")
+        try:
+            yield server.url.replace(f"/{DATABASE}?", f"/{name}?")
+        finally:
+            administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def database(server: Server, template: str) -> Iterator[Database]:
     """A fresh migrated book of four cells, opened on 2026-08-15; gone after the test."""
-    name = f"book_{next(_numbers)}"
-    with psycopg.connect(server.url.replace(f"/{template}?", "/postgres?"), autocommit=True) as administrator:
-        administrator.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        try:
-            with Database(server.url.replace(f"/{template}?", f"/{name}?"), ensure=server.ensure) as fresh:
-                yield fresh
-        finally:
-            administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with (
+        database_named(server, f"book_{next(_numbers)}", copy_of=template) as address,
+        Database(address, ensure=server.ensure) as fresh,
+    ):
+        yield fresh
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path) -> Iterator[OpenWorld]:
+    """A house on a fresh book, at ten in the morning of 2026-08-15, with every lender's money in every cell."""
+    with open_world(database=database, folder=tmp_path, opened_on=OPENED_ON) as opened:
+        fund_lenders(opened)
+        yield opened

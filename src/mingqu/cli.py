@@ -7,23 +7,26 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import click
 from rich.console import Console
 
 import mingqu
+from mingqu.demo.applicant_file import ApplicantRow, read_applicants
 from mingqu.demo.applicants import run_applicants
 from mingqu.demo.report import DemoReport
-from mingqu.demo.story import tell_story
+from mingqu.demo.story import STARTS_ON, tell_story
 from mingqu.demo.tell import Teller
 from mingqu.demo.world import World
+from mingqu.domain.decision.pack import Pack
 from mingqu.domain.refusal import Refusal
 from mingqu.services.close_day import close_through
 from mingqu.services.house import House
@@ -32,33 +35,93 @@ from mingqu.services.read_loan import paid_orders
 from mingqu.services.verify_book import verify_book
 
 DATA_DEFAULT: Final = Path("data")
+PORT_DEFAULT: Final = 8088
 EXIT_FALSE: Final = 1  # the answer is no: an invariant is broken
 EXIT_REFUSED: Final = 2  # the command could not be done; one line says why
+EXIT_BROKEN: Final = 3  # the program itself is wrong; what follows is for whoever mends it
+EXIT_STOPPED: Final = 130  # Ctrl-C, or a request to end
+
+
+class CommandMalformed(Refusal):
+    """The command line is not understood: an unknown command or option, or a value of the wrong kind."""
+
+    code: ClassVar[str] = "command_malformed"
+    status: ClassVar[int] = 400
+
+
+class FileUnusable(Refusal):
+    """The operating system does not let a file or folder be read or written; the message says which and why."""
+
+    code: ClassVar[str] = "file_unusable"
+    status: ClassVar[int] = 503
+
+
+class BenchesMissing(Refusal):
+    """The benches come with the source, not with the installed package."""
+
+    code: ClassVar[str] = "benches_missing"
 
 
 class Wiring(Protocol):
     """What `main` opens for the commands."""
 
-    def demo_world(self, *, data: Path | None, seed: int) -> AbstractContextManager[World]: ...
-    def live_house(self, *, data: Path) -> AbstractContextManager[House]: ...
+    def pack(self) -> Pack: ...
+    def demo_world(self, *, data: Path | None, seed: int, fresh: bool = False) -> AbstractContextManager[World]: ...
+    def live_house(self, *, data: Path, makes_book: bool) -> AbstractContextManager[House]: ...
     def reading(self, *, data: Path) -> AbstractContextManager[tuple[Any, Any]]: ...
     def migrate(self, *, data: Path) -> list[str]: ...
 
 
-def run(wiring: Wiring) -> int:
-    """Run the command line and return its exit code: 0 done, 1 the answer is no, 2 refused or misused."""
+def run(wiring: Wiring, arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 the answer is no, 2 refused, 3 broken, 130 stopped.
+
+    A refusal is one line on standard error; with --json, standard output is the same as one JSON value.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        answer = commands.main(obj=wiring, standalone_mode=False, prog_name="mingqu")
+        answer = commands.main(args=words, obj=wiring, standalone_mode=False, prog_name="mingqu")
     except Refusal as refusal:
-        click.echo(f"mingqu: {refusal.code}: {refusal.message}", err=True)
+        return _refused(refusal, as_json="--json" in words)
+    except click.exceptions.NoArgsIsHelpError as nothing:
+        click.echo(nothing.format_message())
         return EXIT_REFUSED
     except click.ClickException as misuse:
-        misuse.show()
-        return EXIT_REFUSED
+        where = getattr(misuse, "ctx", None)
+        see = where.command_path if where is not None else "mingqu"
+        said = " ".join(misuse.format_message().split())
+        return _refused(CommandMalformed(f"{said} See: {see} --help"), as_json="--json" in words)
     except (click.Abort, KeyboardInterrupt):
         click.echo("mingqu: stopped", err=True)
-        return 130
+        return EXIT_STOPPED
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        return _refused(FileUnusable(f"{what}{error.strerror or type(error).__name__}"), as_json="--json" in words)
+    except Exception:  # noqa: BLE001 (nothing is above; by itself Python would say 1, which means "no" here)
+        traceback.print_exc()
+        return EXIT_BROKEN
     return answer if isinstance(answer, int) else 0
+
+
+def _refused(refusal: Refusal, *, as_json: bool) -> int:
+    click.echo(f"mingqu: {refusal.code}: {refusal.message}", err=True)
+    if as_json:
+        body = {"code": refusal.code, "message": refusal.message, "details": refusal.details}
+        click.echo(json.dumps({"refused": body}, ensure_ascii=False))
+    return EXIT_REFUSED
+
+
+class _Day(click.ParamType[date]):
+    """A date as ISO 8601 writes it, checked before anything is opened."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            if len(value) == len("2026-08-15"):  # not one of the other ways that Python reads as well
+                return date.fromisoformat(value)
+        except ValueError:
+            pass
+        return self.fail("a date is written like 2026-08-15.", param, ctx)
 
 
 _data_option = click.option(
@@ -85,7 +148,8 @@ def commands() -> None:
 @click.option("--seed", default=1, show_default=True, help="Another seed, other ids; the same story.")
 @click.option(
     "--applicants",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Instead of the story: real applicants from a CSV (or .csv.xz), 90 days of them.",
 )
 @click.option(
@@ -108,11 +172,11 @@ def demo(wiring: Wiring, data: Path | None, seed: int, applicants: Path | None, 
     """
     started = time.monotonic()
     tell = Teller(Console(stderr=as_json, highlight=False))
-    with wiring.demo_world(data=data, seed=seed) as world:
-        if applicants is None:
-            report = tell_story(world, tell)
-        else:
-            report = run_applicants(world, tell, file=applicants, limit=limit, mapping_id=mapping)
+    rows: list[ApplicantRow] | None = None
+    if applicants is not None:  # read whole, and refused, before anything is opened
+        rows = read_applicants(file=applicants, pack=wiring.pack(), mapping_id=mapping, on=STARTS_ON, limit=limit)
+    with wiring.demo_world(data=data, seed=seed, fresh=True) as world:
+        report = tell_story(world, tell) if rows is None else run_applicants(world, tell, rows=rows)
         proved = verify_book(database=world.house.database, keyring=world.house.keyring)
         if dict(world.paid_out_by_bank()) != paid_orders(world.house):
             proved.findings[5].append("the bank's own book and ours do not agree on what was moved")
@@ -134,25 +198,38 @@ def _written(report: DemoReport) -> dict[str, object]:
 
 @commands.command()
 @_data_option
+@click.option(
+    "--port",
+    default=PORT_DEFAULT,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="Of the health pages; 0 takes any that is free.",
+)
 @click.pass_obj
-def serve(wiring: Wiring, data: Path) -> int:
+def serve(wiring: Wiring, data: Path, port: int) -> int:
     """Run the book of a folder until Ctrl-C: database, worker (mornings, orders, notices, closes), health page.
 
-    The pages and the open API join this command; today it serves /health and /ready on 127.0.0.1:8088.
+    The pages and the open API join this command; today it serves /health and /ready on 127.0.0.1. A second one on
+    the same folder, with another port, shares the database of the first.
     """
-    from mingqu.api.server import serve_health
-    from mingqu.jobs.worker import work_until
+    from mingqu.api.server import listen, serve_health
+    from mingqu.jobs.worker import Pulse, work_until
 
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    with wiring.live_house(data=data) as house:
+    with listen(port=port) as door, wiring.live_house(data=data, makes_book=True) as house:
+        pulse = Pulse()
         worker = threading.Thread(
-            target=work_until, args=(house,), kwargs={"stop": stop, "report": _say}, name="worker", daemon=True
+            target=work_until,
+            args=(house,),
+            kwargs={"stop": stop, "report": _say, "pulse": pulse},
+            name="worker",
+            daemon=True,
         )
         worker.start()
         _say(f"book in {data.resolve()}, business date {house.clock.business_date()}")
-        serve_health(house, stop=stop, report=_say)
+        serve_health(house, door=door, stop=stop, report=_say, is_working=lambda: pulse.healthy)
         worker.join()
     return 0
 
@@ -173,17 +250,17 @@ def migrate(wiring: Wiring, data: Path, as_json: bool) -> int:
 
 @commands.command()
 @_data_option
-@click.option("--to", "to", metavar="DATE", help="The last day to close; by default yesterday.")
+@click.option("--to", "to", type=_Day(), metavar="DATE", help="The last day to close; by default yesterday.")
 @_json_option
 @click.pass_obj
-def close(wiring: Wiring, data: Path, to: str | None, as_json: bool) -> int:
+def close(wiring: Wiring, data: Path, to: date | None, as_json: bool) -> int:
     """Close days: bills, overdue starts, deductions to send, accrual; only loans with an event are touched.
 
     Missed days are closed in order; a closed day is left alone; killed anywhere, it goes on where it was.
     """
     started = time.monotonic()
-    with wiring.live_house(data=data) as house:
-        last = _date(to) if to else house.clock.business_date() - timedelta(days=1)
+    with wiring.live_house(data=data, makes_book=False) as house:
+        last = to or house.clock.business_date() - timedelta(days=1)
         tell = Teller(Console(stderr=True))
         with tell.progress("closing", 0) as step:
             done = close_through(house, to=last, progress=lambda day, events: step(f"{day} ({events} loans)"))
@@ -223,7 +300,8 @@ def verify(wiring: Wiring, data: Path, as_json: bool) -> int:
         holds = {str(number): value for number, value in report.holds.items()}
         click.echo(json.dumps({"invariants": holds, **report.counts, "seconds": seconds}))
     else:
-        tell.proofs(report, evidence_root=f"({seconds:.1f} s)")
+        tell.proofs(report)
+        tell.note(f"{seconds:.1f} s.")
     return 0 if report.all_hold else EXIT_FALSE
 
 
@@ -237,7 +315,7 @@ def bench(name: str, as_json: bool) -> int:
     """Measure NAME as a ratio to a yardstick in the same run; the benches come with the source, in bench/."""
     folder = Path(mingqu.__file__).parents[2]
     if not (folder / "bench" / "posting.py").exists():
-        raise click.ClickException("the benches come with the source: clone the project and run it there")
+        raise BenchesMissing("The benches come with the source: clone the project and run it there.")
     sys.path.insert(0, str(folder))
     rows: list[dict[str, Any]] = []
     for each in BENCHES if name == "all" else (name,):
@@ -261,13 +339,6 @@ def version(as_json: bool) -> int:
     """Print the version."""
     click.echo(json.dumps({"version": mingqu.__version__}) if as_json else f"mingqu {mingqu.__version__}")
     return 0
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter("a date is written like 2026-08-15", param_hint="--to") from None
 
 
 def _say(text: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 from uuid import UUID
 
 from mingqu import cli
@@ -26,6 +27,7 @@ from mingqu.channels.system.codes import SystemCodes
 from mingqu.channels.system.identifiers import SystemIdentifiers
 from mingqu.demo.story import STARTS_ON
 from mingqu.demo.world import Newcomer
+from mingqu.domain.decision.pack import Pack
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Refused
@@ -33,9 +35,9 @@ from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
 from mingqu.services.house import House
-from mingqu.store import book, consent, instrument, keyring, migration, policy
-from mingqu.store.database import Database
-from mingqu.store.postgres import Server, open_server
+from mingqu.store import book, consent, data_folder, instrument, keyring, migration, policy
+from mingqu.store.database import BookMissing, Database
+from mingqu.store.postgres import open_server
 
 JOURNAL: Final = "bank.jsonl"  # what the fake bank did, beside the book it is compared with
 _DEMO_OPENS: Final = timedelta(hours=10)  # of the first day, in the market
@@ -110,28 +112,44 @@ class FakeWorld:
 class Wiring:
     """Implements `cli.Wiring`: opens books, with a clock of its own kind for each use."""
 
+    def pack(self) -> Pack:
+        """Return the policies."""
+        return policy.load_pack()
+
     @contextlib.contextmanager
-    def demo_world(self, *, data: Path | None, seed: int) -> Iterator[FakeWorld]:
-        """Open a fresh book with fake counterparties and a fixed clock; without `data`, in a folder that goes away."""
+    def demo_world(self, *, data: Path | None, seed: int, fresh: bool = False) -> Iterator[FakeWorld]:
+        """Open a book with fake counterparties and a fixed clock; without `data`, in a folder that goes away.
+
+        With `fresh`, a book in which something happened already is refused: BookExists.
+        """
         with contextlib.ExitStack() as stack:
             folder = data or Path(stack.enter_context(_passing_folder()))
             clock = SettableClock(start=start_of(STARTS_ON) + _DEMO_OPENS)
             codes = SeededCodes(seed=seed)
             ids = SeededIdentifiers(seed=seed, clock=clock)
             database, keys = stack.enter_context(_open_book(folder, business_date=STARTS_ON))
+            if fresh:
+                _require_fresh(database)
             yield _fake_world(database, keys, folder, clock, codes, ids)
 
     @contextlib.contextmanager
-    def live_house(self, *, data: Path) -> Iterator[House]:
-        """Open the book of a folder with the machine's clock; counterparties are the fakes until channels are set."""
+    def live_house(self, *, data: Path, makes_book: bool) -> Iterator[House]:
+        """Open the book of a folder with the machine's clock; counterparties are the fakes until channels are set.
+
+        Errors: BookMissing when there is none and it is not to be made.
+        """
         clock = SystemClock()
-        with _open_book(data, business_date=clock.business_date()) as (database, keys):
+        if not makes_book:
+            _require_something(data)
+        with _open_book(data, business_date=clock.business_date(), makes_book=makes_book) as (database, keys):
             yield _fake_house(database, keys, data, clock, SystemCodes(), SystemIdentifiers(clock=clock))[0]
 
     @contextlib.contextmanager
     def reading(self, *, data: Path) -> Iterator[tuple[Database, keyring.Keyring]]:
-        """Open a book that is there, to read it."""
+        """Open a book that is there, to read it. Errors: BookMissing, BookOlder."""
+        _require_something(data)
         with open_server(data=data) as server, Database(server.url, ensure=server.ensure) as database:
+            migration.require_current(database)
             yield database, keyring.load(folder=data, environment=os.environ)
 
     def migrate(self, *, data: Path) -> list[str]:
@@ -142,6 +160,19 @@ class Wiring:
             return applied
 
 
+def _require_something(folder: Path) -> None:
+    """Refuse to read where nothing is, before a server is made for it."""
+    if data_folder.is_empty(folder) and "MINGQU_DATABASE_URL" not in os.environ:
+        raise BookMissing("There is no book in this folder: `mingqu migrate --data DIR` makes one.")
+
+
+def _require_fresh(database: Database) -> None:
+    with database.transaction() as tx:
+        made = book.load(tx)
+        if made is None or made.opened_on != STARTS_ON or not book.untouched(tx):
+            raise book.BookExists("This folder holds another book already: give a new one with --data.")
+
+
 @contextlib.contextmanager
 def _passing_folder() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="mingqu-demo-", ignore_cleanup_errors=True) as folder:
@@ -150,14 +181,14 @@ def _passing_folder() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _open_book(folder: Path, *, business_date: date) -> Iterator[tuple[Database, keyring.Keyring]]:
-    with _server(folder) as server, Database(server.url, ensure=server.ensure) as database:
+def _open_book(
+    folder: Path, *, business_date: date, makes_book: bool = True
+) -> Iterator[tuple[Database, keyring.Keyring]]:
+    with open_server(data=folder) as server, Database(server.url, ensure=server.ensure) as database:
+        if not makes_book:
+            migration.require_current(database)
         migration.migrate(database)
         yield database, _ensure_book(database, folder, business_date=business_date)
-
-
-def _server(folder: Path) -> Server:
-    return open_server(data=folder)
 
 
 def _ensure_book(database: Database, folder: Path, *, business_date: date) -> keyring.Keyring:
@@ -213,5 +244,14 @@ def _fake_world(
 
 
 def run() -> None:
-    """The command `mingqu`."""
+    """The command `mingqu`. A request to end comes like Ctrl-C, so that the embedded server is not left behind."""
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(cli.run(Wiring()))
+
+
+def _end(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    run()

@@ -8,8 +8,9 @@ import pytest
 
 from mingqu.channels.fake.faults import Fault, Faults
 from mingqu.channels.fake.identity import FakeIdentity
+from mingqu.domain.instrument import ElementsAnswer
 from mingqu.domain.personal import Personal
-from mingqu.ports.identity import FourElements, IdentityAnswer, IdentityChannel
+from mingqu.ports.identity import FourElements, IdentityChannel
 from mingqu.ports.silence import ChannelSilent
 from tests.contracts.people import CARD, ID_NUMBER, NAME, OTHER_CARD, OTHER_NAME, OTHER_PHONE, PHONE, number
 
@@ -43,17 +44,17 @@ def world(request: pytest.FixtureRequest) -> IdentityWorld:
 @pytest.mark.parametrize(
     ("elements", "answer"),
     [
-        (ELEMENTS, IdentityAnswer.MATCH),
-        (replace(ELEMENTS, name=OTHER_NAME), IdentityAnswer.MISMATCH),
-        (replace(ELEMENTS, id_number=Personal("110105194912310011")), IdentityAnswer.MISMATCH),
-        (replace(ELEMENTS, phone=OTHER_PHONE), IdentityAnswer.MISMATCH),
-        (replace(ELEMENTS, card_number=OTHER_CARD), IdentityAnswer.MISMATCH),
-        (replace(ELEMENTS, card_number=CLOSED_CARD), IdentityAnswer.CARD_CLOSED),
-        (replace(ELEMENTS, card_number=FOREIGN_CARD), IdentityAnswer.NOT_SUPPORTED),
+        (ELEMENTS, ElementsAnswer.MATCH),
+        (replace(ELEMENTS, name=OTHER_NAME), ElementsAnswer.MISMATCH),
+        (replace(ELEMENTS, id_number=Personal("110105194912310011")), ElementsAnswer.MISMATCH),
+        (replace(ELEMENTS, phone=OTHER_PHONE), ElementsAnswer.MISMATCH),
+        (replace(ELEMENTS, card_number=OTHER_CARD), ElementsAnswer.MISMATCH),
+        (replace(ELEMENTS, card_number=CLOSED_CARD), ElementsAnswer.CARD_CLOSED),
+        (replace(ELEMENTS, card_number=FOREIGN_CARD), ElementsAnswer.NOT_SUPPORTED),
     ],
 )
 def test_only_four_elements_that_belong_together_match(
-    world: IdentityWorld, elements: FourElements, answer: IdentityAnswer
+    world: IdentityWorld, elements: FourElements, answer: ElementsAnswer
 ) -> None:
     assert world.channel.check(elements) is answer
 
@@ -62,5 +63,5 @@ def test_a_check_whose_reply_was_lost_is_asked_again_under_its_number(world: Ide
     world.faults.plan("identity.check", Fault.LOSE_REPLY)
     with pytest.raises(ChannelSilent):
         world.channel.check(ELEMENTS)
-    assert world.channel.check(ELEMENTS) is IdentityAnswer.MATCH
+    assert world.channel.check(ELEMENTS) is ElementsAnswer.MATCH
     assert not isinstance(world.channel, FakeIdentity) or world.channel.billed == 1

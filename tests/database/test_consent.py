@@ -7,7 +7,6 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person, later
 
 from mingqu.domain import consent as consents
 from mingqu.domain.canonical import read
@@ -17,6 +16,7 @@ from mingqu.domain.ownership import NotFound
 from mingqu.store import consent as store
 from mingqu.store import evidence
 from mingqu.store.database import Database
+from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person, later
 
 FOLDER = Path(__file__).parents[2] / "policies" / "consents"
 LENDER = "澄川消费金融"

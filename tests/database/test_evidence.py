@@ -9,7 +9,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from tests.database.people import AT, CELLS, fresh_id, fresh_keyring, fresh_person, later
 
 from mingqu.domain.evidence import (
     Checkpoint,
@@ -29,6 +28,7 @@ from mingqu.store.database import Database, Transaction
 from mingqu.store.evidence import Draft, EvidencePending, tree
 from mingqu.store.keyring import Keyring
 from mingqu.store.vault import PersonErased
+from tests.database.people import AT, CELLS, fresh_id, fresh_keyring, fresh_person, later
 
 FACTS = {"amount_fen": 1_000_000, "currency": "CNY"}
 

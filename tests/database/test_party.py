@@ -7,7 +7,6 @@ from datetime import date
 from uuid import UUID
 
 import pytest
-from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person, later
 
 from mingqu.domain.instrument import (
     CardTriesExhausted,
@@ -30,6 +29,7 @@ from mingqu.store.directory import DirectoryTaken, PersonMergeNeedsReview
 from mingqu.store.instrument import InstrumentExists
 from mingqu.store.keyring import Keyring
 from mingqu.store.vault import ErasureHeld, PersonErased
+from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person, later
 
 OPENID = Personal("openid-of-lin")
 PHONE = Personal("13800138000")

@@ -10,7 +10,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from tests.properties.test_decision import DAY, GOOD, PRODUCTS
 
 from mingqu.domain import identifier
 from mingqu.domain.decision import decide, parse_pack, replay
@@ -27,6 +26,7 @@ from mingqu.store.decision import (
     load_decision,
 )
 from mingqu.store.policy import PolicyAlreadyPublished, load_pack, load_published, publish
+from tests.properties.test_decision import DAY, GOOD, PRODUCTS
 
 AT = datetime(2026, 8, 15, 1, 0, tzinfo=UTC)
 

@@ -20,7 +20,8 @@ import pytest
 
 from mingqu.store import binaries, data_folder, migration
 from mingqu.store.database import Database
-from mingqu.store.postgres import DatabaseNotDurable, Server, open_server
+from mingqu.store.durability import DatabaseNotDurable
+from mingqu.store.postgres import Server, open_server
 
 WAIT_SECONDS_MAX = 60
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives way to an unprivileged account")
@@ -282,7 +283,7 @@ def test_owner_and_server_killed_together_leave_nothing_in_the_way(kept: Path) -
         assert answer(server) == 42
 
 
-@pytest.mark.parametrize("number", [1, os.getpid()])
+@pytest.mark.parametrize("number", [1, os.getpid()], ids=["the first process", "this process"])
 def test_a_stale_lock_file_that_names_another_process_is_not_believed(kept: Path, number: int) -> None:
     lock_file = home(kept) / "cluster" / "postmaster.pid"
     lock_file.write_text(f"{number}\n{home(kept) / 'cluster'}\n1\n5432\n/nowhere\n\n1 1\nready   \n")

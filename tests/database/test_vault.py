@@ -7,7 +7,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person
 
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
@@ -24,6 +23,7 @@ from mingqu.store.keyring import (
     SealBroken,
 )
 from mingqu.store.vault import ErasureHeld, PersonErased
+from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person
 
 ON = date(2026, 8, 15)
 NAME = Personal("林知夏")

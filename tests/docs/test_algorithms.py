@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from mingqu.domain import identifier
+from mingqu.domain.accrual import AccrualDelta, AccrualGroup, accrue_day
 from mingqu.domain.calendar import DayCount, PeriodUnit, add_months, year_fraction
 from mingqu.domain.cost import annual_cost, european_years
+from mingqu.domain.loan import Disbursed, Instalment, Intent, LoanState, Stage, fold, quote
+from mingqu.domain.loan.allocate import pay_billed
+from mingqu.domain.loan.posting import Change
+from mingqu.domain.loan.quote import preview_repayment
 from mingqu.domain.money import Rounding, divide, format_fen, parse_yuan
 from mingqu.domain.rate import Rate
 from mingqu.domain.schedule import (
@@ -25,6 +32,7 @@ from mingqu.domain.schedule import (
     build,
     period_interest_ratio,
 )
+from tests.models.loan_terms import monthly_terms
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "algorithms"
 MARK = re.compile(r"<!-- worked: ([a-z-]+) -->\n((?:\|.*\n)+)")
@@ -154,6 +162,95 @@ def _yearly_cost(line: Line) -> Line:
     return {"simple": _percent(cost.simple_ppm), "effective": _percent(cost.effective_ppm)}
 
 
+def _penalty(line: Line) -> Line:
+    multiple_ppm = int(Decimal(line["multiple"]) * 1_000_000)
+    terms = replace(
+        monthly_terms(),
+        rate=_rate(line["rate"]),
+        day_count=DayCount(line["base"]),
+        penalty_multiple_ppm=multiple_ppm,
+    )
+    due, paid_on = date.fromisoformat(line["due"]), date.fromisoformat(line["paid on"])
+    overdue = Instalment(
+        number=1,
+        period_start=due,
+        start=due,
+        due=due,
+        principal_fen=parse_yuan(line["overdue principal"]).fen,
+        interest_fen=0,
+        billed=True,
+    )
+    state = LoanState(stage=Stage.ACTIVE, as_of=due, instalments=(overdue,))
+    return {"penalty": format_fen(quote(terms=terms, state=state, on=paid_on).due.penalty_fen)}
+
+
+def _repayment(line: Line) -> Line:
+    names = ("fee", "penalty", "interest", "principal")
+    due = date(2026, 9, 15)
+    owed = Instalment(
+        number=1,
+        period_start=due,
+        start=due,
+        due=due,
+        billed=True,
+        penalty_from=due,
+        **{f"{name}_fen": parse_yuan(line[name]).fen for name in names},  # type: ignore[arg-type]  # four amounts
+    )
+    state = LoanState(stage=Stage.ACTIVE, as_of=due, instalments=(owed,))
+    after, rest = pay_billed(
+        terms=monthly_terms(),
+        state=state,
+        amount_fen=parse_yuan(line["paid"]).fen,
+        on=due + timedelta(days=int(line["overdue for"].removesuffix(" days"))),
+        change=Change(),
+    )
+    paid = after.instalments[0]
+    found = {f"to {name}": format_fen(getattr(paid, f"{name}_paid_fen")) for name in names}
+    return {**found, "too much": format_fen(rest)}
+
+
+def _early(line: Line) -> Line:
+    """A loan whose running period is the first of two, so that only the early repayment is in play."""
+    began, on = date.fromisoformat(line["period began"]), date.fromisoformat(line["on"])
+    principal_fen = parse_yuan(line["principal"]).fen
+    terms = replace(
+        monthly_terms(principal_fen=principal_fen, months=9),
+        rate=_rate(line["rate"]),
+        day_count=DayCount(line["base"]),
+    )
+    identity = identifier.fresh(milliseconds=1, slot=0, entropy=0)
+    events = [Disbursed(event_id=identity, value_date=began, amount_fen=principal_fen)]
+    state, _ = fold(terms=terms, events=events, as_of=on)
+    paid_fen = parse_yuan(line["paid"]).fen
+    payoff = quote(terms=terms, state=state, on=on).payoff_fen
+    intent = Intent.PAYOFF if paid_fen == payoff else Intent.PREPAY
+    after, _ = preview_repayment(terms=terms, state=state, on=on, amount_fen=paid_fen, intent=intent)
+    early = after.instalments[0]
+    return {
+        "interest": format_fen(early.interest_fen),
+        "to principal": format_fen(early.principal_fen),
+        "principal left": format_fen(after.principal_outstanding_fen),
+    }
+
+
+def _group_day(line: Line) -> Line:
+    on = date(2026, 8, 15)
+    identity = identifier.fresh(milliseconds=1, slot=0, entropy=0)
+    group = AccrualGroup(
+        group_id=identity,
+        kind="interest",
+        lender_id=identity,
+        currency="CNY",
+        slope_micro=int(line["slope"]),
+        income_carry_micro=int(line["carry before"]),
+        rounding_carry_micro=0,
+        accrued_to=on - timedelta(days=1),
+    )
+    change = AccrualDelta(on_date=on, slope_micro=0, income_micro=int(line["changed today"]), rounding_micro=0)
+    day = accrue_day(group=group, deltas=[change], on=on)
+    return {"fen posted": str(day.income_fen), "carry after": str(day.group.income_carry_micro)}
+
+
 def _percent(ppm: int) -> str:
     return f"{format_fen(divide(ppm, 100, Rounding.HALF_UP))} %"
 
@@ -168,6 +265,10 @@ WORKED: dict[str, Callable[[Line], Line]] = {
     "smoothing": _smoothing,
     "yearly-cost": _yearly_cost,
     "european-time": _european_time,
+    "penalty": _penalty,
+    "repayment": _repayment,
+    "early": _early,
+    "group-day": _group_day,
 }
 OURS = [entry for entry in _tables() if entry[1] in WORKED]
 

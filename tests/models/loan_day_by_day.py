@@ -49,9 +49,9 @@ class DayByDay:
     def disburse(self, on: date) -> None:
         self.today = on
         dues = [same_day_next_month(on, k) for k in range(1, self.months + 1)]
-        self.rows = self._plan(self.principal, on, dues, cut=False, period_start=on)
+        self.rows = self._plan(self.principal, on, dues, cut=False)
 
-    def _plan(self, principal: int, start: date, dues: list[date], *, cut: bool, period_start: date) -> list[Row]:
+    def _plan(self, principal: int, start: date, dues: list[date], *, cut: bool) -> list[Row]:
         factors = [self.rate / 12] * len(dues)
         if cut:
             factors[0] = self.rate * (dues[0] - start).days / YEAR
@@ -104,10 +104,19 @@ class DayByDay:
         self.overpaid += rest
         self.settled = not self.running() and not any(row.left() for row in self.rows)
 
+    def give_back(self, amount: int) -> None:
+        """Money went out; what was not overpaid (any more) is owed again, at once, on a row of its own."""
+        owed = max(0, amount - self.overpaid)
+        self.overpaid = max(0, self.overpaid - amount)
+        if owed:
+            row = Row(due=self.today, since=self.today, whole=True, owed={"principal": 0, "fee": owed}, billed=True)
+            self.rows.append(row)
+            self.settled = False
+
     def _pour(self, amount: int) -> int:
         billed = [row for row in self.rows if row.billed and row.left()]
         late = max(((self.today - row.due).days for row in billed), default=0) > 90
-        names = ["principal", "interest", "penalty"] if late else ["penalty", "interest", "principal"]
+        names = ["principal", "interest", "fee", "penalty"] if late else ["fee", "penalty", "interest", "principal"]
         for row in sorted(billed, key=lambda row: row.due):
             for name in names:
                 part = min(amount, row.owed.get(name, 0))
@@ -122,20 +131,20 @@ class DayByDay:
         first, balance = ahead[0], sum(row.owed["principal"] for row in ahead)
         days = (self.today - first.since).days
         interest = min(half_up(balance * self.rate * days / YEAR), first.owed["interest"])
-        whole = intent == "payoff" and rest >= interest + balance
-        principal = balance if whole else min(rest - interest, balance)
-        if principal <= 0 or (not whole and principal == balance):
+        whole = rest >= interest + balance
+        principal = balance if whole else rest - interest
+        if principal <= 0:
             return rest
         kept = [row for row in self.rows if row.billed]
         left = balance - principal
         cut = days > 0 or not first.whole
-        again = [] if whole else self._plan(left, self.today, [row.due for row in ahead], cut=cut, period_start=first.since)
+        again = [] if whole else self._plan(left, self.today, [row.due for row in ahead], cut=cut)
         self.rows = kept + again
         self.released += principal
         return rest - interest - principal
 
     def due_now(self) -> dict[str, int]:
-        totals = {"principal": 0, "interest": 0, "penalty": 0}
+        totals = {"principal": 0, "interest": 0, "penalty": 0, "fee": 0}
         for row in self.rows:
             if row.billed:
                 for name, fen in row.owed.items():

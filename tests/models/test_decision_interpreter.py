@@ -11,10 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from tests.soak import SOAK
-
 from mingqu.domain.decision import decide
 from mingqu.store.policy import load_pack, policy_folder
+from tests.soak import SOAK
 
 DAY = date(2026, 8, 15)
 PRODUCTS = ("chengchuan-instalment", "tinglan-instalment")

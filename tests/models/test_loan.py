@@ -29,6 +29,7 @@ from mingqu.domain.loan import (
     bring_up,
     fold,
     interest_line,
+    order_key,
     penalty_line,
     quote,
     record,
@@ -133,6 +134,19 @@ class LoanMachine(RuleBasedStateMachine):
     def pay_something(self, amount: int, intent: Intent) -> None:
         self.pay(amount, intent)
 
+    @precondition(lambda self: not isinstance(self.history[-1], Reversed))
+    @rule()
+    def only_a_repayment_can_be_reversed(self) -> None:
+        for event in self.history:
+            if not isinstance(event, Repaid):
+                before = (self.state, Counter(self.books))
+                try:
+                    self.happen(Reversed(event_id=self.event_id(), value_date=self.today, target=event.event_id))
+                except NothingToReverse:
+                    assert (self.state, self.books) == before
+                else:
+                    raise AssertionError("what is no repayment was reversed")
+
     @rule()
     def pay_everything(self) -> None:
         self.pay(max(1, quote(terms=self.terms, state=self.state, on=self.today).payoff_fen), Intent.PAYOFF)
@@ -155,14 +169,12 @@ class LoanMachine(RuleBasedStateMachine):
     def give_back_what_was_too_much(self) -> None:
         amount = self.state.overpayment_fen
         self.happen(OverpaymentReturned(event_id=self.event_id(), value_date=self.today, amount_fen=amount))
-        self.model.overpaid -= amount
+        self.model.give_back(amount)
 
-    @precondition(lambda self: self.payments() and self.state.overpayment_fen == 0)
+    @precondition(lambda self: self.payments())
     @rule(data=st.data())
     def a_payment_bounces(self, data: st.DataObject) -> None:
         target = data.draw(st.sampled_from(self.payments()))
-        if any(isinstance(event, OverpaymentReturned) for event in self.history):
-            return  # what was given back cannot be un-overpaid: worked by hand
         self.happen(Reversed(event_id=self.event_id(), value_date=self.today, target=target.event_id))
         self.rebuild_model()
         try:
@@ -179,9 +191,13 @@ class LoanMachine(RuleBasedStateMachine):
         """The model knows no reversal: it is told the story again without the payment."""
         self.model = DayByDay(principal=self.model.principal, rate=self.model.rate, months=self.model.months)
         self.model.disburse(START)
-        for event in sorted(self.payments(), key=lambda event: (event.value_date, event.event_id)):
+        returned = [event for event in self.history if isinstance(event, OverpaymentReturned)]
+        for event in sorted([*self.payments(), *returned], key=order_key):
             self.model.live_until(event.value_date)
-            self.model.pay(event.amount_fen, event.intent.value)
+            if isinstance(event, Repaid):
+                self.model.pay(event.amount_fen, event.intent.value)
+            else:
+                self.model.give_back(event.amount_fen)
         self.model.live_until(self.today)
 
     @invariant()
@@ -193,6 +209,7 @@ class LoanMachine(RuleBasedStateMachine):
             "principal": payable.principal_fen,
             "interest": payable.interest_fen,
             "penalty": payable.penalty_fen,
+            "fee": payable.fee_fen,
         } == self.model.due_now()
         running = self.model.running()
         assert self.state.principal_unbilled_fen == sum(row.owed["principal"] for row in running)
@@ -206,6 +223,7 @@ class LoanMachine(RuleBasedStateMachine):
         assert self.books[Code.LOAN_PRINCIPAL_DUE] == payable.principal_fen >= 0
         assert self.books[Code.LOAN_INTEREST_DUE] == payable.interest_fen >= 0
         assert self.books[Code.LOAN_PENALTY_DUE] == payable.penalty_fen >= 0
+        assert self.books[Code.LOAN_FEE_DUE] == payable.fee_fen >= 0
         assert -self.books[Code.OVERPAYMENT] == self.state.overpayment_fen >= 0
         assert sum(self.books.values()) == 0
         assert -self.books[Code.LIMIT_DRAWN] == self.state.principal_outstanding_fen

@@ -19,6 +19,7 @@ ROOMS: Final = (
     "cli",
     "api.loan",
     "jobs.close",
+    "demo.story",
     "lab.train",
     "services.disburse",
     "store.loan",

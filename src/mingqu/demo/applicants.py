@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import lzma
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import IO, ClassVar, Final
+from typing import Final
 
+from mingqu.demo.applicant_file import ApplicantRow
 from mingqu.demo.journey import Borrowed, be_assessed, introduce, take_loan, work_until_idle
 from mingqu.demo.people import applicant
 from mingqu.demo.report import DemoReport, PersonReport, as_fraction, written_reasons
 from mingqu.demo.story import fund_lenders, live
 from mingqu.demo.tell import Teller
-from mingqu.demo.world import Newcomer, World
-from mingqu.domain.decision import ColumnMapping, parse_mapping
-from mingqu.domain.money import Rounding, divide, format_fen
+from mingqu.demo.world import World
+from mingqu.domain.money import Money, Rounding, divide, format_fen
 from mingqu.domain.rate import format_percent
-from mingqu.domain.refusal import Refusal
 from mingqu.services.make_offers import NoLimit
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.read_loan import loan_state, order_states
@@ -32,40 +27,30 @@ BAD_DAYS: Final = 30  # overdue for longer than this counts as bad
 WANTED_FEN: Final = 500_000  # each asks for 5,000.00, or for what the limit allows
 STEP_FEN: Final = 10_000
 ENOUGH_FEN: Final = 50_000_000  # on the card of somebody who pays
-LINE_CHARACTERS_MAX: Final = 10_000
-
-
-class ApplicantFileUnreadable(Refusal):
-    """The file is not a CSV with a header, or not text."""
-
-    code: ClassVar[str] = "applicant_file_unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """One applicant: what the data says became of them, what was decided, and the loan if there is one."""
+    """One applicant: what was decided, and the loan if there is one."""
 
-    newcomer: Newcomer
-    known_bad: bool
     band: str
     approved: bool
     borrowed: Borrowed | None
 
 
-def run_applicants(world: World, tell: Teller, *, file: Path, limit: int, mapping_id: str) -> DemoReport:
-    """Let up to `limit` rows of a file apply, live ninety days, and report funnel, bad rate by band, portfolio.
+def run_applicants(world: World, tell: Teller, *, rows: Sequence[ApplicantRow]) -> DemoReport:
+    """Let the rows of a file apply, live ninety days, and report funnel, bad rate by band, portfolio.
 
     Behaviour, stated: whoever the data calls bad has no money on the card; everybody else always has, and due
-    amounts are deducted by agreement. Errors: ApplicantFileUnreadable, ColumnMissing, CellMalformed, PolicyMissing.
+    amounts are deducted by agreement.
     """
-    mapping = parse_mapping(document=world.house.pack.document(kind="mapping", name=mapping_id))
-    rows = _rows(file, mapping, limit)  # all of it is read and checked before the first person applies
-    fund_lenders(world)
+    # Each lender could lend to all of them in any one cell, so that money is never what decides.
+    fund_lenders(world, amount=Money(len(rows) * WANTED_FEN, "CNY"))
     report = DemoReport()
     applied: list[Applied] = []
     with tell.progress("applying", len(rows)) as step:
-        for number, (inputs, known_bad) in enumerate(rows, start=1):
-            applied.append(_apply(world, number, inputs, known_bad=known_bad, report=report))
+        for number, row in enumerate(rows, start=1):
+            applied.append(_apply(world, number, row, report))
             step(f"{number}")
     work_until_idle(world)
     start = world.house.clock.business_date()
@@ -75,39 +60,15 @@ def run_applicants(world: World, tell: Teller, *, file: Path, limit: int, mappin
     return report
 
 
-def _rows(file: Path, mapping: ColumnMapping, limit: int) -> list[tuple[dict[str, int], bool]]:
-    found: list[tuple[dict[str, int], bool]] = []
-    with _opened(file) as text:
-        try:
-            reader = csv.DictReader(text)
-            mapping.check_columns(columns=reader.fieldnames or ())
-            for line, row in enumerate(reader, start=2):
-                if len(found) == limit:
-                    break
-                inputs = mapping.inputs(row=row, line=line)
-                whole = {name: int(value or 0) for name, value in inputs.items()}
-                found.append((whole, row[mapping.target] == mapping.bad))
-        except (UnicodeDecodeError, csv.Error, lzma.LZMAError, EOFError):
-            raise ApplicantFileUnreadable(f"{file.name} is not a CSV file in UTF-8.") from None
-    if not found:
-        raise ApplicantFileUnreadable(f"{file.name} has a header and no rows.")
-    return found
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[IO[str]]:
-    if file.suffix == ".xz":
-        with lzma.open(file, "rt", encoding="utf-8") as packed:
-            yield packed
-    else:
-        with file.open(encoding="utf-8") as plain:
-            yield plain
-
-
-def _apply(world: World, number: int, inputs: Mapping[str, int], *, known_bad: bool, report: DemoReport) -> Applied:
-    income = inputs["monthly_income_fen"]
-    newcomer = applicant(number=number, features=_known_to_bureau(inputs), monthly_income_fen=income)
-    known = introduce(world, newcomer, balance_fen=0 if known_bad else ENOUGH_FEN)
+def _apply(world: World, number: int, row: ApplicantRow, report: DemoReport) -> Applied:
+    newcomer = applicant(
+        number=number,
+        age_years=row.inputs["age_years"],
+        on=world.house.clock.business_date(),
+        features=_known_to_bureau(row.inputs),
+        monthly_income_fen=row.inputs["monthly_income_fen"],
+    )
+    known = introduce(world, newcomer, balance_fen=0 if row.known_bad else ENOUGH_FEN)
     decision = be_assessed(world, known, amount_fen=WANTED_FEN).decision
     person = PersonReport(name=newcomer.alias)
     report.people.append(person)
@@ -117,14 +78,14 @@ def _apply(world: World, number: int, inputs: Mapping[str, int], *, known_bad: b
         try:
             borrowed = take_loan(world, known, amount_fen=amount, instalments=INSTALMENTS, method="equal_instalment")
             work_until_idle(world)
+            if row.known_bad:
+                world.deposit(newcomer, -world.balance_fen(newcomer))  # the loan itself is spent at once
             person.apr_effective = as_fraction(borrowed.offered.cost.annual.effective_ppm)
         except NoLimit:
             borrowed = None
     else:
         person.outcome, person.reasons = "refused", written_reasons(decision.reasons)
-    return Applied(
-        newcomer=newcomer, known_bad=known_bad, band=decision.band, approved=decision.approved, borrowed=borrowed
-    )
+    return Applied(band=decision.band, approved=decision.approved, borrowed=borrowed)
 
 
 # What the person says or we know ourselves; the rest of a row is what a bureau would tell.
@@ -190,6 +151,7 @@ def _print(
             )
             for name, band in bands.items()
         ],
+        numbers=6,
     )
     tell.note(
         f"Portfolio: {portfolio['loans']:,} loans, {format_fen(portfolio['principal_outstanding_fen'])} outstanding, "

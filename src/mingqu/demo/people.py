@@ -13,7 +13,6 @@ _ID_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS: Final = "10X98765432"
 _REGION: Final = "330106"  # a district of Hangzhou
 _CARD_PREFIX: Final = "62000001"  # an invented bank of the sandbox
-_OLDEST: Final = date(1970, 1, 1)
 
 
 def id_number(*, born_on: date, sequence: int) -> Personal[str]:
@@ -33,12 +32,19 @@ def card_number(*, sequence: int) -> Personal[str]:
     return Personal(f"{body}{-total % 10}")
 
 
-def applicant(*, number: int, features: Mapping[str, int], monthly_income_fen: int) -> Newcomer:
-    """Return an invented person around the features of a real record; `number` keeps them apart."""
+def applicant(
+    *, number: int, age_years: int, on: date, features: Mapping[str, int], monthly_income_fen: int
+) -> Newcomer:
+    """Return an invented person, of an age on a date, around the features of a real record.
+
+    `number` keeps them apart: a thousand share a birthday and differ in the sequence of their ID numbers.
+    """
+    birthdays = max(1, on.timetuple().tm_yday - 1)  # that have come this year, one day short for a leap year
+    born_on = date(on.year - age_years, 1, 1) + timedelta(days=number // 1_000 % birthdays)
     return Newcomer(
         alias=f"applicant {number}",
         name=Personal("申请人" + "甲乙丙丁戊己庚辛壬癸"[number % 10]),
-        id_number=id_number(born_on=_OLDEST + timedelta(days=number % 11_000), sequence=number),
+        id_number=id_number(born_on=born_on, sequence=number),
         phone=Personal(f"139{number:08d}"),
         card_number=card_number(sequence=number),
         monthly_income_fen=monthly_income_fen,

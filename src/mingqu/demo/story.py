@@ -18,7 +18,7 @@ from mingqu.services.close_day import bring_up_today, close_through
 from mingqu.services.fund_lender import fund_lender
 from mingqu.services.issue_certificate import issue_certificate
 from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.read_loan import cells_of_book, loan_ledger, loan_state, order_states
+from mingqu.services.read_loan import first_slots, loan_ledger, loan_state, order_states
 from mingqu.services.repay import quote_repayment
 
 STARTS_ON: Final = date(2026, 8, 15)
@@ -31,13 +31,13 @@ _MORNING: Final = timedelta(hours=9, minutes=5)  # deductions go out at nine
 _NOON: Final = timedelta(hours=12)
 
 
-def fund_lenders(world: World) -> None:
-    """Let every lender put money into every cell."""
+def fund_lenders(world: World, *, amount: Money = _FUNDING) -> None:
+    """Let every lender put money into every cell; `amount` is for each lender and cell."""
     house = world.house
     for lender in house.pack.lenders:
-        for cell in cells_of_book(house):
-            reference = house.identifiers.fresh(0)
-            fund_lender(house, lender_id=lender.id, cell=cell, amount=_FUNDING, reference=reference)
+        for slot in first_slots(house):
+            reference = house.identifiers.fresh(slot)
+            fund_lender(house, lender_id=lender.id, amount=amount, reference=reference)
 
 
 def tell_story(world: World, tell: Teller, *, ends_on: date = ENDS_ON) -> DemoReport:
@@ -53,6 +53,7 @@ def tell_story(world: World, tell: Teller, *, ends_on: date = ENDS_ON) -> DemoRe
         _CURED_ON: lambda: _cure(world, tell, xia),
         _SETTLED_ON: lambda: _settle_early(world, tell, xia),
     }
+    tell.chapter("4", "A year goes by · 一年过去")
     report.days_closed = live(world, tell, until=ends_on, acts=acts)
     for borrowed, person in ((xia, xia_report), (zhou, zhou_report)):
         _finish(world, tell, borrowed, person)
@@ -103,7 +104,7 @@ def _refused(world: World, tell: Teller) -> PersonReport:
 
 
 def _silent_bank(world: World, tell: Teller) -> tuple[Borrowed, PersonReport]:
-    tell.chapter("3", f"{ZHOU.alias} borrows 6,000.00; the bank falls silent while it pays · 放款时银行沉默")
+    tell.chapter("3", f"{ZHOU.alias} borrows 6,000.00, and the bank falls silent · 放款失联")
     known = introduce(world, ZHOU, balance_fen=9_000_000)
     assessment = be_assessed(world, known, amount_fen=600_000)
     tell.approved(assessment.decision)

@@ -8,6 +8,7 @@ from datetime import date
 from uuid import UUID
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -21,7 +22,7 @@ from mingqu.services.make_offers import Offered
 from mingqu.services.read_loan import Entry
 from mingqu.services.verify_book import MEANING, Report
 
-_LINES_SHOWN = 14  # of a loan's ledger: enough to follow one instalment in every account
+_LINES_SHOWN = 10  # of a loan's ledger: enough to follow the end in every account
 
 
 class Teller:
@@ -114,38 +115,36 @@ class Teller:
         self.note(f"Certificate hash {certificate.body_hash.hex()[:32]}…, in the evidence log.")
 
     def ledger(self, alias: str, entries: Sequence[Entry], loan_id: UUID) -> None:
-        """Show the end of a loan's ledger."""
-        shown = entries[-_LINES_SHOWN:]
-        table = Table(
-            title=f"{alias}: the last {len(shown)} of {len(entries)} ledger entries of loan …{loan_id.hex[-8:]}"
-        )
-        for heading in ("value date", "why", "account", "other side"):
-            table.add_column(heading)
-        table.add_column("debit", justify="right")
-        table.add_column("credit", justify="right")
+        """Show the end of a loan's ledger: one line a transfer, what it moved from where to where."""
+        transfers = list({entry.transfer_id: entry for entry in entries}.values())
+        shown = transfers[-_LINES_SHOWN:]
+        self.note(f"The last {len(shown)} of {len(transfers)} ledger transfers of {alias}'s loan …{loan_id.hex[-8:]}:")
+        rows = []
         for entry in shown:
-            debit = format_fen(entry.amount_fen) if entry.side is Side.DEBIT else ""
-            credit = "" if entry.side is Side.DEBIT else format_fen(entry.amount_fen)
-            table.add_row(
-                entry.value_date.isoformat(),
-                entry.reason.name.lower(),
-                _account(entry.account.code),
-                _account(entry.other.code),
-                debit,
-                credit,
+            is_debit = entry.side is Side.DEBIT
+            debit, credit = (entry.account, entry.other) if is_debit else (entry.other, entry.account)
+            rows.append(
+                (
+                    entry.value_date.isoformat(),
+                    entry.reason.name.lower().replace("_", " "),
+                    _account(debit.code),
+                    _account(credit.code),
+                    format_fen(entry.amount_fen),
+                )
             )
-        self._console.print(table)
+        self.table(("value date", "why", "debit", "credit", "amount"), rows, numbers=1)
 
-    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Show a table; all columns but the first hold numbers."""
-        table = Table()
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int) -> None:
+        """Show a table; the last `numbers` columns hold numbers."""
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         for place, heading in enumerate(headings):
-            table.add_column(heading, justify="right" if place else "left")
+            is_number = place >= len(headings) - numbers
+            table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
         for row in rows:
             table.add_row(*row)
-        self._console.print(table)
+        self._console.print(Padding(table, (0, 0, 0, 2)))
 
-    def proofs(self, report: Report, *, evidence_root: str) -> None:
+    def proofs(self, report: Report, *, evidence_root: str | None = None) -> None:
         """Show the eight invariants and the size of the book."""
         self.chapter("∎", "The book proves itself · 自证")
         for number, holds in report.holds.items():
@@ -153,16 +152,19 @@ class Teller:
             for sentence in report.findings[number]:
                 self.note(f"    {sentence}")
         self.note(", ".join(f"{count:,} {what}" for what, count in report.counts.items()) + ".")
-        self.note(f"Evidence root {evidence_root}")
+        if evidence_root is not None:
+            self.note(f"Evidence root {evidence_root}")
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[str], None]]:
         """Show a bar while something long goes on; the yielded function moves it one on and names where it is."""
         columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self._console, transient=True) as bar:
+        # Nobody watches a bar that goes into a file.
+        with Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal) as bar:
             task = bar.add_task(what, total=total)
             yield lambda where: bar.update(task, advance=1, description=f"{what} {where}")
 
 
 def _account(code: AccountCode) -> str:
-    return f"{int(code)} {code.name.lower()}"
+    """The account's name, without whose it is: `loan_principal_due` is principal due."""
+    return code.name.lower().removeprefix("loan_").removeprefix("collection_").replace("_", " ")

@@ -136,17 +136,30 @@ def due_dates(
     """
     check_date(start)
     if first_due is None:
-        return tuple(
-            add_periods(day=start, period=period, times=times, anchor_day=anchor_day)
-            for times in range(1, instalments + 1)
-        )
+        return _periods_after(day=start, period=period, times_max=instalments, anchor_day=anchor_day)
     check_date(first_due)
     if first_due <= start:
         raise DatesOutOfOrder("The first due date comes after the start.", start=str(start), first_due=str(first_due))
-    later = (
-        add_periods(day=first_due, period=period, times=times, anchor_day=anchor_day) for times in range(1, instalments)
-    )
+    later = _periods_after(day=first_due, period=period, times_max=instalments - 1, anchor_day=anchor_day)
     return (first_due, *later)
+
+
+def _periods_after(*, day: date, period: Period, times_max: int, anchor_day: int | None) -> tuple[date, ...]:
+    """Return what `add_periods` gives for 1 … `times_max` times; only the last of them can lie out of range."""
+    if times_max < 1:
+        return ()
+    last = add_periods(day=day, period=period, times=times_max, anchor_day=anchor_day)
+    if period.unit is not PeriodUnit.MONTH:
+        days = (last - day).days // times_max
+        return tuple([date.fromordinal(day.toordinal() + days * times) for times in range(1, times_max + 1)])
+    wanted = anchor_day or day.day
+    index = day.year * 12 + day.month - 1
+    months = [divmod(at, 12) for at in range(index + period.every, index + period.every * times_max + 1, period.every)]
+    if wanted <= 28:
+        return tuple([date(year, month + 1, wanted) for year, month in months])
+    return tuple(
+        [date(year, month + 1, min(wanted, days_in_month(year=year, month=month + 1))) for year, month in months]
+    )
 
 
 def first_due_on(*, start: date, day_of_month: int, days_min: int = 1) -> date:

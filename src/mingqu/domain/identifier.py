@@ -27,6 +27,7 @@ SLOTS: Final = 1024
 DERIVED_MAX: Final = 255
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _DAY_MS: Final = 86_400_000
+_MINUTE_MS: Final = 60_000
 
 
 class MalformedIdentifier(Refusal):
@@ -67,14 +68,15 @@ def derived(identifier: UUID, index: int) -> UUID:
     return UUID(int=identifier.int | index)
 
 
-def dated(parent: UUID, *, on: date, purpose: str) -> UUID:
+def dated(parent: UUID, *, on: date, purpose: str, minute: int = 0) -> UUID:
     """Return the id of what happens to `parent` on a date for a purpose: the same each time it is asked for.
 
-    It lies at the date's midnight UTC in the order of ids and carries the parent's slot.
+    It lies at a `minute` of the date (UTC, 0 … 1,439) in the order of ids and carries the parent's slot.
     """
+    assert 0 <= minute < _DAY_MS // _MINUTE_MS
     digest = hashlib.blake2b(f"{parent.hex}:{on.isoformat()}:{purpose}".encode(), digest_size=8).digest()
     return fresh(
-        milliseconds=(on.toordinal() - _EPOCH_ORDINAL) * _DAY_MS,
+        milliseconds=(on.toordinal() - _EPOCH_ORDINAL) * _DAY_MS + minute * _MINUTE_MS,
         slot=slot_of(parent),
         entropy=int.from_bytes(digest, "big"),
     )

@@ -106,11 +106,14 @@ class InstrumentEvent(Enum):
 
 
 class ElementsAnswer(Enum):
-    """What a bank or clearing house answers to name, identity number, phone and card."""
+    """What a bank or clearing house answers to name, identity number, phone and card (四要素).
+
+    Only MATCH proves anything; the others say nothing about which element is wrong.
+    """
 
     MATCH = "match"
     MISMATCH = "mismatch"
-    NOT_SUPPORTED = "not_supported"
+    NOT_SUPPORTED = "not_supported"  # the card's bank does not take part
     CARD_CLOSED = "card_closed"
 
 

@@ -18,7 +18,9 @@ from mingqu.domain.money import AMOUNT_FEN_MAX
 __all__ = [
     "AMOUNT_FEN_MAX",
     "CHART",
+    "HELD",
     "TRANSFERS_MAX",
+    "WAYS",
     "Account",
     "AccountCode",
     "Balance",
@@ -68,6 +70,7 @@ class AccountCode(IntEnum):
     LIMIT_GRANTED = 9001
     LIMIT_AVAILABLE = 9002
     LIMIT_DRAWN = 9003
+    LIMIT_OVER = 9004
 
     @property
     def side(self) -> Side:
@@ -134,6 +137,9 @@ CHART: Final = {
         side=Side.CREDIT, strict=True, meaning="The part of a limit that can be drawn; a hold reserves from it."
     ),
     AccountCode.LIMIT_DRAWN: ChartLine(side=Side.CREDIT, strict=True, meaning="The part of a limit that is drawn."),
+    AccountCode.LIMIT_OVER: ChartLine(
+        side=Side.DEBIT, strict=True, meaning="Drawn above a limit, for a named cause: a repayment that bounced."
+    ),
 }
 assert set(CHART) == set(AccountCode)
 
@@ -169,7 +175,53 @@ class Reason(IntEnum):
     LIMIT_CUT = 41
     LIMIT_DRAW = 42
     LIMIT_RELEASE = 43
+    OVER_LIMIT = 44
+    OVER_LIMIT_END = 45
     CORRECT = 90
+
+
+Way = tuple[AccountCode, AccountCode, Reason]
+_C, _R = AccountCode, Reason
+
+# Money that moves one way only, as (debit, credit, reason).
+_ONE_WAY: Final[frozenset[Way]] = frozenset(
+    {
+        (_C.LENDER_CASH, _C.LENDER_FUNDING, _R.FUND_LENDER),
+        (_C.LOAN_PRINCIPAL, _C.LENDER_CASH, _R.DISBURSE),
+        (_C.COLLECTION_CLEARING, _C.UNMATCHED_RECEIPT, _R.OVERPAY),
+        (_C.LIMIT_GRANTED, _C.LIMIT_AVAILABLE, _R.LIMIT_GRANT),
+        (_C.LIMIT_AVAILABLE, _C.LIMIT_DRAWN, _R.LIMIT_DRAW),
+        (_C.LIMIT_OVER, _C.LIMIT_AVAILABLE, _R.OVER_LIMIT),
+        (_C.LIMIT_AVAILABLE, _C.LIMIT_OVER, _R.OVER_LIMIT_END),
+    }
+)
+# What a loan told again, or an accrual corrected downwards, may also take back by the same line turned about.
+_CORRECTED: Final[frozenset[Way]] = frozenset(
+    {
+        (_C.LOAN_PRINCIPAL_DUE, _C.LOAN_PRINCIPAL, _R.BILL_PRINCIPAL),
+        (_C.LOAN_INTEREST_DUE, _C.ACCRUED_INTEREST, _R.BILL_INTEREST),
+        (_C.LOAN_PENALTY_DUE, _C.ACCRUED_PENALTY, _R.BILL_PENALTY),
+        (_C.COLLECTION_CLEARING, _C.LOAN_PRINCIPAL_DUE, _R.REPAY_PRINCIPAL),
+        (_C.COLLECTION_CLEARING, _C.LOAN_INTEREST_DUE, _R.REPAY_INTEREST),
+        (_C.COLLECTION_CLEARING, _C.LOAN_PENALTY_DUE, _R.REPAY_PENALTY),
+        (_C.COLLECTION_CLEARING, _C.LOAN_FEE_DUE, _R.REPAY_FEE),
+        (_C.COLLECTION_CLEARING, _C.OVERPAYMENT, _R.OVERPAY),
+        (_C.OVERPAYMENT, _C.COLLECTION_CLEARING, _R.RETURN_OVERPAYMENT),
+        (_C.LOAN_FEE_DUE, _C.COLLECTION_CLEARING, _R.RETURN_OVERPAYMENT),
+        (_C.LIMIT_DRAWN, _C.LIMIT_AVAILABLE, _R.LIMIT_RELEASE),
+        (_C.ACCRUED_INTEREST, _C.INTEREST_INCOME, _R.ACCRUE_INTEREST),
+        (_C.ACCRUED_PENALTY, _C.PENALTY_INCOME, _R.ACCRUE_PENALTY),
+        (_C.ACCRUED_INTEREST, _C.ROUNDING_DIFFERENCE, _R.ROUNDING),
+        (_C.ACCRUED_PENALTY, _C.ROUNDING_DIFFERENCE, _R.ROUNDING),
+    }
+)
+# Every way in which money may move in this house, corrections included. A transfer that goes another way means
+# nothing, however well it balances: `verify` names it. A new kind of posting takes its line here.
+WAYS: Final[frozenset[Way]] = (
+    _ONE_WAY | _CORRECTED | frozenset((credit, debit, reason) for debit, credit, reason in _CORRECTED)
+)
+# What may be held before it moves: the payout of a loan and the limits it draws.
+HELD: Final = frozenset({Reason.DISBURSE, Reason.LIMIT_DRAW})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,8 @@ def divide(numerator: int, denominator: int, rounding: Rounding) -> int:
     Example: divide(5, 2, HALF_UP) = 3, divide(5, 2, HALF_EVEN) = 2, divide(-5, 2, HALF_UP) = -3,
     divide(-5, 2, FLOOR) = -3.
     """
+    if numerator >= 0 < denominator and rounding is Rounding.HALF_UP:
+        return (2 * numerator + denominator) // (2 * denominator)  # nearly every division there is, in one step
     if denominator < 0:
         numerator, denominator = -numerator, -denominator
     if rounding is Rounding.FLOOR:

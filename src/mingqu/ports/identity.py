@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 
+from mingqu.domain.instrument import ElementsAnswer
 from mingqu.domain.personal import Personal
 
 
@@ -20,18 +20,9 @@ class FourElements:
     phone: Personal[str]
 
 
-class IdentityAnswer(Enum):
-    """What the check says. Only MATCH proves anything; the others say nothing about which element is wrong."""
-
-    MATCH = "match"
-    MISMATCH = "mismatch"
-    NOT_SUPPORTED = "not_supported"  # the card's bank does not take part
-    CARD_CLOSED = "card_closed"
-
-
 class IdentityChannel(Protocol):
     """Checks the four elements. The same request number gives the same answer and is billed once."""
 
-    def check(self, elements: FourElements) -> IdentityAnswer:
+    def check(self, elements: FourElements) -> ElementsAnswer:
         """Compare. Errors: ChannelSilent, after which the same request number is asked again."""
         ...

@@ -17,6 +17,7 @@ from mingqu.domain.decision import Decision, decide
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.identifier import derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
+from mingqu.domain.money import AmountOutOfRange
 from mingqu.domain.party import IdentityLevel
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
@@ -28,6 +29,12 @@ from mingqu.store import consent, decision, evidence, ledger, offer, party, vaul
 from mingqu.store.database import Transaction
 
 CURRENCY: Final = "CNY"
+LIMIT_ACCOUNTS: Final = (
+    AccountCode.LIMIT_GRANTED,
+    AccountCode.LIMIT_AVAILABLE,
+    AccountCode.LIMIT_DRAWN,
+    AccountCode.LIMIT_OVER,
+)
 
 
 class BureauSilent(Refusal):
@@ -57,6 +64,19 @@ class AssessedAlready(Refusal):
     status: ClassVar[int] = 409
 
 
+class ApplicationDiffers(Refusal):
+    """An application with this id was made before and asked for something else."""
+
+    code: ClassVar[str] = "application_differs"
+
+
+class AppliedTooSoon(Refusal):
+    """The last answer named a day from which on applying again has a point; that day has not come."""
+
+    code: ClassVar[str] = "applied_too_soon"
+    status: ClassVar[int] = 409
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
     """The decision as made, with the ids under which it and its limits are kept."""
@@ -78,16 +98,23 @@ def assess(
     `application_id` is made by the caller and the same when the request is sent again: the bureau is then not
     asked twice, and the stored decision is answered. Amounts in fen.
     Sources: PIPL art. 23, 24 and 征信业管理条例 art. 18 (consent to the query and to an automated decision).
-    Errors: ConsentMissing, IdentityUnverified, BureauSilent, BureauHasNothing, AssessedAlready, and those of
-    `decide`.
+    Errors: NotFound (the id is another's), ConsentMissing, IdentityUnverified, BureauSilent, BureauHasNothing,
+    AppliedTooSoon, ApplicationDiffers,
+    AssessedAlready, AmountOutOfRange (nothing is asked for), and those of `decide`.
     """
+    if requested_amount_fen == 0:
+        raise AmountOutOfRange("Ask for at least one fen.")
     today = house.clock.business_date()
     with house.database.transaction() as tx:
         stored = decision.of_application(tx, person_id=person_id, application_id=application_id)
         if stored is not None:
+            applied = decision.load_application(tx, person_id=person_id, application_id=application_id)
+            if applied.requested_amount_fen != requested_amount_fen:
+                raise ApplicationDiffers("This application was made before, for another amount; make a new one.")
             return _remembered(tx, house, person_id=person_id, decision_id=stored)
         if offer.facilities(tx, person_id=person_id):
             raise AssessedAlready("This person was assessed before and holds limits.")
+        _require_waited(tx, house, person_id=person_id, today=today)
         query, inputs = _prepare(tx, house, person_id=person_id, application_id=application_id, today=today)
     inputs["requested_amount_fen"] = requested_amount_fen
     inputs["monthly_income_fen"] = monthly_income_fen
@@ -113,6 +140,20 @@ def assess(
         return Assessment(decision_id=decision_id, decision=made)
 
     return house.database.run(keep)
+
+
+def _require_waited(tx: Transaction, house: House, *, person_id: UUID, today: date) -> None:
+    """Return when the day has come that the last refusal named: each query leaves a mark on the person's record."""
+    last = decision.latest_decision(tx, person_id=person_id)
+    if last is None:
+        return
+    made = replay_decision(tx, house, person_id=person_id, decision_id=last.decision_id)
+    retry_on = max((reason.retry_on for reason in made.reasons if reason.retry_on is not None), default=today)
+    if today < retry_on:
+        raise AppliedTooSoon(
+            f"Applying again has a point from {retry_on} on; nothing was asked of the bureau.",
+            retry_on=retry_on.isoformat(),
+        )
 
 
 def _prepare(
@@ -167,7 +208,7 @@ def _store(
     made: Decision,
 ) -> None:
     now, record = house.clock.now(), made.record()
-    whole = made.record_bytes()
+    whole, public = made.record_bytes(), canonical(record["public"])
     decision.insert_application(
         tx,
         application=decision.StoredApplication(
@@ -190,7 +231,7 @@ def _store(
             decided_at=now,
             business_date=made.business_date,
             outcome=made.outcome,
-            record=canonical(record["public"]),
+            record=public,
             record_hash=hashlib.sha256(whole).digest(),
             sealed=field.encode(),
             versions_hash=hashlib.sha256(canonical(dict(made.versions))).hexdigest(),
@@ -204,7 +245,11 @@ def _store(
         kind=LeafKind.DECISION,
         subject_id=decision_id,
         at=now,
-        facts={"outcome": made.outcome, "business_date": made.business_date.isoformat()},
+        facts={
+            "outcome": made.outcome,
+            "business_date": made.business_date.isoformat(),
+            "public_hash": hashlib.sha256(public).hexdigest(),
+        },
         private={"record_hash": hashlib.sha256(whole).hexdigest()},
     )
 
@@ -237,11 +282,7 @@ def _grant(tx: Transaction, house: House, *, person_id: UUID, decision_id: UUID,
         )
         offer.insert_facility(tx, facility=facility)
         owners.append((facility.facility_id, price.limit_fen))
-    accounts = [
-        Account(owner=owner, code=code, currency=CURRENCY)
-        for owner, _ in owners
-        for code in (AccountCode.LIMIT_GRANTED, AccountCode.LIMIT_AVAILABLE, AccountCode.LIMIT_DRAWN)
-    ]
+    accounts = [Account(owner=owner, code=code, currency=CURRENCY) for owner, _ in owners for code in LIMIT_ACCOUNTS]
     ledger.open_accounts(tx, cell=cell, accounts=accounts)
     ledger.post(
         tx,

@@ -25,8 +25,8 @@ from mingqu.store import accrual, book, ledger, loan
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 
-# One chunk is one transaction under the cell's lock: at this size it holds it for tens of milliseconds.
-CHUNK_LOANS: Final = 200
+# One chunk is one transaction under the cell's lock: at this size it holds it for some tens of milliseconds.
+CHUNK_LOANS: Final = 100
 _CHUNKS_MAX: Final = 1_000_000  # of one cell and day; beyond it something does not move on
 _ACCOUNTS: Final = {
     accrual.INTEREST: (AccountCode.ACCRUED_INTEREST, AccountCode.INTEREST_INCOME, Reason.ACCRUE_INTEREST),

@@ -16,12 +16,13 @@ from mingqu.domain.loan import LoanTerms
 from mingqu.domain.money import Rounding, divide
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.services.make_offers import Offered, priced
+from mingqu.services.make_offers import Offered, priced, require_nothing_overdue
 from mingqu.store import evidence, offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Disclosure, Offer
 
 CLOSING_STATEMENT: Final = "除已明示的成本外，不再收取其他与贷款相关的息费。"
+DATES_NOTE: Final = "还款日自放款到账之日起算；表中日期按今日到账列示。"
 RISK_WARNING: Final = "借之前请想一想：请确认收入能稳定覆盖每期还款。逾期会产生罚息、暂停新的借款，并可能依法报送征信。"
 _PPM: Final = 1_000_000
 
@@ -50,8 +51,12 @@ class CostTable:
 
 
 def live_offer(tx: Transaction, house: House, *, person_id: UUID, offer_id: UUID) -> tuple[Offer, Offered]:
-    """Return a person's offer that can still be taken, with its price. Errors: NotFound, OfferStale, CostAboveCap."""
+    """Return a person's offer that can still be taken, with its price.
+
+    Errors: NotFound, OfferStale, DrawingFrozen, CostAboveCap.
+    """
     stored = offer.load_offer(tx, person_id=person_id, offer_id=offer_id)
+    require_nothing_overdue(tx, house, person_id=person_id)
     if house.clock.now() >= stored.expires_at:
         raise OfferStale("This offer has run out; ask for new offers.")
     if offer.contract_of_offer(tx, person_id=person_id, offer_id=offer_id) is not None:
@@ -145,6 +150,7 @@ def cost_table(stored: Offer, offered: Offered) -> dict[str, Canonical]:
         "annual_simple_ppm": cost.annual.simple_ppm,
         "annual_effective_ppm": cost.annual.effective_ppm,
         "payments": [[row.due.isoformat(), row.payment_fen] for row in rows],
+        "payments_note": DATES_NOTE,
         "on_default": [
             {
                 "code": "penalty",

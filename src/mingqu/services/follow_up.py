@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from mingqu.domain.identifier import dated
-from mingqu.domain.loan import Happening, Intent, Kind, Outcome, quote
-from mingqu.domain.moment import start_of
-from mingqu.domain.order import OrderKind, reserve
+from mingqu.domain.loan import Happening, Kind, Outcome, quote
+from mingqu.domain.moment import business_date_of, start_of
+from mingqu.domain.order import Order, OrderKind, reserve
 from mingqu.services.house import BANK, House
 from mingqu.store import order, repayment, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 from mingqu.store.repayment import Agreement
+from mingqu.store.work import NewWork
 
 NOTICE: Final = "notice"
 # Deductions go out in the morning of the due date: wages are in, and there is a day left to pay by hand.
 DEDUCTION_AT: Final = timedelta(hours=9)
-# Messages are not sent between 22:00 and 08:00 (GB/T 45251-2025 for collection; we keep it for all notices).
 NOTICE_AT: Final = timedelta(hours=9)
+QUIET_UNTIL: Final = timedelta(hours=8)
+QUIET_FROM: Final = timedelta(hours=22)
+_DEDUCTION_MINUTE: Final = 60  # 09:00 in the market is 01:00 UTC: behind the morning in the order of ids
 _NOTIFIED: Final = {
     Kind.BILLED: "loan.due",
     Kind.OVERDUE: "loan.overdue",
@@ -42,80 +46,101 @@ def follow_up_all(tx: Transaction, house: House, *, changes: Sequence[tuple[Loan
     agreements = repayment.active_agreements(tx, cell=cell, person_ids={of.person_id for of, _ in telling})
     collecting = repayment.loans_being_collected(tx, cell=cell, loan_ids=[of.loan_id for of, _ in telling])
     now = house.clock.now()
+    deductions: dict[UUID, tuple[Order, Agreement]] = {}  # by loan: one a loan and day
+    notices: list[NewWork] = []
     for of, outcome in telling:
-        in_flight = of.loan_id in collecting
+        agreement = agreements.get(of.person_id)
+        over = collecting.get(of.loan_id, set())
         for happening in outcome.happenings:
-            agreement = agreements.get(of.person_id)
-            if happening.kind in (Kind.BILLED, Kind.OVERDUE) and agreement is not None and not in_flight:
-                in_flight = _deduct(tx, of, happening, agreement, now) or in_flight
+            # A page that somebody opened and left does not keep the deduction from going out; a payment on it does.
+            if happening.kind in (Kind.BILLED, Kind.OVERDUE) and agreement is not None and BANK not in over:
+                deduction = deduction_of(of, agreement, day=happening.on)
+                if deduction is not None:
+                    deductions[of.loan_id] = (deduction, agreement)
             elif happening.kind is Kind.OVERPAID:
-                _give_back(tx, of, happening, now)
+                give_back(tx, house, of, amount_fen=happening.amount_fen, at=now)
             # Nobody is told "overdue" while a collection may have succeeded unheard.
-            if happening.kind in _NOTIFIED and not (happening.kind is Kind.OVERDUE and of.loan_id in collecting):
-                _notify(tx, of, happening, now)
+            if happening.kind in _NOTIFIED and not (happening.kind is Kind.OVERDUE and over):
+                notices.append(_notice(of, happening, now))
+    reserve_deductions(tx, cell=cell, deductions=deductions)
+    work.enqueue_many(tx, cell=cell, rows=notices)
 
 
-def _deduct(tx: Transaction, of: Loan, happening: Happening, agreement: Agreement, now: datetime) -> bool:
-    """Reserve a deduction of what is due on that day; one a loan and day. Return whether one is on its way."""
+def reserve_deductions(tx: Transaction, *, cell: int, deductions: Mapping[UUID, tuple[Order, Agreement]]) -> None:
+    """Store deductions by loan, and the agreement on which those that are new rest."""
+    new = order.insert_many(tx, orders=[each for each, _ in deductions.values()])
+    rest = [
+        (each.order_id, loan_id, agreement.agreement_id)
+        for loan_id, (each, agreement) in deductions.items()
+        if each.order_id in new
+    ]
+    repayment.insert_deductions(tx, cell=cell, rows=rest)
+
+
+def deduction_of(of: Loan, agreement: Agreement, *, day: date) -> Order | None:
+    """Return the deduction of what is due on a day of the loan's, the same each time; None when nothing is."""
     as_of = of.state.as_of
     assert as_of is not None
-    day = max(happening.on, as_of)
+    day = max(day, as_of)
     amount_fen = quote(terms=of.terms, state=of.state, on=day).due_fen
     if amount_fen == 0:
-        return False
-    order_id = dated(of.loan_id, on=day, purpose="deduct")
-    new = order.insert(
-        tx,
-        order=reserve(
-            order_id=order_id,
-            kind=OrderKind.COLLECTION,
-            person_id=of.person_id,
-            loan_id=of.loan_id,
-            instrument_id=agreement.instrument_id,
-            amount_fen=amount_fen,
-            currency=of.currency,
-            channel=BANK,
-            run_at=max(now, start_of(day) + DEDUCTION_AT),
-        ),
+        return None
+    purpose = f"deduct {amount_fen} {agreement.agreement_id.hex}"
+    return reserve(
+        order_id=dated(of.loan_id, on=day, purpose=purpose, minute=_DEDUCTION_MINUTE),
+        kind=OrderKind.COLLECTION,
+        person_id=of.person_id,
+        loan_id=of.loan_id,
+        instrument_id=agreement.instrument_id,
+        amount_fen=amount_fen,
+        currency=of.currency,
+        channel=BANK,
+        run_at=start_of(day) + DEDUCTION_AT,  # in the past it is due at once; the body follows from the id alone
     )
-    if new:
-        repayment.insert_intent(tx, order_id=order_id, loan_id=of.loan_id, intent=Intent.DUE)
-    return new
 
 
-def _give_back(tx: Transaction, of: Loan, happening: Happening, now: datetime) -> None:
-    """Reserve the return of what was paid too much, to the card the loan was paid out to."""
+def give_back(tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: datetime) -> None:
+    """Reserve the return of what was paid too much, to the card the loan was paid out to, at `at` or later."""
     instrument_id = repayment.payout_instrument(tx, cell=of.cell, loan_id=of.loan_id)
     if instrument_id is None:
         return  # a loan taken over from elsewhere: people return it
     order.insert(
         tx,
         order=reserve(
-            order_id=dated(of.loan_id, on=happening.on, purpose=f"return {of.state.overpayment_fen}"),
+            # Each overpayment has its own return, also of the same amount on the same day.
+            order_id=house.id_for(of.person_id),
             kind=OrderKind.RETURN,
             person_id=of.person_id,
             loan_id=of.loan_id,
             instrument_id=instrument_id,
-            amount_fen=happening.amount_fen,
+            amount_fen=amount_fen,
             currency=of.currency,
             channel=BANK,
-            run_at=now,
+            run_at=at,
         ),
     )
 
 
-def _notify(tx: Transaction, of: Loan, happening: Happening, now: datetime) -> None:
+def _notice(of: Loan, happening: Happening, now: datetime) -> NewWork:
     template = _NOTIFIED[happening.kind]
-    work.enqueue(
-        tx,
-        cell=of.cell,
+    return NewWork(
         work_id=dated(of.loan_id, on=happening.on, purpose=f"{template} {happening.instalment}"),
         kind=NOTICE,
         subject_id=of.loan_id,
-        run_at=max(now, _notice_time(happening.on)),
+        run_at=awake(max(now, start_of(happening.on) + NOTICE_AT)),
         payload={"template": template, "on": happening.on.isoformat(), "amount_fen": happening.amount_fen},
     )
 
 
-def _notice_time(on: date) -> datetime:
-    return start_of(on) + NOTICE_AT
+def awake(moment: datetime) -> datetime:
+    """Return the moment itself if it lies between 08:00 and 22:00 in the market, or else the next 09:00.
+
+    Source: GB/T 45251-2025 (no contact between 22:00 and 08:00); kept here for every notice, not only in collection.
+    Example: 23:11 on the 15th becomes 09:00 on the 16th.
+    """
+    midnight = start_of(business_date_of(moment))
+    if moment - midnight < QUIET_UNTIL:
+        return midnight + NOTICE_AT
+    if moment - midnight >= QUIET_FROM:
+        return start_of(business_date_of(moment) + timedelta(days=1)) + NOTICE_AT
+    return moment

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from mingqu.domain import consent as consents
 from mingqu.domain.consent import Consent, ConsentPurpose
+from mingqu.services.end_agreement import end_agreement
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.store import consent, party
@@ -47,11 +48,16 @@ def give_consent(
 
 
 def withdraw_consent(house: House, *, person_id: UUID, consent_id: UUID) -> None:
-    """Record that a person withdrew a consent of theirs. Errors: NotFound, ConsentAlreadyWithdrawn."""
+    """Record that a person withdrew a consent of theirs; what rests on it ends with it (PIPL art. 15).
+
+    Errors: NotFound, ConsentAlreadyWithdrawn.
+    """
 
     def work(tx: Transaction) -> None:
         tx.lock_cell(tx.cell_of(person_id))
         given = consent.load(tx, person_id=person_id, consent_id=consent_id)
         consent.withdraw(tx, keyring=house.keyring, consent=consents.withdraw(consent=given, at=house.clock.now()))
+        if given.purpose is ConsentPurpose.AUTO_REPAYMENT:
+            end_agreement(tx, house, person_id=person_id)
 
     house.database.run(work)

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from mingqu.domain.canonical import Canonical, canonical, read
 from mingqu.domain.evidence import LeafKind
-from mingqu.domain.loan import Repaid, Reversed, Stage
+from mingqu.domain.loan import OverpaymentReturned, Repaid, Reversed, Stage
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
+from mingqu.services.keep_for_the_law import keep_for_the_law
 from mingqu.store import certificate, evidence, loan
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -34,27 +35,36 @@ class Certificate:
 
 
 def issue_certificate(house: House, *, person_id: UUID, loan_id: UUID) -> Certificate:
-    """Issue the certificate of a settled loan; asked again, the same one. Errors: NotFound, NotSettled."""
+    """Issue the certificate of a loan that is settled; asked again, the same one. Errors: NotFound, NotSettled."""
 
     def issue(tx: Transaction) -> Certificate:
         cell, now = tx.cell_of(loan_id), house.clock.now()
         tx.lock_cell(cell)
         of = loan.get_for(tx, person_id=person_id, loan_id=loan_id)
-        known = certificate.of_loan(tx, loan_id=loan_id)
+        if of.state.stage is not Stage.SETTLED:
+            left = of.state.payable.total_fen + of.state.principal_unbilled_fen
+            raise NotSettled("This loan is not settled yet.", left_fen=left)
+        assert of.state.last_key is not None
+        history = of.state.last_key[2]  # a loan told again and settled anew gets a certificate anew
+        known = certificate.of_loan(tx, loan_id=loan_id, history=history)
         if known is not None:
             body = read(known.body)
             assert isinstance(body, dict)
             return Certificate(
                 certificate_id=known.certificate_id, body=body, body_hash=hashlib.sha256(known.body).digest()
             )
-        if of.state.stage is not Stage.SETTLED:
-            left = of.state.payable.total_fen + of.state.principal_unbilled_fen
-            raise NotSettled("This loan is not settled yet.", left_fen=left)
+        keep_for_the_law(tx, house, person_id=person_id, on=of.state.settled_on or house.clock.business_date())
         certificate_id = house.id_for(person_id)
         facts = _facts(tx, of, certificate_id)
         written = canonical(facts)
         certificate.insert(
-            tx, certificate_id=certificate_id, loan_id=loan_id, person_id=person_id, body=written, at=now
+            tx,
+            certificate_id=certificate_id,
+            loan_id=loan_id,
+            person_id=person_id,
+            history=history,
+            body=written,
+            at=now,
         )
         body_hash = hashlib.sha256(written).digest()
         evidence.append(
@@ -77,6 +87,7 @@ def _facts(tx: Transaction, of: Loan, certificate_id: UUID) -> dict[str, Canonic
     history = loan.events(tx, loan=of)
     undone = {event.target for event in history if isinstance(event, Reversed)}
     repaid = [event for event in history if isinstance(event, Repaid) and event.event_id not in undone]
+    returned = [event for event in history if isinstance(event, OverpaymentReturned)]
     late_days = max(
         ((line.paid_on - line.due).days for line in of.state.instalments if line.paid_on is not None), default=0
     )
@@ -89,7 +100,7 @@ def _facts(tx: Transaction, of: Loan, certificate_id: UUID) -> dict[str, Canonic
         "currency": of.currency,
         "principal_fen": of.state.disbursed_fen,
         "disbursed_on": first.start.isoformat(),
-        "repaid_fen": sum(event.amount_fen for event in repaid),
+        "repaid_fen": sum(event.amount_fen for event in repaid) - sum(event.amount_fen for event in returned),
         "settled_on": of.state.settled_on.isoformat(),
         "late_days_max": max(0, late_days),
     }

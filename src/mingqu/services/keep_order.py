@@ -9,8 +9,8 @@ with database.transaction() as tx:                       with database.transacti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from mingqu.domain import order as life
@@ -87,4 +87,13 @@ def withdraw(tx: Transaction, *, order_id: UUID, code: str, at: datetime) -> Ord
     after = life.withdraw(before, code=code)
     orders.update(tx, before=before, after=after)
     orders.record_word(tx, order=after, at=at, direction=Direction.NOTED, word="withdraw", code=code)
+    return after
+
+
+def postpone(tx: Transaction, *, order_id: UUID, at: datetime) -> Order:
+    """Let an order that could not even be asked wait for the longest delay between two questions, and return it."""
+    tx.lock_cell(tx.cell_of(order_id))
+    before = orders.load(tx, order_id=order_id)
+    after = replace(before, next_at=at + timedelta(seconds=life.ASK_DELAY_SECONDS_MAX), version=before.version + 1)
+    orders.update(tx, before=before, after=after)
     return after

@@ -17,7 +17,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX
 from mingqu.domain.schedule import InterestBasis, Method
 from mingqu.services.house import House
-from mingqu.store import ledger, offer
+from mingqu.store import ledger, loan, offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Facility, Offer
 
@@ -26,6 +26,13 @@ class NoLimit(Refusal):
     """The person has no limit that this amount could be drawn from."""
 
     code: ClassVar[str] = "no_limit"
+    status: ClassVar[int] = 409
+
+
+class DrawingFrozen(Refusal):
+    """The person has an overdue amount: no new loan until it is paid. Paying it lifts this at once."""
+
+    code: ClassVar[str] = "drawing_frozen"
     status: ClassVar[int] = 409
 
 
@@ -80,11 +87,12 @@ def make_offers(house: House, *, person_id: UUID, amount_fen: int, instalments: 
 
     The effective yearly rate decides the order; nothing else does. Offers stand for a week.
     Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
-    Errors: NoLimit, TermsNotOffered, CostAboveCap.
+    Errors: NoLimit, DrawingFrozen, TermsNotOffered, CostAboveCap.
     """
 
     def make(tx: Transaction) -> list[Offered]:
         tx.lock_cell(tx.cell_of(person_id))
+        require_nothing_overdue(tx, house, person_id=person_id)
         made: list[Offered] = []
         not_offered: TermsNotOffered | None = None
         for facility in offer.facilities(tx, person_id=person_id):
@@ -101,6 +109,14 @@ def make_offers(house: House, *, person_id: UUID, amount_fen: int, instalments: 
         return sorted(made, key=lambda one: (one.cost.annual.effective_ppm, one.product.id))
 
     return house.database.run(make)
+
+
+def require_nothing_overdue(tx: Transaction, house: House, *, person_id: UUID) -> None:
+    """Return when none of a person's loans is overdue today. Repaying is never frozen. Errors: DrawingFrozen."""
+    today = house.clock.business_date()
+    overdue_days = max((one.state.overdue_days(today) for one in loan.of_person(tx, person_id=person_id)), default=0)
+    if overdue_days:
+        raise DrawingFrozen("An amount is overdue; pay it and new loans open again.", overdue_days=overdue_days)
 
 
 def available_fen(tx: Transaction, *, facility: Facility) -> int:

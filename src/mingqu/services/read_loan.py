@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from mingqu.domain.identifier import SLOTS
 from mingqu.domain.loan import LoanState
 from mingqu.services.house import House
 from mingqu.store import ledger, loan, order
@@ -40,3 +41,9 @@ def paid_orders(house: House) -> dict[str, int]:
     """Return the amount in fen of every paid order, by its number: to compare with the channel's own book."""
     with house.database.transaction() as tx:
         return {order_id.hex: amount_fen for order_id, amount_fen in order.paid_amounts(tx)}
+
+
+def first_slots(house: House) -> list[int]:
+    """Return the first slot of each cell of the book, by which something of a cell's own is named."""
+    cells = len(cells_of_book(house))
+    return [-(-cell * SLOTS // cells) for cell in range(cells)]

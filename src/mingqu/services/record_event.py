@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final
@@ -48,26 +49,14 @@ def record_event(
         business_date=today,
     )
     after = before.with_state(outcome.state)
-    post(tx, after, outcome.postings, cause=event.event_id, on=today, pending=pending or {})
+    transfers = transfers_of(after, outcome.postings, cause=event.event_id, on=today, pending=pending or {})
+    transfers = with_over_limit(tx, after, transfers, cause=event.event_id, on=today)
+    if transfers:
+        ledger.post(tx, cell=before.cell, transfers=transfers)
     loan.save(tx, loans=[after])
     loan.append_event(tx, loan=after, event=event, posted_on=today, posted_at=house.clock.now())
     accrual.add_deltas(tx, cell=before.cell, rows=deltas_of(after, outcome, cause=event.event_id, on=today))
     return after, outcome
-
-
-def post(
-    tx: Transaction,
-    of: Loan,
-    postings: Sequence[Posting],
-    *,
-    cause: UUID,
-    on: date,
-    pending: Mapping[Reason, Sequence[UUID]],
-) -> None:
-    """Post what a change of a loan moves. Errors: TransferRefused."""
-    transfers = transfers_of(of, postings, cause=cause, on=on, pending=pending)
-    if transfers:
-        ledger.post(tx, cell=of.cell, transfers=transfers)
 
 
 def transfers_of(
@@ -105,6 +94,49 @@ def transfers_of(
             )
     assert not any(held.values()), "a hold is taken by a posting of its reason"
     return transfers
+
+
+def with_over_limit(
+    tx: Transaction, of: Loan, transfers: Sequence[Transfer], *, cause: UUID, on: date
+) -> list[Transfer]:
+    """Return the transfers with what a limit lacks booked first, or what it was over taken back last.
+
+    A repayment that bounces draws its limit again, also when that was drawn otherwise meanwhile: the excess is
+    legal with this cause only, stands on an account of its own, and goes first when principal comes in.
+    """
+    gains: Counter[UUID] = Counter()
+    for transfer in transfers:
+        if transfer.kind is TransferKind.POSTED and transfer.credit.code is AccountCode.LIMIT_AVAILABLE:
+            gains[transfer.credit.owner] += transfer.amount_fen
+        if transfer.kind is TransferKind.POSTED and transfer.debit.code is AccountCode.LIMIT_AVAILABLE:
+            gains[transfer.debit.owner] -= transfer.amount_fen
+    first: list[Transfer] = []
+    last: list[Transfer] = []
+    for place, (owner, gain) in enumerate(gains.items()):
+        available = Account(owner=owner, code=AccountCode.LIMIT_AVAILABLE, currency=of.currency)
+        over = Account(owner=owner, code=AccountCode.LIMIT_OVER, currency=of.currency)
+        balances = ledger.balances(tx, cell=of.cell, owner=owner)
+        lacking = -gain - balances[available].available_fen(available.code)
+        ending = min(gain, balances[over].normal_fen(over.code))
+        if lacking > 0:
+            first.append(_over(_nth_id(cause, len(transfers) + 1 + place, on), over, available, lacking, cause, on))
+        elif ending > 0:
+            last.append(_over(_nth_id(cause, len(transfers) + 1 + place, on), available, over, ending, cause, on))
+    return [*first, *transfers, *last]
+
+
+def _over(transfer_id: UUID, debit: Account, credit: Account, amount_fen: int, cause: UUID, on: date) -> Transfer:
+    begins = debit.code is AccountCode.LIMIT_OVER
+    return Transfer(
+        id=transfer_id,
+        debit=debit,
+        credit=credit,
+        amount_fen=amount_fen,
+        reason=Reason.OVER_LIMIT if begins else Reason.OVER_LIMIT_END,
+        value_date=on,
+        posted_on=on,
+        reference=cause,
+    )
 
 
 def _nth_id(cause: UUID, place: int, on: date) -> UUID:

@@ -10,7 +10,7 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.consent import require as require_consent
 from mingqu.domain.instrument import require_verified
 from mingqu.domain.loan import Intent, Quote, Stage, quote
-from mingqu.domain.money import AMOUNT_FEN_MAX, AmountOutOfRange
+from mingqu.domain.money import AmountOutOfRange, Money
 from mingqu.domain.order import OrderKind, reserve
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
@@ -76,9 +76,9 @@ def repay_by_hand(
 ) -> PaymentPage:
     """Make an order that the person pays on the channel's page; without an amount, what the intent needs today.
 
-    Errors: NotFound, NothingDue, AmountOutOfRange, and those of the idempotency key.
+    Errors: NotFound, NothingDue, AmountMalformed, AmountOutOfRange, and those of the idempotency key.
     """
-    if amount_fen is not None and not 0 < amount_fen <= AMOUNT_FEN_MAX:
+    if amount_fen is not None and Money(amount_fen).fen <= 0:
         raise AmountOutOfRange("A repayment is of at least one fen.")
 
     def work(tx: Transaction) -> Response:

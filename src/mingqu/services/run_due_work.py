@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
+from mingqu.domain.refusal import Refusal
+from mingqu.services import keep_order
+from mingqu.services.end_agreement import tell_bank
 from mingqu.services.house import House
 from mingqu.services.run_errand import run_errand
 from mingqu.services.send_notice import send_due_notices
 from mingqu.store import order
+from mingqu.store.database import DatabaseUnavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +22,8 @@ class Round:
 
     orders: int
     notices: int
+    stuck: tuple[tuple[UUID, str], ...] = ()  # orders that could not be taken further, with the refusal's code
+    alerts: tuple[tuple[UUID, str], ...] = ()  # orders that a person must look at, with the reason
 
     @property
     def idle(self) -> bool:
@@ -28,6 +36,21 @@ def run_due_work(house: House) -> Round:
     with house.database.transaction() as tx:
         now, cells = house.clock.now(), range(tx.cells)
         due = [order_id for cell in cells for order_id in order.due_orders(tx, cell=cell, now=now)]
+    stuck, alerts = [], []
     for order_id in due:
-        run_errand(house, order_id=order_id)
-    return Round(orders=len(due), notices=sum(send_due_notices(house, cell=cell) for cell in cells))
+        try:
+            after, _ = run_errand(house, order_id=order_id)
+            if after.alerted_at is not None and after.alerted_at >= now:
+                alerts.append((order_id, after.conflict_code or "order_open_too_long"))
+        except DatabaseUnavailable:
+            raise  # nothing else will work either; the caller tries again
+        except Refusal as refusal:
+            stuck.append((order_id, refusal.code))  # one order in trouble does not keep the others waiting
+            _postpone(house, order_id=order_id, at=now)
+    told = sum(send_due_notices(house, cell=cell) + tell_bank(house, cell=cell) for cell in cells)
+    return Round(orders=len(due) - len(stuck), notices=told, stuck=tuple(stuck), alerts=tuple(alerts))
+
+
+def _postpone(house: House, *, order_id: UUID, at: datetime) -> None:
+    """Let an order in trouble wait, so that it is not always the first in the queue."""
+    house.database.run(lambda tx: keep_order.postpone(tx, order_id=order_id, at=at))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from mingqu.domain.order import Action, Order, OrderKind
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
-from mingqu.ports.collection import HostedPage, HostedPaymentChannel, HostedPaymentRequest
+from mingqu.ports.collection import CollectionChannel, HostedPage, HostedPaymentChannel, HostedPaymentRequest
 from mingqu.services.chase_order import DeductionErrand, Errand, PayoutErrand, chase_order
 from mingqu.services.house import HOSTED, House
 from mingqu.services.settle_order import BookOrders
@@ -36,6 +36,23 @@ class HostedErrand:
         return self.channel.ask(order.number)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskOnlyErrand:
+    """A deduction whose agreement has ended: what was said is asked for, nothing is said anew."""
+
+    channel: CollectionChannel
+
+    @property
+    def resend_is_safe(self) -> bool:
+        return False
+
+    def send(self, order: Order) -> Accepted | Paid | Refused | NumberTaken:
+        return Refused(code="agreement_ended") if order.attempts == 1 else NumberTaken()
+
+    def ask(self, order: Order) -> Paid | Failed | InProgress | NotFound:
+        return self.channel.ask(order.number)
+
+
 def page_request(waiting: Order) -> HostedPaymentRequest:
     """Return the request for an order's page: the same bytes each time."""
     return HostedPaymentRequest(
@@ -53,8 +70,9 @@ def errand_of(house: House, *, order: Order) -> Errand:
     assert order.instrument_id is not None, "money is paid to and deducted from a card"
     with house.database.transaction() as tx:
         if order.kind is OrderKind.COLLECTION:
-            cell = tx.cell_of(order.person_id)
-            agreement = repayment.active_agreements(tx, cell=cell, person_ids=[order.person_id])[order.person_id]
+            agreement = repayment.agreement_of(tx, order_id=order.order_id)
+            if agreement is None or agreement.state != "active":
+                return AskOnlyErrand(channel=house.collection)
             token = vault.open_field(
                 tx,
                 keyring=house.keyring,

@@ -9,7 +9,7 @@ from mingqu.domain.money import format_fen
 from mingqu.domain.personal import Personal
 from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import Message, MessageKind
-from mingqu.services.follow_up import NOTICE
+from mingqu.services.follow_up import NOTICE, awake
 from mingqu.services.house import House
 from mingqu.store import loan, vault, work
 from mingqu.store.vault import PersonErased
@@ -21,11 +21,12 @@ AGAIN_AFTER: Final = timedelta(minutes=5)
 
 
 def send_due_notices(house: House, *, cell: int) -> int:
-    """Send the notices of a cell that are due, at most BATCH of them, and return how many."""
+    """Send the notices of a cell that are due, at most BATCH of them, and return how many; none at night."""
+    now = house.clock.now()
+    if awake(now) != now:
+        return 0  # written in time or not, nobody is woken
     with house.database.transaction() as tx:
-        leased = work.lease(
-            tx, cell=cell, kinds=[NOTICE], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
-        )
+        leased = work.lease(tx, cell=cell, kinds=[NOTICE], now=now, lease_seconds=LEASE_SECONDS, limit=BATCH)
         tx.commit()
     for piece in leased:
         _send(house, piece, cell)

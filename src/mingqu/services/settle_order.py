@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.identifier import derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, TransferKind
-from mingqu.domain.loan import Cancelled, Disbursed, Intent, OverpaymentReturned, Repaid, Stage
+from mingqu.domain.loan import Cancelled, Disbursed, Intent, OverpaymentReturned, Repaid, Stage, quote
 from mingqu.domain.order import Action, Order, OrderKind, OrderState
 from mingqu.domain.word import Word
 from mingqu.services import keep_order
-from mingqu.services.follow_up import follow_up
-from mingqu.services.house import House
+from mingqu.services.follow_up import deduction_of, follow_up, give_back, reserve_deductions
+from mingqu.services.house import BANK, House
 from mingqu.services.record_event import record_event
 from mingqu.services.sign_contract import HOLD_LIMITS, HOLD_PRINCIPAL, VOIDS_AFTER, holds_of
-from mingqu.store import evidence, ledger, loan, repayment
+from mingqu.store import evidence, ledger, loan, order, repayment
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
+
+PAID_ALREADY: Final = "paid_already"
+REVERSED: Final = "payment_reversed"
+RETURNS_MAX: Final = 3  # of one overpayment; after that the card is the trouble, and people ask the person
+RETURN_AGAIN_AFTER: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +66,10 @@ def settle(tx: Transaction, house: House, *, ended: Order) -> None:
             _collected(tx, house, of, ended)
         case OrderKind.RETURN if paid:
             _returned(tx, house, of, ended)
+        case OrderKind.RETURN:
+            _not_returned(tx, house, of, ended)
         case _:
-            pass  # a collection or return that failed moved nothing and held nothing
+            pass  # a collection that failed moved nothing and held nothing
 
 
 def _paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
@@ -125,12 +133,51 @@ def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
     after, outcome = record_event(tx, house, before=of, event=event)
     _witness(tx, house, of, ended, LeafKind.REPAYMENT)
     follow_up(tx, house, of=after, outcome=outcome)
+    _spare_deductions(tx, house, after)
+
+
+def _spare_deductions(tx: Transaction, house: House, of: Loan) -> None:
+    """Let deductions that were not sent yet ask for what is still due and no more: nobody pays twice."""
+    day = of.state.as_of
+    assert day is not None
+    due_fen = quote(terms=of.terms, state=of.state, on=day).due_fen
+    spared = False
+    for waiting in waiting_orders(tx, of, kind=OrderKind.COLLECTION):
+        if waiting.channel == BANK and waiting.amount_fen != due_fen:
+            keep_order.withdraw(tx, order_id=waiting.order_id, code=PAID_ALREADY, at=house.clock.now())
+            spared = True
+    agreements = repayment.active_agreements(tx, cell=of.cell, person_ids=[of.person_id])
+    if spared and due_fen and of.person_id in agreements:
+        rest = deduction_of(of, agreements[of.person_id], day=day)
+        if rest is not None:
+            reserve_deductions(tx, cell=of.cell, deductions={of.loan_id: (rest, agreements[of.person_id])})
+
+
+def waiting_orders(tx: Transaction, of: Loan, *, kind: OrderKind) -> list[Order]:
+    """Return the orders of a loan of which nothing has been said to a channel yet."""
+    return [
+        each
+        for each in order.orders_of_loan(tx, loan_id=of.loan_id)
+        if each.kind is kind and each.state is OrderState.RESERVED
+    ]
 
 
 def _returned(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
     assert ended.value_date is not None
     event = OverpaymentReturned(event_id=ended.order_id, value_date=ended.value_date, amount_fen=ended.amount_fen)
     record_event(tx, house, before=of, event=event)
+
+
+def _not_returned(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
+    """The bank would not take the money back: it stays owed to the person and is tried again, a few days long."""
+    refused = [
+        each
+        for each in order.orders_of_loan(tx, loan_id=of.loan_id)
+        if each.kind is OrderKind.RETURN and each.state is OrderState.FAILED and each.refusal_code != REVERSED
+    ]
+    if len(refused) < RETURNS_MAX and of.state.overpayment_fen >= ended.amount_fen:
+        again_at = house.clock.now() + RETURN_AGAIN_AFTER
+        give_back(tx, house, of, amount_fen=ended.amount_fen, at=again_at)
 
 
 def _witness(tx: Transaction, house: House, of: Loan, ended: Order, kind: LeafKind) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from mingqu.domain.order import OrderKind, reserve
 from mingqu.domain.refusal import Refusal
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, cost_table, live_offer
 from mingqu.services.house import BANK, House
+from mingqu.services.keep_for_the_law import keep_for_the_law
 from mingqu.services.make_offers import Offered
 from mingqu.services.once import Response, once
 from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer, order
@@ -125,7 +126,7 @@ def _read_disclosure(tx: Transaction, *, person_id: UUID, stored: Offer, offered
 def _make_loan(
     tx: Transaction, house: House, *, cell: int, stored: Offer, offered: Offered, read: Disclosure, now: datetime
 ) -> Loan:
-    person_id, currency = stored.person_id, stored.terms.currency
+    person_id = stored.person_id
     contract_id, loan_id = house.id_for(person_id), house.id_for(person_id)
     body: dict[str, Canonical] = {
         "contract_id": contract_id.hex,
@@ -133,6 +134,7 @@ def _make_loan(
         "lender": offered.lender_name_zh,
         "product": offered.product.id,
         "product_version": offered.product.version,
+        "terms_hash": offer.terms_hash(stored.terms),
         "cost_table_hash": hashlib.sha256(read.body).hexdigest(),
         "prohibited_uses": list(offered.product.prohibited_uses),
         "signed_at": now.isoformat(),
@@ -150,32 +152,6 @@ def _make_loan(
             signed_at=now,
         ),
     )
-    lender_id = offered.product.lender_id
-    group = accrual.group_id(lender_id=lender_id, product_id=offered.product.id, currency=currency)
-    accrual.ensure(
-        tx,
-        cell=cell,
-        group=group,
-        lender_id=lender_id,
-        product_id=offered.product.id,
-        currency=currency,
-        accrued_to=date.fromordinal(house.booking_date(tx, cell=cell).toordinal() - 1),
-    )
-    made = Loan(
-        cell=cell,
-        loan_id=loan_id,
-        person_id=person_id,
-        contract_id=contract_id,
-        facility_id=stored.facility_id,
-        product_id=offered.product.id,
-        lender_id=lender_id,
-        group_id=group,
-        currency=currency,
-        terms=stored.terms,
-        state=LoanState(),
-    )
-    loan.insert(tx, loan=made)
-    open_accounts_of(tx, made)
     evidence.append(
         tx,
         keyring=house.keyring,
@@ -186,7 +162,39 @@ def _make_loan(
         at=now,
         facts={"contract_hash": hashlib.sha256(written).hexdigest(), "loan_id": loan_id.hex},
     )
+    made = Loan(
+        cell=cell,
+        loan_id=loan_id,
+        person_id=person_id,
+        contract_id=contract_id,
+        facility_id=stored.facility_id,
+        product_id=offered.product.id,
+        lender_id=offered.product.lender_id,
+        group_id=_group(tx, house, cell=cell, offered=offered, currency=stored.terms.currency),
+        currency=stored.terms.currency,
+        terms=stored.terms,
+        state=LoanState(),
+    )
+    loan.insert(tx, loan=made)
+    open_accounts_of(tx, made)
+    keep_for_the_law(tx, house, person_id=person_id, on=house.clock.business_date())
     return made
+
+
+def _group(tx: Transaction, house: House, *, cell: int, offered: Offered, currency: str) -> UUID:
+    """Return the accrual group that the loan will belong to; its first loan makes it."""
+    product = offered.product
+    group = accrual.group_id(lender_id=product.lender_id, product_id=product.id, currency=currency)
+    accrual.ensure(
+        tx,
+        cell=cell,
+        group=group,
+        lender_id=product.lender_id,
+        product_id=product.id,
+        currency=currency,
+        accrued_to=house.booking_date(tx, cell=cell) - timedelta(days=1),
+    )
+    return group
 
 
 def open_accounts_of(tx: Transaction, made: Loan) -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
-from mingqu.domain.loan import fold
-from mingqu.store import evidence, ledger_proof, loan, order, proof
+from mingqu.services.verify_loans import Progress, verify_loans
+from mingqu.store import evidence, ledger_proof, order, proof
 from mingqu.store.database import Database, Transaction
 from mingqu.store.keyring import Keyring
-from mingqu.store.loan import Loan
 
-PAGE: Final = 1_000  # loans replayed between two words of progress
 FINDINGS_MAX: Final = 20
-Progress = Callable[[int, int], None]
 
 MEANING: Final = {
     1: "debits equal credits, and every balance is the sum of its transfers",
@@ -60,41 +55,25 @@ def verify_book(*, database: Database, keyring: Keyring, progress: Progress | No
         tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         counts = proof.counts(tx)
         findings = {
-            1: ledger_proof.prove_balances(tx),
+            1: ledger_proof.prove_balances(tx) + proof.meanings(tx),
             2: ledger_proof.prove_sides(tx),
             3: ledger_proof.prove_holds(tx) + proof.holds(tx),
-            4: proof.loans_and_ledger(tx) + _replays(tx, counts["loans"], progress) + _groups(tx),
-            5: order.prove(tx) + proof.orders_and_ledger(tx),
-            6: proof.limits(tx),
+            4: proof.loans_and_ledger(tx)
+            + proof.contracts(tx)
+            + verify_loans(tx, total=counts["loans"], progress=progress)
+            + _groups(tx)
+            + proof.group_days(tx),
+            5: order.prove(tx) + proof.words(tx) + proof.orders_and_ledger(tx) + proof.orders_and_events(tx),
+            6: proof.limits(tx) + proof.decisions(tx, keyring=keyring),
             7: proof.payees(tx),
-            8: evidence.prove(tx, keyring=keyring, expected=proof.EXPECTED_LEAVES),
+            8: evidence.prove(
+                tx,
+                keyring=keyring,
+                expected=proof.EXPECTED_LEAVES,
+                compared=proof.compared_leaves(keyring=keyring),
+            ),
         }
     return Report(findings=findings, counts=counts)
-
-
-def _replays(tx: Transaction, total: int, progress: Progress | None) -> list[str]:
-    """Tell every loan again from its events; its snapshot and the columns beside it must come out the same."""
-    found: list[str] = []
-    done = 0
-    for batch in _batches(proof.all_loans(tx)):
-        histories = loan.histories(tx, loans=batch)
-        differing = set(loan.summary_differs(tx, loans=batch))
-        for one in batch:
-            again, _ = fold(terms=one.terms, events=histories[one.loan_id], as_of=one.state.as_of)
-            if again != one.state or one.loan_id in differing:
-                found.append(f"loan {one.loan_id} is not what its events make of it")
-        done += len(batch)
-        if progress is not None:
-            progress(done, total)
-    return found[:FINDINGS_MAX]
-
-
-def _batches(loans: Iterable[Loan]) -> Iterable[list[Loan]]:
-    """Loans in batches of one cell each."""
-    walking = iter(loans)
-    while batch := list(islice(walking, PAGE)):
-        for cell in sorted({one.cell for one in batch}):
-            yield [one for one in batch if one.cell == cell]
 
 
 def _groups(tx: Transaction) -> list[str]:

@@ -9,6 +9,8 @@ from uuid import UUID
 from mingqu.domain import consent as consents
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.instrument import (
+    Bin,
+    CardNotOwn,
     ElementsAnswer,
     InstrumentState,
     find_bin,
@@ -17,14 +19,13 @@ from mingqu.domain.instrument import (
     verified,
 )
 from mingqu.domain.one_time_code import CodePurpose
-from mingqu.domain.party import IdentityEvent, IdentityLevel, read_id_number, read_name, read_phone
+from mingqu.domain.party import IdCard, IdentityEvent, IdentityLevel, read_id_number, read_name, read_phone
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.ports.identity import FourElements, IdentityAnswer
+from mingqu.ports.identity import FourElements
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
-from mingqu.services.sign_in import check_code
-from mingqu.store import consent, directory, instrument, loan, party
+from mingqu.store import consent, directory, idempotency, instrument, loan, one_time_code, party
 from mingqu.store.database import Transaction
 
 
@@ -63,74 +64,127 @@ def verify_identity(
     CardTriesExhausted, CardNotOwn, CardNotSupported, CardClosed, IdentityCheckSilent, PersonMergeNeedsReview.
     """
     today = house.clock.business_date()
-    name, phone = read_name(name), read_phone(phone)
     id_card = read_id_number(number=id_number, on=today)
-    card_number = read_card_number(card_number)
-    issuer = find_bin(number=card_number, bins=house.bins)
-    now = house.clock.now()
+    elements = FourElements(
+        request_number=request_id.hex,
+        name=read_name(name),
+        id_number=id_card.number,
+        card_number=read_card_number(card_number),
+        phone=read_phone(phone),
+    )
+    issuer = find_bin(number=elements.card_number, bins=house.bins)
     with house.database.transaction() as tx:
         party.load_person(tx, person_id=person_id)
         consents.require(
             consents=consent.of_person(tx, person_id=person_id),
             purpose=ConsentPurpose.REAL_NAME_VERIFICATION,
             recipient=None,
-            at=now,
+            at=house.clock.now(),
         )
-    check_code(house, phone=phone, purpose=CodePurpose.VERIFY_IDENTITY, digits=digits)
-    with house.database.transaction() as tx:
-        instrument.count_attempt(tx, keyring=house.keyring, number=card_number, at=now)
-        tx.commit()
+    _use_code(house, person_id=person_id, elements=elements, digits=digits)
     try:
-        answer = house.identity.check(
-            FourElements(
-                request_number=request_id.hex, name=name, id_number=id_card.number, card_number=card_number, phone=phone
-            )
-        )
+        answer = house.identity.check(elements)
     except ChannelSilent:
         raise IdentityCheckSilent("The check did not answer. Nothing is decided; please try again.") from None
+    proof = _Proof(elements=elements, id_card=id_card, issuer=issuer, answer=answer)
+    try:
+        return house.database.run(lambda tx: _bind(tx, house, person_id=person_id, proof=proof))
+    except directory.DirectoryTaken:
+        # Two new logins proved the same identity at once: the other one is who this person is.
+        return house.database.run(lambda tx: _bind(tx, house, person_id=person_id, proof=proof))
 
-    def bind(tx: Transaction) -> Verified:
-        owner = _one_person(tx, house, person_id=person_id, id_number=id_card.number, answer=answer)
-        tx.lock_cell(tx.cell_of(owner))
-        for held in instrument.of_person(tx, person_id=owner):
-            same = (
-                instrument.open_number(tx, keyring=house.keyring, person_id=owner, instrument_id=held.instrument_id)
-                == card_number
-            )
-            if same and held.state is InstrumentState.VERIFIED:
-                return Verified(person_id=owner, instrument_id=held.instrument_id)
-        bound = instrument.add(
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Proof:
+    """The elements, what is read from them, and what the checker said of them."""
+
+    elements: FourElements
+    id_card: IdCard
+    issuer: Bin
+    answer: ElementsAnswer
+
+
+def _use_code(house: House, *, person_id: UUID, elements: FourElements, digits: Personal[str]) -> None:
+    """Use up the code and count the try of the card, once for a request however often it is sent.
+
+    A request whose code was right stays let in: it may be sent again when the checker was silent. A wrong code is
+    counted, so that count is committed before the refusal is raised.
+    """
+    keyring = house.keyring
+    spoken = Personal("/".join((elements.id_number.reveal(), elements.card_number.reveal(), elements.phone.reveal())))
+    body_hash = keyring.lookup_hash(kind="verify_identity", value=spoken)
+    key = f"verify_identity {elements.request_number}"
+
+    def use(tx: Transaction) -> Refusal | None:
+        cell, at = tx.cell_of(person_id), house.clock.now()
+        if idempotency.begin(tx, cell=cell, caller=person_id.hex, key=key, body_hash=body_hash) is not None:
+            return None
+        refusal = one_time_code.attempt(
+            tx,
+            keyring=keyring,
+            phone=elements.phone,
+            purpose=CodePurpose.VERIFY_IDENTITY,
+            digits=digits,
+            at=at,
+        )
+        if refusal is None:
+            instrument.count_attempt(tx, keyring=keyring, number=elements.card_number, at=at)
+            idempotency.finish(tx, cell=cell, caller=person_id.hex, key=key, response={})
+        else:
+            idempotency.forget(tx, cell=cell, caller=person_id.hex, key=key)
+        return refusal
+
+    refusal = house.database.run(use)
+    if refusal is not None:
+        raise refusal
+
+
+def _bind(tx: Transaction, house: House, *, person_id: UUID, proof: _Proof) -> Verified:
+    """Write what the check proved: who the person is, and the card as their own."""
+    at, elements = house.clock.now(), proof.elements
+    owner = _one_person(tx, house, person_id=person_id, proof=proof)
+    tx.lock_cell(tx.cell_of(owner))
+    for held in instrument.of_person(tx, person_id=owner):
+        number = instrument.open_number(tx, keyring=house.keyring, person_id=owner, instrument_id=held.instrument_id)
+        if number == elements.card_number and held.state is InstrumentState.VERIFIED:
+            return Verified(person_id=owner, instrument_id=held.instrument_id)
+    bound = instrument.add(
+        tx,
+        keyring=house.keyring,
+        instrument_id=house.id_for(owner),
+        person_id=owner,
+        kind=proof.issuer.kind,
+        issuer=proof.issuer.issuer,
+        number=elements.card_number,
+        at=at,
+    )
+    own = verified(instrument=bound, answer=proof.answer)
+    require_payout(instrument=own)
+    instrument.set_state(tx, instrument=own, was=bound.state, at=at)
+    level = party.load_person(tx, person_id=owner).identity_level
+    if level < IdentityLevel.FOUR_ELEMENTS:
+        party.set_identity(
             tx,
             keyring=house.keyring,
-            instrument_id=house.id_for(owner),
             person_id=owner,
-            kind=issuer.kind,
-            issuer=issuer.issuer,
-            number=card_number,
-            at=now,
+            name=elements.name,
+            id_card=proof.id_card,
+            phone=elements.phone,
+            at=at,
         )
-        own = verified(instrument=bound, answer=ElementsAnswer(answer.value))
-        require_payout(instrument=own)
-        instrument.set_state(tx, instrument=own, was=bound.state, at=now)
-        level = party.load_person(tx, person_id=owner).identity_level
-        if level < IdentityLevel.FOUR_ELEMENTS:
-            party.set_identity(
-                tx, keyring=house.keyring, person_id=owner, name=name, id_card=id_card, phone=phone, at=now
-            )
-            if level is IdentityLevel.NONE:
-                party.set_identity_level(tx, person_id=owner, event=IdentityEvent.NUMBER_CHECKED)
-            party.set_identity_level(tx, person_id=owner, event=IdentityEvent.FOUR_ELEMENTS_MATCHED)
-        return Verified(person_id=owner, instrument_id=own.instrument_id)
-
-    return house.database.run(bind)
+        if level is IdentityLevel.NONE:
+            party.set_identity_level(tx, person_id=owner, event=IdentityEvent.NUMBER_CHECKED)
+        party.set_identity_level(tx, person_id=owner, event=IdentityEvent.FOUR_ELEMENTS_MATCHED)
+    return Verified(person_id=owner, instrument_id=own.instrument_id)
 
 
-def _one_person(
-    tx: Transaction, house: House, *, person_id: UUID, id_number: Personal[str], answer: IdentityAnswer
-) -> UUID:
+def _one_person(tx: Transaction, house: House, *, person_id: UUID, proof: _Proof) -> UUID:
     """Return the person whose ID number this is: the known one, to whom the new logins are led, or the new one."""
-    known = directory.find_id_number(tx, keyring=house.keyring, id_number=id_number)
-    if known is None or known == person_id or answer is not IdentityAnswer.MATCH:
+    known = directory.find_id_number(tx, keyring=house.keyring, id_number=proof.elements.id_number)
+    if known is None and party.load_person(tx, person_id=person_id).identity_level >= IdentityLevel.FOUR_ELEMENTS:
+        # They are somebody already: a card that belongs to another name is not theirs, whoever holds the phone.
+        raise CardNotOwn("This card does not belong to the person who is verified here.")
+    if known is None or known == person_id or proof.answer is not ElementsAnswer.MATCH:
         return person_id
     for cell in sorted({tx.cell_of(person_id), tx.cell_of(known)}):
         tx.lock_cell(cell)

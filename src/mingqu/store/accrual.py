@@ -10,6 +10,7 @@ from uuid import UUID
 
 from mingqu.domain import identifier
 from mingqu.domain.accrual import AccrualDelta, AccrualGroup
+from mingqu.store import column
 from mingqu.store.database import Transaction
 
 INTEREST: Final = "interest"
@@ -44,17 +45,17 @@ def add_deltas(tx: Transaction, *, cell: int, rows: Iterable[tuple[UUID, UUID, s
     tx.execute(
         """INSERT INTO accrual_delta (cell, delta_id, group_id, kind, on_date, slope_micro, income_micro,
                rounding_micro)
-           SELECT %s, * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::date[], %s::bigint[], %s::bigint[],
-               %s::bigint[])""",
+           SELECT %s, * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::date[], %b::bigint[], %b::bigint[],
+               %b::bigint[])""",
         (
             cell,
-            [row[0] for row in listed],
-            [row[1] for row in listed],
-            [row[2] for row in listed],
-            [row[3].on_date for row in listed],
-            [row[3].slope_micro for row in listed],
-            [row[3].income_micro for row in listed],
-            [row[3].rounding_micro for row in listed],
+            column.of_uuids([row[0] for row in listed]),
+            column.of_uuids([row[1] for row in listed]),
+            column.of_texts([row[2] for row in listed]),
+            column.of_dates([row[3].on_date for row in listed]),
+            column.of_bigints([row[3].slope_micro for row in listed]),
+            column.of_bigints([row[3].income_micro for row in listed]),
+            column.of_bigints([row[3].rounding_micro for row in listed]),
         ),
     )
 

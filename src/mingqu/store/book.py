@@ -60,6 +60,15 @@ def load(tx: Transaction) -> Book | None:
     return None if row is None else Book(format=row[0], cells=row[1], opened_on=row[2])
 
 
+def untouched(tx: Transaction) -> bool:
+    """Return whether nothing has happened in the book yet: nobody came, nothing was posted, no day was closed."""
+    row = tx.execute(
+        "SELECT NOT EXISTS (SELECT FROM person) AND NOT EXISTS (SELECT FROM transfer)"
+        " AND NOT EXISTS (SELECT FROM cell, book WHERE last_closed_on >= opened_on)"
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def last_closed_on(tx: Transaction, *, cell: int) -> date:
     """Return the last business date that a cell has closed; the day before the book was opened at first."""
     row = tx.execute("SELECT last_closed_on FROM cell WHERE cell = %s", (cell,)).fetchone()

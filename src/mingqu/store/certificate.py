@@ -1,4 +1,4 @@
-"""Settlement certificates at rest: one a loan, never changed."""
+"""Settlement certificates at rest: one a loan and history, never changed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,28 @@ class StoredCertificate:
     body: bytes
 
 
-def insert(tx: Transaction, *, certificate_id: UUID, loan_id: UUID, person_id: UUID, body: bytes, at: datetime) -> None:
-    """Store a new certificate."""
+def insert(
+    tx: Transaction,
+    *,
+    certificate_id: UUID,
+    loan_id: UUID,
+    person_id: UUID,
+    history: UUID,
+    body: bytes,
+    at: datetime,
+) -> None:
+    """Store a new certificate; `history` is the last event of the history it speaks of."""
     tx.execute(
-        """INSERT INTO certificate (cell, certificate_id, loan_id, person_id, body, issued_at)
-           VALUES (%s, %s, %s, %s, %s, %s)""",
-        (tx.cell_of(loan_id), certificate_id, loan_id, person_id, body, at),
+        """INSERT INTO certificate (cell, certificate_id, loan_id, person_id, history, body, issued_at)
+           VALUES (%s, %s, %s, %s, %s, %s, %s)""",
+        (tx.cell_of(loan_id), certificate_id, loan_id, person_id, history, body, at),
     )
 
 
-def of_loan(tx: Transaction, *, loan_id: UUID) -> StoredCertificate | None:
-    """Return a loan's certificate, or None."""
+def of_loan(tx: Transaction, *, loan_id: UUID, history: UUID) -> StoredCertificate | None:
+    """Return a loan's certificate for a history that ends with this event, or None."""
     row = tx.execute(
-        "SELECT certificate_id, body FROM certificate WHERE cell = %s AND loan_id = %s", (tx.cell_of(loan_id), loan_id)
+        "SELECT certificate_id, body FROM certificate WHERE cell = %s AND loan_id = %s AND history = %s",
+        (tx.cell_of(loan_id), loan_id, history),
     ).fetchone()
     return None if row is None else StoredCertificate(certificate_id=row[0], body=bytes(row[1]))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -20,10 +20,13 @@ from psycopg.pq import Format
 
 _HEADER: Final = struct.Struct("!iiiii")
 # The numbers of PostgreSQL's own types never change.
-_SMALLINT, _BIGINT, _TEXT, _DATE, _UUID = 21, 20, 25, 1082, 2950
+_SMALLINT, _BIGINT, _TEXT, _DATE, _TIMESTAMPTZ, _UUID = 21, 20, 25, 1082, 1184, 2950
 _SIZE_OF_UUID: Final = struct.pack("!i", 16)
 _NULL: Final = struct.pack("!i", -1)
+_SIZED_NUMBER: Final = struct.Struct("!ii")
 _DAY_ZERO: Final = date(2000, 1, 1).toordinal()
+_MOMENT_ZERO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Column:
@@ -65,8 +68,21 @@ def of_dates(values: Sequence[date]) -> Column:
     return _of_numbers(_DATE, 4, "i", [value.toordinal() - _DAY_ZERO for value in values])
 
 
+def of_dates_or_nulls(values: Sequence[date | None]) -> Column:
+    """Pack dates; None is null."""
+    return _of_bytes(
+        _DATE,
+        [_NULL if value is None else _SIZED_NUMBER.pack(4, value.toordinal() - _DAY_ZERO) for value in values],
+    )
+
+
+def of_moments(values: Sequence[datetime]) -> Column:
+    """Pack moments, which are numbers of microseconds since 2000-01-01 in UTC."""
+    return _of_numbers(_TIMESTAMPTZ, 8, "q", [(value - _MOMENT_ZERO) // _MICROSECOND for value in values])
+
+
 def of_texts(values: Sequence[str]) -> Column:
-    """Pack short ASCII texts."""
+    """Pack ASCII texts."""
     encoded = [value.encode("ascii") for value in values]
     return _of_bytes(_TEXT, [struct.pack("!i", len(value)) + value for value in encoded])
 

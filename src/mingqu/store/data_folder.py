@@ -83,6 +83,16 @@ def prepare(*, path: Path) -> DataFolder:
     return DataFolder(path=path, home=home, account=account)
 
 
+def is_empty(path: Path) -> bool:
+    """Return whether there is nothing at `path` yet, or an empty folder. Errors: DataFolderUnusable."""
+    try:
+        return not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    except OSError as error:
+        raise DataFolderUnusable(
+            "The data folder cannot be used by this account: give another one with --data.", reason=error.strerror
+        ) from error
+
+
 def make(path: Path) -> None:
     """Create the folder if it is absent: others may pass through it, only its owner may look into it."""
     try:

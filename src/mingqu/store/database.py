@@ -156,6 +156,7 @@ class Database:
         self._url = url
         self._ensure = ensure
         self._cells: int | None = None
+        self._lost = False  # a connection was found dead since the server was last seen to
         self._pool = ConnectionPool(
             url,
             # Each transaction begins and ends with our own words, so that a dead connection is found
@@ -226,6 +227,8 @@ class Database:
     def _connection(self) -> psycopg.Connection[TupleRow]:
         """Return a connection on which a transaction has begun."""
         for attempt in range(1, _BEGIN_ATTEMPTS_MAX + 1):
+            if self._lost:
+                self._bring_back()
             try:
                 connection = self._pool.getconn()
                 try:
@@ -238,10 +241,15 @@ class Database:
             except (PoolTimeout, psycopg.OperationalError) as error:
                 if attempt == _BEGIN_ATTEMPTS_MAX:
                     raise DatabaseUnavailable("The database cannot be reached; try again in a moment.") from error
-                if self._ensure is not None:
-                    self._ensure()
-                self._pool.drain()  # what was opened to the old server is as dead as this one
+                self._lost = True
         raise AssertionError("the loop returns or raises")
+
+    def _bring_back(self) -> None:
+        """See to the server before the pool is asked: of itself it would wait for one that nobody starts."""
+        if self._ensure is not None:
+            self._ensure()
+        self._lost = False
+        self._pool.drain()  # what was opened to the old server is as dead as this one
 
     def _end(self, connection: psycopg.Connection[TupleRow]) -> None:
         try:
@@ -250,6 +258,7 @@ class Database:
         except psycopg.OperationalError:
             connection.close()  # the server went away; it rolls back by itself
         finally:
+            self._lost = self._lost or connection.closed
             self._pool.putconn(connection)
 
 

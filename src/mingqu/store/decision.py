@@ -7,6 +7,8 @@ from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
+from mingqu.domain.identifier import slot_of
+from mingqu.domain.ownership import NotFound, require_owner
 from mingqu.domain.refusal import Refusal
 from mingqu.store.database import Transaction
 
@@ -143,9 +145,23 @@ def latest_decision(tx: Transaction, *, person_id: UUID) -> StoredDecision | Non
 
 
 def of_application(tx: Transaction, *, person_id: UUID, application_id: UUID) -> UUID | None:
-    """Return the decision on an application of this person, or None when it is not decided."""
+    """Return the decision on an application of this person, or None when it is not decided.
+
+    Whoever applies makes the id, so it may be somebody else's: that answers as if it did not exist.
+    Errors: NotFound, for an id that is another person's or does not route to this one.
+    """
+    if slot_of(application_id) != slot_of(person_id):
+        raise NotFound
     row = tx.execute(
-        "SELECT decision_id FROM decision WHERE cell = %s AND application_id = %s AND person_id = %s",
-        (tx.cell_of(person_id), application_id, person_id),
+        """
+        SELECT application.person_id, decision.decision_id FROM application
+        LEFT JOIN decision ON decision.cell = application.cell AND decision.application_id = application.application_id
+        WHERE application.cell = %s AND application.application_id = %s
+        """,
+        (tx.cell_of(person_id), application_id),
     ).fetchone()
-    return None if row is None else row[0]
+    if row is None:
+        return None
+    require_owner(owner_id=row[0], person_id=person_id)
+    found: UUID | None = row[1]
+    return found

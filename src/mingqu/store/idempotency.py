@@ -87,3 +87,11 @@ def finish(tx: Transaction, *, cell: int, caller: str, key: str, response: dict[
         (Jsonb(response), cell, caller, key),
     )
     assert found.rowcount == 1, "only the request that claimed a key finishes it, once"
+
+
+def forget(tx: Transaction, *, cell: int, caller: str, key: str) -> None:
+    """Give up a key claimed in this transaction: what it was claimed for was refused, and may be tried again."""
+    tx.execute(
+        "DELETE FROM idempotency WHERE cell = %s AND caller = %s AND key = %s AND response IS NULL",
+        (cell, caller, key),
+    )

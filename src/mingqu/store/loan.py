@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,7 @@ from mingqu.domain.loan.event import Cancelled, Disbursed, Event, Intent, Overpa
 from mingqu.domain.loan.state import LoanState, interest_line, penalty_line
 from mingqu.domain.loan.terms import LoanTerms
 from mingqu.domain.ownership import NotFound, require_owner
+from mingqu.store import column
 from mingqu.store.database import Transaction
 
 # A chunk of the close is one transaction under its cell's lock: some tens of milliseconds at this size.
@@ -49,6 +50,15 @@ _EVENTS: Final[dict[str, type[Event]]] = {
     "reversed": Reversed,
 }
 _KINDS: Final = {kind: name for name, kind in _EVENTS.items()}
+# How each value of `_summary` is sent when many are.
+_PACKED: Final[tuple[Callable[[Sequence[Any]], column.Column], ...]] = (
+    *(column.of_texts,) * 2,
+    *(column.of_dates_or_nulls,) * 3,
+    *(column.of_bigints,) * 8,
+    column.of_dates_or_nulls,
+    *(column.of_bigints,) * 2,
+    column.of_dates_or_nulls,
+)
 _terms: Final = msgspec.json.Decoder(LoanTerms)
 _state: Final = msgspec.json.Decoder(LoanState)
 
@@ -151,7 +161,7 @@ def save(tx: Transaction, *, loans: Sequence[Loan]) -> None:
     """Write the snapshots of loans of one cell back, in one statement."""
     if not loans:
         return
-    columns = list(zip(*(_summary(loan) for loan in loans), strict=True))
+    columns = zip(*(_summary(loan) for loan in loans), strict=True)
     updated = tx.execute(
         """UPDATE loan SET state = u.state::jsonb, stage = u.stage, as_of = u.as_of, next_event = u.next_event,
                overdue_since = u.overdue_since, principal_unbilled_fen = u.principal_unbilled_fen,
@@ -161,15 +171,19 @@ def save(tx: Transaction, *, loans: Sequence[Loan]) -> None:
                interest_base_micro = u.interest_base_micro, interest_on = u.interest_on,
                penalty_daily_micro = u.penalty_daily_micro, penalty_base_micro = u.penalty_base_micro,
                penalty_on = u.penalty_on
-           FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::date[], %s::date[], %s::date[], %s::bigint[],
-                       %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-                       %s::bigint[], %s::date[], %s::bigint[], %s::bigint[], %s::date[])
+           FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::date[], %b::date[], %b::date[], %b::bigint[],
+                       %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[],
+                       %b::bigint[], %b::date[], %b::bigint[], %b::bigint[], %b::date[])
                 AS u (loan_id, state, stage, as_of, next_event, overdue_since, principal_unbilled_fen,
                       payable_principal_fen, payable_interest_fen, payable_penalty_fen, payable_fee_fen,
                       overpayment_fen, interest_daily_micro, interest_base_micro, interest_on, penalty_daily_micro,
                       penalty_base_micro, penalty_on)
            WHERE loan.cell = %s AND loan.loan_id = u.loan_id""",
-        ([loan.loan_id for loan in loans], *(list(column) for column in columns), loans[0].cell),
+        (
+            column.of_uuids([loan.loan_id for loan in loans]),
+            *(pack(values) for pack, values in zip(_PACKED, columns, strict=True)),
+            loans[0].cell,
+        ),
     ).rowcount
     assert updated == len(loans), "a loan that is saved was stored before"
 

@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from mingqu.domain.refusal import Refusal
-from mingqu.store.database import Database, Transaction
+from mingqu.store.database import BookMissing, Database, Transaction
 
 _NUMBERED: Final = re.compile(r"\d{4}_[a-z_]+\.sql")
 # Any fixed number: two processes that migrate the same database at once take turns by it.
@@ -43,6 +43,28 @@ class MigrationUnknown(Refusal):
     status = 500
 
 
+class BookOlder(Refusal):
+    """The book was made by an older version of this program, and what was asked for only reads it."""
+
+    code = "book_older"
+    status = 503
+
+
+def require_current(database: Database) -> None:
+    """Check that the database holds a book of this version, changing nothing.
+
+    Errors: BookMissing, BookOlder, MigrationUnknown, MigrationChanged.
+    """
+    numbered = _texts(files("mingqu.store") / "migrations")
+    with database.transaction() as tx:
+        row = tx.execute("SELECT to_regclass('public.migration') IS NOT NULL").fetchone()
+        done = _checked(tx, numbered) if row is not None and row[0] else {}
+    if not done:
+        raise BookMissing("There is no book here yet: `mingqu migrate` makes one.")
+    if len(done) < len(numbered):
+        raise BookOlder("This book is of an older version: `mingqu migrate` brings it up to this one.")
+
+
 def migrate(database: Database, *, source: Traversable | None = None) -> list[str]:
     """Bring the database up to date and return the names of the files that were applied, in order.
 
@@ -72,13 +94,7 @@ def _apply(database: Database, *, name: str, numbered: dict[str, str]) -> bool:
     """Apply one file unless it is in place; the history is checked whole before each."""
     with database.transaction() as tx:
         _take_turn(tx)
-        done = _applied(tx)
-        for other, checksum in done.items():
-            if other not in numbered:
-                raise MigrationUnknown("This database is newer than this program: update the program.", file=other)
-            if checksum != _checksum(numbered[other]):
-                raise MigrationChanged("A migration was changed after it had been applied.", file=other)
-        if name in done:
+        if name in _checked(tx, numbered):
             return False
         tx.script(numbered[name])
         tx.execute("INSERT INTO migration (name, checksum) VALUES (%s, %s)", (name, _checksum(numbered[name])))
@@ -106,8 +122,15 @@ def _take_turn(tx: Transaction) -> None:
     tx.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
 
 
-def _applied(tx: Transaction) -> dict[str, str]:
-    return dict(tx.execute("SELECT name, checksum FROM migration ORDER BY name").fetchall())
+def _checked(tx: Transaction, numbered: dict[str, str]) -> dict[str, str]:
+    """Return what was applied, by name, once it is known to be the beginning of our own history."""
+    done: dict[str, str] = dict(tx.execute("SELECT name, checksum FROM migration ORDER BY name").fetchall())
+    for other, checksum in done.items():
+        if other not in numbered:
+            raise MigrationUnknown("This database is newer than this program: update the program.", file=other)
+        if checksum != _checksum(numbered[other]):
+            raise MigrationChanged("A migration was changed after it had been applied.", file=other)
+    return done
 
 
 def _texts(folder: Traversable) -> dict[str, str]:

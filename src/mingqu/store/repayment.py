@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from mingqu.domain.loan import Intent
 from mingqu.domain.ownership import NotFound
+from mingqu.store import column
 from mingqu.store.database import Transaction
 
 
@@ -22,13 +23,31 @@ class Agreement:
     state: str
 
 
-def insert_intent(tx: Transaction, *, order_id: UUID, loan_id: UUID, intent: Intent, page: str | None = None) -> None:
+def insert_intent(tx: Transaction, *, order_id: UUID, loan_id: UUID, intent: Intent) -> None:
     """Store what an order was meant for; the same again changes nothing."""
     tx.execute(
-        """INSERT INTO repayment (cell, order_id, loan_id, intent, page) VALUES (%s, %s, %s, %s, %s)
+        """INSERT INTO repayment (cell, order_id, loan_id, intent) VALUES (%s, %s, %s, %s)
            ON CONFLICT (cell, order_id) DO NOTHING""",
-        (tx.cell_of(loan_id), order_id, loan_id, intent.value, page),
+        (tx.cell_of(loan_id), order_id, loan_id, intent.value),
     )
+
+
+def insert_deductions(tx: Transaction, *, cell: int, rows: Sequence[tuple[UUID, UUID, UUID]]) -> None:
+    """Store of orders, as (order, loan, agreement) of one cell, that they deduct what is due; again changes nothing."""
+    if rows:
+        tx.execute(
+            """INSERT INTO repayment (cell, order_id, loan_id, agreement_id, intent)
+               SELECT %s, r.order_id, r.loan_id, r.agreement_id, %s
+               FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[]) AS r (order_id, loan_id, agreement_id)
+               ON CONFLICT (cell, order_id) DO NOTHING""",
+            (
+                cell,
+                Intent.DUE.value,
+                column.of_uuids([order_id for order_id, _, _ in rows]),
+                column.of_uuids([loan_id for _, loan_id, _ in rows]),
+                column.of_uuids([agreement_id for _, _, agreement_id in rows]),
+            ),
+        )
 
 
 def intent_of(tx: Transaction, *, order_id: UUID) -> Intent | None:
@@ -37,6 +56,19 @@ def intent_of(tx: Transaction, *, order_id: UUID) -> Intent | None:
         "SELECT intent FROM repayment WHERE cell = %s AND order_id = %s", (tx.cell_of(order_id), order_id)
     ).fetchone()
     return None if row is None else Intent(row[0])
+
+
+def agreement_of(tx: Transaction, *, order_id: UUID) -> Agreement | None:
+    """Return the agreement that a deduction rests on, in whatever state it is, or None for other orders."""
+    row = tx.execute(
+        """SELECT a.agreement_id, a.person_id, a.instrument_id, a.state
+           FROM repayment r JOIN repayment_agreement a ON a.cell = r.cell AND a.agreement_id = r.agreement_id
+           WHERE r.cell = %s AND r.order_id = %s""",
+        (tx.cell_of(order_id), order_id),
+    ).fetchone()
+    if row is None:
+        return None
+    return Agreement(agreement_id=row[0], person_id=row[1], instrument_id=row[2], state=row[3])
 
 
 def insert_agreement(tx: Transaction, *, agreement: Agreement, at: datetime) -> None:
@@ -94,15 +126,15 @@ def active_agreements(tx: Transaction, *, cell: int, person_ids: Collection[UUID
     }
 
 
-def loans_being_collected(tx: Transaction, *, cell: int, loan_ids: Collection[UUID]) -> set[UUID]:
-    """Return which of these loans have a collection on its way whose end is not known."""
+def loans_being_collected(tx: Transaction, *, cell: int, loan_ids: Collection[UUID]) -> dict[UUID, set[str]]:
+    """Return, of these loans, those with a collection whose end is not known, and over which channels."""
     rows = tx.execute(
-        """SELECT DISTINCT loan_id FROM channel_order
+        """SELECT loan_id, array_agg(DISTINCT channel) FROM channel_order
            WHERE cell = %s AND loan_id = ANY (%s) AND kind = 'collection'
-             AND state IN ('RESERVED', 'SENT', 'UNKNOWN')""",
+             AND state IN ('RESERVED', 'SENT', 'UNKNOWN') GROUP BY loan_id""",
         (cell, list(loan_ids)),
     )
-    return {row[0] for row in rows}
+    return {loan_id: set(channels) for loan_id, channels in rows}
 
 
 def payout_instrument(tx: Transaction, *, cell: int, loan_id: UUID) -> UUID | None:

@@ -6,15 +6,15 @@ moves work shows the fence; when another worker has leased it since, the first o
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from mingqu.domain.refusal import Refusal
+from mingqu.store import column
 from mingqu.store.database import Transaction
 
 # One worker takes no more at once than it does well within a lease.
@@ -41,6 +41,17 @@ class Work:
     payload: dict[str, object]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewWork:
+    """Work to be done at `run_at` or later. The same id twice is one piece of work."""
+
+    work_id: UUID
+    kind: str
+    subject_id: UUID
+    run_at: datetime
+    payload: dict[str, object]
+
+
 def enqueue(
     tx: Transaction,
     *,
@@ -52,12 +63,31 @@ def enqueue(
     payload: dict[str, object],
 ) -> bool:
     """Write work to be done at `run_at` or later; return whether it is new. The same id twice is one piece of work."""
-    written = tx.execute(
-        "INSERT INTO work (cell, work_id, kind, subject_id, run_at, payload) VALUES (%s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (cell, work_id) DO NOTHING",
-        (cell, work_id, kind, subject_id, run_at, Jsonb(payload)),
-    )
-    return written.rowcount == 1
+    new = NewWork(work_id=work_id, kind=kind, subject_id=subject_id, run_at=run_at, payload=payload)
+    return enqueue_many(tx, cell=cell, rows=[new]) == 1
+
+
+def enqueue_many(tx: Transaction, *, cell: int, rows: Sequence[NewWork]) -> int:
+    """Write work of one cell in one statement and return how much of it is new."""
+    if not rows:
+        return 0
+    return tx.execute(
+        """
+        INSERT INTO work (cell, work_id, kind, subject_id, run_at, payload)
+        SELECT %s, w.work_id, w.kind, w.subject_id, w.run_at, w.payload::jsonb
+        FROM unnest(%b::uuid[], %b::text[], %b::uuid[], %b::timestamptz[], %b::text[])
+             AS w (work_id, kind, subject_id, run_at, payload)
+        ON CONFLICT (cell, work_id) DO NOTHING
+        """,
+        (
+            cell,
+            column.of_uuids([row.work_id for row in rows]),
+            column.of_texts([row.kind for row in rows]),
+            column.of_uuids([row.subject_id for row in rows]),
+            column.of_moments([row.run_at for row in rows]),
+            column.of_texts([json.dumps(row.payload) for row in rows]),
+        ),
+    ).rowcount
 
 
 def lease(

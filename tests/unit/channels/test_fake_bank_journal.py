@@ -10,13 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.contracts.people import CARD, ID_NUMBER, NAME, OTHER_CARD, PHONE, START, number
 
 from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.domain.word import NotFound, NumberTaken, Paid
 from mingqu.ports.payout import PayoutRequest
+from tests.contracts.people import CARD, ID_NUMBER, NAME, OTHER_CARD, PHONE, START, number
 
 REQUEST = PayoutRequest(order_number=number(1), amount_fen=500, currency="CNY", card_number=CARD, holder_name=NAME)
 

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,19 +65,21 @@ class BankBook:
         self.orders: dict[str, BookOrder] = {}
         self._file = None if path is None else os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._read_to = 0
+        self._lock = threading.Lock()  # the file's lock keeps out other processes, not other threads of this one
 
     @contextmanager
     def opened(self) -> Iterator[BankBook]:
         """Hold the book alone, with everything read that other processes wrote."""
-        if self._file is None:
-            yield self
-            return
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        try:
-            self._catch_up(self._file)
-            yield self
-        finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+        with self._lock:
+            if self._file is None:
+                yield self
+                return
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                self._catch_up(self._file)
+                yield self
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def write(self, **entry: Any) -> None:
         """Append one entry to the journal, then let it take effect."""

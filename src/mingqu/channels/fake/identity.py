@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mingqu.channels.fake.faults import Faults
+from mingqu.domain.instrument import ElementsAnswer
 from mingqu.domain.personal import Personal
-from mingqu.ports.identity import FourElements, IdentityAnswer
+from mingqu.ports.identity import FourElements
 
 
 class FakeIdentity:
@@ -15,7 +16,7 @@ class FakeIdentity:
         self._cards: dict[Personal[str], tuple[Personal[str], Personal[str], Personal[str]]] = {}
         self._closed: set[Personal[str]] = set()
         self._unsupported: set[Personal[str]] = set()
-        self._answered: dict[str, IdentityAnswer] = {}
+        self._answered: dict[str, ElementsAnswer] = {}
 
     def know(
         self, *, name: Personal[str], id_number: Personal[str], card_number: Personal[str], phone: Personal[str]
@@ -36,22 +37,22 @@ class FakeIdentity:
         """How many checks were done: as many as there were request numbers."""
         return len(self._answered)
 
-    def check(self, elements: FourElements) -> IdentityAnswer:
+    def check(self, elements: FourElements) -> ElementsAnswer:
         """Compare the four elements with what is known."""
         return self.faults.carry(
             "identity.check",
             do=lambda: self._check(elements),
-            refuse=lambda: IdentityAnswer.NOT_SUPPORTED,
+            refuse=lambda: ElementsAnswer.NOT_SUPPORTED,
         )
 
-    def _check(self, elements: FourElements) -> IdentityAnswer:
+    def _check(self, elements: FourElements) -> ElementsAnswer:
         return self._answered.setdefault(elements.request_number, self._compare(elements))
 
-    def _compare(self, elements: FourElements) -> IdentityAnswer:
+    def _compare(self, elements: FourElements) -> ElementsAnswer:
         if elements.card_number in self._unsupported:
-            return IdentityAnswer.NOT_SUPPORTED
+            return ElementsAnswer.NOT_SUPPORTED
         if elements.card_number in self._closed:
-            return IdentityAnswer.CARD_CLOSED
+            return ElementsAnswer.CARD_CLOSED
         known = self._cards.get(elements.card_number)
         same = known == (elements.name, elements.id_number, elements.phone)
-        return IdentityAnswer.MATCH if same else IdentityAnswer.MISMATCH
+        return ElementsAnswer.MATCH if same else ElementsAnswer.MISMATCH

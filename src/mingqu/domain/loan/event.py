@@ -13,7 +13,7 @@ class Intent(Enum):
     """What the payer meant the money for; money that came is never refused for its intent."""
 
     DUE = "due"  # what is due now; a surplus is owed back to the payer
-    PREPAY = "prepay"  # what is due, then principal early; later instalments become smaller
+    PREPAY = "prepay"  # what is due, then principal early; later instalments become smaller, or none are left
     PAYOFF = "payoff"  # everything; if it falls short it counts as PREPAY
 
 
@@ -59,7 +59,7 @@ class OverpaymentReturned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reversed:
-    """An earlier event turned out not to have happened (a bounced deduction): the loan is told again without it."""
+    """An earlier repayment turned out not to have happened (it bounced): the loan is told again without it."""
 
     rank: ClassVar[int] = 9
     event_id: UUID

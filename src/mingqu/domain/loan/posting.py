@@ -69,8 +69,9 @@ def difference(*, before: Iterable[Posting], after: Iterable[Posting]) -> list[P
     for sign, postings in ((-1, before), (1, after)):
         for posting in postings:
             net[(posting.debit, posting.credit, posting.reason, posting.value_date)] += sign * posting.amount_fen
-    # Additions first: an account must hold what a later line takes back out of it.
-    ordered = sorted(net.items(), key=lambda item: (item[1] < 0, item[0][3], item[0][2], item[0][0]))
+    ordered = sorted(
+        net.items(), key=lambda item: (_turn(item[0][2], taken_back=item[1] < 0), item[0][3], item[0][2], item[0][0])
+    )
     return [
         Posting(debit=debit, credit=credit, amount_fen=amount, reason=reason, value_date=on)
         if amount > 0
@@ -78,3 +79,23 @@ def difference(*, before: Iterable[Posting], after: Iterable[Posting]) -> list[P
         for (debit, credit, reason, on), amount in ordered
         if amount
     ]
+
+
+_BILLED = frozenset({Reason.BILL_INTEREST, Reason.BILL_PENALTY, Reason.BILL_FEE})
+_REPAID = frozenset({Reason.REPAY_PRINCIPAL, Reason.REPAY_INTEREST, Reason.REPAY_PENALTY, Reason.REPAY_FEE})
+
+
+def _turn(reason: Reason, *, taken_back: bool) -> int:
+    """Return when a line of a difference has its turn, so that each account holds what a later line takes out of it.
+
+    Money flows from principal not due to what is due, and from there out by repayments. So repayments are taken
+    back first; then principal flows back from due and out again, and other bills the other way about, for
+    they have no account to come from that could run dry; new repayments find it all there.
+    """
+    if reason in _REPAID:
+        return 1 if taken_back else 4
+    if reason is Reason.BILL_PRINCIPAL:
+        return 2 if taken_back else 3
+    if reason in _BILLED:
+        return 3 if taken_back else 2
+    return 5 if taken_back else 0

@@ -6,12 +6,13 @@ ends in the same state and the same net postings for each account and value date
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from mingqu.domain.ledger import AccountCode as Code
-from mingqu.domain.loan.event import Event, Reversed, order_key
+from mingqu.domain.loan.event import Event, Repaid, Reversed, order_key
 from mingqu.domain.loan.posting import Change, Happening, Posting, difference
 from mingqu.domain.loan.state import Line, LoanState, interest_line, penalty_line
 from mingqu.domain.loan.step import advance, fold, step
@@ -21,7 +22,7 @@ from mingqu.domain.refusal import Refusal
 
 
 class NothingToReverse(Refusal):
-    """The event to be reversed is not in the loan's history, or is reversed already."""
+    """There is no such repayment in the loan's history, or it is reversed already. Only repayments are reversed."""
 
     code = "nothing_to_reverse"
     status = 409
@@ -81,7 +82,8 @@ def record(
         as_of = max(business_date, state.as_of) if state.as_of else business_date
         after, change = fold(terms=terms, events=(*events, event), as_of=as_of)
         postings = difference(before=change_before.postings, after=change.postings)
-        happenings = [item for item in change.happenings if item not in change_before.happenings]
+        # Counted, for two alike on one day are two: an amount overpaid twice is given back twice.
+        happenings = list((Counter(change.happenings) - Counter(change_before.happenings)).elements())
     return _outcome(terms, state, after, postings, happenings, business_date, replayed=not in_order)
 
 
@@ -94,9 +96,9 @@ def bring_up(*, terms: LoanTerms, state: LoanState, business_date: date) -> Outc
 
 def _require_target(events: tuple[Event, ...], target: UUID) -> None:
     reversed_before = {event.target for event in events if isinstance(event, Reversed)}
-    found = [event for event in events if event.event_id == target and not isinstance(event, Reversed)]
+    found = [event for event in events if event.event_id == target and isinstance(event, Repaid)]
     if not found or target in reversed_before:
-        raise NothingToReverse("There is no such event to reverse, or it is reversed already.")
+        raise NothingToReverse("There is no such repayment to reverse, or it is reversed already.")
 
 
 def _outcome(

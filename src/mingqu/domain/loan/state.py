@@ -165,7 +165,7 @@ def exact_interest(
     """
     return accrued_ratio(
         principal_fen=principal_fen,
-        terms=terms.schedule_terms(start=line.period_start),
+        terms=terms,
         period_start=line.period_start,
         period_due=line.due,
         whole=True,

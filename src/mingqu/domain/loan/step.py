@@ -55,12 +55,6 @@ class AmountDiffers(Refusal):
     code = "disbursed_amount_differs"
 
 
-class NothingToReturn(Refusal):
-    """More is returned than was overpaid."""
-
-    code = "nothing_to_return"
-
-
 def fold(*, terms: LoanTerms, events: Iterable[Event], as_of: date | None) -> tuple[LoanState, Change]:
     """Return the state and everything posted after `events`, in their total order, brought up to `as_of`.
 
@@ -80,7 +74,7 @@ def fold(*, terms: LoanTerms, events: Iterable[Event], as_of: date | None) -> tu
 def step(*, terms: LoanTerms, state: LoanState, event: Event, change: Change) -> LoanState:
     """Return the state after one more event at the end of the line, adding postings to `change`.
 
-    Errors: EventOutOfOrder, LoanNotActive, AmountDiffers, NothingToReturn; `change` is then to be dropped.
+    Errors: EventOutOfOrder, LoanNotActive, AmountDiffers; `change` is then to be dropped.
     """
     if state.last_key is not None and order_key(event) <= state.last_key:
         raise EventOutOfOrder("This event lies before one that was already applied.")
@@ -109,7 +103,7 @@ def advance(*, terms: LoanTerms, state: LoanState, to: date, change: Change) -> 
     for _ in range(MORNINGS_MAX):
         due = state.next_event(terms)
         if due is None or due > to:
-            return replace(state, as_of=to if state.as_of is None or to > state.as_of else state.as_of)
+            return replace(state, as_of=to) if state.as_of is None or to > state.as_of else state
         state = _morning(terms, state, due, change)
     raise AssertionError("a loan's mornings do not end")
 
@@ -136,7 +130,8 @@ def _bill(line: Instalment, on: date, change: Change) -> Instalment:
     """Make the planned figures of an instalment payable."""
     change.post(Code.LOAN_PRINCIPAL_DUE, Code.LOAN_PRINCIPAL, line.principal_fen, Reason.BILL_PRINCIPAL, on)
     change.post(Code.LOAN_INTEREST_DUE, Code.ACCRUED_INTEREST, line.interest_fen, Reason.BILL_INTEREST, on)
-    change.happenings.append(Happening(kind=Kind.BILLED, on=on, instalment=line.number, amount_fen=line.unpaid_fen))
+    if not line.early:  # nobody is told that something is due that they are just paying
+        change.happenings.append(Happening(kind=Kind.BILLED, on=on, instalment=line.number, amount_fen=line.unpaid_fen))
     paid = on if line.unpaid_fen == 0 else None
     return replace(line, billed=True, paid_on=paid)
 
@@ -214,11 +209,10 @@ def _repay_early(terms: LoanTerms, state: LoanState, rest: int, event: Repaid, c
     assert line is not None
     interest_fen = early_interest_fen(terms=terms, state=state, on=on)
     unbilled = state.principal_unbilled_fen
-    whole = event.intent is Intent.PAYOFF and rest >= interest_fen + unbilled
-    principal_fen = unbilled if whole else min(rest - interest_fen, unbilled)
-    if principal_fen <= 0 or (not whole and principal_fen == unbilled):
-        # Too little to reach principal, or a "partial" repayment of everything: the surplus is owed back.
-        return state, rest
+    whole = rest >= interest_fen + unbilled  # enough for everything settles the loan, whatever it was meant for
+    principal_fen = unbilled if whole else rest - interest_fen
+    if principal_fen <= 0:
+        return state, rest  # too little to reach principal: the surplus is owed back
     early = Instalment(
         number=line.number,
         period_start=line.period_start,
@@ -237,9 +231,23 @@ def _repay_early(terms: LoanTerms, state: LoanState, rest: int, event: Repaid, c
 
 
 def _returned(state: LoanState, event: OverpaymentReturned, change: Change) -> LoanState:
-    if event.amount_fen > state.overpayment_fen:
-        raise NothingToReturn("No more can be returned than was overpaid.")
-    change.post(
-        Code.OVERPAYMENT, Code.COLLECTION_CLEARING, event.amount_fen, Reason.RETURN_OVERPAYMENT, event.value_date
+    """Money went back to the payer. It is a fact: what turns out not to have been overpaid is owed from that day.
+
+    That happens when the payment which had been too much bounces after its surplus was returned.
+    """
+    if state.stage in (Stage.PLANNED, Stage.CANCELLED):
+        raise LoanNotActive("This loan has not been paid out.")
+    on = event.value_date
+    due_back = min(event.amount_fen, state.overpayment_fen)
+    excess = event.amount_fen - due_back
+    change.post(Code.OVERPAYMENT, Code.COLLECTION_CLEARING, due_back, Reason.RETURN_OVERPAYMENT, on)
+    change.post(Code.LOAN_FEE_DUE, Code.COLLECTION_CLEARING, excess, Reason.RETURN_OVERPAYMENT, on)
+    state = replace(state, overpayment_fen=state.overpayment_fen - due_back)
+    if not excess:
+        return state
+    owed = Instalment(
+        number=0, period_start=on, start=on, due=on, principal_fen=0, interest_fen=0, fee_fen=excess, billed=True
     )
-    return replace(state, overpayment_fen=state.overpayment_fen - event.amount_fen)
+    billed = tuple(line for line in state.instalments if line.billed)
+    planned = tuple(line for line in state.instalments if not line.billed)
+    return replace(state, stage=Stage.ACTIVE, settled_on=None, instalments=(*billed, owed, *planned))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from mingqu.domain import schedule
@@ -12,7 +13,7 @@ from mingqu.domain.calendar import DayCount, Period
 from mingqu.domain.money import Money, Rounding
 from mingqu.domain.rate import Rate
 from mingqu.domain.refusal import Refusal
-from mingqu.domain.schedule import InterestBasis, Method
+from mingqu.domain.schedule import BrokenPeriod, InterestBasis, Method
 
 PPM: Final = 1_000_000
 GRACE_DAYS_MAX: Final = 30  # past a month a "grace" would be another term
@@ -88,10 +89,18 @@ class LoanTerms:
             raise LoanTermsImpossible("A penalty cannot be negative.")
         if not 0 <= self.grace_days <= GRACE_DAYS_MAX:
             raise LoanTermsImpossible(f"Grace is between 0 and {GRACE_DAYS_MAX} days.")
-        for order in (self.allocation, self.allocation_non_accrual):
-            missing = set(ALLOCATION_USUAL) - set(order)
-            if missing or len(set(order)) != len(order):
-                raise LoanTermsImpossible("An allocation order names each timing and component once.")
+        if not (_is_complete(self.allocation) and _is_complete(self.allocation_non_accrual)):
+            raise LoanTermsImpossible("An allocation order names each timing and component once.")
+
+    @property
+    def basis(self) -> InterestBasis:
+        """What interest is counted by, under the name that schedules know it by."""
+        return self.interest_basis
+
+    @property
+    def broken_period(self) -> BrokenPeriod:
+        """What a part of a period bears: its days."""
+        return BrokenPeriod.BY_DAY_COUNT
 
     def schedule_terms(self, *, start: date) -> schedule.Terms:
         """Return the terms of the schedule of money that arrived on `start`. Errors: those of `schedule.Terms`."""
@@ -103,6 +112,13 @@ class LoanTerms:
             instalments=self.instalments,
             day_count=self.day_count,
             period=self.period,
-            basis=self.interest_basis,
+            basis=self.basis,
+            broken_period=self.broken_period,
             rounding=self.rounding,
         )
+
+
+# A house has a few orders, one or two for each product, and reads millions of terms.
+@lru_cache(maxsize=256)
+def _is_complete(order: tuple[AllocationStep, ...]) -> bool:
+    return set(order) >= set(ALLOCATION_USUAL) and len(set(order)) == len(order)

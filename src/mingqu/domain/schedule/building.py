@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeAlias
+from itertools import repeat
+from typing import NamedTuple, TypeAlias
 
 from mingqu.domain.calendar import DatesOutOfOrder, Shift, check_date, due_dates, shifted
 from mingqu.domain.money import AMOUNT_FEN_MAX, AmountOutOfRange
@@ -21,19 +22,33 @@ from mingqu.domain.schedule.terms import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One instalment: its period `[start, due)`, what is owed before, what falls due, what is owed after."""
+class Row(NamedTuple):
+    """One instalment: its period `[start, due)`, what is owed before, what falls due, what is owed after.
+
+    A tuple with names, because making frozen objects would be half the work of a schedule.
+    """
 
     number: int
     start: date
     due: date
-    days: int
     opening_fen: int
     principal_fen: int
     interest_fen: int
-    payment_fen: int
-    closing_fen: int
+
+    @property
+    def days(self) -> int:
+        """The calendar days of the period."""
+        return (self.due - self.start).days
+
+    @property
+    def payment_fen(self) -> int:
+        """What falls due."""
+        return self.principal_fen + self.interest_fen
+
+    @property
+    def closing_fen(self) -> int:
+        """What is owed after."""
+        return self.opening_fen - self.principal_fen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +159,9 @@ def _spans_of(terms: Terms) -> list[_Span]:
     )
     same = terms.basis is InterestBasis.PERIOD
     whole_ratio = unit_ratio(terms=terms, start=terms.start, due=agreed[0], whole=True) if same else None
+    if whole_ratio is not None and first_is_whole:
+        # Every period bears the same, wherever its days lie: the usual case.
+        return _one_payment(terms, list(zip((terms.start, *printed), printed, repeat(whole_ratio), strict=False)))
     spans: list[_Span] = []
     opened = bears_from = terms.start
     for due, bears_until in zip(printed, counted, strict=True):
@@ -223,22 +241,9 @@ def _schedule(*, principal_fen: int, spans: list[_Span], parts: list[Part], firs
     for number, ((start, due, _), (principal, interest)) in enumerate(
         zip(spans, parts, strict=True), start=first_number
     ):
-        closing = balance - principal
+        rows.append(Row(number, start, due, balance, principal, interest))
+        balance -= principal
         total += principal + interest
-        rows.append(
-            Row(
-                number=number,
-                start=start,
-                due=due,
-                days=(due - start).days,
-                opening_fen=balance,
-                principal_fen=principal,
-                interest_fen=interest,
-                payment_fen=principal + interest,
-                closing_fen=closing,
-            )
-        )
-        balance = closing
     assert balance == 0, "the principal of a schedule sums to the loan"
     if total > AMOUNT_FEN_MAX:
         raise AmountOutOfRange(f"Everything due sums to at most {AMOUNT_FEN_MAX} fen.")

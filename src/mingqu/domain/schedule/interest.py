@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Protocol
 
-from mingqu.domain.calendar import DatesOutOfOrder, DayCount
+from mingqu.domain.calendar import DatesOutOfOrder, DayCount, Period
 from mingqu.domain.rate import Rate, period_ratio, span_ratio
-from mingqu.domain.schedule.terms import BrokenPeriod, InterestBasis, Terms
+from mingqu.domain.schedule.terms import BrokenPeriod, InterestBasis
+
+
+class Bearing(Protocol):
+    """As much of an agreement as says what principal bears: schedules have it, and so have loans."""
+
+    @property
+    def rate(self) -> Rate: ...
+    @property
+    def day_count(self) -> DayCount: ...
+    @property
+    def period(self) -> Period: ...
+    @property
+    def basis(self) -> InterestBasis: ...
+    @property
+    def broken_period(self) -> BrokenPeriod: ...
 
 
 def interest_ratio(*, principal_fen: int, rate: Rate, day_count: DayCount, start: date, end: date) -> tuple[int, int]:
@@ -19,7 +35,9 @@ def interest_ratio(*, principal_fen: int, rate: Rate, day_count: DayCount, start
     return principal_fen * numerator, denominator
 
 
-def period_interest_ratio(*, principal_fen: int, terms: Terms, start: date, due: date, whole: bool) -> tuple[int, int]:
+def period_interest_ratio(
+    *, principal_fen: int, terms: Bearing, start: date, due: date, whole: bool
+) -> tuple[int, int]:
     """Return the interest of one period of the terms in fen, as (numerator, denominator), not rounded.
 
     On the PERIOD basis a whole period bears the rate of a period; one that is not whole, such as an odd first
@@ -31,7 +49,7 @@ def period_interest_ratio(*, principal_fen: int, terms: Terms, start: date, due:
 
 
 def accrued_ratio(
-    *, principal_fen: int, terms: Terms, period_start: date, period_due: date, whole: bool, start: date, end: date
+    *, principal_fen: int, terms: Bearing, period_start: date, period_due: date, whole: bool, start: date, end: date
 ) -> tuple[int, int]:
     """Return the interest of the days `[start, end)` inside one period, in fen, as (numerator, denominator).
 
@@ -57,7 +75,7 @@ def accrued_ratio(
     return principal_fen * numerator * (end - start).days, denominator * (period_due - period_start).days
 
 
-def unit_ratio(*, terms: Terms, start: date, due: date, whole: bool) -> tuple[int, int]:
+def unit_ratio(*, terms: Bearing, start: date, due: date, whole: bool) -> tuple[int, int]:
     """Return what one fen bears in a period of the terms, as an exact fraction of a fen."""
     if whole and terms.basis is InterestBasis.PERIOD:
         return period_ratio(rate=terms.rate, period=terms.period, day_count=terms.day_count)

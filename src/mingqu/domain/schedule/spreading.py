@@ -115,6 +115,11 @@ def exact_instalment(*, principal_fen: int, ratios: list[Ratio], accrued: Ratio)
     numerator, denominator = ratios[0]
     value = principal_fen * (denominator + numerator) * accrued[1] + accrued[0] * denominator
     value_denominator = denominator * accrued[1]
+    if numerator and ratios.count(ratios[0]) == len(ratios):
+        # The sum of a geometric series: g^(n−1) · r / (g^n − 1) with r = numerator / denominator.
+        grown = (denominator + numerator) ** (len(ratios) - 1)
+        rest: int = grown * (denominator + numerator) - denominator ** len(ratios)
+        return value * grown * numerator, value_denominator * rest
     growth, weights, scale = 1, 1, 1
     for numerator, denominator in ratios[1:]:
         # growth and weights carry the common denominator `scale`, so that everything stays a whole number.
@@ -158,17 +163,20 @@ def _rows_of_instalment(
     rounding = terms.rounding
     parts = []
     balance = principal_fen
-    for ratio in ratios[:-1]:
-        interest = _interest(balance, ratio, accrued, rounding)
-        accrued = (0, 1)
-        if agreed and interest > instalment:
+    interest = _interest(balance, ratios[0], accrued, rounding)
+    for numerator, denominator in ratios[1:]:
+        if interest <= instalment:
+            principal = instalment - interest if instalment - interest < balance else balance
+        elif agreed:
             raise InstalmentBelowInterest(
                 "The agreed instalment does not cover the interest of its period.", instalment_fen=instalment
             )
-        principal = min(max(instalment - interest, 0), balance)
+        else:
+            principal = 0
         parts.append((principal, interest))
         balance -= principal
-    parts.append((balance, _interest(balance, ratios[-1], accrued, rounding)))
+        interest = divide(balance * numerator, denominator, rounding)
+    parts.append((balance, interest))
     return parts
 
 

@@ -1,5 +1,7 @@
 """Evidence in the book: leaves beside the business, trees and checkpoints over them, proofs out of them."""
 
+from mingqu.store.evidence.audit import Comparison as Comparison
+from mingqu.store.evidence.audit import Said as Said
 from mingqu.store.evidence.audit import prove as prove
 from mingqu.store.evidence.checkpoint import build_trees as build_trees
 from mingqu.store.evidence.checkpoint import last_checkpoint as last_checkpoint

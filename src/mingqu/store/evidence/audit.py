@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Final, LiteralString
+from types import MappingProxyType
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from mingqu.domain.evidence import EMPTY_ROOT, Checkpoint, Hash, LeafKind, breaks_between, leaf_hash, moment, node_hash
@@ -21,22 +24,49 @@ LEAVES_PER_PAGE: Final = 10_000
 FINDINGS_MAX: Final = 100
 
 
-def prove(tx: Transaction, *, keyring: Keyring, expected: Sequence[tuple[LeafKind, LiteralString]] = ()) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a leaf says, read from its bytes: when, of whom, about what, the facts, and what it commits to."""
+
+    sequence: int
+    at: str
+    person: str
+    subject_id: UUID
+    facts: dict[str, Any]
+    commitments: dict[str, Any]
+
+
+# Yields a sentence for each leaf of a cell, all of one kind, that says something else than its row.
+Comparison = Callable[[Transaction, int, Sequence[Said]], Iterator[str]]
+_NOTHING: Final[Mapping[LeafKind, Comparison]] = MappingProxyType({})
+
+
+def prove(
+    tx: Transaction,
+    *,
+    keyring: Keyring,
+    expected: Sequence[tuple[LeafKind, LiteralString]] = (),
+    compared: Mapping[LeafKind, Comparison] = _NOTHING,
+) -> list[str]:
     """Return a sentence for each fault found, at most 100; an empty list is a proof.
 
     Every leaf hashes to its hash and says what its columns say; sequences have no gap; the trees, built anew from
     the leaves' bytes, give the stored nodes and the root of every checkpoint that ever was; every checkpoint is
     signed by a key of the keyring and follows the one before. `expected` names, as a SELECT of (cell, id), the
-    rows that must have a leaf of a kind.
+    rows that must have a leaf of a kind; `compared` compares the leaves of a kind, a page at a time, with their rows.
     """
-    return list(islice(_findings(tx, keyring=keyring, expected=expected), FINDINGS_MAX))
+    return list(islice(_findings(tx, keyring=keyring, expected=expected, compared=compared), FINDINGS_MAX))
 
 
 def _findings(
-    tx: Transaction, *, keyring: Keyring, expected: Sequence[tuple[LeafKind, LiteralString]]
+    tx: Transaction,
+    *,
+    keyring: Keyring,
+    expected: Sequence[tuple[LeafKind, LiteralString]],
+    compared: Mapping[LeafKind, Comparison],
 ) -> Iterator[str]:
     for cell, count in tx.execute("SELECT cell, leaf_count FROM cell ORDER BY cell").fetchall():
-        yield from _cell_findings(tx, cell=cell, count=count)
+        yield from _cell_findings(tx, cell=cell, count=count, compared=compared)
     yield from _checkpoint_findings(tx, keyring=keyring)
     for kind, rows in expected:
         yield from _missing(tx, kind=kind, rows=rows)
@@ -69,7 +99,7 @@ class _Growing:
         return whole
 
 
-def _cell_findings(tx: Transaction, *, cell: int, count: int) -> Iterator[str]:
+def _cell_findings(tx: Transaction, *, cell: int, count: int, compared: Mapping[LeafKind, Comparison]) -> Iterator[str]:
     published = tx.execute(
         "SELECT size, number, root FROM checkpoint_cell WHERE cell = %s ORDER BY size, number", (cell,)
     ).fetchall()[::-1]
@@ -84,13 +114,17 @@ def _cell_findings(tx: Transaction, *, cell: int, count: int) -> Iterator[str]:
             """,
             (cell, growing.size, LEAVES_PER_PAGE),
         ).fetchall()
+        said: dict[LeafKind, list[Said]] = defaultdict(list)
         for row in page:
             if row[0] != growing.size:
                 break
-            yield from _leaf_findings(cell, row)
+            yield from _leaf_findings(cell, row, said)
             growing.add(leaf_hash(bytes(row[5])))
             yield from _roots_here(cell, growing, published)
         yield from _node_findings(tx, cell=cell, growing=growing, built=0 if built is None else built[0])
+        for kind, compare in compared.items():
+            if said[kind]:
+                yield from compare(tx, cell, said[kind])
         if not page or page[-1][0] != growing.size - 1:
             yield f"cell {cell}: leaf {growing.size} is missing"
             return
@@ -108,14 +142,26 @@ def _roots_here(cell: int, growing: _Growing, published: list[tuple[int, int, by
             yield f"cell {cell}: the leaves do not give the root of checkpoint {number}"
 
 
-def _leaf_findings(cell: int, row: tuple[int, UUID, str, UUID, datetime, bytes, bytes]) -> Iterator[str]:
+def _leaf_findings(
+    cell: int, row: tuple[int, UUID, str, UUID, datetime, bytes, bytes], read: dict[LeafKind, list[Said]]
+) -> Iterator[str]:
+    """Check one leaf against its own columns, and add what it says to what was read of its kind."""
     sequence, person_id, kind, subject_id, at, body, hash_ = row
     if leaf_hash(bytes(body)) != bytes(hash_):
         yield f"cell {cell}: leaf {sequence} does not hash to its hash"
     try:
         said = json.loads(bytes(body))
         shown = [said[name] for name in ("cell", "sequence", "person", "kind", "subject", "at")]
-    except (ValueError, KeyError, TypeError):
+        leaf = Said(
+            sequence=sequence,
+            at=said["at"],
+            person=said["person"],
+            subject_id=UUID(said["subject"]),
+            facts=dict(said["facts"]),
+            commitments=dict(said["commitments"]),
+        )
+        read[LeafKind(said["kind"])].append(leaf)
+    except (ValueError, KeyError, TypeError, AttributeError):
         yield f"cell {cell}: leaf {sequence} does not read"
         return
     if shown != [cell, sequence, person_id.hex, kind, subject_id.hex, moment(at)]:

@@ -121,11 +121,11 @@ CREATE TRIGGER loan_event_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON loan_even
 
 -- What a repayment order was meant for, until its channel says that it was paid.
 CREATE TABLE repayment (
-    cell       smallint NOT NULL,
-    order_id   uuid     NOT NULL,
-    loan_id    uuid     NOT NULL,
-    intent     text     NOT NULL CHECK (intent IN ('due', 'prepay', 'payoff')),
-    page       text,
+    cell         smallint NOT NULL,
+    order_id     uuid     NOT NULL,
+    loan_id      uuid     NOT NULL,
+    intent       text     NOT NULL CHECK (intent IN ('due', 'prepay', 'payoff')),
+    agreement_id uuid,    -- of a deduction: the agreement it rests on, for its whole life
     PRIMARY KEY (cell, order_id),
     FOREIGN KEY (cell, order_id) REFERENCES channel_order (cell, order_id),
     FOREIGN KEY (cell, loan_id) REFERENCES loan (cell, loan_id)
@@ -149,10 +149,11 @@ CREATE TABLE certificate (
     certificate_id uuid        NOT NULL,
     loan_id        uuid        NOT NULL,
     person_id      uuid        NOT NULL,
+    history        uuid        NOT NULL, -- the loan's last event then: settled anew, it gets another certificate
     body           bytea       NOT NULL,
     issued_at      timestamptz NOT NULL,
     PRIMARY KEY (cell, certificate_id),
-    UNIQUE (cell, loan_id),
+    UNIQUE (cell, loan_id, history),
     FOREIGN KEY (cell, loan_id) REFERENCES loan (cell, loan_id)
 );
 

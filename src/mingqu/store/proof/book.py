@@ -1,8 +1,4 @@
-"""The proofs across parts of the book: loans against ledger, groups against loans, orders against postings, limits.
-
-Each check returns one sentence for each break; an empty list is the proof. The parts prove themselves in
-`ledger_proof`, `order` and `evidence`.
-"""
+"""Tables against each other: loans and ledger, groups and loans, orders and postings, limits."""
 
 from __future__ import annotations
 
@@ -66,39 +62,71 @@ _PAID_OUT: Final[LiteralString] = """
     FROM paid FULL JOIN posted ON posted.cell = paid.cell AND posted.reference = paid.order_id
     WHERE paid.amount_fen IS DISTINCT FROM posted.amount_fen"""
 
-# A payment may be told again as a difference: what counts is what clearing gained by it. Reversals are events
-# of their own, so the payment's own postings stay as they were.
+# A payment may be told again as a difference: what counts is what clearing gained by it. A reversal is an event
+# of its own, which leaves the payment's postings as they were and takes from clearing just what the payment brought.
 _COLLECTED: Final[LiteralString] = """
     WITH posted AS (
         SELECT cell, reference,
                sum(CASE WHEN debit_code = 1002 THEN amount_fen ELSE -amount_fen END) AS amount_fen
-        FROM transfer t
-        WHERE (debit_code = 1002 OR credit_code = 1002) AND kind IN (1, 3)
-          AND NOT EXISTS (SELECT FROM loan_event e
-                          WHERE e.cell = t.cell AND e.event_id = t.reference AND e.kind = 'reversed')
-        GROUP BY cell, reference
+        FROM transfer
+        WHERE (debit_code = 1002 OR credit_code = 1002) AND kind IN (1, 3) GROUP BY cell, reference
     ), paid AS (
         SELECT cell, order_id, CASE WHEN kind = 'return' THEN -amount_fen ELSE amount_fen END AS amount_fen
         FROM channel_order WHERE kind IN ('collection', 'return') AND state = 'PAID'
+        UNION ALL
+        SELECT e.cell, e.event_id, CASE target.kind WHEN 'repaid' THEN -target.amount_fen ELSE target.amount_fen END
+        FROM loan_event e
+        JOIN loan_event target ON target.cell = e.cell AND target.loan_id = e.loan_id AND target.event_id = e.target
+        WHERE e.kind = 'reversed' AND target.kind IN ('repaid', 'overpayment_returned')
     )
     SELECT format('collection %%s and its postings do not agree', coalesce(paid.order_id, posted.reference))
     FROM paid FULL JOIN posted ON posted.cell = paid.cell AND posted.reference = paid.order_id
     WHERE paid.amount_fen IS DISTINCT FROM posted.amount_fen"""
+
+# An order that ended is an event of its loan, of the same day and amount; money that no loan could take is parked.
+_EVENTS: Final[LiteralString] = """
+    WITH told AS (
+        SELECT cell, event_id, loan_id, kind, value_date, amount_fen, intent FROM loan_event WHERE kind <> 'reversed'
+    ), ended AS (
+        SELECT o.cell, o.order_id, o.loan_id, o.value_date,
+               CASE WHEN o.state = 'PAID' THEN o.amount_fen END AS amount_fen,
+               CASE WHEN o.state = 'FAILED' THEN 'cancelled' WHEN o.kind = 'payout' THEN 'disbursed'
+                    WHEN o.kind = 'collection' THEN 'repaid' ELSE 'overpayment_returned' END AS kind,
+               CASE WHEN o.kind = 'collection' THEN coalesce(r.intent, 'due') END AS intent
+        FROM channel_order o LEFT JOIN repayment r ON r.cell = o.cell AND r.order_id = o.order_id
+        WHERE o.state = 'PAID' OR (o.state = 'FAILED' AND o.kind = 'payout')
+    )
+    SELECT format('order %%s and the event of its loan do not agree', coalesce(ended.order_id, told.event_id))
+    FROM told FULL JOIN ended ON ended.cell = told.cell AND ended.order_id = told.event_id
+    WHERE ((told.loan_id, told.kind, told.amount_fen, told.intent)
+           IS DISTINCT FROM (ended.loan_id, ended.kind, ended.amount_fen, ended.intent)
+           OR (ended.kind <> 'cancelled' AND told.value_date IS DISTINCT FROM ended.value_date))
+      AND NOT (told.event_id IS NULL AND ended.kind = 'repaid' AND EXISTS (
+          SELECT FROM transfer t JOIN loan l ON l.cell = t.cell AND l.loan_id = ended.loan_id
+          WHERE t.cell = ended.cell AND t.credit_owner = l.lender_id AND t.amount_fen > 0
+            AND t.credit_code = 2002 AND t.reference = ended.order_id))"""
 
 _LIMITS: Final[LiteralString] = """
     WITH line AS (
         SELECT cell, owner,
                sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 9001) AS granted,
                sum(credits_posted_fen - debits_posted_fen) FILTER (WHERE code = 9003) AS drawn,
-               sum(credits_pending_fen) FILTER (WHERE code = 9003) AS held
-        FROM account WHERE code IN (9001, 9003) GROUP BY cell, owner
+               sum(credits_pending_fen) FILTER (WHERE code = 9003) AS held,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 9004) AS above
+        FROM account WHERE code IN (9001, 9003, 9004) GROUP BY cell, owner
     )
     SELECT format('facility %%s is above its limit, or its limit above the person''s', f.facility_id)
     FROM facility f
     LEFT JOIN line own ON own.cell = f.cell AND own.owner = f.facility_id
     LEFT JOIN line shared ON shared.cell = f.cell AND shared.owner = f.person_id
-    WHERE NOT coalesce(own.drawn + own.held <= own.granted AND own.granted = f.granted_fen
-                       AND own.granted <= shared.granted AND shared.drawn + shared.held <= shared.granted, false)
+    WHERE NOT coalesce(own.drawn + own.held <= own.granted + own.above AND own.granted = f.granted_fen
+                       AND own.granted <= shared.granted
+                       AND shared.drawn + shared.held <= shared.granted + shared.above, false)
+    UNION ALL
+    SELECT format('limit %%s is exceeded without a cause', line.owner)
+    FROM line WHERE line.above <> 0 AND NOT EXISTS (
+        SELECT FROM loan l JOIN loan_event e ON e.cell = l.cell AND e.loan_id = l.loan_id AND e.kind = 'reversed'
+        WHERE l.cell = line.cell AND line.owner IN (l.facility_id, l.person_id))
     UNION ALL
     SELECT format('what loans owe and what limit %%s has drawn do not agree', line.owner)
     FROM line LEFT JOIN (
@@ -145,6 +173,11 @@ def loans_and_ledger(tx: Transaction) -> list[str]:
 def orders_and_ledger(tx: Transaction) -> list[str]:
     """What channels say was paid and collected is what was posted, order by order."""
     return _found(tx, _PAID_OUT) + _found(tx, _COLLECTED)
+
+
+def orders_and_events(tx: Transaction) -> list[str]:
+    """Each order that ended is an event of its loan, of the same day, amount and intent; no event comes without one."""
+    return _found(tx, _EVENTS)
 
 
 def limits(tx: Transaction) -> list[str]:

@@ -1,0 +1,43 @@
+"""A repayment that turned out not to have happened (a bounced deduction, a chargeback): told again without it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from mingqu.domain.loan import Reversed
+from mingqu.domain.order import OrderKind
+from mingqu.services import keep_order
+from mingqu.services.follow_up import follow_up
+from mingqu.services.house import House
+from mingqu.services.once import Response, once
+from mingqu.services.record_event import record_event
+from mingqu.services.settle_order import REVERSED, waiting_orders
+from mingqu.store import loan
+from mingqu.store.database import Transaction
+
+
+def reverse_repayment(house: House, *, loan_id: UUID, repayment_id: UUID, key: str) -> UUID:
+    """Take a repayment of a loan back and return the id of the reversal; the ledger gets the difference, dated today.
+
+    Due amounts are owed again from their due dates, with penalty as if the money had never come; the limit it
+    had freed is drawn again, above the limit if need be. Errors: NotFound, NothingToReverse, and those of the key.
+    """
+
+    def work(tx: Transaction) -> Response:
+        of = loan.get(tx, cell=tx.cell_of(loan_id), loan_id=loan_id)
+        event = Reversed(
+            event_id=house.id_for(of.person_id),
+            value_date=house.booking_date(tx, cell=of.cell),
+            target=repayment_id,
+        )
+        after, outcome = record_event(tx, house, before=of, event=event)
+        # What would have gone back is not too much any more; a return that is on its way will be owed again.
+        for waiting in waiting_orders(tx, after, kind=OrderKind.RETURN):
+            if after.state.overpayment_fen < waiting.amount_fen:
+                keep_order.withdraw(tx, order_id=waiting.order_id, code=REVERSED, at=house.clock.now())
+        follow_up(tx, house, of=after, outcome=outcome)
+        return {"event_id": event.event_id.hex}
+
+    request = {"loan_id": loan_id.hex, "repayment_id": repayment_id.hex}
+    answer = once(house, person_id=loan_id, command="reverse_repayment", key=key, request=request, work=work)
+    return UUID(str(answer["event_id"]))

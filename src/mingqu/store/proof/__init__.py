@@ -1,0 +1,47 @@
+"""The proofs across parts of the book, that `verify` puts together; each returns one sentence for each break.
+
+`book` compares tables with each other, `transfer` asks what each transfer means, `contract` holds loans against
+what was signed, `decision` limits against what was decided, `word` orders against their words, `document` rows
+against their evidence. What a part proves of itself is in `ledger_proof` and `evidence`.
+"""
+
+from mingqu.store.proof.book import (
+    EXPECTED_LEAVES,
+    all_loans,
+    counts,
+    group_totals,
+    holds,
+    limits,
+    loans_and_ledger,
+    orders_and_events,
+    orders_and_ledger,
+    payees,
+)
+from mingqu.store.proof.contract import contracts, differing_terms
+from mingqu.store.proof.decision import decisions
+from mingqu.store.proof.document import compared_leaves
+from mingqu.store.proof.transfer import LoanBooks, Moved, group_days, loan_books, meanings
+from mingqu.store.proof.word import words
+
+__all__ = [
+    "EXPECTED_LEAVES",
+    "LoanBooks",
+    "Moved",
+    "all_loans",
+    "compared_leaves",
+    "contracts",
+    "counts",
+    "decisions",
+    "differing_terms",
+    "group_days",
+    "group_totals",
+    "holds",
+    "limits",
+    "loan_books",
+    "loans_and_ledger",
+    "meanings",
+    "orders_and_events",
+    "orders_and_ledger",
+    "payees",
+    "words",
+]

@@ -1,0 +1,96 @@
+"""Loans against what was signed: the contract, the offer and cost table behind it, the line it is drawn from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Final, LiteralString
+from uuid import UUID
+
+import msgspec
+
+from mingqu.domain.loan import LoanTerms
+from mingqu.domain.rate import Rate
+from mingqu.store import accrual
+from mingqu.store.database import Transaction
+from mingqu.store.loan import Loan
+from mingqu.store.offer import stored_terms_hash
+
+# Enough to see what kind of break it is; a broken book may have millions.
+FINDINGS_MAX: Final = 20
+
+_LINKS: Final[LiteralString] = """
+    SELECT format('loan %%s and its contract, offer, cost table and line do not belong together',
+                  coalesce(l.loan_id, c.loan_id))
+    FROM loan l
+    FULL JOIN contract c ON c.cell = l.cell AND c.contract_id = l.contract_id AND c.loan_id = l.loan_id
+                        AND c.person_id = l.person_id
+    LEFT JOIN offer o ON o.cell = l.cell AND o.offer_id = c.offer_id AND o.person_id = l.person_id
+                     AND o.facility_id = l.facility_id
+    LEFT JOIN disclosure d ON d.cell = l.cell AND d.disclosure_id = c.disclosure_id AND d.offer_id = c.offer_id
+                          AND d.person_id = l.person_id AND d.confirmed_at <= c.signed_at
+    LEFT JOIN facility f ON f.cell = l.cell AND f.facility_id = l.facility_id AND f.person_id = l.person_id
+                        AND f.product_id = l.product_id AND f.lender_id = l.lender_id AND f.currency = l.currency
+    WHERE l.loan_id IS NULL OR c.contract_id IS NULL OR o.offer_id IS NULL OR d.disclosure_id IS NULL
+       OR f.facility_id IS NULL"""
+
+_SIGNED: Final[LiteralString] = """
+    SELECT l.loan_id, l.terms::text, o.terms::text, c.body, c.contract_id, d.body, d.offer_id, f.rate_year_ppm,
+           f.product_version
+    FROM loan l
+    JOIN contract c ON c.cell = l.cell AND c.contract_id = l.contract_id
+    JOIN offer o ON o.cell = l.cell AND o.offer_id = c.offer_id
+    JOIN disclosure d ON d.cell = l.cell AND d.disclosure_id = c.disclosure_id
+    JOIN facility f ON f.cell = l.cell AND f.facility_id = l.facility_id
+    WHERE l.cell = %s AND l.loan_id = ANY (%s)"""
+
+_terms: Final = msgspec.json.Decoder(LoanTerms)
+
+
+def contracts(tx: Transaction) -> list[str]:
+    """Return a sentence for each loan without its contract, offer, confirmed cost table or line, and the reverse."""
+    return [sentence for (sentence,) in tx.execute(_LINKS, ()).fetchmany(FINDINGS_MAX)]
+
+
+def differing_terms(tx: Transaction, *, loans: Sequence[Loan]) -> Iterator[str]:
+    """Yield a sentence for each loan of a cell that has other terms than its contract, offer or line say."""
+    known = {loan.loan_id: loan for loan in loans}
+    for loan_id, *row in tx.execute(_SIGNED, (loans[0].cell, list(known))):
+        if not _is_signed(known[loan_id], *row):
+            yield f"loan {loan_id} has other terms than were signed"
+
+
+def _is_signed(
+    loan: Loan,
+    terms: str,
+    offered: str,
+    body: bytes,
+    contract_id: UUID,
+    table: bytes,
+    offer_id: UUID,
+    rate_year_ppm: int,
+    product_version: int,
+) -> bool:
+    try:
+        said, shown, offered_terms = json.loads(bytes(body)), json.loads(bytes(table)), _terms.decode(offered)
+    except (ValueError, msgspec.DecodeError):
+        return False
+    signed = {
+        "contract_id": contract_id.hex,
+        "loan_id": loan.loan_id.hex,
+        "product": loan.product_id,
+        "product_version": product_version,
+        "terms_hash": stored_terms_hash(terms),
+        "cost_table_hash": hashlib.sha256(bytes(table)).hexdigest(),
+    }
+    group = accrual.group_id(lender_id=loan.lender_id, product_id=loan.product_id, currency=loan.currency)
+    return (
+        isinstance(said, dict)
+        and isinstance(shown, dict)
+        and signed.items() <= said.items()
+        and shown.get("offer_id") == offer_id.hex
+        and offered_terms == loan.terms
+        and loan.terms.rate == Rate.per_year(ppm=rate_year_ppm)
+        and (loan.terms.currency, loan.group_id) == (loan.currency, group)
+    )

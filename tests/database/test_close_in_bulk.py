@@ -1,0 +1,107 @@
+"""A close writes what many loans cause at once: the batches say what is new, and the bench's book is a true one."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+import pytest
+
+from bench import book as bench_book
+from bench import close as bench_close
+from mingqu.domain.identifier import fresh
+from mingqu.domain.loan import fold
+from mingqu.domain.moment import start_of
+from mingqu.domain.order import Order, OrderKind, reserve
+from mingqu.store import ledger_proof, loan, order, proof, work
+from mingqu.store.database import Database, Transaction
+from mingqu.store.order import OrderExists
+from mingqu.store.policy import load_pack
+from mingqu.store.work import NewWork
+
+DAY = date(2026, 8, 15)
+PERSON_ID = fresh(milliseconds=1, slot=3, entropy=1)
+
+
+def an_order(number: int, *, amount_fen: int = 100) -> Order:
+    return reserve(
+        order_id=fresh(milliseconds=2, slot=3, entropy=number),
+        kind=OrderKind.COLLECTION,
+        person_id=PERSON_ID,
+        loan_id=None,
+        instrument_id=None,
+        amount_fen=amount_fen,
+        channel="bank",
+        run_at=start_of(DAY),
+    )
+
+
+def with_person(tx: Transaction) -> None:
+    tx.execute("INSERT INTO person VALUES (%s, %s, 4, now())", (tx.cell_of(PERSON_ID), PERSON_ID))
+
+
+def test_orders_stored_together_are_stored_as_each_alone_would_be(database: Database) -> None:
+    with database.transaction() as tx:
+        with_person(tx)
+        assert order.insert(tx, order=an_order(2))
+        assert order.insert_many(tx, orders=[]) == set()
+        three = [an_order(number) for number in (1, 2, 3)]
+        assert order.insert_many(tx, orders=three) == {three[0].order_id, three[2].order_id}
+        for one in three:
+            assert order.load(tx, order_id=one.order_id) == one
+            assert [word.word for word in order.words(tx, order_id=one.order_id)] == ["reserve"]
+
+
+def test_orders_stored_together_are_refused_when_one_exists_with_another_body(database: Database) -> None:
+    with database.transaction() as tx:
+        with_person(tx)
+        order.insert(tx, order=an_order(2))
+        with pytest.raises(OrderExists):
+            order.insert_many(tx, orders=[an_order(1), an_order(2, amount_fen=101)])
+
+
+def test_work_written_together_counts_what_is_new(database: Database) -> None:
+    rows = [
+        NewWork(
+            work_id=UUID(int=number),
+            kind="notice",
+            subject_id=UUID(int=9),
+            run_at=start_of(DAY),
+            payload={"text": "账单", "number": number},
+        )
+        for number in (1, 2, 2)
+    ]
+    with database.transaction() as tx:
+        assert work.enqueue_many(tx, cell=0, rows=rows) == 2
+        assert work.enqueue_many(tx, cell=0, rows=rows) == 0
+        leased = work.lease(tx, cell=0, kinds=["notice"], now=start_of(DAY), lease_seconds=1, limit=9)
+        assert [(one.work_id, one.run_at, one.payload) for one in leased] == [
+            (row.work_id, row.run_at, row.payload) for row in rows[:2]
+        ]
+
+
+def test_the_book_of_the_bench_proves_itself_as_a_true_one_does(database: Database) -> None:
+    bench_book.fill(database, pack=load_pack(), opens_on=DAY, loans=400)
+    with database.transaction() as tx:
+        assert ledger_proof.prove(tx) == []
+        assert proof.holds(tx) + proof.loans_and_ledger(tx) == []
+        assert all(total.agrees for total in proof.group_totals(tx))
+        overdue = 0
+        for one in proof.all_loans(tx):
+            again, _ = fold(terms=one.terms, events=loan.events(tx, loan=one), as_of=one.state.as_of)
+            assert again == one.state
+            overdue += one.state.overdue_days(DAY) > 0
+        assert 0 < overdue < 40
+
+
+def test_the_bench_of_the_close_runs_and_proves_its_book() -> None:
+    rows = {row["name"]: row for row in bench_close.run(loans=300, days=3)}
+    assert set(rows) == {
+        "close_cpu_per_loan_day",
+        "close_cpu_per_event",
+        "close_events",
+        "close_rows_without_event",
+    }
+    assert rows["close_rows_without_event"]["value"] == 0
+    for row in rows.values():
+        assert set(row) == {"name", "value", "unit", "yardstick", "yardstick_value", "ratio"}

@@ -1,0 +1,311 @@
+"""The command line as other programs read it: one JSON value, exit codes, and a process that ends cleanly."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from mingqu import __version__, cli
+from mingqu.channels.system.clock import SystemClock
+from mingqu.domain.moment import start_of
+from mingqu.store import book, keyring, migration, policy
+from mingqu.store.database import Database
+from mingqu.store.postgres import open_server
+from tests.journeys.command import ROOT, Said, command, environment, mingqu, passing_folder
+from tests.journeys.conftest import Story
+
+# The story is told once in a process; its tests therefore stay together in one.
+pytestmark = pytest.mark.xdist_group("story")
+
+COMMANDS: Final = sorted(cli.commands.commands)
+REAL_DATA: Final = ROOT.parent / "shared" / "data" / "taiwan_default_2005.csv.xz"
+WAIT_SECONDS_MAX: Final = 60  # for a process that starts or ends on a busy machine
+PERSON_KEYS: Final = {"name", "outcome", "reasons", "apr_effective", "loan_state", "disbursement_states"}
+REPORT_KEYS: Final = {"people", "days_closed", "proofs", "evidence_root", "seconds"}
+
+
+def person_faults(person: dict[str, Any]) -> list[str]:
+    """Return what of one person is not as the contract says."""
+    found = [] if set(person) == PERSON_KEYS else [f"keys {sorted(person)}"]
+    if person["outcome"] not in ("settled", "refused", "active"):
+        found.append(f"outcome {person['outcome']}")
+    refused = person["outcome"] == "refused"
+    if refused != bool(person["reasons"]):
+        found.append("a refusal, and nobody else, has reasons")
+    for reason in person["reasons"]:
+        if set(reason) != {"code", "text", "remedy"} or not all(
+            isinstance(said, str) and said for said in reason.values()
+        ):
+            found.append(f"reason {reason}")
+    if refused != (person["apr_effective"] is None) or not (refused or 0 < person["apr_effective"] < 1):
+        found.append(f"apr {person['apr_effective']}")
+    if refused != (person["loan_state"] is None) or refused == bool(person["disbursement_states"]):
+        found.append("whoever is refused has no loan")
+    return found
+
+
+def test_the_demonstration_answers_with_one_value_of_the_promised_shape(story: Story) -> None:
+    report = story.said.value
+    assert set(report) == REPORT_KEYS
+    assert [person_faults(person) for person in report["people"]] == [[], [], []]
+    assert report["days_closed"] == 366
+    assert report["proofs"] == {"ledger": True, "loans": True, "channels": True, "evidence": True}
+    assert len(bytes.fromhex(report["evidence_root"])) == 32
+    assert isinstance(report["seconds"], float)
+    assert story.said.code == 0
+
+
+def test_the_three_people_end_as_the_story_says(story: Story) -> None:
+    late, refused, silent = story.said.value["people"]
+    assert (late["outcome"], late["loan_state"]) == ("settled", "settled")
+    assert (refused["outcome"], len(refused["reasons"]) > 1) == ("refused", True)
+    assert silent["outcome"] == "settled"
+    healed = silent["disbursement_states"]
+    assert healed.index("UNKNOWN") < healed.index("PAID") == len(healed) - 1
+    assert late["disbursement_states"] == ["RESERVED", "SENT", "PAID"]
+
+
+def test_its_prose_goes_to_standard_error(story: Story) -> None:
+    assert "The book proves itself" in story.said.err
+    assert "林*夏" in story.said.err
+
+
+def test_a_kept_book_verifies(story: Story) -> None:
+    said = mingqu("verify", "--data", story.data, "--json")
+    report = said.value
+    assert set(report) == {"invariants", "people", "loans", "transfers", "leaves", "seconds"}
+    assert report["invariants"] == {str(number): True for number in range(1, 9)}
+    assert (report["people"], report["loans"], said.code) == (3, 2, 0)
+    assert report["transfers"] > 100
+    assert report["leaves"] > 30
+
+
+def test_a_tampered_book_does_not(story: Story) -> None:
+    with _spoiled(story.data, by=1):
+        said = mingqu("verify", "--data", story.data, "--json")
+    report = said.value
+    assert said.code == cli.EXIT_FALSE
+    assert report["invariants"]["1"] is False
+    assert report["invariants"]["7"] is True
+    assert mingqu("verify", "--data", story.data, "--json").code == 0
+
+
+@contextmanager
+def _spoiled(data: Path, *, by: int) -> Iterator[None]:
+    """Add some fen to one balance of a book, behind everybody's back, for a while."""
+    with open_server(data=data) as server, Database(server.url) as database:
+        for change in (by, -by):
+            with database.transaction() as tx:
+                tx.script("SET LOCAL session_replication_role = replica")
+                tx.execute(
+                    "UPDATE account SET debits_posted_fen = debits_posted_fen + %s WHERE (cell, owner, code) ="
+                    " (SELECT cell, owner, code FROM account WHERE debits_posted_fen > 0 ORDER BY 1, 2, 3 LIMIT 1)",
+                    (change,),
+                )
+                tx.commit()
+            if change == by:
+                yield
+
+
+def test_verify_tells_people_what_each_invariant_means(story: Story) -> None:
+    said = mingqu("verify", "--data", story.data)
+    assert said.code == 0
+    assert said.out.count("✓") == 8
+
+
+def test_closing_again_changes_nothing_and_says_so(story: Story) -> None:
+    said = mingqu("close", "--data", story.data, "--json")
+    report = said.value
+    assert set(report) == {"cell_days", "loan_events", "last_closed_on", "evidence_root", "seconds"}
+    assert (report["cell_days"], report["last_closed_on"], said.code) == (0, "2027-08-15", 0)
+    assert report["evidence_root"] == story.said.value["evidence_root"]
+
+
+def test_migrating_a_book_of_this_version_applies_nothing(story: Story) -> None:
+    said = mingqu("migrate", "--data", story.data, "--json")
+    assert (said.value, said.err, said.code) == ({"applied": []}, "", 0)
+
+
+def test_a_second_story_is_not_told_into_the_same_book(story: Story) -> None:
+    said = mingqu("demo", "--data", story.data, "--json")
+    assert (said.value["refused"]["code"], said.code) == ("book_exists", 2)
+    assert mingqu("verify", "--data", story.data, "--json").value["people"] == 3
+
+
+def test_the_version_is_printed_by_the_installed_command() -> None:
+    script = Path(sys.executable).with_name("mingqu")
+    said = subprocess.run([script, "version", "--json"], capture_output=True, text=True, check=True)
+    assert (json.loads(said.stdout), said.stderr) == ({"version": __version__}, "")
+
+
+def test_a_bench_states_its_yardstick() -> None:
+    said = mingqu("bench", "schedule", "--json")
+    assert said.code == 0
+    for row in said.value:
+        assert set(row) == {"name", "value", "unit", "yardstick", "yardstick_value", "ratio"}
+        assert row["ratio"] == pytest.approx(row["value"] / row["yardstick_value"], rel=0.01)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_teaches_each_command_and_each_of_its_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(_Nothing(), [name, "--help"]) == 0
+    said = capsys.readouterr().out
+    about = cli.commands.commands[name]
+    assert len(about.help or "") > 10
+    for option in about.params:
+        if option.param_type_name == "option":
+            assert option.opts[0] in said
+            assert getattr(option, "help", None), f"{name} {option.opts[0]} is not explained"
+
+
+class _Nothing:
+    """A wiring for words that open nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"{name} was opened")
+
+
+def test_applicants_of_a_file_apply_borrow_and_are_counted(applicants: Said) -> None:
+    report = applicants.value
+    assert applicants.code == 0
+    assert set(report) == REPORT_KEYS | {"portfolio"}
+    assert [person_faults(person) for person in report["people"]] == [[]] * 4
+    assert [person["outcome"] for person in report["people"]] == ["active", "active", "refused", "active"]
+    assert report["portfolio"]["funnel"] == {"applied": 4, "approved": 3, "signed": 3, "paid_out": 3}
+    # The one the data calls bad spends the loan and pays nothing; the others pay what falls due.
+    assert report["portfolio"]["portfolio"]["bad_loans"] == 1
+    assert report["portfolio"]["portfolio"]["overdue_loans"] == 1
+    assert sum(band["applied"] for band in report["portfolio"]["bands"].values()) == 4
+    assert report["days_closed"] == 90
+
+
+@pytest.mark.skipif(not REAL_DATA.exists(), reason="the real credit data is not beside this clone")
+def test_real_applicants_take_the_same_path() -> None:
+    said = mingqu("demo", "--applicants", REAL_DATA, "--limit", "15", "--json")
+    funnel = said.value["portfolio"]["funnel"]
+    assert (said.code, funnel["applied"]) == (0, 15)
+    assert 5 <= funnel["approved"] == funnel["signed"] == funnel["paid_out"] < 15
+    assert all(said.value["proofs"].values())
+
+
+def test_serving_closes_the_days_that_are_over_answers_and_ends_cleanly() -> None:
+    with passing_folder() as folder, _old_book(folder / "book", days=2) as data:
+        with _serving(data) as (first, port):
+            assert _answer(port, "/health") == {"status": "alive", "version": __version__}
+            assert _answer(port, "/ready") == {"status": "ready", "cells": book.CELLS_DEFAULT}
+            with _serving(data) as (second, other):  # the same folder, another port: the database is shared
+                assert other != port
+                assert _answer(other, "/ready")["status"] == "ready"
+                assert _end(second) == 0
+            assert _answer(port, "/ready")["status"] == "ready"
+            _wait_until_closed(data, yesterday=SystemClock().business_date() - timedelta(days=1))
+            assert _end(first) == 0
+        assert not (data / "postgres" / "cluster" / "postmaster.pid").exists()
+        assert mingqu("verify", "--data", data, "--json").code == 0
+
+
+@contextmanager
+def _old_book(data: Path, *, days: int) -> Iterator[Path]:
+    """A book that was opened some days ago and never closed."""
+    opened_on = SystemClock().business_date() - timedelta(days=days)
+    with open_server(data=data) as server, Database(server.url) as database:
+        migration.migrate(database)
+        keyring.create(folder=data)
+        with database.transaction() as tx:
+            book.create(tx, business_date=opened_on)
+            policy.publish(tx, pack=policy.load_pack(), at=start_of(opened_on))
+            tx.commit()
+    yield data
+
+
+@contextmanager
+def _serving(data: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server on a folder, and the port that it says it has."""
+    words = command("serve", "--data", data, "--port", "0")
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment()) as process:
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:  # ends with the process
+                if "/health" in line:
+                    yield process, int(line.split("127.0.0.1:")[1].split("/")[0])
+                    break
+            else:
+                raise AssertionError("the server never said where it is")
+        finally:
+            process.kill()
+
+
+def _end(process: subprocess.Popen[str]) -> int:
+    process.send_signal(signal.SIGTERM)
+    return process.wait(timeout=WAIT_SECONDS_MAX)
+
+
+def _answer(port: int, path: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=WAIT_SECONDS_MAX) as page:
+        answer: dict[str, Any] = json.load(page)
+    return answer
+
+
+def _wait_until_closed(data: Path, *, yesterday: date) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    with open_server(data=data) as server, Database(server.url) as database:
+        while True:
+            with database.transaction() as tx:
+                if all(book.last_closed_on(tx, cell=cell) == yesterday for cell in range(tx.cells)):
+                    return
+            assert time.monotonic() < deadline, "the worker does not close the days that are over"
+            time.sleep(0.1)
+
+
+def test_a_port_in_use_is_one_line_and_opens_nothing(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = mingqu("serve", "--data", tmp_path / "book", "--port", str(taken.getsockname()[1]))
+    assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
+    assert said.err.startswith("mingqu: port_taken: ")
+    assert not (tmp_path / "book").exists()
+
+
+def test_a_command_that_is_ended_leaves_no_server_behind() -> None:
+    with passing_folder() as folder:
+        data = folder / "book"
+        lock = data / "postgres" / "cluster" / "postmaster.pid"
+        with subprocess.Popen(
+            command("demo", "--data", data, "--json"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        ) as process:
+            deadline = time.monotonic() + WAIT_SECONDS_MAX
+            while not (data / "bank.jsonl").exists():  # the story has begun
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=WAIT_SECONDS_MAX)
+        assert (process.returncode, out, err.splitlines()[-1]) == (cli.EXIT_STOPPED, "", "mingqu: stopped")
+        assert "Traceback" not in err
+        assert not lock.exists()
+
+
+def test_a_reader_that_goes_away_is_no_reason_for_a_traceback() -> None:
+    with subprocess.Popen(
+        command("bench", "--help"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""

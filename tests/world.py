@@ -1,0 +1,96 @@
+"""A house with fake counterparties that tests can see and spoil: the demonstration's world with its doors open."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from mingqu.channels.fake.bank import FakeBank
+from mingqu.channels.fake.bureau import FakeBureau
+from mingqu.channels.fake.clock import SettableClock
+from mingqu.channels.fake.codes import SeededCodes
+from mingqu.channels.fake.identity import FakeIdentity
+from mingqu.channels.fake.ids import SeededIdentifiers
+from mingqu.channels.fake.sms import FakeSms
+from mingqu.domain.moment import start_of
+from mingqu.main import FakeWorld
+from mingqu.ports.clock import Clock
+from mingqu.services.house import House
+from mingqu.store import consent, instrument, keyring, policy
+from mingqu.store.database import Database
+
+SEED: Final = 20_260_815
+MORNING: Final = timedelta(hours=10)  # of the first day, in the market
+
+
+class OpenWorld(FakeWorld):
+    """The demonstration's world, with its clock and counterparties in reach of a test."""
+
+    def __init__(
+        self,
+        *,
+        house: House,
+        clock: SettableClock,
+        bank: FakeBank,
+        sms: FakeSms,
+        identity: FakeIdentity,
+        bureau: FakeBureau,
+    ) -> None:
+        super().__init__(house=house, clock=clock, bank=bank, sms=sms, identity=identity, bureau=bureau)
+        self.clock, self.bank, self.sms, self.identity, self.bureau = clock, bank, sms, identity, bureau
+
+
+class SharedIdentifiers:
+    """Seeded ids for several threads: no two get the same, though which gets which is not said."""
+
+    def __init__(self, *, seed: int, clock: Clock) -> None:
+        self._own = SeededIdentifiers(seed=seed, clock=clock)
+        self._lock = threading.Lock()
+
+    def fresh(self, slot: int) -> UUID:
+        """Return the next id for the person in `slot`."""
+        with self._lock:
+            return self._own.fresh(slot)
+
+    def slot(self) -> int:
+        """Return the next new person's slot."""
+        with self._lock:
+            return self._own.slot()
+
+
+@contextmanager
+def open_world(*, database: Database, folder: Path, opened_on: date, seed: int = SEED) -> Iterator[OpenWorld]:
+    """Wire a house on an empty migrated book: published policies, fresh keys, seeded ids and codes, a clock by hand."""
+    clock = SettableClock(start=start_of(opened_on) + MORNING)
+    policies = policy.policy_folder()
+    pack = policy.load_pack(folder=policies)
+    with database.transaction() as tx:
+        policy.publish(tx, pack=pack, at=start_of(opened_on))
+        tx.commit()
+    sms, identity, bureau = FakeSms(), FakeIdentity(), FakeBureau(clock=clock)
+    bank = FakeBank(clock=clock, sms=sms, journal=folder / "bank.jsonl")
+    house = House(
+        database=database,
+        keyring=keyring.create(folder=folder),
+        clock=clock,
+        identifiers=SharedIdentifiers(seed=seed, clock=clock),
+        codes=SeededCodes(seed=seed),
+        pack=pack,
+        consent_texts=consent.load_texts(policies / "consents"),
+        bins=instrument.load_bins(policies / "instruments" / "bins.toml"),
+        payout=bank,
+        collection=bank,
+        hosted=bank,
+        identity=identity,
+        sms=sms,
+        bureau=bureau,
+    )
+    try:
+        yield OpenWorld(house=house, clock=clock, bank=bank, sms=sms, identity=identity, bureau=bureau)
+    finally:
+        bank.close()
