@@ -10,6 +10,7 @@ from mingqu.demo.journey import Borrowed, pay_by_hand
 from mingqu.demo.people import XIA
 from mingqu.domain.loan import Intent, NothingToReverse
 from mingqu.domain.order import OrderKind
+from mingqu.services.close_day import bring_up_today, close_through
 from mingqu.services.make_offers import NoLimit
 from mingqu.services.read_loan import loan_state
 from mingqu.services.repay import quote_repayment
@@ -186,6 +187,28 @@ def test_a_bounced_payment_whose_surplus_we_returned_already_is_owed_until_it_is
     assert pay_by_hand(world, known, loan_id=loan_id, intent=Intent.DUE) == 5_000
     assert collected_fen(house, borrowed) == 0
     assert books_of(house, loan_id) == Books(unbilled=1_000_000)
+    assert_coherent(house)
+
+
+def test_who_paid_by_hand_before_the_deduction_went_out_is_not_asked_twice(world: OpenWorld) -> None:
+    house = world.house
+    known = arrive(world)
+    borrowed = borrow(world, known)
+    loan_id, before_fen = borrowed.signed.loan_id, world.balance_fen(XIA)
+    live_until(world, date(2026, 9, 14))
+    world.go_to_date(date(2026, 9, 15))
+    close_through(house, to=date(2026, 9, 14))
+    bring_up_today(house)
+    assert pay_by_hand(world, known, loan_id=loan_id, intent=Intent.DUE) == 91_680
+    live_until(world, date(2026, 9, 15))
+    assert world.balance_fen(XIA) == before_fen - 91_680
+    assert collected_fen(house, borrowed) == 91_680
+    orders = orders_of(house, loan_id, OrderKind.COLLECTION)
+    assert sorted((one.state.value, one.refusal_code) for one in orders) == [
+        ("FAILED", "paid_already"),
+        ("PAID", None),
+    ]
+    assert orders_of(house, loan_id, OrderKind.RETURN) == []
     assert_coherent(house)
 
 

@@ -58,7 +58,11 @@ def follow_up_all(tx: Transaction, house: House, *, changes: Sequence[tuple[Loan
                 if deduction is not None:
                     deductions[of.loan_id] = (deduction, agreement)
             elif happening.kind is Kind.OVERPAID:
-                give_back(tx, house, of, amount_fen=happening.amount_fen, at=now)
+                # A loan told again may name a surplus that a later event of it used up: what is left of it counts.
+                surplus_fen = min(happening.amount_fen, of.state.overpayment_fen)
+                if surplus_fen == 0:
+                    continue
+                give_back(tx, house, of, amount_fen=surplus_fen, at=now)
             # Nobody is told "overdue" while a collection may have succeeded unheard.
             if happening.kind in _NOTIFIED and not (happening.kind is Kind.OVERDUE and over):
                 notices.append(_notice(of, happening, now))
