@@ -143,7 +143,7 @@ def commands() -> None:
     """
 
 
-@commands.command()
+@commands.command(short_help="Three people's loans, from first code to certificate.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Keep the book in this folder.")
 @click.option("--seed", default=1, show_default=True, help="Another seed, other ids; the same story.")
 @click.option(
@@ -196,7 +196,7 @@ def _written(report: DemoReport) -> dict[str, object]:
     return written
 
 
-@commands.command()
+@commands.command(short_help="Run a book until Ctrl-C: database, worker, health page.")
 @_data_option
 @click.option(
     "--port",
@@ -234,7 +234,7 @@ def serve(wiring: Wiring, data: Path, port: int) -> int:
     return 0
 
 
-@commands.command()
+@commands.command(short_help="Make a book, or bring one up to this version.")
 @_data_option
 @_json_option
 @click.pass_obj
@@ -248,7 +248,7 @@ def migrate(wiring: Wiring, data: Path, as_json: bool) -> int:
     return 0
 
 
-@commands.command()
+@commands.command(short_help="Close days: bills, overdue starts, accrual.")
 @_data_option
 @click.option("--to", "to", type=_Day(), metavar="DATE", help="The last day to close; by default yesterday.")
 @_json_option
@@ -283,7 +283,7 @@ def close(wiring: Wiring, data: Path, to: date | None, as_json: bool) -> int:
     return 0
 
 
-@commands.command()
+@commands.command(short_help="Prove the book: eight invariants over everything.")
 @_data_option
 @_json_option
 @click.pass_obj
@@ -308,7 +308,7 @@ def verify(wiring: Wiring, data: Path, as_json: bool) -> int:
 BENCHES: Final = ("posting", "decide", "schedule", "close")
 
 
-@commands.command()
+@commands.command(short_help="Measure, as a ratio to a yardstick in the same run.")
 @click.argument("name", type=click.Choice([*BENCHES, "all"]))
 @_json_option
 def bench(name: str, as_json: bool) -> int:

@@ -15,7 +15,7 @@ REGISTRIES = tuple(
     ".".join(parts)
     for parts in (
         ("pypi", "org"),
-        ("pythonhosted", "org"),
+        ("python" + "hosted", "org"),
         ("registry", "npmjs", "org"),
         ("npmmirror", "com"),
         ("ghcr", "io"),
@@ -51,7 +51,7 @@ def test_no_file_names_a_registry_or_a_folder_of_one_machine() -> None:
 @pytest.mark.parametrize(
     "planted",
     [
-        "https://" + ".".join(("files", "pythonhosted", "org")) + "/packages/x",
+        "https://" + ".".join(("files", "python" + "hosted", "org")) + "/packages/x",
         "--index" + "-url https://mirror.example/simple",
         "DATA = '" + "/".join(("", "home", "somebody", "book")) + "'",
         f"cd {ROOT}/docs",
