@@ -155,7 +155,10 @@ class LoanMachine(RuleBasedStateMachine):
     def pay(self, amount: int, intent: Intent) -> None:
         event = Repaid(event_id=self.event_id(), value_date=self.today, amount_fen=amount, intent=intent)
         self.happen(event)
-        self.model.pay(amount, intent.value)
+        if any(isinstance(other, OverpaymentReturned) and other.value_date == self.today for other in self.history):
+            self.rebuild_model()  # within a day payments come before returns, whichever we heard of first
+        else:
+            self.model.pay(amount, intent.value)
         before = (self.state, Counter(self.books))
         try:
             self.happen(event)
@@ -188,7 +191,7 @@ class LoanMachine(RuleBasedStateMachine):
         return [event for event in self.history if isinstance(event, Repaid) and event.event_id not in undone]
 
     def rebuild_model(self) -> None:
-        """The model knows no reversal: it is told the story again without the payment."""
+        """The model knows no reversal and no late news: it is told the story again, in order, without what bounced."""
         self.model = DayByDay(principal=self.model.principal, rate=self.model.rate, months=self.model.months)
         self.model.disburse(START)
         returned = [event for event in self.history if isinstance(event, OverpaymentReturned)]
