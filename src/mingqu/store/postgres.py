@@ -127,13 +127,27 @@ def open_server(*, data: Path) -> Server:
         owners = os.open(folder.home / "owners.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(owners, fcntl.LOCK_SH)
-            _ensure(folder, programs)
-            url = _url(_running_socket(folder), DATABASE)
-            assert_durable(url)
+            url = _durable_url(folder, programs)
         except BaseException:
             os.close(owners)
             raise
     return Server(url=url, folder=folder, programs=programs, owners=owners)
+
+
+def _durable_url(folder: DataFolder, programs: Path) -> str:
+    """Bring our server up, see that it is durable, and return its address; one that was just killed is brought back."""
+    deadline = time.monotonic() + _START_SECONDS_MAX
+    while True:
+        _ensure(folder, programs)
+        url = _url(_running_socket(folder), DATABASE)
+        try:
+            assert_durable(url)
+        except binaries.PostgresqlUnavailable:  # it was still dying when it was taken for running
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_SECONDS)
+        else:
+            return url
 
 
 @contextmanager
