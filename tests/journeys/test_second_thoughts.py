@@ -249,7 +249,7 @@ def test_notices_written_at_night_are_sent_in_the_morning(world: OpenWorld) -> N
     assert [one.template for one in world.sms.inbox(phone=XIA.phone)].count("loan.settled") == 1
 
 
-def test_two_loans_share_one_person_and_each_pays_by_its_own_agreement(world: OpenWorld) -> None:
+def test_two_loans_of_one_person_are_both_deducted_and_the_books_agree(world: OpenWorld) -> None:
     house, known = world.house, arrive(world)
     borrow(world, known)
     take_loan(world, known, amount_fen=100_000, instalments=3, method="equal_instalment")
