@@ -47,7 +47,7 @@ browser-deps:  ## install what the browser tests need (Debian, root)
 
 lock: $(READY)  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --all-extras --group dev --no-header --quiet -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --all-extras --group dev --group bench --no-header --quiet -o requirements.lock
 
 clean:  ## remove .venv and everything built
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .import_linter_cache

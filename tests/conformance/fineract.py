@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,16 @@ def money(text: str) -> Money:
     if fen != int(fen):
         raise NotApplicableError("an amount finer than a fen")
     return Money(int(fen))
+
+
+def fen(amount: Any) -> int:
+    """Return an amount in fen."""
+    return money(str(amount)).fen
+
+
+def day(text: str) -> date:
+    """Return a date written 2026-01-31."""
+    return date.fromisoformat(text)
 
 
 def rate(text: str, *, frequency: str) -> Rate:

@@ -42,8 +42,9 @@ def _outcome(case: str, group: str, run: Callable[[], None]) -> Outcome:
 def _cases(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Callable[[dict[str, Any]], None]]]:
     cases = data["cases"]
     if "products" in data:
+        run = partial(schedules.run, products=data["products"], charges=data.get("charge_definitions", {}))
         for case in cases:
-            yield case["primary_class"], case, partial(schedules.run, products=data["products"])
+            yield case["primary_class"], case, run
     elif all("family" in case for case in cases):
         for case in cases:
             yield case["family"], case, apr.run

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,11 +16,8 @@ from mingqu.domain.accrual import AccrualDelta, AccrualGroup, accrue_day
 from mingqu.domain.calendar import DayCount, PeriodUnit, add_months, year_fraction
 from mingqu.domain.cost import annual_cost, european_years
 from mingqu.domain.loan import Disbursed, Instalment, Intent, LoanState, Stage, fold, quote
-from mingqu.domain.loan.allocate import pay_billed
-from mingqu.domain.loan.posting import Change
 from mingqu.domain.loan.quote import preview_repayment
 from mingqu.domain.money import Rounding, divide, format_fen, parse_yuan
-from mingqu.domain.rate import Rate
 from mingqu.domain.schedule import (
     BrokenPeriod,
     InterestBasis,
@@ -32,11 +28,13 @@ from mingqu.domain.schedule import (
     build,
     period_interest_ratio,
 )
+from tests.docs.credit_tables import CREDIT_TABLES
+from tests.docs.table import Line, fen, multiple_ppm, rate
+from tests.golden.one_bill import COMPONENTS, paid_against
 from tests.models.loan_terms import monthly_terms
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "algorithms"
 MARK = re.compile(r"<!-- worked: ([a-z-]+) -->\n((?:\|.*\n)+)")
-Line = dict[str, str]
 
 
 def _tables() -> list[tuple[str, str, int, Line]]:
@@ -50,17 +48,11 @@ def _tables() -> list[tuple[str, str, int, Line]]:
     return found
 
 
-def _rate(text: str) -> Rate:
-    percent, unit = text.split(" % a ")
-    ppm = int(Decimal(percent) * 10_000)
-    return {"year": Rate.per_year, "month": Rate.per_month, "day": Rate.per_day}[unit](ppm=ppm)
-
-
 def _terms(line: Line, **changes: object) -> Terms:
     said = {
         "principal": parse_yuan(line["principal"]),
         "method": Method(line.get("method", "interest_only")),
-        "rate": _rate(line["rate"]),
+        "rate": rate(line["rate"]),
         "start": date.fromisoformat(line.get("from", "2026-01-15")),
         "instalments": int(line.get("instalments", "1")),
         "day_count": DayCount(line.get("day count", "act/365")),
@@ -163,12 +155,11 @@ def _yearly_cost(line: Line) -> Line:
 
 
 def _penalty(line: Line) -> Line:
-    multiple_ppm = int(Decimal(line["multiple"]) * 1_000_000)
     terms = replace(
         monthly_terms(),
-        rate=_rate(line["rate"]),
+        rate=rate(line["rate"]),
         day_count=DayCount(line["base"]),
-        penalty_multiple_ppm=multiple_ppm,
+        penalty_multiple_ppm=multiple_ppm(line["multiple"]),
     )
     due, paid_on = date.fromisoformat(line["due"]), date.fromisoformat(line["paid on"])
     overdue = Instalment(
@@ -185,28 +176,14 @@ def _penalty(line: Line) -> Line:
 
 
 def _repayment(line: Line) -> Line:
-    names = ("fee", "penalty", "interest", "principal")
-    due = date(2026, 9, 15)
-    owed = Instalment(
-        number=1,
-        period_start=due,
-        start=due,
-        due=due,
-        billed=True,
-        penalty_from=due,
-        **{f"{name}_fen": parse_yuan(line[name]).fen for name in names},  # type: ignore[arg-type]  # four amounts
+    fee, penalty, interest, principal = (fen(line[name]) for name in COMPONENTS)
+    *got, too_much = paid_against(
+        owed_fen=(fee, penalty, interest, principal),
+        amount_fen=fen(line["paid"]),
+        overdue_days=int(line["overdue for"].removesuffix(" days")),
     )
-    state = LoanState(stage=Stage.ACTIVE, as_of=due, instalments=(owed,))
-    after, rest = pay_billed(
-        terms=monthly_terms(),
-        state=state,
-        amount_fen=parse_yuan(line["paid"]).fen,
-        on=due + timedelta(days=int(line["overdue for"].removesuffix(" days"))),
-        change=Change(),
-    )
-    paid = after.instalments[0]
-    found = {f"to {name}": format_fen(getattr(paid, f"{name}_paid_fen")) for name in names}
-    return {**found, "too much": format_fen(rest)}
+    found = {f"to {name}": format_fen(part) for name, part in zip(COMPONENTS, got, strict=True)}
+    return {**found, "too much": format_fen(too_much)}
 
 
 def _early(line: Line) -> Line:
@@ -215,7 +192,7 @@ def _early(line: Line) -> Line:
     principal_fen = parse_yuan(line["principal"]).fen
     terms = replace(
         monthly_terms(principal_fen=principal_fen, months=9),
-        rate=_rate(line["rate"]),
+        rate=rate(line["rate"]),
         day_count=DayCount(line["base"]),
     )
     identity = identifier.fresh(milliseconds=1, slot=0, entropy=0)
@@ -269,6 +246,7 @@ WORKED: dict[str, Callable[[Line], Line]] = {
     "repayment": _repayment,
     "early": _early,
     "group-day": _group_day,
+    **CREDIT_TABLES,
 }
 OURS = [entry for entry in _tables() if entry[1] in WORKED]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from mingqu.domain.calendar import DayCount, Period, PeriodUnit
+from mingqu.domain.calendar import DayCount
 from mingqu.domain.money import Money, format_fen
 from mingqu.domain.rate import Rate
 from mingqu.domain.schedule import InterestBasis, Method, Schedule, Smoothing, Terms, build, rebuild
@@ -96,14 +96,13 @@ BUILT = {
     "odd-first-period": ("30,000.00 at 14.6 % a year, first due on 5 October, 51 days of interest.", ODD_FIRST_PERIOD),
     "evened-out": ("2,000.00 at 36 % a year, 24 months, the last instalment evened out.", EVENED_OUT),
 }
-# A public worked example of a well-known product: 2,500.00 in five months of 31 days at 0.05 % a day.
-THIRTY_DAYS = Terms(
+# A public worked example of a well-known product: 2,500.00 at 0.05 % a day in months of 31, 30, 31, 31 and 30 days.
+PUBLISHED_EQUAL_PRINCIPAL = Terms(
     principal=Money(250_000),
     method=Method.EQUAL_PRINCIPAL,
     rate=Rate.per_day(ppm=500),
-    start=date(2026, 8, 1),
+    start=date(2026, 5, 15),
     instalments=5,
-    period=Period(every=31, unit=PeriodUnit.DAY),
     day_count=DayCount.ACT_365,
     basis=InterestBasis.DAILY,
 )

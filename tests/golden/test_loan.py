@@ -9,9 +9,7 @@ from itertools import pairwise
 import pytest
 
 from mingqu.domain.calendar import DayCount
-from mingqu.domain.loan import Disbursed, Event, Instalment, Intent, LoanState, Repaid, Stage, fold, quote
-from mingqu.domain.loan.allocate import pay_billed
-from mingqu.domain.loan.posting import Change
+from mingqu.domain.loan import Disbursed, Event, Intent, Repaid, Stage, fold, quote
 from mingqu.domain.loan.quote import preview_repayment
 from mingqu.domain.loan.state import penalty_exact
 from mingqu.domain.money import Rounding, divide
@@ -40,29 +38,6 @@ def test_penalty_is_rounded_once_and_not_day_by_day() -> None:
     days = [due + timedelta(days=offset) for offset in range(18)]
     assert penalty(due, days[17]) == 1_063
     assert sum(penalty(one, after) for one, after in pairwise(days)) == 1_071
-
-
-@pytest.mark.parametrize(
-    ("overdue_days", "fee", "penalty", "interest", "principal"),
-    [(10, 2_000, 1_190, 10_000, 36_810), (91, 0, 0, 0, 50_000)],
-)
-def test_five_hundred_yuan_pay_what_the_order_says(
-    overdue_days: int, fee: int, penalty: int, interest: int, principal: int
-) -> None:
-    """500.00 to fee 20.00, penalty 11.90, interest 100.00, principal 833.34; beyond 90 days principal comes first."""
-    due = date(2026, 9, 15)
-    line = Instalment(
-        number=1, period_start=START, start=START, due=due, principal_fen=83_334, interest_fen=10_000,
-        penalty_fen=1_190, fee_fen=2_000, billed=True, penalty_from=due,
-    )  # fmt: skip
-    state = LoanState(stage=Stage.ACTIVE, as_of=due, instalments=(line,), disbursed_fen=83_334)
-    on = due + timedelta(days=overdue_days)
-    after, rest = pay_billed(terms=monthly_terms(), state=state, amount_fen=50_000, on=on, change=Change())
-    paid = after.instalments[0]
-    assert rest == 0
-    assert (paid.fee_paid_fen, paid.penalty_paid_fen, paid.interest_paid_fen, paid.principal_paid_fen) == (
-        fee, penalty, interest, principal,
-    )  # fmt: skip
 
 
 def test_the_kitchen_loan_from_first_instalment_to_settlement() -> None:

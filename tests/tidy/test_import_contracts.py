@@ -27,11 +27,13 @@ ROOMS: Final = (
     "channels.system.clock",
     "ports.payout",
     "sandbox.bank",
+    "domain.changed",
     "domain.refusal",
     "domain.money",
     "domain.rate",
     "domain.calendar",
     "domain.schedule",
+    "domain.course",
     "domain.cost",
     "domain.canonical",
     "domain.identifier",
@@ -51,7 +53,10 @@ ROOMS: Final = (
     "domain.product",
     "domain.rule",
     "domain.decision.card",
+    "domain.funding",
+    "domain.revolving",
     "domain.loan.step",
+    "domain.batch.schedules",
 )
 
 

@@ -154,9 +154,10 @@ def _periods_after(*, day: date, period: Period, times_max: int, anchor_day: int
         return tuple([date.fromordinal(day.toordinal() + days * times) for times in range(1, times_max + 1)])
     wanted = anchor_day or day.day
     index = day.year * 12 + day.month - 1
-    months = [divmod(at, 12) for at in range(index + period.every, index + period.every * times_max + 1, period.every)]
+    indexes = range(index + period.every, index + period.every * times_max + 1, period.every)
     if wanted <= 28:
-        return tuple([date(year, month + 1, wanted) for year, month in months])
+        return tuple([date(at // 12, at % 12 + 1, wanted) for at in indexes])
+    months = [divmod(at, 12) for at in indexes]
     return tuple(
         [date(year, month + 1, min(wanted, days_in_month(year=year, month=month + 1))) for year, month in months]
     )

@@ -18,6 +18,7 @@ from mingqu.domain.money import AMOUNT_FEN_MAX
 __all__ = [
     "AMOUNT_FEN_MAX",
     "CHART",
+    "FORWARD",
     "HELD",
     "TRANSFERS_MAX",
     "WAYS",
@@ -66,6 +67,8 @@ class AccountCode(IntEnum):
     INTEREST_INCOME = 4001
     PENALTY_INCOME = 4002
     FEE_INCOME = 4003
+    CONCESSION = 4101
+    CREDIT_LOSS = 4201
     ROUNDING_DIFFERENCE = 4901
     LIMIT_GRANTED = 9001
     LIMIT_AVAILABLE = 9002
@@ -131,6 +134,10 @@ CHART: Final = {
         side=Side.EITHER, meaning="Overdue penalty earned; a correction may turn it."
     ),
     AccountCode.FEE_INCOME: ChartLine(side=Side.EITHER, meaning="Fees earned; a correction may turn it."),
+    AccountCode.CONCESSION: ChartLine(
+        side=Side.EITHER, meaning="What the lender gave up for goodwill: fees, interest or principal."
+    ),
+    AccountCode.CREDIT_LOSS: ChartLine(side=Side.EITHER, meaning="Claims that were written off."),
     AccountCode.ROUNDING_DIFFERENCE: ChartLine(side=Side.EITHER, meaning="What rounding of group accrual leaves over."),
     AccountCode.LIMIT_GRANTED: ChartLine(side=Side.DEBIT, meaning="The credit limit a person was granted."),
     AccountCode.LIMIT_AVAILABLE: ChartLine(
@@ -168,6 +175,8 @@ class Reason(IntEnum):
     REPAY_FEE = 23
     OVERPAY = 24
     RETURN_OVERPAYMENT = 25
+    CONCEDE = 26
+    WRITE_OFF = 27
     ACCRUE_INTEREST = 30
     ACCRUE_PENALTY = 31
     ROUNDING = 32
@@ -205,6 +214,21 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
         (_C.COLLECTION_CLEARING, _C.LOAN_INTEREST_DUE, _R.REPAY_INTEREST),
         (_C.COLLECTION_CLEARING, _C.LOAN_PENALTY_DUE, _R.REPAY_PENALTY),
         (_C.COLLECTION_CLEARING, _C.LOAN_FEE_DUE, _R.REPAY_FEE),
+        (_C.LOAN_FEE_DUE, _C.FEE_INCOME, _R.BILL_FEE),
+        (_C.LOAN_PENALTY_DUE, _C.PENALTY_INCOME, _R.BILL_FEE),
+        (_C.OVERPAYMENT, _C.LOAN_PRINCIPAL_DUE, _R.REPAY_PRINCIPAL),
+        (_C.OVERPAYMENT, _C.LOAN_INTEREST_DUE, _R.REPAY_INTEREST),
+        (_C.OVERPAYMENT, _C.LOAN_PENALTY_DUE, _R.REPAY_PENALTY),
+        (_C.OVERPAYMENT, _C.LOAN_FEE_DUE, _R.REPAY_FEE),
+        (_C.CONCESSION, _C.LOAN_PRINCIPAL_DUE, _R.CONCEDE),
+        (_C.CONCESSION, _C.LOAN_INTEREST_DUE, _R.CONCEDE),
+        (_C.CONCESSION, _C.LOAN_PENALTY_DUE, _R.CONCEDE),
+        (_C.CONCESSION, _C.LOAN_FEE_DUE, _R.CONCEDE),
+        (_C.CONCESSION, _C.OVERPAYMENT, _R.OVERPAY),
+        (_C.CREDIT_LOSS, _C.LOAN_PRINCIPAL_DUE, _R.WRITE_OFF),
+        (_C.CREDIT_LOSS, _C.LOAN_INTEREST_DUE, _R.WRITE_OFF),
+        (_C.CREDIT_LOSS, _C.LOAN_PENALTY_DUE, _R.WRITE_OFF),
+        (_C.CREDIT_LOSS, _C.LOAN_FEE_DUE, _R.WRITE_OFF),
         (_C.COLLECTION_CLEARING, _C.OVERPAYMENT, _R.OVERPAY),
         (_C.OVERPAYMENT, _C.COLLECTION_CLEARING, _R.RETURN_OVERPAYMENT),
         (_C.LOAN_FEE_DUE, _C.COLLECTION_CLEARING, _R.RETURN_OVERPAYMENT),
@@ -217,9 +241,8 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
 )
 # Every way in which money may move in this house, corrections included. A transfer that goes another way means
 # nothing, however well it balances: `verify` names it. A new kind of posting takes its line here.
-WAYS: Final[frozenset[Way]] = (
-    _ONE_WAY | _CORRECTED | frozenset((credit, debit, reason) for debit, credit, reason in _CORRECTED)
-)
+FORWARD: Final[frozenset[Way]] = _ONE_WAY | _CORRECTED
+WAYS: Final[frozenset[Way]] = FORWARD | frozenset((credit, debit, reason) for debit, credit, reason in _CORRECTED)
 # What may be held before it moves: the payout of a loan and the limits it draws.
 HELD: Final = frozenset({Reason.DISBURSE, Reason.LIMIT_DRAW})
 

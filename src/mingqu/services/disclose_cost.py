@@ -12,11 +12,9 @@ from uuid import UUID
 
 from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.evidence import LeafKind
-from mingqu.domain.loan import LoanTerms
-from mingqu.domain.money import Rounding, divide
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.services.make_offers import Offered, priced, require_nothing_overdue
+from mingqu.services.make_offers import Offered, delay_terms, priced, require_nothing_overdue
 from mingqu.store import evidence, offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Disclosure, Offer
@@ -24,7 +22,6 @@ from mingqu.store.offer import Disclosure, Offer
 CLOSING_STATEMENT: Final = "除已明示的成本外，不再收取其他与贷款相关的息费。"
 DATES_NOTE: Final = "还款日自放款到账之日起算；表中日期按今日到账列示。"
 RISK_WARNING: Final = "借之前请想一想：请确认收入能稳定覆盖每期还款。逾期会产生罚息、暂停新的借款，并可能依法报送征信。"
-_PPM: Final = 1_000_000
 
 
 class OfferStale(Refusal):
@@ -128,7 +125,7 @@ def confirm_cost_table(house: House, *, person_id: UUID, disclosure_id: UUID) ->
 def cost_table(stored: Offer, offered: Offered) -> dict[str, Canonical]:
     """Return the table's content: each cost with who collects it, the yearly cost, and what only default costs."""
     cost, rows = offered.cost, offered.schedule.rows
-    penalty_ppm = _penalty_year_ppm(stored.terms)
+    penalty_ppm = delay_terms(terms=stored.terms, lender=offered.lender_name_zh).yearly_ppm
     return {
         "offer_id": stored.offer_id.hex,
         "lender": offered.lender_name_zh,
@@ -157,14 +154,10 @@ def cost_table(stored: Offer, offered: Offered) -> dict[str, Canonical]:
                 "collector": offered.lender_name_zh,
                 "annual_ppm": penalty_ppm,
                 "base": "overdue_principal",
+                "days_and_cost_fen": [[late.days, late.cost_fen] for late in cost.on_default],
             }
         ],
         "early_repayment_fee_ppm": offered.product.early_repayment_fee_ppm,
         "statement": CLOSING_STATEMENT,
         "risk_warning": RISK_WARNING,
     }
-
-
-def _penalty_year_ppm(terms: LoanTerms) -> int:
-    rate = terms.rate.times(numerator=terms.penalty_multiple_ppm, denominator=_PPM).yearly()
-    return divide(rate.numerator * _PPM, rate.denominator, Rounding.HALF_UP)

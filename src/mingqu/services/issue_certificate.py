@@ -9,13 +9,14 @@ from uuid import UUID
 
 from mingqu.domain.canonical import Canonical, canonical, read
 from mingqu.domain.evidence import LeafKind
-from mingqu.domain.loan import OverpaymentReturned, Repaid, Reversed, Stage
+from mingqu.domain.loan import ChargedBack, OverpaymentReturned, Repaid, Reversed, Stage
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.keep_for_the_law import keep_for_the_law
 from mingqu.store import certificate, evidence, loan
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
+from mingqu.store.loan_event import CONCEDED
 
 
 class NotSettled(Refusal):
@@ -86,8 +87,9 @@ def _facts(tx: Transaction, of: Loan, certificate_id: UUID) -> dict[str, Canonic
     """State facts only, the late ones included: when it was paid out, what was repaid, when it ended."""
     history = loan.events(tx, loan=of)
     undone = {event.target for event in history if isinstance(event, Reversed)}
-    repaid = [event for event in history if isinstance(event, Repaid) and event.event_id not in undone]
-    returned = [event for event in history if isinstance(event, OverpaymentReturned)]
+    received = [event for event in history if isinstance(event, Repaid) and event.event_id not in undone]
+    repaid = [event for event in received if event.receipt not in CONCEDED]
+    went_back = [event for event in history if isinstance(event, OverpaymentReturned | ChargedBack)]
     late_days = max(
         ((line.paid_on - line.due).days for line in of.state.instalments if line.paid_on is not None), default=0
     )
@@ -100,7 +102,7 @@ def _facts(tx: Transaction, of: Loan, certificate_id: UUID) -> dict[str, Canonic
         "currency": of.currency,
         "principal_fen": of.state.disbursed_fen,
         "disbursed_on": first.start.isoformat(),
-        "repaid_fen": sum(event.amount_fen for event in repaid) - sum(event.amount_fen for event in returned),
+        "repaid_fen": sum(event.amount_fen for event in repaid) - sum(event.amount_fen for event in went_back),
         "settled_on": of.state.settled_on.isoformat(),
         "late_days_max": max(0, late_days),
     }

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from mingqu.domain import schedule
 from mingqu.domain.calendar import DayCount, Period, PeriodUnit
-from mingqu.domain.cost import AllInCost, all_in_cost
+from mingqu.domain.cost import AllInCost, DelayTerms, all_in_cost
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.loan import Component, LoanTerms, Timing
 from mingqu.domain.product import Product, TermsNotOffered
@@ -71,6 +71,19 @@ def loan_terms(*, product: Product, rate_year_ppm: int, amount_fen: int, instalm
         penalty_multiple_ppm=product.penalty_multiple_ppm,
         grace_days=product.grace_days,
         allocation=order,
+    )
+
+
+def delay_terms(*, terms: LoanTerms, lender: str) -> DelayTerms:
+    """Return what a loan's terms say of being late, for the cost table: overdue principal bears a multiple."""
+    return DelayTerms(
+        collector=lender,
+        standard="逾期本金，按合同利率加收",
+        rate=terms.rate,
+        multiple_ppm=terms.penalty_multiple_ppm,
+        day_count=terms.day_count,
+        rounding=terms.rounding,
+        grace_days=terms.grace_days,
     )
 
 
@@ -164,6 +177,7 @@ def priced(house: House, *, stored: Offer, facility: Facility) -> Offered:
         lender=lender.name_zh,
         interest_standard=f"年利率 {format_percent(facility.rate_year_ppm)}，按剩余本金",
         period=stored.terms.period,
+        delay=delay_terms(terms=stored.terms, lender=lender.name_zh),
     )
     cap = house.pack.rules.value(
         rule_id=ALL_IN_COST_MAX,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Final
 from uuid import UUID
@@ -25,6 +26,8 @@ _LENDER: Final = frozenset(
         AccountCode.INTEREST_INCOME,
         AccountCode.PENALTY_INCOME,
         AccountCode.FEE_INCOME,
+        AccountCode.CONCESSION,
+        AccountCode.CREDIT_LOSS,
         AccountCode.ROUNDING_DIFFERENCE,
     }
 )
@@ -49,7 +52,8 @@ def record_event(
         business_date=today,
     )
     after = before.with_state(outcome.state)
-    transfers = transfers_of(after, outcome.postings, cause=event.event_id, on=today, pending=pending or {})
+    postings = in_a_turn_that_holds(outcome.postings, due_fen=before.state.payable.principal_fen)
+    transfers = transfers_of(after, postings, cause=event.event_id, on=today, pending=pending or {})
     transfers = with_over_limit(tx, after, transfers, cause=event.event_id, on=today)
     if transfers:
         ledger.post(tx, cell=before.cell, transfers=transfers)
@@ -57,6 +61,31 @@ def record_event(
     loan.append_event(tx, loan=after, event=event, posted_on=today, posted_at=house.clock.now())
     accrual.add_deltas(tx, cell=before.cell, rows=deltas_of(after, outcome, cause=event.event_id, on=today))
     return after, outcome
+
+
+def in_a_turn_that_holds(postings: Sequence[Posting], *, due_fen: int) -> list[Posting]:
+    """Return postings of a loan such that no account of it or of its limits runs dry on the way; they net the same.
+
+    `due_fen` is the principal now due. What is drawn of a limit comes before what is released. A bill of principal
+    that moves to another day is taken back before it is booked anew, and if it was paid meanwhile, what paid it is
+    taken back for as long: 0.13 billed on the 20th, paid, and now billed on the 15th is four lines.
+    """
+    ordered = sorted(postings, key=lambda posting: posting.debit is AccountCode.LIMIT_DRAWN)
+    lacking_fen, held_fen = 0, due_fen
+    for posting in ordered:
+        held_fen += posting.amount_fen * (posting.debit is AccountCode.LOAN_PRINCIPAL_DUE)
+        held_fen -= posting.amount_fen * (posting.credit is AccountCode.LOAN_PRINCIPAL_DUE)
+        lacking_fen = max(lacking_fen, -held_fen)
+    if not lacking_fen:
+        return ordered
+    paid_anew = Posting(
+        debit=AccountCode.COLLECTION_CLEARING,
+        credit=AccountCode.LOAN_PRINCIPAL_DUE,
+        amount_fen=lacking_fen,
+        reason=Reason.REPAY_PRINCIPAL,
+        value_date=max(posting.value_date for posting in ordered),
+    )
+    return [replace(paid_anew, debit=paid_anew.credit, credit=paid_anew.debit), *ordered, paid_anew]
 
 
 def transfers_of(
@@ -105,23 +134,32 @@ def with_over_limit(
     legal with this cause only, stands on an account of its own, and goes first when principal comes in.
     """
     gains: Counter[UUID] = Counter()
+    draws: Counter[UUID] = Counter()
     for transfer in transfers:
         if transfer.kind is TransferKind.POSTED and transfer.credit.code is AccountCode.LIMIT_AVAILABLE:
             gains[transfer.credit.owner] += transfer.amount_fen
         if transfer.kind is TransferKind.POSTED and transfer.debit.code is AccountCode.LIMIT_AVAILABLE:
             gains[transfer.debit.owner] -= transfer.amount_fen
+            draws[transfer.debit.owner] += transfer.amount_fen
     first: list[Transfer] = []
     last: list[Transfer] = []
     for place, (owner, gain) in enumerate(gains.items()):
         available = Account(owner=owner, code=AccountCode.LIMIT_AVAILABLE, currency=of.currency)
         over = Account(owner=owner, code=AccountCode.LIMIT_OVER, currency=of.currency)
         balances = ledger.balances(tx, cell=of.cell, owner=owner)
-        lacking = -gain - balances[available].available_fen(available.code)
-        ending = min(gain, balances[over].normal_fen(over.code))
-        if lacking > 0:
-            first.append(_over(_nth_id(cause, len(transfers) + 1 + place, on), over, available, lacking, cause, on))
-        elif ending > 0:
-            last.append(_over(_nth_id(cause, len(transfers) + 1 + place, on), available, over, ending, cause, on))
+        free = balances[available].available_fen(available.code)
+        lacking = max(0, draws[owner] - free)
+        # What was lacking only on the way goes back at once; of a gain, so does what the limit was over before.
+        ending = (
+            min(lacking, free + lacking + gain)
+            if gain < 0
+            else lacking + min(gain, balances[over].normal_fen(over.code))
+        )
+        begin_id, end_id = (_nth_id(cause, len(transfers) + 1 + place * 2 + step, on) for step in (0, 1))
+        if lacking:
+            first.append(_over(begin_id, over, available, lacking, cause, on))
+        if ending:
+            last.append(_over(end_id, available, over, ending, cause, on))
     return [*first, *transfers, *last]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.consent import ConsentPurpose
@@ -24,6 +24,9 @@ from mingqu.services.settle_order import BookOrders
 from mingqu.store import consent, instrument, loan, order, repayment, vault
 from mingqu.store.database import Transaction
 from mingqu.store.repayment import Agreement
+
+# Stages in which a borrower can pay: a loan that was taken for lost is still owed.
+OWING: Final = (Stage.ACTIVE, Stage.CHARGED_OFF)
 
 
 class NothingDue(Refusal):
@@ -64,7 +67,7 @@ def quote_repayment(house: House, *, person_id: UUID, loan_id: UUID) -> Quote:
     """Return what is owed today on a person's loan: due, and all of it. Errors: NotFound, NothingDue."""
     with house.database.transaction() as tx:
         of = loan.get_for(tx, person_id=person_id, loan_id=loan_id)
-        if of.state.stage is not Stage.ACTIVE:
+        if of.state.stage not in OWING:
             raise NothingDue("Nothing is owed on this loan.")
         today = house.clock.business_date()
         on = max(today, of.state.as_of) if of.state.as_of else today
@@ -83,11 +86,12 @@ def repay_by_hand(
 
     def work(tx: Transaction) -> Response:
         of = loan.get_for(tx, person_id=person_id, loan_id=loan_id)
-        if of.state.stage is not Stage.ACTIVE:
+        if of.state.stage not in OWING:
             raise NothingDue("Nothing is owed on this loan.")
         today = house.booking_date(tx, cell=of.cell)
         owed = quote(terms=of.terms, state=of.state, on=today)
-        amount = amount_fen or (owed.payoff_fen if intent is Intent.PAYOFF else owed.due_fen)
+        whole = intent is Intent.PAYOFF
+        amount = amount_fen or (owed.payoff_fen if whole else owed.due_fen)
         if amount == 0:
             raise NothingDue("Nothing is due on this loan today.")
         order_id = house.id_for(person_id)

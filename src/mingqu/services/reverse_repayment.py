@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from mingqu.domain.loan import Reversed
-from mingqu.domain.order import OrderKind
-from mingqu.services import keep_order
+from mingqu.domain.loan import NothingToReverse, Repaid, Reversed
 from mingqu.services.follow_up import follow_up
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.record_event import record_event
-from mingqu.services.settle_order import REVERSED, waiting_orders
+from mingqu.services.settle_order import withdraw_returns
 from mingqu.store import loan
 from mingqu.store.database import Transaction
 
@@ -25,16 +23,15 @@ def reverse_repayment(house: House, *, loan_id: UUID, repayment_id: UUID, key: s
 
     def work(tx: Transaction) -> Response:
         of = loan.get(tx, cell=tx.cell_of(loan_id), loan_id=loan_id)
+        if not any(isinstance(event, Repaid) and event.event_id == repayment_id for event in loan.events(tx, loan=of)):
+            raise NothingToReverse("There is no such repayment to reverse.")
         event = Reversed(
             event_id=house.id_for(of.person_id),
             value_date=house.booking_date(tx, cell=of.cell),
             target=repayment_id,
         )
         after, outcome = record_event(tx, house, before=of, event=event)
-        # What would have gone back is not too much any more; a return that is on its way will be owed again.
-        for waiting in waiting_orders(tx, after, kind=OrderKind.RETURN):
-            if after.state.overpayment_fen < waiting.amount_fen:
-                keep_order.withdraw(tx, order_id=waiting.order_id, code=REVERSED, at=house.clock.now())
+        withdraw_returns(tx, house, of=after)
         follow_up(tx, house, of=after, outcome=outcome)
         return {"event_id": event.event_id.hex}
 

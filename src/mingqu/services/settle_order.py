@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.identifier import derived
-from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, TransferKind
-from mingqu.domain.loan import Cancelled, Disbursed, Intent, OverpaymentReturned, Repaid, Stage, quote
+from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
+from mingqu.domain.loan import Cancelled, Disbursed, Intent, OverpaymentReturned, Receipt, Repaid, Stage, quote
 from mingqu.domain.order import Action, Order, OrderKind, OrderState
 from mingqu.domain.word import Word
 from mingqu.services import keep_order
 from mingqu.services.follow_up import deduction_of, follow_up, give_back, reserve_deductions
 from mingqu.services.house import BANK, House
 from mingqu.services.record_event import record_event
-from mingqu.services.sign_contract import HOLD_LIMITS, HOLD_PRINCIPAL, VOIDS_AFTER, holds_of
+from mingqu.services.reserve_payout import give_holds_back, held_for
 from mingqu.store import evidence, ledger, loan, order, repayment
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -79,40 +79,33 @@ def _paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
         tx,
         house,
         before=of,
-        event=Disbursed(event_id=ended.order_id, value_date=ended.value_date, amount_fen=ended.amount_fen),
-        pending={
-            Reason.DISBURSE: [derived(of.contract_id, HOLD_PRINCIPAL)],
-            Reason.LIMIT_DRAW: [derived(of.contract_id, place) for place in HOLD_LIMITS],
-        },
+        event=Disbursed(
+            event_id=ended.order_id,
+            value_date=ended.value_date,
+            amount_fen=ended.amount_fen,
+            tranche=of.state.disbursements + 1,
+        ),
+        pending=held_for(tx, of=of, order_id=ended.order_id),
     )
     _witness(tx, house, of, ended, LeafKind.DISBURSEMENT)
     follow_up(tx, house, of=after, outcome=outcome)
 
 
 def _not_paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
-    """The channel said for good that it will not pay: everything held is free again, the loan never was."""
-    today = house.booking_date(tx, cell=of.cell)
-    ledger.post(
-        tx,
-        cell=of.cell,
-        transfers=[
-            replace(
-                held,
-                id=derived(of.contract_id, VOIDS_AFTER + place),
-                kind=TransferKind.VOID,
-                posted_on=today,
-                pending_id=held.id,
-            )
-            for place, held in enumerate(holds_of(of, order_id=ended.order_id, on=today), start=1)
-        ],
-    )
-    record_event(tx, house, before=of, event=Cancelled(event_id=ended.order_id, value_date=today))
+    """The channel said for good that it will not pay: everything held is free again.
+
+    A loan of which nothing was paid out never was; one that runs goes on without this part.
+    """
+    give_holds_back(tx, house, of=of, order_id=ended.order_id, amount_fen=ended.amount_fen)
+    if of.state.stage is Stage.PLANNED:
+        today = house.booking_date(tx, cell=of.cell)
+        record_event(tx, house, before=of, event=Cancelled(event_id=ended.order_id, value_date=today))
 
 
 def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
     """Money came in. It is never refused: what no loan can take is parked, for people to work on."""
     assert ended.value_date is not None
-    if of.state.stage not in (Stage.ACTIVE, Stage.SETTLED):
+    if of.state.stage not in (Stage.ACTIVE, Stage.SETTLED, Stage.CHARGED_OFF):
         today = house.booking_date(tx, cell=of.cell)
         parked = Account(owner=of.lender_id, code=AccountCode.UNMATCHED_RECEIPT, currency=of.currency)
         ledger.open_accounts(tx, cell=of.cell, accounts=[parked])
@@ -129,14 +122,20 @@ def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
         ledger.post(tx, cell=of.cell, transfers=[transfer])
         return
     meant = repayment.intent_of(tx, order_id=ended.order_id) or Intent.DUE
-    event = Repaid(event_id=ended.order_id, value_date=ended.value_date, amount_fen=ended.amount_fen, intent=meant)
+    event = Repaid(
+        event_id=ended.order_id,
+        value_date=ended.value_date,
+        amount_fen=ended.amount_fen,
+        intent=meant,
+        receipt=Receipt.RECOVERY if of.state.stage is Stage.CHARGED_OFF else Receipt.REPAYMENT,
+    )
     after, outcome = record_event(tx, house, before=of, event=event)
     _witness(tx, house, of, ended, LeafKind.REPAYMENT)
     follow_up(tx, house, of=after, outcome=outcome)
-    _spare_deductions(tx, house, after)
+    spare_deductions(tx, house, of=after)
 
 
-def _spare_deductions(tx: Transaction, house: House, of: Loan) -> None:
+def spare_deductions(tx: Transaction, house: House, *, of: Loan) -> None:
     """Let deductions that were not sent yet ask for what is still due and no more: nobody pays twice."""
     day = of.state.as_of
     assert day is not None
@@ -151,6 +150,13 @@ def _spare_deductions(tx: Transaction, house: House, of: Loan) -> None:
         rest = deduction_of(of, agreements[of.person_id], day=day)
         if rest is not None:
             reserve_deductions(tx, cell=of.cell, deductions={of.loan_id: (rest, agreements[of.person_id])})
+
+
+def withdraw_returns(tx: Transaction, house: House, *, of: Loan) -> None:
+    """Withdraw what would have gone back and is not too much any more; a return on its way will be owed again."""
+    for waiting in waiting_orders(tx, of, kind=OrderKind.RETURN):
+        if of.state.overpayment_fen < waiting.amount_fen:
+            keep_order.withdraw(tx, order_id=waiting.order_id, code=REVERSED, at=house.clock.now())
 
 
 def waiting_orders(tx: Transaction, of: Loan, *, kind: OrderKind) -> list[Order]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -16,18 +16,18 @@ from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.consent import require as require_consent
 from mingqu.domain.evidence import LeafKind
-from mingqu.domain.identifier import derived
-from mingqu.domain.instrument import Instrument, require_payout
-from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer, TransferKind
+from mingqu.domain.instrument import require_payout
+from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.loan import LoanState
-from mingqu.domain.order import OrderKind, reserve
+from mingqu.domain.loan.lend import DisbursementNotAllowed
 from mingqu.domain.refusal import Refusal
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, cost_table, live_offer
-from mingqu.services.house import BANK, House
+from mingqu.services.house import House
 from mingqu.services.keep_for_the_law import keep_for_the_law
 from mingqu.services.make_offers import Offered
 from mingqu.services.once import Response, once
-from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer, order
+from mingqu.services.reserve_payout import reserve_payout
+from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 from mingqu.store.offer import Contract, Disclosure, Offer
@@ -40,24 +40,6 @@ LOAN_ACCOUNTS: Final = (
     AccountCode.LOAN_FEE_DUE,
     AccountCode.OVERPAYMENT,
 )
-# Places of the transfers of a payout among the ids derived from its contract; their voids come three further.
-HOLD_PRINCIPAL: Final = 1
-HOLD_LIMITS: Final = (2, 3)
-VOIDS_AFTER: Final = 3
-
-
-class LimitExceeded(Refusal):
-    """The limit, what is drawn and held of it taken together, does not cover the amount."""
-
-    code: ClassVar[str] = "limit_exceeded"
-    status: ClassVar[int] = 409
-
-
-class FundingExhausted(Refusal):
-    """The lender has not enough money left for this loan."""
-
-    code: ClassVar[str] = "funding_exhausted"
-    status: ClassVar[int] = 409
 
 
 class PayoutTimeOutOfRange(Refusal):
@@ -76,14 +58,22 @@ class Signed:
 
 
 def sign_contract(
-    house: House, *, person_id: UUID, offer_id: UUID, instrument_id: UUID, payout_at: datetime, key: str
+    house: House,
+    *,
+    person_id: UUID,
+    offer_id: UUID,
+    instrument_id: UUID,
+    payout_at: datetime,
+    key: str,
+    payout_fen: int | None = None,
 ) -> Signed:
     """Sign the contract of an offer and reserve the payout at `payout_at` (UTC) to the person's own debit card.
 
+    The whole principal is paid out; of a loan with several disbursements `payout_fen` says how much comes first.
     Sources: 《个人贷款业务明示综合融资成本规定》 2026-03-15 (the cost table comes first); PIPL art. 23 (consent that
     names the lender); 法释〔2020〕6号 art. 26 (the whole principal is paid out).
     Errors: NotFound, OfferStale, CostTableNotRead, ConsentMissing, InstrumentNotVerified, CardNotSupported,
-    PayoutTimeOutOfRange, LimitExceeded, FundingExhausted, and those of the idempotency key.
+    PayoutTimeOutOfRange, DisbursementNotAllowed, LimitExceeded, FundingExhausted, and those of the idempotency key.
     """
 
     def work(tx: Transaction) -> Response:
@@ -100,17 +90,30 @@ def sign_contract(
         require_payout(instrument=card)
         if not now <= payout_at <= now + house.settings.payout_waits_max:
             raise PayoutTimeOutOfRange("Choose a time between now and a week from now.")
+        amount_fen = _first_payout_fen(stored, payout_fen)
         made = _make_loan(tx, house, cell=cell, stored=stored, offered=offered, read=read, now=now)
-        order_id = _reserve(tx, house, cell=cell, made=made, card=card, payout_at=payout_at)
+        order_id = reserve_payout(tx, house, of=made, card=card, amount_fen=amount_fen, payout_at=payout_at)
         return {"contract_id": made.contract_id.hex, "loan_id": made.loan_id.hex, "order_id": order_id.hex}
 
     request = {"offer_id": offer_id.hex, "instrument_id": instrument_id.hex, "payout_at": payout_at.isoformat()}
+    if payout_fen is not None:
+        request["payout_fen"] = str(payout_fen)
     answer = once(house, person_id=person_id, command="sign_contract", key=key, request=request, work=work)
     return Signed(
         contract_id=UUID(str(answer["contract_id"])),
         loan_id=UUID(str(answer["loan_id"])),
         payout_order_id=UUID(str(answer["order_id"])),
     )
+
+
+def _first_payout_fen(stored: Offer, payout_fen: int | None) -> int:
+    """Return how much is paid out first. Errors: DisbursementNotAllowed."""
+    terms = stored.terms
+    if payout_fen is None or payout_fen == terms.principal_fen:
+        return terms.principal_fen
+    if terms.disbursements_max == 1 or not 0 < payout_fen < terms.principal_fen:
+        raise DisbursementNotAllowed("The contract is paid out in one amount, or not in parts like this.")
+    return payout_fen
 
 
 def _read_disclosure(tx: Transaction, *, person_id: UUID, stored: Offer, offered: Offered) -> Disclosure:
@@ -205,6 +208,9 @@ def open_accounts_of(tx: Transaction, made: Loan) -> None:
         (made.lender_id, AccountCode.COLLECTION_CLEARING),
         (made.lender_id, AccountCode.INTEREST_INCOME),
         (made.lender_id, AccountCode.PENALTY_INCOME),
+        (made.lender_id, AccountCode.FEE_INCOME),
+        (made.lender_id, AccountCode.CONCESSION),
+        (made.lender_id, AccountCode.CREDIT_LOSS),
         (made.lender_id, AccountCode.ROUNDING_DIFFERENCE),
         (made.group_id, AccountCode.ACCRUED_INTEREST),
         (made.group_id, AccountCode.ACCRUED_PENALTY),
@@ -215,67 +221,3 @@ def open_accounts_of(tx: Transaction, made: Loan) -> None:
         cell=made.cell,
         accounts=[Account(owner=owner, code=code, currency=made.currency) for owner, code in (*own, *house_accounts)],
     )
-
-
-def _reserve(tx: Transaction, house: House, *, cell: int, made: Loan, card: Instrument, payout_at: datetime) -> UUID:
-    """Store the payout order and hold lender's cash and the two limits for it."""
-    order_id, today = house.id_for(made.person_id), house.booking_date(tx, cell=cell)
-    order.insert(
-        tx,
-        order=reserve(
-            order_id=order_id,
-            kind=OrderKind.PAYOUT,
-            person_id=made.person_id,
-            loan_id=made.loan_id,
-            instrument_id=card.instrument_id,
-            amount_fen=made.terms.principal_fen,
-            currency=made.currency,
-            channel=BANK,
-            run_at=payout_at,
-        ),
-    )
-    results = ledger.post_batch(tx, cell=cell, transfers=holds_of(made, order_id=order_id, on=today))
-    if Result.EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT in results:
-        raise LimitExceeded("Your limit, less what is drawn and held, does not cover this amount.")
-    if Result.EXCEEDS_LIMIT_OF_CREDIT_ACCOUNT in results:
-        raise FundingExhausted("The lender has no money left for this loan today; nothing was signed.")
-    assert all(result is Result.OK for result in results), results
-    return order_id
-
-
-def holds_of(made: Loan, *, order_id: UUID, on: date) -> list[Transfer]:
-    """Return the pending transfers of a payout: principal out of the lender's cash, and both limits drawn."""
-
-    def hold(place: int, debit: Account, credit: Account, reason: Reason) -> Transfer:
-        return Transfer(
-            id=derived(made.contract_id, place),
-            kind=TransferKind.PENDING,
-            debit=debit,
-            credit=credit,
-            amount_fen=made.terms.principal_fen,
-            reason=reason,
-            value_date=on,
-            posted_on=on,
-            reference=order_id,
-        )
-
-    def account(owner: UUID, code: AccountCode) -> Account:
-        return Account(owner=owner, code=code, currency=made.currency)
-
-    return [
-        hold(
-            HOLD_PRINCIPAL,
-            account(made.loan_id, AccountCode.LOAN_PRINCIPAL),
-            account(made.lender_id, AccountCode.LENDER_CASH),
-            Reason.DISBURSE,
-        ),
-        *(
-            hold(
-                place,
-                account(owner, AccountCode.LIMIT_AVAILABLE),
-                account(owner, AccountCode.LIMIT_DRAWN),
-                Reason.LIMIT_DRAW,
-            )
-            for place, owner in zip(HOLD_LIMITS, (made.facility_id, made.person_id), strict=True)
-        ),
-    ]

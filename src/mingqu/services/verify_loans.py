@@ -27,7 +27,16 @@ Progress = Callable[[int, int], None]
 # What follows a limit being exceeded depends on other loans too; invariant 6 adds it up.
 _OVER: Final = frozenset({Reason.OVER_LIMIT, Reason.OVER_LIMIT_END})
 _LIMIT: Final = frozenset({AccountCode.LIMIT_AVAILABLE, AccountCode.LIMIT_DRAWN})
-_OF_LENDER: Final = frozenset({AccountCode.LENDER_CASH, AccountCode.COLLECTION_CLEARING})
+_OF_LENDER: Final = frozenset(
+    {
+        AccountCode.LENDER_CASH,
+        AccountCode.COLLECTION_CLEARING,
+        AccountCode.PENALTY_INCOME,
+        AccountCode.FEE_INCOME,
+        AccountCode.CONCESSION,
+        AccountCode.CREDIT_LOSS,
+    }
+)
 _OF_GROUP: Final = frozenset({AccountCode.ACCRUED_INTEREST, AccountCode.ACCRUED_PENALTY})
 # (limit's owner or None, account with the smaller code, the other, reason, value date)
 _Line = tuple[UUID | None, AccountCode, AccountCode, Reason, date]

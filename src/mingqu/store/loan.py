@@ -10,12 +10,13 @@ from uuid import UUID
 
 import msgspec
 
-from mingqu.domain.loan.event import Cancelled, Disbursed, Event, Intent, OverpaymentReturned, Repaid, Reversed
+from mingqu.domain.loan.event import Event
 from mingqu.domain.loan.state import LoanState, interest_line, penalty_line
 from mingqu.domain.loan.terms import LoanTerms
 from mingqu.domain.ownership import NotFound, require_owner
 from mingqu.store import column
 from mingqu.store.database import Transaction
+from mingqu.store.loan_event import columns_of, event_of, kind_of
 
 # A chunk of the close is one transaction under its cell's lock: some tens of milliseconds at this size.
 CHUNK_LOANS_MAX: Final = 500
@@ -42,14 +43,6 @@ class Loan:
         return replace(self, state=state)
 
 
-_EVENTS: Final[dict[str, type[Event]]] = {
-    "disbursed": Disbursed,
-    "cancelled": Cancelled,
-    "repaid": Repaid,
-    "overpayment_returned": OverpaymentReturned,
-    "reversed": Reversed,
-}
-_KINDS: Final = {kind: name for name, kind in _EVENTS.items()}
 # How each value of `_summary` is sent when many are.
 _PACKED: Final[tuple[Callable[[Sequence[Any]], column.Column], ...]] = (
     *(column.of_texts,) * 2,
@@ -149,11 +142,11 @@ def histories(tx: Transaction, *, loans: Sequence[Loan]) -> dict[UUID, tuple[Eve
         return {}
     found: dict[UUID, list[Event]] = {loan.loan_id: [] for loan in loans}
     for loan_id, *row in tx.execute(
-        """SELECT loan_id, kind, event_id, value_date, amount_fen, intent, target FROM loan_event
+        """SELECT loan_id, kind, event_id, value_date, amount_fen, intent, target, detail FROM loan_event
            WHERE cell = %s AND loan_id = ANY (%s) ORDER BY loan_id, posted_at, event_id""",
         (loans[0].cell, list(found)),
     ):
-        found[loan_id].append(_event(*row))
+        found[loan_id].append(event_of(*row))
     return {loan_id: tuple(listed) for loan_id, listed in found.items()}
 
 
@@ -192,11 +185,10 @@ def append_event(tx: Transaction, *, loan: Loan, event: Event, posted_on: date, 
     """Add an event to a loan's history. An event is never changed and never taken away."""
     tx.execute(
         """INSERT INTO loan_event (cell, loan_id, event_id, kind, value_date, posted_on, posted_at, amount_fen, intent,
-               target) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+               target, detail) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
         (
-            loan.cell, loan.loan_id, event.event_id, _KINDS[type(event)], event.value_date, posted_on, posted_at,
-            getattr(event, "amount_fen", None), event.intent.value if isinstance(event, Repaid) else None,
-            getattr(event, "target", None),
+            loan.cell, loan.loan_id, event.event_id, kind_of(event), event.value_date, posted_on, posted_at,
+            getattr(event, "amount_fen", None), *columns_of(event),
         ),
     )  # fmt: skip
 
@@ -211,7 +203,7 @@ def append_first_events(tx: Transaction, *, rows: Iterable[tuple[Loan, Event, da
                 loan.cell,
                 loan.loan_id,
                 event.event_id,
-                _KINDS[type(event)],
+                kind_of(event),
                 event.value_date,
                 posted_on,
                 posted_at,
@@ -225,24 +217,11 @@ def append_first_events(tx: Transaction, *, rows: Iterable[tuple[Loan, Event, da
 def events(tx: Transaction, *, loan: Loan) -> tuple[Event, ...]:
     """Return the history of a loan, in the order in which it became known."""
     rows = tx.execute(
-        """SELECT kind, event_id, value_date, amount_fen, intent, target FROM loan_event
+        """SELECT kind, event_id, value_date, amount_fen, intent, target, detail FROM loan_event
            WHERE cell = %s AND loan_id = %s ORDER BY posted_at, event_id""",
         (loan.cell, loan.loan_id),
     )
-    return tuple(_event(*row) for row in rows)
-
-
-def _event(
-    kind: str, event_id: UUID, value_date: date, amount_fen: int | None, intent: str | None, target: UUID | None
-) -> Event:
-    values: dict[str, object] = {"event_id": event_id, "value_date": value_date}
-    if amount_fen is not None:
-        values["amount_fen"] = amount_fen
-    if intent is not None:
-        values["intent"] = Intent(intent)
-    if target is not None:
-        values["target"] = target
-    return _EVENTS[kind](**values)  # type: ignore[arg-type]  # the row was written from this very class
+    return tuple(event_of(*row) for row in rows)
 
 
 def _loan(row: tuple[object, ...]) -> Loan:
@@ -296,9 +275,9 @@ def _summary(loan: Loan) -> tuple[object, ...]:
 
 
 def owes_money(tx: Transaction, *, person_id: UUID) -> bool:
-    """Return whether a person has a loan that is not settled or cancelled."""
+    """Return whether a person has a loan that is not settled, given up or cancelled."""
     row = tx.execute(
-        "SELECT FROM loan WHERE cell = %s AND person_id = %s AND stage IN ('planned', 'active') LIMIT 1",
+        "SELECT FROM loan WHERE cell = %s AND person_id = %s AND stage IN ('planned', 'active', 'charged_off') LIMIT 1",
         (tx.cell_of(person_id), person_id),
     ).fetchone()
     return row is not None

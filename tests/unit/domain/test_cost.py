@@ -11,6 +11,7 @@ import pytest
 from mingqu.domain.calendar import MONTHLY, DayCount, Period, PeriodUnit, add_months
 from mingqu.domain.cost import (
     CostItem,
+    CostItemMalformed,
     RateBeyondReach,
     RateNotUnique,
     RateUndefined,
@@ -23,7 +24,6 @@ from mingqu.domain.cost import (
     regulation_z_times,
 )
 from mingqu.domain.cost.annual import periods_between
-from mingqu.domain.cost.composition import CostItemMalformed
 from mingqu.domain.money import Money
 from mingqu.domain.rate import Rate
 from mingqu.domain.schedule import Method, Terms, build

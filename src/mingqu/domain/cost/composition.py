@@ -9,54 +9,29 @@ from typing import Final
 
 from mingqu.domain.calendar import MONTHLY, Period
 from mingqu.domain.cost.annual import AnnualCost, annual_cost
+from mingqu.domain.cost.delay import DelayCost, DelayTerms, cost_of_delay
+from mingqu.domain.cost.item import CostItem, CostItemMalformed
 from mingqu.domain.money import Rounding
-from mingqu.domain.refusal import Refusal
 from mingqu.domain.schedule import Schedule
 
 INTEREST: Final = "interest"
-
-
-class CostItemMalformed(Refusal):
-    """A part of the cost is negative, unnamed, without a collector, or named twice."""
-
-    code = "cost_item_malformed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostItem:
-    """One part of the cost: `charges` are (date, fen) that the borrower pays to `collector`.
-
-    `code` names the part ("guarantee_fee"), `standard` says in words how it is charged. A charge on the day the
-    money is paid out counts as paid at once, whether it is kept back or not.
-    Errors: CostItemMalformed.
-    """
-
-    code: str
-    collector: str
-    standard: str
-    charges: tuple[tuple[date, int], ...]
-
-    def __post_init__(self) -> None:
-        if not self.code or not self.collector:
-            raise CostItemMalformed("A part of the cost names itself and who collects it.")
-        if any(fen < 0 for _, fen in self.charges):
-            raise CostItemMalformed("A part of the cost is not negative.", item=self.code)
-
-    @property
-    def amount_fen(self) -> int:
-        """The sum of the charges."""
-        return sum(fen for _, fen in self.charges)
+# What being late costs is shown for these days: a week, a month, and where a loan stops counting as income.
+DELAY_DAYS_SHOWN: Final = (7, 30, 90)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllInCost:
-    """What the disclosure table shows: principal, each part of the cost, their sum and the yearly rate of all."""
+    """What the disclosure table shows: principal, each part of the cost, their sum and the yearly rate of all.
+
+    `on_default` stands beside them: what being late would cost is in no sum, flow or rate.
+    """
 
     principal_fen: int
     items: tuple[CostItem, ...]
     cost_fen: int
     annual: AnnualCost
     flows: tuple[tuple[date, int], ...]
+    on_default: tuple[DelayCost, ...] = ()
 
 
 def all_in_cost(
@@ -67,11 +42,14 @@ def all_in_cost(
     fees: Sequence[CostItem] = (),
     period: Period = MONTHLY,
     rounding: Rounding = Rounding.HALF_UP,
+    delay: DelayTerms | None = None,
+    delay_days: Sequence[int] = DELAY_DAYS_SHOWN,
 ) -> AllInCost:
     """Return the cost of a schedule with every fee on top of it, for a borrower who pays as agreed.
 
     Interest is the first item, collected by `lender`; then the fees in the order given. The flows are the
-    borrower's: principal received, everything else paid.
+    borrower's: principal received, everything else paid. With `delay` it also says what falling behind from the
+    first instalment on, for each of `delay_days`, would cost; that changes nothing else.
     Source: 《个人贷款业务明示综合融资成本规定》, 2026-03-15 (each part, how it is charged and who collects it);
     金规〔2025〕9号, 2025-04-03 (credit enhancement fees count in).
     Example: 10,000.00 in 12 instalments of 888.49 is 12.00 %; with a guarantee fee of 60.00 a month 24.60 %.
@@ -94,6 +72,12 @@ def all_in_cost(
         cost_fen=sum(item.amount_fen for item in items),
         annual=annual_cost(flows=flows, period=period, rounding=rounding),
         flows=flows,
+        on_default=()
+        if delay is None
+        else tuple(
+            cost_of_delay(schedule=schedule, first_missed=schedule.rows[0].number, days=days, terms=delay)
+            for days in delay_days
+        ),
     )
 
 

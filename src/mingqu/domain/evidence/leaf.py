@@ -26,6 +26,7 @@ class LeafKind(Enum):
     CONTRACT = "contract"
     DISBURSEMENT = "disbursement"
     REPAYMENT = "repayment"
+    AMENDMENT = "amendment"  # a loan was changed: by agreement, in the borrower's favor, or for loss
     CERTIFICATE = "certificate"
     ERASURE = "erasure"
 

@@ -1,73 +1,242 @@
-"""Which fen of a repayment pays what: the order is a term of the loan, printed in its contract."""
+"""Which fen of a payment pays what: the order is a term of the loan, printed in its contract."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import date
-from itertools import groupby
+from functools import lru_cache
 from typing import Final
 
-from mingqu.domain.ledger import AccountCode as Code
-from mingqu.domain.ledger import Reason
-from mingqu.domain.loan.posting import Change
-from mingqu.domain.loan.state import Instalment, LoanState
-from mingqu.domain.loan.terms import NON_ACCRUAL_AFTER_DAYS, AllocationStep, Component, LoanTerms, Timing
+from mingqu.domain.changed import changed
+from mingqu.domain.course import due_if_paid, pay_interest, pay_principal
+from mingqu.domain.loan.state import Instalment
+from mingqu.domain.loan.terms import AllocationRule, AllocationStep, Component, Direction, Rest, Surplus, Timing
+from mingqu.domain.loan.working import Working
+from mingqu.domain.money import Rounding, divide
 
-_ACCOUNT: Final = {
-    Component.PRINCIPAL: (Code.LOAN_PRINCIPAL_DUE, Reason.REPAY_PRINCIPAL),
-    Component.INTEREST: (Code.LOAN_INTEREST_DUE, Reason.REPAY_INTEREST),
-    Component.PENALTY: (Code.LOAN_PENALTY_DUE, Reason.REPAY_PENALTY),
-    Component.FEE: (Code.LOAN_FEE_DUE, Reason.REPAY_FEE),
-}
+# Every round pays something or ends; a round may pay one component of one instalment.
+ROUNDS_MAX: Final = 10_000
+
+Paid = dict[Component, int]
+_NOTHING: Final[Paid] = dict.fromkeys(Component, 0)
+PAID_FIELD: Final = {component: f"{component.value}_paid_fen" for component in Component}
 
 
-def pay_billed(
-    *, terms: LoanTerms, state: LoanState, amount_fen: int, on: date, change: Change
-) -> tuple[LoanState, int]:
-    """Use `amount_fen` on what is billed, in the order the terms name; return the state and what is left.
+def nothing_paid() -> Paid:
+    """Return every component with nothing paid of it."""
+    return _NOTHING.copy()
 
-    Neighbouring steps of one timing form a block; within a block the oldest instalment is served whole
-    before the next. Example of 500.00 against fee 20.00, penalty 11.90, interest 100.00, principal 833.34:
-    20.00, 11.90, 100.00 and 368.10 of the principal; more than ninety days overdue, principal takes all 500.00.
+
+def pay(*, working: Working, rule: AllocationRule, amount_fen: int, on: date, paid: Paid, payoff: bool = False) -> int:
+    """Use an amount in the order of a rule, adding to `paid`, and return what is left.
+
+    Horizontally the timings are served one after the other, and in each the oldest instalment whole before the
+    next. Vertically each step of the order is served over all instalments of its timing before the next step.
+    Example of 500.00 against fee 20.00, penalty 11.90, interest 100.00, principal 833.34: 20.00, 11.90, 100.00
+    and 368.10 of the principal; with principal first, principal takes all 500.00.
     """
-    late = state.overdue_days(on) > NON_ACCRUAL_AFTER_DAYS
-    order = terms.allocation_non_accrual if late else terms.allocation
-    lines = list(state.instalments)
-    paid: dict[Component, int] = dict.fromkeys(Component, 0)
+    purse = _Purse(working, rule, on, paid, payoff=payoff)
     rest = amount_fen
-    for timing, block in groupby(order, key=_timing):
-        components = [component for _, component in block]
-        for index, line in enumerate(lines):
-            if rest and line.billed and _timing_of(line, on) is timing:
-                lines[index], rest = _pay_line(line, components, rest, on, paid)
-    for component, fen in paid.items():
-        account, reason = _ACCOUNT[component]
-        change.post(Code.COLLECTION_CLEARING, account, fen, reason, on)
-    change.post(Code.LIMIT_DRAWN, Code.LIMIT_AVAILABLE, paid[Component.PRINCIPAL], Reason.LIMIT_RELEASE, on)
-    return replace(state, instalments=tuple(lines)), rest
+    if working.terms.direction is Direction.VERTICAL:
+        for timing, component in rule.order:
+            rest = purse.serve(timing, [component], rest)
+        return rest
+    for timing, components in _blocks(rule.order):
+        rest = purse.serve(timing, components, rest)
+    return rest
 
 
-def _timing(entry: AllocationStep) -> Timing:
-    return entry[0]
+# A house has a few orders, one or two for each product, and allocates millions of payments.
+@lru_cache(maxsize=256)
+def _blocks(order: tuple[AllocationStep, ...]) -> tuple[tuple[Timing, tuple[Component, ...]], ...]:
+    """Return the components of each timing, timings in the order they are first named in."""
+    blocks: dict[Timing, tuple[Component, ...]] = {}
+    for timing, component in order:
+        blocks[timing] = (*blocks.get(timing, ()), component)
+    return tuple(blocks.items())
+
+
+class _Purse:
+    """One payment on its way through the lines."""
+
+    def __init__(self, working: Working, rule: AllocationRule, on: date, paid: Paid, *, payoff: bool) -> None:
+        self.working = working
+        self.rule = rule
+        self.on = on
+        self.paid = paid
+        self.payoff = payoff
+        self.passed: set[date] = set()  # instalments that turned out to ask for nothing
+        self.settled: set[date] = set()  # instalments paid as far as they can be today, whose interest goes on
+
+    def serve(self, timing: Timing, components: Sequence[Component], rest: int) -> int:
+        """Serve lines of one timing until nothing is left on either side."""
+        for _ in range(ROUNDS_MAX):
+            lines = self._lines(timing, components) if rest else []
+            if not lines:
+                return rest
+            before = rest
+            seen = len(self.passed) + len(self.settled)
+            if len(lines) == 1 and not self.working.recalculates:
+                rest -= self._pay_whole(timing, components, lines[0], rest)
+                continue
+            for component in components:
+                rest = self._pay_each(timing, component, lines, rest)
+            if rest == before and len(self.passed) + len(self.settled) == seen:
+                return rest
+        raise AssertionError("a payment is not used up")
+
+    def _pay_each(self, timing: Timing, component: Component, lines: list[int], rest: int) -> int:
+        """Pay one component of lines; several share what is there equally, the last takes the tail."""
+        share = divide(rest, len(lines), self.working.terms.rounding)
+        if share * (len(lines) - 1) > rest:
+            share = divide(rest, len(lines), Rounding.FLOOR)
+        shares = [share] * (len(lines) - 1) + [rest - share * (len(lines) - 1)]
+        for index, mine in zip(lines, shares, strict=True):
+            rest -= self._pay_line(timing, component, index, min(mine, rest))
+        return rest
+
+    def _lines(self, timing: Timing, components: Sequence[Component]) -> list[int]:
+        """Return the lines served next: one, or all that share a surplus."""
+        if timing is not Timing.IN_ADVANCE and self.working.terms.direction is Direction.HORIZONTAL:
+            return self._oldest_unpaid(timing)
+        found = [index for index, line in enumerate(self.working.lines) if _timing_of(line, self.on) is timing]
+        if self.working.terms.direction is Direction.VERTICAL:
+            found = [index for index in found if self.working.lines[index].outstanding_fen(components[0]) > 0]
+        elif timing is not Timing.IN_ADVANCE or not self._may_grow:
+            found = [index for index in found if self.working.lines[index].unpaid_fen > 0]
+        if timing is not Timing.IN_ADVANCE:
+            return found[:1]
+        return self._ahead(found)
+
+    def _oldest_unpaid(self, timing: Timing) -> list[int]:
+        past = timing is Timing.PAST_DUE
+        for index, line in enumerate(self.working.lines):
+            if line.paid_on is None and (line.due < self.on if past else line.due == self.on) and line.unpaid_fen > 0:
+                return [index]
+        return []
+
+    @property
+    def _may_grow(self) -> bool:
+        """Whether lines that ask for nothing now may ask for something if paid in advance."""
+        return self.working.recalculates and self.rule.surplus in (Surplus.LAST_INSTALMENT, Surplus.NEXT_THEN_LAST)
+
+    def _ahead(self, found: list[int]) -> list[int]:
+        lines = self.working.lines
+        unpaid = [index for index in found if lines[index].unpaid_fen > 0 and lines[index].due not in self.settled]
+        backwards = [
+            index
+            for index in found
+            if lines[index].unpaid_fen > 0 or (not lines[index].due_fen and lines[index].due not in self.passed)
+        ]
+        match self.rule.surplus:
+            case Surplus.RETURN:
+                return []
+            case Surplus.NEXT_INSTALMENT:
+                return unpaid[:1]
+            case Surplus.EVERY_INSTALMENT:
+                return unpaid
+            case Surplus.LAST_INSTALMENT:
+                return (backwards if self._may_grow else unpaid)[-1:]
+            case Surplus.NEXT_THEN_LAST:
+                running = [index for index in unpaid if lines[index].start <= self.on]
+                return running or (backwards if self._may_grow else unpaid)[-1:]
+
+    def _pay_whole(self, timing: Timing, components: Sequence[Component], index: int, rest: int) -> int:
+        """Pay the components of one line whose interest follows its plan, and return how much it took."""
+        line = self.working.lines[index]
+        changes: dict[str, object] = {}
+        taken = 0
+        for component in components:
+            part = min(rest - taken, line.outstanding_fen(component))
+            if part > 0:
+                taken += part
+                changes[PAID_FIELD[component]] = getattr(line, PAID_FIELD[component]) + part
+                self.paid[component] += part
+                if self.working.fees:
+                    self._pay_fees(line, part, component)
+        if not taken:
+            return 0
+        if timing is not Timing.DUE:
+            name = "late_fen" if timing is Timing.PAST_DUE else "advance_fen"
+            changes[name] = getattr(line, name) + taken
+        if taken == line.unpaid_fen:
+            changes["paid_on"] = self.on
+        self.working.lines[index] = changed(line, **changes)
+        return taken
+
+    def _pay_line(self, timing: Timing, component: Component, index: int, rest: int) -> int:
+        """Pay one component of one line and return how much it took."""
+        line = self.working.lines[index]
+        stretch = self.working.stretch_of(index) if self.working.recalculates else None
+        on = self.on
+        if stretch is None:
+            if self.working.recalculates:
+                self.passed.add(line.due)
+        elif timing is Timing.IN_ADVANCE:
+            on = self._counted(line)
+            line = self._as_if_due(index, component, on)
+        part = min(rest, max(0, line.outstanding_fen(component)))
+        if stretch is not None and component is Component.PRINCIPAL and self.working.course is not None:
+            part = min(part, max(0, self.working.course.owed_fen))
+        if not part and stretch is None:
+            return 0
+        name = PAID_FIELD[component]
+        changes: dict[str, object] = {name: getattr(line, name) + part}
+        if timing is not Timing.DUE:
+            name = "late_fen" if timing is Timing.PAST_DUE else "advance_fen"
+            changes[name] = getattr(line, name) + part
+        changes["paid_on"] = (line.paid_on or self.on) if part == line.unpaid_fen else None
+        self.working.lines[index] = changed(line, **changes)
+        self.paid[component] += part
+        if component in (Component.FEE, Component.PENALTY):
+            self._pay_fees(line, part, component)
+        elif stretch is not None and self.working.course is not None:
+            act = pay_principal if component is Component.PRINCIPAL else pay_interest
+            act(self.working.course, stretch=stretch, on=on, amount_fen=part)
+            self.working.sync(on=self.on)
+        return part
+
+    def _as_if_due(self, index: int, component: Component, on: date) -> Instalment:
+        """Return a line with what it would ask for if it were paid today."""
+        stretch, course = self.working.stretch_of(index), self.working.course
+        assert stretch is not None
+        assert course is not None
+        vertical = self.working.terms.direction is Direction.VERTICAL
+        principal, interest = due_if_paid(course, stretch=stretch, on=on, principal_alone=vertical)
+        line = self.working.lines[index]
+        if not principal and not interest:
+            self.passed.add(line.due)
+        if stretch.on_top and principal <= stretch.principal_paid_fen and interest <= stretch.interest_paid_fen:
+            self.settled.add(line.due)
+        if component is Component.INTEREST:
+            line = changed(line, interest_fen=interest)
+        elif component is Component.PRINCIPAL:
+            line = changed(line, principal_fen=principal)
+        self.working.lines[index] = line
+        return line
+
+    def _counted(self, line: Instalment) -> date:
+        """Return the day an early payment counts from: today, or the end of the running period if that is agreed."""
+        terms = self.working.terms
+        to_end = terms.payoff_rest is Rest.PERIOD and (self.payoff or terms.rest is Rest.PERIOD)
+        running = self.working.course.at(self.on) if self.payoff and self.working.course is not None else None
+        if to_end and running is not None:
+            return running.due
+        return line.due if to_end and line.start <= self.on < line.due else self.on
+
+    def _pay_fees(self, line: Instalment, part: int, component: Component) -> None:
+        """Say which fees of a line an amount pays: those of earlier dates first, as they were charged."""
+        if component not in (Component.FEE, Component.PENALTY):
+            return
+        penalty = component is Component.PENALTY
+        for index, fee in enumerate(self.working.fees):
+            if fee.line_due == line.due and fee.penalty is penalty and part:
+                taken = min(part, fee.unpaid_fen)
+                self.working.fees[index] = changed(fee, paid_fen=fee.paid_fen + taken)
+                part -= taken
 
 
 def _timing_of(line: Instalment, on: date) -> Timing:
     if line.due < on:
         return Timing.PAST_DUE
     return Timing.DUE if line.due == on else Timing.IN_ADVANCE
-
-
-def _pay_line(
-    line: Instalment, components: list[Component], rest: int, on: date, paid: dict[Component, int]
-) -> tuple[Instalment, int]:
-    changes: dict[str, int] = {}
-    for component in components:
-        part = min(rest, line.outstanding_fen(component))
-        if part:
-            changes[f"{component.value}_paid_fen"] = getattr(line, f"{component.value}_paid_fen") + part
-            paid[component] += part
-            rest -= part
-    if not changes:
-        return line, rest
-    after = replace(line, **changes)  # type: ignore[arg-type]  # the names are the four components, all ints
-    return (replace(after, paid_on=on) if after.unpaid_fen == 0 else after), rest

@@ -11,7 +11,9 @@ from mingqu.domain.loan.terms import LoanTerms
 
 def first_plan(*, terms: LoanTerms, start: date) -> tuple[Instalment, ...]:
     """Return the instalments of a loan whose money arrived on `start`."""
-    return _instalments(schedule.build(terms=terms.schedule_terms(start=start)), first_period_start=start)
+    return _instalments(
+        schedule.build(terms=terms.schedule_terms(start=start, first_due=terms.first_due)), first_period_start=start
+    )
 
 
 def replan(

@@ -1,4 +1,8 @@
-"""What a step does besides changing the state: postings for the ledger, happenings for people."""
+"""What a step does besides changing the state: postings for the ledger, happenings for people.
+
+No handler posts anything. A step says what was paid out of which purse (`Flow`); the rest follows from the balances
+before and after, so that the ledger's accounts and the loan's state cannot drift apart.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
+from typing import Final
+from uuid import UUID
 
-from mingqu.domain.ledger import AccountCode, Reason
+from mingqu.domain.ledger import FORWARD, AccountCode, Reason
+from mingqu.domain.loan.event import Receipt
+from mingqu.domain.loan.state import Allocation, LoanState, Payable
+from mingqu.domain.loan.terms import Component
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,20 +51,172 @@ class Happening:
     amount_fen: int
 
 
+class Purse(Enum):
+    """Where an amount comes from that pays part of a debt."""
+
+    __hash__ = object.__hash__
+
+    CASH = "cash"  # collected by a channel
+    OVERPAYMENT = "overpayment"  # owed back to the payer, and needed after all
+    CONCESSION = "concession"  # given up by the lender
+    LOSS = "loss"  # written off
+
+
+PURSE_OF: Final = {
+    Receipt.GOODWILL: Purse.CONCESSION,
+    Receipt.FEE_ADJUSTMENT: Purse.CONCESSION,
+    Receipt.INTEREST_WAIVED: Purse.CONCESSION,
+    Receipt.INTEREST_REFUND: Purse.CONCESSION,
+}
+_SOURCE: Final = {
+    Purse.CASH: AccountCode.COLLECTION_CLEARING,
+    Purse.OVERPAYMENT: AccountCode.OVERPAYMENT,
+    Purse.CONCESSION: AccountCode.CONCESSION,
+    Purse.LOSS: AccountCode.CREDIT_LOSS,
+}
+_DUE: Final = {
+    Component.PRINCIPAL: (AccountCode.LOAN_PRINCIPAL_DUE, Reason.REPAY_PRINCIPAL),
+    Component.INTEREST: (AccountCode.LOAN_INTEREST_DUE, Reason.REPAY_INTEREST),
+    Component.PENALTY: (AccountCode.LOAN_PENALTY_DUE, Reason.REPAY_PENALTY),
+    Component.FEE: (AccountCode.LOAN_FEE_DUE, Reason.REPAY_FEE),
+}
+
+
+_NOTHING: Final = dict.fromkeys(Component, 0)
+_GIVEN_UP: Final = {Purse.CONCESSION: Reason.CONCEDE, Purse.LOSS: Reason.WRITE_OFF}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """What one purse paid of each component; below zero if it was taken back."""
+
+    purse: Purse
+    paid: dict[Component, int]
+    overpaid_fen: int = 0  # what went from this purse to what is owed back
+    returned_fen: int = 0  # what is owed back went to the payer
+    owed_again_fen: int = 0  # more went to the payer than was owed back: it is owed like a fee
+
+
 @dataclass(slots=True)
 class Change:
     """What a step gathers on its way; the caller turns it into transfers, work and notices."""
 
     postings: list[Posting] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
+    allocations: list[Allocation] = field(default_factory=list)
+    lapsed: list[UUID] = field(default_factory=list)  # agreements that had no room in the story
+    flows: list[Flow] = field(default_factory=list)  # of the step now being done
+    known: tuple[LoanState, Payable] | None = None  # the balances after one step are those before the next
+
+    @property
+    def marks(self) -> tuple[int, int, int]:
+        """How much has been gathered."""
+        return len(self.postings), len(self.happenings), len(self.allocations)
+
+    def forget_since(self, marks: tuple[int, int, int]) -> None:
+        """Drop what was gathered by a step that was refused."""
+        del self.postings[marks[0] :]
+        del self.happenings[marks[1] :]
+        del self.allocations[marks[2] :]
+        self.flows.clear()
+
+    def payable_of(self, state: LoanState) -> Payable:
+        """Return what is payable in a state, worked out once if it is asked for twice in a row."""
+        if self.known is None or self.known[0] is not state:
+            self.known = (state, state.payable)
+        return self.known[1]
 
     def post(self, debit: AccountCode, credit: AccountCode, amount_fen: int, reason: Reason, on: date) -> None:
-        """Add a posting; zero amounts are no postings."""
-        assert amount_fen >= 0
+        """Add a posting, turned about if it is below zero; zero amounts are no postings."""
+        if amount_fen < 0:
+            debit, credit, amount_fen = credit, debit, -amount_fen
         if amount_fen:
             self.postings.append(
                 Posting(debit=debit, credit=credit, amount_fen=amount_fen, reason=reason, value_date=on)
             )
+
+
+def settle(*, before: LoanState, after: LoanState, change: Change, on: date) -> None:
+    """Post what a step did: money lent, components billed and paid, and what is owed back.
+
+    What was billed is what a component's balance gained and what was paid of it: a repayment of 300.00 that leaves
+    the balance 100.00 lower billed 200.00 on its way. Below zero, bills are taken back.
+    """
+    code = AccountCode
+    flows, change.flows = change.flows, []
+    if after.instalments is before.instalments and not flows and after.stage is before.stage:
+        return
+    lent = after.disbursed_fen - before.disbursed_fen
+    if lent:
+        change.post(code.LOAN_PRINCIPAL, code.LENDER_CASH, lent, Reason.DISBURSE, on)
+        change.post(code.LIMIT_AVAILABLE, code.LIMIT_DRAWN, lent, Reason.LIMIT_DRAW, on)
+    paid = _NOTHING.copy()
+    released = 0
+    for flow in flows:
+        for component, fen in flow.paid.items():
+            paid[component] += fen
+        paid[Component.FEE] -= flow.owed_again_fen
+        if flow.purse is not Purse.LOSS:
+            released += flow.paid.get(Component.PRINCIPAL, 0)
+    bills = _bills(before, after, paid, change)
+    for debit, credit, amount, reason in bills:
+        if amount > 0:
+            change.post(debit, credit, amount, reason, on)
+    for flow in flows:
+        _post_flow(flow, change, on)
+    for debit, credit, amount, reason in bills:
+        if amount < 0:
+            change.post(debit, credit, amount, reason, on)
+    if released:
+        change.post(code.LIMIT_DRAWN, code.LIMIT_AVAILABLE, released, Reason.LIMIT_RELEASE, on)
+
+
+_Bill = tuple[AccountCode, AccountCode, int, Reason]
+
+
+def _bills(before: LoanState, after: LoanState, paid: dict[Component, int], change: Change) -> list[_Bill]:
+    code = AccountCode
+    old, new = change.payable_of(before), change.payable_of(after)
+    charged = after.penalty_charged_fen - before.penalty_charged_fen  # penalties that are fees by their rule
+    penalty = new.penalty_fen - old.penalty_fen + paid[Component.PENALTY]
+    return [
+        (
+            code.LOAN_PRINCIPAL_DUE,
+            code.LOAN_PRINCIPAL,
+            new.principal_fen - old.principal_fen + paid[Component.PRINCIPAL],
+            Reason.BILL_PRINCIPAL,
+        ),
+        (
+            code.LOAN_INTEREST_DUE,
+            code.ACCRUED_INTEREST,
+            new.interest_fen - old.interest_fen + paid[Component.INTEREST],
+            Reason.BILL_INTEREST,
+        ),
+        (code.LOAN_PENALTY_DUE, code.ACCRUED_PENALTY, penalty - charged, Reason.BILL_PENALTY),
+        (code.LOAN_PENALTY_DUE, code.PENALTY_INCOME, charged, Reason.BILL_FEE),
+        (
+            code.LOAN_FEE_DUE,
+            code.FEE_INCOME,
+            new.fee_fen - old.fee_fen + paid[Component.FEE],
+            Reason.BILL_FEE,
+        ),
+    ]
+
+
+def _post_flow(flow: Flow, change: Change, on: date) -> None:
+    source = _SOURCE[flow.purse]
+    given_up = _GIVEN_UP.get(flow.purse)
+    for component, fen in flow.paid.items():
+        if fen:
+            account, reason = _DUE[component]
+            change.post(source, account, fen, given_up or reason, on)
+    back = AccountCode.COLLECTION_CLEARING
+    if flow.overpaid_fen:
+        change.post(source, AccountCode.OVERPAYMENT, flow.overpaid_fen, Reason.OVERPAY, on)
+    if flow.returned_fen:
+        change.post(AccountCode.OVERPAYMENT, back, flow.returned_fen, Reason.RETURN_OVERPAYMENT, on)
+    if flow.owed_again_fen:
+        change.post(AccountCode.LOAN_FEE_DUE, back, flow.owed_again_fen, Reason.RETURN_OVERPAYMENT, on)
 
 
 def difference(*, before: Iterable[Posting], after: Iterable[Posting]) -> list[Posting]:
@@ -68,7 +229,10 @@ def difference(*, before: Iterable[Posting], after: Iterable[Posting]) -> list[P
     net: Counter[tuple[AccountCode, AccountCode, Reason, date]] = Counter()
     for sign, postings in ((-1, before), (1, after)):
         for posting in postings:
-            net[(posting.debit, posting.credit, posting.reason, posting.value_date)] += sign * posting.amount_fen
+            debit, credit, amount = posting.debit, posting.credit, sign * posting.amount_fen
+            if (credit, debit, posting.reason) in FORWARD:  # a correction and what it corrects meet under one name
+                debit, credit, amount = credit, debit, -amount
+            net[(debit, credit, posting.reason, posting.value_date)] += amount
     ordered = sorted(
         net.items(), key=lambda item: (_turn(item[0][2], taken_back=item[1] < 0), item[0][3], item[0][2], item[0][0])
     )
@@ -81,8 +245,17 @@ def difference(*, before: Iterable[Posting], after: Iterable[Posting]) -> list[P
     ]
 
 
-_BILLED = frozenset({Reason.BILL_INTEREST, Reason.BILL_PENALTY, Reason.BILL_FEE})
-_REPAID = frozenset({Reason.REPAY_PRINCIPAL, Reason.REPAY_INTEREST, Reason.REPAY_PENALTY, Reason.REPAY_FEE})
+_BILLED: Final = frozenset({Reason.BILL_INTEREST, Reason.BILL_PENALTY, Reason.BILL_FEE})
+_REPAID: Final = frozenset(
+    {
+        Reason.REPAY_PRINCIPAL,
+        Reason.REPAY_INTEREST,
+        Reason.REPAY_PENALTY,
+        Reason.REPAY_FEE,
+        Reason.CONCEDE,
+        Reason.WRITE_OFF,
+    }
+)
 
 
 def _turn(reason: Reason, *, taken_back: bool) -> int:

@@ -7,18 +7,26 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.loan.event import Intent, Repaid
+from mingqu.domain.course import outstanding
+from mingqu.domain.loan.billing import with_penalties_billed
+from mingqu.domain.loan.early import early_interest_fen
+from mingqu.domain.loan.event import Event, Intent, Repaid
 from mingqu.domain.loan.posting import Change
 from mingqu.domain.loan.state import LoanState, Payable, Stage
-from mingqu.domain.loan.step import advance, early_interest_fen, step, with_penalties_billed
-from mingqu.domain.loan.terms import LoanTerms
+from mingqu.domain.loan.step import advance, step
+from mingqu.domain.loan.terms import LoanTerms, Rest
+from mingqu.domain.loan.working import work_on
 
 _NO_ID: Final = UUID(int=2**128 - 1)  # behind every real id in the order of events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """What is owed if paid on `on`: `due` with penalty to the day, and `payoff_fen` for everything."""
+    """What is owed if paid on `on`: `due` with penalty to the day, and `payoff_fen` for everything.
+
+    `early_interest_fen` is the interest that a payoff adds: of the running period up to the day, or to its end if
+    that is agreed, and of days that overdue principal bore; all that is left of the plan if interest follows it.
+    """
 
     on: date
     due: Payable
@@ -44,19 +52,57 @@ def quote(*, terms: LoanTerms, state: LoanState, on: date) -> Quote:
     """
     dropped = Change()
     brought_up = advance(terms=terms, state=state, to=on, change=dropped)
-    billed = with_penalties_billed(terms=terms, state=brought_up, on=on, change=dropped)
-    return Quote(
-        on=on,
-        due=billed.payable,
-        early_interest_fen=early_interest_fen(terms=terms, state=billed, on=on),
-        principal_unbilled_fen=billed.principal_unbilled_fen if billed.stage is Stage.ACTIVE else 0,
+    billed = with_penalties_billed(terms=terms, state=brought_up, on=on)
+    unbilled_fen = billed.principal_unbilled_fen if billed.stage is Stage.ACTIVE else 0
+    if billed.course is None:
+        early_fen = early_interest_fen(terms=terms, state=billed, on=on)
+    else:
+        early_fen = _owed_on_course(terms, billed, on) - billed.payable.total_fen - unbilled_fen
+    return Quote(on=on, due=billed.payable, early_interest_fen=early_fen, principal_unbilled_fen=unbilled_fen)
+
+
+def payoff_fen(*, terms: LoanTerms, state: LoanState, on: date) -> int:
+    """Return the amount that settles a loan if it is paid on a day, in fen.
+
+    What is owed and interest to the day; to the end of the running period if the terms say so; all interest of the
+    plan if interest follows it. Errors: LoanNotActive, EventOutOfOrder.
+    """
+    return quote(terms=terms, state=state, on=on).payoff_fen
+
+
+def _owed_on_course(terms: LoanTerms, state: LoanState, on: date) -> int:
+    """Return what settles a loan on its course, brought up to the day and with its penalties billed."""
+    working = work_on(terms=terms, state=state)
+    if not working.recalculates:
+        return max(0, working.owed_fen)
+    working.keep_bearing(to=on, payoff=True)
+    course = working.course
+    assert course is not None
+    running = course.at(on)
+    day = running.due if running is not None and terms.payoff_rest is Rest.PERIOD else on
+    regular = set(working.regular())
+    others = sum(
+        line.unpaid_fen
+        if index not in regular
+        else line.fee_fen - line.fee_paid_fen + line.penalty_fen - line.penalty_paid_fen
+        for index, line in enumerate(working.lines)
     )
+    return sum(outstanding(course, on=day)) + others
+
+
+def preview(*, terms: LoanTerms, state: LoanState, event: Event) -> tuple[LoanState, Change]:
+    """Return the state and the postings that an event would cause if it came now; nothing is kept.
+
+    It is the very step that books the event, so the two cannot differ. An event that lies before what the loan has
+    already seen is previewed by `record`, which is pure as well. Errors: those of `step`.
+    """
+    change = Change()
+    return step(terms=terms, state=state, event=event, change=change), change
 
 
 def preview_repayment(
     *, terms: LoanTerms, state: LoanState, on: date, amount_fen: int, intent: Intent
 ) -> tuple[LoanState, Change]:
     """Return the state and the postings that a repayment on `on` would cause. Errors: those of `step`."""
-    change = Change()
     event = Repaid(event_id=_NO_ID, value_date=on, amount_fen=amount_fen, intent=intent)
-    return step(terms=terms, state=state, event=event, change=change), change
+    return preview(terms=terms, state=state, event=event)

@@ -12,19 +12,38 @@ from datetime import date
 from uuid import UUID
 
 from mingqu.domain.ledger import AccountCode as Code
-from mingqu.domain.loan.event import Event, Repaid, Reversed, order_key
+from mingqu.domain.loan.event import (
+    Accelerated,
+    Cancelled,
+    ChargedBack,
+    ChargedOff,
+    Disbursed,
+    Event,
+    Repaid,
+    Reversed,
+    WrittenOff,
+    order_key,
+)
 from mingqu.domain.loan.posting import Change, Happening, Posting, difference
+from mingqu.domain.loan.receive import NothingToChargeBack
 from mingqu.domain.loan.state import Line, LoanState, interest_line, penalty_line
-from mingqu.domain.loan.step import advance, fold, step
+from mingqu.domain.loan.step import EventOutOfOrder, advance, step, tell, undone_in, until
 from mingqu.domain.loan.terms import LoanTerms
 from mingqu.domain.money import MICRO_PER_FEN
 from mingqu.domain.refusal import Refusal
 
 
 class NothingToReverse(Refusal):
-    """There is no such repayment in the loan's history, or it is reversed already. Only repayments are reversed."""
+    """There is no such event in the loan's history, it is reversed already, or it is of a kind that stands."""
 
     code = "nothing_to_reverse"
+    status = 409
+
+
+class AgreementMoot(Refusal):
+    """What was agreed has no effect on the loan as it stood that day."""
+
+    code = "agreement_moot"
     status = 409
 
 
@@ -67,24 +86,52 @@ def record(
         raise EventExists("This event is already part of the loan's history.")
     if isinstance(event, Reversed):
         _require_target(events, event.target)
+    if isinstance(event, ChargedBack):
+        _require_payment(events, event)
     in_order = (
         not isinstance(event, Reversed)
         and (state.last_key is None or order_key(event) > state.last_key)
         and (state.as_of is None or event.value_date >= state.as_of)
     )
+    if isinstance(event, ChargedOff | WrittenOff | Accelerated) and not in_order:
+        raise EventOutOfOrder("A loan is ended as it stands: not on a day before something that is recorded already.")
     if in_order:
         change = Change()
         after = step(terms=terms, state=state, event=event, change=change)
         after = advance(terms=terms, state=after, to=business_date, change=change)
         postings, happenings = change.postings, change.happenings
     else:
-        _, change_before = fold(terms=terms, events=events, as_of=state.as_of)
         as_of = max(business_date, state.as_of) if state.as_of else business_date
-        after, change = fold(terms=terms, events=(*events, event), as_of=as_of)
+        change_before, after, change = _both_ways(terms, events, event, state.as_of, as_of)
+        if event.event_id in change.lapsed:
+            raise AgreementMoot("On that day the loan leaves no room for what was agreed.")
         postings = difference(before=change_before.postings, after=change.postings)
         # Counted, for two alike on one day are two: an amount overpaid twice is given back twice.
         happenings = list((Counter(change.happenings) - Counter(change_before.happenings)).elements())
     return _outcome(terms, state, after, postings, happenings, business_date, replayed=not in_order)
+
+
+def _both_ways(
+    terms: LoanTerms, events: tuple[Event, ...], event: Event, known_as_of: date | None, as_of: date
+) -> tuple[Change, LoanState, Change]:
+    """Tell the loan without and with an event; what lies before it is told once, for both."""
+    told, undone = sorted(events, key=order_key), undone_in(events)
+    first = event
+    if isinstance(event, Reversed):
+        first = next(other for other in told if other.event_id == event.target)
+    shared = [other for other in told if order_key(other) < order_key(first)]
+    common = tell(terms=terms, state=LoanState(), events=shared, undone=undone, change=Change())
+    before, after = Change(), Change()
+    rest = told[len(shared) :]
+    until(
+        terms=terms,
+        state=tell(terms=terms, state=common, events=rest, undone=undone, change=before),
+        as_of=known_as_of,
+        change=before,
+    )
+    with_it = sorted((*rest, event), key=order_key)
+    state = tell(terms=terms, state=common, events=with_it, undone=undone | undone_in([event]), change=after)
+    return before, until(terms=terms, state=state, as_of=as_of, change=after), after
 
 
 def bring_up(*, terms: LoanTerms, state: LoanState, business_date: date) -> Outcome:
@@ -95,10 +142,32 @@ def bring_up(*, terms: LoanTerms, state: LoanState, business_date: date) -> Outc
 
 
 def _require_target(events: tuple[Event, ...], target: UUID) -> None:
+    """The first disbursement makes the loan and is not reversed; a reversal is not reversed, it is recorded anew."""
     reversed_before = {event.target for event in events if isinstance(event, Reversed)}
-    found = [event for event in events if event.event_id == target and isinstance(event, Repaid)]
-    if not found or target in reversed_before:
-        raise NothingToReverse("There is no such repayment to reverse, or it is reversed already.")
+    found = next((event for event in events if event.event_id == target), None)
+    if found is None or target in reversed_before:
+        raise NothingToReverse("There is no such event to reverse, or it is reversed already.")
+    if isinstance(found, Reversed | Cancelled) or (isinstance(found, Disbursed) and found.tranche == 1):
+        raise NothingToReverse("A first payout, a cancellation and a reversal are not reversed.")
+    if any(
+        isinstance(event, ChargedBack) and event.target == target and event.event_id not in reversed_before
+        for event in events
+    ):
+        raise NothingToReverse("This payment was charged back: the payer has the money already.")
+
+
+def _require_payment(events: tuple[Event, ...], event: ChargedBack) -> None:
+    """What is charged back was paid, and not charged back or reversed before."""
+    undone = undone_in(events)
+    standing = [other for other in events if other.event_id not in undone]
+    paid = sum(other.amount_fen for other in standing if isinstance(other, Repaid) and other.event_id == event.target)
+    taken = sum(
+        other.amount_fen for other in standing if isinstance(other, ChargedBack) and other.target == event.target
+    )
+    if event.amount_fen > paid - taken:
+        raise NothingToChargeBack(
+            "The payment is not part of this loan, or less of it is left than was taken back.", left_fen=paid - taken
+        )
 
 
 def _outcome(

@@ -8,9 +8,27 @@ from datetime import date
 from enum import Enum
 from uuid import UUID
 
+from mingqu.domain.course import Course
+from mingqu.domain.loan.event import Receipt
 from mingqu.domain.loan.terms import PPM, Component, LoanTerms
 from mingqu.domain.money import MICRO_PER_FEN
 from mingqu.domain.schedule import accrued_ratio, interest_ratio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """What an event's amount was used for, in fen; `balance_fen` is the principal still out after it."""
+
+    event_id: UUID
+    receipt: Receipt | None
+    value_date: date
+    amount_fen: int
+    principal_fen: int = 0
+    interest_fen: int = 0
+    fee_fen: int = 0
+    penalty_fen: int = 0
+    overpaid_fen: int = 0
+    balance_fen: int = 0
 
 
 class Stage(Enum):
@@ -19,6 +37,8 @@ class Stage(Enum):
     PLANNED = "planned"  # signed, the money has not arrived: nothing bears interest
     ACTIVE = "active"
     SETTLED = "settled"
+    CHARGED_OFF = "charged_off"  # taken for lost; the claim stays
+    WRITTEN_OFF = "written_off"  # the claim was given up
     CANCELLED = "cancelled"  # the money never left
 
 
@@ -44,8 +64,23 @@ class Instalment:
     fee_paid_fen: int = 0
     billed: bool = False
     early: bool = False  # made by an early repayment, on its day
+    down_payment: bool = False
+    renewed: bool = False  # made by a new agreement, beside the course
+    additional: bool = False  # behind the last one of the plan: what came to be owed after it
     penalty_from: date | None = None
     paid_on: date | None = None
+    advance_fen: int = 0  # paid before its due date
+    late_fen: int = 0  # paid after it
+
+    @property
+    def due_fen(self) -> int:
+        """All that is or will be payable in it."""
+        return self.principal_fen + self.interest_fen + self.fee_fen + self.penalty_fen
+
+    @property
+    def paid_fen(self) -> int:
+        """All that was paid in it."""
+        return self.principal_paid_fen + self.interest_paid_fen + self.fee_paid_fen + self.penalty_paid_fen
 
     @property
     def unpaid_fen(self) -> int:
@@ -95,6 +130,24 @@ class Payable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeePart:
+    """What one fee asks for in one instalment; `line_due` is the instalment's due date, `due` the fee's own."""
+
+    fee_id: UUID
+    due: date
+    line_due: date
+    amount_fen: int
+    paid_fen: int = 0
+    waived_fen: int = 0
+    penalty: bool = False
+
+    @property
+    def unpaid_fen(self) -> int:
+        """What is left of it."""
+        return self.amount_fen - self.paid_fen - self.waived_fen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoanState:
     """The snapshot: `fold(terms, events, as_of)` gives it anew from nothing, which `verify` does."""
 
@@ -102,8 +155,13 @@ class LoanState:
     as_of: date | None = None  # the day this state has been brought up to, its morning
     instalments: tuple[Instalment, ...] = ()
     disbursed_fen: int = 0
+    disbursements: int = 0
+    ended: bool = False  # called in: everything is due, nothing bears interest any more
     overpayment_fen: int = 0
     settled_on: date | None = None
+    fees: tuple[FeePart, ...] = ()
+    course: Course | None = None  # interest along what is really owed; copied before it is changed
+    paid: tuple[Allocation, ...] = ()  # what payments that may be charged back were used for
     last_key: tuple[date, int, UUID] | None = None  # where the next event in order must lie behind
 
     @property
@@ -113,29 +171,48 @@ class LoanState:
 
     @property
     def principal_unbilled_fen(self) -> int:
-        """Principal not yet due."""
-        return sum(line.principal_fen for line in self.instalments if not line.billed)
+        """Principal not yet due, less what was paid of it in advance."""
+        if self.stage is Stage.WRITTEN_OFF:
+            return 0
+        return sum(line.principal_fen - line.principal_paid_fen for line in self.instalments if not line.billed)
 
     @property
     def principal_outstanding_fen(self) -> int:
         """Principal the borrower still has, due or not."""
+        if self.stage is Stage.WRITTEN_OFF:
+            return 0
         return sum(line.principal_fen - line.principal_paid_fen for line in self.instalments)
 
     @property
     def payable(self) -> Payable:
         """What is billed and unpaid. Penalty still running is not in it: see `quote`."""
-        billed = [line for line in self.instalments if line.billed]
-        return Payable(
-            principal_fen=sum(line.principal_fen - line.principal_paid_fen for line in billed),
-            interest_fen=sum(line.interest_fen - line.interest_paid_fen for line in billed),
-            penalty_fen=sum(line.penalty_fen - line.penalty_paid_fen for line in billed),
-            fee_fen=sum(line.fee_fen - line.fee_paid_fen for line in billed),
-        )
+        principal = interest = penalty = fee = 0
+        if self.stage is not Stage.WRITTEN_OFF:
+            for line in self.instalments:
+                if line.billed and line.paid_on is None:  # what is paid has nothing left
+                    principal += line.principal_fen - line.principal_paid_fen
+                    interest += line.interest_fen - line.interest_paid_fen
+                    penalty += line.penalty_fen - line.penalty_paid_fen
+                    fee += line.fee_fen - line.fee_paid_fen
+        return Payable(principal_fen=principal, interest_fen=interest, penalty_fen=penalty, fee_fen=fee)
+
+    @property
+    def penalty_charged_fen(self) -> int:
+        """Penalties that were charged as fees and are billed, less what was waived: the others are borne by days."""
+        if not self.fees:
+            return 0
+        billed = {line.due for line in self.instalments if line.billed}
+        return sum(fee.amount_fen - fee.waived_fen for fee in self.fees if fee.penalty and fee.line_due in billed)
 
     @property
     def unpaid_billed(self) -> Iterator[Instalment]:
         """Billed instalments with something left, the oldest first."""
-        return (line for line in self.instalments if line.billed and line.unpaid_fen > 0)
+        given_up = self.stage is Stage.WRITTEN_OFF
+        return (
+            line
+            for line in self.instalments
+            if line.paid_on is None and line.billed and line.unpaid_fen > 0 and not given_up
+        )
 
     def overdue_days(self, on: date) -> int:
         """Return whole days since the oldest unpaid due date, 0 when nothing is past due."""
@@ -144,10 +221,14 @@ class LoanState:
 
     def next_event(self, terms: LoanTerms) -> date | None:
         """Return the next day on which something happens by itself: a bill, or the start of an overdue."""
-        days = [overdue_start(line, terms) for line in self.unpaid_billed if line.penalty_from is None]
-        if self.current is not None and self.stage is Stage.ACTIVE:
-            days.append(self.current.due)
-        return min(days, default=None)
+        soonest = None
+        if self.stage is Stage.ACTIVE and (current := self.current) is not None:
+            soonest = current.due
+        for line in self.unpaid_billed:
+            if line.penalty_from is None and (soonest is None or line.due < soonest):
+                start = overdue_start(line, terms)
+                soonest = start if soonest is None or start < soonest else soonest
+        return soonest
 
 
 def overdue_start(line: Instalment, terms: LoanTerms) -> date:
@@ -183,9 +264,18 @@ def interest_line(state: LoanState, terms: LoanTerms) -> Line | None:
     line = state.current
     if line is None or state.stage is not Stage.ACTIVE:
         return None
+    if state.course is not None:
+        return _course_line(state, line)
     numerator, denominator = exact_interest(terms=terms, line=line, principal_fen=state.principal_unbilled_fen)
     days = (line.due - line.start).days
     return Line(daily_micro=numerator * MICRO_PER_FEN // (denominator * days), base_micro=0, on=line.start)
+
+
+def _course_line(state: LoanState, line: Instalment) -> Line:
+    """Return the line of a loan on its course: its instalment's interest over the period, less what is paid ahead."""
+    ahead = sum(other.interest_paid_fen for other in state.instalments if not other.billed)
+    days = max(1, (line.due - line.start).days)
+    return Line(daily_micro=line.interest_fen * MICRO_PER_FEN // days, base_micro=-ahead * MICRO_PER_FEN, on=line.start)
 
 
 def penalty_exact(*, terms: LoanTerms, principal_fen: int, start: date, end: date) -> tuple[int, int]:

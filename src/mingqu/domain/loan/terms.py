@@ -9,11 +9,13 @@ from functools import lru_cache
 from typing import Final
 
 from mingqu.domain import schedule
-from mingqu.domain.calendar import DayCount, Period
+from mingqu.domain.calendar import DayCount, Period, due_dates
+from mingqu.domain.loan.event import Receipt
+from mingqu.domain.loan.fee import FeeRule
 from mingqu.domain.money import Money, Rounding
 from mingqu.domain.rate import Rate
 from mingqu.domain.refusal import Refusal
-from mingqu.domain.schedule import BrokenPeriod, InterestBasis, Method
+from mingqu.domain.schedule import BrokenPeriod, InterestBasis, Method, Smoothing
 
 PPM: Final = 1_000_000
 GRACE_DAYS_MAX: Final = 30  # past a month a "grace" would be another term
@@ -28,6 +30,9 @@ class LoanTermsImpossible(Refusal):
 class Component(Enum):
     """What a fen of a repayment can pay."""
 
+    # Hashed by identity, as members are one of a kind: they are keys in the inner loops of allocation.
+    __hash__ = object.__hash__
+
     PENALTY = "penalty"  # 罚息
     FEE = "fee"  # 费用
     INTEREST = "interest"  # 利息
@@ -37,6 +42,8 @@ class Component(Enum):
 class Timing(Enum):
     """When an instalment fell due, seen from the day of the payment."""
 
+    __hash__ = object.__hash__
+
     PAST_DUE = "past_due"
     DUE = "due"
     IN_ADVANCE = "in_advance"
@@ -44,13 +51,69 @@ class Timing(Enum):
 
 AllocationStep = tuple[Timing, Component]
 
-# The methods whose early repayment and penalty are worked out here; schedules know more of them.
-METHODS: Final = (Method.EQUAL_INSTALMENT, Method.EQUAL_PRINCIPAL, Method.INTEREST_ONLY)
+
+class Recalculation(Enum):
+    """What interest follows once money moves otherwise than planned."""
+
+    PLAN = "plan"  # the plan: early money is either a repayment in advance or makes a new plan (Chinese products)
+    EARLY = "early"  # principal repaid early stops bearing that day; overdue principal bears penalty only
+    DAILY = "daily"  # what is really owed, day by day: overdue principal goes on bearing interest
+
+
+class Rest(Enum):
+    """To which day a recalculation counts inside a period."""
+
+    DAY = "day"  # the day of the payment
+    PERIOD = "period"  # the end of the running period
+
+
+class Surplus(Enum):
+    """Where money beyond what is due goes."""
+
+    RETURN = "return"  # back to the payer, unless it was meant to prepay
+    NEXT_INSTALMENT = "next_instalment"  # the next instalment, then the one after it
+    LAST_INSTALMENT = "last_instalment"  # the last instalment, then the one before it: the loan ends earlier
+    NEXT_THEN_LAST = "next_then_last"  # the running instalment, then from the last backwards
+    EVERY_INSTALMENT = "every_instalment"  # in equal parts to all that are left
+
+
+class Direction(Enum):
+    """Which comes first: an instalment's other components, or the same component of other instalments."""
+
+    HORIZONTAL = "horizontal"  # the oldest instalment is served whole before the next
+    VERTICAL = "vertical"  # one component of every instalment before the next component
+
+
+class ChargeOffRule(Enum):
+    """What becomes of the plan when a loan is charged off."""
+
+    KEEP = "keep"
+    ZERO_INTEREST = "zero_interest"  # the due dates stay, nothing bears interest any more
+    ACCELERATE = "accelerate"  # everything is due that day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationRule:
+    """The order in which one kind of receipt pays, and where its surplus goes."""
+
+    order: tuple[AllocationStep, ...]
+    surplus: Surplus = Surplus.RETURN
+
+    def ahead(self) -> AllocationRule:
+        """Return the rule for money that was meant as early: after what is due it pays what is not due yet."""
+        order = (*self.order, *(step for step in ALLOCATION_IN_ADVANCE if step not in self.order))
+        surplus = Surplus.NEXT_INSTALMENT if self.surplus is Surplus.RETURN else self.surplus
+        return AllocationRule(order=order, surplus=surplus)
+
 
 # 费用 → 罚息 → 利息 → 本金, the oldest instalment first: the order banks print in their contracts.
 _COMPONENTS = (Component.FEE, Component.PENALTY, Component.INTEREST, Component.PRINCIPAL)
 ALLOCATION_USUAL: Final[tuple[AllocationStep, ...]] = tuple(
     (timing, component) for timing in (Timing.PAST_DUE, Timing.DUE) for component in _COMPONENTS
+)
+# The same, and then what is not due yet, in the same order.
+ALLOCATION_IN_ADVANCE: Final[tuple[AllocationStep, ...]] = tuple(
+    (timing, component) for timing in Timing for component in _COMPONENTS
 )
 # Beyond ninety days overdue a repayment reduces principal first (accounting practice for non-accrual loans).
 _PRINCIPAL_FIRST = (Component.PRINCIPAL, Component.INTEREST, Component.FEE, Component.PENALTY)
@@ -81,28 +144,116 @@ class LoanTerms:
     grace_days: int = 0
     allocation: tuple[AllocationStep, ...] = ALLOCATION_USUAL
     allocation_non_accrual: tuple[AllocationStep, ...] = ALLOCATION_NON_ACCRUAL
+    surplus: Surplus = Surplus.RETURN
+    allocation_of: tuple[tuple[Receipt, AllocationRule], ...] = ()  # receipts with an order of their own
+    direction: Direction = Direction.HORIZONTAL
+    recalculation: Recalculation = Recalculation.PLAN
+    rest: Rest = Rest.DAY
+    payoff_rest: Rest = Rest.DAY
+    chargeback_order: tuple[Component, ...] = ()  # components a charge back restores; none: all of it is principal
+    charge_off: ChargeOffRule = ChargeOffRule.KEEP
+    disbursements_max: int = 1
+    full_term_each: bool = False  # every disbursement is repaid in as many instalments as the first
+    principal_grace: int = 0  # 宽本期: the first instalments ask for interest only
+    interest_grace: int = 0  # 宽息期: interest of the first instalments falls due with the one after them
+    down_payment_ppm: int = 0
+    fees: tuple[FeeRule, ...] = ()
+    broken_period: BrokenPeriod = BrokenPeriod.BY_DAY_COUNT
+    part_periods: bool = True
+    parts_rounded_alone: bool = False  # equal parts of interest have no tail, and may sum to some fen more or less
+    multiple_fen: int = 1
+    multiple_gives_way: bool = False  # an instalment below the multiple stays as it is; otherwise it is refused
+    smoothing: Smoothing = Smoothing.NONE
+    first_due: date | None = None
+    start: date | None = None  # the plan begins here even if the money comes later; otherwise with the money
+    days_max: int | None = None  # the last instalment falls due at most so many days after the start
+    refund_interest: tuple[Receipt, ...] = ()  # receipts that take back the interest their amount has borne
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise LoanTermsImpossible("A loan is repaid by equal instalments, equal principal or interest first.")
+        self._check_amounts()
+        self._check_plan()
+        for order in (self.allocation_non_accrual, *(rule.order for rule in self._rules)):
+            if not _is_complete(order):
+                raise LoanTermsImpossible(
+                    "An allocation order names every component of what is past due and of what is due once, and of "
+                    "what is in advance either each or none."
+                )
+        if any(rule.surplus is not Surplus.RETURN and not _goes_ahead(rule.order) for rule in self._rules):
+            raise LoanTermsImpossible("Where a surplus pays instalments in advance, the allocation order names them.")
+        if len({kind for kind, _ in self.allocation_of}) != len(self.allocation_of):
+            raise LoanTermsImpossible("A kind of receipt has one allocation order.")
+        if len(set(self.chargeback_order)) != len(self.chargeback_order):
+            raise LoanTermsImpossible("A charge back restores each component once.")
+
+    @property
+    def _rules(self) -> tuple[AllocationRule, ...]:
+        return (AllocationRule(order=self.allocation, surplus=self.surplus), *(rule for _, rule in self.allocation_of))
+
+    def _check_amounts(self) -> None:
+        if self.principal_fen < 1:
+            raise LoanTermsImpossible("A loan is of at least one fen.", principal_fen=self.principal_fen)
         if self.penalty_multiple_ppm < 0:
             raise LoanTermsImpossible("A penalty cannot be negative.")
+        if self.multiple_fen < 1:
+            raise LoanTermsImpossible("Instalments are multiples of at least one fen.", multiple_fen=self.multiple_fen)
+        if not 0 <= self.down_payment_ppm < PPM:
+            raise LoanTermsImpossible("A down payment is a part of the amount, not all of it.")
+        if self.disbursements_max < 1:
+            raise LoanTermsImpossible("A loan is paid out at least once.")
+
+    def _check_plan(self) -> None:
+        if not 1 <= self.instalments <= schedule.INSTALMENTS_MAX:
+            raise LoanTermsImpossible(
+                f"A loan has 1 to {schedule.INSTALMENTS_MAX} instalments.", instalments=self.instalments
+            )
         if not 0 <= self.grace_days <= GRACE_DAYS_MAX:
             raise LoanTermsImpossible(f"Grace is between 0 and {GRACE_DAYS_MAX} days.")
-        if not (_is_complete(self.allocation) and _is_complete(self.allocation_non_accrual)):
-            raise LoanTermsImpossible("An allocation order names each timing and component once.")
+        if not (0 <= self.principal_grace < self.instalments and 0 <= self.interest_grace < self.instalments):
+            raise LoanTermsImpossible("At least one instalment is without grace.")
+        if self.start is not None and self.first_due is not None and self.first_due <= self.start:
+            raise LoanTermsImpossible("The first due date comes after the start.")
+        if self.days_max is not None and self.days_max < 1:
+            raise LoanTermsImpossible("A loan runs for at least one day.")
+        if self.method is Method.FLAT and self.recalculation is not Recalculation.PLAN:
+            raise LoanTermsImpossible("Flat interest is agreed for the whole term: early money does not change it.")
 
     @property
     def basis(self) -> InterestBasis:
         """What interest is counted by, under the name that schedules know it by."""
         return self.interest_basis
 
-    @property
-    def broken_period(self) -> BrokenPeriod:
-        """What a part of a period bears: its days."""
-        return BrokenPeriod.BY_DAY_COUNT
+    def rule_of(self, receipt: Receipt, *, overdue_days: int = 0) -> AllocationRule:
+        """Return the order in which a kind of receipt pays; beyond ninety days overdue it is another one."""
+        if overdue_days > NON_ACCRUAL_AFTER_DAYS:
+            return AllocationRule(order=self.allocation_non_accrual, surplus=self.surplus)
+        for kind, rule in self.allocation_of:
+            if kind is receipt:
+                return rule
+        return AllocationRule(order=self.allocation, surplus=self.surplus)
 
-    def schedule_terms(self, *, start: date) -> schedule.Terms:
+    @property
+    def uses_course(self) -> bool:
+        """Whether interest is worked out along what is really owed from the first day on."""
+        return (
+            self.recalculation is not Recalculation.PLAN
+            or self.disbursements_max > 1
+            or self.surplus is not Surplus.RETURN
+            or self.principal_grace > 0
+            or self.interest_grace > 0
+            or self.down_payment_ppm > 0
+            or self.start is not None
+            or self.days_max is not None
+        )
+
+    def due_dates(self, *, start: date) -> tuple[date, ...]:
+        """Return the due dates of a plan that begins on a day. Errors: DateOutOfRange."""
+        dues = due_dates(start=start, period=self.period, instalments=self.instalments, first_due=self.first_due)
+        if self.days_max is None:
+            return dues
+        last = date.fromordinal(start.toordinal() + self.days_max)
+        return (*(due for due in dues[:-1] if due < last), last)
+
+    def schedule_terms(self, *, start: date, first_due: date | None = None) -> schedule.Terms:
         """Return the terms of the schedule of money that arrived on `start`. Errors: those of `schedule.Terms`."""
         return schedule.Terms(
             principal=Money(self.principal_fen, self.currency),
@@ -110,15 +261,24 @@ class LoanTerms:
             rate=self.rate,
             start=start,
             instalments=self.instalments,
+            first_due=first_due,
             day_count=self.day_count,
             period=self.period,
             basis=self.basis,
             broken_period=self.broken_period,
             rounding=self.rounding,
+            multiple_fen=self.multiple_fen,
+            smoothing=self.smoothing,
         )
 
 
 # A house has a few orders, one or two for each product, and reads millions of terms.
 @lru_cache(maxsize=256)
 def _is_complete(order: tuple[AllocationStep, ...]) -> bool:
-    return set(order) >= set(ALLOCATION_USUAL) and len(set(order)) == len(order)
+    ahead = sum(1 for timing, _ in order if timing is Timing.IN_ADVANCE)
+    return len(set(order)) == len(order) and set(order) >= set(ALLOCATION_USUAL) and ahead in (0, len(Component))
+
+
+@lru_cache(maxsize=256)
+def _goes_ahead(order: tuple[AllocationStep, ...]) -> bool:
+    return any(timing is Timing.IN_ADVANCE for timing, _ in order)

@@ -144,7 +144,16 @@ def rebuild(
     return _schedule(principal_fen=principal_fen, spans=spans[: len(parts)], parts=parts, first_number=first_number)
 
 
-def _spans_of(terms: Terms) -> list[_Span]:
+class DueDays(NamedTuple):
+    """Due dates as agreed and as printed, and whether the first period is a whole one."""
+
+    agreed: tuple[date, ...]
+    printed: tuple[date, ...]
+    first_is_whole: bool
+
+
+def due_days(terms: Terms) -> DueDays:
+    """Return the due dates of the terms. Errors: DateOutOfRange, CalendarClosed, TermsImpossible."""
     agreed = due_dates(
         start=terms.start,
         period=terms.period,
@@ -152,11 +161,15 @@ def _spans_of(terms: Terms) -> list[_Span]:
         first_due=terms.first_due,
         anchor_day=terms.anchor_day,
     )
-    printed = _shifted_dues(terms, agreed)
-    counted = printed if terms.shift_bears_interest else agreed
     first_is_whole = (
         terms.first_due is None or agreed[0] == due_dates(start=terms.start, period=terms.period, instalments=1)[0]
     )
+    return DueDays(agreed, _shifted_dues(terms, agreed), first_is_whole)
+
+
+def _spans_of(terms: Terms) -> list[_Span]:
+    agreed, printed, first_is_whole = due_days(terms)
+    counted = printed if terms.shift_bears_interest else agreed
     same = terms.basis is InterestBasis.PERIOD
     whole_ratio = unit_ratio(terms=terms, start=terms.start, due=agreed[0], whole=True) if same else None
     if whole_ratio is not None and first_is_whole:
@@ -238,12 +251,13 @@ def _schedule(*, principal_fen: int, spans: list[_Span], parts: list[Part], firs
     rows = []
     balance = principal_fen
     total = 0
-    for number, ((start, due, _), (principal, interest)) in enumerate(
-        zip(spans, parts, strict=True), start=first_number
-    ):
-        rows.append(Row(number, start, due, balance, principal, interest))
+    number = first_number
+    make = tuple.__new__  # what Row(…) comes to, without the call between
+    for (start, due, _), (principal, interest) in zip(spans, parts, strict=True):
+        rows.append(make(Row, (number, start, due, balance, principal, interest)))
         balance -= principal
         total += principal + interest
+        number += 1
     assert balance == 0, "the principal of a schedule sums to the loan"
     if total > AMOUNT_FEN_MAX:
         raise AmountOutOfRange(f"Everything due sums to at most {AMOUNT_FEN_MAX} fen.")

@@ -164,9 +164,12 @@ def _rows_of_instalment(
     parts = []
     balance = principal_fen
     interest = _interest(balance, ratios[0], accrued, rounding)
+    half_up = rounding is Rounding.HALF_UP
     for numerator, denominator in ratios[1:]:
         if interest <= instalment:
-            principal = instalment - interest if instalment - interest < balance else balance
+            principal = instalment - interest
+            if principal > balance:
+                principal = balance
         elif agreed:
             raise InstalmentBelowInterest(
                 "The agreed instalment does not cover the interest of its period.", instalment_fen=instalment
@@ -175,7 +178,10 @@ def _rows_of_instalment(
             principal = 0
         parts.append((principal, interest))
         balance -= principal
-        interest = divide(balance * numerator, denominator, rounding)
+        if half_up:  # `divide` for what is never below zero, in the loop that makes most schedules
+            interest = (2 * balance * numerator + denominator) // (2 * denominator)
+        else:
+            interest = divide(balance * numerator, denominator, rounding)
     parts.append((balance, interest))
     return parts
 

@@ -131,6 +131,33 @@ def _payment(person_id: UUID, loan_id: UUID, amount_fen: int, currency: str, val
     return person_id, None, facts
 
 
+_AMENDMENT: Final[LiteralString] = """
+    SELECT e.event_id, l.person_id, e.posted_at, e.loan_id, e.kind, e.value_date, e.amount_fen, e.target, e.detail
+    FROM loan_event e JOIN loan l ON l.cell = e.cell AND l.loan_id = e.loan_id
+    WHERE e.cell = %s AND e.event_id = ANY (%s)"""
+
+
+def _amendment(
+    person_id: UUID,
+    at: datetime,
+    loan_id: UUID,
+    kind: str,
+    value_date: date,
+    amount_fen: int | None,
+    target: UUID | None,
+    detail: dict[str, Canonical] | None,
+) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "loan_id": loan_id.hex,
+        "event": kind,
+        "value_date": value_date.isoformat(),
+        "amount_fen": amount_fen,
+        "target": None if target is None else target.hex,
+        "detail": detail,
+    }
+    return person_id, at, facts
+
+
 _DECISION: Final[LiteralString] = """
     SELECT decision_id, person_id, decided_at, outcome, business_date, record FROM decision
     WHERE cell = %s AND decision_id = ANY (%s)"""
@@ -177,4 +204,5 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.CERTIFICATE: (_CERTIFICATE, _certificate),
     LeafKind.DISBURSEMENT: (_DISBURSEMENT, _payment),
     LeafKind.REPAYMENT: (_REPAYMENT, _payment),
+    LeafKind.AMENDMENT: (_AMENDMENT, _amendment),
 }

@@ -1,0 +1,39 @@
+"""The course of a debt whose interest follows what is really owed: lending, paying, repricing, pausing."""
+
+from mingqu.domain.course.course import Course, Movement
+from mingqu.domain.course.operation import (
+    change_rate,
+    credit,
+    keep_bearing,
+    lend,
+    lend_full_term,
+    pause,
+    pay_interest,
+    pay_principal,
+)
+from mingqu.domain.course.stretch import Stretch
+from mingqu.domain.course.target import settle_last
+from mingqu.domain.course.terms import Bearing, CourseTerms, Share
+from mingqu.domain.course.view import as_of, due_if_paid, interest_until, outstanding
+
+__all__ = [
+    "Bearing",
+    "Course",
+    "CourseTerms",
+    "Movement",
+    "Share",
+    "Stretch",
+    "as_of",
+    "change_rate",
+    "credit",
+    "due_if_paid",
+    "interest_until",
+    "keep_bearing",
+    "lend",
+    "lend_full_term",
+    "outstanding",
+    "pause",
+    "pay_interest",
+    "pay_principal",
+    "settle_last",
+]

@@ -1,0 +1,205 @@
+"""What can happen to a course: each function changes facts and works the instalments out anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from mingqu.domain.course.course import Course
+from mingqu.domain.course.stretch import Stretch
+from mingqu.domain.course.target import defer, even_out, set_targets, settle_last
+from mingqu.domain.course.terms import Bearing, Share
+from mingqu.domain.rate import Rate
+
+
+def lend(course: Course, *, on: date, amount_fen: int) -> None:
+    """Lend more on a day: the instalments from there on are worked out as if nothing had been paid.
+
+    Errors: MultipleAboveInstalment, for the first money lent.
+    """
+    first = not course.movements
+    if not course.terms.part_periods:
+        on = next((stretch.start for stretch in course.stretches if stretch.due > on), on)
+    course.move(on=on, lent_fen=amount_fen)
+    related = _from(course, on)
+    if not related:
+        return
+    if first or course.terms.bearing is Bearing.FLAT:
+        _retarget(course, related, refuse_multiple=first)
+        return
+    course.reckon()
+    plain = course.copy()
+    for stretch in plain.stretches:
+        stretch.principal_paid_fen = stretch.interest_paid_fen = stretch.interest_ahead_fen = 0
+        stretch.silent = stretch.silent and stretch.closed
+    for movement in plain.movements.values():
+        movement.moved_fen = movement.overdue_fen = 0
+    plain.reckon()
+    _retarget(plain, _from(plain, on))
+    for stretch, other in zip(course.stretches, plain.stretches, strict=True):
+        if stretch.due >= related[0].due:
+            stretch.target_fen, stretch.agreed_fen = other.target_fen, other.agreed_fen
+    settle_last(course, on=related[0].due)
+
+
+def change_rate(course: Course, *, on: date, rate: Rate) -> None:
+    """Let another rate count from a day on; the instalments from there on are worked out anew."""
+    course.rates.append((on, rate))
+    course.rates.sort(key=lambda dated: dated[0])
+    course.reckon()
+    _retarget(course, _from(course, on))
+
+
+def pause(course: Course, *, start: date, end: date) -> None:
+    """Let nothing bear interest in `[start, end)`; the instalments stay, the last one takes the difference."""
+    course.pauses.append((start, end))
+    settle_last(course, on=start)
+
+
+def _from(course: Course, on: date) -> list[Stretch]:
+    """Return the stretches a change on a day concerns: a change on a due date concerns those after it."""
+    stretch = course.at(on)
+    if stretch is None:
+        return []
+    index = course.stretches.index(stretch)
+    if stretch.due == on and index + 1 < len(course.stretches):
+        index += 1
+    return course.stretches[index:]
+
+
+def _retarget(course: Course, related: list[Stretch], *, refuse_multiple: bool = False) -> None:
+    if not related:
+        return  # it is about days behind the last instalment
+    for stretch in course.stretches[: course.terms.interest_grace]:
+        stretch.waits = True
+    set_targets(course, related, refuse_multiple=refuse_multiple)
+    _give_principal_grace(course, related)
+    if course.terms.bearing is Bearing.FLAT:
+        return
+    settle_last(course, on=related[0].due)
+    even_out(course, related)
+
+
+def _give_principal_grace(course: Course, related: list[Stretch]) -> None:
+    """Let the first instalments ask for interest only, and the others repay what there is."""
+    graced = [stretch for stretch in course.stretches[: course.terms.principal_grace] if stretch in related]
+    if not graced:
+        return
+    course.reckon()
+    for stretch in graced:
+        stretch.target_fen = stretch.agreed_fen = 0 if stretch.on_top else stretch.interest_due_fen
+        course.reckon()
+    set_targets(course, [stretch for stretch in related if stretch not in graced])
+
+
+def lend_full_term(course: Course, *, on: date, amount_fen: int, dues: Sequence[date]) -> None:
+    """Lend an amount that is repaid in instalments of its own, laid on those that are there and behind the last.
+
+    `dues` are its due dates; its first period is the one that the day lies in.
+    """
+    begun = next((stretch.start for stretch in course.stretches if stretch.start <= on < stretch.due), course.maturity)
+    plan = Course(terms=replace(course.terms, anchor=begun), stretches=[], rates=list(course.rates))
+    opened = begun
+    for due in dues:
+        plan.stretches.append(Stretch(start=opened, due=due, on_top=course.terms.share is not Share.INSTALMENT))
+        opened = due
+    lend(plan, on=on, amount_fen=amount_fen)
+    course.move(on=on, lent_fen=amount_fen)
+    for planned in plan.stretches:
+        target = planned.target_fen if planned.on_top else planned.principal_due_fen + planned.interest_due_fen
+        same = next((s for s in course.stretches if (s.start, s.due) == (planned.start, planned.due)), None)
+        if same is None:
+            same = Stretch(start=course.maturity, due=planned.due, on_top=planned.on_top)
+            course.stretches.append(same)
+        same.target_fen += target
+        same.agreed_fen = same.target_fen
+    settle_last(course, on=on)
+
+
+def pay_interest(course: Course, *, stretch: Stretch, on: date, amount_fen: int) -> None:
+    """Pay interest of a stretch."""
+    unpaid = [other for other in course.stretches if not other.is_paid]
+    if unpaid and unpaid[-1] is stretch and stretch is not course.stretches[-1] and on >= stretch.due:
+        defer(course, stretch, on=on)
+    left = course.total("interest_due_fen") - course.total("interest_paid_fen")
+    stretch.interest_paid_fen += min(amount_fen, left)
+    settle_last(course, on=on)
+
+
+def pay_principal(course: Course, *, stretch: Stretch, on: date, amount_fen: int) -> None:
+    """Pay principal of a stretch: what is early stops bearing that day, what is late counts from its due date.
+
+    (What bore interest between is in the corrections that `keep_bearing` made.)
+    """
+    if not amount_fen:
+        return
+    due = course.total("principal_due_fen") + course.total("principal_credited_fen")
+    paid = course.total("principal_paid_fen")
+    amount = amount_fen if paid + amount_fen <= due else course.total("principal_due_fen") - paid
+    stretch.principal_paid_fen += amount
+    counted = min(on, stretch.due)
+    course.move(on=counted, moved_fen=-amount_fen)
+    settle_last(course, on=counted)
+    if course.terms.bearing is Bearing.DECLINING and course.terms.recalculated:
+        several = sum(1 for other in course.stretches if not other.is_paid) > 1
+        full = stretch.paid_fen > stretch.room_fen or stretch.paid_fen == stretch.agreed_fen + stretch.credited_fen
+        if several and on < stretch.start and full and not stretch.on_top:
+            stretch.target_fen = stretch.paid_fen - stretch.credited_fen
+        settle_last(course, on=counted)
+
+
+def credit(course: Course, *, on: date, principal_fen: int, interest_fen: int) -> None:
+    """Let principal and interest that were paid be owed again from a day on, in the stretch of that day."""
+    course.move(on=on, moved_fen=principal_fen)
+    last = course.stretches[-1]
+    for stretch in course.stretches:
+        if stretch.start <= on < stretch.due or (stretch is last and on == stretch.due):
+            stretch.principal_credited_fen += principal_fen
+            stretch.interest_credited_fen += interest_fen
+            break
+    settle_last(course, on=on)
+
+
+def keep_bearing(course: Course, *, to: date, whole_period: bool = False) -> bool:
+    """Let principal that is overdue go on bearing interest up to a day, and say whether anything changed.
+
+    `whole_period` lets it bear to the end of the running period instead.
+    """
+    to = min(to, course.maturity)
+    late = [stretch for stretch in course.stretches if stretch.due < to]
+    if not late or course.overdue_to == to:
+        return False
+    current = course.at(to) or course.stretches[-1]
+    since = course.overdue_to
+    each = together = 0  # unpaid principal of the stretch before, and of all before
+    for stretch in late:
+        if each:
+            _carry(course, stretch, each, together, since, to, whole_period=whole_period)
+        each = stretch.principal_unpaid_fen
+        together += each
+    if together:
+        _carry(course, current, each, together, since, to, whole_period=whole_period)
+        course.overdue_to = max(course.overdue_to or to, to)
+    return together > 0
+
+
+def _carry(
+    course: Course,
+    stretch: Stretch,
+    each: int,
+    together: int,
+    since: date | None,
+    to: date,
+    *,
+    whole_period: bool,
+) -> None:
+    """Let what the stretch before left unpaid bear in this one, up to `to` if that lies in it."""
+    begin = stretch.start if since is None or stretch.start > since else since
+    course.move(on=begin, overdue_fen=each)
+    settle_last(course, on=begin)
+    if stretch.start < to <= stretch.due:
+        end = stretch.due if whole_period else to
+        course.move(on=end, overdue_fen=-together)
+        settle_last(course, on=end)
+        course.overdue_to = end

@@ -1,0 +1,211 @@
+"""A new agreement about what is owed: spread over the instalments left, or over new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from mingqu.domain.course.course import Course
+from mingqu.domain.course.operation import lend
+from mingqu.domain.course.stretch import Stretch
+from mingqu.domain.course.target import even_out, set_targets, settle_last, to_multiple
+from mingqu.domain.course.terms import Share
+from mingqu.domain.course.view import outstanding
+from mingqu.domain.money import divide
+from mingqu.domain.rate import Rate, RateUnit
+
+NO_RATE = Rate(numerator=0, denominator=1, unit=RateUnit.YEAR)
+
+
+def _on_top(course: Course) -> bool:
+    return course.terms.share is not Share.INSTALMENT
+
+
+def extend(course: Course, *, on: date, dues: Sequence[date]) -> None:
+    """Add instalments behind the last one; those from a day on become smaller."""
+    opened = course.maturity
+    for due in dues:
+        course.stretches.append(Stretch(start=opened, due=due, on_top=_on_top(course)))
+        opened = due
+    _retarget_from(course, on)
+
+
+def move_due(course: Course, *, due: date, dues: Sequence[date]) -> None:
+    """Move the due date `due` and those after it to `dues`; instalments stay, the last takes the difference."""
+    index = next(index for index, stretch in enumerate(course.stretches) if stretch.due == due)
+    opened = course.stretches[index].start
+    for stretch, moved_to in zip(course.stretches[index:], dues, strict=True):
+        stretch.start, stretch.due = opened, moved_to
+        opened = moved_to
+    settle_last(course, on=due)
+
+
+def re_amortize(course: Course, *, on: date) -> None:
+    """Spread what is unpaid of earlier instalments over those due after a day; its interest falls due with the next."""
+    _close(course, on)
+    _spread(course, [stretch for stretch in course.stretches if stretch.due > on], on)
+
+
+def re_amortize_split(course: Course, *, on: date, parts_rounded_alone: bool = False) -> None:
+    """The same, but interest unpaid until then is cut into equal parts over the instalments left.
+
+    The last part takes the tail, so that nothing is lost or won; with `parts_rounded_alone` it does not.
+    """
+    past = [stretch for stretch in course.stretches if stretch.due <= on and not stretch.is_paid]
+    later = [stretch for stretch in course.stretches if stretch.due > on]
+    unpaid = sum(stretch.interest_due_fen - stretch.interest_paid_fen for stretch in past)
+    for movement in course.movements.values():
+        movement.overdue_fen = 0
+    for stretch in past:
+        stretch.target_fen = stretch.paid_fen
+        stretch.closed = stretch.silent = True
+        stretch.interest_fixed_fen = stretch.interest_paid_fen
+    parts = _parts(unpaid, len(later), course)
+    if parts_rounded_alone:
+        parts = [parts[0]] * len(parts)
+    for stretch, fen in zip(later, parts, strict=True):
+        stretch.interest_fixed_fen += fen
+    course.overdue_to = None
+    course.reckon()
+    _spread(course, later, on)
+
+
+def _parts(fen: int, count: int, course: Course) -> list[int]:
+    """Cut an amount into equal parts; the last takes the tail."""
+    if not count:
+        return []
+    each = divide(fen, count, course.terms.rounding)
+    return [each] * (count - 1) + [fen - each * (count - 1)]
+
+
+def _close(course: Course, on: date) -> None:
+    """Let what is unpaid of the stretches that have begun be owed from now on, and bear as part of the balance."""
+    for movement in course.movements.values():
+        movement.overdue_fen = 0
+    course.overdue_to = None
+    for stretch in course.stretches:
+        if stretch.start <= on and not stretch.is_paid:
+            stretch.target_fen = stretch.paid_fen
+            stretch.closed = True
+    course.reckon()
+
+
+def _spread(course: Course, later: list[Stretch], on: date) -> None:
+    set_targets(course, later)
+    settle_last(course, on=on)
+    even_out(course, later)
+
+
+def _retarget_from(course: Course, on: date) -> None:
+    course.reckon()
+    first = course.at(on) or course.stretches[-1]
+    index = course.stretches.index(first)
+    if first.due == on and index + 1 < len(course.stretches):
+        index += 1
+    _spread(course, course.stretches[index:], course.stretches[index].due)
+
+
+def re_age(course: Course, *, on: date, opened: date, dues: Sequence[date]) -> None:
+    """End the plan on a day and repay what is owed in new instalments; interest unpaid falls due with the first.
+
+    `opened` is where the first new period would begin if it were a whole one: instalments are worked out for
+    that, and the first stretch then bears from the day itself.
+    """
+    owed = sum(stretch.principal_unpaid_fen for stretch in course.stretches)
+    paid = _paid_from(course, on)
+    _end_on(course, on)
+    _close(course, on)
+    _hold_paid(course, paid)
+    plan = _plan_of(course, opened=opened, dues=dues, amount_fen=owed)
+    begun = course.maturity
+    fresh = []
+    for planned in plan.stretches:
+        target = planned.target_fen if planned.on_top else planned.principal_due_fen + planned.interest_due_fen
+        fresh.append(Stretch(start=begun, due=planned.due, target_fen=target, agreed_fen=target, on_top=planned.on_top))
+        begun = planned.due
+    course.stretches.extend(fresh)
+    settle_last(course, on=on)
+    even_out(course, fresh)
+
+
+def re_age_split(
+    course: Course, *, on: date, dues: Sequence[date], whole: bool, others_fen: int = 0, others_each_fen: int = 0
+) -> tuple[int, int]:
+    """End the plan on a day; cut principal and interest into equal parts; nothing bears from then on.
+
+    `whole` takes all interest of the old plan, not only that up to the day. `others_fen` are fees spread beside
+    it, `others_each_fen` in each instalment. Returns principal and interest that were spread.
+    """
+    matured = course.maturity
+    principal, interest = outstanding(course, on=matured if whole else on)
+    paid = _paid_from(course, on)
+    _end_on(course, on)
+    for stretch in course.stretches:
+        stretch.target_fen = stretch.paid_fen
+        stretch.closed = stretch.silent = True
+        stretch.interest_fixed_fen = stretch.interest_paid_fen
+    for movement in course.movements.values():
+        movement.overdue_fen = 0
+    course.overdue_to = None
+    if matured >= on:
+        _hold_paid(course, paid)
+    fresh = []
+    begun = course.maturity
+    for due in dues:
+        fresh.append(Stretch(start=begun, due=due, on_top=_on_top(course)))
+        begun = due
+    count = len(fresh)
+    interests = _parts(interest, count, course)
+    whole_each = to_multiple(course.terms, divide(principal + interest + others_fen, count, course.terms.rounding))
+    principal_each = whole_each - interests[0] - others_each_fen
+    for index, stretch in enumerate(fresh):
+        part = principal_each if index < count - 1 else principal - principal_each * (count - 1)
+        stretch.interest_fixed_fen = interests[index]
+        stretch.target_fen = stretch.agreed_fen = part + interests[index]
+    course.stretches.extend(fresh)
+    course.rates.append((min(on, matured), NO_RATE))
+    course.rates.sort(key=lambda dated: dated[0])
+    settle_last(course, on=on)
+    return principal, interest
+
+
+def _paid_from(course: Course, on: date) -> tuple[int, int]:
+    later = [stretch for stretch in course.stretches if stretch.due >= on]
+    return sum(s.principal_paid_fen for s in later), sum(s.interest_paid_fen for s in later)
+
+
+def _end_on(course: Course, on: date) -> None:
+    """Let the running period end on a day, and drop those after it."""
+    running = course.at(on)
+    if running is None:
+        return
+    running.due = on
+    for day in [day for day in course.movements if day > on]:  # what counted to the end of a period that is no more
+        movement = course.movements.pop(day)
+        course.move(on=on, lent_fen=movement.lent_fen, moved_fen=movement.moved_fen, overdue_fen=movement.overdue_fen)
+    course.stretches = [stretch for stretch in course.stretches if stretch.due <= on]
+
+
+def _hold_paid(course: Course, paid: tuple[int, int]) -> None:
+    """Keep what was paid in dropped stretches in the one that ends on the day."""
+    last = course.stretches[-1]
+    if paid != (0, 0):
+        last.principal_paid_fen, last.interest_paid_fen = paid
+        last.target_fen = last.paid_fen
+    course.reckon()
+
+
+def _plan_of(course: Course, *, opened: date, dues: Sequence[date], amount_fen: int) -> Course:
+    stretches = []
+    begun = opened
+    for due in dues:
+        stretches.append(Stretch(start=begun, due=due, on_top=_on_top(course)))
+        begun = due
+    plan = Course(
+        terms=replace(course.terms, anchor=opened),
+        stretches=stretches,
+        rates=[(opened, course.rate_on(dues[0]))],
+    )
+    lend(plan, on=opened, amount_fen=amount_fen)
+    return plan

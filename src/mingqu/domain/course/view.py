@@ -1,0 +1,64 @@
+"""Looking at a course as of a day: what an instalment would be, what is outstanding, what a payoff costs."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from mingqu.domain.course.course import Course
+from mingqu.domain.course.stretch import Stretch
+from mingqu.domain.course.target import settle_last
+
+
+def as_of(course: Course, *, on: date) -> Course:
+    """Return a course in which nothing bears from a day on."""
+    seen = course.copy()
+    seen.until = on
+    settle_last(seen, on=on)
+    return seen
+
+
+def due_if_paid(course: Course, *, stretch: Stretch, on: date, principal_alone: bool = False) -> tuple[int, int]:
+    """Return principal and interest of an instalment if it were paid in advance on a day, in fen.
+
+    `principal_alone` is for orders that serve the principal of every instalment before any interest: an instalment
+    then takes as much principal as it has room for.
+    """
+    index = course.stretches.index(stretch)
+    seen = as_of(course, on=on) if on < course.maturity else course.copy()
+    seen.reckon()
+    mine = seen.stretches[index]
+    unpaid = sum(1 for other in seen.stretches if not other.is_paid)
+    if on <= mine.start and not mine.on_top:
+        if unpaid > 1:
+            mine.target_fen = mine.agreed_fen
+            seen.reckon()
+            left = sum(other.principal_unpaid_fen for other in seen.stretches)
+            mine.target_fen -= max(0, mine.principal_unpaid_fen - left)
+            seen.reckon()
+        elif unpaid == 1 and mine.is_paid:
+            left = seen.total("principal_due_fen") - seen.total("principal_paid_fen")
+            mine.target_fen = min(mine.agreed_fen, left + mine.principal_paid_fen + mine.interest_due_fen)
+            seen.reckon()
+    if not principal_alone:
+        return mine.principal_due_fen, mine.interest_due_fen
+    principal = mine.room_fen - mine.interest_paid_fen if unpaid > 1 else mine.principal_due_fen
+    principal_left = seen.total("principal_due_fen") - seen.total("principal_paid_fen")
+    interest_left = seen.total("interest_due_fen") - seen.total("interest_paid_fen")
+    return (
+        min(principal, max(principal_left, mine.principal_paid_fen)),
+        min(mine.interest_due_fen, max(interest_left, mine.interest_paid_fen)),
+    )
+
+
+def outstanding(course: Course, *, on: date) -> tuple[int, int]:
+    """Return the principal and interest that settle the debt on a day, in fen."""
+    seen = as_of(course, on=on)
+    return (
+        max(0, seen.total("principal_due_fen") - seen.total("principal_paid_fen")),
+        max(0, seen.total("interest_due_fen") - seen.total("interest_paid_fen")),
+    )
+
+
+def interest_until(course: Course, *, stretch: Stretch, on: date) -> int:
+    """Return what a stretch has borne up to a day, in fen."""
+    return as_of(course, on=on).stretches[course.stretches.index(stretch)].interest_fen

@@ -1,0 +1,140 @@
+"""One event of a loan that keeps a course: what it changes, and how it leaves the loan."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from mingqu.domain.changed import changed
+from mingqu.domain.loan import agree, charge, end, lend, receive
+from mingqu.domain.loan.event import (
+    Accelerated,
+    Cancelled,
+    ChargedBack,
+    ChargedOff,
+    Disbursed,
+    Event,
+    FeeCharged,
+    FeeWaived,
+    OverpaymentReturned,
+    Paused,
+    RateChanged,
+    ReAged,
+    ReAmortized,
+    Repaid,
+    Rescheduled,
+    Reversed,
+    WrittenOff,
+    order_key,
+)
+from mingqu.domain.loan.lend import LoanNotActive
+from mingqu.domain.loan.posting import Change, Happening, Kind, settle
+from mingqu.domain.loan.state import LoanState, Stage
+from mingqu.domain.loan.terms import Component, LoanTerms
+from mingqu.domain.loan.working import Working, work_on
+from mingqu.domain.refusal import Refusal
+
+_AGREEMENTS: Final = (RateChanged, Paused, Rescheduled, ReAged, ReAmortized, Accelerated, FeeCharged)
+_ABOUT_A_DEBT: Final = (Paused, Rescheduled, ReAged, ReAmortized, Accelerated)
+_MOVES_NO_PRINCIPAL: Final = (RateChanged, Paused, Rescheduled, ReAged, ReAmortized, Accelerated, ChargedOff)
+
+
+class AgreementUnsound(Refusal):
+    """What was agreed cannot be carried out on this loan without making or losing principal, so it is not."""
+
+    code = "agreement_unsound"
+    status = 409
+
+
+def follow(*, terms: LoanTerms, state: LoanState, event: Event, change: Change) -> LoanState:
+    """Return the state after one more event. Errors: LoanNotActive and those of the events' functions."""
+    if state.stage is Stage.PLANNED and not isinstance(event, Disbursed):
+        raise LoanNotActive("This loan has not been paid out.")
+    given_up = state.stage is Stage.WRITTEN_OFF and not isinstance(event, Repaid | OverpaymentReturned)
+    if state.stage is Stage.CANCELLED or given_up:
+        raise LoanNotActive("This loan is closed.")
+    if isinstance(event, _AGREEMENTS) and (state.stage is Stage.CHARGED_OFF or state.ended):
+        raise LoanNotActive("Nothing new is agreed on a loan that is called in or taken for lost.")
+    if state.stage is Stage.SETTLED and isinstance(event, _ABOUT_A_DEBT):
+        raise LoanNotActive("Nothing is owed on this loan that could be agreed on anew.")
+    working = work_on(terms=terms, state=state)
+    owed = working.principal_owed_fen
+    _apply(working, event, change)
+    if working.course is not None:
+        receive.turn_not_borne(working, change)
+    if isinstance(event, _MOVES_NO_PRINCIPAL):
+        _check_principal(working, change, owed)
+    _close_or_open(working, event.value_date, change)
+    return working.save(as_of=event.value_date, last_key=order_key(event))
+
+
+def _check_principal(working: Working, change: Change, owed_fen: int) -> None:
+    """An agreement spreads principal and never makes or loses any: what is owed after it is what was owed before.
+
+    Agreements can follow each other in thousands of ways. One that the engine cannot lay on those before it to the
+    fen is refused here, whatever the reason.
+    """
+    paid = sum(flow.paid.get(Component.PRINCIPAL, 0) for flow in change.flows)
+    short = any(line.unpaid_fen < 0 or line.principal_fen < line.principal_paid_fen for line in working.lines)
+    if working.principal_owed_fen != owed_fen - paid or short:
+        raise AgreementUnsound("This cannot be agreed on top of what was agreed before: principal would be lost.")
+
+
+def _apply(working: Working, event: Event, change: Change) -> None:
+    on = event.value_date
+    match event:
+        case Disbursed():
+            lend.disburse(working, event, change)
+        case Repaid():
+            receive.repay(working, event, change)
+        case ChargedBack():
+            receive.charge_back(working, event, change)
+        case OverpaymentReturned():
+            receive.give_back(working, event, change)
+        case FeeCharged():
+            charge.charge(working, event)
+            receive.use_overpayment_for_fee(working, change, on=on)
+        case FeeWaived():
+            charge.waive(working, event, change)
+        case RateChanged():
+            agree.change_rate(working, event)
+        case Paused():
+            agree.pause(working, event)
+        case Rescheduled():
+            agree.reschedule(working, event)
+        case ReAged():
+            agree.re_age(working, event, change)
+        case ReAmortized():
+            agree.re_amortize(working, event, change)
+        case Accelerated():
+            end.accelerate(working, event, change)
+        case ChargedOff():
+            end.charge_off(working, event, change)
+        case WrittenOff():
+            end.write_off(working, event, change)
+        case Cancelled() | Reversed():
+            raise LoanNotActive("Only a loan that was not paid out can be cancelled.")
+
+
+def _close_or_open(working: Working, on: date, change: Change) -> None:
+    """Settle a loan of which nothing is owed any more, and open one again of which something is."""
+    state = working.state
+    owed = any(line.paid_on is None and line.unpaid_fen for line in working.lines)
+    if state.stage in (Stage.ACTIVE, Stage.CHARGED_OFF) and not owed:
+        change.happenings.append(Happening(kind=Kind.SETTLED, on=on, instalment=0, amount_fen=0))
+        working.state = changed(state, stage=Stage.SETTLED, settled_on=on)
+    elif state.stage is Stage.SETTLED and owed:
+        working.state = changed(state, stage=Stage.ACTIVE, settled_on=None)
+
+
+def shown(*, terms: LoanTerms, state: LoanState, to: date, change: Change) -> LoanState:
+    """Return the state with interest of overdue principal counted up to a day; its course is left as it is."""
+    if state.stage is not Stage.ACTIVE or not any(
+        line.due < to and line.principal_fen > line.principal_paid_fen for line in state.instalments
+    ):
+        return state
+    working = work_on(terms=terms, state=state)
+    working.keep_bearing(to=to)
+    after = changed(state, instalments=working.save().instalments)
+    settle(before=state, after=after, change=change, on=to)
+    return after

@@ -1,0 +1,142 @@
+"""Money goes out: the first disbursement makes the plan, a further one lays its share on what is left of it."""
+
+from __future__ import annotations
+
+from mingqu.domain.calendar import add_periods
+from mingqu.domain.changed import changed
+from mingqu.domain.course import lend, lend_full_term
+from mingqu.domain.course.target import to_multiple
+from mingqu.domain.loan.charge import fees_at_disbursement
+from mingqu.domain.loan.event import Disbursed
+from mingqu.domain.loan.plan import first_plan
+from mingqu.domain.loan.posting import Change
+from mingqu.domain.loan.receive import record_use, use_overpayment
+from mingqu.domain.loan.state import Allocation, Instalment, Stage
+from mingqu.domain.loan.terms import PPM
+from mingqu.domain.loan.working import Working, lines_of, new_course, paid_on, renew_lines
+from mingqu.domain.money import divide
+from mingqu.domain.refusal import Refusal
+
+
+class LoanNotActive(Refusal):
+    """The loan has not been paid out, or was paid out already, or is closed."""
+
+    code = "loan_not_active"
+    status = 409
+
+
+class AmountDiffers(Refusal):
+    """The channel paid out another amount than the contract names."""
+
+    code = "disbursed_amount_differs"
+
+
+class DisbursementNotAllowed(Refusal):
+    """The terms allow no further disbursement, or not of this amount."""
+
+    code = "disbursement_not_allowed"
+    status = 409
+
+
+def disburse(working: Working, event: Disbursed, change: Change) -> None:
+    """Lend an amount, less its down payment, and say which fees are paid with it.
+
+    Errors: DisbursementNotAllowed, LoanNotActive, AmountDiffers.
+    """
+    on, terms = event.value_date, working.terms
+    if not terms.uses_course:
+        _disburse_plan(working, event, change)
+        return
+    working.state = changed(
+        working.state,
+        disbursements=working.state.disbursements + 1,
+        disbursed_fen=working.state.disbursed_fen + event.amount_fen,
+    )
+    if working.state.disbursements > terms.disbursements_max:
+        raise DisbursementNotAllowed("The terms allow no further disbursement.")
+    if working.state.disbursed_fen > terms.principal_fen:
+        raise DisbursementNotAllowed("The disbursements together are more than was agreed.")
+    if working.course is None:
+        working.course = new_course(terms=terms, start=terms.start or on)
+        working.lines = lines_of(working.course)
+        working.state = changed(working.state, stage=Stage.ACTIVE, as_of=on)
+    elif working.state.stage is Stage.SETTLED:
+        working.state = changed(working.state, stage=Stage.ACTIVE, settled_on=None)
+    course = working.course
+    working.keep_bearing(to=on)
+    owed = working.principal_owed_fen
+    down_fen = divide(event.amount_fen * terms.down_payment_ppm, PPM, terms.rounding)
+    down_fen = to_multiple(course.terms, down_fen)
+    if down_fen:
+        working.lines.append(_down_payment(event, down_fen))
+    if terms.full_term_each:
+        begun = next((s.start for s in course.stretches if s.start <= on < s.due), course.maturity)
+        dues = [add_periods(day=begun, period=terms.period, times=n) for n in range(1, terms.instalments + 1)]
+        lend_full_term(course, on=on, amount_fen=event.amount_fen - down_fen, dues=dues)
+        renew_lines(working, on=on)
+    elif on > course.maturity:
+        _add_behind(working, event, event.amount_fen - down_fen)
+    else:
+        lend(course, on=on, amount_fen=event.amount_fen - down_fen)
+        working.sync(on=on, since=on)
+    _place(working, event, owed + event.amount_fen - working.principal_owed_fen)
+    use_overpayment(working, change, on=on)
+    record_use(
+        working,
+        change,
+        Allocation(event_id=event.event_id, receipt=None, value_date=on, amount_fen=event.amount_fen),
+    )
+    fees_at_disbursement(working, event, change)
+
+
+def _disburse_plan(working: Working, event: Disbursed, change: Change) -> None:
+    """Make the plan of a loan that is paid out once."""
+    on, terms = event.value_date, working.terms
+    if working.state.stage is not Stage.PLANNED:
+        raise LoanNotActive("This loan was paid out already.")
+    if event.amount_fen != terms.principal_fen:
+        # 法释〔2020〕6号 art. 26: nothing is deducted in advance; what arrives is what was agreed.
+        raise AmountDiffers("The amount paid out is not the amount of the contract.")
+    working.lines = list(first_plan(terms=terms, start=on))
+    working.state = changed(
+        working.state, stage=Stage.ACTIVE, as_of=on, disbursements=1, disbursed_fen=event.amount_fen
+    )
+    record_use(
+        working,
+        change,
+        Allocation(event_id=event.event_id, receipt=None, value_date=on, amount_fen=event.amount_fen),
+    )
+    fees_at_disbursement(working, event, change)
+
+
+def _down_payment(event: Disbursed, amount_fen: int) -> Instalment:
+    on = event.value_date
+    return Instalment(
+        number=0, period_start=on, start=on, due=on, principal_fen=amount_fen, interest_fen=0, down_payment=True
+    )
+
+
+def _place(working: Working, event: Disbursed, missing_fen: int) -> None:
+    """What the course's instalments did not take falls due with the last one.
+
+    On a plan, an agreement may have replaced those instalments by others beside the course.
+    """
+    if not missing_fen:
+        return
+    index = working.agreed()[-1]
+    line = changed(working.lines[index], principal_fen=working.lines[index].principal_fen + missing_fen)
+    working.lines[index] = changed(line, paid_on=paid_on(line, event.value_date))
+
+
+def _add_behind(working: Working, event: Disbursed, amount_fen: int) -> None:
+    """Money lent after the plan's end is due at once, in a line of its own behind it."""
+    on = event.value_date
+    for index, line in enumerate(working.lines):
+        if line.additional:
+            working.lines[index] = changed(line, due=max(line.due, on), principal_fen=line.principal_fen + amount_fen)
+            return
+    working.lines.append(
+        Instalment(
+            number=0, period_start=on, start=on, due=on, principal_fen=amount_fen, interest_fen=0, additional=True
+        )
+    )

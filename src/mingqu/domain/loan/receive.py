@@ -1,0 +1,284 @@
+"""Money comes in, or is given up: it is used in the order agreed, and what is left is owed back."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from mingqu.domain.changed import changed
+from mingqu.domain.course import credit, outstanding
+from mingqu.domain.loan.allocate import Paid, nothing_paid, pay
+from mingqu.domain.loan.early import repay_early
+from mingqu.domain.loan.event import ChargedBack, Intent, OverpaymentReturned, Receipt, Repaid
+from mingqu.domain.loan.posting import PURSE_OF, Change, Flow, Happening, Kind, Purse
+from mingqu.domain.loan.state import Allocation, Instalment, Stage
+from mingqu.domain.loan.terms import Component
+from mingqu.domain.loan.working import Working
+from mingqu.domain.refusal import Refusal
+
+
+class NothingToChargeBack(Refusal):
+    """The payment that was taken back is not part of the loan, or less of it is left than was taken back."""
+
+    code = "nothing_to_charge_back"
+    status = 409
+
+
+def repay(working: Working, event: Repaid, change: Change) -> None:
+    """Use a payment by the rule of its kind; what even that leaves is an overpayment."""
+    on, state = event.value_date, working.state
+    payoff = _settles(working, event.amount_fen, on)
+    working.keep_bearing(to=on, payoff=payoff)
+    was_overdue = state.overdue_days(on)
+    rule = working.terms.rule_of(event.receipt, overdue_days=was_overdue)
+    if event.intent is not Intent.DUE and working.course is not None:
+        rule = rule.ahead()
+    paid = nothing_paid()
+    rest = event.amount_fen
+    if state.stage is not Stage.WRITTEN_OFF:  # then nothing is owed, and all of it is owed back
+        rest = pay(working=working, rule=rule, amount_fen=rest, on=on, paid=paid, payoff=payoff)
+    if was_overdue and not working.is_overdue(on):
+        change.happenings.append(Happening(kind=Kind.CURED, on=on, instalment=0, amount_fen=event.amount_fen))
+    if rest and event.intent is not Intent.DUE and working.course is None:
+        repay_early(working, amount_fen=rest, on=on, change=change)
+        rest = pay(working=working, rule=rule, amount_fen=rest, on=on, paid=paid)
+    if rest:
+        working.overpayment_fen += rest
+        change.happenings.append(Happening(kind=Kind.OVERPAID, on=on, instalment=0, amount_fen=rest))
+    change.flows.append(Flow(purse=PURSE_OF.get(event.receipt, Purse.CASH), paid=paid, overpaid_fen=rest))
+    used = Allocation(
+        event_id=event.event_id,
+        receipt=event.receipt,
+        value_date=on,
+        amount_fen=event.amount_fen,
+        overpaid_fen=rest,
+        **by_name(paid),
+    )
+    record_use(working, change, used)
+
+
+def by_name(paid: Paid) -> dict[str, int]:
+    """Return components by the names of an allocation's fields."""
+    return {FIELD[component]: fen for component, fen in paid.items()}
+
+
+FIELD: Final = {component: f"{component.value}_fen" for component in Component}
+
+
+def _settles(working: Working, amount_fen: int, on: date) -> bool:
+    """Return whether an amount pays the whole debt as it would stand at the end of the running period."""
+    if working.course is None or not working.recalculates:
+        return False
+    running = working.course.at(on)
+    return running is not None and amount_fen >= sum(outstanding(working.course, on=running.due))
+
+
+def use_overpayment(working: Working, change: Change, *, on: date) -> Paid:
+    """Use money that is owed back for what has come to be owed since; return what it paid."""
+    paid = nothing_paid()
+    if not working.overpayment_fen or not working.owed_fen:
+        return paid
+    rule = working.terms.rule_of(Receipt.REPAYMENT)
+    working.overpayment_fen = pay(working=working, rule=rule, amount_fen=working.overpayment_fen, on=on, paid=paid)
+    change.flows.append(Flow(purse=Purse.OVERPAYMENT, paid=paid))
+    return paid
+
+
+def use_overpayment_for_fee(working: Working, change: Change, *, on: date) -> None:
+    """Use money that is owed back for a fee that came later: it is the payment's own that brought it."""
+    paid = use_overpayment(working, change, on=on)
+    taken = sum(paid.values())
+    for index in reversed(range(len(change.allocations))):
+        used = change.allocations[index]
+        if taken and used.receipt is not None and used.overpaid_fen >= taken:
+            change.allocations[index] = changed(
+                used,
+                overpaid_fen=used.overpaid_fen - taken,
+                principal_fen=used.principal_fen + paid[Component.PRINCIPAL],
+                interest_fen=used.interest_fen + paid[Component.INTEREST],
+                fee_fen=used.fee_fen + paid[Component.FEE],
+                penalty_fen=used.penalty_fen + paid[Component.PENALTY],
+            )
+            return
+
+
+def record_use(working: Working, change: Change, used: Allocation) -> None:
+    """Say what an amount was used for, with the principal that is out after it."""
+    used = changed(used, balance_fen=working.principal_owed_fen)
+    change.allocations.append(used)
+    if working.terms.chargeback_order and used.receipt is not None:
+        working.state = changed(working.state, paid=(*working.state.paid, used))
+
+
+def charge_back(working: Working, event: ChargedBack, change: Change) -> None:
+    """Let what a payment had paid be owed again: all of it principal, or in the order the terms name.
+
+    It falls due with the running instalment; after the last, and for loans that follow a plan, on the day itself.
+    """
+    on = event.value_date
+    working.keep_bearing(to=on)
+    from_overpayment = min(working.overpayment_fen, event.amount_fen)
+    if working.recalculates or working.terms.chargeback_order:
+        parts = _restored(working, event)
+        beyond = event.amount_fen - sum(parts.values())  # what the payment had paid too much
+        due_back = min(beyond, working.overpayment_fen)
+        working.overpayment_fen -= due_back
+        parts[Component.PRINCIPAL] += beyond - due_back
+        paid_back = {component: -fen for component, fen in parts.items()}
+        change.flows.append(Flow(purse=Purse.CASH, paid=paid_back, returned_fen=due_back))
+        restore(working, on, parts)
+        use_overpayment(working, change, on=on)
+    else:  # what is owed back anyway covers it first; only the rest is owed again
+        working.overpayment_fen -= from_overpayment
+        parts = nothing_paid()
+        parts[Component.PRINCIPAL] = event.amount_fen - from_overpayment
+        change.flows.append(
+            Flow(
+                purse=Purse.CASH,
+                paid={component: -fen for component, fen in parts.items()},
+                returned_fen=from_overpayment,
+            )
+        )
+        if parts[Component.PRINCIPAL]:
+            restore(working, on, parts)
+    used = Allocation(
+        event_id=event.event_id,
+        receipt=None,
+        value_date=on,
+        amount_fen=event.amount_fen,
+        overpaid_fen=from_overpayment,
+        **by_name(parts),
+    )
+    record_use(working, change, used)
+
+
+def _restored(working: Working, event: ChargedBack) -> Paid:
+    """Return which components an amount taken back restores."""
+    order = working.terms.chargeback_order
+    parts = nothing_paid()
+    if not order:
+        parts[Component.PRINCIPAL] = event.amount_fen
+        return parts
+    original = next((used for used in working.state.paid if used.event_id == event.target), None)
+    if original is None:
+        raise NothingToChargeBack("The payment that was taken back is not part of this loan.")
+    left = {component: int(getattr(original, f"{component.value}_fen")) for component in Component}
+    rest = event.amount_fen
+    for component in order:
+        parts[component] = min(rest, left[component])
+        rest -= parts[component]
+    # A second one of the same payment finds only what the first left.
+    remaining = changed(
+        original,
+        principal_fen=left[Component.PRINCIPAL] - parts[Component.PRINCIPAL],
+        interest_fen=left[Component.INTEREST] - parts[Component.INTEREST],
+        fee_fen=left[Component.FEE] - parts[Component.FEE],
+        penalty_fen=left[Component.PENALTY] - parts[Component.PENALTY],
+    )
+    working.state = changed(
+        working.state, paid=tuple(remaining if used is original else used for used in working.state.paid)
+    )
+    return parts
+
+
+def restore(working: Working, on: date, parts: Paid) -> None:
+    """Let components be owed again: in the running instalment of a course, else in a line of their own."""
+    course = working.course
+    regular = working.regular()
+    if course is None or on > course.maturity or not regular:
+        _restore_behind(working, on, parts)
+        return
+    index = next((i for i in regular if working.lines[i].start <= on < working.lines[i].due), regular[-1])
+    if working.recalculates:
+        if parts[Component.PRINCIPAL] or parts[Component.INTEREST]:
+            credit(course, on=on, principal_fen=parts[Component.PRINCIPAL], interest_fen=parts[Component.INTEREST])
+            working.sync(on=on)
+        parts = {**parts, Component.PRINCIPAL: 0, Component.INTEREST: 0}
+    working.lines[index] = _with_more(working.lines[index], parts)
+
+
+def _restore_behind(working: Working, on: date, parts: Paid) -> None:
+    for index, line in enumerate(working.lines):
+        if line.additional and working.course is not None:
+            working.lines[index] = _with_more(changed(line, due=max(line.due, on)), parts)
+            return
+    begun = min(on, working.course.maturity) if working.course is not None else on
+    behind = Instalment(
+        number=0, period_start=begun, start=begun, due=on, principal_fen=0, interest_fen=0, additional=True
+    )
+    working.lines.append(_with_more(behind, parts))
+
+
+def _with_more(line: Instalment, parts: Paid) -> Instalment:
+    more = changed(
+        line,
+        principal_fen=line.principal_fen + parts[Component.PRINCIPAL],
+        interest_fen=line.interest_fen + parts[Component.INTEREST],
+        fee_fen=line.fee_fen + parts[Component.FEE],
+        penalty_fen=line.penalty_fen + parts[Component.PENALTY],
+    )
+    return changed(more, paid_on=None) if more.unpaid_fen else more
+
+
+def turn_not_borne(working: Working, change: Change) -> None:
+    """Let what was paid in advance and is not owed after all pay other principal; what is left is owed back.
+
+    A pause or a lower rate can make an instalment smaller than what was paid of it already.
+    """
+    interest = principal = 0
+    for index, line in enumerate(working.lines):
+        interest += max(0, line.interest_paid_fen - line.interest_fen)
+        principal += max(0, line.principal_paid_fen - line.principal_fen)
+        working.lines[index] = changed(
+            line,
+            interest_paid_fen=min(line.interest_paid_fen, line.interest_fen),
+            principal_paid_fen=min(line.principal_paid_fen, line.principal_fen),
+        )
+    rest = interest + principal
+    if not rest:
+        return
+    for index, line in enumerate(working.lines):
+        part = min(rest, line.principal_fen - line.principal_paid_fen)
+        rest -= part
+        working.lines[index] = changed(line, principal_paid_fen=line.principal_paid_fen + part)
+    working.overpayment_fen += rest
+    turned = {Component.INTEREST: -interest, Component.PRINCIPAL: interest - rest}
+    change.flows.append(Flow(purse=Purse.CASH, paid=turned, overpaid_fen=rest))
+
+
+def give_back(working: Working, event: OverpaymentReturned, change: Change) -> None:
+    """Give money back that was overpaid. It is a fact: what was not overpaid after all is owed from that day.
+
+    That happens when the payment which had been too much bounces after its surplus was returned. On a course it is
+    principal again; beside a plan it is owed as it is, and bears nothing.
+    """
+    on = event.value_date
+    working.keep_bearing(to=on)
+    due_back = min(event.amount_fen, working.overpayment_fen)
+    excess = event.amount_fen - due_back
+    working.overpayment_fen -= due_back
+    parts = nothing_paid()
+    if excess:
+        component = Component.FEE if working.course is None else Component.PRINCIPAL
+        parts[component] = excess
+        restore(working, on, parts)
+    change.flows.append(
+        Flow(
+            purse=Purse.CASH,
+            paid={component: -fen for component, fen in parts.items() if component is not Component.FEE},
+            returned_fen=due_back,
+            owed_again_fen=parts[Component.FEE],
+        )
+    )
+    record_use(
+        working,
+        change,
+        Allocation(
+            event_id=event.event_id,
+            receipt=None,
+            value_date=on,
+            amount_fen=event.amount_fen,
+            overpaid_fen=due_back,
+            **by_name(parts),
+        ),
+    )

@@ -1,0 +1,239 @@
+"""A loan being worked on: its lines, its course and its fees, side by side while one event is applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from mingqu.domain.changed import changed
+from mingqu.domain.course import Bearing as CourseBearing
+from mingqu.domain.course import Course, CourseTerms, Share, Stretch, keep_bearing
+from mingqu.domain.loan.state import FeePart, Instalment, LoanState, Stage
+from mingqu.domain.loan.terms import LoanTerms, Recalculation, Rest
+from mingqu.domain.schedule import Method
+
+
+@dataclass(slots=True, kw_only=True)
+class Working:
+    """What an event may change. `save` makes a state of it again."""
+
+    terms: LoanTerms
+    state: LoanState
+    lines: list[Instalment]
+    course: Course | None
+    fees: list[FeePart]
+    overpayment_fen: int
+    # What the lines have taken from each stretch: on a plan they take differences, for what was agreed beside
+    # the course (overdue principal spread anew, a charge back) stands in the lines alone.
+    taken: list[tuple[int, int]]
+
+    @property
+    def recalculates(self) -> bool:
+        """Whether payments move the interest: not for plans, and not once the loan is taken for lost."""
+        return (
+            self.course is not None
+            and self.terms.recalculation is not Recalculation.PLAN
+            and not self.state.ended
+            and self.state.stage in (Stage.PLANNED, Stage.ACTIVE, Stage.SETTLED)
+        )
+
+    @property
+    def owed_fen(self) -> int:
+        """Everything unpaid, due or not."""
+        return sum(line.unpaid_fen for line in self.lines)
+
+    @property
+    def principal_owed_fen(self) -> int:
+        """Principal unpaid, due or not."""
+        owed = 0
+        for line in self.lines:  # asked for after every event
+            owed += line.principal_fen - line.principal_paid_fen
+        return owed
+
+    def regular(self) -> list[int]:
+        """Return the indexes of the lines that follow the course, in the order of its stretches."""
+        return [
+            index for index, line in enumerate(self.lines) if not (line.down_payment or line.additional or line.renewed)
+        ]
+
+    def agreed(self) -> list[int]:
+        """Return the indexes of all lines that were agreed on, on the course or beside it."""
+        return [index for index, line in enumerate(self.lines) if not (line.down_payment or line.additional)]
+
+    def stretch_of(self, index: int) -> Stretch | None:
+        """Return the stretch of a line, if it has one."""
+        line = self.lines[index]
+        if self.course is None or line.down_payment or line.additional or line.renewed:
+            return None
+        return self.course.stretches[self.regular().index(index)]
+
+    def sync(self, *, on: date, since: date | None = None) -> None:
+        """Take principal and interest of the lines from the course; `since` leaves lines due before it alone."""
+        assert self.course is not None
+        regular = self.regular()
+        if len(regular) != len(self.course.stretches):
+            return  # a new agreement beside the course replaced its lines
+        for position, (index, stretch) in enumerate(zip(regular, self.course.stretches, strict=True)):
+            line = self.lines[index]
+            if since is not None and line.due < since:
+                continue
+            principal, interest = stretch.principal_due_fen, stretch.interest_due_fen
+            if not self.recalculates and position < len(self.taken):
+                taken = self.taken[position]
+                principal, interest = line.principal_fen + principal - taken[0], line.interest_fen + interest - taken[1]
+            if (line.principal_fen, line.interest_fen) != (principal, interest):
+                line = changed(line, principal_fen=principal, interest_fen=interest)
+                self.lines[index] = changed(line, paid_on=paid_on(line, on))
+        self.taken = _figures(self.course)
+
+    def keep_bearing(self, *, to: date, payoff: bool = False) -> None:
+        """Let overdue principal bear interest up to a day, if that is agreed."""
+        if self.course is None or not self.recalculates or self.terms.recalculation is not Recalculation.DAILY:
+            return
+        rest = self.terms.payoff_rest if payoff else Rest.DAY
+        if self.terms.rest is Rest.PERIOD:
+            rest = self.terms.payoff_rest
+        if keep_bearing(self.course, to=to, whole_period=rest is Rest.PERIOD):
+            self.sync(on=to)
+
+    def save(self, **changes: object) -> LoanState:
+        """Return the state: lines in the order of their due dates, those of a course numbered anew; more may change."""
+        lines = tuple(self.lines)
+        if self.course is not None or len(lines) != len(self.state.instalments):
+            lines = tuple(sorted(lines, key=lambda line: (line.due, line.additional, line.down_payment)))
+        if self.course is not None:
+            lines = tuple(
+                line if line.number == number else changed(line, number=number)
+                for number, line in enumerate(lines, start=1)
+            )
+        return changed(
+            self.state,
+            instalments=lines,
+            course=self.course,
+            fees=tuple(self.fees),
+            overpayment_fen=self.overpayment_fen,
+            **changes,
+        )
+
+    def is_overdue(self, on: date) -> bool:
+        """Whether anything billed was due before a day and is unpaid."""
+        return any(line.paid_on is None and line.due < on and line.unpaid_fen > 0 for line in self.lines if line.billed)
+
+
+def paid_on(line: Instalment, on: date) -> date | None:
+    """Return the day a line was paid in full: today, if it was not before; None if anything is left."""
+    if line.unpaid_fen:
+        return None
+    return line.paid_on or on
+
+
+def work_on(*, terms: LoanTerms, state: LoanState) -> Working:
+    """Return a working copy of a state; nothing of the state is changed by what is done to it."""
+    return Working(
+        terms=terms,
+        state=state,
+        lines=list(state.instalments),
+        course=state.course.copy() if state.course is not None else None,
+        fees=list(state.fees),
+        overpayment_fen=state.overpayment_fen,
+        taken=_figures(state.course) if state.course is not None else [],
+    )
+
+
+def _figures(course: Course) -> list[tuple[int, int]]:
+    return [(stretch.principal_due_fen, stretch.interest_due_fen) for stretch in course.stretches]
+
+
+_SHARES: Final = {
+    Method.EQUAL_PRINCIPAL: Share.PRINCIPAL,
+    Method.INTEREST_ONLY: Share.AT_THE_END,
+    Method.SINGLE_PAYMENT: Share.AT_THE_END,
+}
+
+
+def new_course(*, terms: LoanTerms, start: date) -> Course:
+    """Return the course of a loan before any money left."""
+    dues = terms.due_dates(start=start)
+    share = _SHARES.get(terms.method, Share.INSTALMENT)
+    if terms.method is Method.SINGLE_PAYMENT:
+        dues = dues[-1:]
+    opened = start
+    stretches = []
+    for due in dues:
+        stretches.append(Stretch(start=opened, due=due, on_top=share is not Share.INSTALMENT))
+        opened = due
+    return Course(
+        terms=CourseTerms(
+            period=terms.period,
+            basis=terms.basis,
+            day_count=terms.day_count,
+            rounding=terms.rounding,
+            bearing=CourseBearing.FLAT if terms.method is Method.FLAT else CourseBearing.DECLINING,
+            share=share,
+            multiple_fen=terms.multiple_fen,
+            multiple_gives_way=terms.multiple_gives_way,
+            smoothing=terms.smoothing,
+            recalculated=terms.recalculation is not Recalculation.PLAN,
+            anchor=start,
+            part_periods=terms.part_periods,
+            principal_grace=terms.principal_grace,
+            interest_grace=terms.interest_grace,
+        ),
+        stretches=stretches,
+        rates=[(start, terms.rate)],
+    )
+
+
+def lines_of(course: Course) -> list[Instalment]:
+    """Return the lines of a course as planned."""
+    return [
+        Instalment(
+            number=number,
+            period_start=stretch.start,
+            start=stretch.start,
+            due=stretch.due,
+            principal_fen=stretch.principal_due_fen,
+            interest_fen=stretch.interest_due_fen,
+        )
+        for number, stretch in enumerate(course.stretches, start=1)
+    ]
+
+
+def renew_lines(working: Working, *, on: date, by_place: bool = False) -> None:
+    """Make the lines of the course anew; what was paid in lines that are gone is in the one that ended for it.
+
+    `by_place`: the first line is still the first, and so on, though all their dates may have moved.
+    """
+    course = working.course
+    assert course is not None
+    others = [line for line in working.lines if line.down_payment or line.additional]
+    regular = [working.lines[index] for index in working.regular()]
+    lines = []
+    for position, stretch in enumerate(course.stretches):
+        same = regular[position] if position < len(regular) else None
+        if same is not None and not by_place and same.start != stretch.start and same.due != stretch.due:
+            same = next((line for line in regular if line.start == stretch.start), None)
+        line = same or Instalment(
+            number=0,
+            period_start=stretch.start,
+            start=stretch.start,
+            due=stretch.due,
+            principal_fen=0,
+            interest_fen=0,
+        )
+        line = changed(
+            line,
+            period_start=stretch.start,
+            start=stretch.start,
+            due=stretch.due,
+            billed=line.billed and stretch.due <= on,
+            principal_fen=stretch.principal_due_fen,
+            interest_fen=stretch.interest_due_fen,
+            principal_paid_fen=stretch.principal_paid_fen if working.recalculates else line.principal_paid_fen,
+            interest_paid_fen=stretch.interest_paid_fen if working.recalculates else line.interest_paid_fen,
+        )
+        if not line.paid_fen:
+            line = changed(line, advance_fen=0, late_fen=0)
+        lines.append(changed(line, paid_on=paid_on(line, on)))
+    working.lines = [*lines, *others]

@@ -1,0 +1,143 @@
+"""Reserve a payout: its order, and holds on the lender's cash and both limits, which its end posts or gives back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import ClassVar, Final
+from uuid import UUID
+
+from mingqu.domain.identifier import DERIVED_MAX, derived
+from mingqu.domain.instrument import Instrument
+from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer, TransferKind
+from mingqu.domain.order import OrderKind, reserve
+from mingqu.domain.refusal import Refusal
+from mingqu.services.house import BANK, House
+from mingqu.store import ledger, order
+from mingqu.store.database import Transaction
+from mingqu.store.loan import Loan
+
+# Places of the transfers of a payout among the ids derived from its contract; their voids come three further, and
+# those of the loan's next payout behind them.
+_PRINCIPAL: Final = 1
+_LIMITS: Final = (2, 3)
+_VOIDS_AFTER: Final = 3
+_PLACES: Final = 6
+PAYOUTS_MAX: Final = DERIVED_MAX // _PLACES  # of one loan, those that failed included: a contract has no more places
+
+
+class LimitExceeded(Refusal):
+    """The limit, what is drawn and held of it taken together, does not cover the amount."""
+
+    code: ClassVar[str] = "limit_exceeded"
+    status: ClassVar[int] = 409
+
+
+class FundingExhausted(Refusal):
+    """The lender has not enough money left for this loan."""
+
+    code: ClassVar[str] = "funding_exhausted"
+    status: ClassVar[int] = 409
+
+
+def reserve_payout(
+    tx: Transaction, house: House, *, of: Loan, card: Instrument, amount_fen: int, payout_at: datetime
+) -> UUID:
+    """Store a payout order and hold lender's cash and the two limits for it; return the order's id.
+
+    The caller holds the cell's lock and commits. Errors: LimitExceeded, FundingExhausted.
+    """
+    order_id, today = house.id_for(of.person_id), house.booking_date(tx, cell=of.cell)
+    reserved = reserve(
+        order_id=order_id,
+        kind=OrderKind.PAYOUT,
+        person_id=of.person_id,
+        loan_id=of.loan_id,
+        instrument_id=card.instrument_id,
+        amount_fen=amount_fen,
+        currency=of.currency,
+        channel=BANK,
+        run_at=payout_at,
+    )
+    order.insert(tx, order=reserved)
+    holds = _holds(tx, of, order_id=order_id, amount_fen=amount_fen, on=today)
+    results = ledger.post_batch(tx, cell=of.cell, transfers=holds)
+    if Result.EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT in results:
+        raise LimitExceeded("Your limit, less what is drawn and held, does not cover this amount.")
+    if Result.EXCEEDS_LIMIT_OF_CREDIT_ACCOUNT in results:
+        raise FundingExhausted("The lender has no money left for this loan today; nothing was signed.")
+    assert all(result is Result.OK for result in results), results
+    return order_id
+
+
+def held_for(tx: Transaction, *, of: Loan, order_id: UUID) -> dict[Reason, list[UUID]]:
+    """Return the holds of a payout, by the reason of the posting that takes them."""
+    first = _first_place(tx, of, order_id=order_id)
+    return {
+        Reason.DISBURSE: [derived(of.contract_id, first + _PRINCIPAL)],
+        Reason.LIMIT_DRAW: [derived(of.contract_id, first + place) for place in _LIMITS],
+    }
+
+
+def give_holds_back(tx: Transaction, house: House, *, of: Loan, order_id: UUID, amount_fen: int) -> None:
+    """Void what was held for a payout that will not happen."""
+    today = house.booking_date(tx, cell=of.cell)
+    first = _first_place(tx, of, order_id=order_id)
+    voids = [
+        replace(
+            held,
+            id=derived(of.contract_id, first + _VOIDS_AFTER + place),
+            kind=TransferKind.VOID,
+            posted_on=today,
+            pending_id=held.id,
+        )
+        for place, held in enumerate(_holds(tx, of, order_id=order_id, amount_fen=amount_fen, on=today), start=1)
+    ]
+    ledger.post(tx, cell=of.cell, transfers=voids)
+
+
+def _first_place(tx: Transaction, of: Loan, *, order_id: UUID) -> int:
+    """Return the place before a payout's first: payouts of a loan follow each other, one at a time."""
+    payouts = [each.order_id for each in order.orders_of_loan(tx, loan_id=of.loan_id) if each.kind is OrderKind.PAYOUT]
+    index = payouts.index(order_id)
+    assert index < PAYOUTS_MAX, "a loan has a bounded number of payouts"
+    return index * _PLACES
+
+
+def _holds(tx: Transaction, of: Loan, *, order_id: UUID, amount_fen: int, on: date) -> list[Transfer]:
+    """Return the pending transfers of a payout: principal out of the lender's cash, and both limits drawn."""
+    first = _first_place(tx, of, order_id=order_id)
+
+    def hold(place: int, debit: Account, credit: Account, reason: Reason) -> Transfer:
+        return Transfer(
+            id=derived(of.contract_id, first + place),
+            kind=TransferKind.PENDING,
+            debit=debit,
+            credit=credit,
+            amount_fen=amount_fen,
+            reason=reason,
+            value_date=on,
+            posted_on=on,
+            reference=order_id,
+        )
+
+    def account(owner: UUID, code: AccountCode) -> Account:
+        return Account(owner=owner, code=code, currency=of.currency)
+
+    return [
+        hold(
+            _PRINCIPAL,
+            account(of.loan_id, AccountCode.LOAN_PRINCIPAL),
+            account(of.lender_id, AccountCode.LENDER_CASH),
+            Reason.DISBURSE,
+        ),
+        *(
+            hold(
+                place,
+                account(owner, AccountCode.LIMIT_AVAILABLE),
+                account(owner, AccountCode.LIMIT_DRAWN),
+                Reason.LIMIT_DRAW,
+            )
+            for place, owner in zip(_LIMITS, (of.facility_id, of.person_id), strict=True)
+        ),
+    ]

@@ -1,0 +1,108 @@
+"""Events of a loan as rows: kind, dates and amounts in columns of their own, the rest of what was said as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from mingqu.domain.canonical import Canonical
+from mingqu.domain.loan import (
+    Accelerated,
+    Cancelled,
+    ChargedBack,
+    ChargedOff,
+    Disbursed,
+    Event,
+    FeeCharged,
+    FeeWaived,
+    Intent,
+    OverpaymentReturned,
+    Paused,
+    RateChanged,
+    ReAged,
+    ReAmortized,
+    Repaid,
+    Rescheduled,
+    Reversed,
+    WrittenOff,
+)
+from mingqu.domain.loan.posting import PURSE_OF, Purse
+
+# Words that are stored: never changed, never used again.
+EVENTS: Final[dict[str, type[Event]]] = {
+    "disbursed": Disbursed,
+    "cancelled": Cancelled,
+    "rate_changed": RateChanged,
+    "paused": Paused,
+    "rescheduled": Rescheduled,
+    "fee_charged": FeeCharged,
+    "fee_waived": FeeWaived,
+    "repaid": Repaid,
+    "charged_back": ChargedBack,
+    "overpayment_returned": OverpaymentReturned,
+    "re_aged": ReAged,
+    "re_amortized": ReAmortized,
+    "accelerated": Accelerated,
+    "charged_off": ChargedOff,
+    "written_off": WrittenOff,
+    "reversed": Reversed,
+}
+_KINDS: Final = {kind: name for name, kind in EVENTS.items()}
+# What the lender gives up is told as a repayment, of which no channel and no order knows.
+CONCEDED: Final = frozenset(receipt for receipt, purse in PURSE_OF.items() if purse is Purse.CONCESSION)
+# What has a column; anything else an event says is its detail, unless it is what is meant when nothing is said.
+_COLUMNS: Final = frozenset({"event_id", "value_date", "amount_fen", "intent", "target"})
+_DETAILS: Final = {
+    kind: tuple((field.name, field.default) for field in fields(kind) if field.name not in _COLUMNS) for kind in _KINDS
+}
+
+
+def kind_of(event: Event) -> str:
+    """Return the word under which events of this kind are stored."""
+    return _KINDS[type(event)]
+
+
+def detail_of(event: Event) -> dict[str, Canonical] | None:
+    """Return what an event says beyond its columns, None if that is nothing.
+
+    Example: of a repayment that the lender gave up, {"receipt": "goodwill"}; of an ordinary one, None.
+    """
+    said = {name: value for name, default in _DETAILS[type(event)] if (value := getattr(event, name)) != default}
+    detail: dict[str, Canonical] = msgspec.to_builtins(said)
+    return detail or None
+
+
+def columns_of(event: Event) -> tuple[str | None, UUID | None, str | None]:
+    """Return intent, target and detail of an event, ready to store."""
+    detail = detail_of(event)
+    return (
+        event.intent.value if isinstance(event, Repaid) else None,
+        getattr(event, "target", None),
+        None if detail is None else msgspec.json.encode(detail).decode(),
+    )
+
+
+def event_of(
+    kind: str,
+    event_id: UUID,
+    value_date: date,
+    amount_fen: int | None,
+    intent: str | None,
+    target: UUID | None,
+    detail: dict[str, Any] | None,
+) -> Event:
+    """Return the event that a row holds."""
+    values: dict[str, object] = {"event_id": event_id, "value_date": value_date}
+    if amount_fen is not None:
+        values["amount_fen"] = amount_fen
+    if intent is not None:
+        values["intent"] = Intent(intent)
+    if target is not None:
+        values["target"] = target
+    if detail is None:
+        return EVENTS[kind](**values)  # type: ignore[arg-type]  # the row was written from this very class
+    return msgspec.convert({**values, **detail}, EVENTS[kind])
