@@ -7,9 +7,11 @@ stretch, once.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import accumulate
 
 from mingqu.domain.course.bearing import part_ratio
 from mingqu.domain.course.stretch import Stretch
@@ -97,29 +99,29 @@ class Course:
         settled = carried = 0  # principal that payments of earlier stretches are thought to have taken
         flat = self.terms.bearing is Bearing.FLAT
         days = sorted(self.movements)
+        name = "lent_fen" if flat else "borne_fen"
+        upto = [0, *accumulate(getattr(self.movements[day], name) for day in days)]
+        borne = [0, *accumulate(self.movements[day].borne_fen for day in days)]
         for stretch in self.stretches:
             interest = carried + stretch.interest_ahead_fen + stretch.interest_fixed_fen
             if not stretch.silent:
-                interest += self._borne(stretch, settled, days, flat=flat)
+                interest += self._borne(stretch, 0 if flat else settled, days, upto)
             stretch.share_out(interest_fen=max(0, interest))
             settled += stretch.principal_due_fen - stretch.principal_paid_fen
             carried = stretch.unrecognized_fen
-            stretch.balance_fen = max(0, self.bearing_fen(stretch.due) - settled)
+            stretch.balance_fen = max(0, borne[bisect_right(days, stretch.due)] - settled)
 
     def bearing_fen(self, on: date) -> int:
         """Return the principal that bears from a day on, before what stretches are thought to have taken."""
         return sum(movement.borne_fen for day, movement in self.movements.items() if day <= on)
 
-    def _borne(self, stretch: Stretch, settled: int, days: list[date], *, flat: bool) -> int:
+    def _borne(self, stretch: Stretch, settled: int, days: list[date], upto: list[int]) -> int:
         numerator, denominator = stretch.interest_credited_fen * (not stretch.closed), 1
         for start, end in self.parts(stretch, days):
             if any(paused <= start < resumed for paused, resumed in self.pauses):
                 continue
             rate = self.rate_on(start)
-            if flat:
-                principal = sum(self.movements[day].lent_fen for day in days if day <= start)
-            else:
-                principal = sum(self.movements[day].borne_fen for day in days if day <= start) - settled
+            principal = upto[bisect_right(days, start)] - settled
             if principal <= 0:
                 continue
             n, d = part_ratio(

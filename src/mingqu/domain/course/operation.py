@@ -11,6 +11,7 @@ from mingqu.domain.course.stretch import Stretch
 from mingqu.domain.course.target import defer, even_out, set_targets, settle_last
 from mingqu.domain.course.terms import Bearing, Share
 from mingqu.domain.rate import Rate
+from mingqu.domain.schedule import InstalmentBelowInterest
 
 
 def lend(course: Course, *, on: date, amount_fen: int) -> None:
@@ -79,6 +80,11 @@ def _retarget(course: Course, related: list[Stretch], *, refuse_multiple: bool =
         return
     settle_last(course, on=related[0].due)
     even_out(course, related)
+    if course.terms.interest_grace and (
+        any(stretch.principal_due_fen < 0 or stretch.target_fen < 0 for stretch in course.stretches)
+        or course.stretches[-1].unrecognized_fen
+    ):
+        raise InstalmentBelowInterest("The instalments left cannot take the interest that waited for them.")
 
 
 def _give_principal_grace(course: Course, related: list[Stretch]) -> None:
@@ -150,14 +156,11 @@ def pay_principal(course: Course, *, stretch: Stretch, on: date, amount_fen: int
 
 
 def credit(course: Course, *, on: date, principal_fen: int, interest_fen: int) -> None:
-    """Let principal and interest that were paid be owed again from a day on, in the stretch of that day."""
+    """Let principal and interest that were paid be owed again from a day on, there or in the next open stretch."""
     course.move(on=on, moved_fen=principal_fen)
-    last = course.stretches[-1]
-    for stretch in course.stretches:
-        if stretch.start <= on < stretch.due or (stretch is last and on == stretch.due):
-            stretch.principal_credited_fen += principal_fen
-            stretch.interest_credited_fen += interest_fen
-            break
+    stretch = next((s for s in course.stretches if on < s.due and not s.closed), course.stretches[-1])
+    stretch.principal_credited_fen += principal_fen
+    stretch.interest_credited_fen += interest_fen
     settle_last(course, on=on)
 
 

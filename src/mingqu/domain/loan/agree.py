@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from mingqu.domain import course as courses
-from mingqu.domain.calendar import add_periods
+from mingqu.domain.calendar import add_periods, check_date
 from mingqu.domain.changed import changed
 from mingqu.domain.course.renew import extend, move_due, re_age_split, re_amortize_split
 from mingqu.domain.course.renew import re_age as re_age_course
@@ -18,6 +18,7 @@ from mingqu.domain.loan.state import Allocation, Instalment
 from mingqu.domain.loan.working import Working, paid_on, renew_lines
 from mingqu.domain.money import divide
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.schedule import INSTALMENTS_MAX
 
 
 class RescheduleImpossible(Refusal):
@@ -77,6 +78,9 @@ def reschedule(working: Working, event: Rescheduled) -> None:
     """Move the due dates from one on, or add instalments behind the last. Errors: RescheduleImpossible."""
     course = on_course(working)
     position = next((index for index, stretch in enumerate(course.stretches) if stretch.due >= event.due), None)
+    check_date(event.due)
+    if not 0 <= event.added <= INSTALMENTS_MAX or (event.due_to is not None and event.due_to < event.value_date):
+        raise RescheduleImpossible("Instalments are added, and none is moved to a day before the agreement.")
     if position is None:
         raise RescheduleImpossible("No instalment is due on or after that date.")
     working.keep_bearing(to=event.value_date)
@@ -170,6 +174,8 @@ def re_age(working: Working, event: ReAged, change: Change) -> None:
     """End the plan and repay what is owed in new instalments. Errors: NothingToSpread."""
     on = event.value_date
     on_course(working)
+    if not 1 <= event.instalments <= INSTALMENTS_MAX or event.first_due < on:
+        raise RescheduleImpossible(f"There are 1 to {INSTALMENTS_MAX} new instalments, none due before the agreement.")
     working.keep_bearing(to=on)
     if working.principal_owed_fen <= 0:
         raise NothingToSpread("Nothing is owed.")

@@ -27,7 +27,16 @@ def nothing_paid() -> Paid:
     return _NOTHING.copy()
 
 
-def pay(*, working: Working, rule: AllocationRule, amount_fen: int, on: date, paid: Paid, payoff: bool = False) -> int:
+def pay(
+    *,
+    working: Working,
+    rule: AllocationRule,
+    amount_fen: int,
+    on: date,
+    paid: Paid,
+    payoff: bool = False,
+    direction: Direction | None = None,
+) -> int:
     """Use an amount in the order of a rule, adding to `paid`, and return what is left.
 
     Horizontally the timings are served one after the other, and in each the oldest instalment whole before the
@@ -35,9 +44,9 @@ def pay(*, working: Working, rule: AllocationRule, amount_fen: int, on: date, pa
     Example of 500.00 against fee 20.00, penalty 11.90, interest 100.00, principal 833.34: 20.00, 11.90, 100.00
     and 368.10 of the principal; with principal first, principal takes all 500.00.
     """
-    purse = _Purse(working, rule, on, paid, payoff=payoff)
+    purse = _Purse(working, rule, on, paid, payoff=payoff, direction=direction or working.terms.direction)
     rest = amount_fen
-    if working.terms.direction is Direction.VERTICAL:
+    if purse.direction is Direction.VERTICAL:
         for timing, component in rule.order:
             rest = purse.serve(timing, [component], rest)
         return rest
@@ -59,12 +68,15 @@ def _blocks(order: tuple[AllocationStep, ...]) -> tuple[tuple[Timing, tuple[Comp
 class _Purse:
     """One payment on its way through the lines."""
 
-    def __init__(self, working: Working, rule: AllocationRule, on: date, paid: Paid, *, payoff: bool) -> None:
+    def __init__(
+        self, working: Working, rule: AllocationRule, on: date, paid: Paid, *, payoff: bool, direction: Direction
+    ) -> None:
         self.working = working
         self.rule = rule
         self.on = on
         self.paid = paid
         self.payoff = payoff
+        self.direction = direction
         self.passed: set[date] = set()  # instalments that turned out to ask for nothing
         self.settled: set[date] = set()  # instalments paid as far as they can be today, whose interest goes on
 
@@ -97,10 +109,10 @@ class _Purse:
 
     def _lines(self, timing: Timing, components: Sequence[Component]) -> list[int]:
         """Return the lines served next: one, or all that share a surplus."""
-        if timing is not Timing.IN_ADVANCE and self.working.terms.direction is Direction.HORIZONTAL:
+        if timing is not Timing.IN_ADVANCE and self.direction is Direction.HORIZONTAL:
             return self._oldest_unpaid(timing)
         found = [index for index, line in enumerate(self.working.lines) if _timing_of(line, self.on) is timing]
-        if self.working.terms.direction is Direction.VERTICAL:
+        if self.direction is Direction.VERTICAL:
             found = [index for index in found if self.working.lines[index].outstanding_fen(components[0]) > 0]
         elif timing is not Timing.IN_ADVANCE or not self._may_grow:
             found = [index for index in found if self.working.lines[index].unpaid_fen > 0]
@@ -201,7 +213,7 @@ class _Purse:
         stretch, course = self.working.stretch_of(index), self.working.course
         assert stretch is not None
         assert course is not None
-        vertical = self.working.terms.direction is Direction.VERTICAL
+        vertical = self.direction is Direction.VERTICAL
         principal, interest = due_if_paid(course, stretch=stretch, on=on, principal_alone=vertical)
         line = self.working.lines[index]
         if not principal and not interest:

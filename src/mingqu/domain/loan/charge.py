@@ -119,6 +119,16 @@ def fees_at_disbursement(working: Working, event: Disbursed, change: Change) -> 
         )
 
 
+def fees_of_instalments(working: Working, event: Disbursed) -> None:
+    """Charge the fees that the terms put on every instalment, with the first disbursement."""
+    for rule in working.terms.fees:
+        if rule.due is FeeDue.INSTALMENT:
+            charge(
+                working,
+                FeeCharged(event_id=event.event_id, value_date=event.value_date, rule=rule, due=event.value_date),
+            )
+
+
 def waive(working: Working, event: FeeWaived, change: Change) -> None:
     """Let what is unpaid of a fee be owed no more."""
     waived = 0
@@ -142,15 +152,14 @@ def waive(working: Working, event: FeeWaived, change: Change) -> None:
 
 
 def _take_off(working: Working, fee: FeePart, on: date) -> None:
+    name = "penalty" if fee.penalty else "fee"
     for index, line in enumerate(working.lines):
-        if line.due == fee.line_due and not line.down_payment:
-            less = (
-                changed(line, penalty_fen=line.penalty_fen - fee.unpaid_fen)
-                if fee.penalty
-                else changed(line, fee_fen=line.fee_fen - fee.unpaid_fen)
-            )
+        unpaid = getattr(line, f"{name}_fen") - getattr(line, f"{name}_paid_fen")
+        if line.due == fee.line_due and not line.down_payment and unpaid >= fee.unpaid_fen:
+            less = changed(line, **{f"{name}_fen": getattr(line, f"{name}_fen") - fee.unpaid_fen})
             working.lines[index] = changed(less, paid_on=paid_on(less, on))
             return
+    raise NothingToWaive("This fee was spread anew with the debt: it is part of other instalments now.")
 
 
 def fee_total(fees: tuple[FeePart, ...], fee_id: UUID) -> int:

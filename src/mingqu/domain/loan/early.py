@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from mingqu.domain.changed import changed
 from mingqu.domain.loan.billing import bill
 from mingqu.domain.loan.plan import replan
 from mingqu.domain.loan.posting import Change
@@ -25,9 +26,19 @@ def early_interest_fen(*, terms: LoanTerms, state: LoanState, on: date) -> int:
     return min(divide(numerator, denominator, terms.rounding), line.interest_fen)
 
 
+def fees_unbilled_fen(state: LoanState) -> tuple[int, int]:
+    """Return fees, and penalties charged like fees, that stand in instalments not yet due."""
+    lines = [line for line in state.instalments if not line.billed]
+    return (
+        sum(line.fee_fen - line.fee_paid_fen for line in lines),
+        sum(line.penalty_fen - line.penalty_paid_fen for line in lines),
+    )
+
+
 def repay_early(working: Working, *, amount_fen: int, on: date, change: Change) -> None:
     """Bill interest to the day and as much principal as the amount reaches; plan the rest anew.
 
+    Fees that were charged to instalments not yet due fall due with it, for those instalments are no more.
     Too little to reach principal changes nothing: it is a surplus. Enough for everything settles the loan.
     """
     terms, state = working.terms, working.save()
@@ -36,8 +47,10 @@ def repay_early(working: Working, *, amount_fen: int, on: date, change: Change) 
         return
     interest_fen = early_interest_fen(terms=terms, state=state, on=on)
     unbilled = state.principal_unbilled_fen
-    whole = amount_fen >= interest_fen + unbilled
-    principal_fen = unbilled if whole else amount_fen - interest_fen
+    fees_fen, penalties_fen = fees_unbilled_fen(state)
+    before = interest_fen + fees_fen + penalties_fen
+    whole = amount_fen >= before + unbilled
+    principal_fen = unbilled if whole else amount_fen - before
     if principal_fen <= 0:
         return
     early = Instalment(
@@ -47,9 +60,14 @@ def repay_early(working: Working, *, amount_fen: int, on: date, change: Change) 
         due=on,
         principal_fen=principal_fen,
         interest_fen=interest_fen,
+        fee_fen=fees_fen,
+        penalty_fen=penalties_fen,
         early=True,
     )
     kept = [other for other in working.lines if other.billed]
     planned = tuple(other for other in working.lines if not other.billed)
     rows = () if whole else replan(terms=terms, planned=planned, principal_fen=unbilled - principal_fen, start=on)
+    if fees_fen or penalties_fen:
+        ahead = {other.due for other in planned}
+        working.fees = [changed(fee, line_due=on) if fee.line_due in ahead else fee for fee in working.fees]
     working.lines = [*kept, bill(early, on, change), *rows]

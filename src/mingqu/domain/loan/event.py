@@ -30,7 +30,9 @@ class Receipt(Enum):
     PAYOUT_REFUND = "payout_refund"  # 退汇: money that was paid out came back
     GOODWILL = "goodwill"  # 减免: given by the lender; no cash moves
     FEE_ADJUSTMENT = "fee_adjustment"  # 费用调整: part of a fee is given back
-    INTEREST_WAIVED = "interest_waived"  # 免息: given by the lender against interest
+    INTEREST_WAIVED = (
+        "interest_waived"  # 免息: given by the lender; give it an order of its own in the terms to keep it to interest
+    )
     INTEREST_REFUND = "interest_refund"  # 退息: interest of money that a refund returned
     RECOVERY = "recovery"  # 核销收回: collected after the loan was charged off
     COMPENSATION = "compensation"  # 代偿: paid by the guarantor
@@ -135,7 +137,8 @@ class FeeWaived:
 class Repaid:
     """`amount_fen` was paid; `value_date` is the channel's success date, not the day we heard of it.
 
-    `target` is the fee that a FEE_ADJUSTMENT is for.
+    `target` names, for the record, the fee that a FEE_ADJUSTMENT is about; like every receipt it pays in the order that
+    the terms give its kind. To let one fee be owed no more, waive it.
     """
 
     rank: ClassVar[int] = 5

@@ -36,13 +36,12 @@ from mingqu.domain.refusal import Refusal
 
 _AGREEMENTS: Final = (RateChanged, Paused, Rescheduled, ReAged, ReAmortized, Accelerated, FeeCharged)
 _ABOUT_A_DEBT: Final = (Paused, Rescheduled, ReAged, ReAmortized, Accelerated)
-_MOVES_NO_PRINCIPAL: Final = (RateChanged, Paused, Rescheduled, ReAged, ReAmortized, Accelerated, ChargedOff)
 
 
-class AgreementUnsound(Refusal):
-    """What was agreed cannot be carried out on this loan without making or losing principal, so it is not."""
+class LoanUnsound(Refusal):
+    """What the event would do to this loan does not add up to the fen, so it is not done."""
 
-    code = "agreement_unsound"
+    code = "loan_unsound"
     status = 409
 
 
@@ -62,22 +61,22 @@ def follow(*, terms: LoanTerms, state: LoanState, event: Event, change: Change) 
     _apply(working, event, change)
     if working.course is not None:
         receive.turn_not_borne(working, change)
-    if isinstance(event, _MOVES_NO_PRINCIPAL):
-        _check_principal(working, change, owed)
+        if not isinstance(event, WrittenOff):
+            _check_principal(working, change, owed + working.state.disbursed_fen - state.disbursed_fen)
     _close_or_open(working, event.value_date, change)
     return working.save(as_of=event.value_date, last_key=order_key(event))
 
 
 def _check_principal(working: Working, change: Change, owed_fen: int) -> None:
-    """An agreement spreads principal and never makes or loses any: what is owed after it is what was owed before.
+    """What is owed after an event is what was owed before, and lent by it, less what was paid: to the fen.
 
-    Agreements can follow each other in thousands of ways. One that the engine cannot lay on those before it to the
-    fen is refused here, whatever the reason.
+    Agreements and payments can follow each other in more ways than anybody has tried. Should one of them make or lose
+    principal, it is refused here, before anything is posted.
     """
     paid = sum(flow.paid.get(Component.PRINCIPAL, 0) for flow in change.flows)
-    short = any(line.unpaid_fen < 0 or line.principal_fen < line.principal_paid_fen for line in working.lines)
+    short = any(line.unpaid_fen < 0 or not 0 <= line.principal_paid_fen <= line.principal_fen for line in working.lines)
     if working.principal_owed_fen != owed_fen - paid or short:
-        raise AgreementUnsound("This cannot be agreed on top of what was agreed before: principal would be lost.")
+        raise LoanUnsound("On top of what happened before, this would make or lose principal.", owed_fen=owed_fen)
 
 
 def _apply(working: Working, event: Event, change: Change) -> None:

@@ -6,7 +6,7 @@ from mingqu.domain.calendar import add_periods
 from mingqu.domain.changed import changed
 from mingqu.domain.course import lend, lend_full_term
 from mingqu.domain.course.target import to_multiple
-from mingqu.domain.loan.charge import fees_at_disbursement
+from mingqu.domain.loan.charge import fees_at_disbursement, fees_of_instalments
 from mingqu.domain.loan.event import Disbursed
 from mingqu.domain.loan.plan import first_plan
 from mingqu.domain.loan.posting import Change
@@ -44,6 +44,8 @@ def disburse(working: Working, event: Disbursed, change: Change) -> None:
     Errors: DisbursementNotAllowed, LoanNotActive, AmountDiffers.
     """
     on, terms = event.value_date, working.terms
+    if working.state.stage is Stage.CHARGED_OFF or working.state.ended:
+        raise LoanNotActive("Nothing more is lent on a loan that is called in or taken for lost.")
     if not terms.uses_course:
         _disburse_plan(working, event, change)
         return
@@ -66,7 +68,7 @@ def disburse(working: Working, event: Disbursed, change: Change) -> None:
     working.keep_bearing(to=on)
     owed = working.principal_owed_fen
     down_fen = divide(event.amount_fen * terms.down_payment_ppm, PPM, terms.rounding)
-    down_fen = to_multiple(course.terms, down_fen)
+    down_fen = min(event.amount_fen, to_multiple(course.terms, down_fen))
     if down_fen:
         working.lines.append(_down_payment(event, down_fen))
     if terms.full_term_each:
@@ -87,6 +89,8 @@ def disburse(working: Working, event: Disbursed, change: Change) -> None:
         Allocation(event_id=event.event_id, receipt=None, value_date=on, amount_fen=event.amount_fen),
     )
     fees_at_disbursement(working, event, change)
+    if working.state.disbursements == 1:
+        fees_of_instalments(working, event)
 
 
 def _disburse_plan(working: Working, event: Disbursed, change: Change) -> None:
@@ -107,6 +111,8 @@ def _disburse_plan(working: Working, event: Disbursed, change: Change) -> None:
         Allocation(event_id=event.event_id, receipt=None, value_date=on, amount_fen=event.amount_fen),
     )
     fees_at_disbursement(working, event, change)
+    if working.state.disbursements == 1:
+        fees_of_instalments(working, event)
 
 
 def _down_payment(event: Disbursed, amount_fen: int) -> Instalment:

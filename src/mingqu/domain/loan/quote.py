@@ -9,7 +9,7 @@ from uuid import UUID
 
 from mingqu.domain.course import outstanding
 from mingqu.domain.loan.billing import with_penalties_billed
-from mingqu.domain.loan.early import early_interest_fen
+from mingqu.domain.loan.early import early_interest_fen, fees_unbilled_fen
 from mingqu.domain.loan.event import Event, Intent, Repaid
 from mingqu.domain.loan.posting import Change
 from mingqu.domain.loan.state import LoanState, Payable, Stage
@@ -32,6 +32,7 @@ class Quote:
     due: Payable
     early_interest_fen: int
     principal_unbilled_fen: int
+    fees_unbilled_fen: int = 0  # charged to instalments that are not due yet
 
     @property
     def due_fen(self) -> int:
@@ -40,8 +41,8 @@ class Quote:
 
     @property
     def payoff_fen(self) -> int:
-        """What settles the loan: the due amount, all other principal and its interest to the day."""
-        return self.due.total_fen + self.early_interest_fen + self.principal_unbilled_fen
+        """What settles the loan: the due amount, all other principal with its fees, and its interest to the day."""
+        return self.due.total_fen + self.early_interest_fen + self.fees_unbilled_fen + self.principal_unbilled_fen
 
 
 def quote(*, terms: LoanTerms, state: LoanState, on: date) -> Quote:
@@ -53,25 +54,34 @@ def quote(*, terms: LoanTerms, state: LoanState, on: date) -> Quote:
     dropped = Change()
     brought_up = advance(terms=terms, state=state, to=on, change=dropped)
     billed = with_penalties_billed(terms=terms, state=brought_up, on=on)
-    unbilled_fen = billed.principal_unbilled_fen if billed.stage is Stage.ACTIVE else 0
-    if billed.course is None:
+    unbilled_fen, early_fen, fees_fen = 0, 0, 0
+    if billed.stage is Stage.ACTIVE and billed.course is None:
+        unbilled_fen = billed.principal_unbilled_fen
         early_fen = early_interest_fen(terms=terms, state=billed, on=on)
-    else:
-        early_fen = _owed_on_course(terms, billed, on) - billed.payable.total_fen - unbilled_fen
-    return Quote(on=on, due=billed.payable, early_interest_fen=early_fen, principal_unbilled_fen=unbilled_fen)
+        fees_fen = sum(fees_unbilled_fen(billed))
+    elif billed.stage in (Stage.ACTIVE, Stage.CHARGED_OFF):
+        unbilled_fen = billed.principal_unbilled_fen
+        early_fen = _owed_along(terms, billed, on) - billed.payable.total_fen - unbilled_fen
+    return Quote(
+        on=on,
+        due=billed.payable,
+        early_interest_fen=early_fen,
+        fees_unbilled_fen=fees_fen,
+        principal_unbilled_fen=unbilled_fen,
+    )
 
 
 def payoff_fen(*, terms: LoanTerms, state: LoanState, on: date) -> int:
     """Return the amount that settles a loan if it is paid on a day, in fen.
 
     What is owed and interest to the day; to the end of the running period if the terms say so; all interest of the
-    plan if interest follows it. Errors: LoanNotActive, EventOutOfOrder.
+    plan if interest follows it. A day before the state's own is answered as the state stands.
     """
     return quote(terms=terms, state=state, on=on).payoff_fen
 
 
-def _owed_on_course(terms: LoanTerms, state: LoanState, on: date) -> int:
-    """Return what settles a loan on its course, brought up to the day and with its penalties billed."""
+def _owed_along(terms: LoanTerms, state: LoanState, on: date) -> int:
+    """Return what settles a loan brought up to the day: along its course, or all that its lines ask for."""
     working = work_on(terms=terms, state=state)
     if not working.recalculates:
         return max(0, working.owed_fen)

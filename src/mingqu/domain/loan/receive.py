@@ -12,7 +12,7 @@ from mingqu.domain.loan.early import repay_early
 from mingqu.domain.loan.event import ChargedBack, Intent, OverpaymentReturned, Receipt, Repaid
 from mingqu.domain.loan.posting import PURSE_OF, Change, Flow, Happening, Kind, Purse
 from mingqu.domain.loan.state import Allocation, Instalment, Stage
-from mingqu.domain.loan.terms import Component
+from mingqu.domain.loan.terms import Component, Direction
 from mingqu.domain.loan.working import Working
 from mingqu.domain.refusal import Refusal
 
@@ -31,15 +31,17 @@ def repay(working: Working, event: Repaid, change: Change) -> None:
     working.keep_bearing(to=on, payoff=payoff)
     was_overdue = state.overdue_days(on)
     rule = working.terms.rule_of(event.receipt, overdue_days=was_overdue)
-    if event.intent is not Intent.DUE and working.course is not None:
+    if event.intent is not Intent.DUE and (working.course is not None or state.stage is Stage.CHARGED_OFF):
         rule = rule.ahead()
     paid = nothing_paid()
     rest = event.amount_fen
     if state.stage is not Stage.WRITTEN_OFF:  # then nothing is owed, and all of it is owed back
-        rest = pay(working=working, rule=rule, amount_fen=rest, on=on, paid=paid, payoff=payoff)
+        # Whoever pays everything pays instalment by instalment: the order of components decides nothing then.
+        whole = Direction.HORIZONTAL if event.intent is Intent.PAYOFF else None
+        rest = pay(working=working, rule=rule, amount_fen=rest, on=on, paid=paid, payoff=payoff, direction=whole)
     if was_overdue and not working.is_overdue(on):
         change.happenings.append(Happening(kind=Kind.CURED, on=on, instalment=0, amount_fen=event.amount_fen))
-    if rest and event.intent is not Intent.DUE and working.course is None:
+    if rest and event.intent is not Intent.DUE and working.course is None and state.stage is Stage.ACTIVE:
         repay_early(working, amount_fen=rest, on=on, change=change)
         rest = pay(working=working, rule=rule, amount_fen=rest, on=on, paid=paid)
     if rest:
@@ -256,6 +258,10 @@ def give_back(working: Working, event: OverpaymentReturned, change: Change) -> N
     working.keep_bearing(to=on)
     due_back = min(event.amount_fen, working.overpayment_fen)
     excess = event.amount_fen - due_back
+    if excess and working.state.stage is Stage.WRITTEN_OFF:  # there is no claim to restore: it is a loss
+        change.flows.append(Flow(purse=Purse.LOSS, paid={}, overpaid_fen=excess))
+        working.overpayment_fen += excess
+        due_back, excess = event.amount_fen, 0
     working.overpayment_fen -= due_back
     parts = nothing_paid()
     if excess:

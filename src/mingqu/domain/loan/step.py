@@ -11,6 +11,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.calendar import check_date
 from mingqu.domain.changed import changed
 from mingqu.domain.loan.billing import morning, with_penalties_billed
 from mingqu.domain.loan.event import (
@@ -49,6 +50,12 @@ class EventOutOfOrder(Refusal):
 
     code = "loan_event_out_of_order"
     status = 409
+
+
+class AmountNotPositive(Refusal):
+    """An event moves no money, or less than none."""
+
+    code = "loan_amount_not_positive"
 
 
 def fold(*, terms: LoanTerms, events: Iterable[Event], as_of: date | None) -> tuple[LoanState, Change]:
@@ -114,6 +121,9 @@ def step(*, terms: LoanTerms, state: LoanState, event: Event, change: Change) ->
 
     Errors: EventOutOfOrder, LoanNotActive, AmountDiffers and those of the event; `change` is then to be dropped.
     """
+    if getattr(event, "amount_fen", 1) < 1:
+        raise AmountNotPositive("Money that moves is at least one fen.")
+    check_date(event.value_date)
     if state.last_key is not None and order_key(event) <= state.last_key:
         raise EventOutOfOrder("This event lies before one that was already applied.")
     if state.as_of is not None:

@@ -11,7 +11,7 @@ from typing import Final
 from mingqu.domain import schedule
 from mingqu.domain.calendar import DayCount, Period, due_dates
 from mingqu.domain.loan.event import Receipt
-from mingqu.domain.loan.fee import FeeRule
+from mingqu.domain.loan.fee import FeeDue, FeeRule
 from mingqu.domain.money import Money, Rounding
 from mingqu.domain.rate import Rate
 from mingqu.domain.refusal import Refusal
@@ -19,6 +19,9 @@ from mingqu.domain.schedule import BrokenPeriod, InterestBasis, Method, Smoothin
 
 PPM: Final = 1_000_000
 GRACE_DAYS_MAX: Final = 30  # past a month a "grace" would be another term
+
+
+DAYS_MAX: Final = 36_525  # a hundred years
 
 
 class LoanTermsImpossible(Refusal):
@@ -210,10 +213,16 @@ class LoanTerms:
             raise LoanTermsImpossible(f"Grace is between 0 and {GRACE_DAYS_MAX} days.")
         if not (0 <= self.principal_grace < self.instalments and 0 <= self.interest_grace < self.instalments):
             raise LoanTermsImpossible("At least one instalment is without grace.")
+        if self.interest_grace and (self.recalculation is not Recalculation.PLAN or self.method is Method.FLAT):
+            raise LoanTermsImpossible("Interest that waits for a later instalment follows a plan, and no flat one.")
+        if self.full_term_each and (self.first_due or self.days_max or self.method is Method.SINGLE_PAYMENT):
+            raise LoanTermsImpossible("Disbursements with a full term each fall due by whole periods.")
+        if any(rule.due is FeeDue.DATE for rule in self.fees):
+            raise LoanTermsImpossible("A fee on a date is charged by an event, which names the date.")
         if self.start is not None and self.first_due is not None and self.first_due <= self.start:
             raise LoanTermsImpossible("The first due date comes after the start.")
-        if self.days_max is not None and self.days_max < 1:
-            raise LoanTermsImpossible("A loan runs for at least one day.")
+        if self.days_max is not None and not 1 <= self.days_max <= DAYS_MAX:
+            raise LoanTermsImpossible(f"A loan runs for 1 to {DAYS_MAX} days.")
         if self.method is Method.FLAT and self.recalculation is not Recalculation.PLAN:
             raise LoanTermsImpossible("Flat interest is agreed for the whole term: early money does not change it.")
 
@@ -225,7 +234,10 @@ class LoanTerms:
     def rule_of(self, receipt: Receipt, *, overdue_days: int = 0) -> AllocationRule:
         """Return the order in which a kind of receipt pays; beyond ninety days overdue it is another one."""
         if overdue_days > NON_ACCRUAL_AFTER_DAYS:
-            return AllocationRule(order=self.allocation_non_accrual, surplus=self.surplus)
+            order = self.allocation_non_accrual
+            if self.surplus is not Surplus.RETURN and not _goes_ahead(order):
+                order = (*order, *(step for step in ALLOCATION_IN_ADVANCE if step[0] is Timing.IN_ADVANCE))
+            return AllocationRule(order=order, surplus=self.surplus)
         for kind, rule in self.allocation_of:
             if kind is receipt:
                 return rule

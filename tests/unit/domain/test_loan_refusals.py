@@ -1,0 +1,165 @@
+"""What a loan refuses, and what it makes of news that come when nothing is owed any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+
+from mingqu.domain.calendar import DateOutOfRange, Period
+from mingqu.domain.loan import (
+    ChargedBack,
+    ChargedOff,
+    Disbursed,
+    Event,
+    FeeCharged,
+    FeeWaived,
+    Intent,
+    LoanTerms,
+    OverpaymentReturned,
+    ReAged,
+    Repaid,
+    Rescheduled,
+    Stage,
+    WrittenOff,
+    fold,
+    payoff_fen,
+    preview,
+)
+from mingqu.domain.loan.fee import FeeDue, FeeRule
+from mingqu.domain.loan.terms import Recalculation
+from mingqu.domain.refusal import Refusal
+from tests.models.loan_on_course_book import START, Book, an_id
+from tests.models.loan_on_course_terms import terms_daily
+from tests.unit.domain.test_loan_terms import TERMS
+
+FEE = FeeRule(due=FeeDue.DATE, amount_fen=5_000)
+
+
+def opened(terms: LoanTerms) -> Book:
+    book = Book(terms)
+    book.happen(Disbursed(event_id=an_id(1), value_date=START, amount_fen=terms.principal_fen))
+    return book
+
+
+def repaid(number: int, on: date, fen: int, intent: Intent = Intent.DUE) -> Repaid:
+    return Repaid(event_id=an_id(number), value_date=on, amount_fen=fen, intent=intent)
+
+
+@pytest.mark.parametrize("terms", [TERMS, terms_daily()], ids=["plan", "course"])
+@pytest.mark.parametrize("fen", [0, -1])
+def test_money_of_nothing_or_less_is_refused(terms: LoanTerms, fen: int) -> None:
+    book = opened(terms)
+    book.happen(repaid(2, START, 100))
+    for event in (
+        repaid(9, START, fen),
+        OverpaymentReturned(event_id=an_id(9), value_date=START, amount_fen=fen),
+        ChargedBack(event_id=an_id(9), value_date=START, amount_fen=fen, target=an_id(2)),
+    ):
+        with pytest.raises(Refusal) as refused:
+            book.happen(event)
+        assert refused.value.code == "loan_amount_not_positive"
+
+
+def test_more_than_was_paid_cannot_be_charged_back_and_then_the_payment_cannot_bounce() -> None:
+    book = opened(terms_daily())
+    book.happen(repaid(2, START, 1_000))
+    with pytest.raises(Refusal, match="less of it is left"):
+        book.happen(ChargedBack(event_id=an_id(3), value_date=START, amount_fen=1_001, target=an_id(2)))
+    book.happen(ChargedBack(event_id=an_id(4), value_date=START, amount_fen=600, target=an_id(2)))
+    with pytest.raises(Refusal, match="less of it is left"):
+        book.happen(ChargedBack(event_id=an_id(5), value_date=START, amount_fen=401, target=an_id(2)))
+    book.check()
+
+
+@pytest.mark.parametrize(
+    ("event", "code"),
+    [
+        (
+            ReAged(event_id=UUID(int=9), value_date=START, first_due=START, period=Period(), instalments=0),
+            "reschedule_impossible",
+        ),
+        (
+            ReAged(
+                event_id=UUID(int=9),
+                value_date=START,
+                first_due=START - timedelta(days=1),
+                period=Period(),
+                instalments=3,
+            ),
+            "reschedule_impossible",
+        ),
+        (Rescheduled(event_id=UUID(int=9), value_date=START, due=START, added=-1), "reschedule_impossible"),
+        (
+            Rescheduled(event_id=UUID(int=9), value_date=START, due=START, due_to=START - timedelta(days=1)),
+            "reschedule_impossible",
+        ),
+        (Rescheduled(event_id=UUID(int=9), value_date=START, due=date.min, added=1), "date_out_of_range"),
+        (FeeWaived(event_id=UUID(int=9), value_date=START, target=UUID(int=77)), "nothing_to_waive"),
+    ],
+)
+def test_agreements_that_cannot_be_are_refused(event: Event, code: str) -> None:
+    state, _ = fold(terms=terms_daily(), events=[_paid_out(terms_daily())], as_of=None)
+    with pytest.raises(Refusal) as refused:
+        preview(terms=terms_daily(), state=state, event=event)
+    assert refused.value.code == code
+
+
+def _paid_out(terms: LoanTerms) -> Disbursed:
+    return Disbursed(event_id=UUID(int=1), value_date=START, amount_fen=terms.principal_fen)
+
+
+def test_a_day_no_calendar_has_is_refused() -> None:
+    with pytest.raises(DateOutOfRange):
+        opened(TERMS).happen(repaid(2, date.max, 1))
+
+
+@pytest.mark.parametrize("terms", [TERMS, terms_daily()], ids=["plan", "course"])
+def test_money_after_a_write_off_is_owed_back_and_none_of_it_pays_a_debt_that_is_no_more(terms: LoanTerms) -> None:
+    book = opened(terms)
+    book.live(40)
+    book.look()
+    book.happen(WrittenOff(event_id=an_id(2), value_date=book.today))
+    book.happen(repaid(3, book.today, 30_000, Intent.PREPAY))
+    book.check()
+    assert (book.state.stage, book.state.overpayment_fen) == (Stage.WRITTEN_OFF, 30_000)
+    book.happen(OverpaymentReturned(event_id=an_id(4), value_date=book.today, amount_fen=30_001))
+    book.check()
+    assert book.state.overpayment_fen == 0  # a fen too many went out: a loss, not a new debt
+
+
+@pytest.mark.parametrize("terms", [TERMS, terms_daily()], ids=["plan", "course"])
+def test_the_payoff_of_a_charged_off_loan_is_everything_and_settles_it(terms: LoanTerms) -> None:
+    book = opened(terms)
+    book.live(40)
+    book.look()
+    book.happen(ChargedOff(event_id=an_id(2), value_date=book.today))
+    book.live(30)
+    owed = payoff_fen(terms=terms, state=book.state, on=book.today)
+    book.happen(repaid(3, book.today, owed, Intent.PAYOFF))
+    book.check()
+    assert (book.state.stage, book.state.overpayment_fen) == (Stage.SETTLED, 0)
+
+
+@pytest.mark.parametrize("intent", [Intent.PREPAY, Intent.PAYOFF])
+def test_an_early_repayment_pays_the_fees_that_were_charged_to_later_instalments(intent: Intent) -> None:
+    book = opened(TERMS)
+    book.happen(FeeCharged(event_id=an_id(2), value_date=START, rule=FEE, due=START + timedelta(days=20)))
+    book.live(5)
+    owed = payoff_fen(terms=TERMS, state=book.state, on=book.today)
+    assert owed == 1_000_000 + 2_500 + 5_000  # 10,000.00 × 18 % × 5 days / 360, and the fee
+    book.happen(repaid(3, book.today, owed if intent is Intent.PAYOFF else 500_000, intent))
+    book.check()
+    early = book.state.instalments[0]
+    assert (early.fee_fen, early.fee_paid_fen) == (5_000, 5_000)
+    assert (book.state.stage is Stage.SETTLED) == (intent is Intent.PAYOFF)
+
+
+def test_a_fee_of_every_instalment_is_part_of_the_terms() -> None:
+    rule = FeeRule(due=FeeDue.INSTALMENT, amount_fen=100)
+    for recalculation in Recalculation:
+        book = opened(replace(TERMS, fees=(rule,), recalculation=recalculation))
+        assert [line.fee_fen for line in book.state.instalments] == [100] * 12
+        book.check()
