@@ -2,6 +2,7 @@
 
 fold_step      one repayment at the end of the line, in the middle of the loan's life
 fold_whole     the whole story: 24 instalments, 40 events, brought up to the last day
+fold_course    the same story with interest along what is really owed: each payment works the course out anew
 fold_reversal  a repayment of the tenth month turns out to have bounced, heard of on the last day: the loan is told
                again twice, and the ledger gets the difference
 
@@ -39,6 +40,7 @@ from mingqu.domain.loan import (
     step,
 )
 from mingqu.domain.loan.posting import Change
+from mingqu.domain.loan.terms import ALLOCATION_IN_ADVANCE, Recalculation, Surplus
 from mingqu.domain.money import Rounding
 from mingqu.domain.rate import Rate
 from mingqu.domain.schedule import InterestBasis, Method
@@ -69,6 +71,14 @@ TERMS: Final = LoanTerms(
     grace_days=3,
 )
 
+ON_COURSE: Final = replace(
+    TERMS,
+    recalculation=Recalculation.DAILY,
+    allocation=ALLOCATION_IN_ADVANCE,
+    surplus=Surplus.NEXT_INSTALMENT,
+    penalty_multiple_ppm=0,
+)
+
 
 def run() -> list[dict[str, Any]]:
     """Return one row for each: microseconds of processor, those of the yardstick, and their ratio."""
@@ -87,6 +97,7 @@ def run() -> list[dict[str, Any]]:
         {
             "fold_step": lambda: step(terms=TERMS, state=before, event=middle, change=Change()),
             "fold_whole": lambda: fold(terms=TERMS, events=events, as_of=last_day),
+            "fold_course": lambda: fold(terms=ON_COURSE, events=events, as_of=last_day),
             "fold_reversal": reverse,
         },
         lambda: decode(encode(state)),

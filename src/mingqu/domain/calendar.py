@@ -58,6 +58,8 @@ def check_date(day: date) -> date:
 class PeriodUnit(Enum):
     """What a period counts."""
 
+    __hash__ = object.__hash__  # one of a kind each, and keys of caches in inner loops
+
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
@@ -223,6 +225,8 @@ def _next_business_day(*, day: date, step: int, holidays: Holidays) -> date:
 
 class DayCount(Enum):
     """How days become a part of a year. The rule of each is worked through in docs/algorithms/day-counts.md."""
+
+    __hash__ = object.__hash__  # one of a kind each, and keys of caches in inner loops
 
     THIRTY_360 = "30/360"  # months of 30 days; the 31st counts as the 30th, at the end only after a 30th or 31st
     THIRTY_E_360 = "30e/360"  # months of 30 days; a 31st always counts as the 30th

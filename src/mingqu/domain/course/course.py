@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import accumulate
 
+from mingqu.domain.changed import changed
 from mingqu.domain.course.bearing import part_ratio
 from mingqu.domain.course.stretch import Stretch
 from mingqu.domain.course.terms import Bearing, CourseTerms
@@ -53,9 +54,9 @@ class Course:
         """Return a copy to try things on."""
         return replace(
             self,
-            stretches=[replace(stretch) for stretch in self.stretches],
+            stretches=[changed(stretch) for stretch in self.stretches],
             rates=list(self.rates),
-            movements={day: replace(movement) for day, movement in self.movements.items()},
+            movements={day: changed(movement) for day, movement in self.movements.items()},
             pauses=list(self.pauses),
         )
 
@@ -111,12 +112,13 @@ class Course:
             carried = stretch.unrecognized_fen
             stretch.balance_fen = max(0, borne[bisect_right(days, stretch.due)] - settled)
 
-    def bearing_fen(self, on: date) -> int:
-        """Return the principal that bears from a day on, before what stretches are thought to have taken."""
-        return sum(movement.borne_fen for day, movement in self.movements.items() if day <= on)
-
     def _borne(self, stretch: Stretch, settled: int, days: list[date], upto: list[int]) -> int:
-        numerator, denominator = stretch.interest_credited_fen * (not stretch.closed), 1
+        credited = 0 if stretch.closed else stretch.interest_credited_fen
+        first = bisect_right(days, stretch.start)
+        end = stretch.due if self.until is None else min(stretch.due, self.until)
+        if len(self.rates) == 1 and not self.pauses and (first == len(days) or days[first] >= end > stretch.start):
+            return self._borne_undisturbed(stretch, upto[first] - settled, credited, end)
+        numerator, denominator = credited, 1
         for start, end in self.parts(stretch, days):
             if any(paused <= start < resumed for paused, resumed in self.pauses):
                 continue
@@ -129,6 +131,20 @@ class Course:
             )
             numerator, denominator = numerator * d + principal * n * denominator, denominator * d
         return divide(numerator, denominator, self.terms.rounding)
+
+    def _borne_undisturbed(self, stretch: Stretch, principal: int, credited: int, end: date) -> int:
+        """The same for a stretch in which nothing changes, as in most: one part, at the one rate."""
+        if principal <= 0 or end <= stretch.start:
+            return credited
+        n, d = part_ratio(
+            terms=self.terms,
+            rate=self.rates[0][1],
+            start=stretch.start,
+            end=end,
+            due=stretch.due,
+            period_start=stretch.start,
+        )
+        return divide(credited * d + principal * n, d, self.terms.rounding)
 
     def parts(self, stretch: Stretch, days: list[date]) -> Iterator[tuple[date, date]]:
         """Yield the parts of a stretch in which nothing changes, up to the day the course is looked at."""

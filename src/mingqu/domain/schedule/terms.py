@@ -53,6 +53,8 @@ class Method(Enum):
 class InterestBasis(Enum):
     """What interest is counted by."""
 
+    __hash__ = object.__hash__  # one of a kind each, and keys of a cache in the inner loop of a course
+
     PERIOD = "period"  # every whole period bears the same rate, e.g. a twelfth of the yearly one
     DAILY = "daily"  # a period bears interest for its days, by the day count
 
