@@ -18,10 +18,12 @@ from mingqu.domain.loan import (
     FeeWaived,
     Intent,
     LoanTerms,
+    NothingToReverse,
     OverpaymentReturned,
     ReAged,
     Repaid,
     Rescheduled,
+    Reversed,
     Stage,
     WrittenOff,
     fold,
@@ -71,6 +73,21 @@ def test_more_than_was_paid_cannot_be_charged_back_and_then_the_payment_cannot_b
     book.happen(ChargedBack(event_id=an_id(4), value_date=START, amount_fen=600, target=an_id(2)))
     with pytest.raises(Refusal, match="less of it is left"):
         book.happen(ChargedBack(event_id=an_id(5), value_date=START, amount_fen=401, target=an_id(2)))
+    book.check()
+    with pytest.raises(NothingToReverse, match="charged back"):
+        book.happen(Reversed(event_id=an_id(6), value_date=START, target=an_id(2)))
+
+
+def test_an_agreement_that_would_make_or_lose_principal_is_refused_and_changes_nothing() -> None:
+    """7.00 in whole yuan over twelve instalments: eleven of 1.00 leave -4.00 for the last."""
+    terms = terms_daily(recalculation=Recalculation.PLAN, principal_fen=700, multiple_fen=100, multiple_gives_way=True)
+    book = opened(terms)
+    before = book.state
+    event = ReAged(event_id=an_id(2), value_date=START, first_due=START, period=Period(), instalments=12)
+    with pytest.raises(Refusal) as refused:
+        book.happen(event)
+    assert refused.value.code == "loan_unsound"
+    assert book.state == before
     book.check()
 
 
@@ -154,6 +171,9 @@ def test_an_early_repayment_pays_the_fees_that_were_charged_to_later_instalments
     book.check()
     early = book.state.instalments[0]
     assert (early.fee_fen, early.fee_paid_fen) == (5_000, 5_000)
+    assert early.unpaid_fen == 0
+    assert early.principal_fen == (1_000_000 if intent is Intent.PAYOFF else 500_000 - 2_500 - 5_000)
+    assert book.state.overpayment_fen == 0
     assert (book.state.stage is Stage.SETTLED) == (intent is Intent.PAYOFF)
 
 

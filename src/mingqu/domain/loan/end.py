@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from uuid import UUID
 
 from mingqu.domain.changed import changed
 from mingqu.domain.course import interest_until
@@ -51,14 +52,14 @@ def write_off(working: Working, event: WrittenOff, change: Change) -> None:
     record_use(working, change, used)
 
 
-def _unpaid(working: Working, event_id: object, on: date) -> Allocation:
+def _unpaid(working: Working, event_id: UUID, on: date) -> Allocation:
     lines = working.lines
     parts = {
         name: sum(getattr(line, f"{name}_fen") - getattr(line, f"{name}_paid_fen") for line in lines)
         for name in ("principal", "interest", "fee", "penalty")
     }
     return Allocation(
-        event_id=event_id,  # type: ignore[arg-type]  # always the event's own
+        event_id=event_id,
         receipt=None,
         value_date=on,
         amount_fen=sum(parts.values()),

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 
 from mingqu.domain.changed import changed
-from mingqu.domain.loan import agree, charge, end, lend, receive
+from mingqu.domain.loan import agree, charge, end, lend, receive, spread
 from mingqu.domain.loan.event import (
     Accelerated,
     Cancelled,
@@ -102,9 +102,9 @@ def _apply(working: Working, event: Event, change: Change) -> None:
         case Rescheduled():
             agree.reschedule(working, event)
         case ReAged():
-            agree.re_age(working, event, change)
+            spread.re_age(working, event, change)
         case ReAmortized():
-            agree.re_amortize(working, event, change)
+            spread.re_amortize(working, event, change)
         case Accelerated():
             end.accelerate(working, event, change)
         case ChargedOff():

@@ -1,0 +1,281 @@
+"""What is owed is spread anew: over the instalments that are left, or over new ones."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from mingqu.domain import course as courses
+from mingqu.domain.calendar import add_periods
+from mingqu.domain.changed import changed
+from mingqu.domain.course.renew import re_age as re_age_course
+from mingqu.domain.course.renew import re_age_split, re_amortize_split
+from mingqu.domain.course.renew import re_amortize as re_amortize_course
+from mingqu.domain.course.target import to_multiple
+from mingqu.domain.loan.agree import RescheduleImpossible, day_before, on_course
+from mingqu.domain.loan.event import InterestHandling, ReAged, ReAmortized
+from mingqu.domain.loan.posting import Change
+from mingqu.domain.loan.receive import record_use
+from mingqu.domain.loan.state import Allocation, Instalment
+from mingqu.domain.loan.working import Working, paid_on, renew_lines
+from mingqu.domain.money import divide
+from mingqu.domain.refusal import Refusal
+from mingqu.domain.schedule import INSTALMENTS_MAX
+
+
+class NothingToSpread(Refusal):
+    """Nothing is owed that could be spread over other instalments, or no instalment is left to take it."""
+
+    code = "nothing_to_spread"
+    status = 409
+
+
+def re_amortize(working: Working, event: ReAmortized, change: Change) -> None:
+    """Spread what is overdue over the instalments left. Errors: NothingToSpread."""
+    on = event.value_date
+    on_course(working)
+    working.keep_bearing(to=on)
+    later = [index for index in working.regular() if working.lines[index].due > on]
+    past = [index for index, line in enumerate(working.lines) if line.due <= on]
+    principal = sum(working.lines[i].principal_fen - working.lines[i].principal_paid_fen for i in past)
+    interest = sum(working.lines[i].interest_fen - working.lines[i].interest_paid_fen for i in past)
+    if not later or principal <= 0:
+        raise NothingToSpread("Nothing is overdue, or no instalment is left to take it.")
+    if working.recalculates:
+        assert working.course is not None
+        _take_in_down_payments(working, on)
+        if event.interest is InterestHandling.ANEW:
+            re_amortize_course(working.course, on=on)
+        else:
+            re_amortize_split(working.course, on=on, parts_rounded_alone=working.terms.parts_rounded_alone)
+        renew_lines(working, on=on)
+    else:
+        interest = 0
+        _spread_lines(working, past, later, principal, on)
+    record_use(
+        working,
+        change,
+        Allocation(
+            event_id=event.event_id,
+            receipt=None,
+            value_date=on,
+            amount_fen=principal + interest,
+            principal_fen=principal,
+            interest_fen=interest,
+        ),
+    )
+
+
+def _take_in_down_payments(working: Working, on: date) -> None:
+    """Let the course carry what is unpaid of down payments: it bears interest from the day on."""
+    assert working.course is not None
+    for index, line in enumerate(working.lines):
+        if line.down_payment and line.due <= on:
+            if line.principal_fen > line.principal_paid_fen:
+                working.course.move(on=on, lent_fen=line.principal_fen - line.principal_paid_fen)
+            line = changed(line, principal_fen=line.principal_paid_fen)
+            working.lines[index] = changed(line, paid_on=paid_on(line, on))
+
+
+def _spread_lines(working: Working, past: list[int], later: list[int], principal: int, on: date) -> None:
+    """Give each later line its part of overdue principal; the last takes the tail."""
+    assert working.course is not None
+    terms = working.course.terms
+    for index in past:
+        line = changed(working.lines[index], principal_fen=working.lines[index].principal_paid_fen)
+        working.lines[index] = changed(line, paid_on=paid_on(line, on))
+    each = to_multiple(terms, divide(principal, len(later), terms.rounding))
+    for index in later:
+        part = each if index != later[-1] else principal - each * (len(later) - 1)
+        line = working.lines[index]
+        working.lines[index] = changed(line, principal_fen=line.principal_fen + part, paid_on=None)
+
+
+def re_age(working: Working, event: ReAged, change: Change) -> None:
+    """End the plan and repay what is owed in new instalments. Errors: NothingToSpread."""
+    on = event.value_date
+    on_course(working)
+    if not 1 <= event.instalments <= INSTALMENTS_MAX or event.first_due < on:
+        raise RescheduleImpossible(f"There are 1 to {INSTALMENTS_MAX} new instalments, none due before the agreement.")
+    working.keep_bearing(to=on)
+    if working.principal_owed_fen <= 0:
+        raise NothingToSpread("Nothing is owed.")
+    dues = [add_periods(day=event.first_due, period=event.period, times=times) for times in range(event.instalments)]
+    spread = _re_age_course if working.recalculates else _re_age_lines
+    record_use(working, change, spread(working, event, dues))
+
+
+def _re_age_course(working: Working, event: ReAged, dues: list[date]) -> Allocation:
+    course, on = working.course, event.value_date
+    assert course is not None
+    fees, penalties = _lift_fees(working) if event.interest is not InterestHandling.ANEW else (0, 0)
+    advance = sum(line.advance_fen for line in working.lines if line.due >= on and not line.down_payment)
+    if event.interest is InterestHandling.ANEW:
+        seen = courses.as_of(course, on=on)
+        interest = sum(s.interest_unpaid_fen for s in seen.stretches if s.start < on)
+        principal = sum(s.principal_unpaid_fen for s in course.stretches)
+        opened = add_periods(day=event.first_due, period=event.period, times=-1)
+        re_age_course(course, on=on, opened=opened, dues=dues)
+    else:
+        each = divide(fees, event.instalments, working.terms.rounding) + divide(
+            penalties, event.instalments, working.terms.rounding
+        )
+        principal, interest = re_age_split(
+            course,
+            on=on,
+            dues=dues,
+            whole=event.interest is InterestHandling.SPLIT_ALL,
+            others_fen=fees + penalties,
+            others_each_fen=each,
+        )
+    working.lines = [line for line in working.lines if not (line.additional and line.due <= course.maturity)]
+    renew_lines(working, on=on)
+    held = next((i for i in working.regular() if working.lines[i].due == on), None)
+    if held is not None:
+        working.lines[held] = changed(working.lines[held], advance_fen=advance)
+    _lay_fees(working, fees, penalties, working.regular()[-event.instalments :])
+    return Allocation(
+        event_id=event.event_id,
+        receipt=None,
+        value_date=on,
+        amount_fen=principal + interest + fees + penalties,
+        principal_fen=principal,
+        interest_fen=interest,
+        fee_fen=fees,
+        penalty_fen=penalties,
+    )
+
+
+def _lift_fees(working: Working) -> tuple[int, int]:
+    """Take unpaid fees and penalties off the lines and return them."""
+    fees = penalties = 0
+    for index, line in enumerate(working.lines):
+        if line.down_payment:
+            continue
+        fees += line.fee_fen - line.fee_paid_fen
+        penalties += line.penalty_fen - line.penalty_paid_fen
+        working.lines[index] = changed(line, fee_fen=line.fee_paid_fen, penalty_fen=line.penalty_paid_fen)
+    return fees, penalties
+
+
+def _lay_fees(working: Working, fees: int, penalties: int, fresh: list[int]) -> None:
+    """Lay fees and penalties on the new lines in equal parts; the last takes the tail."""
+    rounding, instalments = working.terms.rounding, len(fresh)
+    fee_each, penalty_each = divide(fees, instalments, rounding), divide(penalties, instalments, rounding)
+    for position, index in enumerate(fresh, start=1):
+        last = position == instalments
+        line = working.lines[index]
+        working.lines[index] = changed(
+            line,
+            fee_fen=line.fee_fen + (fees - fee_each * (instalments - 1) if last else fee_each),
+            penalty_fen=line.penalty_fen + (penalties - penalty_each * (instalments - 1) if last else penalty_each),
+            paid_on=None,
+        )
+
+
+def _re_age_lines(working: Working, event: ReAged, dues: list[date]) -> Allocation:
+    """The same for a loan whose interest follows its plan: what is owed is cut into equal parts."""
+    on, rounding = event.value_date, working.terms.rounding
+    assert working.course is not None
+    split = event.interest is not InterestHandling.ANEW
+    fees, penalties = _lift_fees(working) if split else (0, 0)
+    principal = interest = 0
+    for index, line in enumerate(working.lines):
+        if line.down_payment and split:
+            continue
+        principal += line.principal_fen - line.principal_paid_fen
+        line = changed(line, principal_fen=line.principal_paid_fen)
+        if split:
+            interest += line.interest_fen - line.interest_paid_fen
+            line = changed(line, interest_fen=line.interest_paid_fen)
+        working.lines[index] = changed(line, paid_on=paid_on(line, on))
+    _gather_early(working, event)
+    count = event.instalments
+    interest_each = divide(interest, count, rounding)
+    whole = to_multiple(working.course.terms, divide(principal + interest + fees + penalties, count, rounding))
+    each = whole - interest_each - divide(fees, count, rounding) - divide(penalties, count, rounding)
+    begun = max(
+        (line.due for line in working.lines if not line.down_payment and line.due <= event.first_due), default=None
+    )
+    begun = begun or working.course.stretches[0].start
+    for position, due in enumerate(dues, start=1):
+        last = position == count
+        working.lines.append(
+            Instalment(
+                number=0,
+                period_start=begun,
+                start=begun,
+                due=due,
+                principal_fen=principal - each * (count - 1) if last else each,
+                interest_fen=interest - interest_each * (count - 1) if last else interest_each,
+                renewed=True,
+            )
+        )
+        begun = due
+    if fees or penalties:
+        _lay_fees(working, fees, penalties, list(range(len(working.lines) - count, len(working.lines))))
+    return Allocation(
+        event_id=event.event_id,
+        receipt=None,
+        value_date=on,
+        amount_fen=principal + interest + fees + penalties,
+        principal_fen=principal,
+        interest_fen=interest,
+        fee_fen=fees,
+        penalty_fen=penalties,
+    )
+
+
+def _gather_early(working: Working, event: ReAged) -> None:
+    """Drop lines that the new ones replace, and keep what was paid early in them in one that ends on the day."""
+    on = event.value_date
+    kept: list[Instalment] = []
+    early: list[Instalment] = []
+    for line in working.lines:
+        later = not (line.down_payment or line.additional) and line.due >= on
+        (early if later and line.paid_fen else kept).append(line)
+    paid = [line for line in early if line.paid_fen]
+    working.lines = [
+        line
+        for line in kept
+        if line.down_payment or line.additional or line.due <= max(on, day_before(event.first_due))
+    ]
+    working.lines += [
+        changed(
+            line,
+            principal_fen=0,
+            principal_paid_fen=0,
+            interest_fen=0,
+            interest_paid_fen=0,
+            fee_fen=0,
+            fee_paid_fen=0,
+            penalty_fen=0,
+            penalty_paid_fen=0,
+            advance_fen=0,
+        )
+        for line in early
+        if line.due < event.first_due
+    ]
+    if not paid:
+        return
+    begun = max((line.due for line in working.lines if line.due < on and not line.down_payment), default=None)
+    assert working.course is not None
+    begun = begun or working.course.stretches[0].start
+    working.lines.append(
+        Instalment(
+            number=0,
+            period_start=begun,
+            start=begun,
+            due=on,
+            principal_fen=sum(line.principal_paid_fen for line in paid),
+            principal_paid_fen=sum(line.principal_paid_fen for line in paid),
+            interest_fen=sum(line.interest_paid_fen for line in paid),
+            interest_paid_fen=sum(line.interest_paid_fen for line in paid),
+            fee_fen=sum(line.fee_paid_fen for line in paid),
+            fee_paid_fen=sum(line.fee_paid_fen for line in paid),
+            penalty_fen=sum(line.penalty_paid_fen for line in paid),
+            penalty_paid_fen=sum(line.penalty_paid_fen for line in paid),
+            advance_fen=sum(line.advance_fen for line in paid),
+            paid_on=on,
+            renewed=True,
+        )
+    )
