@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
 
 import click
+from litestar import Litestar
 from rich.console import Console
 
 import mingqu
@@ -68,6 +69,7 @@ class Wiring(Protocol):
     def pack(self) -> Pack: ...
     def demo_world(self, *, data: Path | None, seed: int, fresh: bool = False) -> AbstractContextManager[World]: ...
     def live_house(self, *, data: Path, makes_book: bool) -> AbstractContextManager[House]: ...
+    def site(self, house: House, *, is_working: Callable[[], bool]) -> Litestar: ...
     def reading(self, *, data: Path) -> AbstractContextManager[tuple[Any, Any]]: ...
     def migrate(self, *, data: Path) -> list[str]: ...
 
@@ -212,8 +214,8 @@ def serve(wiring: Wiring, data: Path, port: int) -> int:
     The pages and the open API join this command; today it serves /health and /ready on 127.0.0.1. A second one on
     the same folder, with another port, shares the database of the first.
     """
-    from mingqu.api.server import listen, serve_health
     from mingqu.jobs.worker import Pulse, work_until
+    from mingqu.web.server import listen, serving, wait_until
 
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -229,7 +231,9 @@ def serve(wiring: Wiring, data: Path, port: int) -> int:
         )
         worker.start()
         _say(f"book in {data.resolve()}, business date {house.clock.business_date()}")
-        serve_health(house, door=door, stop=stop, report=_say, is_working=lambda: pulse.healthy)
+        with serving(wiring.site(house, is_working=lambda: pulse.healthy), door=door) as address:
+            _say(f"{address}/health · {address}/ready · Ctrl-C ends it")
+            wait_until(stop)
         worker.join()
     return 0
 

@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, NoReturn
 from uuid import UUID
+
+from litestar import Litestar
 
 from mingqu import cli
 from mingqu.channels.fake.bank import FakeBank
@@ -38,6 +40,7 @@ from mingqu.services.house import House
 from mingqu.store import book, consent, data_folder, instrument, keyring, migration, policy
 from mingqu.store.database import BookMissing, Database
 from mingqu.store.postgres import open_server
+from mingqu.web.site import make_site
 
 JOURNAL: Final = "bank.jsonl"  # what the fake bank did, beside the book it is compared with
 _DEMO_OPENS: Final = timedelta(hours=10)  # of the first day, in the market
@@ -143,6 +146,10 @@ class Wiring:
             _require_something(data)
         with _open_book(data, business_date=clock.business_date(), makes_book=makes_book) as (database, keys):
             yield _fake_house(database, keys, data, clock, SystemCodes(), SystemIdentifiers(clock=clock))[0]
+
+    def site(self, house: House, *, is_working: Callable[[], bool]) -> Litestar:
+        """Return the site of a house, with every door that people and programs come in by."""
+        return make_site(house, routers=[], is_working=is_working)
 
     @contextlib.contextmanager
     def reading(self, *, data: Path) -> Iterator[tuple[Database, keyring.Keyring]]:
