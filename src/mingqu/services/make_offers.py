@@ -12,6 +12,7 @@ from mingqu.domain.canonical import Canonical
 from mingqu.domain.cost import AllInCost, DelayTerms, all_in_cost
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.loan import Component, LoanTerms, Timing
+from mingqu.domain.money import Rounding
 from mingqu.domain.product import Product, TermsNotOffered
 from mingqu.domain.rate import Rate, format_percent
 from mingqu.domain.refusal import Refusal
@@ -54,6 +55,11 @@ class Offered:
     lender_name_en: str
     cost: AllInCost
     schedule: schedule.Schedule
+
+    @property
+    def rate_year_ppm(self) -> int:
+        """The interest rate for a year, in parts per million."""
+        return self.offer.terms.rate.yearly_ppm(rounding=Rounding.HALF_UP)
 
 
 def loan_terms(*, product: Product, rate_year_ppm: int, amount_fen: int, instalments: int, method: str) -> LoanTerms:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from mingqu.domain.loan import Instalment, LoanTerms, Quote, Stage, fold, quote
+from mingqu.domain.money import Rounding
 from mingqu.domain.order import Order, OrderKind
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
@@ -99,6 +100,11 @@ class LoanView:
     rows: tuple[Row, ...]
     payout: OrderView | None
     signed_at: datetime
+
+    @property
+    def rate_year_ppm(self) -> int:
+        """The interest rate for a year that was signed, in parts per million."""
+        return self.terms.rate.yearly_ppm(rounding=Rounding.HALF_UP)
 
 
 def loans_of(house: House, *, person_id: UUID) -> list[LoanView]:
