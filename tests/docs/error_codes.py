@@ -21,9 +21,9 @@ HEAD: Final = """# Error codes
 A refusal is an expected "no". It has a stable code that programs may rely on, it changes nothing, and its message
 says what to do. The status is the one an HTTP door answers with.
 
-Errors over HTTP are problem documents (RFC 9457), `application/problem+json`, with `type`, `title`, `status` and `code`;
-some add members, such as `tries_left` or `retry_after_seconds`. The second table holds what is refused before a use case
-is asked.
+Errors over HTTP are problem documents (RFC 9457, `application/problem+json`) with `type`, `title`, `status` and `code`;
+some add members, such as `tries_left` or `retry_after_seconds`. The second table holds what is refused before a use
+case is asked.
 
 This page is written by `python -m tests.docs.write_error_codes` from the refusals in the code; a test compares them.
 

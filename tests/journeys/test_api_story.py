@@ -43,7 +43,7 @@ def test_a_loan_lives_and_is_settled_over_the_api(site: Site) -> None:
     limit = client.limit()
     tried = client.try_offers(amount_fen=1_000_000, instalments=12, method="equal_instalment")
     taken = take_loan(site, xia)
-    assert [one.annual_effective_ppm for one in tried][0] == taken.offer.annual_effective_ppm
+    assert tried[0].annual_effective_ppm == taken.offer.annual_effective_ppm
     agreement_id = agree_to_deductions(site, xia)
     assert client.me().cards[0].agreement_id == agreement_id
     work_until_idle(site.world)

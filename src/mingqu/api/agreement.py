@@ -13,6 +13,7 @@ from mingqu.api.operation import ends, writes
 from mingqu.api.shape import Answer, Body, Digits
 from mingqu.domain.consent import ConsentMissing
 from mingqu.domain.instrument import InstrumentNotVerified
+from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.services.end_agreement import stop_agreement
 from mingqu.services.once import once_done
@@ -41,7 +42,11 @@ class Confirmation(Body, frozen=True, kw_only=True):
     code: Digits
 
 
-@writes("/agreements", tag=TAG, refuses=(InstrumentNotVerified, ConsentMissing, AgreementRefused, ChannelUnavailable))
+@writes(
+    "/agreements",
+    tag=TAG,
+    refuses=(NotFound, InstrumentNotVerified, ConsentMissing, AgreementRefused, ChannelUnavailable),
+)
 def request_agreement(data: JSONBody[NewAgreement], key: KeyHere, house: HouseHere, caller: CallerHere) -> Agreement:
     """Begin an agreement: the bank sends a code. Takes the consent `auto_repayment`."""
     agreement_id = ask(house, person_id=caller.person_id, instrument_id=data.instrument_id, key=key)

@@ -24,6 +24,7 @@ from mingqu.services.assess import (
 )
 from mingqu.services.once import id_of_key, once_done
 from mingqu.services.read_limit import DecisionView, decision_view, limit_view
+from mingqu.store.decision import DecisionNotFound
 
 TAG: Final = "Credit"
 
@@ -145,19 +146,19 @@ def apply(data: JSONBody[NewApplication], key: KeyHere, house: HouseHere, caller
     return _decision(decision_view(house, person_id=caller.person_id, decision_id=decision_id))
 
 
-@reads("/decisions/latest", tag=TAG)
+@reads("/decisions/latest", tag=TAG, refuses=(DecisionNotFound,))
 def read_latest_decision(house: HouseHere, caller: CallerHere) -> Decision:
     """Read the newest decision about the caller; 404 when nothing was decided yet."""
     return _decision(decision_view(house, person_id=caller.person_id))
 
 
-@reads("/decisions/{decision_id:uuid}", tag=TAG)
+@reads("/decisions/{decision_id:uuid}", tag=TAG, refuses=(DecisionNotFound,))
 def read_decision(decision_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -> Decision:
     """Read a decision with its reasons."""
     return _decision(decision_view(house, person_id=caller.person_id, decision_id=decision_id))
 
 
-@writes("/decisions/{decision_id:uuid}/reviews", tag=TAG, refuses=(WishUnknown,))
+@writes("/decisions/{decision_id:uuid}/reviews", tag=TAG, refuses=(WishUnknown, DecisionNotFound))
 def ask_for_review(
     decision_id: FromPath[UUID], data: JSONBody[NewReview], key: KeyHere, house: HouseHere, caller: CallerHere
 ) -> Review:

@@ -17,6 +17,7 @@ from mingqu.api.shape import Answer, Body, FenAsked, Hash, Moment
 from mingqu.domain.consent import ConsentMissing
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.loan.lend import DisbursementNotAllowed
+from mingqu.domain.ownership import NotFound
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale
 from mingqu.services.make_offers import CostAboveCap, DrawingFrozen
 from mingqu.services.read_papers import contract_view, party_of
@@ -74,6 +75,7 @@ class Contract(Answer, frozen=True, kw_only=True):
     "/contracts",
     tag=TAG,
     refuses=(
+        NotFound,
         OfferStale,
         CostTableNotRead,
         ConsentMissing,

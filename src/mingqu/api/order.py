@@ -13,6 +13,7 @@ from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, Fen, FenAsked, shaped
 from mingqu.domain.loan import Intent
+from mingqu.domain.ownership import NotFound
 from mingqu.services.read_loans import OrderView, order_view
 from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
 
@@ -70,7 +71,7 @@ def read_order(order_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -
     return order_of(order_view(house, person_id=caller.person_id, order_id=order_id))
 
 
-@writes("/payments", tag=TAG, refuses=(NothingDue,))
+@writes("/payments", tag=TAG, refuses=(NotFound, NothingDue))
 def make_payment(data: JSONBody[NewPayment], key: KeyHere, house: HouseHere, caller: CallerHere) -> PaymentOrder:
     """Make an order that the person pays by hand."""
     page = repay_by_hand(
