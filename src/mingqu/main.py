@@ -15,7 +15,7 @@ from uuid import UUID
 
 from litestar import Litestar
 
-from mingqu import cli
+from mingqu import api, cli
 from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.bureau import FakeBureau
 from mingqu.channels.fake.clock import SettableClock
@@ -157,7 +157,7 @@ class Wiring:
 
     def site(self, house: House, *, is_working: Callable[[], bool]) -> Litestar:
         """Return the site of a house, with every door that people and programs come in by."""
-        return make_site(house, routers=[], is_working=is_working)
+        return make_site(house, routers=[api.make_router(house)], is_working=is_working, openapi=api.openapi())
 
     @contextlib.contextmanager
     def reading(self, *, data: Path) -> Iterator[tuple[Database, keyring.Keyring]]:
