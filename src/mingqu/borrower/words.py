@@ -31,7 +31,7 @@ class Words:
     texts: Texts
     language: str
 
-    def say(self, name: str, **holes: object) -> str:
+    def say(self, name: str, /, **holes: object) -> str:
         """Return a sentence."""
         return self.texts.say(name, self.language, **holes)
 
