@@ -115,7 +115,7 @@ def test_a_loan_is_borrowed_late_cured_settled_and_proven(world: OpenWorld, lang
     world.go_to(world.house.clock.now() + timedelta(minutes=1))
     work_until_idle(world)
     assert "payment" in phone.get(payment.path).ids
-    assert "927 .18" not in phone.get(schedule.path).text
+    assert 'class="late"' not in phone.get(schedule.path).answer.text
 
     live_until(world, date(2027, 5, 25))
     phone.sign_in(XIA)

@@ -135,7 +135,6 @@ class Door:
             csrf="" if visit.holder is None else token_for(visit.holder),
             signed_in=visit.person is not None,
             operator=self.house.settings.operator_name,
-            here=quote(_address(visit.request), safe=""),
             address=_address(visit.request),
             **values,
         )

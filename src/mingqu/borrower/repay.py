@@ -85,7 +85,7 @@ def show_payment(visit: Visit) -> Response[Any]:
         amount_fen=order.amount_fen,
         state="paid" if order.state == "PAID" else "failed" if order.state == "FAILED" else "open",
         paid_at=order.paid_at,
-        address=address,
+        bank_page=address,
         silent=silent,
         back=back,
     )

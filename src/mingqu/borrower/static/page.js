@@ -34,7 +34,7 @@
       box.id = "offline";
       box.className = "box warn";
       box.setAttribute("role", "alert");
-      document.getElementById("main").prepend(box);
+      document.querySelector(".page").prepend(box);
     }
     box.textContent = sentence;
     box.scrollIntoView({ block: "center" });
