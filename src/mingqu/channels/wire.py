@@ -66,10 +66,14 @@ class Wire:
         """Return path and query exactly as the request line will have them: these are the bytes to sign."""
         return self._url(path, query).raw_path.decode("ascii")
 
-    def holds(self, address: str) -> bool:
-        """Whether an absolute address lies at this party (scheme, host and port), so that it may see our signature."""
+    def inside(self, address: str) -> tuple[str, str] | None:
+        """Return path and query of an absolute address at this party, or None if it is elsewhere.
+
+        What a party names as an address may be asked for under our signature only where we speak to it anyway.
+        """
         here, there = urlsplit(self._base), urlsplit(address)
-        return (here.scheme, here.netloc) == (there.scheme, there.netloc)
+        same = (here.scheme, here.netloc) == (there.scheme, there.netloc) and there.path.startswith(f"{here.path}/")
+        return (there.path.removeprefix(here.path), there.query) if same else None
 
     def exchange(
         self,

@@ -34,7 +34,7 @@ class LoginChannel(Protocol):
         ...
 
 
-class LoginDoor(Protocol):
+class LoginPage(LoginChannel, Protocol):
     """A provider that people are sent to with their browser, and come back from with a code."""
 
     def address(self, *, back: str, state: str) -> str:

@@ -51,9 +51,7 @@ def notice(
         f'("@method" "@path" "@query" "content-digest");created={created};keyid="{key_id}";nonce="{nonce}"'
         ';alg="ed25519"'
     )
-    lines = (
-        '"@method": POST\n"@path": /notices/bank\n"@query": ?book=1\n' + f'"content-digest": {digest(body)}\n'
-    )
+    lines = '"@method": POST\n"@path": /notices/bank\n"@query": ?book=1\n' + f'"content-digest": {digest(body)}\n'
     return signed(lines, parameters, key=key, body=body), body
 
 
@@ -116,9 +114,7 @@ def test_a_rightly_signed_notice_from_another_time_is_stale(read: Read, age_seco
     assert read(notice(age_seconds=299 if age_seconds > 0 else -299)).notice_id == "N1"
 
 
-def test_the_same_message_is_taken_once_and_the_same_notice_signed_anew_again(
-    read: Read, clock: SettableClock
-) -> None:
+def test_the_same_message_is_taken_once_and_the_same_notice_signed_anew_again(read: Read, clock: SettableClock) -> None:
     read(notice())
     with pytest.raises(NoticeReplayed):
         read(notice())
