@@ -18,7 +18,7 @@ from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Failed, Paid
 from mingqu.ports.notice import Notice, NoticeUnsigned
-from mingqu.services.house import House
+from mingqu.services.house import House, NoticeSource
 from mingqu.services.repay import open_page, repay_by_hand
 from mingqu.services.run_due_work import run_due_work
 from mingqu.services.run_errand import run_errand
@@ -49,15 +49,17 @@ class Post:
 
     def __init__(self, house: House) -> None:
         self.told = Told(notices={})
-        self.house = replace(house, notices={"hosted": self.told, "bank": self.told})
+        pages = NoticeSource(reader=self.told, channels=frozenset({"hosted"}))
+        bank = NoticeSource(reader=self.told, channels=frozenset({"bank"}))
+        self.house = replace(house, notices={"hosted": pages, "bank": bank})
 
     def bring(
-        self, word: Paid | Failed, *, order_id: UUID | str, notice_id: str = "N1", channel: str = "hosted"
+        self, word: Paid | Failed, *, order_id: UUID | str, notice_id: str = "N1", source: str = "hosted"
     ) -> Order:
         number = order_id if isinstance(order_id, str) else order_id.hex
         body = f"{notice_id} {len(self.told.notices)}".encode()
         self.told.notices[body] = Notice(notice_id=notice_id, order_number=number, word=word)
-        return take_notice(self.house, channel=channel, target="/", headers={}, body=body)
+        return take_notice(self.house, source=source, target="/", headers={}, body=body)
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ def test_a_notice_is_refused_without_a_trace(world: OpenWorld, post: Post, payin
     post.bring(paying.word, order_id=paying.order_id)
     before = rows_of(world.house)
     stranger = world.house.identifiers.fresh(5)
-    for order_id, channel, refusal in (
+    for order_id, source, refusal in (
         (stranger, "hosted", NoticeOrderUnknown),
         ("x", "hosted", NoticeOrderUnknown),
         ("0" * 32, "hosted", NoticeOrderUnknown),
@@ -173,13 +175,13 @@ def test_a_notice_is_refused_without_a_trace(world: OpenWorld, post: Post, payin
         (paying.order_id, "alipay", NoticesNotTaken),
     ):
         with pytest.raises(refusal):
-            post.bring(paying.word, order_id=order_id, notice_id="N3", channel=channel)
+            post.bring(paying.word, order_id=order_id, notice_id="N3", source=source)
     with pytest.raises(IdempotencyKeyReused):
         post.bring(replace(paying.word, amount_fen=1), order_id=paying.order_id)
     with pytest.raises(NoticeUnsigned):
-        take_notice(post.house, channel="hosted", target="/", headers={}, body=b"forged")
+        take_notice(post.house, source="hosted", target="/", headers={}, body=b"forged")
     with pytest.raises(NoticesNotTaken):
-        take_notice(world.house, channel="hosted", target="/", headers={}, body=b"")
+        take_notice(world.house, source="hosted", target="/", headers={}, body=b"")
     assert rows_of(world.house) == before
 
 
@@ -203,7 +205,7 @@ def test_a_notice_ends_a_payout_of_which_the_bank_fell_silent(world: OpenWorld, 
     order_id = borrowed.signed.payout_order_id
     work_until_idle(world)
     ((number, word),) = [each for each in world.bank.notices() if each[0] == order_id.hex]
-    assert post.bring(word, order_id=number, channel="bank").state is OrderState.PAID
+    assert post.bring(word, order_id=number, source="bank").state is OrderState.PAID
     assert books_of(world.house, borrowed.signed.loan_id) == Books(unbilled=1_000_000)
     world.go_to(world.house.clock.now() + timedelta(hours=1))
     work_until_idle(world)

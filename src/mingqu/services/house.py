@@ -41,6 +41,14 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeSource:
+    """Somebody who tells us unasked of orders, and of which: a party speaks only of what was given to it."""
+
+    reader: NoticeReader
+    channels: frozenset[str]  # of the orders it may speak of: BANK, HOSTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """Everything wired together. Frozen; the state is in the database."""
 
@@ -58,7 +66,7 @@ class House:
     identity: IdentityChannel
     sms: SmsChannel
     bureau: BureauChannel
-    notices: Mapping[str, NoticeReader] = field(default_factory=dict)  # by the channel of the orders told of
+    notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
     settings: Settings = Settings()

@@ -19,45 +19,45 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Paid, code_of, name_of
 from mingqu.ports.notice import Notice
-from mingqu.services.house import House
+from mingqu.services.house import House, NoticeSource
 from mingqu.services.settle_order import hear_word
 from mingqu.store import idempotency, order
 from mingqu.store.database import Transaction
 
 
 class NoticesNotTaken(Refusal):
-    """No notices are taken here for this channel."""
+    """No notices are taken here of anybody of this name."""
 
     code: ClassVar[str] = "notices_not_taken"
     status: ClassVar[int] = 404
 
 
 class NoticeOrderUnknown(Refusal):
-    """A genuine notice tells of an order that this channel was never given."""
+    """A genuine notice tells of an order that its sender was never given."""
 
     code: ClassVar[str] = "notice_order_unknown"
     status: ClassVar[int] = 404
 
 
-def take_notice(house: House, *, channel: str, target: str, headers: Mapping[str, str], body: bytes) -> Order:
-    """Read a POST to the address of a channel's notices, take it as a word, and return the order after it.
+def take_notice(house: House, *, source: str, target: str, headers: Mapping[str, str], body: bytes) -> Order:
+    """Read a POST to `/notices/{source}`, take it as a word, and return the order after it.
 
-    `channel` is the order's channel ("bank", "hosted"); `target`, `headers` and `body` are as they came. A word that
-    does not fit its order (another amount or currency, paid after failed) is written down, books nothing, and leaves
-    the order to a person. The door answers 204 in time: nobody outside is asked meanwhile, but perhaps for a
+    `source` is a name in `house.notices` ("bank", "wechatpay"); `target`, `headers` and `body` are as they came. A
+    word that does not fit its order (another amount or currency, paid after failed) is written down, books nothing,
+    and leaves the order to a person. The door answers 204 in time: nobody outside is asked meanwhile, but perhaps for a
     certificate. Errors: NoticesNotTaken, NoticeRefused and its kinds, NoticeOrderUnknown, IdempotencyKeyReused (the
     notice id came with another word), IdempotencyKeyBusy.
     """
-    reader = house.notices.get(channel)
-    if reader is None:
-        raise NoticesNotTaken("No notices are taken here for this channel.")
-    notice = reader.read(target=target, headers=headers, body=body)
+    told_by = house.notices.get(source)
+    if told_by is None:
+        raise NoticesNotTaken("No notices are taken here of anybody of this name.")
+    notice = told_by.reader.read(target=target, headers=headers, body=body)
     order_id = _order_id(notice)
 
     def take(tx: Transaction) -> Order:
         cell = tx.cell_of(order_id)
-        known = _known(tx, order_id, channel)
-        caller = f"notice {channel}"
+        known = _known(tx, order_id, told_by)
+        caller = f"notice {source}"
         if idempotency.begin(tx, cell=cell, caller=caller, key=notice.notice_id, body_hash=_hash(notice)) is not None:
             return known
         after = hear_word(tx, house, order_id=order_id, word=notice.word, at=house.clock.now())
@@ -75,19 +75,19 @@ def _order_id(notice: Notice) -> UUID:
         raise _unknown() from None
 
 
-def _known(tx: Transaction, order_id: UUID, channel: str) -> Order:
-    """Return the order, if it was given to this channel: a channel does not speak of another's orders."""
+def _known(tx: Transaction, order_id: UUID, told_by: NoticeSource) -> Order:
+    """Return the order, if it was given to whoever tells of it."""
     try:
         known = order.load(tx, order_id=order_id)
     except NotFound:
         raise _unknown() from None
-    if known.channel != channel:
+    if known.channel not in told_by.channels:
         raise _unknown()
     return known
 
 
 def _unknown() -> NoticeOrderUnknown:
-    return NoticeOrderUnknown("This channel was given no order of this number.")
+    return NoticeOrderUnknown("No order of this number was given to whoever tells of it.")
 
 
 def _hash(notice: Notice) -> bytes:
