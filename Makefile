@@ -12,7 +12,7 @@ help:  ## print this page
 
 setup: $(READY)  ## create .venv with everything, every download checked by hash
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml hatch_build.py assets/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Mingqu needs Python 3.11 or newer; choose one with: make PYTHON=python3.12 setup"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "setup: installing the locked packages into .venv (a minute the first time)"

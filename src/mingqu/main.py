@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, NoReturn
 from uuid import UUID
+
+from litestar import Litestar
 
 from mingqu import cli
 from mingqu.channels.fake.bank import FakeBank
@@ -36,11 +38,14 @@ from mingqu.domain.word import Refused
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
+from mingqu.sandbox import Sandbox
 from mingqu.services.house import BANK, HOSTED, House, NoticeSource
 from mingqu.store import book, consent, data_folder, instrument, keyring, migration, policy
 from mingqu.store.database import BookMissing, Database
 from mingqu.store.postgres import open_server
+from mingqu.web.site import make_site
 
+SANDBOX_FOLDER: Final = "sandbox"  # in the data folder: books and keys of the counterparties
 JOURNAL: Final = "bank.jsonl"  # what the fake bank did, beside the book it is compared with
 _DEMO_OPENS: Final = timedelta(hours=10)  # of the first day, in the market
 
@@ -145,6 +150,16 @@ class Wiring:
             _require_something(data)
         with _open_book(data, business_date=clock.business_date(), makes_book=makes_book) as (database, keys):
             yield _fake_house(database, keys, data, clock, SystemCodes(), SystemIdentifiers(clock=clock))[0]
+
+    @contextlib.contextmanager
+    def sandbox(self, *, data: Path, only: Sequence[str]) -> Iterator[Mapping[str, str]]:
+        """Play the counterparties of a folder; the address of each."""
+        with Sandbox(folder=data / SANDBOX_FOLDER, only=only) as playing:
+            yield {party: playing.addresses[party] for party in only}
+
+    def site(self, house: House, *, is_working: Callable[[], bool]) -> Litestar:
+        """Return the site of a house, with every door that people and programs come in by."""
+        return make_site(house, routers=[], is_working=is_working)
 
     @contextlib.contextmanager
     def reading(self, *, data: Path) -> Iterator[tuple[Database, keyring.Keyring]]:

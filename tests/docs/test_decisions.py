@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -16,14 +17,15 @@ PARTS: Final = ("**Situation.**", "**Decision.**", "**What enforces it.**")
 
 
 def declared() -> set[str]:
-    """Return the names of every package that pyproject.toml asks for."""
+    """Return the names of every package that pyproject.toml and assets/package.json ask for."""
+    assets = json.loads((ROOT / "assets" / "package.json").read_text())["dependencies"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [
         *project["project"]["dependencies"],
         *(line for extra in project["project"]["optional-dependencies"].values() for line in extra),
         *(line for group in project["dependency-groups"].values() for line in group),
     ]
-    return {re.split(r"[\[<>=;! ]", line, maxsplit=1)[0] for line in wanted}
+    return {re.split(r"[\[<>=;! ]", line, maxsplit=1)[0] for line in wanted} | set(assets)
 
 
 def listed(page: str) -> set[str]:

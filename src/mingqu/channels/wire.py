@@ -6,9 +6,11 @@ proxies of the environment, and an address here may hold a secret or a person.
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -41,6 +43,12 @@ class Answer:
     body: bytes
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return whom TLS trusts: read once, for it takes longer than many an answer."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Wire:
     """A party's address and the connections kept to it. Several threads may use it."""
 
@@ -54,6 +62,7 @@ class Wire:
             connect=CONNECT_SECONDS_MAX, read=READ_SECONDS_MAX, write=WRITE_SECONDS_MAX, pool=POOL_SECONDS_MAX
         ).as_dict()
         self._transport = transport or httpx.HTTPTransport(
+            verify=_trusted(),
             trust_env=False,
             limits=httpx.Limits(
                 max_connections=CONNECTIONS_MAX,

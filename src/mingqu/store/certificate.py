@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from mingqu.domain.ownership import NotFound
 from mingqu.store.database import Transaction
 
 
@@ -33,6 +34,17 @@ def insert(
            VALUES (%s, %s, %s, %s, %s, %s, %s)""",
         (tx.cell_of(loan_id), certificate_id, loan_id, person_id, history, body, at),
     )
+
+
+def load(tx: Transaction, *, person_id: UUID, certificate_id: UUID) -> StoredCertificate:
+    """Return a person's own certificate. Errors: NotFound, also for another person's."""
+    row = tx.execute(
+        "SELECT body FROM certificate WHERE cell = %s AND certificate_id = %s AND person_id = %s",
+        (tx.cell_of(person_id), certificate_id, person_id),
+    ).fetchone()
+    if row is None:
+        raise NotFound
+    return StoredCertificate(certificate_id=certificate_id, body=bytes(row[0]))
 
 
 def of_loan(tx: Transaction, *, loan_id: UUID, history: UUID) -> StoredCertificate | None:

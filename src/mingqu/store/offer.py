@@ -239,6 +239,26 @@ def insert_contract(tx: Transaction, *, contract: Contract) -> None:
     )
 
 
+def load_contract(tx: Transaction, *, person_id: UUID, contract_id: UUID) -> Contract:
+    """Return a person's own contract. Errors: NotFound, also for another person's."""
+    row = tx.execute(
+        """SELECT offer_id, disclosure_id, loan_id, body, signed_at FROM contract
+           WHERE cell = %s AND contract_id = %s AND person_id = %s""",
+        (tx.cell_of(person_id), contract_id, person_id),
+    ).fetchone()
+    if row is None:
+        raise NotFound
+    return Contract(
+        contract_id=contract_id,
+        offer_id=row[0],
+        disclosure_id=row[1],
+        person_id=person_id,
+        loan_id=row[2],
+        body=bytes(row[3]),
+        signed_at=row[4],
+    )
+
+
 def contract_of_offer(tx: Transaction, *, person_id: UUID, offer_id: UUID) -> Contract | None:
     """Return the contract signed on an offer, or None."""
     row = tx.execute(

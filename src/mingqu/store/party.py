@@ -18,6 +18,7 @@ from mingqu.store.keyring import Keyring
 FIELD_NAME: Final = "name"
 FIELD_ID_NUMBER: Final = "id_number"
 FIELD_PHONE: Final = "phone"
+_MERGES_MAX: Final = 8  # a person is merged into one who was verified, who is not merged again
 
 
 def create_person(tx: Transaction, *, keyring: Keyring, person_id: UUID, at: datetime) -> Person:
@@ -121,3 +122,13 @@ def erase(tx: Transaction, *, person_id: UUID, at: datetime) -> None:
         "UPDATE person SET erased_at = %s, identity_level = %s WHERE cell = %s AND person_id = %s",
         (at, IdentityLevel.NONE.value, tx.cell_of(person_id), person_id),
     )
+
+
+def surviving(tx: Transaction, *, person_id: UUID) -> UUID:
+    """Return the person that somebody was found to be: themselves, or whom they were merged into. Errors: NotFound."""
+    for _ in range(_MERGES_MAX):
+        known = load_person(tx, person_id=person_id)
+        if known.merged_into is None:
+            return person_id
+        person_id = known.merged_into
+    raise AssertionError("people are merged in a circle")

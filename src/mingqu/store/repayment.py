@@ -99,6 +99,16 @@ def load_agreement(tx: Transaction, *, person_id: UUID, agreement_id: UUID) -> A
     return Agreement(agreement_id=agreement_id, person_id=person_id, instrument_id=row[0], state=row[1])
 
 
+def agreements_of(tx: Transaction, *, person_id: UUID) -> list[Agreement]:
+    """Return every agreement of a person, the oldest first."""
+    rows = tx.execute(
+        """SELECT agreement_id, instrument_id, state FROM repayment_agreement
+           WHERE cell = %s AND person_id = %s ORDER BY agreement_id""",
+        (tx.cell_of(person_id), person_id),
+    )
+    return [Agreement(agreement_id=row[0], person_id=person_id, instrument_id=row[1], state=row[2]) for row in rows]
+
+
 def set_agreement_state(tx: Transaction, *, agreement: Agreement, state: str, at: datetime) -> None:
     """Store an agreement's new state; a person has one active agreement at most, so an older one ends."""
     cell = tx.cell_of(agreement.person_id)

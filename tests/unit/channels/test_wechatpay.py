@@ -188,7 +188,7 @@ def test_an_unknown_number_is_not_found() -> None:
 @pytest.mark.parametrize(
     ("answers", "word"),
     [
-        ([(400, {"code": "OUT_TRADE_NO_USED"})], NumberTaken()),
+        ([(400, {"code": "OUT_TRADE_NO_USED"}), (200, {**TRADE, "trade_state": "NOTPAY"})], NumberTaken()),
         ([(400, {"code": "ORDER_CLOSED"})], Refused(code="order_closed")),
         ([(400, {"code": "INVALID_REQUEST"}), (200, {**TRADE, "trade_state": "NOTPAY"})], NumberTaken()),
         ([(400, {"code": "INVALID_REQUEST"}), (200, {**TRADE, "trade_state": "CLOSED"})], Refused(code="closed")),
@@ -203,6 +203,7 @@ def test_a_page_is_refused_only_in_words_that_say_so(answers: list[tuple[int, ob
     [
         [(400, {"code": "INVALID_REQUEST"}), (404, {"code": "ORDER_NOT_EXIST"})],
         [(400, {"code": "INVALID_REQUEST"}), (200, TRADE)],  # paid meanwhile: its own question will tell
+        [(400, {"code": "OUT_TRADE_NO_USED"}), (200, TRADE)],
         [(400, {"code": "PARAM_ERROR"})],
         [(403, {"code": "RULE_LIMIT"})],
     ],

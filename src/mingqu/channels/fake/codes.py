@@ -16,3 +16,7 @@ class SeededCodes:
     def digits(self) -> Personal[str]:
         """Return the next six digits."""
         return one_time_code.digits(entropy=self._chance.bits())
+
+    def secret(self) -> Personal[bytes]:
+        """Return the next 32 bytes."""
+        return Personal(b"".join(self._chance.bits().to_bytes(8, "big") for _ in range(4)))

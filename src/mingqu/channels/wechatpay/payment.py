@@ -109,17 +109,15 @@ class WechatPay:
 
     def _refusal(self, answer: Answer, order_number: str) -> Refused | NumberTaken:
         match problem(answer):
-            case "OUT_TRADE_NO_USED":
-                return NumberTaken()
             case "ORDER_CLOSED":
                 return Refused(code="order_closed")
-            case "INVALID_REQUEST":
+            case "INVALID_REQUEST" | "OUT_TRADE_NO_USED":
                 return self._known(order_number)
             case _:
                 raise ChannelSilent(reason="rejected")
 
     def _known(self, order_number: str) -> Refused | NumberTaken:
-        """Tell what an INVALID_REQUEST means: it says "other parameters", and it says much else.
+        """Tell what such a no means: it says "other parameters" or "paid already", and INVALID_REQUEST much else.
 
         Only a number that is known and open is taken. One that is paid is asked for by its own question.
         """

@@ -1,0 +1,157 @@
+"""What a person may borrow, why, and what would change it: read from the ledger and from the decision's own record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from mingqu.domain.decision import Decision, Reason
+from mingqu.domain.ledger import Account, AccountCode
+from mingqu.services.house import House
+from mingqu.services.replay_decision import replay_decision
+from mingqu.store import decision, ledger, offer
+from mingqu.store.database import Transaction
+from mingqu.store.decision import DecisionNotFound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductLimit:
+    """A line with one product. `available_fen` is what is left of it and of the person's own limit."""
+
+    facility_id: UUID
+    product_id: str
+    product_version: int
+    product_zh: str
+    product_en: str
+    lender_zh: str
+    lender_en: str
+    licence: str
+    granted_fen: int
+    available_fen: int
+    rate_year_ppm: int
+    amount_min_fen: int
+    amount_step_fen: int
+    methods: tuple[str, ...]
+    instalment_counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitView:
+    """A person's limit over all products: granted = available + drawn + held, unless it was cut below what is used."""
+
+    decision_id: UUID
+    currency: str
+    granted_fen: int
+    available_fen: int
+    drawn_fen: int
+    held_fen: int
+    products: tuple[ProductLimit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionView:
+    """A decision as its person may read it. `retry_on` is the first day on which applying again has a point."""
+
+    decision_id: UUID
+    decided_at: datetime
+    business_date: date
+    approved: bool
+    score: int
+    band: str
+    limit_fen: int
+    reasons: tuple[Reason, ...]
+    retry_on: date | None
+    record_hash: bytes
+
+
+def limit_view(house: House, *, person_id: UUID) -> LimitView | None:
+    """Return a person's limits, or None when there are none."""
+    with house.database.transaction() as tx:
+        lines = offer.facilities(tx, person_id=person_id)
+        if not lines:
+            return None
+        currency = lines[0].currency
+        granted, available, held = _sums(tx, owner=person_id, person_id=person_id, currency=currency)
+        drawn = ledger.balance(
+            tx,
+            cell=tx.cell_of(person_id),
+            account=Account(owner=person_id, code=AccountCode.LIMIT_DRAWN, currency=currency),
+        ).normal_fen(AccountCode.LIMIT_DRAWN)
+        return LimitView(
+            decision_id=lines[0].decision_id,
+            currency=currency,
+            granted_fen=granted,
+            available_fen=max(0, available),
+            drawn_fen=drawn,
+            held_fen=held,
+            products=tuple(_product_limit(tx, house, line, available) for line in lines),
+        )
+
+
+def decision_view(house: House, *, person_id: UUID, decision_id: UUID | None = None) -> DecisionView:
+    """Return a decision about a person, the newest unless one is named; made again from its record.
+
+    Errors: DecisionNotFound (also for another person's), PersonErased, ReplayDiffers.
+    """
+    with house.database.transaction() as tx:
+        if decision_id is None:
+            stored = decision.latest_decision(tx, person_id=person_id)
+            if stored is None:
+                raise DecisionNotFound("Nothing was decided yet.")
+        else:
+            stored = decision.load_decision(tx, person_id=person_id, decision_id=decision_id)
+        made = replay_decision(tx, house, person_id=person_id, decision_id=stored.decision_id)
+    return DecisionView(
+        decision_id=stored.decision_id,
+        decided_at=stored.decided_at,
+        business_date=stored.business_date,
+        approved=made.approved,
+        score=made.score,
+        band=made.band,
+        limit_fen=made.limit_fen,
+        reasons=made.reasons,
+        retry_on=_retry_on(made),
+        record_hash=stored.record_hash,
+    )
+
+
+def _product_limit(tx: Transaction, house: House, line: offer.Facility, person_available_fen: int) -> ProductLimit:
+    product = house.pack.product_version(product_id=line.product_id, version=line.product_version)
+    lender = house.pack.lender(lender_id=line.lender_id)
+    granted, available, _ = _sums(tx, owner=line.facility_id, person_id=line.person_id, currency=line.currency)
+    return ProductLimit(
+        facility_id=line.facility_id,
+        product_id=product.id,
+        product_version=product.version,
+        product_zh=product.name_zh,
+        product_en=product.name_en,
+        lender_zh=lender.name_zh,
+        lender_en=lender.name_en,
+        licence=lender.licence.value,
+        granted_fen=granted,
+        available_fen=max(0, min(available, person_available_fen)),
+        rate_year_ppm=line.rate_year_ppm,
+        amount_min_fen=product.amount_min_fen,
+        amount_step_fen=product.amount_step_fen,
+        methods=product.methods,
+        instalment_counts=product.instalment_counts,
+    )
+
+
+def _sums(tx: Transaction, *, owner: UUID, person_id: UUID, currency: str) -> tuple[int, int, int]:
+    """Return granted, available and held of a limit, in fen."""
+    cell = tx.cell_of(person_id)
+    accounts = ledger.balances(tx, cell=cell, owner=owner)
+    granted = accounts[Account(owner=owner, code=AccountCode.LIMIT_GRANTED, currency=currency)]
+    available = accounts[Account(owner=owner, code=AccountCode.LIMIT_AVAILABLE, currency=currency)]
+    return (
+        granted.normal_fen(AccountCode.LIMIT_GRANTED),
+        available.available_fen(AccountCode.LIMIT_AVAILABLE),
+        available.debits_pending_fen,
+    )
+
+
+def _retry_on(made: Decision) -> date | None:
+    days = [reason.retry_on for reason in made.reasons if reason.retry_on is not None]
+    return max(days, default=None)

@@ -1,0 +1,201 @@
+"""A person's loans as a screen shows them: where each stands today, row by row, and what became of its orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from mingqu.domain.loan import Instalment, LoanTerms, Quote, Stage, quote
+from mingqu.domain.order import Order, OrderKind
+from mingqu.domain.ownership import NotFound
+from mingqu.services.house import House
+from mingqu.services.repay import OWING
+from mingqu.store import loan, offer, order
+from mingqu.store.database import Transaction
+from mingqu.store.loan import Loan
+
+PAID, OVERDUE, DUE, COMING = "paid", "overdue", "due", "coming"  # what a row of the schedule can be
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderStep:
+    """A state that an order went through, and when."""
+
+    state: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderView:
+    """An order as its person may see it. `state` is RESERVED, SENT, UNKNOWN, PAID or FAILED."""
+
+    order_id: UUID
+    kind: str
+    state: str
+    loan_id: UUID | None
+    instrument_id: UUID | None
+    amount_fen: int
+    currency: str
+    channel: str
+    run_at: datetime
+    paid_at: datetime | None
+    refusal_code: str | None
+    steps: tuple[OrderStep, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether its end is not known."""
+        return self.state not in ("PAID", "FAILED")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of a schedule; `state` is paid, overdue, due (billed, today or before) or coming. Amounts in fen."""
+
+    number: int
+    due: date
+    principal_fen: int
+    interest_fen: int
+    fee_fen: int
+    penalty_fen: int
+    paid_fen: int
+    unpaid_fen: int
+    paid_on: date | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoanView:
+    """A loan on a day. `quote` is what is owed then, None when nothing can be owed (not paid out yet, or over)."""
+
+    loan_id: UUID
+    contract_id: UUID
+    product_id: str
+    product_zh: str
+    product_en: str
+    lender_zh: str
+    lender_en: str
+    currency: str
+    stage: Stage
+    as_of: date
+    terms: LoanTerms
+    principal_fen: int
+    outstanding_fen: int
+    overdue_days: int
+    overpayment_fen: int
+    settled_on: date | None
+    next_due: date | None
+    next_due_fen: int
+    quote: Quote | None
+    rows: tuple[Row, ...]
+    payout: OrderView | None
+    signed_at: datetime
+
+
+def loans_of(house: House, *, person_id: UUID) -> list[LoanView]:
+    """Return all loans of a person as they stand today, the oldest first."""
+    with house.database.transaction() as tx:
+        return [_view(tx, house, of) for of in loan.of_person(tx, person_id=person_id)]
+
+
+def loan_view(house: House, *, person_id: UUID, loan_id: UUID) -> LoanView:
+    """Return a person's loan as it stands today. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        return _view(tx, house, loan.get_for(tx, person_id=person_id, loan_id=loan_id))
+
+
+def order_view(house: House, *, person_id: UUID, order_id: UUID) -> OrderView:
+    """Return an order of a person, with the states it went through. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        return _order(tx, order.load_for(tx, person_id=person_id, order_id=order_id))
+
+
+def orders_of(house: House, *, person_id: UUID, loan_id: UUID) -> list[OrderView]:
+    """Return the orders of a person's loan, the oldest first. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        loan.get_for(tx, person_id=person_id, loan_id=loan_id)
+        return [_order(tx, one) for one in order.orders_of_loan(tx, loan_id=loan_id)]
+
+
+def _view(tx: Transaction, house: House, of: Loan) -> LoanView:
+    state, today = of.state, house.clock.business_date()
+    on = max(today, state.as_of) if state.as_of else today
+    owed = quote(terms=of.terms, state=state, on=on) if state.stage in OWING else None
+    facility = next(
+        (one for one in offer.facilities(tx, person_id=of.person_id) if one.facility_id == of.facility_id), None
+    )
+    if facility is None:
+        raise NotFound
+    product = house.pack.product_version(product_id=of.product_id, version=facility.product_version)
+    lender = house.pack.lender(lender_id=of.lender_id)
+    contract = offer.load_contract(tx, person_id=of.person_id, contract_id=of.contract_id)
+    rows = tuple(_row(line, today) for line in state.instalments)
+    coming = next((row for row in rows if row.state != PAID), None)
+    payouts = [one for one in order.orders_of_loan(tx, loan_id=of.loan_id) if one.kind is OrderKind.PAYOUT]
+    return LoanView(
+        loan_id=of.loan_id,
+        contract_id=of.contract_id,
+        product_id=of.product_id,
+        product_zh=product.name_zh,
+        product_en=product.name_en,
+        lender_zh=lender.name_zh,
+        lender_en=lender.name_en,
+        currency=of.currency,
+        stage=state.stage,
+        as_of=on,
+        terms=of.terms,
+        principal_fen=state.disbursed_fen or of.terms.principal_fen,
+        outstanding_fen=state.principal_outstanding_fen,
+        overdue_days=state.overdue_days(today),
+        overpayment_fen=state.overpayment_fen,
+        settled_on=state.settled_on,
+        next_due=coming.due if coming else None,
+        next_due_fen=coming.unpaid_fen if coming else 0,
+        quote=owed,
+        rows=rows,
+        payout=_order(tx, payouts[-1]) if payouts else None,
+        signed_at=contract.signed_at,
+    )
+
+
+def _row(line: Instalment, today: date) -> Row:
+    if line.paid_on is not None or (line.billed and line.unpaid_fen == 0):
+        state = PAID
+    elif line.due < today:
+        state = OVERDUE
+    else:
+        state = DUE if line.billed else COMING
+    return Row(
+        number=line.number,
+        due=line.due,
+        principal_fen=line.principal_fen,
+        interest_fen=line.interest_fen,
+        fee_fen=line.fee_fen,
+        penalty_fen=line.penalty_fen,
+        paid_fen=line.paid_fen,
+        unpaid_fen=line.unpaid_fen,
+        paid_on=line.paid_on,
+        state=state,
+    )
+
+
+def _order(tx: Transaction, one: Order) -> OrderView:
+    steps: list[OrderStep] = []
+    for said in order.words(tx, order_id=one.order_id):
+        if not steps or steps[-1].state != said.state.value:
+            steps.append(OrderStep(state=said.state.value, at=said.at))
+    return OrderView(
+        order_id=one.order_id,
+        kind=one.kind.value,
+        state=one.state.value,
+        loan_id=one.loan_id,
+        instrument_id=one.instrument_id,
+        amount_fen=one.amount_fen,
+        currency=one.currency,
+        channel=one.channel,
+        run_at=one.run_at,
+        paid_at=one.paid_at,
+        refusal_code=one.refusal_code,
+        steps=tuple(steps),
+    )

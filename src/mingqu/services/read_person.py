@@ -1,0 +1,139 @@
+"""What a person sees of themselves: how far they are known, their cards, their consents. Personal data is masked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from mingqu.domain.consent import ConsentPurpose, ShownText
+from mingqu.domain.instrument import InstrumentState
+from mingqu.domain.party import IdentityLevel
+from mingqu.domain.personal import Personal, mask_id_number, mask_name, mask_phone
+from mingqu.services.house import House
+from mingqu.store import consent, instrument, party, repayment, vault
+from mingqu.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardView:
+    """A card as a screen may show it: the bank, the last four digits, whether money may go to it.
+
+    `agreement_id` is that of the active agreement to deduct what is due from this card, or None.
+    """
+
+    instrument_id: UUID
+    kind: str
+    bank_zh: str
+    bank_en: str
+    tail: str
+    verified: bool
+    agreement_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonView:
+    """A person as a screen may show them; what is not known yet is None."""
+
+    person_id: UUID
+    identity_level: IdentityLevel
+    name: str | None
+    id_number: str | None
+    phone: str | None
+    cards: tuple[CardView, ...]
+    since: datetime
+
+    @property
+    def verified(self) -> bool:
+        """Whether name, number, phone and an own card were found to belong together."""
+        return self.identity_level is IdentityLevel.FOUR_ELEMENTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentView:
+    """A consent that was given, with the text as it was then."""
+
+    consent_id: UUID
+    purpose: ConsentPurpose
+    recipient: str | None
+    version: int
+    title_zh: str
+    title_en: str
+    given_at: datetime
+    withdrawn_at: datetime | None
+
+
+def person_view(house: House, *, person_id: UUID) -> PersonView:
+    """Return what a person sees of themselves. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        person = party.load_person(tx, person_id=person_id)
+        fields = vault.open_all(tx, keyring=house.keyring, person_id=person_id)
+        return PersonView(
+            person_id=person_id,
+            identity_level=person.identity_level,
+            name=_masked(fields.get(party.FIELD_NAME), mask_name),
+            id_number=_masked(fields.get(party.FIELD_ID_NUMBER), mask_id_number),
+            phone=_masked(fields.get(party.FIELD_PHONE), mask_phone),
+            cards=tuple(_cards(tx, house, person_id)),
+            since=person.created_at,
+        )
+
+
+def consents_of(house: House, *, person_id: UUID) -> list[ConsentView]:
+    """Return every consent of a person, withdrawn ones as well, the oldest first."""
+    with house.database.transaction() as tx:
+        given = consent.of_person(tx, person_id=person_id)
+    views = []
+    for one in given:
+        text = house.consent_texts[one.text_id, one.version]
+        shown = text.shown(recipient=one.recipient)
+        views.append(
+            ConsentView(
+                consent_id=one.consent_id,
+                purpose=one.purpose,
+                recipient=one.recipient,
+                version=one.version,
+                title_zh=shown.title_zh,
+                title_en=shown.title_en,
+                given_at=one.given_at,
+                withdrawn_at=one.withdrawn_at,
+            )
+        )
+    return views
+
+
+def consent_text(house: House, *, purpose: ConsentPurpose, recipient: str | None = None) -> ShownText:
+    """Return the text that a person is asked to agree to now. Errors: ConsentRecipientWrong."""
+    return consent.latest(dict(house.consent_texts), purpose=purpose).shown(recipient=recipient)
+
+
+def _cards(tx: Transaction, house: House, person_id: UUID) -> list[CardView]:
+    active = {
+        agreement.instrument_id: agreement.agreement_id
+        for agreement in repayment.agreements_of(tx, person_id=person_id)
+        if agreement.state == "active"
+    }
+    banks = {bank.issuer: bank for bank in house.bins}
+    views = []
+    for card in instrument.of_person(tx, person_id=person_id):
+        number = instrument.open_number(
+            tx, keyring=house.keyring, person_id=person_id, instrument_id=card.instrument_id
+        )
+        bank = banks.get(card.issuer)
+        views.append(
+            CardView(
+                instrument_id=card.instrument_id,
+                kind=card.kind.value,
+                bank_zh=bank.name_zh if bank else card.issuer,
+                bank_en=bank.name_en if bank else card.issuer,
+                tail=number.reveal()[-4:],
+                verified=card.state is InstrumentState.VERIFIED,
+                agreement_id=active.get(card.instrument_id),
+            )
+        )
+    return views
+
+
+def _masked(value: Personal[str] | None, mask: Callable[[Personal[str]], str]) -> str | None:
+    return None if value is None else mask(value)

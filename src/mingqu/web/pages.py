@@ -1,0 +1,126 @@
+"""Templates of a door: strict names, texts in two languages from one file, money and dates as people read them.
+
+A template gets primitives, `t("name")` for a text in the page's language, and filters. Texts stand in the door's
+`texts.toml`, each with `zh` and `en`, and may have holes: `t("due.in", days=3)`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.resources import files
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import MediaType, Request, Response
+from markupsafe import Markup
+
+from mingqu.web import assets
+
+LANGUAGES: Final = ("zh", "en")
+LANGUAGE_COOKIE: Final = "mingqu_language"
+MARKET: Final = ZoneInfo("Asia/Shanghai")
+_FEN: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """The sentences of a door by name and language."""
+
+    of: Mapping[str, Mapping[str, str]]
+
+    def say(self, name: str, language: str, **holes: object) -> str:
+        """Return a text in a language; a name that is not there is a bug."""
+        text = self.of[name][language]
+        return text.format(**holes) if holes else text
+
+
+def load_texts(package: str) -> Texts:
+    """Return the texts of a door: tables nest in the file, names are joined by dots."""
+    raw = tomllib.loads(files(package).joinpath("texts.toml").read_text(encoding="utf-8"))
+    found: dict[str, Mapping[str, str]] = {}
+
+    def walk(prefix: str, table: Mapping[str, Any]) -> None:
+        if set(table) == set(LANGUAGES) and all(isinstance(value, str) for value in table.values()):
+            found[prefix] = table
+            return
+        for name, value in table.items():
+            assert isinstance(value, dict), f"{prefix}.{name} of {package} has no zh and en"
+            walk(f"{prefix}.{name}" if prefix else name, value)
+
+    walk("", raw)
+    return Texts(of=found)
+
+
+class Pages:
+    """Renders the templates of one door."""
+
+    def __init__(self, *, package: str) -> None:
+        self.texts = load_texts(package)
+        self._environment = Environment(
+            loader=PackageLoader(package, "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals["asset"] = assets.address
+        self._environment.filters.update(
+            {"money": money, "yuan": yuan, "day": day, "moment": moment, "percent": percent}
+        )
+
+    def show(
+        self, request: Request[Any, Any, Any], template: str, *, status: int = 200, **values: object
+    ) -> Response[str]:
+        """Return a page in the request's language."""
+        language = language_of(request)
+        text = self._environment.get_template(template).render(
+            language=language,
+            path=request.url.path,
+            t=lambda name, **holes: self.texts.say(name, language, **holes),
+            **values,
+        )
+        return Response(text, media_type=MediaType.HTML, status_code=status)
+
+
+def language_of(request: Request[Any, Any, Any]) -> str:
+    """Return the language of a request: asked for in the address, kept in a cookie, or the browser's own."""
+    for wish in (request.query_params.get("language"), request.cookies.get(LANGUAGE_COOKIE)):
+        if wish in LANGUAGES:
+            return str(wish)
+    preferred = request.headers.get("accept-language", "")
+    return "en" if preferred.lower().startswith("en") else "zh"
+
+
+def yuan(fen: int) -> str:
+    """Return an amount in yuan with thousands. Example: 1_050_005 → 10,500.05; −5 → −0.05."""
+    whole, rest = divmod(abs(fen), _FEN)
+    return f"{'−' if fen < 0 else ''}{whole:,}.{rest:02d}"
+
+
+def money(fen: int) -> Markup:
+    """Return an amount as markup: the value for machines, the fen smaller for people."""
+    whole, _, rest = yuan(fen).partition(".")
+    value = f"{'-' if fen < 0 else ''}{abs(fen) // _FEN}.{abs(fen) % _FEN:02d}"
+    return Markup('<data class="m" value="{}">{}<small>.{}</small></data>').format(value, whole, rest)
+
+
+def percent(ppm: int, digits: int = 2) -> str:
+    """Return a rate of so many in a million as per cent, cut half up. Example: 195_618 → 19.56 %, written 19.56%."""
+    scale = 10 ** (4 - digits)
+    rounded = (ppm + scale // 2) // scale
+    whole, rest = divmod(rounded, 10**digits)
+    return f"{whole}.{rest:0{digits}d}%" if digits else f"{whole}%"
+
+
+def day(on: date | None) -> str:
+    """Return a date as 2026-08-15, or a dash."""
+    return "–" if on is None else on.isoformat()
+
+
+def moment(at: datetime | None) -> str:
+    """Return a moment in the market's time, to the minute. Example: 2026-08-15 10:00."""
+    return "–" if at is None else at.astimezone(MARKET).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,177 @@
+"""Papers as PDF: the same contract gives the same bytes, on every machine, in ten years.
+
+Typst sets them with the fonts of the package alone, with no date of its own, and a warning (a glyph that no font has,
+say) is an error, because a box in a contract is worse than no contract.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Final
+
+import typst
+from fontTools.ttLib import TTFont
+
+from mingqu.domain.loan import Component, Timing
+from mingqu.domain.loan.terms import NON_ACCRUAL_AFTER_DAYS
+from mingqu.services.read_papers import ContractView, Paper, Party
+from mingqu.web.pages import moment, percent
+
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # of every paper: what it says about time stands in its text
+METHODS: Final = {
+    "equal_instalment": ("等额本息", "equal instalments"),
+    "equal_principal": ("等额本金", "equal principal"),
+    "interest_only": ("先息后本", "interest first, principal at the end"),
+    "bullet": ("一次还本付息", "all at the end"),
+    "flexible": ("随借随还", "borrow and repay at any time"),
+    "flat": ("等本等息", "flat instalments"),
+}
+_ITEMS: Final = {"interest": "利息 Interest", "fee": "费用 Fee", "guarantee": "担保费 Guarantee fee"}
+_COMPONENTS: Final = {
+    Component.PENALTY: ("罚息", "penalty"),
+    Component.FEE: ("费用", "fees"),
+    Component.INTEREST: ("利息", "interest"),
+    Component.PRINCIPAL: ("本金", "principal"),
+}
+_USES: Final = {
+    "home_purchase": ("购房", "buying a home"),
+    "securities": ("股票、债券等证券", "securities"),
+    "derivatives": ("期货等衍生品", "derivatives"),
+    "equity_investment": ("股本权益性投资", "equity investment"),
+    "fixed_assets": ("固定资产投资", "fixed assets"),
+    "lending_on": ("转借他人", "lending it on"),
+}
+
+
+class PaperBroken(Exception):  # noqa: N818 (the word of the house)
+    """A paper could not be set without a fault; the message is the setter's own."""
+
+
+def contract_pdf(view: ContractView, *, party: Party) -> bytes:
+    """Return a contract as PDF, in both languages, with its cost table, plan and fingerprints."""
+    method = METHODS[str(view.cost_table.body["method"])]
+    data = {
+        "contract": view.contract.body,
+        "contract_hash": view.contract.body_hash.hex(),
+        "cost_table": view.cost_table.body,
+        "borrower_name": party.name.reveal(),
+        "borrower_id_number": party.id_number,
+        "card": f"{view.bank_zh} {view.bank_en} · {view.card_tail}",
+        "signed_at": moment(view.signed_at),
+        "method_zh": method[0],
+        "method_en": method[1],
+        "items": _ITEMS,
+        "rows": [
+            {
+                "number": row.number,
+                "due": row.due.isoformat(),
+                "payment_fen": row.payment_fen,
+                "principal_fen": row.principal_fen,
+                "interest_fen": row.interest_fen,
+            }
+            for row in view.schedule.rows
+        ],
+        "clauses": _clauses(view),
+    }
+    return _set("contract.typ", data)
+
+
+def certificate_pdf(paper: Paper, *, party: Party, lender: str) -> bytes:
+    """Return a certificate of settlement as PDF."""
+    data = {
+        "certificate": paper.body,
+        "certificate_hash": paper.body_hash.hex(),
+        "borrower_name": party.name.reveal(),
+        "borrower_id_number": party.id_number,
+        "lender": lender,
+    }
+    return _set("certificate.typ", data)
+
+
+def _clauses(view: ContractView) -> list[dict[str, str]]:
+    """Return the terms that the contract's own data says, as sentences in both languages."""
+    table, terms = view.cost_table.body, view.terms
+    named = view.contract.body["prohibited_uses"]
+    assert isinstance(named, list)
+    uses = [_USES.get(str(use), (str(use), str(use))) for use in named]
+    early_ppm = int(str(table["early_repayment_fee_ppm"]))
+    early_zh = f"按提前归还本金的 {percent(early_ppm)} 收取违约金" if early_ppm else "不收违约金"
+    early_en = f"a fee of {percent(early_ppm)} of the principal repaid early" if early_ppm else "no fee"
+    order = [_COMPONENTS[component] for timing, component in terms.allocation if timing is Timing.PAST_DUE]
+    later = [_COMPONENTS[part] for timing, part in terms.allocation_non_accrual if timing is Timing.PAST_DUE]
+    return [
+        {
+            "zh": f"借款不得用于：{'、'.join(zh for zh, _ in uses)}。",
+            "en": f"The money may not be used for: {', '.join(en for _, en in uses)}.",
+        },
+        {
+            "zh": "放款以款项到账为准，到账前不计息。出借人将本金全额支付，不预先扣除利息。",
+            "en": "Interest begins when the money arrives. The whole principal is paid out; no interest is taken off.",
+        },
+        {
+            "zh": f"可随时提前还款，利息计至还款当日，{early_zh}。",
+            "en": f"The loan may be repaid early at any time, with interest to the day and {early_en}.",
+        },
+        {
+            "zh": f"还款依次抵偿：{'、'.join(zh for zh, _ in order)}；逾期超过 {NON_ACCRUAL_AFTER_DAYS} 天后依次为："
+            f"{'、'.join(zh for zh, _ in later)}。先到期的先抵。",
+            "en": f"A payment goes to {', '.join(en for _, en in order)}; more than {NON_ACCRUAL_AFTER_DAYS} days "
+            f"late, to {', '.join(en for _, en in later)}. What was due first is paid first.",
+        },
+        {
+            "zh": f"罚息为合同利率的 {percent(terms.penalty_multiple_ppm)}，只计收逾期本金，不计复利；"
+            f"宽限期 {terms.grace_days} 天。",
+            "en": f"Penalty runs at {percent(terms.penalty_multiple_ppm)} of the contract rate on overdue principal "
+            f"only and is not compounded; {terms.grace_days} days of grace.",
+        },
+        {"zh": str(table["risk_warning"]), "en": "Think before you borrow: being late costs more and may be reported."},
+    ]
+
+
+@cache
+def _folder() -> Path:
+    """Return where templates are; the package lies in a folder, not in an archive (typst imports beside the file)."""
+    with as_file(files("mingqu.web")) as place:
+        return place
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    return typst.Fonts(
+        include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(_folder() / "vendor" / "fonts")]
+    )
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    """Return the characters that the font has: Typst draws a box for another and says nothing."""
+    with TTFont(_folder() / "vendor" / "fonts" / "NotoSansSC_400Regular.ttf", lazy=True) as font:
+        return frozenset(font.getBestCmap())
+
+
+def _set(template: str, data: Mapping[str, object]) -> bytes:
+    """Set a template with its data. Errors: PaperBroken."""
+    written = json.dumps(data, ensure_ascii=False, default=str)
+    missing = {character for character in written if ord(character) not in _glyphs()}
+    if missing:
+        raise PaperBroken("the font has no glyph for: " + " ".join(f"U+{ord(one):04X}" for one in sorted(missing)))
+    compiler = typst.Compiler(
+        str(_folder() / "paper" / template),
+        root=str(_folder() / "paper"),
+        font_paths=_fonts(),
+        ignore_system_fonts=True,
+        sys_inputs={"data": written},
+    )
+    try:
+        made, warnings = compiler.compile_with_warnings(format="pdf", timestamp=_EPOCH)
+    except typst.TypstError as error:
+        raise PaperBroken(error.message) from None
+    if warnings:
+        raise PaperBroken("; ".join(str(warning) for warning in warnings))
+    assert isinstance(made, bytes)
+    return made

@@ -1,0 +1,85 @@
+"""Errors for programs: RFC 9457 problem details with a stable code.
+
+    {"type": "…/error-codes.md#code_wrong", "title": "…", "status": 422, "code": "code_wrong", "tries_left": 2}
+
+A refusal becomes the problem of its code; what the framework refuses gets one of ours; a bug becomes `internal`,
+which says nothing but the id under which the log has it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from mingqu.domain.refusal import Refusal
+from mingqu.web.record import REQUEST_ID
+
+log = logging.getLogger("mingqu.http")
+
+TYPE: Final = "https://mingqu.dev/errors#"  # a name, not a place: RFC 9457, section 3.1.1
+MEDIA_TYPE: Final = "application/problem+json"
+_OF_STATUS: Final = {
+    400: "malformed",
+    401: "not_signed_in",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "media_type_unknown",
+    429: "too_many_requests",
+}
+
+
+def problem(
+    *, status: int, code: str, title: str, headers: dict[str, str] | None = None, **details: object
+) -> Response[dict[str, object]]:
+    """Return a problem as an answer."""
+    body: dict[str, object] = {"type": TYPE + code, "title": title, "status": status, "code": code, **details}
+    return Response(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def of_refusal(_: Request[Any, Any, Any], refusal: Refusal) -> Response[dict[str, object]]:
+    """Answer a refusal with its own code, status and details."""
+    details = {name: value for name, value in refusal.details.items() if value is not None}
+    wait = refusal.details.get("retry_after_seconds")
+    headers = {"retry-after": str(wait)} if wait is not None else None
+    return problem(status=refusal.status, code=refusal.code, title=refusal.message, headers=headers, **details)
+
+
+def of_framework(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, object]]:
+    """Answer what the framework refused: no such path, a body that is not what was asked for."""
+    code = _OF_STATUS.get(error.status_code, "refused")
+    fields = _fields(error) if isinstance(error, ValidationException) else []
+    title = "The request is not of the form that this path takes." if fields else HTTPStatus(error.status_code).phrase
+    extra: dict[str, object] = {"fields": fields} if fields else {}
+    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() in ("allow", "retry-after")}
+    return problem(status=error.status_code, code=code, title=title, headers=headers, **extra)
+
+
+def of_bug(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, object]]:
+    """Answer a bug: the log has it, the caller gets the id to ask about."""
+    request_id = request.scope["state"].get(REQUEST_ID, "")
+    log.error("http.bug", exc_info=error, extra={"fields": {"request_id": request_id}})
+    return problem(status=500, code="internal", title="Something is wrong on our side.", request_id=request_id)
+
+
+def _fields(error: ValidationException) -> list[dict[str, str]]:
+    """Return which fields were wrong and how, without what stood in them: that may be personal."""
+    found = error.extra if isinstance(error.extra, list) else []
+    return [
+        {"field": str(one.get("key", "")), "message": str(one.get("message", ""))}
+        for one in found
+        if isinstance(one, dict)
+    ]
+
+
+HANDLERS: Final[dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]]] = {
+    Refusal: of_refusal,
+    HTTPException: of_framework,
+    Exception: of_bug,
+}
