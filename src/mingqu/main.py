@@ -27,6 +27,8 @@ from mingqu.channels.fake.sms import FakeSms
 from mingqu.channels.system.clock import SystemClock
 from mingqu.channels.system.codes import SystemCodes
 from mingqu.channels.system.identifiers import SystemIdentifiers
+from mingqu.counterparties.channels import WECHATPAY, connect
+from mingqu.counterparties.credentials import Credentials
 from mingqu.demo.story import STARTS_ON
 from mingqu.demo.world import Newcomer
 from mingqu.domain.decision.pack import Pack
@@ -37,7 +39,7 @@ from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
 from mingqu.sandbox import Sandbox
-from mingqu.services.house import House
+from mingqu.services.house import BANK, HOSTED, House, NoticeSource
 from mingqu.store import book, consent, data_folder, instrument, keyring, migration, policy
 from mingqu.store.database import BookMissing, Database
 from mingqu.store.postgres import open_server
@@ -244,6 +246,47 @@ def _fake_house(
         bureau=bureau,
     )
     return house, bank, sms, identity, bureau
+
+
+@contextlib.contextmanager
+def _wired_house(
+    database: Database,
+    keys: keyring.Keyring,
+    *,
+    credentials: Credentials,
+    public_url: str,
+    clock: Clock,
+    codes: Codes,
+    ids: Identifiers,
+) -> Iterator[House]:
+    """Wire a house to real counterparties, or to a sandbox that plays them; see `counterparties.credentials`."""
+    policies = policy.policy_folder()
+    there = connect(credentials=credentials, public_url=public_url, clock=clock)
+    # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
+    of_bank = {BANK} if WECHATPAY in there.notices else {BANK, HOSTED}
+    told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED})}
+    with contextlib.closing(there):
+        yield House(
+            database=database,
+            keyring=keys,
+            clock=clock,
+            identifiers=ids,
+            codes=codes,
+            pack=policy.load_pack(folder=policies),
+            consent_texts=consent.load_texts(policies / "consents"),
+            bins=instrument.load_bins(policies / "instruments" / "bins.toml"),
+            payout=there.payout,
+            collection=there.collection,
+            hosted=there.hosted,
+            identity=there.identity,
+            sms=there.sms,
+            bureau=there.bureau,
+            notices={
+                name: NoticeSource(reader=reader, channels=told_of[name]) for name, reader in there.notices.items()
+            },
+            wechat_page=there.wechat_page,
+            wechat_program=there.wechat_program,
+        )
 
 
 def _fake_world(
