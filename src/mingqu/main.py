@@ -28,7 +28,7 @@ from mingqu.channels.system.clock import SystemClock
 from mingqu.channels.system.codes import SystemCodes
 from mingqu.channels.system.identifiers import SystemIdentifiers
 from mingqu.counterparties.channels import WECHATPAY, connect
-from mingqu.counterparties.credentials import Credentials
+from mingqu.counterparties.credentials import Chosen, choose
 from mingqu.demo.story import STARTS_ON
 from mingqu.demo.world import Newcomer
 from mingqu.domain.decision.pack import Pack
@@ -143,13 +143,20 @@ class Wiring:
     def live_house(self, *, data: Path, makes_book: bool) -> Iterator[House]:
         """Open the book of a folder with the machine's clock; counterparties are the fakes until channels are set.
 
-        Errors: BookMissing when there is none and it is not to be made.
+        Errors: BookMissing when there is none and it is not to be made; those of `counterparties.credentials.choose`.
         """
-        clock = SystemClock()
+        clock, codes = SystemClock(), SystemCodes()
+        ids, chosen = SystemIdentifiers(clock=clock), choose(environment=os.environ)
         if not makes_book:
             _require_something(data)
-        with _open_book(data, business_date=clock.business_date(), makes_book=makes_book) as (database, keys):
-            yield _fake_house(database, keys, data, clock, SystemCodes(), SystemIdentifiers(clock=clock))[0]
+        with contextlib.ExitStack() as stack:
+            database, keys = stack.enter_context(
+                _open_book(data, business_date=clock.business_date(), makes_book=makes_book)
+            )
+            if chosen is None:
+                yield _fake_house(database, keys, data, clock, codes, ids)[0]
+            else:
+                yield stack.enter_context(wired_house(database, keys, chosen=chosen, clock=clock, codes=codes, ids=ids))
 
     @contextlib.contextmanager
     def sandbox(self, *, data: Path, only: Sequence[str]) -> Iterator[Mapping[str, str]]:
@@ -249,19 +256,18 @@ def _fake_house(
 
 
 @contextlib.contextmanager
-def _wired_house(
+def wired_house(
     database: Database,
     keys: keyring.Keyring,
     *,
-    credentials: Credentials,
-    public_url: str,
+    chosen: Chosen,
     clock: Clock,
     codes: Codes,
     ids: Identifiers,
 ) -> Iterator[House]:
     """Wire a house to real counterparties, or to a sandbox that plays them; see `counterparties.credentials`."""
     policies = policy.policy_folder()
-    there = connect(credentials=credentials, public_url=public_url, clock=clock)
+    there = connect(credentials=chosen.credentials, public_url=chosen.public_url, clock=clock)
     # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
     of_bank = {BANK} if WECHATPAY in there.notices else {BANK, HOSTED}
     told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED})}
