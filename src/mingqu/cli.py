@@ -64,6 +64,15 @@ class BenchesMissing(Refusal):
     code: ClassVar[str] = "benches_missing"
 
 
+class Served(Protocol):
+    """A house that is about to be served, and our address as the world knows it."""
+
+    @property
+    def house(self) -> House: ...
+    @property
+    def public_url(self) -> str: ...
+
+
 class Wiring(Protocol):
     """What `main` opens for the commands."""
 
@@ -72,7 +81,8 @@ class Wiring(Protocol):
     def online_world(self, *, data: Path | None, seed: int) -> AbstractContextManager[OnlineWorld]: ...
     def live_house(self, *, data: Path, makes_book: bool) -> AbstractContextManager[House]: ...
     def sandbox(self, *, data: Path, only: Sequence[str]) -> AbstractContextManager[Mapping[str, str]]: ...
-    def site(self, house: House, *, is_working: Callable[[], bool]) -> Litestar: ...
+    def served_house(self, *, data: Path, address: str) -> AbstractContextManager[Served]: ...
+    def site(self, house: House, *, public_url: str, is_working: Callable[[], bool]) -> Litestar: ...
     def reading(self, *, data: Path) -> AbstractContextManager[tuple[Any, Any]]: ...
     def migrate(self, *, data: Path) -> list[str]: ...
 
@@ -229,26 +239,29 @@ def serve(wiring: Wiring, data: Path, port: int) -> int:
     the same folder, with another port, shares the database of the first.
     """
     from mingqu.jobs.worker import Pulse, work_until
-    from mingqu.web.server import listen, serving, wait_until
+    from mingqu.web.server import address_of, listen, serving, wait_until
 
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    with listen(port=port) as door, wiring.live_house(data=data, makes_book=True) as house:
-        pulse = Pulse()
-        worker = threading.Thread(
-            target=work_until,
-            args=(house,),
-            kwargs={"stop": stop, "report": _say, "pulse": pulse},
-            name="worker",
-            daemon=True,
-        )
-        worker.start()
-        _say(f"book in {data.resolve()}, business date {house.clock.business_date()}")
-        with serving(wiring.site(house, is_working=lambda: pulse.healthy), door=door) as address:
-            _say(f"{address}/health · {address}/ready · Ctrl-C ends it")
-            wait_until(stop)
-        worker.join()
+    with listen(port=port) as door:
+        address = address_of(door)
+        with wiring.served_house(data=data, address=address) as served:
+            house, pulse = served.house, Pulse()
+            worker = threading.Thread(
+                target=work_until,
+                args=(house,),
+                kwargs={"stop": stop, "report": _say, "pulse": pulse},
+                name="worker",
+                daemon=True,
+            )
+            site = wiring.site(house, public_url=served.public_url, is_working=lambda: pulse.healthy)
+            worker.start()
+            _say(f"book in {data.resolve()}, business date {house.clock.business_date()}")
+            with serving(site, door=door):
+                _say(f"{address}/health · {address}/ready · Ctrl-C ends it")
+                wait_until(stop)
+            worker.join()
     return 0
 
 
