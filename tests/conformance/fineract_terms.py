@@ -55,7 +55,6 @@ COMPONENTS: Final = {
     "INTEREST": Component.INTEREST,
     "PRINCIPAL": Component.PRINCIPAL,
 }
-GRACES: Final = ("interest_free_periods",)
 
 
 def loan_terms(
@@ -71,9 +70,6 @@ def loan_terms(
     `rules` are the places where a surplus goes that were changed for a kind of transaction after the product was
     made. Errors: NotApplicableError for settings the engine has no term for.
     """
-    for name in GRACES:
-        if Decimal(str(requested.get(name) or 0)):
-            raise NotApplicableError(f"term {name}")
     period = Period(every=int(requested["repay_every"]), unit=fineract.period_unit(requested["repay_unit"]))
     method = _method(requested)
     even_out = product.get("loanScheduleType") == "PROGRESSIVE" and method is Method.EQUAL_INSTALMENT
@@ -81,6 +77,7 @@ def loan_terms(
         principal_fen=principal_fen,
         principal_grace=int(requested.get("grace_on_principal") or 0),
         interest_grace=int(requested.get("grace_on_interest") or 0),
+        interest_free=int(requested.get("interest_free_periods") or 0),
         currency="CNY",
         method=method,
         rate=fineract.rate(
@@ -94,11 +91,14 @@ def loan_terms(
         broken_period=BrokenPeriod.PRO_RATA,
         multiple_fen=fineract.multiple_fen(product.get("installmentAmountInMultiplesOf")),
         multiple_gives_way=True,
+        rate_digits=fineract.RATE_DIGITS,
         smoothing=fineract.SMOOTHING if even_out else Smoothing.NONE,
         fees=fees,
         start=_start(requested, product),
         days_max=_days_max(requested, product, period),
         disbursements_max=int(product.get("maxTrancheCount") or 1) if product.get("multiDisburseLoan") else 1,
+        whole_plan_each=product.get("loanScheduleType") != "PROGRESSIVE"
+        and (not product.get("isInterestRecalculationEnabled") or method is Method.FLAT),
         **_interest(requested, product, period),
         **_allocation(requested, product, rules),
         **_down_payment(requested, product),
@@ -140,8 +140,8 @@ def _interest(requested: dict[str, Any], product: dict[str, Any], period: Period
     terms: dict[str, Any] = {"interest_basis": convention["basis"], "day_count": convention["day_count"]}
     if requested["interest_calculation_period"] == "SAME_AS_REPAYMENT_PERIOD":
         terms["part_periods"] = bool(product.get("allowPartialPeriodInterestCalculation", True))
-    if not product.get("isInterestRecalculationEnabled"):
-        return terms
+    if not product.get("isInterestRecalculationEnabled") or requested["interest_type"] == "FLAT":
+        return terms  # flat interest is agreed for the whole term: there is nothing to recalculate
     early = product.get("disallowInterestCalculationOnPastDue")
     terms["recalculation"] = Recalculation.EARLY if early else Recalculation.DAILY
     if product.get("recalculationRestFrequencyType") == "SAME_AS_REPAYMENT":

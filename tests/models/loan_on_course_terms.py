@@ -60,6 +60,7 @@ def terms_on_course(draw: st.DrawFn, *, recalculation: Recalculation | None = No
         ),
         charge_off=draw(st.sampled_from(list(ChargeOffRule))),
         disbursements_max=disbursements,
+        whole_plan_each=plan and draw(st.booleans()),
         down_payment_ppm=draw(st.sampled_from([0, 0, 250_000])),
         multiple_fen=draw(st.sampled_from([1, 1, 100])),
         smoothing=draw(st.sampled_from(list(Smoothing))),

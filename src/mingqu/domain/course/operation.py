@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from mingqu.domain.course.course import Course
+from mingqu.domain.course.course import Course, Movement
 from mingqu.domain.course.stretch import Stretch
 from mingqu.domain.course.target import defer, even_out, set_targets, settle_last
 from mingqu.domain.course.terms import Bearing, Share
@@ -120,6 +120,24 @@ def lend_full_term(course: Course, *, on: date, amount_fen: int, dues: Sequence[
             course.stretches.append(same)
         same.target_fen += target
         same.agreed_fen = same.target_fen
+    settle_last(course, on=on)
+
+
+def lend_whole_plan(course: Course, *, on: date, amount_fen: int) -> None:
+    """Lend an amount and spread all that was lent over all instalments, those past included.
+
+    Instalments are worked out as if all had been lent when the plan began. Flat interest counts it from there;
+    otherwise an amount bears from its own day, and the last instalment is smaller by what it did not bear before.
+    """
+    plain = course.copy()
+    plain.movements = {course.stretches[0].start: Movement(lent_fen=course.lent_fen + amount_fen)}
+    _retarget(plain, plain.stretches)
+    if course.terms.bearing is Bearing.FLAT:
+        course.movements = plain.movements
+    else:
+        course.move(on=on, lent_fen=amount_fen)
+    for stretch, other in zip(course.stretches, plain.stretches, strict=True):
+        stretch.target_fen, stretch.agreed_fen = other.target_fen, other.agreed_fen
     settle_last(course, on=on)
 
 
