@@ -31,6 +31,11 @@ SURPLUS: Final = {
     "NEXT_LAST_INSTALLMENT": Surplus.NEXT_THEN_LAST,
     "REAMORTIZATION": Surplus.EVERY_INSTALMENT,
 }
+# Where early money goes on schedules that are made again with every payment.
+RESCHEDULED: Final = {
+    "REDUCE_EMI_AMOUNT": Surplus.PRINCIPAL_LOWER,
+    "RESCHEDULE_NEXT_REPAYMENTS": Surplus.PRINCIPAL_NEXT,
+}
 RECEIPTS: Final = {
     "REPAYMENT": Receipt.REPAYMENT,
     "DOWN_PAYMENT": Receipt.DOWN_PAYMENT,
@@ -72,6 +77,7 @@ def loan_terms(
     """
     period = Period(every=int(requested["repay_every"]), unit=fineract.period_unit(requested["repay_unit"]))
     method = _method(requested)
+    cumulative = product.get("loanScheduleType") != "PROGRESSIVE"
     even_out = product.get("loanScheduleType") == "PROGRESSIVE" and method is Method.EQUAL_INSTALMENT
     return LoanTerms(
         principal_fen=principal_fen,
@@ -97,8 +103,9 @@ def loan_terms(
         start=_start(requested, product),
         days_max=_days_max(requested, product, period),
         disbursements_max=int(product.get("maxTrancheCount") or 1) if product.get("multiDisburseLoan") else 1,
-        whole_plan_each=product.get("loanScheduleType") != "PROGRESSIVE"
-        and (not product.get("isInterestRecalculationEnabled") or method is Method.FLAT),
+        whole_plan_each=cumulative and (not product.get("isInterestRecalculationEnabled") or method is Method.FLAT),
+        periods_alike=cumulative,
+        rounded_at_changes=cumulative,
         **_interest(requested, product, period),
         **_allocation(requested, product, rules),
         **_down_payment(requested, product),
@@ -179,7 +186,9 @@ def _allocation(requested: dict[str, Any], product: dict[str, Any], rules: dict[
     strategy = requested.get("payment_strategy") or product["transactionProcessingStrategyCode"]
     if strategy != ADVANCED:
         order = _order_of_strategy(strategy)
-        return {"allocation": order, "allocation_non_accrual": order, "surplus": Surplus.NEXT_INSTALMENT}
+        recalculates = product.get("isInterestRecalculationEnabled") and requested["interest_type"] != "FLAT"
+        surplus = RESCHEDULED[product["rescheduleStrategyMethod"]] if recalculates else Surplus.NEXT_INSTALMENT
+        return {"allocation": order, "allocation_non_accrual": order, "surplus": surplus}
     listed = {rule["transactionType"]: rule for rule in product["paymentAllocation"]}
     default = listed["DEFAULT"]
     for name, surplus in rules.items():

@@ -8,9 +8,19 @@ from datetime import date, timedelta
 import pytest
 
 from mingqu.domain.course.bearing import to_digits
-from mingqu.domain.loan import Disbursed, Event, FeeCharged, LoanState, Receipt, Repaid, Rescheduled, fold
+from mingqu.domain.loan import (
+    Disbursed,
+    Event,
+    FeeCharged,
+    LoanState,
+    RateChanged,
+    Receipt,
+    Repaid,
+    Rescheduled,
+    fold,
+)
 from mingqu.domain.loan.fee import FeeBasis, FeeDue, FeeRule
-from mingqu.domain.loan.terms import LoanTerms, LoanTermsImpossible, Recalculation
+from mingqu.domain.loan.terms import LoanTerms, LoanTermsImpossible, Recalculation, Surplus
 from mingqu.domain.rate import NO_RATE, Rate
 from mingqu.domain.schedule import InterestBasis, Method
 from tests.models.loan_on_course_book import START, Book, an_id
@@ -225,3 +235,88 @@ def test_a_rate_of_nineteen_digits_may_fall_below_a_half_fen() -> None:
     assert told(digits, lent(1, START, 75_000)).instalments[0].interest_fen == 437
     with pytest.raises(LoanTermsImpossible):
         replace(exact, rate_digits=5)
+
+
+AT_ONCE = terms_daily(surplus=Surplus.PRINCIPAL_LOWER)
+EARLY = date(2026, 1, 25)
+
+
+def shapes(state: LoanState) -> list[tuple[int, int, int]]:
+    return [(line.principal_fen, line.interest_fen, line.paid_fen) for line in state.instalments]
+
+
+def test_early_money_repays_principal_with_the_running_instalment_and_lowers_all_later_ones() -> None:
+    plain = told(AT_ONCE, lent(1, START, 100_000))
+    state = told(AT_ONCE, lent(1, START, 100_000), paid(2, EARLY, 40_000))
+    # Of 1,000.00 for ten days and 600.00 for twenty-one at 12 % a year: 3.29 and 4.14. They stay due on the due date.
+    assert shapes(state)[0] == (40_000, 743, 40_000)
+    assert state.instalments[0].advance_fen == 40_000
+    assert len({line.due_fen for line in state.instalments[1:3]}) == 1
+    assert state.instalments[1].due_fen < plain.instalments[1].due_fen
+    assert sum(line.principal_fen for line in state.instalments) == 100_000
+
+
+def test_early_money_below_the_instalment_leaves_the_instalments_as_they_are() -> None:
+    plain = told(AT_ONCE, lent(1, START, 100_000))
+    state = told(AT_ONCE, lent(1, START, 100_000), paid(2, EARLY, 10_000))
+    assert [line.due_fen for line in state.instalments[:3]] == [line.due_fen for line in plain.instalments[:3]]
+    assert state.instalments[0].interest_fen < plain.instalments[0].interest_fen
+
+
+def test_money_above_an_instalment_due_today_stays_with_it() -> None:
+    due = date(2026, 2, 15)
+    state = told(AT_ONCE, lent(1, START, 100_000), paid(2, due, 50_000))
+    assert shapes(state)[0] == (48_981, 1_019, 50_000)  # interest 10.19 is paid first
+    assert (state.instalments[0].advance_fen, state.instalments[0].paid_on) == (0, due)
+
+
+def test_the_next_instalments_may_ask_for_less_instead_and_then_for_their_interest_only() -> None:
+    terms = replace(AT_ONCE, surplus=Surplus.PRINCIPAL_NEXT)
+    plain = told(terms, lent(1, START, 100_000))
+    state = told(terms, lent(1, START, 100_000), paid(2, date(2026, 2, 15), 60_000))
+    surplus = 60_000 - plain.instalments[0].due_fen
+    second, third = state.instalments[1:3]
+    assert (second.principal_fen, second.interest_fen > 0) == (0, True)
+    assert surplus == plain.instalments[1].due_fen - second.due_fen + plain.instalments[2].due_fen - third.due_fen
+    assert third.principal_fen > 0
+
+
+def test_a_pay_off_pays_the_interest_borne_whatever_early_money_does() -> None:
+    book = Book(AT_ONCE)
+    book.happen(lent(1, START, 100_000))
+    book.live(10)
+    book.happen(paid(2, EARLY, 100_329))
+    book.check()
+    assert sum(line.unpaid_fen for line in book.state.instalments) == 0
+
+
+def test_a_surplus_that_changes_the_interest_needs_a_loan_that_recalculates() -> None:
+    with pytest.raises(LoanTermsImpossible):
+        replace(AT_ONCE, recalculation=Recalculation.PLAN)
+
+
+def test_instalments_may_be_worked_out_as_if_every_period_were_as_long_as_the_first() -> None:
+    exact = terms_daily(principal_fen=500_000, instalments=6)
+    alike = replace(exact, periods_alike=True)
+    # 120 per mille a year for the 31 days from 15 January is 1.0192 % a period: 863.31; the real days make it 862.55.
+    assert told(alike, lent(1, START, 500_000)).instalments[0].due_fen == 86_331
+    assert told(exact, lent(1, START, 500_000)).instalments[0].due_fen < 86_300
+
+
+def test_interest_may_be_rounded_whenever_what_bears_it_changes() -> None:
+    terms = terms_daily(rate=Rate.per_year(ppm=100_000), surplus=Surplus.PRINCIPAL_LOWER)
+    events = (lent(1, START, 100_000), paid(2, date(2026, 1, 18), 10_000))
+    # 1,000.00 for 3 days at 10 % bear 0.8219, 900.00 for 28 days 6.9041: together 7.73, each alone 0.82 and 6.90.
+    assert told(terms, *events).instalments[0].interest_fen == 773
+    assert told(replace(terms, rounded_at_changes=True), *events).instalments[0].interest_fen == 772
+
+
+def test_a_new_rate_makes_no_instalment_higher_for_being_late() -> None:
+    terms = terms_daily(interest_basis=InterestBasis.PERIOD, recalculation=Recalculation.DAILY)
+    changed_on = date(2026, 4, 14)
+    new = Rate.per_year(ppm=240_000)
+    change = RateChanged(event_id=an_id(9), value_date=changed_on, since=changed_on, rate=new)
+    late = told(terms, lent(1, START, 100_000), change)
+    plain = told(replace(terms, recalculation=Recalculation.EARLY), lent(1, START, 100_000), change)
+    assert late.instalments[2].due_fen == plain.instalments[2].due_fen
+    assert late.instalments[1].interest_fen > plain.instalments[1].interest_fen

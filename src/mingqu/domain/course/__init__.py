@@ -11,6 +11,7 @@ from mingqu.domain.course.operation import (
     pause,
     pay_interest,
     pay_principal,
+    repay_ahead,
 )
 from mingqu.domain.course.stretch import Stretch
 from mingqu.domain.course.target import settle_last
@@ -37,5 +38,6 @@ __all__ = [
     "pause",
     "pay_interest",
     "pay_principal",
+    "repay_ahead",
     "settle_last",
 ]

@@ -80,6 +80,11 @@ class Surplus(Enum):
     LAST_INSTALMENT = "last_instalment"  # the last instalment, then the one before it: the loan ends earlier
     NEXT_THEN_LAST = "next_then_last"  # the running instalment, then from the last backwards
     EVERY_INSTALMENT = "every_instalment"  # in equal parts to all that are left
+    PRINCIPAL_LOWER = "principal_lower"  # principal at once, with the running instalment; all later ones are lower
+    PRINCIPAL_NEXT = "principal_next"  # principal at once, with the running instalment; the next ones ask for less
+
+
+PRINCIPAL_AT_ONCE: Final = (Surplus.PRINCIPAL_LOWER, Surplus.PRINCIPAL_NEXT)
 
 
 class Direction(Enum):
@@ -167,6 +172,8 @@ class LoanTerms:
     fees: tuple[FeeRule, ...] = ()
     broken_period: BrokenPeriod = BrokenPeriod.BY_DAY_COUNT
     part_periods: bool = True
+    periods_alike: bool = False  # instalments are worked out as if every period were as long as the first
+    rounded_at_changes: bool = False  # interest is rounded whenever what bears it changes; otherwise once a period
     rate_digits: int | None = None  # what a fen bears in a part of a period is rounded to so many; otherwise exact
     parts_rounded_alone: bool = False  # equal parts of interest have no tail, and may sum to some fen more or less
     multiple_fen: int = 1
@@ -188,6 +195,10 @@ class LoanTerms:
                 )
         if any(rule.surplus is not Surplus.RETURN and not _goes_ahead(rule.order) for rule in self._rules):
             raise LoanTermsImpossible("Where a surplus pays instalments in advance, the allocation order names them.")
+        if any(rule.surplus in PRINCIPAL_AT_ONCE for rule in self._rules) and self.recalculation is Recalculation.PLAN:
+            raise LoanTermsImpossible(
+                "A surplus that repays principal at once changes the interest: not that of a plan."
+            )
         if len({kind for kind, _ in self.allocation_of}) != len(self.allocation_of):
             raise LoanTermsImpossible("A kind of receipt has one allocation order.")
         if len(set(self.chargeback_order)) != len(self.chargeback_order):

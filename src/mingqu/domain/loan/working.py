@@ -185,6 +185,8 @@ def new_course(*, terms: LoanTerms, start: date) -> Course:
             recalculated=terms.recalculation is not Recalculation.PLAN,
             anchor=start,
             part_periods=terms.part_periods,
+            periods_alike=terms.periods_alike,
+            rounded_at_changes=terms.rounded_at_changes,
             rate_digits=terms.rate_digits,
             principal_grace=terms.principal_grace,
             interest_grace=terms.interest_grace,
