@@ -83,6 +83,8 @@ def schedule_rows(story: Story, view: View) -> list[Row]:
         out = sum(fen for day, fen in lent + awaited if day < line.due or day in begun)
         out += sum(fen for day, fen in restored if day < line.due or (day == line.due and line.additional))
         row = _instalment_row(line, max(0, out - repaid), view.state.fees)
+        if not story.is_disbursed:
+            row.update(paid_date=None)
         if written_off and row["outstanding"]:
             row.update(outstanding=0, paid_date=str(_written_off_on(events)))
         rows.append(row)

@@ -26,6 +26,7 @@ from mingqu.domain.schedule import InterestBasis, Method
 from tests.models.loan_on_course_book import START, Book, an_id
 from tests.models.loan_on_course_terms import terms_daily
 
+EARLY = date(2026, 1, 25)
 FREE = {"rate": NO_RATE, "recalculation": Recalculation.PLAN, "instalments": 3}
 WHOLE = terms_daily(**FREE, principal_fen=200_000, disbursements_max=3, whole_plan_each=True, down_payment_ppm=250_000)
 
@@ -203,13 +204,12 @@ def test_a_last_period_cut_short_keeps_its_days_when_due_dates_move() -> None:
     assert [str(line.due) for line in after.instalments] == ["2026-02-15", "2026-03-25", "2026-04-05"]
 
 
-def test_a_down_payment_below_a_fen_is_a_line_that_asks_for_nothing() -> None:
-    state = told(replace(WHOLE, principal_fen=1), lent(1, START, 1))
-    assert (state.instalments[0].down_payment, state.instalments[0].due_fen, state.instalments[0].paid_on) == (
-        True,
-        0,
-        START,
-    )
+def test_a_line_that_asks_for_nothing_has_nothing_to_wait_for() -> None:
+    state = told(replace(WHOLE, principal_fen=200), lent(1, START, 1))
+    assert [(line.due_fen, line.paid_on) for line in state.instalments] == [(0, START)] * 3 + [(1, None)]
+    assert state.instalments[0].down_payment  # of a quarter of a fen
+    state = told(replace(WHOLE, principal_fen=200), lent(1, START, 1), lent(2, EARLY, 120))
+    assert [line.paid_on for line in state.instalments if line.due_fen] == [None] * 4
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,6 @@ def test_a_rate_of_nineteen_digits_may_fall_below_a_half_fen() -> None:
 
 
 AT_ONCE = terms_daily(surplus=Surplus.PRINCIPAL_LOWER)
-EARLY = date(2026, 1, 25)
 
 
 def shapes(state: LoanState) -> list[tuple[int, int, int]]:

@@ -86,6 +86,8 @@ def disburse(working: Working, event: Disbursed, change: Change) -> None:
     else:
         lend(course, on=on, amount_fen=event.amount_fen - down_fen)
         working.sync(on=on, since=on)
+    if working.state.disbursements == 1:  # what asks for nothing has nothing to wait for
+        working.lines = [line if line.due_fen else changed(line, paid_on=on) for line in working.lines]
     _place(working, event, owed + event.amount_fen - working.principal_owed_fen)
     if terms.whole_plan_each and working.state.disbursements > 1:
         pay_anew(working, change)
