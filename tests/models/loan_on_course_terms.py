@@ -63,6 +63,7 @@ def terms_on_course(draw: st.DrawFn, *, recalculation: Recalculation | None = No
         down_payment_ppm=draw(st.sampled_from([0, 0, 250_000])),
         multiple_fen=draw(st.sampled_from([1, 1, 100])),
         smoothing=draw(st.sampled_from(list(Smoothing))),
+        suspends_income=draw(st.booleans()),
     )
 
 

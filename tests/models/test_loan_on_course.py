@@ -15,6 +15,7 @@ from mingqu.domain.loan import (
     Accelerated,
     ChargedBack,
     ChargedOff,
+    ChargeOffUndone,
     Disbursed,
     Event,
     FeeBasis,
@@ -52,6 +53,8 @@ RECEIPTS = [
     Receipt.PAYOUT_REFUND,
     Receipt.GOODWILL,
     Receipt.RECOVERY,
+    Receipt.COMPENSATION,
+    Receipt.SUBROGATION,
 ]
 
 
@@ -250,6 +253,13 @@ class CourseMachine(RuleBasedStateMachine):
     @rule(kind=st.sampled_from([Accelerated, ChargedOff, WrittenOff]))
     def end_it(self, kind: type[Accelerated | ChargedOff | WrittenOff]) -> None:
         self.try_to(kind(event_id=self.event_id(), value_date=self.book.today))
+
+    @precondition(lambda self: self.book.state.stage is Stage.CHARGED_OFF)
+    @rule()
+    def it_is_not_lost_after_all(self) -> None:
+        done = self.try_to(ChargeOffUndone(event_id=self.event_id(), value_date=self.book.today))
+        assert done or self.vertical
+        assert self.book.state.stage is not Stage.CHARGED_OFF or not done
 
     @rule(data=st.data())
     def an_event_turns_out_not_to_have_happened(self, data: st.DataObject) -> None:

@@ -162,7 +162,7 @@ def re_age_split(
     for index, stretch in enumerate(fresh):
         part = principal_each if index < count - 1 else principal - principal_each * (count - 1)
         stretch.interest_fixed_fen = interests[index]
-        stretch.target_fen = stretch.agreed_fen = part + interests[index]
+        stretch.target_fen = stretch.agreed_fen = part if stretch.on_top else part + interests[index]
     course.stretches.extend(fresh)
     course.rates.append((min(on, matured), NO_RATE))
     course.rates.sort(key=lambda dated: dated[0])

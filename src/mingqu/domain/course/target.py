@@ -120,7 +120,8 @@ def settle_last(course: Course, *, on: date) -> None:
         owed = course.lent_fen + course.total("principal_credited_fen") + course.total("interest_due_fen")
         last.target_fen += owed - course.total("room_fen")
         if last.interest_fixed_fen:
-            last.target_fen = max(last.target_fen, last.principal_paid_fen + last.interest_fixed_fen)
+            fixed = 0 if last.on_top else last.interest_fixed_fen
+            last.target_fen = max(last.target_fen, last.principal_paid_fen + fixed)
         least = last.paid_fen - last.credited_fen - (last.interest_due_fen if last.on_top else 0)
         if last.target_fen >= least:
             course.reckon()

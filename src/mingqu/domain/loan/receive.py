@@ -27,6 +27,9 @@ class NothingToChargeBack(Refusal):
 def repay(working: Working, event: Repaid, change: Change) -> None:
     """Use a payment by the rule of its kind; what even that leaves is an overpayment."""
     on, state = event.value_date, working.state
+    if event.receipt is Receipt.SUBROGATION:
+        _recover_for_guarantor(working, event, change)
+        return
     payoff = _settles(working, event.amount_fen, on)
     working.keep_bearing(to=on, payoff=payoff)
     was_overdue = state.overdue_days(on)
@@ -47,7 +50,10 @@ def repay(working: Working, event: Repaid, change: Change) -> None:
     if rest:
         working.overpayment_fen += rest
         change.happenings.append(Happening(kind=Kind.OVERPAID, on=on, instalment=0, amount_fen=rest))
-    change.flows.append(Flow(purse=PURSE_OF.get(event.receipt, Purse.CASH), paid=paid, overpaid_fen=rest))
+    claimed = event.amount_fen - rest if event.receipt is Receipt.COMPENSATION else 0
+    working.state = changed(working.state, guarantor_claim_fen=working.state.guarantor_claim_fen + claimed)
+    purse = PURSE_OF.get(event.receipt, Purse.CASH)
+    change.flows.append(Flow(purse=purse, paid=paid, overpaid_fen=rest, claimed_fen=claimed))
     used = Allocation(
         event_id=event.event_id,
         receipt=event.receipt,
@@ -55,6 +61,29 @@ def repay(working: Working, event: Repaid, change: Change) -> None:
         amount_fen=event.amount_fen,
         overpaid_fen=rest,
         **by_name(paid),
+    )
+    record_use(working, change, used)
+
+
+def _recover_for_guarantor(working: Working, event: Repaid, change: Change) -> None:
+    """Let money reach the guarantor who had paid; what is more than the claim is owed back to the payer."""
+    claim = working.state.guarantor_claim_fen
+    taken = min(claim, event.amount_fen)
+    rest = event.amount_fen - taken
+    if taken == claim and taken and working.state.stage is Stage.SETTLED:  # the last of all that was owed
+        change.happenings.append(Happening(kind=Kind.SETTLED, on=event.value_date, instalment=0, amount_fen=0))
+    working.state = changed(working.state, guarantor_claim_fen=claim - taken)
+    if rest:
+        working.overpayment_fen += rest
+        change.happenings.append(Happening(kind=Kind.OVERPAID, on=event.value_date, instalment=0, amount_fen=rest))
+    change.flows.append(Flow(purse=Purse.CASH, paid={}, overpaid_fen=rest, recovered_fen=taken))
+    used = Allocation(
+        event_id=event.event_id,
+        receipt=event.receipt,
+        value_date=event.value_date,
+        amount_fen=event.amount_fen,
+        overpaid_fen=rest,
+        guarantor_fen=taken,
     )
     record_use(working, change, used)
 
