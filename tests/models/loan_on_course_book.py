@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -35,8 +35,8 @@ from mingqu.domain.loan import (
     record,
 )
 from mingqu.domain.money import MICRO_PER_FEN
+from tests.models.loan_on_course_terms import START
 
-START: Final = date(2026, 1, 15)
 _ZERO: Final = identifier.fresh(milliseconds=0, slot=0, entropy=0)
 _STATE: Final = msgspec.json.Decoder(LoanState)
 _ACCRUED: Final = {
@@ -151,7 +151,8 @@ class Book:
         assert state.principal_unbilled_fen >= 0
         assert state.overpayment_fen >= 0
         assert state.guarantor_claim_fen >= 0
-        assert (state.otherwise is not None) <= (state.stage is Stage.CHARGED_OFF)
+        assert (state.otherwise is not None) <= state.lost
+        assert (state.stage is Stage.CHARGED_OFF) <= state.lost
         if state.stage is Stage.ACTIVE and self.terms.suspends_income:
             assert state.as_of is not None
             late = state.overdue_days(state.as_of)

@@ -54,7 +54,7 @@ def follow(*, terms: LoanTerms, state: LoanState, event: Event, change: Change) 
     given_up = state.stage is Stage.WRITTEN_OFF and not isinstance(event, Repaid | OverpaymentReturned)
     if state.stage is Stage.CANCELLED or given_up:
         raise LoanNotActive("This loan is closed.")
-    if isinstance(event, _AGREEMENTS) and (state.stage is Stage.CHARGED_OFF or state.ended):
+    if isinstance(event, _AGREEMENTS) and (state.lost or state.ended):
         raise LoanNotActive("Nothing new is agreed on a loan that is called in or taken for lost.")
     if isinstance(event, ChargedOff) and state.stage is Stage.CHARGED_OFF:
         raise LoanNotActive("This loan is taken for lost already.")
@@ -128,7 +128,7 @@ def _close_or_open(working: Working, on: date, change: Change) -> None:
             change.happenings.append(Happening(kind=Kind.SETTLED, on=on, instalment=0, amount_fen=0))
         working.state = changed(state, stage=Stage.SETTLED, settled_on=on)
     elif state.stage is Stage.SETTLED and owed:
-        working.state = changed(state, stage=Stage.ACTIVE, settled_on=None)
+        working.state = changed(state, stage=Stage.CHARGED_OFF if state.lost else Stage.ACTIVE, settled_on=None)
 
 
 def shown(*, terms: LoanTerms, state: LoanState, to: date, change: Change) -> LoanState:

@@ -44,7 +44,7 @@ def disburse(working: Working, event: Disbursed, change: Change) -> None:
     Errors: DisbursementNotAllowed, LoanNotActive, AmountDiffers.
     """
     on, terms = event.value_date, working.terms
-    if working.state.stage is Stage.CHARGED_OFF or working.state.ended:
+    if working.state.lost or working.state.ended:
         raise LoanNotActive("Nothing more is lent on a loan that is called in or taken for lost.")
     if not terms.uses_course:
         _disburse_plan(working, event, change)

@@ -12,8 +12,8 @@ from mingqu.domain.loan.early import repay_early
 from mingqu.domain.loan.event import ChargedBack, Intent, OverpaymentReturned, Receipt, Repaid
 from mingqu.domain.loan.posting import PURSE_OF, Change, Flow, Happening, Kind, Purse
 from mingqu.domain.loan.state import Allocation, Instalment, Stage
-from mingqu.domain.loan.terms import Component, Direction
-from mingqu.domain.loan.working import Working
+from mingqu.domain.loan.terms import Component, Direction, Rest
+from mingqu.domain.loan.working import Working, work_on
 from mingqu.domain.refusal import Refusal
 
 
@@ -97,11 +97,18 @@ FIELD: Final = {component: f"{component.value}_fen" for component in Component}
 
 
 def _settles(working: Working, amount_fen: int, on: date) -> bool:
-    """Return whether an amount pays the whole debt as it would stand at the end of the running period."""
-    if working.course is None or not working.recalculates:
+    """Return whether an amount pays the whole debt as it stands on its day: then it is a payoff.
+
+    It matters where only a payoff counts to the end of the period: who pays enough for the day and less than the payoff
+    still owes what is lacking, for nothing below the payoff that was quoted settles a loan.
+    """
+    terms = working.terms
+    if working.course is None or not working.recalculates or terms.payoff_rest is not Rest.PERIOD:
         return False
-    running = working.course.at(on)
-    return running is not None and amount_fen >= sum(outstanding(working.course, on=running.due))
+    trial = work_on(terms=terms, state=working.save())
+    assert trial.course is not None
+    trial.keep_bearing(to=on)
+    return amount_fen >= sum(outstanding(trial.course, on=on)) + trial.beside_course_fen
 
 
 def use_overpayment(working: Working, change: Change, *, on: date) -> Paid:

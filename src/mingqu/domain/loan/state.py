@@ -164,6 +164,7 @@ class LoanState:
     course: Course | None = None  # interest along what is really owed; copied before it is changed
     guarantor_claim_fen: int = 0  # what the guarantor paid and may claim back from the borrower
     suspended: bool = False  # long overdue: what it bears is owed, and is no income until it is paid
+    lost: bool = False  # it was taken for lost, and still is; what is owed again after all was paid is lost, too
     otherwise: LoanState | None = None  # of a loan taken for lost: how it would stand if it had not been
     paid: tuple[Allocation, ...] = ()  # what payments that may be charged back were used for
     last_key: tuple[date, int, UUID] | None = None  # where the next event in order must lie behind

@@ -168,7 +168,7 @@ def _with_otherwise(terms: LoanTerms, before: LoanState, after: LoanState, event
         return changed(after, otherwise=seen)
     if before.otherwise is None:
         return after
-    if after.stage is not Stage.CHARGED_OFF:
+    if after.stage is Stage.WRITTEN_OFF:
         return changed(after, otherwise=None)
     try:
         other: LoanState | None = step(terms=terms, state=before.otherwise, event=event, change=Change())

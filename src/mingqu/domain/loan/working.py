@@ -35,6 +35,7 @@ class Working:
             self.course is not None
             and self.terms.recalculation is not Recalculation.PLAN
             and not self.state.ended
+            and not self.state.lost
             and self.state.stage in (Stage.PLANNED, Stage.ACTIVE, Stage.SETTLED)
         )
 
@@ -50,6 +51,17 @@ class Working:
         for line in self.lines:  # asked for after every event
             owed += line.principal_fen - line.principal_paid_fen
         return owed
+
+    @property
+    def beside_course_fen(self) -> int:
+        """What is unpaid and no course works out: fees, penalties, and lines that were agreed beside it."""
+        regular = set(self.regular())
+        return sum(
+            line.unpaid_fen
+            if index not in regular
+            else line.fee_fen - line.fee_paid_fen + line.penalty_fen - line.penalty_paid_fen
+            for index, line in enumerate(self.lines)
+        )
 
     def regular(self) -> list[int]:
         """Return the indexes of the lines that follow the course, in the order of its stretches."""
