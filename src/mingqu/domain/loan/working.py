@@ -189,8 +189,9 @@ def new_course(*, terms: LoanTerms, start: date) -> Course:
             recalculated=terms.recalculation is not Recalculation.PLAN,
             anchor=start,
             part_periods=terms.part_periods,
-            principal_grace=terms.principal_grace,
-            interest_grace=terms.interest_grace,
+            # However few instalments a single payment or a limit of days leaves, the last one is without grace.
+            principal_grace=min(terms.principal_grace, len(stretches) - 1),
+            interest_grace=min(terms.interest_grace, len(stretches) - 1),
         ),
         stretches=stretches,
         rates=[(start, terms.rate)],
