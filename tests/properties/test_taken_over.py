@@ -357,3 +357,15 @@ def test_surplus_of_a_plan_on_a_course_pays_rows_to_come_as_told() -> None:
     ]
     ours.happen(Repaid(event_id=an_id(60), value_date=ON, amount_fen=900_000))
     ours.check()
+
+
+def test_a_grace_that_is_over_in_the_other_book_is_not_given_again() -> None:
+    terms = terms_daily(principal_fen=1_200_000, instalments=6, principal_grace=2)
+    book = old_book(terms, [(31, 100), (28, 100), (31, 100)])
+    ours = taken_over(book, keep_paid_rows=False)
+    assert ours is not None
+    ours.happen(
+        RateChanged(event_id=an_id(60), value_date=ours.today, since=ours.today, rate=Rate.per_year(ppm=60_000))
+    )
+    assert all(line.principal_fen > 250_000 for line in ours.state.instalments if not line.billed)
+    ours.check()

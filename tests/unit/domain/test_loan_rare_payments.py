@@ -20,7 +20,7 @@ from mingqu.domain.loan import (
     Stage,
     payoff_fen,
 )
-from mingqu.domain.loan.terms import Direction, Recalculation, Rest, Surplus
+from mingqu.domain.loan.terms import Component, Direction, Recalculation, Rest, Surplus, Timing
 from mingqu.domain.money import Rounding
 from mingqu.domain.rate import Rate
 from mingqu.domain.schedule import InterestBasis, Method
@@ -58,6 +58,26 @@ def test_instalments_with_parts_of_interest_are_paid_off_whatever_the_order(surp
     split = InterestHandling.SPLIT_PAYABLE
     book.happen(ReAmortized(event_id=an_id(2), value_date=book.today, interest=split))
     assert pay_off(book) == 2_012
+    assert (book.state.stage, book.state.overpayment_fen) == (Stage.SETTLED, 0)
+
+
+def test_instalments_with_parts_of_interest_take_principal_first_and_keep_their_parts() -> None:
+    order = tuple(
+        (timing, component)
+        for timing in Timing
+        for component in (Component.PRINCIPAL, Component.INTEREST, Component.FEE, Component.PENALTY)
+    )
+    terms = terms_daily(recalculation=Recalculation.EARLY, surplus=Surplus.EVERY_INSTALMENT, allocation=order)
+    book = opened(terms)
+    book.live(31)
+    split = InterestHandling.SPLIT_PAYABLE
+    book.happen(ReAmortized(event_id=an_id(2), value_date=book.today, interest=split))
+    owed = payoff_fen(terms=terms, state=book.state, on=book.today)
+    for number, fen in enumerate((60_000, 39_000, 900), start=3):
+        book.happen(Repaid(event_id=an_id(number), value_date=book.today, amount_fen=fen, intent=Intent.PREPAY))
+        book.check()
+    assert payoff_fen(terms=terms, state=book.state, on=book.today) == owed - 99_900
+    pay_off(book)
     assert (book.state.stage, book.state.overpayment_fen) == (Stage.SETTLED, 0)
 
 
@@ -185,11 +205,12 @@ def test_a_further_amount_with_a_full_term_falls_due_on_the_dates_that_were_move
 
 
 def test_a_further_amount_lent_from_a_month_s_last_day_keeps_to_it() -> None:
-    terms = terms_daily(instalments=2, disbursements_max=2, full_term_each=True)
+    terms = terms_daily(instalments=3, disbursements_max=2, full_term_each=True)
     book = Book(terms)
     book.live(16)
     book.happen(Disbursed(event_id=an_id(1), value_date=date(2026, 1, 31), amount_fen=50_000))
     book.live(30)
     book.happen(Disbursed(event_id=an_id(2), value_date=book.today, amount_fen=40_000, tranche=2))
     book.check()
-    assert [line.due.isoformat() for line in book.state.instalments] == ["2026-02-28", "2026-03-31", "2026-04-30"]
+    dues = [line.due.isoformat() for line in book.state.instalments]
+    assert dues == ["2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31"]
