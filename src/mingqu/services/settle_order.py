@@ -132,12 +132,19 @@ def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
         value_date=ended.value_date,
         amount_fen=ended.amount_fen,
         intent=meant,
-        receipt=Receipt.RECOVERY if of.state.stage is Stage.CHARGED_OFF else Receipt.REPAYMENT,
+        receipt=_receipt_of(of),
     )
     after, outcome = record_event(tx, house, before=of, event=event)
     _witness(tx, house, of, ended, LeafKind.REPAYMENT)
     follow_up(tx, house, of=after, outcome=outcome)
     spare_deductions(tx, house, of=after)
+
+
+def _receipt_of(of: Loan) -> Receipt:
+    """Return what money from the borrower is: once the lender has its own, the guarantor who had paid is served."""
+    if of.state.stage is Stage.SETTLED and of.state.guarantor_claim_fen:
+        return Receipt.SUBROGATION
+    return Receipt.RECOVERY if of.state.stage is Stage.CHARGED_OFF else Receipt.REPAYMENT
 
 
 def spare_deductions(tx: Transaction, house: House, *, of: Loan) -> None:

@@ -15,11 +15,13 @@ from mingqu.domain.loan import (
     Cancelled,
     ChargedBack,
     ChargedOff,
+    ChargeOffUndone,
     Disbursed,
     Event,
     FeeCharged,
     FeeWaived,
     Intent,
+    MigratedIn,
     OverpaymentReturned,
     Paused,
     RateChanged,
@@ -35,6 +37,7 @@ from mingqu.domain.loan.posting import PURSE_OF, Purse
 # Words that are stored: never changed, never used again.
 EVENTS: Final[dict[str, type[Event]]] = {
     "disbursed": Disbursed,
+    "migrated_in": MigratedIn,
     "cancelled": Cancelled,
     "rate_changed": RateChanged,
     "paused": Paused,
@@ -48,6 +51,7 @@ EVENTS: Final[dict[str, type[Event]]] = {
     "re_amortized": ReAmortized,
     "accelerated": Accelerated,
     "charged_off": ChargedOff,
+    "charge_off_undone": ChargeOffUndone,
     "written_off": WrittenOff,
     "reversed": Reversed,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
+from typing import Final
 
 from mingqu.domain.calendar import DayCount, Period, PeriodUnit, add_periods
 from mingqu.domain.course.terms import CourseTerms
@@ -12,6 +13,7 @@ from mingqu.domain.rate import Rate, period_ratio, span_ratio
 from mingqu.domain.schedule import InterestBasis
 
 Ratio = tuple[int, int]
+_MONTHS_OF_THIRTY: Final = (DayCount.THIRTY_360, DayCount.THIRTY_E_360)
 
 
 def part_ratio(*, terms: CourseTerms, rate: Rate, start: date, end: date, due: date, period_start: date) -> Ratio:
@@ -64,9 +66,13 @@ def _until_due(
     period_start: date,
     anchor: date,
 ) -> Ratio:
+    length = (due - period_start).days
+    if basis is InterestBasis.DAILY and day_count in _MONTHS_OF_THIRTY and length:
+        # Its days are not those of the calendar, so that only shares of the whole period sum to the period.
+        numerator, denominator = span_ratio(rate=rate, day_count=day_count, start=period_start, end=due)
+        return numerator * (due - start).days, denominator * length
     if basis is InterestBasis.DAILY:
         return span_ratio(rate=rate, day_count=day_count, start=start, end=due)
-    length = (due - period_start).days
     if not length:
         return 0, 1
     units, parts = _units(period.unit, period_start, due, anchor)

@@ -132,7 +132,7 @@ def lend_full_term(course: Course, *, on: date, amount_fen: int, dues: Sequence[
     course.move(on=on, lent_fen=amount_fen)
     for planned in plan.stretches:
         target = planned.target_fen if planned.on_top else planned.principal_due_fen + planned.interest_due_fen
-        same = next((s for s in course.stretches if (s.start, s.due) == (planned.start, planned.due)), None)
+        same = next((s for s in course.stretches if s.due == planned.due and not s.closed), None)
         if same is None:
             same = Stretch(start=course.maturity, due=planned.due, on_top=planned.on_top)
             course.stretches.append(same)

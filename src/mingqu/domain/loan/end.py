@@ -39,7 +39,7 @@ def charge_off(working: Working, event: ChargedOff, change: Change) -> None:
             _all_due_on(working, on)
     turn_not_borne(working, change)
     follow_instalments(working, on)
-    working.state = changed(working.state, stage=Stage.CHARGED_OFF)
+    working.state = changed(working.state, stage=Stage.CHARGED_OFF, lost=True)
     record_use(working, change, _unpaid(working, event.event_id, on))
 
 

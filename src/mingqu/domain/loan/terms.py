@@ -182,6 +182,7 @@ class LoanTerms:
     first_due: date | None = None
     start: date | None = None  # the plan begins here even if the money comes later; otherwise with the money
     days_max: int | None = None  # the last instalment falls due at most so many days after the start
+    suspends_income: bool = False  # 非应计: beyond ninety days overdue, what is not paid is no income
     refund_interest: tuple[Receipt, ...] = ()  # receipts that take back the interest their amount has borne
 
     def __post_init__(self) -> None:

@@ -36,6 +36,7 @@ class Working:
             self.course is not None
             and self.terms.recalculation is not Recalculation.PLAN
             and not self.state.ended
+            and not self.state.lost
             and self.state.stage in (Stage.PLANNED, Stage.ACTIVE, Stage.SETTLED)
         )
 
@@ -51,6 +52,17 @@ class Working:
         for line in self.lines:  # asked for after every event
             owed += line.principal_fen - line.principal_paid_fen
         return owed
+
+    @property
+    def beside_course_fen(self) -> int:
+        """What is unpaid and no course works out: fees, penalties, and lines that were agreed beside it."""
+        regular = set(self.regular())
+        return sum(
+            line.unpaid_fen
+            if index not in regular
+            else line.fee_fen - line.fee_paid_fen + line.penalty_fen - line.penalty_paid_fen
+            for index, line in enumerate(self.lines)
+        )
 
     def regular(self) -> list[int]:
         """Return the indexes of the lines that follow the course, in the order of its stretches."""
@@ -188,8 +200,9 @@ def new_course(*, terms: LoanTerms, start: date) -> Course:
             periods_alike=terms.periods_alike,
             rounded_at_changes=terms.rounded_at_changes,
             rate_digits=terms.rate_digits,
-            principal_grace=terms.principal_grace,
-            interest_grace=terms.interest_grace,
+            # However few instalments a single payment or a limit of days leaves, the last one is without grace.
+            principal_grace=min(terms.principal_grace, len(stretches) - 1),
+            interest_grace=min(terms.interest_grace, len(stretches) - 1),
         ),
         stretches=stretches,
         rates=[(start, NO_RATE), (dues[terms.interest_free - 1], terms.rate)]
