@@ -135,6 +135,8 @@ def test_a_loan_is_borrowed_late_cured_settled_and_proven(world: OpenWorld, lang
     fingerprint = re.search(r'id="proof-hash">([0-9a-f]{64})<', proven.answer.text)
     assert fingerprint is not None
     assert fingerprint[1] in proof["leaf"]
+    for path in (f"{certificate.path}/pdf", link(phone.get(schedule.path), "^/contracts/") + "/pdf"):
+        assert phone.client.get(path).content.startswith(b"%PDF")
     text = re.search(r'id="proof-text">(.*?)</p>', proven.answer.text)
     assert text is not None
     written = text[1].replace("&#34;", '"')
