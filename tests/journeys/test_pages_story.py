@@ -11,30 +11,10 @@ import pytest
 
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import CHUAN, XIA, ZHOU
-from mingqu.domain.moment import start_of
-from mingqu.services.close_day import bring_up_today, close_through
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.run_due_work import run_due_work
-from tests.journeys.pages import Page, Phone
+from tests.journeys.pages import Page, Phone, live_until
 from tests.world import OpenWorld
-
-NOON = timedelta(hours=12)
-
-
-def live_until(world: OpenWorld, day: date) -> None:
-    """Let days pass: mornings, deductions, closes; stop at noon of the day."""
-    house = world.house
-    today = house.clock.business_date()
-    while today < day:
-        bring_up_today(house)
-        world.go_to(max(house.clock.now(), start_of(today) + timedelta(hours=9, minutes=5)))
-        work_until_idle(world)
-        world.go_to_date(today + timedelta(days=1))
-        close_through(house, to=today)
-        today += timedelta(days=1)
-    bring_up_today(house)
-    world.go_to(max(house.clock.now(), start_of(day) + NOON))
-    work_until_idle(world)
 
 
 def link(page: Page, pattern: str) -> str:
