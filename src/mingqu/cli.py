@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -37,6 +37,7 @@ from mingqu.services.verify_book import verify_book
 
 DATA_DEFAULT: Final = Path("data")
 PORT_DEFAULT: Final = 8088
+SANDBOX_PARTIES: Final = ("wechatpay", "wechat", "bank", "identity", "sms", "bureau")
 EXIT_FALSE: Final = 1  # the answer is no: an invariant is broken
 EXIT_REFUSED: Final = 2  # the command could not be done; one line says why
 EXIT_BROKEN: Final = 3  # the program itself is wrong; what follows is for whoever mends it
@@ -69,6 +70,7 @@ class Wiring(Protocol):
     def pack(self) -> Pack: ...
     def demo_world(self, *, data: Path | None, seed: int, fresh: bool = False) -> AbstractContextManager[World]: ...
     def live_house(self, *, data: Path, makes_book: bool) -> AbstractContextManager[House]: ...
+    def sandbox(self, *, data: Path, only: Sequence[str]) -> AbstractContextManager[Mapping[str, str]]: ...
     def site(self, house: House, *, is_working: Callable[[], bool]) -> Litestar: ...
     def reading(self, *, data: Path) -> AbstractContextManager[tuple[Any, Any]]: ...
     def migrate(self, *, data: Path) -> list[str]: ...
@@ -235,6 +237,33 @@ def serve(wiring: Wiring, data: Path, port: int) -> int:
             _say(f"{address}/health · {address}/ready · Ctrl-C ends it")
             wait_until(stop)
         worker.join()
+    return 0
+
+
+@commands.command(short_help="Play the counterparties: WeChat Pay, a bank and others, as local servers.")
+@_data_option
+@click.option(
+    "--only", "only", multiple=True, type=click.Choice(SANDBOX_PARTIES), help="Only this one; again for more."
+)
+@_json_option
+@click.pass_obj
+def sandbox(wiring: Wiring, data: Path, only: tuple[str, ...], as_json: bool) -> int:
+    """Play the counterparties until Ctrl-C: WeChat Pay, WeChat, a bank, an identity checker, messages, a bureau.
+
+    Each verifies every signature, signs every answer, keeps its own book in DATA/sandbox, and misbehaves on request.
+    Keys for the other side are in DATA/sandbox/credentials.json; docs/reference/sandbox.md says what to try.
+    """
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    with wiring.sandbox(data=data, only=only or SANDBOX_PARTIES) as addresses:
+        if as_json:
+            click.echo(json.dumps(dict(addresses)))
+        for party, address in addresses.items():
+            _say(f"{party:<10} {address:<24} knobs {address}/_sandbox")
+        _say(f"keys       {(data / 'sandbox' / 'credentials.json').resolve()}\nCtrl-C ends it")
+        while not stop.wait(0.2):
+            pass
     return 0
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, NoReturn
@@ -27,6 +27,8 @@ from mingqu.channels.fake.sms import FakeSms
 from mingqu.channels.system.clock import SystemClock
 from mingqu.channels.system.codes import SystemCodes
 from mingqu.channels.system.identifiers import SystemIdentifiers
+from mingqu.counterparties.channels import WECHATPAY, connect
+from mingqu.counterparties.credentials import Credentials
 from mingqu.demo.story import STARTS_ON
 from mingqu.demo.world import Newcomer
 from mingqu.domain.decision.pack import Pack
@@ -36,12 +38,14 @@ from mingqu.domain.word import Refused
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
-from mingqu.services.house import House
+from mingqu.sandbox import Sandbox
+from mingqu.services.house import BANK, HOSTED, House, NoticeSource
 from mingqu.store import book, consent, data_folder, instrument, keyring, migration, policy
 from mingqu.store.database import BookMissing, Database
 from mingqu.store.postgres import open_server
 from mingqu.web.site import make_site
 
+SANDBOX_FOLDER: Final = "sandbox"  # in the data folder: books and keys of the counterparties
 JOURNAL: Final = "bank.jsonl"  # what the fake bank did, beside the book it is compared with
 _DEMO_OPENS: Final = timedelta(hours=10)  # of the first day, in the market
 
@@ -147,6 +151,12 @@ class Wiring:
         with _open_book(data, business_date=clock.business_date(), makes_book=makes_book) as (database, keys):
             yield _fake_house(database, keys, data, clock, SystemCodes(), SystemIdentifiers(clock=clock))[0]
 
+    @contextlib.contextmanager
+    def sandbox(self, *, data: Path, only: Sequence[str]) -> Iterator[Mapping[str, str]]:
+        """Play the counterparties of a folder; the address of each."""
+        with Sandbox(folder=data / SANDBOX_FOLDER, only=only) as playing:
+            yield {party: playing.addresses[party] for party in only}
+
     def site(self, house: House, *, is_working: Callable[[], bool]) -> Litestar:
         """Return the site of a house, with every door that people and programs come in by."""
         return make_site(house, routers=[api.make_router(house)], is_working=is_working, openapi=api.openapi())
@@ -236,6 +246,47 @@ def _fake_house(
         bureau=bureau,
     )
     return house, bank, sms, identity, bureau
+
+
+@contextlib.contextmanager
+def _wired_house(
+    database: Database,
+    keys: keyring.Keyring,
+    *,
+    credentials: Credentials,
+    public_url: str,
+    clock: Clock,
+    codes: Codes,
+    ids: Identifiers,
+) -> Iterator[House]:
+    """Wire a house to real counterparties, or to a sandbox that plays them; see `counterparties.credentials`."""
+    policies = policy.policy_folder()
+    there = connect(credentials=credentials, public_url=public_url, clock=clock)
+    # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
+    of_bank = {BANK} if WECHATPAY in there.notices else {BANK, HOSTED}
+    told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED})}
+    with contextlib.closing(there):
+        yield House(
+            database=database,
+            keyring=keys,
+            clock=clock,
+            identifiers=ids,
+            codes=codes,
+            pack=policy.load_pack(folder=policies),
+            consent_texts=consent.load_texts(policies / "consents"),
+            bins=instrument.load_bins(policies / "instruments" / "bins.toml"),
+            payout=there.payout,
+            collection=there.collection,
+            hosted=there.hosted,
+            identity=there.identity,
+            sms=there.sms,
+            bureau=there.bureau,
+            notices={
+                name: NoticeSource(reader=reader, channels=told_of[name]) for name, reader in there.notices.items()
+            },
+            wechat_page=there.wechat_page,
+            wechat_program=there.wechat_program,
+        )
 
 
 def _fake_world(

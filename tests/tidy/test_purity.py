@@ -54,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ports": {"domain"},
     "store": {"domain"},
     "channels": {"domain", "ports"},
+    "counterparties": {"channels", "domain", "ports"},  # main's hand: only main may ask it
     "services": {"domain", "ports", "store"},
     "lab": {"domain", "store"},
     "web": {"domain", "ports", "services"},
