@@ -70,7 +70,9 @@ class Page(HTMLParser):
         elif tag == "a" and "href" in values:
             self.links.append(values["href"])
         elif tag == "form":
-            made = PageForm(action=values.get("action", ""), method=values.get("method", "get"), id=values.get("id", ""))
+            made = PageForm(
+                action=values.get("action", ""), method=values.get("method", "get"), id=values.get("id", "")
+            )
             self.forms.append(made)
             self._open.append(made)
         elif tag in ("script", "style", "title"):
@@ -209,7 +211,9 @@ class Phone:
             page = self.agree(page)
         return self.send(page.main_form, agree="yes")
 
-    def borrow(self, newcomer: Newcomer, *, amount: str, instalments: int = 12, method: str = "equal_instalment") -> Page:
+    def borrow(
+        self, newcomer: Newcomer, *, amount: str, instalments: int = 12, method: str = "equal_instalment"
+    ) -> Page:
         """Go the whole way from the door to the signed contract; the page of the payout comes back."""
         self.world.meet(newcomer, balance_fen=CARD_BALANCE_FEN)
         self.sign_in(newcomer)

@@ -5,5 +5,6 @@
 
 from mingqu.api.description import openapi
 from mingqu.api.door import make_router
+from mingqu.api.notice import make_notices_router
 
-__all__ = ["make_router", "openapi"]
+__all__ = ["make_notices_router", "make_router", "openapi"]
