@@ -20,10 +20,12 @@ from mingqu.domain.party import read_phone
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import Door, Session, write_token
+from mingqu.ports.login import LoginChannel
 from mingqu.services.house import House
 from mingqu.services.keep_session import end_session
 from mingqu.services.once import once_done
 from mingqu.services.sign_in import send_code, sign_in
+from mingqu.services.sign_in_with_wechat import sign_in_with_wechat
 from mingqu.store import idempotency, session
 from mingqu.store.database import Transaction
 from mingqu.store.instrument import slot_of_hash
@@ -79,6 +81,28 @@ def sign_in_by_phone(
         proof=Personal(f"{phone.reveal()}/{digits.reveal()}"),
         key=key,
         enter=lambda: sign_in(house, phone=phone, digits=digits),
+        instead_of=instead_of,
+    )
+
+
+def sign_in_by_wechat(
+    house: House,
+    *,
+    channel: LoginChannel,
+    code: Personal[str],
+    key: str,
+    instead_of: Personal[str] | None = None,
+) -> SignedIn:
+    """Open a session at the API with the code that a mini-program got from WeChat.
+
+    Errors: those of `sign_in_with_wechat`, SignInTooOld, IdempotencyKeyReused, IdempotencyKeyBusy.
+    """
+    return sign_in_once(
+        house,
+        scope=_scope(house, "wechat", code),  # a code is used once, so it is scope enough
+        proof=code,
+        key=key,
+        enter=lambda: sign_in_with_wechat(house, channel=channel, code=code),
         instead_of=instead_of,
     )
 
