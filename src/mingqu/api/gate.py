@@ -17,7 +17,7 @@ from litestar.types import Guard
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.keep_session import Caller
-from mingqu.store.idempotency import KEY_LENGTH_MAX, IdempotencyKeyMalformed
+from mingqu.services.once import KEY_LENGTH_MAX, IdempotencyKeyMalformed
 from mingqu.web.pace import Pace
 from mingqu.web.signed_in import caller_by_bearer
 

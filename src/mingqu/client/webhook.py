@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -30,11 +29,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any]
 
 
-def read_webhook(*, secret: str, headers: Mapping[str, str], body: bytes, now: float | None = None) -> Message:
-    """Return the message of a request. `secret` is what `mingqu webhook add` printed. Errors: WebhookForged."""
+def read_webhook(*, secret: str, headers: Mapping[str, str], body: bytes, now: float) -> Message:
+    """Return the message of a request. `secret` is what `mingqu webhook add` printed.
+
+    `now` is the time in seconds since 1970, as `time.time()` tells it. Errors: WebhookForged.
+    """
     given = {name.lower(): value for name, value in headers.items()}
     message_id, sent = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
-    if not sent.isdigit() or abs((time.time() if now is None else now) - int(sent)) > TOLERANCE_SECONDS:
+    if not sent.isdigit() or abs(now - int(sent)) > TOLERANCE_SECONDS:
         raise WebhookForged("The message is not of now.")
     key = base64.b64decode(secret.removeprefix("whsec_"))
     digest = hmac.new(key, f"{message_id}.{sent}.".encode() + body, hashlib.sha256).digest()
