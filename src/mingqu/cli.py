@@ -21,6 +21,7 @@ from litestar import Litestar
 from rich.console import Console
 
 import mingqu
+from mingqu.api.command import webhook_commands
 from mingqu.demo.applicant_file import ApplicantRow, read_applicants
 from mingqu.demo.applicants import run_applicants
 from mingqu.demo.report import DemoReport
@@ -397,6 +398,9 @@ def version(as_json: bool) -> int:
     """Print the version."""
     click.echo(json.dumps({"version": mingqu.__version__}) if as_json else f"mingqu {mingqu.__version__}")
     return 0
+
+
+commands.add_command(webhook_commands)
 
 
 def _say(text: str) -> None:

@@ -16,8 +16,12 @@ from mingqu.api.shape import Problem
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import NotSignedIn
-from mingqu.store.database import DatabaseUnavailable
-from mingqu.store.idempotency import IdempotencyKeyBusy, IdempotencyKeyMalformed, IdempotencyKeyReused
+from mingqu.services.once import (
+    DatabaseUnavailable,
+    IdempotencyKeyBusy,
+    IdempotencyKeyMalformed,
+    IdempotencyKeyReused,
+)
 from mingqu.web.problem import FRAMEWORK, MEDIA_TYPE, TYPE
 
 Refuses = Sequence[type[Refusal]]

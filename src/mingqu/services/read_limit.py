@@ -12,7 +12,7 @@ from mingqu.services.house import House
 from mingqu.services.replay_decision import replay_decision
 from mingqu.store import decision, ledger, offer
 from mingqu.store.database import Transaction
-from mingqu.store.decision import DecisionNotFound
+from mingqu.store.decision import DecisionNotFound as DecisionNotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

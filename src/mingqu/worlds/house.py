@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,14 @@ from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.bureau import FakeBureau
 from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.sms import FakeSms
+from mingqu.channels.webhook.sender import WebhookSender
 from mingqu.counterparties.channels import WECHATPAY, connect
 from mingqu.counterparties.credentials import Chosen
 from mingqu.domain.personal import Personal
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
-from mingqu.services.house import BANK, HOSTED, House, NoticeSource
+from mingqu.services.house import BANK, HOSTED, House, NoticeSource, Settings
 from mingqu.services.sign_in_with_wechat import sign_in_with_wechat
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.database import Database
@@ -49,6 +51,8 @@ def fake_house(
         identity=identity,
         sms=sms,
         bureau=bureau,
+        webhook=WebhookSender(to_loopback=_to_loopback()),
+        settings=Settings(webhooks_to_loopback=_to_loopback()),
     )
     return house, bank, sms, identity, bureau
 
@@ -90,6 +94,8 @@ def wired_house(
             },
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
+            webhook=WebhookSender(to_loopback=_to_loopback()),
+            settings=Settings(webhooks_to_loopback=_to_loopback()),
         )
 
 
@@ -109,3 +115,8 @@ class WechatDoor:
         """Return the person that a code stands for. Errors: those of `sign_in_with_wechat`."""
         assert self.house.wechat_page is not None
         return sign_in_with_wechat(self.house, channel=self.house.wechat_page, code=code)
+
+
+def _to_loopback() -> bool:
+    """Return whether programs on this machine may be told of what happens, over plain HTTP: for trying things out."""
+    return os.environ.get("MINGQU_WEBHOOK_LOOPBACK") == "1"
