@@ -36,6 +36,7 @@ ROOMS: Final = (
     "domain.schedule",
     "domain.course",
     "domain.cost",
+    "domain.operator",
     "domain.session",
     "domain.canonical",
     "domain.identifier",
