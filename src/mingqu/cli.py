@@ -21,6 +21,7 @@ from litestar import Litestar
 from rich.console import Console
 
 import mingqu
+from mingqu.console.command import operator_commands
 from mingqu.demo.applicant_file import ApplicantRow, read_applicants
 from mingqu.demo.applicants import run_applicants
 from mingqu.demo.report import DemoReport
@@ -335,6 +336,9 @@ def bench(name: str, as_json: bool) -> int:
             f"{'':<40} {row['yardstick_value']:>14,} {row['yardstick']}\n{'':<40} {row['ratio']:>14,} × the yardstick"
         )
     return 0
+
+
+commands.add_command(operator_commands)
 
 
 @commands.command()

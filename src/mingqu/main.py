@@ -27,6 +27,7 @@ from mingqu.channels.fake.sms import FakeSms
 from mingqu.channels.system.clock import SystemClock
 from mingqu.channels.system.codes import SystemCodes
 from mingqu.channels.system.identifiers import SystemIdentifiers
+from mingqu.console import make_router as make_console_router
 from mingqu.demo.story import STARTS_ON
 from mingqu.demo.world import Newcomer
 from mingqu.domain.decision.pack import Pack
@@ -149,7 +150,9 @@ class Wiring:
 
     def site(self, house: House, *, is_working: Callable[[], bool]) -> Litestar:
         """Return the site of a house, with every door that people and programs come in by."""
-        return make_site(house, routers=[], is_working=is_working)
+        # Served on this machine's loopback alone; whoever puts TLS in front sets the cookies secure there.
+        routers = [make_console_router(house, secure_cookies=False)]
+        return make_site(house, routers=routers, is_working=is_working)
 
     @contextlib.contextmanager
     def reading(self, *, data: Path) -> Iterator[tuple[Database, keyring.Keyring]]:

@@ -187,3 +187,9 @@ def _waiting(house: House, one: WaitingOrder, names: dict[UUID, str]) -> Waiting
         lender_en=lender.name_en if lender else "–",
         waited=house.clock.now() - (one.sent_at or house.clock.now()),
     )
+
+
+def unknown_count(house: House, *, seat: Seat) -> int:
+    """Return how many orders wait for a channel's word, for the mark beside the queue's name."""
+    with house.database.transaction() as tx:
+        return sum(count for count, _ in queue.unknown_totals(tx, lender_id=seat.operator.lender_id).values())
