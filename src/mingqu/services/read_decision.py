@@ -16,6 +16,7 @@ from mingqu.domain.decision import Decision, decide_again
 from mingqu.domain.decision.card import Card, Variable
 from mingqu.domain.decision.condition import Spans
 from mingqu.domain.decision.grid import Grid
+from mingqu.domain.money import format_fen
 from mingqu.domain.operator import Permission
 from mingqu.domain.policy_file import canonical
 from mingqu.services.house import House
@@ -37,7 +38,7 @@ class CardLine:
     words_en: str
     points: int
     points_max: int
-    value: int | None  # None also where it is sealed to this operator
+    value: str  # empty where it is sealed to this operator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +189,7 @@ def _card(made: Decision, *, shown: bool) -> list[CardLine]:
             words_en=variable.reason_en,
             points=points,
             points_max=_best(variable),
-            value=values.get(variable.name) if shown else None,
+            value=_written(values.get(variable.name), variable.name) if shown else "",
         )
         for variable, points in zip(card.variables, made.contributions, strict=True)
     ]
@@ -211,7 +212,7 @@ def _table(made: Decision, *, shown: bool) -> list[TableLine]:
         for field, spans in row.box.items():
             # The card's own figures say nothing that the outcome does not; what was read about the person is sealed.
             value = computed.get(field, vector.get(field) if shown else "")
-            conditions.append((field, _written(value), _spans(spans, made, field)))
+            conditions.append((field, _written(value, field), _spans(spans, made, field)))
         state = HIT if row.id in hit else NEAR if row.id in near else PASSED
         lines.append(
             TableLine(
@@ -233,25 +234,28 @@ def _spans(spans: Spans, made: Decision, field: str) -> str:
     parts = []
     for low, high in spans:
         if low == high:
-            parts.append(_written(declared.written(low)))
+            parts.append(_written(declared.written(low), field))
         elif low <= declared.least:
-            parts.append(f"≤ {high:,}")
+            parts.append(f"≤ {_written(high, field)}")
         elif high >= min(declared.most, _FAR):
-            parts.append(f"≥ {low:,}")
+            parts.append(f"≥ {_written(low, field)}")
         else:
-            parts.append(f"{low:,}–{high:,}")
+            parts.append(f"{_written(low, field)} – {_written(high, field)}")
     return ", ".join(parts)
 
 
-def _written(value: object) -> str:
+def _written(value: object, field: str) -> str:
+    """Return a value as a person reads it: amounts in yuan, flags as words, what is missing as a dash."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value if value is not None else "–")
+    if isinstance(value, int):
+        return format_fen(value) if field.endswith("_fen") else f"{value:,}"
+    return "–" if value is None else str(value)
 
 
 def _inputs(made: Decision) -> list[tuple[str, str, str]]:
     return [
-        (field.name, _written(made.inputs.get(field.name)), field.source)
+        (field.name, _written(made.inputs.get(field.name), field.name), field.source)
         for field in made.strategy.fields.fields[: made.strategy.fields.passed]
     ]
 
@@ -265,9 +269,20 @@ def _grids(made: Decision) -> list[GridView]:
 
 
 def _grid(grid: Grid, place: int, made: Decision) -> GridView:
-    """Lay a grid out in two axes; one with a single axis is one column."""
-    columns = grid.axes[-1] if len(grid.axes) > 1 else None
-    width = columns.size if columns else 1
+    """Lay a grid out in two axes; one with a single axis is one row."""
+    if len(grid.axes) == 1:
+        return GridView(
+            id=grid.id,
+            unit=grid.unit,
+            row_field=grid.axes[0].field,
+            column_field="",
+            rows=("",),
+            columns=_labels(grid, 0, made),
+            cells=(grid.cells,),
+            at=(0, place),
+        )
+    columns = grid.axes[-1]
+    width = columns.size
     labels = _labels(grid, 0, made)
     height = len(grid.cells) // width
     if len(grid.axes) > 2:  # further axes are told apart by their number in the row
@@ -276,9 +291,9 @@ def _grid(grid: Grid, place: int, made: Decision) -> GridView:
         id=grid.id,
         unit=grid.unit,
         row_field=grid.axes[0].field,
-        column_field=columns.field if columns else "",
+        column_field=columns.field,
         rows=labels,
-        columns=_labels(grid, len(grid.axes) - 1, made) if columns else ("",),
+        columns=_labels(grid, len(grid.axes) - 1, made),
         cells=tuple(tuple(grid.cells[at * width : (at + 1) * width]) for at in range(height)),
         at=(place // width, place % width),
     )
@@ -290,6 +305,6 @@ def _labels(grid: Grid, number: int, made: Decision) -> tuple[str, ...]:
         declared = made.strategy.fields.named(axis.field)
         assert declared is not None
         return tuple(str(declared.written(at)) for at in range(axis.size))
-    cuts = [f"{cut:,}" for cut in axis.cuts]
+    cuts = [_written(cut, axis.field) for cut in axis.cuts]
     between = [f"{low} –" for low in cuts[:-1]]
     return (f"< {cuts[0]}", *between, f"≥ {cuts[-1]}")

@@ -23,6 +23,7 @@ from mingqu.store.database import Transaction
 from mingqu.store.evidence import EvidencePending
 
 CHECKPOINTS_MAX: Final = 12  # rows of a card; every older one is proven by the next
+LATEST_MAX: Final = 10
 # Telling so many loans again takes some ten seconds; more is work for `mingqu verify`, which shows its progress.
 LOANS_VERIFIED_MAX: Final = 20_000
 
@@ -86,6 +87,7 @@ class EvidenceView:
     growth: tuple[Growth, ...]
     leaves: int
     pending: int
+    latest: tuple[Leaf, ...]  # a way in, for who has no id at hand
     view: LeafView | None
 
 
@@ -98,9 +100,12 @@ def read_evidence(house: House, *, seat: Seat, cell: int | None = None, sequence
         view = None
         if cell is not None and sequence is not None:
             view = _leaf_view(tx, house, _leaf(tx, cell, sequence))
+        latest = tuple(evidence.latest_leaves(tx, limit=LATEST_MAX)) if view is None else ()
         growth = _growth(tx, signed) if len(signed) > 1 else []
     covered = signed[0].leaves if signed else 0
-    return EvidenceView(signed=tuple(signed), growth=tuple(growth), leaves=leaves, pending=leaves - covered, view=view)
+    return EvidenceView(
+        signed=tuple(signed), growth=tuple(growth), leaves=leaves, pending=leaves - covered, latest=latest, view=view
+    )
 
 
 def leaf_of(house: House, *, seat: Seat, subject_id: UUID) -> tuple[int, int]:

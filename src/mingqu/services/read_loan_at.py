@@ -160,7 +160,7 @@ def read_loan_at(house: House, *, seat: Seat, loan_id: UUID, on: date | None = N
         now=balances_at(terms=of.terms, state=now, day=day),
         rows=_rows(then, now),
         events=_events(known, then_events, now_events),
-        entries=tuple(entry for entry in entries if entry.value_date <= day),
+        entries=tuple(_once([entry for entry in entries if entry.value_date <= day])),
         leaves=leaves,
         points=_points(of, known, today=today),
         unknown=tuple(one for one in orders if one.open),
@@ -276,6 +276,11 @@ def _components(state: LoanState) -> dict[str, int]:
         "penalty": payable.penalty_fen,
         "fee": payable.fee_fen,
     }
+
+
+def _once(entries: Sequence[Entry]) -> list[Entry]:
+    """Return each transfer once: one between two accounts of the loan stands in its statement on both sides."""
+    return list({entry.transfer_id: entry for entry in entries}.values())
 
 
 def _sums(entries: Sequence[Entry]) -> dict[str, int]:

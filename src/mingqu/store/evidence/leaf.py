@@ -143,6 +143,15 @@ def leaf_about(tx: Transaction, *, subject_id: UUID) -> tuple[int, int] | None:
     return None if row is None or row[0] is None else (cell, row[0])
 
 
+def latest_leaves(tx: Transaction, *, limit: int) -> list[Leaf]:
+    """Return the newest leaves of all cells, the newest first."""
+    found: list[Leaf] = []
+    for cell, count in tx.execute("SELECT cell, leaf_count FROM cell ORDER BY cell").fetchall():
+        places = range(max(0, count - limit), count)
+        found += [leaf for place in places if (leaf := leaf_at(tx, cell=cell, sequence=place)) is not None]
+    return sorted(found, key=lambda leaf: (leaf.at, leaf.cell, leaf.sequence), reverse=True)[:limit]
+
+
 def leaf_count(tx: Transaction) -> int:
     """Return how many leaves the book has."""
     row = tx.execute("SELECT coalesce(sum(leaf_count), 0) FROM cell").fetchone()
