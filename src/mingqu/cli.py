@@ -206,14 +206,14 @@ def _written(report: DemoReport) -> dict[str, object]:
     default=PORT_DEFAULT,
     show_default=True,
     type=click.IntRange(0, 65_535),
-    help="Of the health pages; 0 takes any that is free.",
+    help="Of the console and the health pages; 0 takes any that is free.",
 )
 @click.pass_obj
 def serve(wiring: Wiring, data: Path, port: int) -> int:
     """Run the book of a folder until Ctrl-C: database, worker (mornings, orders, notices, closes), health page.
 
-    The pages and the open API join this command; today it serves /health and /ready on 127.0.0.1. A second one on
-    the same folder, with another port, shares the database of the first.
+    Today it serves /console, /health and /ready on 127.0.0.1; the borrower's pages and the open API join it. A second
+    one on the same folder, with another port, shares the database of the first.
     """
     from mingqu.jobs.worker import Pulse, work_until
     from mingqu.web.server import listen, serving, wait_until
