@@ -8,7 +8,7 @@ import pytest
 
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.fake.ids import SeededIdentifiers
-from mingqu.channels.system.clock import SystemClock
+from mingqu.channels.system.clock import ShiftedClock, SystemClock
 from mingqu.channels.system.identifiers import SystemIdentifiers
 from mingqu.domain.identifier import SLOTS, derived, parse, slot_of
 from mingqu.domain.moment import business_date_of
@@ -17,7 +17,11 @@ from mingqu.ports.identifiers import Identifiers
 from tests.contracts.people import START
 
 
-@pytest.mark.parametrize("clock", [SystemClock(), SettableClock(start=START)], ids=["system", "fake"])
+@pytest.mark.parametrize(
+    "clock",
+    [SystemClock(), ShiftedClock(ahead=timedelta(days=100)), SettableClock(start=START)],
+    ids=["system", "shifted", "fake"],
+)
 def test_a_clock_tells_utc_never_goes_back_and_agrees_with_its_date(clock: Clock) -> None:
     first, second = clock.now(), clock.now()
     assert first.tzinfo is UTC
@@ -51,3 +55,8 @@ def test_a_set_clock_refuses_to_go_back() -> None:
     with pytest.raises(AssertionError):
         clock.advance(timedelta(seconds=-1))
     assert clock.now() == START
+
+
+def test_a_shifted_clock_is_ahead_by_as_much_as_it_was_told() -> None:
+    ahead = ShiftedClock(ahead=timedelta(days=100)).now() - SystemClock().now()
+    assert timedelta(days=99, hours=23) < ahead <= timedelta(days=100)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -12,6 +13,8 @@ from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.fake.faults import Fault
 from mingqu.channels.fake.sms import FakeSms
+from mingqu.channels.wechatpay.payment import WechatPay
+from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.collection import (
@@ -38,6 +41,7 @@ from tests.contracts.people import (
     START,
     number,
 )
+from tests.contracts.sandbox import Played, played
 
 BALANCE_FEN = 100_000
 REQUEST = AgreementRequest(
@@ -58,14 +62,16 @@ class CollectionWorld:
     code: Callable[[], Personal[str] | None]  # the newest code on PHONE
     meet: Callable[[Fault], None]  # the next deduction meets this fault
     pay_by_hand: Callable[[str], object]
-    left_fen: Callable[[], int]  # what is left on CARD
+    left_fen: Callable[[], int]  # what is left on CARD, or would be, had WeChat taken it from there
+    same_page: Callable[[HostedPage], str] = lambda page: page.address  # what a page has in common with itself
 
 
-def fake_bank() -> CollectionWorld:
+@contextmanager
+def fake_bank() -> Iterator[CollectionWorld]:
     clock, sms = SettableClock(start=START), FakeSms()
     bank = FakeBank(clock=clock, sms=sms)
     bank.open_card(card_number=CARD, holder_name=NAME, id_number=ID_NUMBER, phone=PHONE, balance_fen=BALANCE_FEN)
-    return CollectionWorld(
+    yield CollectionWorld(
         channel=bank,
         page=bank,
         clock=clock,
@@ -76,10 +82,58 @@ def fake_bank() -> CollectionWorld:
     )
 
 
-@pytest.fixture(params=[pytest.param(fake_bank, id="fake")])
-def world(request: pytest.FixtureRequest) -> CollectionWorld:
-    made: CollectionWorld = request.param()
-    return made
+@contextmanager
+def gateway_bank() -> Iterator[CollectionWorld]:
+    with played("bank", balance_fen=BALANCE_FEN) as here:
+        bank = here.sandbox.control.bank
+        yield replace(
+            gateway_world(here),
+            pay_by_hand=lambda order: bank.pay_by_hand(order_number=order, card_number=CARD.reveal()),
+        )
+
+
+@contextmanager
+def wechatpay() -> Iterator[CollectionWorld]:
+    """Pages of WeChat Pay; deductions are the bank's."""
+    with played("bank", "wechatpay", balance_fen=BALANCE_FEN) as here:
+        control = here.sandbox.control
+        yield replace(
+            gateway_world(here),
+            pay_by_hand=lambda order: control.wechatpay.pay(out_trade_no=order),
+            left_fen=lambda: control.bank.balance_fen(number=CARD.reveal()) - sum(control.wechatpay.moved().values()),
+            same_page=lambda page: page.address.split("&package=")[0],
+        )
+
+
+def gateway_world(here: Played) -> CollectionWorld:
+    control = here.sandbox.control
+
+    def code() -> Personal[str] | None:
+        sent = control.inbox.latest_code(phone=PHONE.reveal())
+        return None if sent is None else Personal(sent)
+
+    return CollectionWorld(
+        channel=here.there.collection,
+        page=here.there.hosted,
+        clock=here.clock,
+        code=code,
+        meet=lambda fault: control.plan("bank", "collection.deduct", fault.value),
+        pay_by_hand=lambda order: None,
+        left_fen=lambda: control.bank.balance_fen(number=CARD.reveal()),
+    )
+
+
+WORLDS = [
+    pytest.param(fake_bank, id="fake"),
+    pytest.param(gateway_bank, id="gateway"),
+    pytest.param(wechatpay, id="wechatpay"),
+]
+
+
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest) -> Iterator[CollectionWorld]:
+    with request.param() as made:
+        yield made
 
 
 def agreed(world: CollectionWorld) -> Personal[str]:
@@ -187,7 +241,9 @@ def test_a_silent_deduction_is_cleared_up_by_asking(world: CollectionWorld, faul
 def test_a_page_waits_until_the_person_pays_and_takes_the_money_once(world: CollectionWorld) -> None:
     page = world.page.create(PAGE)
     assert isinstance(page, HostedPage)
-    assert world.page.create(PAGE) == page
+    again = world.page.create(PAGE)
+    assert isinstance(again, HostedPage)
+    assert world.same_page(again) == world.same_page(page)
     assert world.page.ask(number(3)) == InProgress()
     world.clock.advance(timedelta(minutes=3))
     world.pay_by_hand(number(3))
@@ -201,10 +257,22 @@ def test_a_page_waits_until_the_person_pays_and_takes_the_money_once(world: Coll
 def test_a_page_nobody_paid_on_expires_and_cannot_be_paid_afterwards(world: CollectionWorld) -> None:
     world.page.create(PAGE)
     world.clock.advance(timedelta(minutes=30))
+    world.page.close_page(number(3))
     assert isinstance(world.page.ask(number(3)), Failed)
     world.pay_by_hand(number(3))
     assert isinstance(world.page.ask(number(3)), Failed)
+    world.page.close_page(number(3))
     assert world.left_fen() == BALANCE_FEN
+
+
+def test_closing_a_page_that_is_paid_or_unknown_changes_nothing(world: CollectionWorld) -> None:
+    world.page.close_page(number(3))
+    world.page.create(PAGE)
+    world.pay_by_hand(number(3))
+    said = world.page.ask(number(3))
+    world.page.close_page(number(3))
+    assert isinstance(said, Paid)
+    assert world.page.ask(number(3)) == said
 
 
 def test_a_page_is_not_made_twice_for_one_number(world: CollectionWorld) -> None:
@@ -218,7 +286,10 @@ def test_the_statement_has_deductions_and_pages_that_were_paid(world: Collection
     world.page.create(replace(PAGE, order_number=number(4)))
     world.clock.advance(timedelta(minutes=1))
     world.pay_by_hand(number(3))
-    lines = world.channel.statement(date(2026, 8, 15))
+    lines = list(world.channel.statement(date(2026, 8, 15)))
+    if isinstance(world.page, WechatPay):
+        world.clock.advance_to(start_of(date(2026, 8, 16)) + timedelta(hours=10))
+        lines += world.page.statement(date(2026, 8, 15))
     assert [(line.order_number, line.direction, line.amount_fen) for line in lines] == [
         (number(2), Direction.IN, 30_000),
         (number(3), Direction.IN, 30_000),

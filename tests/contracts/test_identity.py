@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
 
-from mingqu.channels.fake.faults import Fault, Faults
+from mingqu.channels.fake.faults import Fault
 from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.domain.instrument import ElementsAnswer
 from mingqu.domain.personal import Personal
 from mingqu.ports.identity import FourElements, IdentityChannel
 from mingqu.ports.silence import ChannelSilent
 from tests.contracts.people import CARD, ID_NUMBER, NAME, OTHER_CARD, OTHER_NAME, OTHER_PHONE, PHONE, number
+from tests.contracts.sandbox import played
 
 ELEMENTS = FourElements(request_number=number(1), name=NAME, id_number=ID_NUMBER, card_number=CARD, phone=PHONE)
 CLOSED_CARD = Personal("6200001111111115")
@@ -24,21 +27,48 @@ class IdentityWorld:
     """A channel that knows ELEMENTS, a closed card and a card of a bank that takes no part."""
 
     channel: IdentityChannel
-    faults: Faults
+    meet: Callable[[Fault], None]  # the next check meets this fault
+    billed: Callable[[], int]
 
 
-def fake_identity() -> IdentityWorld:
+@contextmanager
+def fake_identity() -> Iterator[IdentityWorld]:
     channel = FakeIdentity()
     channel.know(name=NAME, id_number=ID_NUMBER, card_number=CARD, phone=PHONE)
     channel.close_card(card_number=CLOSED_CARD)
     channel.leave_out(card_number=FOREIGN_CARD)
-    return IdentityWorld(channel=channel, faults=channel.faults)
+    yield IdentityWorld(
+        channel=channel,
+        meet=lambda fault: channel.faults.plan("identity.check", fault),
+        billed=lambda: channel.billed,
+    )
 
 
-@pytest.fixture(params=[pytest.param(fake_identity, id="fake")])
-def world(request: pytest.FixtureRequest) -> IdentityWorld:
-    made: IdentityWorld = request.param()
-    return made
+@contextmanager
+def gateway_identity() -> Iterator[IdentityWorld]:
+    with played("identity") as here:
+        control = here.sandbox.control
+        book = control.bank.book
+        for card, fact in ((CLOSED_CARD, "closed = 1"), (FOREIGN_CARD, "supported = 0")):
+            control.bank.open_card(
+                number=card.reveal(),
+                holder_name=NAME.reveal(),
+                id_number=ID_NUMBER.reveal(),
+                phone=PHONE.reveal(),
+            )
+            with book.writing():
+                book.write(f"UPDATE card SET {fact} WHERE number = ?", (card.reveal(),))
+        yield IdentityWorld(
+            channel=here.there.identity,
+            meet=lambda fault: control.plan("identity", "identity.check", fault.value),
+            billed=lambda: len(book.rows("SELECT 1 FROM identity_answer")),
+        )
+
+
+@pytest.fixture(params=[pytest.param(fake_identity, id="fake"), pytest.param(gateway_identity, id="gateway")])
+def world(request: pytest.FixtureRequest) -> Iterator[IdentityWorld]:
+    with request.param() as made:
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -60,8 +90,8 @@ def test_only_four_elements_that_belong_together_match(
 
 
 def test_a_check_whose_reply_was_lost_is_asked_again_under_its_number(world: IdentityWorld) -> None:
-    world.faults.plan("identity.check", Fault.LOSE_REPLY)
+    world.meet(Fault.LOSE_REPLY)
     with pytest.raises(ChannelSilent):
         world.channel.check(ELEMENTS)
     assert world.channel.check(ELEMENTS) is ElementsAnswer.MATCH
-    assert not isinstance(world.channel, FakeIdentity) or world.channel.billed == 1
+    assert world.billed() == 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -16,6 +17,7 @@ from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTak
 from mingqu.ports.payout import Direction, PayoutChannel, PayoutRequest
 from mingqu.ports.silence import ChannelSilent
 from tests.contracts.people import CARD, ID_NUMBER, NAME, OTHER_CARD, OTHER_NAME, PHONE, START, number
+from tests.contracts.sandbox import played
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,15 @@ class PayoutWorld:
     meet: Callable[[Fault], None]  # the next send meets this fault
     deliver_late: Callable[[], int]
     received_fen: Callable[[], int]  # what has arrived on CARD
+    refuses_currencies: bool = False  # takes a request in another currency than CNY for a malformed one
 
 
-def fake_bank(processing: timedelta) -> PayoutWorld:
+@contextmanager
+def fake_bank(processing: timedelta) -> Iterator[PayoutWorld]:
     clock = SettableClock(start=START)
     bank = FakeBank(clock=clock, sms=FakeSms(), processing=processing)
     bank.open_card(card_number=CARD, holder_name=NAME, id_number=ID_NUMBER, phone=PHONE)
-    return PayoutWorld(
+    yield PayoutWorld(
         channel=bank,
         clock=clock,
         meet=lambda fault: bank.faults.plan("payout.send", fault),
@@ -42,9 +46,26 @@ def fake_bank(processing: timedelta) -> PayoutWorld:
     )
 
 
+@contextmanager
+def gateway_bank(processing: timedelta) -> Iterator[PayoutWorld]:
+    with played("bank") as here:
+        control = here.sandbox.control
+        control.bank.processing_seconds = int(processing.total_seconds())
+        yield PayoutWorld(
+            channel=here.there.payout,
+            clock=here.clock,
+            meet=lambda fault: control.plan("bank", "payout.send", fault.value),
+            deliver_late=control.deliver_late,
+            received_fen=lambda: control.bank.balance_fen(number=CARD.reveal()),
+            refuses_currencies=True,
+        )
+
+
 WORLDS = [
     pytest.param(lambda: fake_bank(timedelta(0)), id="fake"),
     pytest.param(lambda: fake_bank(timedelta(minutes=2)), id="fake, slow"),
+    pytest.param(lambda: gateway_bank(timedelta(0)), id="gateway"),
+    pytest.param(lambda: gateway_bank(timedelta(minutes=2)), id="gateway, slow"),
 ]
 REQUEST = PayoutRequest(
     order_number=number(1), amount_fen=1_050_000, currency="CNY", card_number=CARD, holder_name=NAME
@@ -52,9 +73,9 @@ REQUEST = PayoutRequest(
 
 
 @pytest.fixture(params=WORLDS)
-def world(request: pytest.FixtureRequest) -> PayoutWorld:
-    made: PayoutWorld = request.param()
-    return made
+def world(request: pytest.FixtureRequest) -> Iterator[PayoutWorld]:
+    with request.param() as made:
+        yield made
 
 
 def ended(world: PayoutWorld, order_number: str) -> Paid | Failed | InProgress | NotFound:
@@ -93,7 +114,11 @@ def test_the_same_number_with_another_body_is_neither_done_nor_taken_for_a_failu
     world: PayoutWorld, other: PayoutRequest
 ) -> None:
     world.channel.send(REQUEST)
-    assert world.channel.send(other) == NumberTaken()
+    if other.currency != "CNY" and world.refuses_currencies:
+        with pytest.raises(ChannelSilent, match="rejected"):
+            world.channel.send(other)
+    else:
+        assert world.channel.send(other) == NumberTaken()
     assert isinstance(ended(world, number(1)), Paid)
     assert world.received_fen() == 1_050_000
 

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel and unpack it where nothing else of the project is; the libraries are those of this Python."""
     folder = tmp_path_factory.mktemp("wheel")
     build = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
@@ -26,7 +25,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = folder / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(place)
-    yield place
+    return place
 
 
 def run(installed: Path, code: str) -> str:

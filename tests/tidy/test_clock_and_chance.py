@@ -22,8 +22,9 @@ CLOCK = {
 CHANCE_MODULES = {"random"}
 CHANCE = {"uuid1", "uuid4", "uuid7"}
 UNGUESSABLE = {"secrets", "os.urandom"}
-# The one implementation of the clock and id ports, and the analyst's room, which runs outside a loan's life.
-OUTSIDE = ("src/mingqu/channels/system", "src/mingqu/lab")
+# The one implementation of the clock and id ports, the analyst's room, which runs outside a loan's life, and the other
+# side, which has a time, numbers and keys of its own.
+OUTSIDE = ("src/mingqu/channels/system", "src/mingqu/lab", "src/mingqu/sandbox")
 # What must be unguessable: a seed that repeats a run would repeat a secret as well.
 _KEYS = "keys, nonces and salts"
 _PLACES = "the name of a draft or a private folder, which nobody may prepare beforehand"

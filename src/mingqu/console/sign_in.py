@@ -79,6 +79,12 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
             return form(request, status=refusal.status, refusal=refusal, first=True, name=name)
         return desk.open_for(at.go(HOME), token=token)
 
+    return [show_sign_in, send_sign_in, show_first_password, send_first_password, *_others(desk)]
+
+
+def _others(desk: Desk) -> list[HTTPRouteHandler]:
+    """Return the routes of leaving, and of what these pages are made of."""
+
     @act("/sign-out", needs=Permission.OWN_ACCOUNT)
     def sign_out(request: Asked) -> Response[Any]:
         token = at.token_of(request)
@@ -104,10 +110,7 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
         text = _FONTS % tuple(map(assets.address, names)) if all(map(assets.is_built, names)) else ""
         return Response(text, media_type="text/css", headers={"cache-control": _FONTS_KEPT})
 
-    return [
-        show_sign_in, send_sign_in, show_first_password, send_first_password, sign_out, choose_language, choose_theme,
-        fonts,
-    ]  # fmt: skip
+    return [sign_out, choose_language, choose_theme, fonts]
 
 
 def _back(request: Asked) -> str:

@@ -66,7 +66,7 @@ class NumberTaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silent:
-    """Nothing usable came back. `reason` is one of "timeout", "server_error", "connection", "unreadable"."""
+    """Nothing usable came back. `reason` is one of those of `mingqu.ports.silence`, e.g. "timeout"."""
 
     reason: str
 

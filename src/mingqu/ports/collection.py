@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
@@ -54,19 +54,31 @@ class DeductionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostedPaymentRequest:
-    """A page of the channel's on which the person pays by hand until `expires_at`."""
+    """A page of the channel's on which the person pays by hand until `expires_at`.
+
+    `payer_login` is the person's subject at the channel (an openid) when they pay inside its own app;
+    `payer_address` the network address from which they ask. A channel that needs neither ignores them. Whoever says
+    a number again says the same payer.
+    """
 
     order_number: str
     amount_fen: int
     currency: str
     expires_at: datetime
+    payer_login: Personal[str] | None = None
+    payer_address: Personal[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostedPage:
-    """The page is there. `address` is where the person pays."""
+    """The page is there. `address` is where the person pays.
+
+    Inside the channel's own app there is no address (it is ""); the door hands `handover`, signed by us, to the app's
+    script, which opens the payment. These parameters may differ from call to call.
+    """
 
     address: str
+    handover: Mapping[str, str] = field(default_factory=dict)
 
 
 class CollectionChannel(Protocol):
@@ -115,5 +127,13 @@ class HostedPaymentChannel(Protocol):
         ...
 
     def ask(self, order_number: str) -> Paid | Failed | InProgress | NotFound:
-        """Tell what became of it; a page that expired unpaid has `Failed`. Errors: ChannelSilent."""
+        """Tell what became of it; a page that was closed unpaid has `Failed`. Errors: ChannelSilent."""
+        ...
+
+    def close_page(self, order_number: str) -> None:
+        """Let nobody pay on an expired page any more; what became of it is then asked for. Errors: ChannelSilent.
+
+        Said again, or of a page that is paid, closed or unknown, it changes nothing. A channel that closes by itself
+        at `expires_at` has nothing to do.
+        """
         ...

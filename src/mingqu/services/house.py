@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
@@ -18,6 +18,8 @@ from mingqu.ports.codes import Codes
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
 from mingqu.ports.identifiers import Identifiers
 from mingqu.ports.identity import IdentityChannel
+from mingqu.ports.login import LoginChannel, LoginPage
+from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
 from mingqu.ports.sms import SmsChannel
 from mingqu.store import book
@@ -39,6 +41,14 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeSource:
+    """Somebody who tells us unasked of orders, and of which: a party speaks only of what was given to it."""
+
+    reader: NoticeReader
+    channels: frozenset[str]  # of the orders it may speak of: BANK, HOSTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """Everything wired together. Frozen; the state is in the database."""
 
@@ -56,6 +66,9 @@ class House:
     identity: IdentityChannel
     sms: SmsChannel
     bureau: BureauChannel
+    notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
+    wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
+    wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
     settings: Settings = Settings()
 
     def id_for(self, person_id: UUID) -> UUID:

@@ -19,7 +19,7 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.services.chase_order import chase_order
 from mingqu.services.house import HOSTED, House
 from mingqu.services.once import Response, once
-from mingqu.services.run_errand import errand_of, page_request, token_field
+from mingqu.services.run_errand import Payer, errand_of, keep_payer, page_request, payer_of, token_field
 from mingqu.services.settle_order import BookOrders
 from mingqu.store import consent, instrument, loan, order, repayment, vault
 from mingqu.store.database import Transaction
@@ -27,6 +27,7 @@ from mingqu.store.repayment import Agreement
 
 # Stages in which a borrower can pay: a loan that was taken for lost is still owed.
 OWING: Final = (Stage.ACTIVE, Stage.CHARGED_OFF)
+NOBODY: Final = Payer()  # a page that anybody may pay on who has its address
 
 
 class NothingDue(Refusal):
@@ -75,10 +76,18 @@ def quote_repayment(house: House, *, person_id: UUID, loan_id: UUID) -> Quote:
 
 
 def repay_by_hand(
-    house: House, *, person_id: UUID, loan_id: UUID, intent: Intent, amount_fen: int | None = None, key: str
+    house: House,
+    *,
+    person_id: UUID,
+    loan_id: UUID,
+    intent: Intent,
+    amount_fen: int | None = None,
+    payer: Payer = NOBODY,
+    key: str,
 ) -> PaymentPage:
     """Make an order that the person pays on the channel's page; without an amount, what the intent needs today.
 
+    `payer` is what the channel needs to know of who pays: it is sealed, and the first one stays.
     Errors: NotFound, NothingDue, AmountMalformed, AmountOutOfRange, and those of the idempotency key.
     """
     if amount_fen is not None and Money(amount_fen).fen <= 0:
@@ -110,6 +119,7 @@ def repay_by_hand(
             ),
         )
         repayment.insert_intent(tx, order_id=order_id, loan_id=loan_id, intent=intent)
+        keep_payer(tx, house, person_id=person_id, order_id=order_id, payer=payer, at=house.clock.now())
         return {"order_id": order_id.hex, "amount_fen": amount}
 
     request = {"loan_id": loan_id.hex, "intent": intent.value, "amount_fen": amount_fen}
@@ -125,11 +135,12 @@ def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:
     """
     with house.database.transaction() as tx:
         waiting = order.load_for(tx, person_id=person_id, order_id=order_id)
+        payer = payer_of(tx, house, waiting=waiting)
     errand = errand_of(house, order=waiting)
     if waiting.sent_at is None:
         chase_order(order_id=order_id, orders=BookOrders(house=house), errand=errand, clock=house.clock)
     try:
-        answer = house.hosted.create(page_request(waiting))
+        answer = house.hosted.create(page_request(waiting, payer=payer))
     except ChannelSilent:
         raise ChannelUnavailable("The payment page did not open; please try again.") from None
     if not isinstance(answer, HostedPage):

@@ -3,37 +3,59 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from mingqu.domain.order import Action, Order, OrderKind
+from mingqu.domain.ownership import NotFound as FieldMissing
+from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
+from mingqu.ports.clock import Clock
 from mingqu.ports.collection import CollectionChannel, HostedPage, HostedPaymentChannel, HostedPaymentRequest
 from mingqu.services.chase_order import DeductionErrand, Errand, PayoutErrand, chase_order
 from mingqu.services.house import HOSTED, House
 from mingqu.services.settle_order import BookOrders
 from mingqu.store import instrument, order, repayment, vault
+from mingqu.store.database import Transaction
 
-PAGE_LASTS: Final = timedelta(hours=1)  # a person is looking at it; the channel closes it by itself
+PAGE_LASTS: Final = timedelta(hours=1)  # a person is looking at it
+CLOSE_AFTER: Final = timedelta(minutes=1)  # their clock may be behind ours, and a payment of the last second is one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payer:
+    """Who pays a page: their subject at the channel when they are inside its app, and where they ask from."""
+
+    login: Personal[str] | None = None
+    address: Personal[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostedErrand:
-    """A page on which the person pays; making it again is the same page."""
+    """A page on which the person pays; making it again is the same page.
+
+    An expired page that is still open is closed and asked for again, so that no money comes after we look away.
+    """
 
     channel: HostedPaymentChannel
+    clock: Clock
+    payer: Payer
 
     @property
     def resend_is_safe(self) -> bool:
         return self.channel.resend_is_safe
 
     def send(self, order: Order) -> Accepted | Paid | Refused | NumberTaken:
-        answer = self.channel.create(page_request(order))
+        answer = self.channel.create(page_request(order, payer=self.payer))
         return Accepted() if isinstance(answer, HostedPage) else answer
 
     def ask(self, order: Order) -> Paid | Failed | InProgress | NotFound:
-        return self.channel.ask(order.number)
+        said = self.channel.ask(order.number)
+        if isinstance(said, InProgress) and self.clock.now() >= expiry_of(order) + CLOSE_AFTER:
+            self.channel.close_page(order.number)
+            return self.channel.ask(order.number)
+        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +75,60 @@ class AskOnlyErrand:
         return self.channel.ask(order.number)
 
 
-def page_request(waiting: Order) -> HostedPaymentRequest:
+def expiry_of(waiting: Order) -> datetime:
+    """Return the moment from which nobody can pay on an order's page."""
+    return waiting.run_at + PAGE_LASTS
+
+
+def page_request(waiting: Order, *, payer: Payer) -> HostedPaymentRequest:
     """Return the request for an order's page: the same bytes each time."""
     return HostedPaymentRequest(
         order_number=waiting.number,
         amount_fen=waiting.amount_fen,
         currency=waiting.currency,
-        expires_at=waiting.run_at + PAGE_LASTS,
+        expires_at=expiry_of(waiting),
+        payer_login=payer.login,
+        payer_address=payer.address,
     )
+
+
+def keep_payer(tx: Transaction, house: House, *, person_id: UUID, order_id: UUID, payer: Payer, at: datetime) -> None:
+    """Seal who pays an order, so that whoever makes its page, and makes it again, says the same. The caller commits."""
+    told = {_login_field(order_id): payer.login, _address_field(order_id): payer.address}
+    values = {name: value for name, value in told.items() if value is not None}
+    if values:
+        vault.seal_all(tx, keyring=house.keyring, person_id=person_id, values=values, at=at)
+
+
+def payer_of(tx: Transaction, house: House, *, waiting: Order) -> Payer:
+    """Return who pays an order, as far as it was said. Errors: SealBroken.
+
+    Of somebody erased nothing is left to say; what they paid is asked for all the same.
+    """
+
+    def opened(name: str) -> Personal[str] | None:
+        try:
+            return vault.open_field(tx, keyring=house.keyring, person_id=waiting.person_id, field=name)
+        except (FieldMissing, vault.PersonErased):
+            return None
+
+    return Payer(login=opened(_login_field(waiting.order_id)), address=opened(_address_field(waiting.order_id)))
+
+
+def _login_field(order_id: UUID) -> str:
+    return f"payer_login.{order_id.hex}"
+
+
+def _address_field(order_id: UUID) -> str:
+    return f"payer_address.{order_id.hex}"
 
 
 def errand_of(house: House, *, order: Order) -> Errand:
     """Return an order bound to its channel. Errors: NotFound, PersonErased, SealBroken."""
     if order.channel == HOSTED:
-        return HostedErrand(channel=house.hosted)
+        with house.database.transaction() as tx:
+            payer = payer_of(tx, house, waiting=order)
+        return HostedErrand(channel=house.hosted, clock=house.clock, payer=payer)
     assert order.instrument_id is not None, "money is paid to and deducted from a card"
     with house.database.transaction() as tx:
         if order.kind is OrderKind.COLLECTION:

@@ -42,14 +42,19 @@ class BookOrders:
 
     def hear(self, *, order_id: UUID, word: Word, at: datetime) -> Order:
         """Store the word, apply it (or mark the conflict), post what it causes, return the order."""
+        return self.house.database.run(lambda tx: hear_word(tx, self.house, order_id=order_id, word=word, at=at))
 
-        def work(tx: Transaction) -> Order:
-            heard = keep_order.hear(tx, order_id=order_id, word=word, at=at)
-            if heard.paid or heard.failed:
-                settle(tx, self.house, ended=heard.after)
-            return heard.after
 
-        return self.house.database.run(work)
+def hear_word(tx: Transaction, house: House, *, order_id: UUID, word: Word, at: datetime) -> Order:
+    """Store a word and post what it causes, whichever way it came; the caller commits. Errors: NotFound.
+
+    Only the word that ends the order posts anything, and it does so under the cell's lock: of an answer and a notice
+    that arrive together one settles and the other is a word that changes nothing.
+    """
+    heard = keep_order.hear(tx, order_id=order_id, word=word, at=at)
+    if heard.paid or heard.failed:
+        settle(tx, house, ended=heard.after)
+    return heard.after
 
 
 def settle(tx: Transaction, house: House, *, ended: Order) -> None:

@@ -67,16 +67,19 @@ def sign_in(house: House, *, phone: Personal[str], digits: Personal[str]) -> UUI
     """
     phone = read_phone(phone)
     check_code(house, phone=phone, purpose=CodePurpose.SIGN_IN, digits=digits)
+    return person_of_login(house, provider=LoginProvider.PHONE, subject=phone)
+
+
+def person_of_login(house: House, *, provider: LoginProvider, subject: Personal[str]) -> UUID:
+    """Return the person that a login leads to, making one for a login never seen; its provider vouched for it."""
 
     def enter(tx: Transaction) -> UUID:
-        known = party.find_by_login(tx, keyring=house.keyring, provider=LoginProvider.PHONE, subject=phone)
+        known = party.find_by_login(tx, keyring=house.keyring, provider=provider, subject=subject)
         if known is not None:
             return known.person_id
         person_id, at = house.identifiers.fresh(house.identifiers.slot()), house.clock.now()
         party.create_person(tx, keyring=house.keyring, person_id=person_id, at=at)
-        directory.add_login(
-            tx, keyring=house.keyring, provider=LoginProvider.PHONE, subject=phone, person_id=person_id, at=at
-        )
+        directory.add_login(tx, keyring=house.keyring, provider=provider, subject=subject, person_id=person_id, at=at)
         return person_id
 
     try:

@@ -173,6 +173,9 @@ class FakeBank:
         """Make a page to pay on."""
         return self.faults.carry("hosted.create", do=lambda: self._create(request))
 
+    def close_page(self, order_number: str) -> None:
+        """Do nothing: a page of this bank closes by itself when it expires."""
+
     # What the bank does when a request has arrived.
 
     def _pay_out(self, request: PayoutRequest, *, refusal: str | None) -> Accepted | Paid | Refused | NumberTaken:

@@ -1,8 +1,8 @@
-"""The clock of the machine."""
+"""The clock of the machine, as it is or ahead of itself."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from mingqu.domain.moment import business_date_of
 
@@ -20,4 +20,20 @@ class SystemClock:
 
     def business_date(self) -> date:
         """Return today's date in Asia/Shanghai."""
+        return business_date_of(self.now())
+
+
+class ShiftedClock:
+    """The machine's clock, ahead by a fixed time: a book whose story was told into the future goes on from there."""
+
+    def __init__(self, *, ahead: timedelta) -> None:
+        assert ahead >= timedelta(0), "a book does not go back in time"
+        self._clock, self._ahead = SystemClock(), ahead
+
+    def now(self) -> datetime:
+        """Return the present moment of the story, in UTC."""
+        return self._clock.now() + self._ahead
+
+    def business_date(self) -> date:
+        """Return the story's date in Asia/Shanghai."""
         return business_date_of(self.now())

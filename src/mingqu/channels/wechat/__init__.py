@@ -1,0 +1,1 @@
+"""Signing in with WeChat: official accounts in the browser, and mini-programs."""

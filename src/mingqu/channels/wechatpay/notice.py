@@ -1,0 +1,92 @@
+"""What WeChat Pay tells unasked: a payment succeeded. Signature, then age, then the seal, then the content.
+
+Source: pay.weixin.qq.com, APIv3, "支付成功回调通知" (2026). Answered within five seconds or it comes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+
+from mingqu.channels.wechatpay.signature import Fault, open_resource
+from mingqu.channels.wechatpay.speech import Merchant
+from mingqu.channels.wechatpay.trade import Trade, word_of
+from mingqu.domain.word import Paid
+from mingqu.ports.notice import (
+    Notice,
+    NoticeForeign,
+    NoticeMalformed,
+    NoticeStale,
+    NoticeUnsigned,
+    NoticeUnsupported,
+)
+from mingqu.ports.silence import ChannelSilent
+
+SUCCESS: Final = "TRANSACTION.SUCCESS"
+ALGORITHM: Final = "AEAD_AES_256_GCM"
+Said = TypeVar("Said")
+
+
+class _Resource(msgspec.Struct, frozen=True, kw_only=True):
+    algorithm: str
+    ciphertext: str
+    nonce: str
+    associated_data: str = ""
+
+
+class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    event_type: str
+    resource: _Resource
+
+
+class WechatNotices:
+    """Implements `NoticeReader`."""
+
+    def __init__(self, *, merchant: Merchant) -> None:
+        self._merchant = merchant
+
+    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice:  # noqa: ARG002
+        """Return what WeChat Pay says; the address it came to is not among what it signs.
+
+        Errors: NoticeUnsigned, NoticeStale, NoticeMalformed, NoticeUnsupported, NoticeForeign.
+        """
+        lower = {name.lower(): value for name, value in headers.items()}
+        try:
+            fault = self._merchant.check(headers=lower, body=body)
+        except ChannelSilent:
+            fault = Fault.SIGNATURE  # its certificate is not to be had now; a genuine notice comes again
+        if fault is Fault.SIGNATURE:
+            raise NoticeUnsigned("This notice is not signed by WeChat Pay.")
+        if fault is Fault.AGE:
+            raise NoticeStale("This notice is not from now.")
+        envelope = _read(body, of=_Envelope)
+        if envelope.event_type != SUCCESS or envelope.resource.algorithm != ALGORITHM:
+            raise NoticeUnsupported("Only successful payments are listened to here.")
+        trade = _read(self._opened(envelope.resource), of=Trade)
+        if (trade.appid, trade.mchid) != (self._merchant.appid, self._merchant.mchid):
+            raise NoticeForeign("This notice is for another merchant or application.")
+        word = word_of(trade)
+        if not isinstance(word, Paid):
+            raise NoticeMalformed("This notice tells of no success.")
+        return Notice(notice_id=envelope.id, order_number=trade.out_trade_no, word=word)
+
+    def _opened(self, resource: _Resource) -> bytes:
+        opened = open_resource(
+            api_v3_key=self._merchant.api_v3_key,
+            ciphertext=resource.ciphertext,
+            nonce=resource.nonce,
+            associated_data=resource.associated_data,
+        )
+        if opened is None:
+            raise NoticeMalformed("The content of this notice is not sealed with our key.")
+        return opened
+
+
+def _read(body: bytes, *, of: type[Said]) -> Said:
+    try:
+        return msgspec.json.decode(body, type=of)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise NoticeMalformed("The content of this notice is not as the document says.") from None

@@ -1,0 +1,181 @@
+"""The file of credentials: where each counterparty is, and the keys by which both sides know each other.
+
+JSON, one object for each counterparty. `bank`, `identity`, `sms` and `bureau` speak the gateway protocol and must be
+there; without `wechatpay` the bank's own pages are paid on; `wechat` and `wechat_program` let people sign in. Every
+field is known or refused, so that a misspelled one is found at the start and not at the first payment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from mingqu.domain.refusal import Refusal
+
+FILE_BYTES_MAX: Final = 1_000_000
+_PUBLIC_URL: Final = re.compile(r"https?://[^/?#\s]+")
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+
+
+class ChannelCredentialsMissing(Refusal):
+    """The file that `MINGQU_CHANNELS` names is not there or cannot be read."""
+
+    code: ClassVar[str] = "channel_credentials_missing"
+    status: ClassVar[int] = 503
+
+
+class ChannelCredentialsExposed(Refusal):
+    """Others of this machine may read the file of the counterparties' credentials."""
+
+    code: ClassVar[str] = "channel_credentials_exposed"
+    status: ClassVar[int] = 503
+
+
+class ChannelCredentialsMalformed(Refusal):
+    """The credentials of the counterparties are not whole: a field is missing, unknown, or not what it should be."""
+
+    code: ClassVar[str] = "channel_credentials_malformed"
+    status: ClassVar[int] = 503
+
+
+class PublicAddressMissing(Refusal):
+    """`MINGQU_PUBLIC_URL` does not say at which address the counterparties reach us with their notices."""
+
+    code: ClassVar[str] = "public_address_missing"
+    status: ClassVar[int] = 503
+
+
+Address = Annotated[str, msgspec.Meta(pattern="^https?://[^/?#]+[^?#]*$", max_length=512)]
+Name = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9._-]{1,64}$")]
+Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=16_384)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One counterparty. It does not print: most of its fields are secrets."""
+
+    base_url: Address
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {self.base_url}>"
+
+
+class GatewayCredentials(Section, frozen=True, kw_only=True):
+    """A party of the gateway protocol. Keys are Ed25519 in PEM; `next_keys` are theirs as well while they change."""
+
+    key_id: Name
+    private_key: Secret
+    their_key_id: Name
+    their_public_key: Secret
+    next_keys: dict[Name, Secret] = {}
+
+
+class WechatPayCredentials(Section, frozen=True, kw_only=True):
+    """A merchant at WeChat Pay. In mode "certificate" the platform's keys are fetched; one given is good besides."""
+
+    appid: Name
+    mchid: Name
+    merchant_serial: Name
+    merchant_private_key: Secret
+    api_v3_key: Annotated[str, msgspec.Meta(pattern="^[0-9A-Za-z]{32}$")]
+    mode: Literal["public_key", "certificate"]
+    platform_key_id: Name | None = None
+    platform_public_key: Secret | None = None
+    next_keys: dict[Name, Secret] = {}
+
+
+class WechatProgramCredentials(Section, frozen=True, kw_only=True):
+    """A mini-program at WeChat."""
+
+    appid: Name
+    secret: Secret
+
+
+class WechatPageCredentials(WechatProgramCredentials, frozen=True, kw_only=True):
+    """An official account at WeChat, and where its people are sent to sign in."""
+
+    authorize_url: Address
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every counterparty there is."""
+
+    bank: GatewayCredentials
+    identity: GatewayCredentials
+    sms: GatewayCredentials
+    bureau: GatewayCredentials
+    wechatpay: WechatPayCredentials | None = None
+    wechat: WechatPageCredentials | None = None
+    wechat_program: WechatProgramCredentials | None = None
+    control: dict[Name, Address] = {}  # where a sandbox has its knobs; no channel uses it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The counterparties somebody chose, and our address at which they reach us."""
+
+    credentials: Credentials
+    public_url: str
+
+
+def choose(*, environment: Mapping[str, str]) -> Chosen | None:
+    """Return what `MINGQU_CHANNELS` and `MINGQU_PUBLIC_URL` name, or None when no channels are named.
+
+    Errors: those of `load_credentials`, PublicAddressMissing.
+    """
+    path = environment.get("MINGQU_CHANNELS")
+    if not path:
+        return None
+    public_url = environment.get("MINGQU_PUBLIC_URL", "").rstrip("/")
+    if not _PUBLIC_URL.fullmatch(public_url):
+        raise PublicAddressMissing("Set MINGQU_PUBLIC_URL to our address, e.g. https://loans.example.")
+    return Chosen(credentials=load_credentials(path=Path(path)), public_url=public_url)
+
+
+def load_credentials(*, path: Path) -> Credentials:
+    """Return the credentials in a file that only its owner may read.
+
+    Errors: ChannelCredentialsMissing, ChannelCredentialsExposed, ChannelCredentialsMalformed.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode  # of the very file that is read
+            content = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ChannelCredentialsMissing(f"The file of the channels cannot be read ({error.strerror}).") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ChannelCredentialsExposed("Others may read the file of the channels: set its mode to 0600.")
+    if len(content) > FILE_BYTES_MAX:
+        raise ChannelCredentialsMalformed("The file of the channels is too long to be one.")
+    try:
+        return check_credentials(value=msgspec.json.decode(content))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ChannelCredentialsMalformed("The file of the channels is not JSON in UTF-8.") from None
+
+
+def check_credentials(*, value: object) -> Credentials:
+    """Return credentials given as a mapping of mappings. Errors: ChannelCredentialsMalformed."""
+    try:
+        credentials = msgspec.convert(value, type=Credentials)
+    except msgspec.ValidationError as error:
+        # It names fields and kinds, never what stood there.
+        raise ChannelCredentialsMalformed(f"The credentials of the channels are not whole: {error}.") from None
+    for name in credentials.__struct_fields__:
+        section = getattr(credentials, name)
+        if isinstance(section, Section):
+            _require_private(section.base_url, name)
+    return credentials
+
+
+def _require_private(address: str, name: str) -> None:
+    """Refuse to speak unencrypted to anything but this machine."""
+    parts = urlsplit(address)
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        raise ChannelCredentialsMalformed(f"The address of {name} is not https.", counterparty=name)

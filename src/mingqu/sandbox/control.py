@@ -1,0 +1,219 @@
+"""The knobs of a sandbox: time, people, faults, money on cards, the truth to compare with. In process, and as JSON.
+
+docs/reference/sandbox.md lists the paths. They are unsigned and meant for this machine alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from mingqu.sandbox import page
+from mingqu.sandbox.bank import Bank
+from mingqu.sandbox.bureau import Bureau
+from mingqu.sandbox.faults import Fault, Faults
+from mingqu.sandbox.notices import Notices
+from mingqu.sandbox.sms import Inbox
+from mingqu.sandbox.time import Time, read, utc
+from mingqu.sandbox.wechat import Wechat
+from mingqu.sandbox.wechatpay import WechatPay
+from mingqu.sandbox.wire import Call, Reply, json_reply, page_reply, redirect
+
+PREFIX: Final = "/_sandbox"
+Act = Callable[[dict[str, Any]], object]
+
+
+class Control:
+    """What whoever runs the sandbox can do with it. Every method can be called while requests come in."""
+
+    def __init__(
+        self,
+        *,
+        time: Time,
+        bank: Bank,
+        bureau: Bureau,
+        wechat: Wechat,
+        wechatpay: WechatPay,
+        inbox: Inbox,
+        notices: Notices,
+        faults: Mapping[str, Faults],
+    ) -> None:
+        self.time, self.bank, self.bureau, self.wechat, self.wechatpay = time, bank, bureau, wechat, wechatpay
+        self.inbox, self.notices, self.faults = inbox, notices, faults
+
+    def meet(
+        self,
+        *,
+        name: str,
+        id_number: str,
+        phone: str,
+        card_number: str,
+        balance_fen: int = 0,
+        features: Mapping[str, int] | None = None,
+        openid: str | None = None,
+    ) -> None:
+        """Let a person exist: a card at the bank, four elements that belong together, a bureau record, WeChat."""
+        self.bank.open_card(
+            number=card_number, holder_name=name, id_number=id_number, phone=phone, balance_fen=balance_fen
+        )
+        if features is not None:
+            self.bureau.know(id_number=id_number, features=features)
+        if openid is not None:
+            self.wechat.know(openid=openid, nickname=name)
+
+    def plan(self, party: str, call: str, fault: str, *, times: int = 1) -> None:
+        """Let the next calls of a name meet a fault. Errors: ValueError, KeyError for names that do not exist."""
+        self.faults[party].plan(call, Fault(fault), times=times)
+
+    def misbehave(self, party: str, rates: Mapping[str, int]) -> None:
+        """Let chance decide at a party from now on; rates in a million, by fault."""
+        self.faults[party].misbehave({Fault(name): rate for name, rate in rates.items()})
+
+    def heal(self) -> None:
+        """Let everybody misbehave no more."""
+        for each in self.faults.values():
+            each.heal()
+
+    def deliver_late(self) -> int:
+        """Let every request that was held up arrive now, and return how many there were."""
+        return sum(each.deliver_late() for each in self.faults.values())
+
+    def moved(self) -> dict[str, int]:
+        """Return the amount in fen, by order number, of everything the bank and WeChat Pay moved."""
+        return {**self.bank.moved(), **self.wechatpay.moved()}
+
+    def answer(self, party: str, call: Call) -> Reply | None:
+        """Return the answer to a request at a party's own pages and knobs, or None when it is none of those."""
+        if call.path == page.STYLE_PATH:
+            return Reply(headers={"content-type": "text/css"}, body=page.style().encode())
+        if call.path.startswith(PREFIX):
+            return self._knob(party, call)
+        if party == "wechatpay" and call.path == "/pay":
+            return self._pay_with_wechat(call)
+        if party == "wechat" and call.path == "/connect/oauth2/authorize":
+            return self._authorize(call)
+        if party == "bank" and call.path.startswith("/pay/"):
+            return self._pay_at_bank(call)
+        if party == "sms" and call.path == "/" and call.method == "GET":
+            return page_reply(page.inbox(self.inbox.messages()))
+        return redirect(PREFIX) if call.path == "/" and call.method == "GET" else None
+
+    def _knob(self, party: str, call: Call) -> Reply:
+        name = call.path.removeprefix(PREFIX).strip("/")
+        if call.method == "GET":
+            return self._shown(party, name, call)
+        by_form = "form" in call.headers.get("content-type", "")
+        try:
+            asked = dict(parse_qsl(call.body.decode())) if by_form else json.loads(call.body or b"{}")
+            said = self._acts(party)[name](asked)
+        except KeyError as missing:
+            return json_reply({"code": "malformed", "detail": f"{missing.args[0]} is missing or unknown"}, status=400)
+        except (ValueError, TypeError) as wrong:
+            return json_reply({"code": "malformed", "detail": str(wrong)}, status=400)
+        return redirect(PREFIX) if by_form else json_reply(said if said is not None else {"done": True})
+
+    def _acts(self, party: str) -> dict[str, Act]:
+        """What a POST can do. A clock is set by {"now": moment} and let go by {"now": null}."""
+        return {
+            "clock": lambda asked: self.time.set(read(asked["now"]) if asked["now"] else None),
+            "faults": lambda asked: (
+                self.misbehave(party, asked["rates"])
+                if "rates" in asked
+                else self.plan(party, asked["call"], asked["fault"], times=int(asked.get("times", 1)))
+            ),
+            "heal": lambda _: self.heal(),
+            "deliver-late": lambda _: {"delivered": self.deliver_late()},
+            "people": lambda asked: self.meet(**asked),
+            "deposit": lambda asked: self.bank.deposit(
+                number=asked["card_number"], amount_fen=int(asked["amount_fen"])
+            ),
+            "pay": lambda asked: {"said": self._pay(party, asked)},
+            "notices": self._set_notices,
+            "rotate": lambda asked: self._rotate(asked["key_id"]),
+            "processing": lambda asked: setattr(self.bank, "processing_seconds", int(asked["seconds"])),
+        }
+
+    def _shown(self, party: str, name: str, call: Call) -> Reply:
+        asked = call.parameters
+        match name:
+            case "":
+                return page_reply(self._knobs(party))
+            case "clock":
+                return json_reply({"now": utc(self.time.now()), "stands": self.time.stands})
+            case "moved":
+                return json_reply(self.moved())
+            case "inbox":
+                return json_reply(self.inbox.messages(phone=asked.get("phone")))
+            case "balance":
+                return json_reply({"balance_fen": self.bank.balance_fen(number=asked.get("card_number", ""))})
+            case "notices":
+                return json_reply({"open": self.notices.open(), "probes_taken": self.notices.probes_taken})
+            case _:
+                return json_reply({"code": "not_found"}, status=404)
+
+    def _knobs(self, party: str) -> str:
+        faults = self.faults[party]
+        moved = self.moved()
+        facts = (
+            ("时间 Time", utc(self.time.now())),
+            ("打开的通知 Open notices", str(self.notices.open())),
+            ("资金流动 Orders that moved money", str(len(moved))),
+            ("合计 Sum, fen", str(sum(moved.values()))),
+        )
+        return page.knobs(
+            name=party,
+            faults=[fault.value for fault in Fault],
+            planned=json.dumps(faults.planned()),
+            rates=json.dumps(faults.rates()),
+            facts=facts,
+        )
+
+    def _set_notices(self, asked: dict[str, Any]) -> object:
+        self.notices.held = bool(asked.get("held", self.notices.held))
+        self.notices.twice = bool(asked.get("twice", self.notices.twice))
+        if "probe_every" in asked:
+            self.wechatpay.probe_every = int(asked["probe_every"])
+        return {"again": self.notices.again()} if asked.get("again") else None
+
+    def _rotate(self, key_id: str) -> None:
+        self.wechatpay.merchant.rotate(now=self.time.now(), key_id=key_id)
+
+    def _pay(self, party: str, asked: dict[str, Any]) -> str:
+        if party == "wechatpay":
+            return self.wechatpay.pay(out_trade_no=asked["order_number"], openid=asked.get("openid", ""))
+        return self.bank.pay_by_hand(order_number=asked["order_number"], card_number=asked["card_number"])
+
+    def _pay_with_wechat(self, call: Call) -> Reply:
+        trade = self.wechatpay.trade(call.parameters.get("prepay_id", ""))
+        if trade is None:
+            return page_reply(page.page("没有这笔订单 No such order", ""), status=404)
+        if call.method == "POST" and trade["trade_state"] == "NOTPAY":
+            if dict(parse_qsl(call.body.decode())).get("choice") == "pay":
+                self.wechatpay.pay(out_trade_no=trade["out_trade_no"])
+            back = call.parameters.get("redirect_url")
+            return redirect(back if back and back.startswith("http") else call.target)
+        return page_reply(page.pay_with_wechat(trade, action=call.target))
+
+    def _pay_at_bank(self, call: Call) -> Reply:
+        number = call.path.removeprefix("/pay/")
+        order = self.bank.page(number)
+        if order is None:
+            return page_reply(page.page("没有这笔订单 No such order", ""), status=404)
+        if call.method == "POST":
+            card_number = dict(parse_qsl(call.body.decode())).get("card_number", "").replace(" ", "")
+            said = self.bank.pay_by_hand(order_number=number, card_number=card_number)
+            if said != "paid":
+                return page_reply(page.pay_at_bank(order, action=call.target, said=said))
+            back = call.parameters.get("back")
+            return redirect(back if back and back.startswith("http") else call.target)
+        return page_reply(page.pay_at_bank(order, action=call.target))
+
+    def _authorize(self, call: Call) -> Reply:
+        asked = call.parameters
+        if asked.get("appid") != self.wechat.appid or asked.get("response_type") != "code":
+            return page_reply(page.page("Scope 参数错误或没有 Scope 权限 · The link is not right", ""), status=400)
+        if "as" in asked:
+            return self.wechat.authorized(call, openid=asked["as"])
+        return page_reply(page.sign_in_with_wechat(self.wechat.people(), query=call.query))

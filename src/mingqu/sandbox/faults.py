@@ -1,0 +1,141 @@
+"""How a counterparty misbehaves: by a script ("lose the reply of the next payout") or by seeded chance."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from enum import Enum
+from typing import Final
+
+from mingqu.sandbox.wire import Reply
+
+PPM: Final = 1_000_000
+SLOW_SECONDS: Final = 3.0
+
+
+class Fault(Enum):
+    """What can go wrong with one call."""
+
+    LOSE_REQUEST = "lose_request"  # it never arrives; the connection ends
+    LOSE_REPLY = "lose_reply"  # it is done, and the connection ends
+    LATE = "late"  # it is held up on its way and arrives with `deliver_late`
+    REORDER = "reorder"  # it arrives after the next call
+    DUPLICATE = "duplicate"  # it arrives twice
+    SERVER_ERROR = "server_error"  # it is done, and the answer is 502, unsigned
+    REFUSE = "refuse"  # an explicit no, for good
+    WRONG_SIGNATURE = "wrong_signature"  # it is done, and the answer's signature is of another key
+    SLOW = "slow"  # it is done, and the answer takes its time
+
+
+LOST: Final = Reply(status=200, cut=True)
+
+
+class Faults:
+    """Stands between the wire and a counterparty's book. `rates` gives each fault's chance in a million per call."""
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self._chance = random.Random(seed)  # noqa: S311 (it must repeat itself)
+        self._rates: dict[Fault, int] = {}
+        self._script: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self._late: list[Callable[[], object]] = []
+        self._after_next: list[Callable[[], object]] = []
+
+    def plan(self, call: str, fault: Fault, *, times: int = 1) -> None:
+        """Let the next `times` calls of that name (e.g. "payout.send", or "*" for any) meet a fault."""
+        self._script[call].extend([fault] * times)
+
+    def misbehave(self, rates: Mapping[Fault, int]) -> None:
+        """Let chance decide from now on. Errors: ValueError when the rates are more than certainty."""
+        if sum(rates.values()) > PPM or any(rate < 0 for rate in rates.values()):
+            raise ValueError("rates are parts of a million and sum to one at most")
+        self._rates = dict(rates)
+
+    def heal(self) -> None:
+        """Misbehave no more. What is held up on its way still arrives with `deliver_late`."""
+        self._rates = {}
+        self._script.clear()
+
+    def planned(self) -> dict[str, list[str]]:
+        """Return the script as it stands."""
+        return {name: [fault.value for fault in faults] for name, faults in self._script.items() if faults}
+
+    def rates(self) -> dict[str, int]:
+        """Return the rates as they stand."""
+        return {fault.value: rate for fault, rate in self._rates.items()}
+
+    def deliver_late(self) -> int:
+        """Let everything held up arrive now, in seeded order, and return how many requests that were."""
+        held = [*self._late, *self._after_next]
+        self._late, self._after_next = [], []
+        self._chance.shuffle(held)
+        for request in held:
+            request()
+        return len(held)
+
+    def carry(
+        self,
+        call: str,
+        *,
+        do: Callable[[], Reply],
+        refuse: Callable[[], Reply] | None,
+        sign: Callable[[Reply], Reply],
+        missign: Callable[[Reply], Reply],
+    ) -> Reply:
+        """Return the answer to one call, or what a fault makes of it."""
+        behind, self._after_next = self._after_next, []
+        try:
+            return self._carry(self._draw(call), do, refuse, sign, missign)
+        finally:
+            for request in behind:
+                request()
+
+    def _carry(
+        self,
+        fault: Fault | None,
+        do: Callable[[], Reply],
+        refuse: Callable[[], Reply] | None,
+        sign: Callable[[Reply], Reply],
+        missign: Callable[[Reply], Reply],
+    ) -> Reply:
+        match fault:
+            case Fault.LOSE_REQUEST:
+                return LOST
+            case Fault.LATE:
+                self._late.append(do)
+                return LOST
+            case Fault.REORDER:
+                self._after_next.append(do)
+                return LOST
+            case Fault.LOSE_REPLY:
+                do()
+                return LOST
+            case Fault.SERVER_ERROR:
+                do()
+                return Reply(status=502, body=b"bad gateway")
+            case Fault.DUPLICATE:
+                answer = do()
+                do()
+                return sign(answer)
+            case Fault.WRONG_SIGNATURE:
+                return missign(do())
+            case Fault.SLOW:
+                return replace(sign(do()), after_seconds=SLOW_SECONDS)
+            case Fault.REFUSE if refuse is not None:
+                return sign(refuse())
+            case _:
+                return sign(do())
+
+    def _draw(self, call: str) -> Fault | None:
+        for name in (call, "*"):
+            if self._script[name]:
+                return self._script[name].popleft()
+        if not self._rates:
+            return None
+        point = self._chance.randrange(PPM)
+        for fault, rate in self._rates.items():
+            if point < rate:
+                return fault
+            point -= rate
+        return None

@@ -1,0 +1,142 @@
+"""Keys of both sides, made once in the sandbox's folder; what the house needs of them goes into credentials.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from mingqu.sandbox.wechatpay_keys import PUBLIC_KEY, RSA_BITS
+
+GATEWAYS: Final = ("bank", "identity", "sms", "bureau")
+PARTIES: Final = ("wechatpay", "wechat", *GATEWAYS)
+_SECRETS: Final = "secrets.json"  # both sides' keys; the house never reads it
+CREDENTIALS: Final = "credentials.json"
+Pem = str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """Everything secret, as text."""
+
+    house: dict[str, Pem]  # the house's Ed25519 key at each gateway
+    party: dict[str, Pem]  # each gateway's own
+    merchant: Pem
+    merchant_serial: str
+    platform: Pem
+    platform_key_id: str
+    api_v3_key: str
+    mchid: str
+    appid: str
+    app_secret: str
+    mode: str = PUBLIC_KEY
+
+    def house_public(self, party: str) -> Ed25519PublicKey:
+        """Return the key by which a gateway knows the house."""
+        return ed25519(self.house[party]).public_key()
+
+
+def load_or_make(folder: Path | None) -> Secrets:
+    """Return the secrets of a folder, made now if there are none; without a folder, made for this once."""
+    place = None if folder is None else folder / _SECRETS
+    if place is not None and place.exists():
+        return Secrets(**json.loads(place.read_text()))
+    made = Secrets(
+        house={party: _pem(Ed25519PrivateKey.generate()) for party in GATEWAYS},
+        party={party: _pem(Ed25519PrivateKey.generate()) for party in GATEWAYS},
+        merchant=_pem(_rsa()),
+        merchant_serial=secrets.token_hex(20).upper(),
+        platform=_pem(_rsa()),
+        platform_key_id=f"PUB_KEY_ID_01{secrets.randbelow(10**28):028d}",
+        api_v3_key=secrets.token_hex(16),
+        mchid=f"19{secrets.randbelow(10**8):08d}",
+        appid="wx" + secrets.token_hex(8),
+        app_secret=secrets.token_hex(16),
+    )
+    if place is not None:
+        _write(place, {name: getattr(made, name) for name in Secrets.__slots__})
+    return made
+
+
+def credentials(known: Secrets, *, addresses: dict[str, str]) -> dict[str, Any]:
+    """Return what the house is given when its accounts are opened."""
+    platform = load_rsa(known.platform).public_key()
+    given: dict[str, Any] = {
+        "wechatpay": {
+            "base_url": addresses["wechatpay"],
+            "appid": known.appid,
+            "mchid": known.mchid,
+            "merchant_serial": known.merchant_serial,
+            "merchant_private_key": known.merchant,
+            "api_v3_key": known.api_v3_key,
+            "mode": known.mode,
+            "platform_key_id": known.platform_key_id,
+            "platform_public_key": _public(platform),
+        },
+        "wechat": {
+            "base_url": addresses["wechat"],
+            "authorize_url": f"{addresses['wechat']}/connect/oauth2/authorize",
+            "appid": known.appid,
+            "secret": known.app_secret,
+        },
+    }
+    for party in GATEWAYS:
+        given[party] = {
+            "base_url": addresses[party],
+            "key_id": "house-1",
+            "private_key": known.house[party],
+            "their_key_id": f"{party}-1",
+            "their_public_key": _public(ed25519(known.party[party]).public_key()),
+        }
+    given["control"] = {party: f"{address}/_sandbox" for party, address in addresses.items()}
+    return given
+
+
+def write_credentials(folder: Path, given: dict[str, Any]) -> Path:
+    """Write the house's credentials for its eyes only and return where."""
+    return _write(folder / CREDENTIALS, given)
+
+
+def ed25519(pem: Pem) -> Ed25519PrivateKey:
+    """Return the private key of a PEM text."""
+    key = serialization.load_pem_private_key(pem.encode(), password=None)
+    assert isinstance(key, Ed25519PrivateKey)
+    return key
+
+
+def load_rsa(pem: Pem) -> RSAPrivateKey:
+    """Return the private key of a PEM text."""
+    key = serialization.load_pem_private_key(pem.encode(), password=None)
+    assert isinstance(key, RSAPrivateKey)
+    return key
+
+
+def _rsa() -> RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+
+
+def _pem(key: Ed25519PrivateKey | RSAPrivateKey) -> Pem:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+def _public(key: Any) -> Pem:
+    written: bytes = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return written.decode()
+
+
+def _write(place: Path, content: dict[str, Any]) -> Path:
+    draft = place.with_suffix(".draft")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(content, file, indent=1)
+    draft.replace(place)
+    return place

@@ -1,0 +1,114 @@
+"""Notices: what a counterparty tells by itself, again and again until it is taken or the tries are used up.
+
+A notice's content is fixed when it is made; its signature and moment are new with every try. 200 and 204 take it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from mingqu.sandbox.book import Book
+from mingqu.sandbox.time import Time, utc
+
+# WeChat Pay's own schedule; the bank keeps to the same (docs/reference/bank-gateway.md, "Bank").
+RETRY_SECONDS: Final = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
+ANSWER_SECONDS_MAX: Final = 5.0
+ROUND_MAX: Final = 100
+
+Dress = Callable[[str, str, bytes], Mapping[str, str]]  # (path, query, body) → headers, signed now
+Probe = Callable[[str, str, bytes], Mapping[str, str] | None]
+
+
+class Notices:
+    """The notices of all counterparties of a sandbox; `dress` of a party makes the headers of one try."""
+
+    def __init__(self, *, book: Book, time: Time) -> None:
+        self._book, self._time = book, time
+        self._dress: dict[str, Dress] = {}
+        self._probe: dict[str, Probe] = {}
+        self._urls: dict[str, str] = {}
+        self.probes_taken = 0  # each is a fault of the receiver: it took what it should have refused
+        self.held = False  # a knob: nothing goes out while it is set
+        self.twice = False  # a knob: everything goes out twice
+
+    def register(self, party: str, *, dress: Dress, url: str | None, probe: Probe | None = None) -> None:
+        """Let a party tell things, by default to an address (None: to nobody, unless the notice names one)."""
+        self._dress[party] = dress
+        if probe is not None:
+            self._probe[party] = probe
+        if url is not None:
+            self._urls[party] = url
+
+    def send_to(self, party: str, url: str) -> None:
+        """Set where a party's notices go from now on."""
+        self._urls[party] = url
+
+    def add(self, *, party: str, notice_id: str, body: str, at: datetime, url: str | None = None) -> None:
+        """Have something told from a moment on; the same id again changes nothing."""
+        to = url or self._urls.get(party)
+        if to is None:
+            return
+        self._book.write(
+            "INSERT OR IGNORE INTO notice (notice_id, party, url, body, next_at) VALUES (?, ?, ?, ?, ?)",
+            (notice_id, party, to, body, utc(at)),
+        )
+
+    def again(self) -> int:
+        """Have every notice that was taken told once more: a repeat that a receiver must bear."""
+        with self._book.writing():
+            return self._book.write("UPDATE notice SET taken_at = NULL, next_at = ?", (utc(self._time.now()),))
+
+    def open(self) -> int:
+        """Return how many notices still wait to be taken."""
+        row = self._book.row("SELECT count(*) AS n FROM notice WHERE taken_at IS NULL AND next_at IS NOT NULL")
+        assert row is not None
+        return int(row["n"])
+
+    def deliver(self, client: httpx.Client) -> int:
+        """Try every notice that is due, and return how many were taken."""
+        if self.held:
+            return 0
+        due = self._book.rows(
+            "SELECT * FROM notice WHERE taken_at IS NULL AND next_at <= ? ORDER BY next_at, notice_id LIMIT ?",
+            (utc(self._time.now()), ROUND_MAX),
+        )
+        taken = 0
+        for notice in due:
+            said = [self._say(client, notice["party"], notice["url"], notice["body"].encode())]
+            if self.twice:
+                said.append(self._say(client, notice["party"], notice["url"], notice["body"].encode()))
+            with self._book.writing():
+                if all(said):
+                    taken += 1
+                    self._book.write(
+                        "UPDATE notice SET taken_at = ?, tries = tries + 1 WHERE notice_id = ?",
+                        (utc(self._time.now()), notice["notice_id"]),
+                    )
+                else:
+                    self._later(notice["notice_id"], notice["tries"])
+        return taken
+
+    def _later(self, notice_id: str, tries: int) -> None:
+        wait = RETRY_SECONDS[tries] if tries < len(RETRY_SECONDS) else None
+        at = None if wait is None else utc(self._time.now() + timedelta(seconds=wait))
+        self._book.write("UPDATE notice SET tries = ?, next_at = ? WHERE notice_id = ?", (tries + 1, at, notice_id))
+
+    def _say(self, client: httpx.Client, party: str, url: str, body: bytes) -> bool:
+        parts = urlsplit(url)
+        probe = self._probe[party](parts.path, parts.query, body) if party in self._probe else None
+        if probe is not None and _taken(client, url, body, probe):
+            self.probes_taken += 1
+        return _taken(client, url, body, self._dress[party](parts.path, parts.query, body))
+
+
+def _taken(client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    try:
+        answer = client.post(url, content=body, headers=dict(headers), timeout=ANSWER_SECONDS_MAX)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code in (200, 204)

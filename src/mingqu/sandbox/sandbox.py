@@ -1,0 +1,245 @@
+"""A sandbox: all counterparties, each on a port of its own, in one background thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import uvicorn
+
+from mingqu.sandbox import keys
+from mingqu.sandbox.bank import Bank
+from mingqu.sandbox.book import Book
+from mingqu.sandbox.bureau import Bureau
+from mingqu.sandbox.control import Control
+from mingqu.sandbox.faults import Faults
+from mingqu.sandbox.gateway import Door, Signer
+from mingqu.sandbox.identity import Identity
+from mingqu.sandbox.notices import Notices
+from mingqu.sandbox.party import Party
+from mingqu.sandbox.sms import Inbox, Sms
+from mingqu.sandbox.time import Time
+from mingqu.sandbox.wechat import Wechat
+from mingqu.sandbox.wechatpay import WechatPay
+from mingqu.sandbox.wechatpay_keys import Merchant, new_key
+from mingqu.sandbox.wire import Call, Handler, Reply, asgi, json_reply
+
+HOST: Final = "127.0.0.1"
+PORT_FIRST: Final = 9101  # and those behind it, in the order of `keys.PARTIES`
+NOTICE_SECONDS: Final = 0.2  # between looks for something to tell
+START_SECONDS_MAX: Final = 10.0
+_PORTS: Final = "ports.json"
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a complaint of uvicorn's is one: an answer that is cut short is meant."""
+    return "without completing response" not in record.getMessage()
+
+
+class Sandbox:
+    """Counterparties that can be talked to while the block lasts.
+
+    `folder` keeps books and keys (None: nothing is kept), `clock` is everybody's time (None: the machine's), `notify`
+    says where "wechatpay" and "bank" tell things, `ports` asks for ports by party; 0 is any that is free. `secrets` are
+    keys made before, for many sandboxes in a row. Without `tells`, notices go out when `tell` is called.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path | None = None,
+        clock: Callable[[], datetime] | None = None,
+        notify: Mapping[str, str] | None = None,
+        ports: Mapping[str, int] | None = None,
+        only: Sequence[str] = keys.PARTIES,
+        seed: int = 0,
+        secrets: keys.Secrets | None = None,
+        tells: bool = True,
+    ) -> None:
+        self._tells = tells
+        self._secrets = secrets
+        self._folder, self._only = folder, tuple(only)
+        self._seed, self._notify = seed, dict(notify or {})
+        self._wanted = dict(ports or self._ports_before())
+        self.time = Time(clock)
+        self.credentials: dict[str, Any] = {}
+        self.addresses: dict[str, str] = {}
+        self.control: Control
+        self._servers: list[uvicorn.Server] = []
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Sandbox:
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        self._book = Book(None if self._folder is None else self._folder / "sandbox.db")
+        known = self._secrets or keys.load_or_make(self._folder)
+        doors = {party: self._listen(party) for party in keys.PARTIES}
+        self.addresses = {party: f"http://{HOST}:{door.getsockname()[1]}" for party, door in doors.items()}
+        self.credentials = keys.credentials(known, addresses=self.addresses)
+        handlers = self._wire(known)
+        if self._folder is not None:
+            keys.write_credentials(self._folder, self.credentials)
+            written = {party: door.getsockname()[1] for party, door in doors.items()}
+            (self._folder / _PORTS).write_text(json.dumps(written))
+        self._serve({party: (doors[party], handlers[party]) for party in self._only})
+        for party in set(keys.PARTIES) - set(self._only):
+            doors[party].close()
+        self._teller = threading.Thread(target=self._keep_telling, name="sandbox-notices", daemon=True)
+        if self._tells:
+            self._teller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for server in self._servers:
+            server.should_exit = True
+        self._thread.join()
+        if self._tells:
+            self._teller.join()
+        self._book.close()
+
+    def send_notices_to(self, notify: Mapping[str, str]) -> None:
+        """Set where parties tell things, once the house's address is known."""
+        for party, url in notify.items():
+            self.control.notices.send_to(party, url)
+
+    def _wire(self, known: keys.Secrets) -> dict[str, Handler]:
+        book, moment = self._book, self.time
+        faults = {party: Faults(seed=self._seed + index) for index, party in enumerate(keys.PARTIES)}
+        signers = {
+            party: Signer(key_id=f"{party}-1", private_key=keys.ed25519(known.party[party]), time=moment)
+            for party in keys.GATEWAYS
+        }
+        doors = {
+            party: Door(
+                party=party,
+                book=book,
+                time=moment,
+                callers={"house-1": known.house_public(party)},
+                signer=signers[party],
+            )
+            for party in keys.GATEWAYS
+        }
+        made: dict[str, Party] = {
+            party: kind(book=book, time=moment, door=doors[party], faults=faults[party])
+            for party, kind in (("bank", Bank), ("identity", Identity), ("sms", Sms), ("bureau", Bureau))
+        }
+        bank, sms, bureau = made["bank"], made["sms"], made["bureau"]
+        assert isinstance(bank, Bank)
+        assert isinstance(sms, Sms)
+        assert isinstance(bureau, Bureau)
+        inbox, notices = Inbox(book), Notices(book=book, time=moment)
+        bank.inbox = sms.inbox = inbox
+        bank.notices, bank.address = notices, self.addresses["bank"]
+        pay = self._wechatpay(known, faults["wechatpay"], notices)
+        wechat = Wechat(book=book, time=moment, faults=faults["wechat"], appid=known.appid, secret=known.app_secret)
+        notices.register(
+            "bank",
+            dress=lambda path, query, body: signers["bank"].request(method="POST", path=path, query=query, body=body),
+            url=self._notify.get("bank"),
+        )
+        notices.register("wechatpay", dress=pay.dress, probe=pay.probe, url=self._notify.get("wechatpay"))
+        self.control = Control(
+            time=moment, bank=bank, bureau=bureau, wechat=wechat, wechatpay=pay, inbox=inbox, notices=notices,
+            faults=faults,
+        )  # fmt: skip
+        inner: dict[str, Handler] = {party: one.handle for party, one in made.items()}
+        inner |= {"wechatpay": pay.handle, "wechat": wechat.handle}
+        return {party: self._guarded(party, handle) for party, handle in inner.items()}
+
+    def _wechatpay(self, known: keys.Secrets, faults: Faults, notices: Notices) -> WechatPay:
+        first = new_key(
+            mode=known.mode,
+            now=self.time.now(),
+            key_id=known.platform_key_id,
+            private_key=keys.load_rsa(known.platform),
+        )
+        merchant = Merchant(
+            appid=known.appid,
+            mchid=known.mchid,
+            serial=known.merchant_serial,
+            public_key=keys.load_rsa(known.merchant).public_key(),
+            api_v3_key=known.api_v3_key,
+            mode=known.mode,
+            keys=[first],
+        )
+        return WechatPay(
+            book=self._book, time=self.time, merchant=merchant, faults=faults, notices=notices,
+            address=self.addresses["wechatpay"],
+        )  # fmt: skip
+
+    def _guarded(self, party: str, handle: Handler) -> Handler:
+        def answer(call: Call) -> Reply:
+            try:
+                return self.control.answer(party, call) or handle(call)
+            except Exception as error:  # noqa: BLE001 (a counterparty that breaks answers 500, unsigned)
+                return json_reply({"code": "broken", "detail": type(error).__name__}, status=500)
+
+        return answer
+
+    def _listen(self, party: str) -> socket.socket:
+        wanted = self._wanted.get(party, 0)
+        for port in dict.fromkeys((wanted, 0)):
+            door = socket.socket()
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                door.bind((HOST, port))
+            except OSError:
+                door.close()
+                continue
+            door.listen(128)
+            return door
+        raise OSError("no port of this machine is free")
+
+    def _ports_before(self) -> dict[str, int]:
+        """Return the ports of the last run, so that addresses in a browser stay; else the usual ones or any."""
+        if self._folder is None:
+            return {}
+        with contextlib.suppress(OSError, ValueError):
+            kept = json.loads((self._folder / _PORTS).read_text())
+            return {party: int(kept[party]) for party in keys.PARTIES if party in kept}
+        return {party: PORT_FIRST + index for index, party in enumerate(keys.PARTIES)}
+
+    def _serve(self, doors: Mapping[str, tuple[socket.socket, Handler]]) -> None:
+        started = threading.Event()
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
+
+        async def run() -> None:
+            tasks = []
+            for door, handler in doors.values():
+                config = uvicorn.Config(
+                    asgi(handler), log_level="critical", access_log=False, lifespan="off", server_header=False
+                )
+                server = uvicorn.Server(config)
+                self._servers.append(server)
+                tasks.append(asyncio.create_task(server.serve(sockets=[door])))
+            while not all(server.started for server in self._servers):
+                await asyncio.sleep(0.005)
+            started.set()
+            await asyncio.gather(*tasks)
+
+        self._thread = threading.Thread(target=lambda: asyncio.run(run()), name="sandbox", daemon=True)
+        self._thread.start()
+        if not started.wait(START_SECONDS_MAX):
+            raise RuntimeError("the sandbox did not start")
+
+    def tell(self) -> int:
+        """Tell what is due now, and return how many notices were taken; for a sandbox that does not by itself."""
+        with httpx.Client() as client:
+            return self.control.notices.deliver(client)
+
+    def _keep_telling(self) -> None:
+        with httpx.Client() as client:
+            while not self._stop.is_set():
+                self.control.notices.deliver(client)
+                time.sleep(NOTICE_SECONDS)

@@ -1,0 +1,95 @@
+"""WeChat sign-in: the page that asks the person, the code it gives, and what a server gets for the code.
+
+Official-account OAuth2 (snsapi_base) and mini-program code exchange, as documented in 2026. Answers are JSON with
+status 200 in either case; an error has `errcode`. Call names for the fault knobs: wechat.token, wechat.session.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from mingqu.sandbox.book import Book, Row
+from mingqu.sandbox.faults import Faults
+from mingqu.sandbox.time import Time, read, utc
+from mingqu.sandbox.wire import Call, Reply, json_reply, redirect
+
+CODE_LIFE: Final = timedelta(minutes=5)
+ORDER: Final = ("appid", "redirect_uri", "response_type", "scope", "state")  # of parameters; WeChat refuses another
+
+
+class Wechat:
+    """One app's WeChat."""
+
+    def __init__(self, *, book: Book, time: Time, faults: Faults, appid: str, secret: str) -> None:
+        self.book, self.time, self.faults, self.appid, self.secret = book, time, faults, appid, secret
+
+    def know(self, *, openid: str, nickname: str, blocked: bool = False) -> None:
+        """Let somebody have WeChat; `blocked` is one whom WeChat thinks a risk."""
+        with self.book.writing():
+            self.book.write(
+                "INSERT OR REPLACE INTO wechat_person (openid, nickname, blocked) VALUES (?, ?, ?)",
+                (openid, nickname, int(blocked)),
+            )
+
+    def people(self) -> list[Row]:
+        """Return everybody who has WeChat here."""
+        return self.book.rows("SELECT * FROM wechat_person ORDER BY nickname, openid")
+
+    def new_code(self, *, openid: str) -> str:
+        """Return a code that stands for somebody for five minutes, once."""
+        code = secrets.token_urlsafe(24)
+        with self.book.writing():
+            self.book.write(
+                "INSERT INTO wechat_code (code, openid, made_at) VALUES (?, ?, ?)", (code, openid, utc(self.time.now()))
+            )
+        return code
+
+    def authorized(self, call: Call, *, openid: str) -> Reply:
+        """Send the browser back to the app with a code."""
+        back = call.parameters.get("redirect_uri", "")
+        if not urlsplit(back).scheme.startswith("http"):
+            return json_reply({"errcode": 10003, "errmsg": "redirect_uri 域名与后台配置不一致"})
+        joint = "&" if "?" in back else "?"
+        state = quote(call.parameters.get("state", ""), safe="")
+        return redirect(f"{back}{joint}code={self.new_code(openid=openid)}&state={state}")
+
+    def handle(self, call: Call) -> Reply:
+        """Answer the app's server."""
+        asked = call.parameters
+        if call.path == "/sns/oauth2/access_token":
+            return self._met("wechat.token", lambda: self._exchange(asked, asked.get("code", ""), mini_program=False))
+        if call.path == "/sns/jscode2session":
+            return self._met(
+                "wechat.session", lambda: self._exchange(asked, asked.get("js_code", ""), mini_program=True)
+            )
+        return json_reply({"errcode": 404, "errmsg": "not found"}, status=404)
+
+    def _met(self, name: str, do: Any) -> Reply:
+        refuse = lambda: json_reply({"errcode": 45011, "errmsg": "api minute-quota reach limit"})  # noqa: E731
+        return self.faults.carry(name, do=do, refuse=refuse, sign=lambda reply: reply, missign=lambda reply: reply)
+
+    def _exchange(self, asked: dict[str, str], code: str, *, mini_program: bool) -> Reply:
+        if asked.get("appid") != self.appid:
+            return json_reply({"errcode": 40013, "errmsg": "invalid appid"})
+        if not secrets.compare_digest(asked.get("secret", "").encode(), self.secret.encode()):
+            return json_reply({"errcode": 40125, "errmsg": "invalid appsecret"})
+        with self.book.writing():
+            row = self.book.row("SELECT * FROM wechat_code WHERE code = ?", (code,))
+            if row is None or row["used"] or self.time.now() > read(row["made_at"]) + CODE_LIFE:
+                return json_reply({"errcode": 40029, "errmsg": "invalid code"})
+            self.book.write("UPDATE wechat_code SET used = 1 WHERE code = ?", (code,))
+        person = self.book.row("SELECT blocked FROM wechat_person WHERE openid = ?", (row["openid"],))
+        if person is not None and person["blocked"]:
+            return json_reply({"errcode": 40226, "errmsg": "code blocked"})
+        if mini_program:
+            return json_reply({"openid": row["openid"], "session_key": secrets.token_urlsafe(16)})
+        return json_reply(
+            {
+                "access_token": secrets.token_urlsafe(32), "expires_in": 7200,
+                "refresh_token": secrets.token_urlsafe(32),
+                "openid": row["openid"], "scope": "snsapi_base",
+            }
+        )  # fmt: skip

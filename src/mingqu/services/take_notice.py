@@ -1,0 +1,104 @@
+"""Take a channel's unasked word about an order, once, by the same path as the answer to a question.
+
+A notice only makes things quicker. It may never come, come twice, come late, or come while the question is under
+way: whichever word takes the cell's lock first ends the order, and the other one changes nothing. Every order goes
+on being asked for until it has ended, notice or none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import ClassVar
+from uuid import UUID
+
+from mingqu.domain.canonical import canonical
+from mingqu.domain.identifier import MalformedIdentifier, parse
+from mingqu.domain.order import Order
+from mingqu.domain.ownership import NotFound
+from mingqu.domain.refusal import Refusal
+from mingqu.domain.word import Paid, code_of, name_of
+from mingqu.ports.notice import Notice
+from mingqu.services.house import House, NoticeSource
+from mingqu.services.settle_order import hear_word
+from mingqu.store import idempotency, order
+from mingqu.store.database import Transaction
+
+
+class NoticesNotTaken(Refusal):
+    """No notices are taken here of anybody of this name."""
+
+    code: ClassVar[str] = "notices_not_taken"
+    status: ClassVar[int] = 404
+
+
+class NoticeOrderUnknown(Refusal):
+    """A genuine notice tells of an order that its sender was never given."""
+
+    code: ClassVar[str] = "notice_order_unknown"
+    status: ClassVar[int] = 404
+
+
+def take_notice(house: House, *, source: str, target: str, headers: Mapping[str, str], body: bytes) -> Order:
+    """Read a POST to `/notices/{source}`, take it as a word, and return the order after it.
+
+    `source` is a name in `house.notices` ("bank", "wechatpay"); `target`, `headers` and `body` are as they came. A
+    word that does not fit its order (another amount or currency, paid after failed) is written down, books nothing,
+    and leaves the order to a person. The door answers 204 in time: nobody outside is asked meanwhile, but perhaps for a
+    certificate. Errors: NoticesNotTaken, NoticeRefused and its kinds, NoticeOrderUnknown, IdempotencyKeyReused (the
+    notice id came with another word), IdempotencyKeyBusy.
+    """
+    told_by = house.notices.get(source)
+    if told_by is None:
+        raise NoticesNotTaken("No notices are taken here of anybody of this name.")
+    notice = told_by.reader.read(target=target, headers=headers, body=body)
+    order_id = _order_id(notice)
+
+    def take(tx: Transaction) -> Order:
+        cell = tx.cell_of(order_id)
+        known = _known(tx, order_id, told_by)
+        caller = f"notice {source}"
+        if idempotency.begin(tx, cell=cell, caller=caller, key=notice.notice_id, body_hash=_hash(notice)) is not None:
+            return known
+        after = hear_word(tx, house, order_id=order_id, word=notice.word, at=house.clock.now())
+        response: dict[str, object] = {"order_id": order_id.hex, "state": after.state.value}
+        idempotency.finish(tx, cell=cell, caller=caller, key=notice.notice_id, response=response)
+        return after
+
+    return house.database.run(take)
+
+
+def _order_id(notice: Notice) -> UUID:
+    try:
+        return parse(notice.order_number)
+    except MalformedIdentifier:
+        raise _unknown() from None
+
+
+def _known(tx: Transaction, order_id: UUID, told_by: NoticeSource) -> Order:
+    """Return the order, if it was given to whoever tells of it."""
+    try:
+        known = order.load(tx, order_id=order_id)
+    except NotFound:
+        raise _unknown() from None
+    if known.channel not in told_by.channels:
+        raise _unknown()
+    return known
+
+
+def _unknown() -> NoticeOrderUnknown:
+    return NoticeOrderUnknown("No order of this number was given to whoever tells of it.")
+
+
+def _hash(notice: Notice) -> bytes:
+    """Return a hash of what the notice says, by which the same id with another word is told apart."""
+    word = notice.word
+    said: dict[str, str | int | None] = {"order": notice.order_number, "word": name_of(word), "code": code_of(word)}
+    if isinstance(word, Paid):
+        said |= {
+            "at": word.at.isoformat(),
+            "amount_fen": word.amount_fen,
+            "currency": word.currency,
+            "reference": word.reference,
+        }
+    return hashlib.sha256(canonical(dict(said))).digest()
