@@ -22,6 +22,7 @@ from rich.console import Console
 
 import mingqu
 from mingqu.api.command import webhook_commands
+from mingqu.console.command import operator_commands
 from mingqu.demo.applicant_file import ApplicantRow, read_applicants
 from mingqu.demo.applicants import run_applicants
 from mingqu.demo.report import DemoReport
@@ -230,14 +231,14 @@ def _written(report: DemoReport) -> dict[str, object]:
     default=PORT_DEFAULT,
     show_default=True,
     type=click.IntRange(0, 65_535),
-    help="Of the health pages; 0 takes any that is free.",
+    help="Of the console and the health pages; 0 takes any that is free.",
 )
 @click.pass_obj
 def serve(wiring: Wiring, data: Path, port: int) -> int:
     """Run the book of a folder until Ctrl-C: database, worker (mornings, orders, notices, closes), health page.
 
-    The pages and the open API join this command; today it serves /health and /ready on 127.0.0.1. A second one on
-    the same folder, with another port, shares the database of the first.
+    Today it serves /console, /health and /ready on 127.0.0.1; the borrower's pages and the open API join it. A second
+    one on the same folder, with another port, shares the database of the first.
     """
     from mingqu.jobs.worker import Pulse, work_until
     from mingqu.web.server import address_of, listen, serving, wait_until
@@ -390,6 +391,9 @@ def bench(name: str, as_json: bool) -> int:
             f"{'':<40} {row['yardstick_value']:>14,} {row['yardstick']}\n{'':<40} {row['ratio']:>14,} × the yardstick"
         )
     return 0
+
+
+commands.add_command(operator_commands)
 
 
 @commands.command()

@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 
 from litestar import Litestar
 
-from mingqu import api, borrower, cli
+from mingqu import api, borrower, cli, console
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.fake.codes import SeededCodes
 from mingqu.channels.fake.ids import SeededIdentifiers
@@ -139,6 +139,7 @@ class Wiring:
             api.make_router(house),
             api.make_notices_router(house),
             borrower.make_router(house, secure_cookies=secure, wechat=wechat),
+            console.make_router(house, secure_cookies=secure),
         ]
         return make_site(house, routers=routers, is_working=is_working, openapi=api.openapi())
 

@@ -37,6 +37,7 @@ ROOMS: Final = (
     "domain.schedule",
     "domain.course",
     "domain.cost",
+    "domain.operator",
     "domain.session",
     "domain.canonical",
     "domain.identifier",

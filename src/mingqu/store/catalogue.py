@@ -20,6 +20,9 @@ GLOBAL_TABLES: Final[dict[str, str]] = {
     "checkpoint": "signs the roots of all cells together",
     "policy_version": "policies are published for the whole book",
     "webhook_subscription": "the operator's programs are told of all cells",
+    "operator": "works for the whole book",
+    "operator_session": "is an operator's",
+    "operator_attempt": "counts wrong passwords of names that may be nobody's",
 }
 
 
