@@ -30,7 +30,7 @@ HOST = "127.0.0.1"
 
 
 class Postman(ThreadingHTTPServer):
-    """Takes what is POSTed to /notify/{source} as the door of a site would, and counts the answers."""
+    """Takes what is POSTed to /notices/{source} as the door of a site would, and counts the answers."""
 
     daemon_threads = True
 
@@ -127,7 +127,7 @@ def open_sandbox_world(*, database: Database, folder: Path, opened_on: date) -> 
     with Postman() as postman, Sandbox(clock=clock.now, secrets=_secrets()) as sandbox:
         threading.Thread(target=postman.serve_forever, args=(0.05,), daemon=True).start()
         sandbox.control.notices.held = True
-        sandbox.send_notices_to({"bank": f"{postman.url}/notify/bank"})
+        sandbox.send_notices_to({"bank": f"{postman.url}/notices/bank"})
         chosen = Chosen(credentials=check_credentials(value=sandbox.credentials), public_url=postman.url)
         with wired_house(
             database,

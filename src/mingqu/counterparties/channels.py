@@ -46,7 +46,7 @@ from mingqu.ports.sms import SmsChannel
 
 BANK: Final = "bank"
 WECHATPAY: Final = "wechatpay"
-NOTIFY_PATH: Final = "/notify"  # on our public address; the party's name follows
+NOTICES_PATH: Final = "/notices"  # on our public address; the party's name follows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
     """Return the channels. Nothing is said to anybody yet.
 
     `public_url` is where the counterparties reach us, without a slash at the end; WeChat Pay is told with every order
-    to bring its notices to `{public_url}/notify/wechatpay`, the bank when the account is opened to `…/notify/bank`.
+    to bring its notices to `{public_url}/notices/wechatpay`, the bank when the account is opened to `…/notices/bank`.
     Errors: ChannelCredentialsMalformed, when a key cannot be read.
     """
     wires: list[Wire] = []
@@ -159,7 +159,7 @@ def _merchant(given: WechatPayCredentials, wire: Wire, public_url: str, clock: C
         key=own,
         api_v3_key=given.api_v3_key.encode(),
         platform=PlatformKeys(given=platform, has_certificates=given.mode == "certificate"),
-        notify_url=f"{public_url}{NOTIFY_PATH}/{WECHATPAY}",
+        notify_url=f"{public_url}{NOTICES_PATH}/{WECHATPAY}",
         clock=clock,
         nonces=fresh_nonce,
     )

@@ -40,7 +40,7 @@ class NoticeOrderUnknown(Refusal):
 
 
 def take_notice(house: House, *, source: str, target: str, headers: Mapping[str, str], body: bytes) -> Order:
-    """Read a POST to `/notify/{source}`, take it as a word, and return the order after it.
+    """Read a POST to `/notices/{source}`, take it as a word, and return the order after it.
 
     `source` is a name in `house.notices` ("bank", "wechatpay"); `target`, `headers` and `body` are as they came. A
     word that does not fit its order (another amount or currency, paid after failed) is written down, books nothing,

@@ -24,7 +24,7 @@ from mingqu.ports.notice import (
 from tests.contracts.people import START, number
 from tests.unit.channels.gateway_party import STRANGER, THEIRS, digest, signed
 
-TARGET = "/notify/bank?book=1"
+TARGET = "/notices/bank?book=1"
 PAID = {
     "notice_id": "N1",
     "order_number": number(1),
@@ -51,7 +51,7 @@ def notice(
         f'("@method" "@path" "@query" "content-digest");created={created};keyid="{key_id}";nonce="{nonce}"'
         ';alg="ed25519"'
     )
-    lines = '"@method": POST\n"@path": /notify/bank\n"@query": ?book=1\n' + f'"content-digest": {digest(body)}\n'
+    lines = '"@method": POST\n"@path": /notices/bank\n"@query": ?book=1\n' + f'"content-digest": {digest(body)}\n'
     return signed(lines, parameters, key=key, body=body), body
 
 
@@ -104,7 +104,7 @@ def test_a_notice_for_another_address_is_not_for_this_one(clock: SettableClock) 
     reader = GatewayNotices(theirs=TheirKeys(keys={"bank-1": THEIRS.public_key()}), clock=clock)
     headers, body = notice()
     with pytest.raises(NoticeUnsigned):
-        reader.read(target="/notify/bank", headers=headers, body=body)
+        reader.read(target="/notices/bank", headers=headers, body=body)
 
 
 @pytest.mark.parametrize("age_seconds", [301, -301])

@@ -99,7 +99,7 @@ def test_a_page_in_the_browser_names_the_payers_address() -> None:
         "description": "还款",
         "out_trade_no": number(1),
         "time_expire": "2026-08-15T11:00:00+08:00",
-        "notify_url": "https://house.example/notify/hosted",
+        "notify_url": "https://house.example/notices/hosted",
         "amount": {"total": 30_000, "currency": "CNY"},
         "scene_info": {"payer_client_ip": "203.0.113.9", "h5_info": {"type": "Wap"}},
     }

@@ -40,7 +40,7 @@ def envelope(trade: object = TRADE, **changed: object) -> bytes:
 
 def read(body: bytes, headers: dict[str, str] | None = None) -> Notice:
     reader = WechatNotices(merchant=Platform().merchant())
-    return reader.read(target="/notify/hosted", headers=headers or stamp(body, at=START), body=body)
+    return reader.read(target="/notices/hosted", headers=headers or stamp(body, at=START), body=body)
 
 
 def test_a_success_is_a_word_about_its_order() -> None:

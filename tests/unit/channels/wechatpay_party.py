@@ -119,7 +119,7 @@ class Platform:
             key=rsa_key("merchant"),
             api_v3_key=API_V3_KEY.encode(),
             platform=keys or PlatformKeys(given={KEY_ID: rsa_key("platform").public_key()}, has_certificates=False),
-            notify_url="https://house.example/notify/hosted",
+            notify_url="https://house.example/notices/hosted",
             clock=self.clock,
             nonces=lambda: f"{next(numbers):032x}",
         )
