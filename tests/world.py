@@ -18,11 +18,11 @@ from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.ids import SeededIdentifiers
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.domain.moment import start_of
-from mingqu.main import FakeWorld
 from mingqu.ports.clock import Clock
 from mingqu.services.house import House
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.database import Database
+from mingqu.worlds.fake import FakeWorld
 
 SEED: Final = 20_260_815
 MORNING: Final = timedelta(hours=10)  # of the first day, in the market

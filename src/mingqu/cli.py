@@ -26,14 +26,14 @@ from mingqu.demo.applicants import run_applicants
 from mingqu.demo.report import DemoReport
 from mingqu.demo.story import STARTS_ON, tell_story
 from mingqu.demo.tell import Teller
-from mingqu.demo.world import World
+from mingqu.demo.world import OnlineWorld, World
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.refusal import Refusal
 from mingqu.services.close_day import close_through
 from mingqu.services.house import House
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.read_loan import paid_orders
-from mingqu.services.verify_book import verify_book
+from mingqu.services.verify_book import Report, verify_book
 
 DATA_DEFAULT: Final = Path("data")
 PORT_DEFAULT: Final = 8088
@@ -64,14 +64,25 @@ class BenchesMissing(Refusal):
     code: ClassVar[str] = "benches_missing"
 
 
+class Served(Protocol):
+    """A house that is about to be served, and our address as the world knows it."""
+
+    @property
+    def house(self) -> House: ...
+    @property
+    def public_url(self) -> str: ...
+
+
 class Wiring(Protocol):
     """What `main` opens for the commands."""
 
     def pack(self) -> Pack: ...
     def demo_world(self, *, data: Path | None, seed: int, fresh: bool = False) -> AbstractContextManager[World]: ...
+    def online_world(self, *, data: Path | None, seed: int) -> AbstractContextManager[OnlineWorld]: ...
     def live_house(self, *, data: Path, makes_book: bool) -> AbstractContextManager[House]: ...
     def sandbox(self, *, data: Path, only: Sequence[str]) -> AbstractContextManager[Mapping[str, str]]: ...
-    def site(self, house: House, *, is_working: Callable[[], bool]) -> Litestar: ...
+    def served_house(self, *, data: Path, address: str) -> AbstractContextManager[Served]: ...
+    def site(self, house: House, *, public_url: str, is_working: Callable[[], bool]) -> Litestar: ...
     def reading(self, *, data: Path) -> AbstractContextManager[tuple[Any, Any]]: ...
     def migrate(self, *, data: Path) -> list[str]: ...
 
@@ -179,18 +190,29 @@ def demo(wiring: Wiring, data: Path | None, seed: int, applicants: Path | None, 
     rows: list[ApplicantRow] | None = None
     if applicants is not None:  # read whole, and refused, before anything is opened
         rows = read_applicants(file=applicants, pack=wiring.pack(), mapping_id=mapping, on=STARTS_ON, limit=limit)
-    with wiring.demo_world(data=data, seed=seed, fresh=True) as world:
-        report = tell_story(world, tell) if rows is None else run_applicants(world, tell, rows=rows)
-        proved = verify_book(database=world.house.database, keyring=world.house.keyring)
-        if dict(world.paid_out_by_bank()) != paid_orders(world.house):
-            proved.findings[5].append("the bank's own book and ours do not agree on what was moved")
-        tell.proofs(proved, evidence_root=report.evidence_root)
+    if rows is None:
+        with wiring.online_world(data=data, seed=seed) as online:
+            report = tell_story(online, tell)
+            proved = _prove(online, tell, report)
+    else:
+        with wiring.demo_world(data=data, seed=seed, fresh=True) as world:
+            report = run_applicants(world, tell, rows=rows)
+            proved = _prove(world, tell, report)
     report.proofs, report.seconds = proved.proofs, round(time.monotonic() - started, 3)
     if as_json:
         click.echo(json.dumps(_written(report), ensure_ascii=False))
     else:
         tell.note(f"{report.seconds:.1f} s. Next: mingqu demo --data DIR keeps the book; mingqu verify --data DIR.")
     return 0 if proved.all_hold else EXIT_FALSE
+
+
+def _prove(world: World, tell: Teller, report: DemoReport) -> Report:
+    """Prove the book, and compare it with what the counterparties themselves say they moved."""
+    proved = verify_book(database=world.house.database, keyring=world.house.keyring)
+    if dict(world.paid_out_by_bank()) != paid_orders(world.house):
+        proved.findings[5].append("the counterparties' own books and ours do not agree on what was moved")
+    tell.proofs(proved, evidence_root=report.evidence_root)
+    return proved
 
 
 def _written(report: DemoReport) -> dict[str, object]:
@@ -217,26 +239,29 @@ def serve(wiring: Wiring, data: Path, port: int) -> int:
     the same folder, with another port, shares the database of the first.
     """
     from mingqu.jobs.worker import Pulse, work_until
-    from mingqu.web.server import listen, serving, wait_until
+    from mingqu.web.server import address_of, listen, serving, wait_until
 
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    with listen(port=port) as door, wiring.live_house(data=data, makes_book=True) as house:
-        pulse = Pulse()
-        worker = threading.Thread(
-            target=work_until,
-            args=(house,),
-            kwargs={"stop": stop, "report": _say, "pulse": pulse},
-            name="worker",
-            daemon=True,
-        )
-        worker.start()
-        _say(f"book in {data.resolve()}, business date {house.clock.business_date()}")
-        with serving(wiring.site(house, is_working=lambda: pulse.healthy), door=door) as address:
-            _say(f"{address}/health · {address}/ready · Ctrl-C ends it")
-            wait_until(stop)
-        worker.join()
+    with listen(port=port) as door:
+        address = address_of(door)
+        with wiring.served_house(data=data, address=address) as served:
+            house, pulse = served.house, Pulse()
+            worker = threading.Thread(
+                target=work_until,
+                args=(house,),
+                kwargs={"stop": stop, "report": _say, "pulse": pulse},
+                name="worker",
+                daemon=True,
+            )
+            site = wiring.site(house, public_url=served.public_url, is_working=lambda: pulse.healthy)
+            worker.start()
+            _say(f"book in {data.resolve()}, business date {house.clock.business_date()}")
+            with serving(site, door=door):
+                _say(f"{address}/health · {address}/ready · Ctrl-C ends it")
+                wait_until(stop)
+            worker.join()
     return 0
 
 

@@ -8,112 +8,39 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final, NoReturn
-from uuid import UUID
 
 from litestar import Litestar
 
-from mingqu import cli
-from mingqu.channels.fake.bank import FakeBank
-from mingqu.channels.fake.bureau import FakeBureau
+from mingqu import api, borrower, cli
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.fake.codes import SeededCodes
-from mingqu.channels.fake.faults import Fault
-from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.ids import SeededIdentifiers
-from mingqu.channels.fake.sms import FakeSms
 from mingqu.channels.system.clock import SystemClock
 from mingqu.channels.system.codes import SystemCodes
 from mingqu.channels.system.identifiers import SystemIdentifiers
-from mingqu.counterparties.channels import WECHATPAY, connect
-from mingqu.counterparties.credentials import Chosen, choose
+from mingqu.counterparties.channels import NOTICES_PATH
+from mingqu.counterparties.credentials import Chosen, check_credentials, choose
 from mingqu.demo.story import STARTS_ON
-from mingqu.demo.world import Newcomer
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.moment import start_of
-from mingqu.domain.personal import Personal
-from mingqu.domain.word import Refused
-from mingqu.ports.clock import Clock
-from mingqu.ports.codes import Codes
-from mingqu.ports.identifiers import Identifiers
 from mingqu.sandbox import Sandbox
-from mingqu.services.house import BANK, HOSTED, House, NoticeSource
-from mingqu.store import book, consent, data_folder, instrument, keyring, migration, policy
+from mingqu.services.house import House
+from mingqu.store import book, data_folder, keyring, migration, policy
 from mingqu.store.database import BookMissing, Database
 from mingqu.store.postgres import open_server
+from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
+from mingqu.worlds import story
+from mingqu.worlds.fake import FakeWorld
+from mingqu.worlds.house import WechatDoor, fake_house, wired_house
+from mingqu.worlds.online import SandboxWorld, Served
 
 SANDBOX_FOLDER: Final = "sandbox"  # in the data folder: books and keys of the counterparties
 JOURNAL: Final = "bank.jsonl"  # what the fake bank did, beside the book it is compared with
 _DEMO_OPENS: Final = timedelta(hours=10)  # of the first day, in the market
-
-
-class FakeWorld:
-    """Implements `demo.world.World` with the fake counterparties and a clock that is set by hand."""
-
-    def __init__(self, *, house: House, clock: SettableClock, bank: FakeBank, sms: FakeSms,
-                 identity: FakeIdentity, bureau: FakeBureau) -> None:  # fmt: skip
-        self._house, self._clock, self._bank, self._sms = house, clock, bank, sms
-        self._identity, self._bureau = identity, bureau
-
-    @property
-    def house(self) -> House:
-        """The house itself."""
-        return self._house
-
-    def meet(self, newcomer: Newcomer, *, balance_fen: int) -> None:
-        """Let bank, identity checker and bureau know a person."""
-        self._bank.open_card(
-            card_number=newcomer.card_number,
-            holder_name=newcomer.name,
-            id_number=newcomer.id_number,
-            phone=newcomer.phone,
-            balance_fen=balance_fen,
-        )
-        self._identity.know(
-            name=newcomer.name,
-            id_number=newcomer.id_number,
-            card_number=newcomer.card_number,
-            phone=newcomer.phone,
-        )
-        self._bureau.know(id_number=newcomer.id_number, features=newcomer.features)
-
-    def read_code(self, phone: Personal[str]) -> Personal[str]:
-        """Return the code in the newest message to a phone."""
-        code = self._sms.latest_code(phone=phone)
-        assert code is not None, "no code was sent to this phone"
-        return code
-
-    def deposit(self, newcomer: Newcomer, amount_fen: int) -> None:
-        """Put money on a person's card."""
-        self._bank.deposit(card_number=newcomer.card_number, amount_fen=amount_fen)
-
-    def balance_fen(self, newcomer: Newcomer) -> int:
-        """Return what is on a person's card."""
-        return self._bank.balance_fen(card_number=newcomer.card_number)
-
-    def pay_page(self, newcomer: Newcomer, order_id: UUID) -> None:
-        """Let the person pay on the bank's page."""
-        paid = self._bank.pay_by_hand(order_number=order_id.hex, card_number=newcomer.card_number)
-        assert not isinstance(paid, Refused), "the story pays from a card with money on it"
-
-    def silence_next_payout(self) -> None:
-        """Let the bank do the next payout and lose its answer."""
-        self._bank.faults.plan("payout.send", Fault.LOSE_REPLY)
-
-    def go_to(self, moment: datetime) -> None:
-        """Let time pass until a moment."""
-        self._clock.advance_to(moment)
-
-    def go_to_date(self, day: date) -> None:
-        """Let time pass until a business date begins."""
-        self._clock.advance_to(max(start_of(day), self._clock.now()))
-
-    def paid_out_by_bank(self) -> Mapping[str, int]:
-        """Return what the bank itself moved, by order number."""
-        return self._bank.moved()
 
 
 class Wiring:
@@ -137,26 +64,66 @@ class Wiring:
             database, keys = stack.enter_context(_open_book(folder, business_date=STARTS_ON))
             if fresh:
                 _require_fresh(database)
-            yield _fake_world(database, keys, folder, clock, codes, ids)
+            house, bank, sms, identity, bureau = fake_house(database, keys, folder, clock, codes, ids)
+            yield FakeWorld(house=house, clock=clock, bank=bank, sms=sms, identity=identity, bureau=bureau)
+
+    @contextlib.contextmanager
+    def online_world(self, *, data: Path | None, seed: int) -> Iterator[SandboxWorld]:
+        """Open a fresh book whose site is served, with the sandbox behind it and a clock set by hand: BookExists."""
+        with contextlib.ExitStack() as stack:
+            folder = data or Path(stack.enter_context(_passing_folder()))
+            clock = SettableClock(start=start_of(STARTS_ON) + _DEMO_OPENS)
+            ids = SeededIdentifiers(seed=seed, clock=clock)
+            database, keys = stack.enter_context(_open_book(folder, business_date=STARTS_ON))
+            _require_fresh(database)
+            door = stack.enter_context(listen(port=0))
+            address = address_of(door)
+            # Notices are told when the story says so, so that it is the same in every run.
+            sandbox = stack.enter_context(Sandbox(folder=folder / SANDBOX_FOLDER, clock=clock.now, tells=False))
+            house = stack.enter_context(
+                wired_house(
+                    database,
+                    keys,
+                    chosen=Chosen(credentials=check_credentials(value=sandbox.credentials), public_url=address),
+                    clock=clock,
+                    codes=SeededCodes(seed=seed),
+                    ids=ids,
+                )
+            )
+            stack.enter_context(serving(self.site(house, public_url=address, is_working=lambda: True), door=door))
+            yield SandboxWorld(house=house, clock=clock, sandbox=sandbox, address=address)
 
     @contextlib.contextmanager
     def live_house(self, *, data: Path, makes_book: bool) -> Iterator[House]:
-        """Open the book of a folder with the machine's clock; counterparties are the fakes until channels are set.
+        """Open the book of a folder for a command that speaks to nobody, with the book's own clock.
 
-        Errors: BookMissing when there is none and it is not to be made; those of `counterparties.credentials.choose`.
+        Errors: BookMissing when there is none and it is not to be made.
         """
-        clock, codes = SystemClock(), SystemCodes()
-        ids, chosen = SystemIdentifiers(clock=clock), choose(environment=os.environ)
+        clock = story.clock_of(data)
         if not makes_book:
             _require_something(data)
+        with _open_book(data, business_date=clock.business_date(), makes_book=makes_book) as (database, keys):
+            yield fake_house(database, keys, data, clock, SystemCodes(), SystemIdentifiers(clock=clock))[0]
+
+    @contextlib.contextmanager
+    def served_house(self, *, data: Path, address: str) -> Iterator[Served]:
+        """Open the book of a folder, made if there is none, with channels behind it.
+
+        The channels are those that MINGQU_CHANNELS names; without it the sandbox is played beside the book.
+        Errors: those of `counterparties.credentials.choose`.
+        """
+        clock, codes, chosen = story.clock_of(data), SystemCodes(), choose(environment=os.environ)
         with contextlib.ExitStack() as stack:
-            database, keys = stack.enter_context(
-                _open_book(data, business_date=clock.business_date(), makes_book=makes_book)
-            )
+            database, keys = stack.enter_context(_open_book(data, business_date=clock.business_date()))
+            sandbox = None
             if chosen is None:
-                yield _fake_house(database, keys, data, clock, codes, ids)[0]
-            else:
-                yield stack.enter_context(wired_house(database, keys, chosen=chosen, clock=clock, codes=codes, ids=ids))
+                notify = {"bank": f"{address}{NOTICES_PATH}/bank"}
+                sandbox = stack.enter_context(Sandbox(folder=data / SANDBOX_FOLDER, clock=clock.now, notify=notify))
+                given = check_credentials(value=sandbox.credentials)
+                chosen = Chosen(credentials=given, public_url=address)
+            ids = SystemIdentifiers(clock=clock)
+            house = stack.enter_context(wired_house(database, keys, chosen=chosen, clock=clock, codes=codes, ids=ids))
+            yield Served(house=house, public_url=chosen.public_url, sandbox=sandbox)
 
     @contextlib.contextmanager
     def sandbox(self, *, data: Path, only: Sequence[str]) -> Iterator[Mapping[str, str]]:
@@ -164,9 +131,16 @@ class Wiring:
         with Sandbox(folder=data / SANDBOX_FOLDER, only=only) as playing:
             yield {party: playing.addresses[party] for party in only}
 
-    def site(self, house: House, *, is_working: Callable[[], bool]) -> Litestar:
+    def site(self, house: House, *, public_url: str, is_working: Callable[[], bool]) -> Litestar:
         """Return the site of a house, with every door that people and programs come in by."""
-        return make_site(house, routers=[], is_working=is_working)
+        secure = public_url.startswith("https://")
+        wechat = None if house.wechat_page is None else WechatDoor(house=house, public_url=public_url)
+        routers = [
+            api.make_router(house),
+            api.make_notices_router(house),
+            borrower.make_router(house, secure_cookies=secure, wechat=wechat),
+        ]
+        return make_site(house, routers=routers, is_working=is_working, openapi=api.openapi())
 
     @contextlib.contextmanager
     def reading(self, *, data: Path) -> Iterator[tuple[Database, keyring.Keyring]]:
@@ -228,83 +202,6 @@ def _ensure_book(database: Database, folder: Path, *, business_date: date) -> ke
         policy.publish(tx, pack=pack, at=start_of(business_date))
         tx.commit()
     return keys
-
-
-def _fake_house(
-    database: Database, keys: keyring.Keyring, folder: Path, clock: Clock, codes: Codes, ids: Identifiers
-) -> tuple[House, FakeBank, FakeSms, FakeIdentity, FakeBureau]:
-    sms, identity, bureau = FakeSms(), FakeIdentity(), FakeBureau(clock=clock)
-    bank = FakeBank(clock=clock, sms=sms, journal=folder / JOURNAL)
-    policies = policy.policy_folder()
-    house = House(
-        database=database,
-        keyring=keys,
-        clock=clock,
-        identifiers=ids,
-        codes=codes,
-        pack=policy.load_pack(folder=policies),
-        consent_texts=consent.load_texts(policies / "consents"),
-        bins=instrument.load_bins(policies / "instruments" / "bins.toml"),
-        payout=bank,
-        collection=bank,
-        hosted=bank,
-        identity=identity,
-        sms=sms,
-        bureau=bureau,
-    )
-    return house, bank, sms, identity, bureau
-
-
-@contextlib.contextmanager
-def wired_house(
-    database: Database,
-    keys: keyring.Keyring,
-    *,
-    chosen: Chosen,
-    clock: Clock,
-    codes: Codes,
-    ids: Identifiers,
-) -> Iterator[House]:
-    """Wire a house to real counterparties, or to a sandbox that plays them; see `counterparties.credentials`."""
-    policies = policy.policy_folder()
-    there = connect(credentials=chosen.credentials, public_url=chosen.public_url, clock=clock)
-    # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
-    of_bank = {BANK} if WECHATPAY in there.notices else {BANK, HOSTED}
-    told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED})}
-    with contextlib.closing(there):
-        yield House(
-            database=database,
-            keyring=keys,
-            clock=clock,
-            identifiers=ids,
-            codes=codes,
-            pack=policy.load_pack(folder=policies),
-            consent_texts=consent.load_texts(policies / "consents"),
-            bins=instrument.load_bins(policies / "instruments" / "bins.toml"),
-            payout=there.payout,
-            collection=there.collection,
-            hosted=there.hosted,
-            identity=there.identity,
-            sms=there.sms,
-            bureau=there.bureau,
-            notices={
-                name: NoticeSource(reader=reader, channels=told_of[name]) for name, reader in there.notices.items()
-            },
-            wechat_page=there.wechat_page,
-            wechat_program=there.wechat_program,
-        )
-
-
-def _fake_world(
-    database: Database,
-    keys: keyring.Keyring,
-    folder: Path,
-    clock: SettableClock,
-    codes: Codes,
-    ids: Identifiers,
-) -> FakeWorld:
-    house, bank, sms, identity, bureau = _fake_house(database, keys, folder, clock, codes, ids)
-    return FakeWorld(house=house, clock=clock, bank=bank, sms=sms, identity=identity, bureau=bureau)
 
 
 def run() -> None:

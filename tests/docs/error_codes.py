@@ -12,6 +12,7 @@ from typing import Final
 
 import mingqu
 from mingqu.domain.refusal import Refusal
+from mingqu.web.problem import FRAMEWORK
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "reference" / "error-codes.md"
 CODE: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -20,10 +21,22 @@ HEAD: Final = """# Error codes
 A refusal is an expected "no". It has a stable code that programs may rely on, it changes nothing, and its message
 says what to do. The status is the one an HTTP door answers with.
 
+Errors over HTTP are problem documents (RFC 9457, `application/problem+json`) with `type`, `title`, `status` and `code`;
+some add members, such as `tries_left` or `retry_after_seconds`. The second table holds what is refused before a use
+case is asked.
+
 This page is written by `python -m tests.docs.write_error_codes` from the refusals in the code; a test compares them.
 
 | code | status | meaning | defined in |
 |---|---|---|---|
+"""
+
+
+FRAMEWORK_HEAD: Final = """
+## Refused at the door
+
+| code | status | meaning |
+|---|---|---|
 """
 
 
@@ -68,10 +81,17 @@ def _meaning(refusal: type[Refusal]) -> str:
 
 def page(found: Iterable[type[Refusal]]) -> str:
     """Return the text of the page."""
+    found = list(found)
     rows = [
         f"| `{refusal.code}` | {refusal.status} | {_meaning(refusal).replace('|', chr(92) + '|')} "
         f"| `{refusal.__module__.removeprefix('mingqu.')}` |"
         for refusal in found
         if "code" in vars(refusal)
     ]
-    return HEAD + "\n".join(rows) + "\n"
+    known = {refusal.code for refusal in found if "code" in vars(refusal)}
+    at_the_door = [
+        f"| `{code}` | {status} | {meaning} |"
+        for status, (code, meaning) in sorted(FRAMEWORK.items())
+        if code not in known
+    ]
+    return HEAD + "\n".join(rows) + "\n" + FRAMEWORK_HEAD + "\n".join(at_the_door) + "\n"

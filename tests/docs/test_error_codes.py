@@ -38,4 +38,8 @@ def test_the_page_changes_when_a_refusal_changes() -> None:
 
         code: ClassVar[str] = "planted"
 
-    assert page([Planted]).splitlines()[-1].startswith("| `planted` | 422 | A row \\| of the page. |")
+    assert any(line.startswith("| `planted` | 422 | A row \\| of the page. |") for line in page([Planted]).splitlines())
+
+
+def test_what_the_door_refuses_is_on_the_page() -> None:
+    assert "| `body_too_large` | 413 | " in page([])

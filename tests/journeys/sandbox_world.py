@@ -18,12 +18,12 @@ from mingqu.demo.world import Newcomer
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.main import wired_house
 from mingqu.sandbox import Sandbox, keys
 from mingqu.services.house import House
 from mingqu.services.take_notice import take_notice
 from mingqu.store import keyring, policy
 from mingqu.store.database import Database
+from mingqu.worlds.house import wired_house
 from tests.world import MORNING, SEED, SharedIdentifiers
 
 HOST = "127.0.0.1"

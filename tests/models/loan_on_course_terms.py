@@ -10,6 +10,7 @@ from mingqu.domain.calendar import DayCount, Period, PeriodUnit
 from mingqu.domain.loan import Component, LoanTerms
 from mingqu.domain.loan.terms import (
     ALLOCATION_IN_ADVANCE,
+    PRINCIPAL_AT_ONCE,
     ChargeOffRule,
     Direction,
     Recalculation,
@@ -48,7 +49,7 @@ def terms_on_course(draw: st.DrawFn, *, recalculation: Recalculation | None = No
         penalty_multiple_ppm=draw(st.sampled_from([0, 500_000, 1_500_000])),
         grace_days=draw(st.sampled_from([0, 0, 3])),
         allocation=ALLOCATION_IN_ADVANCE,
-        surplus=draw(st.sampled_from(list(Surplus))),
+        surplus=draw(st.sampled_from([kind for kind in Surplus if not (plan and kind in PRINCIPAL_AT_ONCE)])),
         direction=draw(st.sampled_from(list(Direction))),
         recalculation=recalculation,
         rest=rest,
@@ -60,9 +61,13 @@ def terms_on_course(draw: st.DrawFn, *, recalculation: Recalculation | None = No
         ),
         charge_off=draw(st.sampled_from(list(ChargeOffRule))),
         disbursements_max=disbursements,
+        whole_plan_each=plan and draw(st.booleans()),
         down_payment_ppm=draw(st.sampled_from([0, 0, 250_000])),
         multiple_fen=draw(st.sampled_from([1, 1, 100])),
         smoothing=draw(st.sampled_from(list(Smoothing))),
+        periods_alike=draw(st.booleans()),
+        rounded_at_changes=draw(st.booleans()),
+        rate_digits=draw(st.sampled_from([None, None, 6, 19])),
     )
 
 

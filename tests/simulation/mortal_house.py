@@ -22,12 +22,12 @@ from mingqu.channels.fake.ids import SeededIdentifiers
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.domain.decision import Pack
 from mingqu.domain.order import Order
-from mingqu.main import FakeWorld
 from mingqu.services.house import House
 from mingqu.services.run_due_work import run_due_work
 from mingqu.store import consent, instrument, keyring, order, policy
 from mingqu.store.database import DatabaseUnavailable
 from mingqu.store.postgres import DATABASE, Server, open_server
+from mingqu.worlds.fake import FakeWorld
 from tests.simulation.mortal import Death, MortalBank, MortalDatabase, MortalSms, Reaper
 
 # Each death of the server costs one refusal, or two when it dies again while it comes back.

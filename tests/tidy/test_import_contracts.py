@@ -21,6 +21,7 @@ ROOMS: Final = (
     "jobs.close",
     "demo.story",
     "lab.train",
+    "worlds.house",
     "web.site",
     "services.disburse",
     "store.loan",

@@ -63,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "console": {"domain", "ports", "services", "web"},
     "jobs": {"domain", "ports", "services"},
     "demo": {"client", "domain", "ports", "services"},
+    "worlds": {"channels", "client", "counterparties", "demo", "domain", "ports", "sandbox", "services", "store"},
     "cli": {"demo", "domain", "jobs", "lab", "ports", "services", "web"},
 }
 # A library that one part alone may import, whoever else is added later.

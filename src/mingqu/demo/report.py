@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-from mingqu.domain.decision import Reason
+from typing import Protocol
 
 _PPM = 1_000_000
+
+
+class WhyNot(Protocol):
+    """A reason, as the domain makes it and as the client reads it."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def text_zh(self) -> str: ...
+    @property
+    def text_en(self) -> str: ...
+    @property
+    def remedy_zh(self) -> str: ...
+    @property
+    def remedy_en(self) -> str: ...
 
 
 @dataclass(slots=True)
@@ -33,7 +48,7 @@ class DemoReport:
     portfolio: dict[str, object] | None = None
 
 
-def written_reasons(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
+def written_reasons(reasons: Sequence[WhyNot]) -> list[dict[str, str]]:
     """Return reasons with their remedies, in Chinese and then English."""
     return [
         {

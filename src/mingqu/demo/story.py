@@ -1,4 +1,4 @@
-"""Three people: one who is late once and settles early, one who is refused, one whose payout falls silent."""
+"""Three people, over HTTP: one late once who settles early, one who is refused, one whose payout falls silent."""
 
 from __future__ import annotations
 
@@ -6,20 +6,28 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Final
 
-from mingqu.demo.journey import Borrowed, be_assessed, introduce, pay_by_hand, take_loan, work_until_idle
+from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import CHUAN, XIA, ZHOU
 from mingqu.demo.report import DemoReport, PersonReport, as_fraction, written_reasons
 from mingqu.demo.tell import Teller
-from mingqu.demo.world import World
-from mingqu.domain.loan import Intent
+from mingqu.demo.visit import (
+    Taken,
+    apply,
+    arrive,
+    borrow,
+    certify,
+    come_back,
+    owed,
+    pay_by_hand,
+    payout_states,
+)
+from mingqu.demo.world import OnlineWorld, World
 from mingqu.domain.moment import start_of
 from mingqu.domain.money import Money
 from mingqu.services.close_day import bring_up_today, close_through
 from mingqu.services.fund_lender import fund_lender
-from mingqu.services.issue_certificate import issue_certificate
 from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.read_loan import first_slots, loan_ledger, loan_state, order_states
-from mingqu.services.repay import quote_repayment
+from mingqu.services.read_loan import first_slots
 
 STARTS_ON: Final = date(2026, 8, 15)
 ENDS_ON: Final = date(2027, 8, 15)
@@ -40,7 +48,7 @@ def fund_lenders(world: World, *, amount: Money = _FUNDING) -> None:
             fund_lender(house, lender_id=lender.id, amount=amount, reference=reference)
 
 
-def tell_story(world: World, tell: Teller, *, ends_on: date = ENDS_ON) -> DemoReport:
+def tell_story(world: OnlineWorld, tell: Teller, *, ends_on: date = ENDS_ON) -> DemoReport:
     """Play the story from its first day to the end of the terms and return what came of it."""
     report = DemoReport()
     fund_lenders(world)
@@ -55,8 +63,8 @@ def tell_story(world: World, tell: Teller, *, ends_on: date = ENDS_ON) -> DemoRe
     }
     tell.chapter("4", "A year goes by · 一年过去")
     report.days_closed = live(world, tell, until=ends_on, acts=acts)
-    for borrowed, person in ((xia, xia_report), (zhou, zhou_report)):
-        _finish(world, tell, borrowed, person)
+    for taken, person in ((xia, xia_report), (zhou, zhou_report)):
+        _finish(world, tell, taken, person)
     report.evidence_root = publish_evidence(world.house).root.hex()
     return report
 
@@ -82,80 +90,76 @@ def live(world: World, tell: Teller, *, until: date, acts: dict[date, Callable[[
     return days
 
 
-def _kitchen(world: World, tell: Teller) -> tuple[Borrowed, PersonReport]:
+def _kitchen(world: OnlineWorld, tell: Teller) -> tuple[Taken, PersonReport]:
     tell.chapter("1", f"{XIA.alias} borrows 10,000.00 for a kitchen · 装修借款")
-    known = introduce(world, XIA, balance_fen=6_000_000)
+    xia = arrive(world, XIA, balance_fen=6_000_000)
     tell.identity()
-    assessment = be_assessed(world, known, amount_fen=1_000_000)
-    tell.approved(assessment.decision)
-    borrowed = take_loan(world, known, amount_fen=1_000_000, instalments=12, method="equal_instalment")
-    tell.offer(borrowed.offered)
+    tell.approved(apply(world, xia, amount_fen=1_000_000))
+    taken = borrow(world, xia, amount_fen=1_000_000, instalments=12, method="equal_instalment")
+    tell.offer(taken.offer)
     work_until_idle(world)
-    tell.disbursed(order_states(world.house, order_id=borrowed.signed.payout_order_id))
-    return borrowed, _report(world, borrowed, alias=XIA.alias)
+    tell.disbursed(payout_states(taken))
+    return taken, _report(taken)
 
 
-def _refused(world: World, tell: Teller) -> PersonReport:
+def _refused(world: OnlineWorld, tell: Teller) -> PersonReport:
     tell.chapter("2", f"{CHUAN.alias} asks for 8,000.00 and is told why not · 被拒，并知道为什么")
-    known = introduce(world, CHUAN, balance_fen=10_000)
-    decision = be_assessed(world, known, amount_fen=800_000).decision
+    decision = apply(world, arrive(world, CHUAN, balance_fen=10_000), amount_fen=800_000)
     tell.refused(decision)
     return PersonReport(name=CHUAN.alias, outcome="refused", reasons=written_reasons(decision.reasons))
 
 
-def _silent_bank(world: World, tell: Teller) -> tuple[Borrowed, PersonReport]:
+def _silent_bank(world: OnlineWorld, tell: Teller) -> tuple[Taken, PersonReport]:
     tell.chapter("3", f"{ZHOU.alias} borrows 6,000.00, and the bank falls silent · 放款失联")
-    known = introduce(world, ZHOU, balance_fen=9_000_000)
-    assessment = be_assessed(world, known, amount_fen=600_000)
-    tell.approved(assessment.decision)
-    borrowed = take_loan(world, known, amount_fen=600_000, instalments=3, method="equal_principal")
-    tell.offer(borrowed.offered)
+    zhou = arrive(world, ZHOU, balance_fen=9_000_000)
+    tell.approved(apply(world, zhou, amount_fen=600_000))
+    taken = borrow(world, zhou, amount_fen=600_000, instalments=3, method="equal_principal")
+    tell.offer(taken.offer)
     world.silence_next_payout()
     work_until_idle(world)
-    order_id = borrowed.signed.payout_order_id
-    tell.silence(order_states(world.house, order_id=order_id), order_id)
+    order_id = taken.signed.payout_order_id
+    tell.silence(payout_states(taken), order_id)
     world.go_to(world.house.clock.now() + timedelta(seconds=30))
     work_until_idle(world)
-    tell.disbursed(order_states(world.house, order_id=order_id))
+    tell.disbursed(payout_states(taken))
     moved = world.paid_out_by_bank()[order_id.hex]
     tell.note(f"The bank's own book shows one payout of {tell.money(moved)} under that number, and one only.")
-    return borrowed, _report(world, borrowed, alias=ZHOU.alias)
+    return taken, _report(taken)
 
 
-def _empty_card(world: World, tell: Teller, xia: Borrowed) -> None:
-    world.deposit(xia.known.newcomer, -world.balance_fen(xia.known.newcomer))
+def _empty_card(world: OnlineWorld, tell: Teller, xia: Taken) -> None:
+    newcomer = xia.visitor.newcomer
+    world.deposit(newcomer, -world.balance_fen(newcomer))
     tell.note("The day before the fifth instalment her card is empty: rent went out, wages are late.")
 
 
-def _cure(world: World, tell: Teller, xia: Borrowed) -> None:
-    owed = quote_repayment(world.house, person_id=xia.known.person_id, loan_id=xia.signed.loan_id)
-    tell.overdue(owed, since=_LATE_FROM)
-    world.deposit(xia.known.newcomer, 9_000_000)
-    paid = pay_by_hand(world, xia.known, loan_id=xia.signed.loan_id, intent=Intent.DUE)
+def _cure(world: OnlineWorld, tell: Teller, xia: Taken) -> None:
+    come_back(world, xia)
+    tell.overdue(owed(xia), since=_LATE_FROM)
+    world.deposit(xia.visitor.newcomer, 9_000_000)
+    paid = pay_by_hand(world, xia, intent="due")
     tell.note(f"She pays {tell.money(paid)} by hand; the loan is in order again the same minute.")
 
 
-def _settle_early(world: World, tell: Teller, xia: Borrowed) -> None:
-    owed = quote_repayment(world.house, person_id=xia.known.person_id, loan_id=xia.signed.loan_id)
-    tell.payoff(owed)
-    pay_by_hand(world, xia.known, loan_id=xia.signed.loan_id, intent=Intent.PAYOFF)
+def _settle_early(world: OnlineWorld, tell: Teller, xia: Taken) -> None:
+    come_back(world, xia)
+    tell.payoff(owed(xia))
+    pay_by_hand(world, xia, intent="payoff")
 
 
-def _report(world: World, borrowed: Borrowed, *, alias: str) -> PersonReport:
-    states = order_states(world.house, order_id=borrowed.signed.payout_order_id)
+def _report(taken: Taken) -> PersonReport:
     return PersonReport(
-        name=alias,
-        apr_effective=as_fraction(borrowed.offered.cost.annual.effective_ppm),
-        disbursement_states=states,
+        name=taken.visitor.newcomer.alias,
+        apr_effective=as_fraction(taken.offer.annual_effective_ppm),
+        disbursement_states=payout_states(taken),
     )
 
 
-def _finish(world: World, tell: Teller, borrowed: Borrowed, person: PersonReport) -> None:
-    house, loan_id = world.house, borrowed.signed.loan_id
-    state = loan_state(house, person_id=borrowed.known.person_id, loan_id=loan_id)
-    person.loan_state = state.stage.value
-    person.outcome = "settled" if state.stage.value == "settled" else "active"
+def _finish(world: OnlineWorld, tell: Teller, taken: Taken, person: PersonReport) -> None:
+    come_back(world, taken)
+    client, loan_id = taken.visitor.client, taken.signed.loan_id
+    person.loan_state = client.loan(loan_id=loan_id).stage
+    person.outcome = "settled" if person.loan_state == "settled" else "active"
     if person.outcome == "settled":
-        certificate = issue_certificate(house, person_id=borrowed.known.person_id, loan_id=loan_id)
-        tell.certificate(person.name, certificate)
-    tell.ledger(person.name, loan_ledger(house, person_id=borrowed.known.person_id, loan_id=loan_id), loan_id)
+        tell.certificate(person.name, certify(taken))
+    tell.ledger(person.name, client.ledger(loan_id=loan_id), loan_id)

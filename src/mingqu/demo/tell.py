@@ -12,14 +12,10 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from mingqu.domain.decision import Decision
-from mingqu.domain.ledger import AccountCode, Side
-from mingqu.domain.loan import Quote
+from mingqu.client.answers import Decision, Offer
+from mingqu.client.loan_answers import Certificate, Entry, Owed
 from mingqu.domain.money import format_fen
 from mingqu.domain.rate import format_percent
-from mingqu.services.issue_certificate import Certificate
-from mingqu.services.make_offers import Offered
-from mingqu.services.read_loan import Entry
 from mingqu.services.verify_book import MEANING, Report
 
 _LINES_SHOWN = 10  # of a loan's ledger: enough to follow the end in every account
@@ -65,16 +61,17 @@ class Teller:
             self.note(f"  [green]→[/] {reason.remedy_zh}")
             self.note(f"    {reason.remedy_en}")
 
-    def offer(self, offered: Offered) -> None:
+    def offer(self, offer: Offer) -> None:
         """Show the offer that was taken, with its whole cost."""
-        cost, rows = offered.cost, offered.schedule.rows
+        rows = offer.payments
         self.note(
-            f"Cheapest offer: {offered.lender_name_zh} {offered.lender_name_en}, "
+            f"Cheapest offer: {offer.lender_zh} {offer.lender_en}, "
             f"{len(rows)} × {self.money(rows[0].payment_fen)}, last {self.money(rows[-1].payment_fen)}."
         )
+        simple, effective = format_percent(offer.annual_simple_ppm), format_percent(offer.annual_effective_ppm)
         self.note(
-            f"All-in cost {self.money(cost.cost_fen)}: {format_percent(cost.annual.simple_ppm)} a year simple (单利), "
-            f"[bold]{format_percent(cost.annual.effective_ppm)}[/] effective (复利). Cost table read, contract signed."
+            f"All-in cost {self.money(offer.cost_fen)}: {simple} a year simple (单利), "
+            f"[bold]{effective}[/] effective (复利). Cost table read, contract signed."
         )
 
     def disbursed(self, states: Sequence[str]) -> None:
@@ -86,22 +83,21 @@ class Teller:
         self.note(f"Payout: {' → '.join(states)}. The answer was lost: paid or not, nobody knows. Nothing is guessed.")
         self.note(f"The bank is asked again under the same number, …{order_id.hex[-12:]}:")
 
-    def overdue(self, owed: Quote, *, since: date) -> None:
+    def overdue(self, owed: Owed, *, since: date) -> None:
         """Say what being late has cost so far."""
         days = (owed.on - since).days
-        due = owed.due
         self.note(
             f"{owed.on}: {days} days overdue. Due {self.money(owed.due_fen)} = "
-            f"principal {self.money(due.principal_fen)} + "
-            f"interest {self.money(due.interest_fen)} + penalty {self.money(due.penalty_fen)} (罚息)."
+            f"principal {self.money(owed.due_principal_fen)} + "
+            f"interest {self.money(owed.due_interest_fen)} + penalty {self.money(owed.due_penalty_fen)} (罚息)."
         )
 
-    def payoff(self, owed: Quote) -> None:
+    def payoff(self, owed: Owed) -> None:
         """Say what settling today costs."""
+        interest_fen = owed.early_interest_fen + owed.due_interest_fen
         self.note(
             f"{owed.on}: she settles early. {self.money(owed.payoff_fen)} = principal "
-            f"{self.money(owed.principal_unbilled_fen + owed.due.principal_fen)} + interest to the day "
-            f"{self.money(owed.early_interest_fen + owed.due.interest_fen)}; no fee."
+            f"{self.money(owed.payoff_fen - interest_fen)} + interest to the day {self.money(interest_fen)}; no fee."
         )
 
     def certificate(self, alias: str, certificate: Certificate) -> None:
@@ -109,10 +105,10 @@ class Teller:
         body = certificate.body
         self.chapter("✓", f"{alias}: settled on {body['settled_on']} · 结清证明")
         self.note(
-            f"Borrowed {self.money(int(str(body['principal_fen'])))}, repaid "
-            f"{self.money(int(str(body['repaid_fen'])))}, at most {body['late_days_max']} days late."
+            f"Borrowed {self.money(int(body['principal_fen']))}, repaid "
+            f"{self.money(int(body['repaid_fen']))}, at most {body['late_days_max']} days late."
         )
-        self.note(f"Certificate hash {certificate.body_hash.hex()[:32]}…, in the evidence log.")
+        self.note(f"Certificate hash {certificate.body_hash[:32]}…, in the evidence log.")
 
     def ledger(self, alias: str, entries: Sequence[Entry], loan_id: UUID) -> None:
         """Show the end of a loan's ledger: one line a transfer, what it moved from where to where."""
@@ -121,14 +117,14 @@ class Teller:
         self.note(f"The last {len(shown)} of {len(transfers)} ledger transfers of {alias}'s loan …{loan_id.hex[-8:]}:")
         rows = []
         for entry in shown:
-            is_debit = entry.side is Side.DEBIT
-            debit, credit = (entry.account, entry.other) if is_debit else (entry.other, entry.account)
+            is_debit = entry.side == "debit"
+            debit, credit = (entry.account, entry.other_account) if is_debit else (entry.other_account, entry.account)
             rows.append(
                 (
                     entry.value_date.isoformat(),
-                    entry.reason.name.lower().replace("_", " "),
-                    _account(debit.code),
-                    _account(credit.code),
+                    entry.reason.replace("_", " "),
+                    _account(debit),
+                    _account(credit),
                     format_fen(entry.amount_fen),
                 )
             )
@@ -165,6 +161,6 @@ class Teller:
             yield lambda where: bar.update(task, advance=1, description=f"{what} {where}")
 
 
-def _account(code: AccountCode) -> str:
+def _account(name: str) -> str:
     """The account's name, without whose it is: `loan_principal_due` is principal due."""
-    return code.name.lower().removeprefix("loan_").removeprefix("collection_").replace("_", " ")
+    return name.removeprefix("loan_").removeprefix("collection_").replace("_", " ")

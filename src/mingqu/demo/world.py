@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
+from mingqu.client import Client
 from mingqu.domain.personal import Personal
 from mingqu.services.house import House
 
@@ -67,4 +68,12 @@ class World(Protocol):
 
     def paid_out_by_bank(self) -> Mapping[str, int]:
         """Return what the bank itself says it moved, by order number: the truth to compare with."""
+        ...
+
+
+class OnlineWorld(World, Protocol):
+    """A world whose house is on the net, and its counterparties behind signed protocols."""
+
+    def client(self) -> Client:
+        """Return a client for one person, who has not signed in yet."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import socket
 import threading
 import time
@@ -40,12 +41,17 @@ START_SECONDS_MAX: Final = 10.0
 _PORTS: Final = "ports.json"
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a complaint of uvicorn's is one: an answer that is cut short is meant."""
+    return "without completing response" not in record.getMessage()
+
+
 class Sandbox:
     """Counterparties that can be talked to while the block lasts.
 
     `folder` keeps books and keys (None: nothing is kept), `clock` is everybody's time (None: the machine's), `notify`
     says where "wechatpay" and "bank" tell things, `ports` asks for ports by party; 0 is any that is free. `secrets` are
-    keys made before, for many sandboxes in a row.
+    keys made before, for many sandboxes in a row. Without `tells`, notices go out when `tell` is called.
     """
 
     def __init__(
@@ -58,7 +64,9 @@ class Sandbox:
         only: Sequence[str] = keys.PARTIES,
         seed: int = 0,
         secrets: keys.Secrets | None = None,
+        tells: bool = True,
     ) -> None:
+        self._tells = tells
         self._secrets = secrets
         self._folder, self._only = folder, tuple(only)
         self._seed, self._notify = seed, dict(notify or {})
@@ -86,8 +94,9 @@ class Sandbox:
         self._serve({party: (doors[party], handlers[party]) for party in self._only})
         for party in set(keys.PARTIES) - set(self._only):
             doors[party].close()
-        self._teller = threading.Thread(target=self._tell, name="sandbox-notices", daemon=True)
-        self._teller.start()
+        self._teller = threading.Thread(target=self._keep_telling, name="sandbox-notices", daemon=True)
+        if self._tells:
+            self._teller.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,7 +104,8 @@ class Sandbox:
         for server in self._servers:
             server.should_exit = True
         self._thread.join()
-        self._teller.join()
+        if self._tells:
+            self._teller.join()
         self._book.close()
 
     def send_notices_to(self, notify: Mapping[str, str]) -> None:
@@ -202,11 +212,11 @@ class Sandbox:
 
     def _serve(self, doors: Mapping[str, tuple[socket.socket, Handler]]) -> None:
         started = threading.Event()
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
 
         async def run() -> None:
             tasks = []
             for door, handler in doors.values():
-                # An answer that is cut short is meant; uvicorn's complaint about it is not news.
                 config = uvicorn.Config(
                     asgi(handler), log_level="critical", access_log=False, lifespan="off", server_header=False
                 )
@@ -223,7 +233,12 @@ class Sandbox:
         if not started.wait(START_SECONDS_MAX):
             raise RuntimeError("the sandbox did not start")
 
-    def _tell(self) -> None:
+    def tell(self) -> int:
+        """Tell what is due now, and return how many notices were taken; for a sandbox that does not by itself."""
+        with httpx.Client() as client:
+            return self.control.notices.deliver(client)
+
+    def _keep_telling(self) -> None:
         with httpx.Client() as client:
             while not self._stop.is_set():
                 self.control.notices.deliver(client)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
 
-from mingqu.domain.canonical import Canonical, canonical
+from mingqu.domain.canonical import Canonical, canonical, read
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.make_offers import Offered, delay_terms, priced, require_nothing_overdue
+from mingqu.services.once import once
 from mingqu.store import evidence, offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Disclosure, Offer
@@ -62,29 +63,43 @@ def live_offer(tx: Transaction, house: House, *, person_id: UUID, offer_id: UUID
     return stored, priced(house, stored=stored, facility=facility)
 
 
-def show_cost_table(house: House, *, person_id: UUID, offer_id: UUID) -> CostTable:
-    """Store the cost table of an offer as it is shown now, and return it. Errors: NotFound, OfferStale."""
+def show_cost_table(house: House, *, person_id: UUID, offer_id: UUID, key: str | None = None) -> CostTable:
+    """Store the cost table of an offer as it is shown now, and return it; with the same `key` it is shown once.
 
-    def show(tx: Transaction) -> CostTable:
+    Errors: NotFound, OfferStale, and those of the idempotency key.
+    """
+
+    def show(tx: Transaction) -> Disclosure:
         tx.lock_cell(tx.cell_of(person_id))
         stored, offered = live_offer(tx, house, person_id=person_id, offer_id=offer_id)
-        body = cost_table(stored, offered)
-        written = canonical(body)
-        disclosure_id = house.id_for(person_id)
-        offer.insert_disclosure(
-            tx,
-            disclosure=Disclosure(
-                disclosure_id=disclosure_id,
-                offer_id=offer_id,
-                person_id=person_id,
-                body=written,
-                shown_at=house.clock.now(),
-                confirmed_at=None,
-            ),
+        shown = Disclosure(
+            disclosure_id=house.id_for(person_id),
+            offer_id=offer_id,
+            person_id=person_id,
+            body=canonical(cost_table(stored, offered)),
+            shown_at=house.clock.now(),
+            confirmed_at=None,
         )
-        return CostTable(disclosure_id=disclosure_id, body=body, body_hash=hashlib.sha256(written).digest())
+        offer.insert_disclosure(tx, disclosure=shown)
+        return shown
 
-    return house.database.run(show)
+    if key is None:
+        shown = house.database.run(show)
+    else:
+        answer = once(
+            house,
+            person_id=person_id,
+            command="show_cost_table",
+            key=key,
+            request={"offer_id": offer_id.hex},
+            work=lambda tx: {"disclosure_id": show(tx).disclosure_id.hex},
+        )
+        with house.database.transaction() as tx:
+            disclosure_id = UUID(str(answer["disclosure_id"]))
+            shown = offer.load_disclosure(tx, person_id=person_id, disclosure_id=disclosure_id)
+    body = read(shown.body)
+    assert isinstance(body, dict)
+    return CostTable(disclosure_id=shown.disclosure_id, body=body, body_hash=hashlib.sha256(shown.body).digest())
 
 
 def confirm_cost_table(house: House, *, person_id: UUID, disclosure_id: UUID) -> None:

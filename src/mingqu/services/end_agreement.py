@@ -48,6 +48,18 @@ def end_agreement(tx: Transaction, house: House, *, person_id: UUID) -> bool:
     return True
 
 
+def stop_agreement(house: House, *, person_id: UUID, agreement_id: UUID) -> None:
+    """End a person's agreement; one that has ended already stays as it is. Errors: NotFound."""
+
+    def stop(tx: Transaction) -> None:
+        tx.lock_cell(tx.cell_of(person_id))
+        agreement = repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id)
+        if agreement.state == "active":
+            end_agreement(tx, house, person_id=person_id)
+
+    house.database.run(stop)
+
+
 def tell_bank(house: House, *, cell: int) -> int:
     """Tell the bank of agreements of a cell that ended, and return how many it heard of; said again it agrees again."""
     with house.database.transaction() as tx:

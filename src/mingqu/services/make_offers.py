@@ -8,15 +8,18 @@ from uuid import UUID
 
 from mingqu.domain import schedule
 from mingqu.domain.calendar import DayCount, Period, PeriodUnit
+from mingqu.domain.canonical import Canonical
 from mingqu.domain.cost import AllInCost, DelayTerms, all_in_cost
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.loan import Component, LoanTerms, Timing
+from mingqu.domain.money import Rounding
 from mingqu.domain.product import Product, TermsNotOffered
 from mingqu.domain.rate import Rate, format_percent
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX
 from mingqu.domain.schedule import InterestBasis, Method
 from mingqu.services.house import House
+from mingqu.services.once import Response, once
 from mingqu.store import ledger, loan, offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Facility, Offer
@@ -52,6 +55,11 @@ class Offered:
     lender_name_en: str
     cost: AllInCost
     schedule: schedule.Schedule
+
+    @property
+    def rate_year_ppm(self) -> int:
+        """The interest rate for a year, in parts per million."""
+        return self.offer.terms.rate.yearly_ppm(rounding=Rounding.HALF_UP)
 
 
 def loan_terms(*, product: Product, rate_year_ppm: int, amount_fen: int, instalments: int, method: str) -> LoanTerms:
@@ -95,12 +103,15 @@ _DAY_COUNTS = {
 }
 
 
-def make_offers(house: House, *, person_id: UUID, amount_fen: int, instalments: int, method: str) -> list[Offered]:
+def make_offers(
+    house: House, *, person_id: UUID, amount_fen: int, instalments: int, method: str, key: str | None = None
+) -> list[Offered]:
     """Make an offer for each product whose limit covers the amount; ordered by all-in cost, then by name.
 
-    The effective yearly rate decides the order; nothing else does. Offers stand for a week.
+    The effective yearly rate decides the order; nothing else does. Offers stand for a week. Asked again with the same
+    `key` the same offers are answered.
     Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
-    Errors: NoLimit, DrawingFrozen, TermsNotOffered, CostAboveCap.
+    Errors: NoLimit, DrawingFrozen, TermsNotOffered, CostAboveCap, and those of the idempotency key.
     """
 
     def make(tx: Transaction) -> list[Offered]:
@@ -119,9 +130,31 @@ def make_offers(house: House, *, person_id: UUID, amount_fen: int, instalments: 
             raise not_offered
         if not made:
             raise NoLimit("There is no limit left that covers this amount.", amount_fen=amount_fen)
-        return sorted(made, key=lambda one: (one.cost.annual.effective_ppm, one.product.id))
+        return _in_order(made)
 
-    return house.database.run(make)
+    if key is None:
+        return house.database.run(make)
+
+    def work(tx: Transaction) -> Response:
+        return {"offer_ids": [one.offer.offer_id.hex for one in make(tx)]}
+
+    request: dict[str, Canonical] = {"amount_fen": amount_fen, "instalments": instalments, "method": method}
+    answer = once(house, person_id=person_id, command="make_offers", key=key, request=request, work=work)
+    offer_ids = answer["offer_ids"]
+    assert isinstance(offer_ids, list)
+    return _made_before(house, person_id=person_id, offer_ids=[UUID(one) for one in offer_ids])
+
+
+def _in_order(made: list[Offered]) -> list[Offered]:
+    return sorted(made, key=lambda one: (one.cost.annual.effective_ppm, one.product.id))
+
+
+def _made_before(house: House, *, person_id: UUID, offer_ids: list[UUID]) -> list[Offered]:
+    """Return offers as they were made, also when they have run out since."""
+    with house.database.transaction() as tx:
+        lines = {facility.facility_id: facility for facility in offer.facilities(tx, person_id=person_id)}
+        found = [offer.load_offer(tx, person_id=person_id, offer_id=offer_id) for offer_id in offer_ids]
+    return _in_order([priced(house, stored=one, facility=lines[one.facility_id]) for one in found])
 
 
 def require_nothing_overdue(tx: Transaction, house: House, *, person_id: UUID) -> None:

@@ -1,17 +1,26 @@
-"""A command is carried out once, however often it is sent: its key and its effect are one transaction."""
+"""A command is carried out once, however often it is sent: its key and its effect are one transaction.
+
+`once` is for what one transaction does. What needs several (a channel is asked in between) takes `once_done`: it is
+carried out again until it ended well, so it must do no harm when it is done again, and from then on it is remembered.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.canonical import Canonical, canonical
+from mingqu.domain.identifier import dated
+from mingqu.domain.personal import Personal
 from mingqu.services.house import House
 from mingqu.store import idempotency
 from mingqu.store.database import Transaction
 
 Response = dict[str, object]
+_NO_DAY: Final = date(1970, 1, 1)  # an id made of a key must not depend on when the key was sent
 
 
 def once(
@@ -42,3 +51,41 @@ def once(
         return response
 
     return house.database.run(carry_out)
+
+
+def once_done(
+    house: House,
+    *,
+    scope: UUID,
+    command: str,
+    key: str,
+    request: Mapping[str, Canonical],
+    act: Callable[[], Response],
+) -> Response:
+    """Carry out `act`, which makes transactions of its own, or return what it answered when it ended well.
+
+    `scope` is whose key it is, a person or a session. `request` may hold personal data: only its keyed hash is kept,
+    and `act` returns none. Errors: IdempotencyKeyReused, IdempotencyKeyBusy, and those of `act`, which are not kept.
+    """
+    written = canonical({"command": command, "request": dict(request)}).decode()
+    body_hash = house.keyring.lookup_hash(kind="request", value=Personal(written))
+    with house.database.transaction() as tx:
+        replay = idempotency.begin(tx, cell=tx.cell_of(scope), caller=scope.hex, key=key, body_hash=body_hash)
+    if replay is not None:
+        return replay.response
+    response = act()
+
+    def remember(tx: Transaction) -> Response:
+        cell = tx.cell_of(scope)
+        replay = idempotency.begin(tx, cell=cell, caller=scope.hex, key=key, body_hash=body_hash)
+        if replay is not None:
+            return replay.response
+        idempotency.finish(tx, cell=cell, caller=scope.hex, key=key, response=response)
+        return response
+
+    return house.database.run(remember)
+
+
+def id_of_key(*, scope: UUID, command: str, key: str) -> UUID:
+    """Return the id that a key stands for: the same each time it is sent, in the slot of `scope`."""
+    return dated(scope, on=_NO_DAY, purpose=f"{command} {key}")

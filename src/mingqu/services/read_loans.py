@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import ClassVar
 from uuid import UUID
 
-from mingqu.domain.loan import Instalment, LoanTerms, Quote, Stage, quote
+from mingqu.domain.loan import Instalment, LoanTerms, Quote, Stage, fold, quote
+from mingqu.domain.money import Rounding
 from mingqu.domain.order import Order, OrderKind
 from mingqu.domain.ownership import NotFound
+from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.repay import OWING
 from mingqu.store import loan, offer, order
@@ -16,6 +19,12 @@ from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 
 PAID, OVERDUE, DUE, COMING = "paid", "overdue", "due", "coming"  # what a row of the schedule can be
+
+
+class DayNotCome(Refusal):
+    """A loan is read as of a day up to today; what is to come stands in its schedule."""
+
+    code: ClassVar[str] = "day_not_come"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +101,33 @@ class LoanView:
     payout: OrderView | None
     signed_at: datetime
 
+    @property
+    def rate_year_ppm(self) -> int:
+        """The interest rate for a year that was signed, in parts per million."""
+        return self.terms.rate.yearly_ppm(rounding=Rounding.HALF_UP)
+
 
 def loans_of(house: House, *, person_id: UUID) -> list[LoanView]:
     """Return all loans of a person as they stand today, the oldest first."""
     with house.database.transaction() as tx:
-        return [_view(tx, house, of) for of in loan.of_person(tx, person_id=person_id)]
+        today = house.clock.business_date()
+        return [_view(tx, house, of, today) for of in loan.of_person(tx, person_id=person_id)]
 
 
-def loan_view(house: House, *, person_id: UUID, loan_id: UUID) -> LoanView:
-    """Return a person's loan as it stands today. Errors: NotFound."""
+def loan_view(house: House, *, person_id: UUID, loan_id: UUID, as_of: date | None = None) -> LoanView:
+    """Return a person's loan as it stands today, or as it stood in the evening of a day, by all that is known now.
+
+    Of an earlier day the loan is told again with its events up to that day. Errors: NotFound, DayNotCome.
+    """
     with house.database.transaction() as tx:
-        return _view(tx, house, loan.get_for(tx, person_id=person_id, loan_id=loan_id))
+        of, today = loan.get_for(tx, person_id=person_id, loan_id=loan_id), house.clock.business_date()
+        if as_of is None or as_of == today:
+            return _view(tx, house, of, today)
+        if as_of > today:
+            raise DayNotCome(f"This day has not come: ask for one up to {today}.")
+        events = [event for event in loan.events(tx, loan=of) if event.value_date <= as_of]
+        state, _ = fold(terms=of.terms, events=events, as_of=as_of if events else None)
+        return _view(tx, house, of.with_state(state), as_of)
 
 
 def order_view(house: House, *, person_id: UUID, order_id: UUID) -> OrderView:
@@ -118,8 +143,8 @@ def orders_of(house: House, *, person_id: UUID, loan_id: UUID) -> list[OrderView
         return [_order(tx, one) for one in order.orders_of_loan(tx, loan_id=loan_id)]
 
 
-def _view(tx: Transaction, house: House, of: Loan) -> LoanView:
-    state, today = of.state, house.clock.business_date()
+def _view(tx: Transaction, house: House, of: Loan, today: date) -> LoanView:
+    state = of.state
     on = max(today, state.as_of) if state.as_of else today
     owed = quote(terms=of.terms, state=state, on=on) if state.stage in OWING else None
     facility = next(

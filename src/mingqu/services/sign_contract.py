@@ -63,11 +63,13 @@ def sign_contract(
     person_id: UUID,
     offer_id: UUID,
     instrument_id: UUID,
-    payout_at: datetime,
+    payout_at: datetime | None,
     key: str,
     payout_fen: int | None = None,
 ) -> Signed:
     """Sign the contract of an offer and reserve the payout at `payout_at` (UTC) to the person's own debit card.
+
+    Without `payout_at` it is paid out as soon as it is signed, and the same request later is still the same.
 
     The whole principal is paid out; of a loan with several disbursements `payout_fen` says how much comes first.
     Sources: 《个人贷款业务明示综合融资成本规定》 2026-03-15 (the cost table comes first); PIPL art. 23 (consent that
@@ -88,14 +90,19 @@ def sign_contract(
         )
         card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
         require_payout(instrument=card)
-        if not now <= payout_at <= now + house.settings.payout_waits_max:
+        at = now if payout_at is None else payout_at
+        if not now <= at <= now + house.settings.payout_waits_max:
             raise PayoutTimeOutOfRange("Choose a time between now and a week from now.")
         amount_fen = _first_payout_fen(stored, payout_fen)
         made = _make_loan(tx, house, cell=cell, stored=stored, offered=offered, read=read, now=now)
-        order_id = reserve_payout(tx, house, of=made, card=card, amount_fen=amount_fen, payout_at=payout_at)
+        order_id = reserve_payout(tx, house, of=made, card=card, amount_fen=amount_fen, payout_at=at)
         return {"contract_id": made.contract_id.hex, "loan_id": made.loan_id.hex, "order_id": order_id.hex}
 
-    request = {"offer_id": offer_id.hex, "instrument_id": instrument_id.hex, "payout_at": payout_at.isoformat()}
+    request = {
+        "offer_id": offer_id.hex,
+        "instrument_id": instrument_id.hex,
+        "payout_at": "now" if payout_at is None else payout_at.isoformat(),
+    }
     if payout_fen is not None:
         request["payout_fen"] = str(payout_fen)
     answer = once(house, person_id=person_id, command="sign_contract", key=key, request=request, work=work)

@@ -19,6 +19,7 @@ from litestar.params import FromPath
 
 # Where files are looked for, by the first part of their name: "borrower/app.css", "vendor/weui.min.css".
 ROOTS: Final = {
+    "api": ("mingqu", "api", "static"),
     "borrower": ("mingqu", "borrower", "static"),
     "console": ("mingqu", "console", "static"),
     "vendor": ("mingqu", "web", "vendor"),

@@ -32,7 +32,7 @@ class Texts:
 
     of: Mapping[str, Mapping[str, str]]
 
-    def say(self, name: str, language: str, **holes: object) -> str:
+    def say(self, name: str, language: str, /, **holes: object) -> str:
         """Return a text in a language; a name that is not there is a bug."""
         text = self.of[name][language]
         return text.format(**holes) if holes else text
@@ -80,7 +80,7 @@ class Pages:
         text = self._environment.get_template(template).render(
             language=language,
             path=request.url.path,
-            t=lambda name, **holes: self.texts.say(name, language, **holes),
+            t=lambda name, /, **holes: self.texts.say(name, language, **holes),
             **values,
         )
         return Response(text, media_type=MediaType.HTML, status_code=status)

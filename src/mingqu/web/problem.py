@@ -23,15 +23,15 @@ log = logging.getLogger("mingqu.http")
 
 TYPE: Final = "https://mingqu.dev/errors#"  # a name, not a place: RFC 9457, section 3.1.1
 MEDIA_TYPE: Final = "application/problem+json"
-_OF_STATUS: Final = {
-    400: "malformed",
-    401: "not_signed_in",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    413: "body_too_large",
-    415: "media_type_unknown",
-    429: "too_many_requests",
+# What is refused before a handler is asked, by status: its code and what it means.
+FRAMEWORK: Final[dict[int, tuple[str, str]]] = {
+    400: ("malformed", "The request is not of the form that this path takes; `fields` names what is wrong."),
+    403: ("forbidden", "This is not open to you."),
+    404: ("not_found", "There is nothing here."),
+    405: ("method_not_allowed", "The path does not take this method; `Allow` names those it takes."),
+    413: ("body_too_large", "The body is larger than a request may be."),
+    415: ("media_type_unknown", "A body is sent as application/json."),
+    500: ("internal", "A bug of ours; `request_id` is the id under which the log has it."),
 }
 
 
@@ -53,7 +53,7 @@ def of_refusal(_: Request[Any, Any, Any], refusal: Refusal) -> Response[dict[str
 
 def of_framework(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, object]]:
     """Answer what the framework refused: no such path, a body that is not what was asked for."""
-    code = _OF_STATUS.get(error.status_code, "refused")
+    code, _meaning = FRAMEWORK.get(error.status_code, ("refused", ""))
     fields = _fields(error) if isinstance(error, ValidationException) else []
     title = "The request is not of the form that this path takes." if fields else HTTPStatus(error.status_code).phrase
     extra: dict[str, object] = {"fields": fields} if fields else {}
@@ -66,6 +66,11 @@ def of_bug(request: Request[Any, Any, Any], error: Exception) -> Response[dict[s
     request_id = request.scope["state"].get(REQUEST_ID, "")
     log.error("http.bug", exc_info=error, extra={"fields": {"request_id": request_id}})
     return problem(status=500, code="internal", title="Something is wrong on our side.", request_id=request_id)
+
+
+def of_depth(_: Request[Any, Any, Any], __: RecursionError) -> Response[dict[str, object]]:
+    """Answer a body nested so deeply that it cannot be read."""
+    return problem(status=400, code=FRAMEWORK[400][0], title="The body is nested too deeply.")
 
 
 def _fields(error: ValidationException) -> list[dict[str, str]]:
@@ -81,5 +86,6 @@ def _fields(error: ValidationException) -> list[dict[str, str]]:
 HANDLERS: Final[dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]]] = {
     Refusal: of_refusal,
     HTTPException: of_framework,
+    RecursionError: of_depth,
     Exception: of_bug,
 }

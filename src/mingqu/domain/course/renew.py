@@ -13,9 +13,7 @@ from mingqu.domain.course.target import even_out, set_targets, settle_last, to_m
 from mingqu.domain.course.terms import Share
 from mingqu.domain.course.view import outstanding
 from mingqu.domain.money import divide
-from mingqu.domain.rate import Rate, RateUnit
-
-NO_RATE = Rate(numerator=0, denominator=1, unit=RateUnit.YEAR)
+from mingqu.domain.rate import NO_RATE
 
 
 def _on_top(course: Course) -> bool:

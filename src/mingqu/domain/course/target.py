@@ -34,8 +34,9 @@ def set_targets(course: Course, stretches: list[Stretch], *, refuse_multiple: bo
     elif course.terms.share is Share.PRINCIPAL:
         each = divide(opening, len(stretches), course.terms.rounding)
     else:
+        growth = _growth_alike if course.terms.periods_alike else _growth
         numerator, denominator = exact_instalment(
-            principal_fen=opening, ratios=[_growth(course, stretch) for stretch in stretches], accrued=(0, 1)
+            principal_fen=opening, ratios=[growth(course, stretch) for stretch in stretches], accrued=(0, 1)
         )
         fixed = sum(stretch.interest_fixed_fen for stretch in stretches)
         each = divide(numerator, denominator, course.terms.rounding)
@@ -73,6 +74,14 @@ def _growth(course: Course, stretch: Stretch) -> tuple[int, int]:
         )
         numerator, denominator = numerator * d + n * denominator, denominator * d
     return numerator, denominator
+
+
+def _growth_alike(course: Course, stretch: Stretch) -> tuple[int, int]:
+    """The same, as if the stretch were as long as the first of all, and its rate did not change in it."""
+    first, rate = course.stretches[0], course.rate_on(stretch.start)
+    return part_ratio(
+        terms=course.terms, rate=rate, start=first.start, end=first.due, due=first.due, period_start=first.start
+    )
 
 
 def to_multiple(terms: CourseTerms, fen: int) -> int:

@@ -60,6 +60,7 @@ def follow(*, terms: LoanTerms, state: LoanState, event: Event, change: Change) 
     owed = working.principal_owed_fen
     _apply(working, event, change)
     if working.course is not None:
+        charge.follow_instalments(working, event.value_date)
         receive.turn_not_borne(working, change)
         if not isinstance(event, WrittenOff):
             _check_principal(working, change, owed + working.state.disbursed_fen - state.disbursed_fen)

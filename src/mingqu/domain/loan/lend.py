@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mingqu.domain.calendar import add_periods
 from mingqu.domain.changed import changed
-from mingqu.domain.course import lend, lend_full_term
+from mingqu.domain.course import lend, lend_full_term, lend_whole_plan
 from mingqu.domain.course.target import to_multiple
+from mingqu.domain.loan.anew import pay_anew
 from mingqu.domain.loan.charge import fees_at_disbursement, fees_of_instalments
 from mingqu.domain.loan.event import Disbursed
 from mingqu.domain.loan.plan import first_plan
@@ -69,8 +70,9 @@ def disburse(working: Working, event: Disbursed, change: Change) -> None:
     owed = working.principal_owed_fen
     down_fen = divide(event.amount_fen * terms.down_payment_ppm, PPM, terms.rounding)
     down_fen = min(event.amount_fen, to_multiple(course.terms, down_fen))
-    if down_fen:
-        working.lines.append(_down_payment(event, down_fen))
+    if terms.down_payment_ppm:
+        line = _down_payment(event, down_fen)
+        working.lines.append(changed(line, paid_on=paid_on(line, on)))
     if terms.full_term_each:
         begun = next((s.start for s in course.stretches if s.start <= on < s.due), course.maturity)
         dues = [add_periods(day=begun, period=terms.period, times=n) for n in range(1, terms.instalments + 1)]
@@ -78,11 +80,19 @@ def disburse(working: Working, event: Disbursed, change: Change) -> None:
         renew_lines(working, on=on)
     elif on > course.maturity:
         _add_behind(working, event, event.amount_fen - down_fen)
+    elif terms.whole_plan_each:
+        lend_whole_plan(course, on=on, amount_fen=event.amount_fen - down_fen)
+        working.sync(on=on)
     else:
         lend(course, on=on, amount_fen=event.amount_fen - down_fen)
         working.sync(on=on, since=on)
+    if working.state.disbursements == 1:  # what asks for nothing has nothing to wait for
+        working.lines = [line if line.due_fen else changed(line, paid_on=on) for line in working.lines]
     _place(working, event, owed + event.amount_fen - working.principal_owed_fen)
-    use_overpayment(working, change, on=on)
+    if terms.whole_plan_each and working.state.disbursements > 1:
+        pay_anew(working, change)
+    else:
+        use_overpayment(working, change, on=on)
     record_use(
         working,
         change,

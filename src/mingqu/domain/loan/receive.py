@@ -108,7 +108,8 @@ def record_use(working: Working, change: Change, used: Allocation) -> None:
     """Say what an amount was used for, with the principal that is out after it."""
     used = changed(used, balance_fen=working.principal_owed_fen)
     change.allocations.append(used)
-    if working.terms.chargeback_order and used.receipt is not None:
+    remembered = bool(working.terms.chargeback_order) or working.terms.whole_plan_each
+    if remembered and used.receipt is not None:
         working.state = changed(working.state, paid=(*working.state.paid, used))
 
 

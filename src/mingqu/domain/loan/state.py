@@ -10,6 +10,7 @@ from uuid import UUID
 
 from mingqu.domain.course import Course
 from mingqu.domain.loan.event import Receipt
+from mingqu.domain.loan.fee import FeeRule
 from mingqu.domain.loan.terms import PPM, Component, LoanTerms
 from mingqu.domain.money import MICRO_PER_FEN
 from mingqu.domain.schedule import accrued_ratio, interest_ratio
@@ -140,6 +141,7 @@ class FeePart:
     paid_fen: int = 0
     waived_fen: int = 0
     penalty: bool = False
+    rule: FeeRule | None = None  # of a share of its instalment: the fee follows when the instalment becomes another
 
     @property
     def unpaid_fen(self) -> int:
@@ -161,7 +163,7 @@ class LoanState:
     settled_on: date | None = None
     fees: tuple[FeePart, ...] = ()
     course: Course | None = None  # interest along what is really owed; copied before it is changed
-    paid: tuple[Allocation, ...] = ()  # what payments that may be charged back were used for
+    paid: tuple[Allocation, ...] = ()  # what payments were used for, where they may be charged back or pay anew
     last_key: tuple[date, int, UUID] | None = None  # where the next event in order must lie behind
 
     @property

@@ -1,0 +1,191 @@
+"""Applying, the decision with its reasons, and what may be borrowed."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from litestar.params import FromPath, JSONBody
+
+from mingqu.api.gate import CallerHere, HouseHere, KeyHere
+from mingqu.api.operation import reads, writes
+from mingqu.api.shape import Answer, Body, Fen, FenAsked, Hash, Ppm, shaped
+from mingqu.domain.consent import ConsentMissing
+from mingqu.services.ask_for_person import WishUnknown, ask_for_person
+from mingqu.services.assess import (
+    AppliedTooSoon,
+    AssessedAlready,
+    BureauHasNothing,
+    BureauSilent,
+    IdentityUnverified,
+    assess,
+)
+from mingqu.services.once import id_of_key, once_done
+from mingqu.services.read_limit import DecisionView, decision_view, limit_view
+from mingqu.store.decision import DecisionNotFound
+
+TAG: Final = "Credit"
+
+
+class NewApplication(Body, frozen=True, kw_only=True):
+    """What the caller wishes to borrow and earns each month."""
+
+    requested_amount_fen: FenAsked
+    monthly_income_fen: Fen
+
+
+class Reason(Answer, frozen=True, kw_only=True):
+    """Why not, and what helps. `needed` is the value of `field` that passes, `retry_on` the first day to try again."""
+
+    code: Annotated[str, msgspec.Meta(examples=["recent_delay"])]
+    text_zh: str
+    text_en: str
+    remedy_zh: str
+    remedy_en: str
+    field: str
+    needed: int | None
+    retry_on: date | None
+
+
+class Decision(Answer, frozen=True, kw_only=True):
+    """A decision about the caller, made again from its own record each time it is read."""
+
+    decision_id: UUID
+    decided_at: datetime
+    business_date: date
+    approved: bool
+    score: int
+    band: Annotated[str, msgspec.Meta(examples=["B"])]
+    limit_fen: Fen
+    reasons: list[Reason]
+    retry_on: date | None
+    record_hash: Hash
+
+
+class ProductLimit(Answer, frozen=True, kw_only=True):
+    """What may be borrowed with one product."""
+
+    facility_id: UUID
+    product_id: Annotated[str, msgspec.Meta(examples=["sunny-instalment"])]
+    product_version: int
+    product_zh: str
+    product_en: str
+    lender_zh: str
+    lender_en: str
+    licence: str
+    granted_fen: Fen
+    available_fen: Fen
+    rate_year_ppm: Ppm
+    amount_min_fen: Fen
+    amount_step_fen: Fen
+    methods: list[str]
+    instalment_counts: list[int]
+
+
+class Limit(Answer, frozen=True, kw_only=True):
+    """The caller's limit over all products; zeros and an empty list when there is none."""
+
+    decision_id: UUID | None
+    currency: Annotated[str, msgspec.Meta(examples=["CNY"])]
+    granted_fen: Fen
+    available_fen: Fen
+    drawn_fen: Fen
+    held_fen: Fen
+    products: list[ProductLimit]
+
+
+class NewReview(Body, frozen=True, kw_only=True):
+    """What is asked of a person: `explain` the decision, or `review` it."""
+
+    wish: Annotated[str, msgspec.Meta(max_length=40, examples=["review"])]
+
+
+class Review(Answer, frozen=True, kw_only=True):
+    """What was asked for, and when."""
+
+    request_id: UUID
+    wish: str
+    asked_at: datetime
+
+
+@writes(
+    "/applications",
+    tag=TAG,
+    refuses=(
+        ConsentMissing,
+        IdentityUnverified,
+        AppliedTooSoon,
+        AssessedAlready,
+        BureauHasNothing,
+        BureauSilent,
+    ),
+)
+def apply(data: JSONBody[NewApplication], key: KeyHere, house: HouseHere, caller: CallerHere) -> Decision:
+    """Apply, and get the decision.
+
+    Takes a verified identity and the consents `bureau_query` and `automated_decision`. A refusal is a decision too:
+    it is answered with 201, its reasons and what would change it. When the bureau is silent (503) nothing was
+    decided: send the same again, with the same key.
+    """
+
+    def act() -> dict[str, object]:
+        made = assess(
+            house,
+            person_id=caller.person_id,
+            application_id=id_of_key(scope=caller.person_id, command="apply", key=key),
+            requested_amount_fen=data.requested_amount_fen,
+            monthly_income_fen=data.monthly_income_fen,
+        )
+        return {"decision_id": made.decision_id.hex}
+
+    request = msgspec.to_builtins(data)
+    answer = once_done(house, scope=caller.person_id, command="apply", key=key, request=request, act=act)
+    decision_id = UUID(str(answer["decision_id"]))
+    return _decision(decision_view(house, person_id=caller.person_id, decision_id=decision_id))
+
+
+@reads("/decisions/latest", tag=TAG, refuses=(DecisionNotFound,))
+def read_latest_decision(house: HouseHere, caller: CallerHere) -> Decision:
+    """Read the newest decision about the caller; 404 when nothing was decided yet."""
+    return _decision(decision_view(house, person_id=caller.person_id))
+
+
+@reads("/decisions/{decision_id:uuid}", tag=TAG, refuses=(DecisionNotFound,))
+def read_decision(decision_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -> Decision:
+    """Read a decision with its reasons."""
+    return _decision(decision_view(house, person_id=caller.person_id, decision_id=decision_id))
+
+
+@writes("/decisions/{decision_id:uuid}/reviews", tag=TAG, refuses=(WishUnknown, DecisionNotFound))
+def ask_for_review(
+    decision_id: FromPath[UUID], data: JSONBody[NewReview], key: KeyHere, house: HouseHere, caller: CallerHere
+) -> Review:
+    """Ask that a person explains a decision, or looks at it again."""
+    asked = ask_for_person(house, person_id=caller.person_id, wish=data.wish, key=key, decision_id=decision_id)
+    return shaped(asked, Review)
+
+
+@reads("/limit", tag=TAG)
+def read_limit(house: HouseHere, caller: CallerHere) -> Limit:
+    """Read what the caller may borrow, over all products and with each."""
+    view = limit_view(house, person_id=caller.person_id)
+    if view is None:
+        return Limit(
+            decision_id=None,
+            currency="CNY",
+            granted_fen=0,
+            available_fen=0,
+            drawn_fen=0,
+            held_fen=0,
+            products=[],
+        )
+    return shaped(view, Limit)
+
+
+def _decision(view: DecisionView) -> Decision:
+    return shaped(view, Decision, record_hash=view.record_hash.hex())
+
+
+HANDLERS: Final = (apply, read_latest_decision, read_decision, ask_for_review, read_limit)

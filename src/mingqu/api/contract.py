@@ -1,0 +1,138 @@
+"""Signing, and the contract as content and as paper."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath, JSONBody
+
+from mingqu.api.gate import CallerHere, HouseHere, KeyHere
+from mingqu.api.offer import Table
+from mingqu.api.operation import reads, writes
+from mingqu.api.shape import Answer, Body, FenAsked, Hash, Moment
+from mingqu.domain.consent import ConsentMissing
+from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
+from mingqu.domain.loan.lend import DisbursementNotAllowed
+from mingqu.domain.ownership import NotFound
+from mingqu.services.disclose_cost import CostTableNotRead, OfferStale
+from mingqu.services.make_offers import CostAboveCap, DrawingFrozen
+from mingqu.services.read_papers import contract_view, party_of
+from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
+from mingqu.services.sign_contract import PayoutTimeOutOfRange
+from mingqu.services.sign_contract import sign_contract as sign
+from mingqu.web.print_paper import contract_pdf
+
+TAG: Final = "Contracts"
+
+
+class NewContract(Body, frozen=True, kw_only=True):
+    """The offer to sign and the own verified card to pay to.
+
+    Without `payout_at` the money leaves at once, else then, up to a week ahead. `payout_fen` is the first part of a
+    loan that is paid out in several.
+    """
+
+    offer_id: UUID
+    instrument_id: UUID
+    payout_at: Moment | None = None
+    payout_fen: FenAsked | None = None
+
+
+class SignedContract(Answer, frozen=True, kw_only=True):
+    """What signing made: the contract, its loan, and the order by which the money is paid out."""
+
+    contract_id: UUID
+    loan_id: UUID
+    payout_order_id: UUID
+
+
+class Contract(Answer, frozen=True, kw_only=True):
+    """A signed contract with the cost table that was read before it."""
+
+    contract_id: UUID
+    loan_id: UUID
+    offer_id: UUID
+    signed_at: datetime
+    body: Annotated[
+        dict[str, object],
+        msgspec.Meta(
+            description="The contract as it is hashed.", examples=[{"lender": "晴川消费金融", "product": "x"}]
+        ),
+    ]
+    body_hash: Hash
+    cost_table: Table
+    cost_table_hash: Hash
+    bank_zh: str
+    bank_en: str
+    card_tail: Annotated[str, msgspec.Meta(examples=["0018"])]
+
+
+@writes(
+    "/contracts",
+    tag=TAG,
+    refuses=(
+        NotFound,
+        OfferStale,
+        CostTableNotRead,
+        ConsentMissing,
+        InstrumentNotVerified,
+        CardNotSupported,
+        PayoutTimeOutOfRange,
+        DisbursementNotAllowed,
+        LimitExceeded,
+        FundingExhausted,
+        DrawingFrozen,
+        CostAboveCap,
+    ),
+)
+def sign_contract(data: JSONBody[NewContract], key: KeyHere, house: HouseHere, caller: CallerHere) -> SignedContract:
+    """Sign the contract of an offer.
+
+    Takes a cost table that was read and confirmed, and the consent `pass_to_lender` that names the lender.
+    """
+    signed = sign(
+        house,
+        person_id=caller.person_id,
+        offer_id=data.offer_id,
+        instrument_id=data.instrument_id,
+        payout_at=data.payout_at,
+        payout_fen=data.payout_fen,
+        key=key,
+    )
+    return SignedContract(
+        contract_id=signed.contract_id, loan_id=signed.loan_id, payout_order_id=signed.payout_order_id
+    )
+
+
+@reads("/contracts/{contract_id:uuid}", tag=TAG)
+def read_contract(contract_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -> Contract:
+    """Read a contract; its hash is the one in its leaf of the evidence log."""
+    view = contract_view(house, person_id=caller.person_id, contract_id=contract_id)
+    return Contract(
+        contract_id=contract_id,
+        loan_id=view.loan_id,
+        offer_id=view.offer_id,
+        signed_at=view.signed_at,
+        body=dict(view.contract.body),
+        body_hash=view.contract.body_hash.hex(),
+        cost_table=dict(view.cost_table.body),
+        cost_table_hash=view.cost_table.body_hash.hex(),
+        bank_zh=view.bank_zh,
+        bank_en=view.bank_en,
+        card_tail=view.card_tail,
+    )
+
+
+@reads("/contracts/{contract_id:uuid}/pdf", tag=TAG, media_type="application/pdf")
+def print_contract(contract_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -> Response[bytes]:
+    """Read a contract as PDF, in both languages; the same bytes each time."""
+    view = contract_view(house, person_id=caller.person_id, contract_id=contract_id)
+    printed = contract_pdf(view, party=party_of(house, person_id=caller.person_id))
+    return Response(printed, media_type="application/pdf")
+
+
+HANDLERS: Final = (sign_contract, read_contract, print_contract)

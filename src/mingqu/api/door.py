@@ -1,0 +1,44 @@
+"""The router of the API: every operation, behind what a request must bring."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from litestar import Router
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+
+from mingqu.api import agreement, application, consent, contract, evidence, loan, market, offer, order, person, session
+from mingqu.api.gate import caller_of, signed_in
+from mingqu.services.house import House
+from mingqu.web.pace import Pace
+
+PATH: Final = "/v1"
+HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
+    *market.HANDLERS,
+    *session.HANDLERS,
+    *person.HANDLERS,
+    *consent.HANDLERS,
+    *application.HANDLERS,
+    *offer.HANDLERS,
+    *contract.HANDLERS,
+    *agreement.HANDLERS,
+    *loan.HANDLERS,
+    *order.HANDLERS,
+    *evidence.HANDLERS,
+)
+
+
+def make_router(house: House) -> Router:
+    """Return the routes under /v1 of a house, with counters of their own for how often codes may be asked for."""
+    pace = Pace()
+    return Router(
+        PATH,
+        route_handlers=list(HANDLERS),
+        guards=[signed_in(house)],
+        dependencies={
+            "house": Provide(lambda: house, sync_to_thread=False),
+            "pace": Provide(lambda: pace, sync_to_thread=False),
+            "caller": Provide(caller_of, sync_to_thread=False),
+        },
+    )

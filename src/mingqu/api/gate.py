@@ -1,0 +1,86 @@
+"""What a request to the API must bring before it is read: who it speaks for, a key for a write, JSON for a body."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Final
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
+from litestar.exceptions import HTTPException
+from litestar.handlers.base import BaseRouteHandler
+from litestar.params import HeaderParameter, SkipValidation
+from litestar.types import Guard
+
+from mingqu.domain.refusal import Refusal
+from mingqu.services.house import House
+from mingqu.services.keep_session import Caller
+from mingqu.store.idempotency import KEY_LENGTH_MAX, IdempotencyKeyMalformed
+from mingqu.web.pace import Pace
+from mingqu.web.signed_in import caller_by_bearer
+
+KEY_HEADER: Final = "Idempotency-Key"
+_KEY: Final = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH_MAX}}}")  # what is printed, without blanks
+_CALLER: Final = "caller"  # in the scope's state
+
+# What handlers are given; names in a handler's signature say which.
+HouseHere = NamedDependency[SkipValidation[House]]
+CallerHere = NamedDependency[SkipValidation[Caller]]
+PaceHere = NamedDependency[SkipValidation[Pace]]
+KeyHere = Annotated[
+    str,
+    HeaderParameter(
+        name=KEY_HEADER,
+        description=(
+            "Made by you, one for each write you mean; send the same again when an answer was lost. "
+            "The same key with another request is refused."
+        ),
+        min_length=1,
+        max_length=KEY_LENGTH_MAX,
+        pattern=r"^[\x21-\x7e]+$",
+    ),
+]
+
+
+class IdempotencyKeyMissing(Refusal):
+    """A write takes the header Idempotency-Key, so that it is done once however often it is sent."""
+
+    code: ClassVar[str] = "idempotency_key_missing"
+    status: ClassVar[int] = 400
+
+
+def require_key(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Refuse a write without a key. Errors: IdempotencyKeyMissing, IdempotencyKeyMalformed."""
+    key = connection.headers.get(KEY_HEADER)
+    if not key:
+        raise IdempotencyKeyMissing(
+            "A write takes the header Idempotency-Key: make one, and send it again with a retry."
+        )
+    if not _KEY.fullmatch(key):
+        raise IdempotencyKeyMalformed(f"An idempotency key has 1 to {KEY_LENGTH_MAX} printable characters, no blanks.")
+
+
+def require_json(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Refuse a body that does not say that it is JSON: 415."""
+    kind = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise HTTPException(status_code=415, detail="A body is sent as application/json.")
+
+
+def caller_of(request: Request[Any, Any, Any]) -> Caller:
+    """Return who the request speaks for, as `signed_in` found."""
+    found = request.scope["state"][_CALLER]
+    assert isinstance(found, Caller)
+    return found
+
+
+def signed_in(house: House) -> Guard:
+    """Return the guard that a request with a live session of a house passes."""
+
+    def find_caller(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        if not handler.opt.get("public"):
+            request: Request[Any, Any, Any] = Request(connection.scope)
+            connection.scope["state"][_CALLER] = caller_by_bearer(house, request)
+
+    return find_caller

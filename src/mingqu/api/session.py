@@ -1,0 +1,104 @@
+"""Codes by SMS, and sessions opened with them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+from litestar.params import JSONBody
+
+from mingqu.api.gate import HouseHere, KeyHere, PaceHere
+from mingqu.api.operation import ends, writes
+from mingqu.api.shape import Answer, Body, Digits, Phone
+from mingqu.domain.one_time_code import (
+    CodeExpired,
+    CodeMissing,
+    CodePurpose,
+    CodeSendsExhausted,
+    CodeTooSoon,
+    CodeTriesExhausted,
+    CodeUsed,
+    CodeWrong,
+)
+from mingqu.domain.party import PhoneMalformed
+from mingqu.domain.personal import Personal
+from mingqu.services.keep_session import end_session
+from mingqu.services.sign_in_once import SignInTooOld, send_code_once, sign_in_by_phone
+from mingqu.web.pace import Allowance, TooManyRequests, take_turn
+from mingqu.web.signed_in import bearer
+
+TAG: Final = "Signing in"
+CODE_REFUSES: Final = (PhoneMalformed, CodeMissing, CodeUsed, CodeExpired, CodeWrong, CodeTriesExhausted)
+
+# Many phones may share an address (a school, a factory); one phone asks for few codes whatever its address.
+_CODES_BY_ADDRESS: Final = Allowance(name="codes by address", count=60, stretch=timedelta(minutes=10))
+_CODES_BY_PHONE: Final = Allowance(name="codes by phone", count=20, stretch=timedelta(hours=1))
+_TRIES_BY_ADDRESS: Final = Allowance(name="sign-ins by address", count=60, stretch=timedelta(minutes=10))
+_TRIES_BY_PHONE: Final = Allowance(name="sign-ins by phone", count=10, stretch=timedelta(minutes=10))
+
+
+class NewCode(Body, frozen=True, kw_only=True):
+    """A code to be sent to a phone. A code for one purpose opens no other."""
+
+    phone: Phone
+    purpose: CodePurpose
+
+
+class NewSession(Body, frozen=True, kw_only=True):
+    """A phone and the code that was sent to it."""
+
+    phone: Phone
+    code: Digits
+
+
+class Session(Answer, frozen=True, kw_only=True):
+    """A session. `token` is the bearer of every other request, and is told this once."""
+
+    token: Annotated[str, msgspec.Meta(examples=["AZiqvLZ0dX6M9v0o…"])]
+    token_type: Annotated[str, msgspec.Meta(examples=["bearer"])]
+    person_id: UUID
+
+
+@writes(
+    "/codes",
+    tag=TAG,
+    public=True,
+    status=204,
+    refuses=(PhoneMalformed, CodeTooSoon, CodeSendsExhausted, TooManyRequests),
+)
+def send_code(
+    request: Request[Any, Any, Any], data: JSONBody[NewCode], key: KeyHere, house: HouseHere, pace: PaceHere
+) -> None:
+    """Send a code to a phone.
+
+    A new code takes the place of one sent before for the same purpose. At most one a minute, and few a day.
+    """
+    take_turn(house, pace, request, by_address=_CODES_BY_ADDRESS, phone=data.phone.strip(), by_phone=_CODES_BY_PHONE)
+    send_code_once(house, phone=Personal(data.phone), purpose=data.purpose, key=key)
+
+
+@writes("/sessions", tag=TAG, public=True, refuses=(*CODE_REFUSES, SignInTooOld, TooManyRequests))
+def sign_in(
+    request: Request[Any, Any, Any], data: JSONBody[NewSession], key: KeyHere, house: HouseHere, pace: PaceHere
+) -> Session:
+    """Sign in with a code.
+
+    Sent again with the same key within two minutes, the same token is answered. A bearer token that comes with the
+    request is ended: it was somebody's before this sign-in.
+    """
+    take_turn(house, pace, request, by_address=_TRIES_BY_ADDRESS, phone=data.phone.strip(), by_phone=_TRIES_BY_PHONE)
+    before = bearer(request) if "authorization" in request.headers else None
+    signed = sign_in_by_phone(house, phone=Personal(data.phone), digits=Personal(data.code), key=key, instead_of=before)
+    return Session(token=signed.token.reveal(), token_type="bearer", person_id=signed.person_id)  # noqa: S106
+
+
+@ends("/sessions/current", tag=TAG)
+def sign_out(request: Request[Any, Any, Any], key: KeyHere, house: HouseHere) -> None:  # noqa: ARG001 - its form is checked
+    """End the session of the token that the request carries."""
+    end_session(house, token=bearer(request))
+
+
+HANDLERS: Final = (send_code, sign_in, sign_out)

@@ -1,0 +1,87 @@
+"""The certificate of a settled loan, with the proof that anyone can check, in the page or without us."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+
+from mingqu.borrower.door import Door, Visit
+from mingqu.borrower.form import Form
+from mingqu.borrower.loans import loan_values
+from mingqu.domain.canonical import Canonical, canonical
+from mingqu.domain.identifier import parse
+from mingqu.domain.refusal import Refusal
+from mingqu.services.issue_certificate import NotSettled, issue_certificate
+from mingqu.services.read_loans import loan_view
+from mingqu.services.read_papers import certificate_view, proof_of
+from mingqu.services.read_person import person_view
+
+
+def handlers(door: Door) -> list[HTTPRouteHandler]:
+    """Return the handlers of certificates and proofs."""
+    return [
+        door.page("/loans/{loan_id:str}/certificate", show_offer),
+        door.step("/loans/{loan_id:str}/certificate", issue),
+        door.page("/certificates/{certificate_id:str}", show),
+        door.page("/proofs/{subject_id:str}", give_proof),
+    ]
+
+
+def show_offer(visit: Visit) -> Response[Any]:
+    """Offer to issue the certificate, or say what is left until then."""
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    return visit.show("certificate_offer.html", loan=loan_values(visit, loan))
+
+
+def issue(visit: Visit, _: Form) -> Response[Any]:
+    """Issue the certificate; asked again it is the same one."""
+    loan_id = visit.identifier("loan_id")
+    try:
+        made = issue_certificate(visit.house, person_id=visit.person_id, loan_id=loan_id)
+    except NotSettled:
+        return visit.go(f"/loans/{loan_id.hex}/certificate")
+    return visit.go(f"/certificates/{made.certificate_id.hex}")
+
+
+def show(visit: Visit) -> Response[Any]:
+    """Show the certificate and the proof of its record."""
+    certificate_id = visit.identifier("certificate_id")
+    paper = certificate_view(visit.house, person_id=visit.person_id, certificate_id=certificate_id)
+    body: dict[str, Any] = dict(paper.body)
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=parse(str(body["loan_id"])))
+    person = person_view(visit.house, person_id=visit.person_id)
+    return visit.show(
+        "certificate.html",
+        id=certificate_id.hex,
+        body=body,
+        text=canonical(paper.body).decode(),
+        hash=paper.body_hash.hex(),
+        loan=loan_values(visit, loan),
+        name=person.name,
+        id_number=person.id_number,
+        principal_fen=body["principal_fen"],
+        repaid_fen=body["repaid_fen"],
+        proven=_proof(visit, certificate_id.hex) is not None,
+    )
+
+
+def give_proof(visit: Visit) -> Response[Any]:
+    """Give the proof of a record as a file of JSON."""
+    proof = proof_of(visit.house, person_id=visit.person_id, subject_id=visit.identifier("subject_id"))
+    return Response(
+        canonical(proof),
+        media_type="application/json",
+        headers={"content-disposition": 'attachment; filename="proof.json"'},
+    )
+
+
+def _proof(visit: Visit, subject: str) -> dict[str, Canonical] | None:
+    """Return the proof, or None while no published checkpoint covers the record."""
+    try:
+        return proof_of(visit.house, person_id=visit.person_id, subject_id=parse(subject))
+    except Refusal as refusal:
+        if refusal.code != "evidence_pending":
+            raise
+        return None

@@ -1,0 +1,155 @@
+"""Loans as they stand: what was signed, where the money is, row by row what was paid and what is due."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+
+from mingqu.borrower.cost_table import table_values
+from mingqu.borrower.door import Door, Visit
+from mingqu.domain.loan import Stage
+from mingqu.domain.ownership import NotFound
+from mingqu.services.make_offers import delay_terms
+from mingqu.services.preview_repayment import ways_to_pay
+from mingqu.services.read_cost_table import shown_cost_table
+from mingqu.services.read_loans import OVERDUE, PAID, LoanView, OrderView, loan_view, loans_of
+from mingqu.services.read_papers import contract_view
+from mingqu.services.read_person import person_view
+
+# A payout that nobody heard the end of is on its way as far as anybody may say.
+ARRIVED, FAILED, UNKNOWN, WAITING, SENT = "arrived", "failed", "unknown", "waiting", "sent"
+_STATES: Final = {"RESERVED": WAITING, "SENT": SENT, "UNKNOWN": UNKNOWN, "PAID": ARRIVED, "FAILED": FAILED}
+
+
+def handlers(door: Door) -> list[HTTPRouteHandler]:
+    """Return the handlers of what a person sees of their loans."""
+    return [
+        door.page("/loans", show_all),
+        door.page("/loans/{loan_id:str}", show_schedule),
+        door.page("/loans/{loan_id:str}/payout", show_payout),
+        door.page("/contracts/{contract_id:str}", show_contract),
+    ]
+
+
+def show_all(visit: Visit) -> Response[Any]:
+    """Show every loan, the newest first."""
+    loans = loans_of(visit.house, person_id=visit.person_id)
+    return visit.show("loans.html", loans=[loan_values(visit, one) for one in reversed(loans)])
+
+
+def show_schedule(visit: Visit) -> Response[Any]:
+    """Show a loan row by row."""
+    one = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    if one.stage is Stage.PLANNED:
+        return visit.go(f"/loans/{one.loan_id.hex}/payout")
+    counts = {state: sum(row.state == state for row in one.rows) for state in {row.state for row in one.rows}}
+    late = next((row for row in one.rows if row.state == OVERDUE), None)
+    ways = ways_to_pay(visit.house, person_id=visit.person_id, loan_id=one.loan_id) if one.quote else None
+    return visit.show(
+        "loan.html",
+        loan=loan_values(visit, one),
+        rows=one.rows,
+        paid=counts.get(PAID, 0),
+        overdue=counts.get(OVERDUE, 0),
+        coming=len(one.rows) - counts.get(PAID, 0) - counts.get(OVERDUE, 0),
+        late=late,
+        only_late=counts.get(OVERDUE, 0) == 1,
+        penalty_fen=one.quote.due.penalty_fen if one.quote else 0,
+        penalty_today_fen=_running_penalty_fen(one),
+        next_day_fen=ways.next_day_fen if ways else 0,
+        total_fen=sum(row.principal_fen + row.interest_fen for row in one.rows),
+        penalty_year_ppm=delay_terms(terms=one.terms, lender=one.lender_zh).yearly_ppm,
+        late_principal_fen=sum(row.principal_fen for row in one.rows if row.state == OVERDUE),
+        deducts=_deducts(visit),
+    )
+
+
+def show_payout(visit: Visit) -> Response[Any]:
+    """Show where the money is, and say so when nobody knows."""
+    one = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    if one.payout is None:
+        raise NotFound
+    card = next(
+        (
+            {"bank": visit.words.pick(held.bank_zh, held.bank_en), "tail": held.tail}
+            for held in person_view(visit.house, person_id=visit.person_id).cards
+            if held.instrument_id == one.payout.instrument_id
+        ),
+        None,
+    )
+    return visit.show(
+        "payout.html",
+        loan=loan_values(visit, one),
+        state=payout_state(one.payout),
+        open=one.payout.open,
+        number=one.payout.order_id.hex,
+        amount_fen=one.payout.amount_fen,
+        run_at=one.payout.run_at,
+        paid_at=one.payout.paid_at,
+        signed_at=one.signed_at,
+        sent_at=next((step.at for step in one.payout.steps if step.state == "SENT"), None),
+        unknown_at=next((step.at for step in one.payout.steps if step.state == "UNKNOWN"), None),
+        now=visit.house.clock.now(),
+        card=card,
+    )
+
+
+def show_contract(visit: Visit) -> Response[Any]:
+    """Show a signed contract with its cost table and fingerprints."""
+    signed = contract_view(visit.house, person_id=visit.person_id, contract_id=visit.identifier("contract_id"))
+    table = shown_cost_table(visit.house, person_id=visit.person_id, disclosure_id=signed.cost_table.paper_id)
+    return visit.show(
+        "signed_contract.html",
+        id=signed.contract.paper_id.hex,
+        loan_id=signed.loan_id.hex,
+        signed_at=signed.signed_at,
+        table=table_values(visit, table),
+        table_id=table.disclosure_id.hex,
+        contract_hash=signed.contract.body_hash.hex(),
+        prohibited=signed.contract.body.get("prohibited_uses", []),
+    )
+
+
+def payout_state(payout: OrderView) -> str:
+    """Return what may be said of a payout: silence is unknown, never failed."""
+    return _STATES[payout.state]
+
+
+def loan_values(visit: Visit, one: LoanView) -> dict[str, Any]:
+    """Return what pages show of a loan."""
+    return {
+        "id": one.loan_id.hex,
+        "contract_id": one.contract_id.hex,
+        "lender": visit.words.pick(one.lender_zh, one.lender_en),
+        "product": visit.words.pick(one.product_zh, one.product_en),
+        "stage": one.stage.value,
+        "principal_fen": one.principal_fen,
+        "outstanding_fen": one.outstanding_fen,
+        "overdue_days": one.overdue_days,
+        "due_fen": one.quote.due_fen if one.quote else 0,
+        "payoff_fen": one.quote.payoff_fen if one.quote else 0,
+        "next_due": one.next_due,
+        "next_due_fen": one.next_due_fen,
+        "next_days": (one.next_due - one.as_of).days if one.next_due else 0,
+        "as_of": one.as_of,
+        "settled_on": one.settled_on,
+        "instalments": len(one.rows) or one.terms.instalments,
+        "paid": sum(row.state == PAID for row in one.rows),
+        "payout": payout_state(one.payout) if one.payout else "",
+        "payout_open": one.payout is not None and one.payout.open,
+        "owing": one.quote is not None,
+    }
+
+
+def _running_penalty_fen(one: LoanView) -> int:
+    """Return the penalty to the day that no row shows yet."""
+    if one.quote is None:
+        return 0
+    return one.quote.due.penalty_fen - sum(row.penalty_fen for row in one.rows if row.state == OVERDUE)
+
+
+def _deducts(visit: Visit) -> str:
+    cards = person_view(visit.house, person_id=visit.person_id).cards
+    return next((card.tail for card in cards if card.agreement_id is not None), "")

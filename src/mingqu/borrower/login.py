@@ -1,0 +1,20 @@
+"""What this door needs of a super-app's login: where it begins, and who came back from it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+from uuid import UUID
+
+from mingqu.domain.personal import Personal
+
+
+class SuperAppLogin(Protocol):
+    """A login by authorization code. `state` is ours, made anew each time, and must come back as it was."""
+
+    def address(self, *, state: str) -> str:
+        """Return where the person is sent to agree."""
+        ...
+
+    def sign_in(self, *, code: Personal[str]) -> UUID:
+        """Return the person that a code leads to. Errors: refusals of the login."""
+        ...

@@ -1,0 +1,57 @@
+"""When a payment is late: what it costs, what it stops, how it ends, and whom to ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+
+from mingqu.borrower.door import Door, Visit
+from mingqu.borrower.form import Form
+from mingqu.borrower.loans import loan_values
+from mingqu.services.ask_for_person import OF_LOAN, ask_for_person
+from mingqu.services.preview_repayment import ways_to_pay
+from mingqu.services.read_loans import OVERDUE, loan_view
+
+
+def handlers(door: Door) -> list[HTTPRouteHandler]:
+    """Return the handlers of help with an overdue loan."""
+    return [
+        door.page("/loans/{loan_id:str}/help", show),
+        door.step("/loans/{loan_id:str}/help", ask),
+    ]
+
+
+def show(visit: Visit) -> Response[Any]:
+    """Show cost, consequences, cure and choices; a loan that is not late leads to repaying."""
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    late = next((row for row in loan.rows if row.state == OVERDUE), None)
+    if late is None or loan.quote is None:
+        return visit.go(f"/loans/{loan.loan_id.hex}/repay")
+    ways = ways_to_pay(visit.house, person_id=visit.person_id, loan_id=loan.loan_id)
+    coming = [row for row in loan.rows if row.state not in ("paid", OVERDUE)]
+    return visit.show(
+        "help.html",
+        loan=loan_values(visit, loan),
+        due=ways.quote.due,
+        due_fen=ways.quote.due_fen,
+        next_day_fen=ways.next_day_fen,
+        number=late.number,
+        late_due=late.due,
+        third=coming[2].due if len(coming) > 2 else None,
+        sixth=coming[5].due if len(coming) > 5 else None,
+        wishes=OF_LOAN,
+        chosen=visit.query("choose") == "1",
+        key=visit.form_key(),
+    )
+
+
+def ask(visit: Visit, form: Form) -> Response[Any]:
+    """Put the wish before people."""
+    loan_id = visit.identifier("loan_id")
+    wish = form.optional("wish")
+    if not wish:
+        return visit.go(f"/loans/{loan_id.hex}/help?choose=1")
+    asked = ask_for_person(visit.house, person_id=visit.person_id, wish=wish, loan_id=loan_id, key=form.key)
+    return visit.go(f"/received/{asked.request_id.hex}")

@@ -1,0 +1,136 @@
+"""Repay by hand: what is due, everything, or a part; then the bank's page, and back to "we are confirming"."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+
+from mingqu.borrower.door import Door, Visit
+from mingqu.borrower.form import FieldMissing, Form
+from mingqu.borrower.loans import loan_values
+from mingqu.domain.loan import Intent
+from mingqu.domain.money import parse_yuan
+from mingqu.domain.ownership import NotFound
+from mingqu.domain.refusal import Refusal
+from mingqu.services.preview_repayment import PaymentPreview, preview_payment, ways_to_pay
+from mingqu.services.read_loans import loan_view, order_view
+from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
+
+DUE, ALL, PART = "due", "all", "part"
+_INTENTS: Final = {DUE: Intent.DUE, ALL: Intent.PAYOFF, PART: Intent.PREPAY}
+# A link to one of these would run in our page or lead nowhere.
+_NO_LINKS: Final = ("javascript", "data", "vbscript", "file", "")
+
+
+def handlers(door: Door) -> list[HTTPRouteHandler]:
+    """Return the handlers of repaying."""
+    return [
+        door.page("/loans/{loan_id:str}/repay", show),
+        door.step("/loans/{loan_id:str}/repay", pay),
+        door.page("/payments/{order_id:str}", show_payment),
+    ]
+
+
+def show(visit: Visit) -> Response[Any]:
+    """Show what paying today comes to, three ways."""
+    return _page(visit)
+
+
+def pay(visit: Visit, form: Form) -> Response[Any]:
+    """Make the order and its page; the same form again leads to the same page."""
+    how = form.optional("how")
+    loan_id = visit.identifier("loan_id")
+    try:
+        if how not in _INTENTS:
+            raise FieldMissing("Choose one of the ways.", field="how")
+        order = repay_by_hand(
+            visit.house,
+            person_id=visit.person_id,
+            loan_id=loan_id,
+            intent=_INTENTS[how],
+            amount_fen=form.fen("amount") if how == PART else None,
+            key=form.key,
+        )
+    except Refusal as refusal:
+        if refusal.status == 404:
+            raise
+        return _page(visit, form=form, refusal=refusal)
+    return visit.go(f"/payments/{order.order_id.hex}")
+
+
+def show_payment(visit: Visit) -> Response[Any]:
+    """Show a payment: its page at the bank while it is open, what was heard when it ended, never a guess."""
+    order_id = visit.identifier("order_id")
+    order = order_view(visit.house, person_id=visit.person_id, order_id=order_id)
+    if order.loan_id is None or order.kind != "collection":
+        raise NotFound
+    back = visit.query("back") == "1"
+    address, silent = None, False
+    if order.open and order.channel == "hosted" and not back:
+        try:
+            address = _link(open_page(visit.house, person_id=visit.person_id, order_id=order_id).address)
+        except ChannelUnavailable:
+            silent = True
+        order = order_view(visit.house, person_id=visit.person_id, order_id=order_id)
+    assert order.loan_id is not None
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=order.loan_id)
+    return visit.show(
+        "payment.html",
+        loan=loan_values(visit, loan),
+        id=order_id.hex,
+        amount_fen=order.amount_fen,
+        state="paid" if order.state == "PAID" else "failed" if order.state == "FAILED" else "open",
+        paid_at=order.paid_at,
+        bank_page=address,
+        silent=silent,
+        back=back,
+    )
+
+
+def _page(visit: Visit, *, form: Form | None = None, refusal: Refusal | None = None) -> Response[Any]:
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    if loan.quote is None:
+        return visit.go(f"/loans/{loan.loan_id.hex}")
+    ways = ways_to_pay(visit.house, person_id=visit.person_id, loan_id=loan.loan_id)
+    text = form.optional("amount") if form else visit.query("amount")
+    how = (form.optional("how") if form else visit.query("how")) or (DUE if loan.quote.due_fen else "")
+    split, problem = _split(visit, loan.loan_id, text) if text else (None, None)
+    refusal = refusal or problem
+    return visit.show(
+        "repay.html",
+        status=200 if refusal is None or form is None else refusal.status,
+        loan=loan_values(visit, loan),
+        quote=ways.quote,
+        due_fen=ways.quote.due_fen,
+        payoff_fen=ways.quote.payoff_fen,
+        spared_fen=ways.spared_fen,
+        rows=[row for row in loan.rows if row.state != "paid"][:1],
+        how=how,
+        text=text,
+        split=split,
+        key=form.key if form and refusal is not None and not isinstance(refusal, NothingDue) else visit.form_key(),
+        problem=None if refusal is None else visit.words.refusal(refusal),
+    )
+
+
+def _split(visit: Visit, loan_id: UUID, text: str) -> tuple[PaymentPreview | None, Refusal | None]:
+    """Return what an amount would be used for, or why it cannot be paid."""
+    try:
+        amount_fen = parse_yuan(text).fen
+        return (
+            preview_payment(
+                visit.house, person_id=visit.person_id, loan_id=loan_id, amount_fen=amount_fen, intent=Intent.PREPAY
+            ),
+            None,
+        )
+    except Refusal as refusal:
+        return None, refusal
+
+
+def _link(address: str) -> str | None:
+    """Return the address of a channel's page, unless it is of a kind that a page must not link to."""
+    return None if urlsplit(address).scheme.lower() in _NO_LINKS else address

@@ -1,0 +1,57 @@
+"""The borrower's router: every page under one roof, with errors that are pages too."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from litestar import Request, Response, Router
+from litestar.exceptions import HTTPException
+
+from mingqu.borrower import (
+    apply,
+    certificate,
+    consents,
+    contracts,
+    home,
+    identity,
+    loans,
+    offers,
+    overdue,
+    repay,
+    sign_in,
+)
+from mingqu.borrower.door import Door
+from mingqu.borrower.login import SuperAppLogin
+from mingqu.domain.refusal import Refusal
+from mingqu.services.house import House
+from mingqu.web.record import REQUEST_ID
+
+log = logging.getLogger("mingqu.http")
+
+
+def make_router(house: House, *, secure_cookies: bool, wechat: SuperAppLogin | None = None) -> Router:
+    """Return the pages of a house, at "/". With `wechat` people may come in by it as well as by a code.
+
+    `secure_cookies` is True wherever the site is reached over TLS.
+    """
+    door = Door(house, secure_cookies=secure_cookies, wechat=wechat)
+    parts = (sign_in, home, identity, consents, apply, offers, contracts, loans, repay, overdue, certificate)
+
+    def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[Any]:
+        return door.refused(request, refusal)
+
+    def malformed(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+        name = "not_found.html" if error.status_code == 404 else "malformed.html"
+        return door.visitor(request).show(name, status=error.status_code)
+
+    def broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        request_id = request.scope["state"].get(REQUEST_ID, "")
+        log.error("http.bug", exc_info=error, extra={"fields": {"request_id": request_id}})
+        return door.visitor(request).show("broken.html", status=500, request_id=request_id)
+
+    return Router(
+        "/",
+        route_handlers=[handler for part in parts for handler in part.handlers(door)],
+        exception_handlers={Refusal: refused, HTTPException: malformed, Exception: broken},
+    )

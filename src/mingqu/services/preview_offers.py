@@ -1,0 +1,56 @@
+"""What each product would lend a person, worked out and thrown away: for a calculator, before anything is asked for."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from mingqu.domain.product import TermsNotOffered
+from mingqu.services.house import House
+from mingqu.services.make_offers import Offered, available_fen, loan_terms, priced, require_nothing_overdue
+from mingqu.store import offer
+from mingqu.store.database import Transaction
+from mingqu.store.offer import Facility, Offer
+
+
+def preview_offers(house: House, *, person_id: UUID, amount_fen: int, instalments: int, method: str) -> list[Offered]:
+    """Return what `make_offers` would offer now, in its order, and keep nothing; empty where it would refuse.
+
+    Errors: DrawingFrozen.
+    """
+    with house.database.transaction() as tx:
+        require_nothing_overdue(tx, house, person_id=person_id)
+        found = [
+            _previewed(tx, house, facility, amount_fen, instalments, method)
+            for facility in offer.facilities(tx, person_id=person_id)
+        ]
+    made = [one for one in found if one is not None]
+    return sorted(made, key=lambda one: (one.cost.annual.effective_ppm, one.product.id))
+
+
+def _previewed(
+    tx: Transaction, house: House, facility: Facility, amount_fen: int, instalments: int, method: str
+) -> Offered | None:
+    if available_fen(tx, facility=facility) < amount_fen:
+        return None
+    product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
+    try:
+        terms = loan_terms(
+            product=product,
+            rate_year_ppm=facility.rate_year_ppm,
+            amount_fen=amount_fen,
+            instalments=instalments,
+            method=method,
+        )
+    except TermsNotOffered:
+        return None  # by this product; another may have the terms
+    now = house.clock.now()
+    passing = Offer(
+        offer_id=house.id_for(facility.person_id),
+        person_id=facility.person_id,
+        facility_id=facility.facility_id,
+        terms=terms,
+        created_on=house.clock.business_date(),
+        created_at=now,
+        expires_at=now + house.settings.offer_lasts,
+    )
+    return priced(house, stored=passing, facility=facility)

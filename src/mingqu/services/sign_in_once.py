@@ -1,0 +1,157 @@
+"""Sign in over a connection that may break: sent again with the same key, it is the same session.
+
+A token is never kept. Its secret is a keyed hash of what was sent (key and proof) and of the session's id, so that
+whoever sends just that again, and soon, gets the same token, and nobody else can make it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar, Final
+from uuid import UUID
+
+from mingqu.domain.canonical import canonical
+from mingqu.domain.identifier import fresh
+from mingqu.domain.one_time_code import CodePurpose
+from mingqu.domain.party import read_phone
+from mingqu.domain.personal import Personal
+from mingqu.domain.refusal import Refusal
+from mingqu.domain.session import Door, Session, write_token
+from mingqu.services.house import House
+from mingqu.services.keep_session import end_session
+from mingqu.services.once import once_done
+from mingqu.services.sign_in import send_code, sign_in
+from mingqu.store import idempotency, session
+from mingqu.store.database import Transaction
+from mingqu.store.instrument import slot_of_hash
+
+# An answer that was lost is asked for again at once; later the key opens nothing.
+AGAIN_WITHIN: Final = timedelta(minutes=2)
+
+
+class SignInTooOld(Refusal):
+    """This sign-in was answered a while ago, and its token is not said again: ask for a new code."""
+
+    code: ClassVar[str] = "sign_in_too_old"
+    status: ClassVar[int] = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """A session that was opened, with its token."""
+
+    token: Personal[str]
+    person_id: UUID
+
+
+def send_code_once(house: House, *, phone: Personal[str], purpose: CodePurpose, key: str) -> None:
+    """Send a code to a phone; sent again with the same key, it is not sent again. Errors: those of `send_code`."""
+    phone = read_phone(phone)
+
+    def send() -> dict[str, object]:
+        send_code(house, phone=phone, purpose=purpose)
+        return {}
+
+    once_done(
+        house,
+        scope=_scope(house, "phone", phone),
+        command="send_code",
+        key=key,
+        request={"purpose": purpose.value},
+        act=send,
+    )
+
+
+def sign_in_by_phone(
+    house: House, *, phone: Personal[str], digits: Personal[str], key: str, instead_of: Personal[str] | None = None
+) -> SignedIn:
+    """Open a session at the API with a code sent to a phone.
+
+    Errors: those of `sign_in`, SignInTooOld, IdempotencyKeyReused, IdempotencyKeyBusy.
+    """
+    phone = read_phone(phone)
+    return sign_in_once(
+        house,
+        scope=_scope(house, "phone", phone),
+        proof=Personal(f"{phone.reveal()}/{digits.reveal()}"),
+        key=key,
+        enter=lambda: sign_in(house, phone=phone, digits=digits),
+        instead_of=instead_of,
+    )
+
+
+def sign_in_once(
+    house: House,
+    *,
+    scope: UUID,
+    proof: Personal[str],
+    key: str,
+    enter: Callable[[], UUID],
+    instead_of: Personal[str] | None = None,
+) -> SignedIn:
+    """Open a session for the person that `enter` finds, or answer the session this key opened moments ago.
+
+    `scope` is whose key it is and `proof` what was sent to prove it. The session it replaces ends.
+    Errors: those of `enter`, SignInTooOld, IdempotencyKeyReused, IdempotencyKeyBusy.
+    """
+    written = canonical({"key": key, "proof": proof.reveal()}).decode()
+    body_hash = house.keyring.lookup_hash(kind="sign_in", value=Personal(written))
+
+    def begin(tx: Transaction) -> dict[str, object] | None:
+        replay = idempotency.begin(tx, cell=tx.cell_of(scope), caller=scope.hex, key=key, body_hash=body_hash)
+        return None if replay is None else replay.response
+
+    def secret_of(session_id: UUID) -> Personal[bytes]:
+        value = Personal(f"{session_id.hex}/{written}")
+        return Personal(house.keyring.lookup_hash(kind="session_secret", value=value))
+
+    def answered(response: dict[str, object]) -> SignedIn:
+        if house.clock.now() > datetime.fromisoformat(str(response["at"])) + AGAIN_WITHIN:
+            raise SignInTooOld("This sign-in was answered a while ago: ask for a new code.")
+        session_id = UUID(str(response["session_id"]))
+        token = write_token(identity=session_id, secret=secret_of(session_id))
+        return SignedIn(token=token, person_id=UUID(str(response["person_id"])))
+
+    with house.database.transaction() as tx:
+        before = begin(tx)
+    if before is not None:
+        return answered(before)
+    person_id = enter()
+
+    def keep(tx: Transaction) -> dict[str, object]:
+        now, again = house.clock.now(), begin(tx)
+        if again is not None:
+            return again
+        session_id = house.id_for(person_id)
+        session.insert(
+            tx,
+            session=Session(
+                session_id=session_id,
+                person_id=person_id,
+                secret_hash=hashlib.sha256(secret_of(session_id).reveal()).digest(),
+                door=Door.API,
+                opened_at=now,
+                seen_at=now,
+            ),
+        )
+        response: dict[str, object] = {
+            "session_id": session_id.hex,
+            "person_id": person_id.hex,
+            "at": now.isoformat(),
+        }
+        idempotency.finish(tx, cell=tx.cell_of(scope), caller=scope.hex, key=key, response=response)
+        return response
+
+    kept = house.database.run(keep)
+    if instead_of is not None:
+        end_session(house, token=instead_of)
+    return answered(kept)
+
+
+def _scope(house: House, kind: str, value: Personal[str]) -> UUID:
+    """Return whose key it is before anybody is known: made of a keyed hash, in the slot of that hash."""
+    digest = house.keyring.lookup_hash(kind=f"key_scope/{kind}", value=value)
+    return fresh(milliseconds=0, slot=slot_of_hash(digest), entropy=int.from_bytes(digest[2:10], "big"))

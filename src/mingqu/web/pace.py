@@ -1,0 +1,69 @@
+"""How often something may be asked for: so many times in a stretch, by whoever asks and by whom it is about.
+
+Counts are kept in this process, under a keyed hash, and are gone with it; what must never be passed (how many codes a
+phone gets, how often one may be tried) is kept in the book by `domain.one_time_code`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+
+from litestar import Request
+
+from mingqu.domain.personal import Personal
+from mingqu.domain.refusal import Refusal
+from mingqu.services.house import House
+
+KEPT_MAX: Final = 50_000  # counters of a process; the one not seen for longest goes first
+
+
+class TooManyRequests(Refusal):
+    """This was asked for too often; ask again after `retry_after_seconds`."""
+
+    code: ClassVar[str] = "too_many_requests"
+    status: ClassVar[int] = 429
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """At most `count` in any stretch of this length."""
+
+    name: str
+    count: int
+    stretch: timedelta
+
+
+class Pace:
+    """The counters of one site."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[tuple[str, bytes], deque[datetime]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, *, allowance: Allowance, whom: bytes, at: datetime) -> None:
+        """Count one request. Errors: TooManyRequests; a request that is refused is not counted."""
+        with self._lock:
+            key = (allowance.name, whom)
+            taken = self._seen.setdefault(key, deque())
+            self._seen.move_to_end(key)
+            while taken and taken[0] <= at - allowance.stretch:
+                taken.popleft()
+            if len(taken) >= allowance.count:
+                wait = int((taken[0] + allowance.stretch - at).total_seconds()) + 1
+                raise TooManyRequests("This was asked for too often; please wait.", retry_after_seconds=wait)
+            taken.append(at)
+            while len(self._seen) > KEPT_MAX:
+                self._seen.popitem(last=False)
+
+
+def take_turn(
+    house: House, pace: Pace, request: Request[Any, Any, Any], *, by_address: Allowance, phone: str, by_phone: Allowance
+) -> None:
+    """Count a request by the address it came from and by the phone it is about. Errors: TooManyRequests."""
+    now = house.clock.now()
+    for allowance, whom in ((by_address, request.client.host if request.client else ""), (by_phone, phone)):
+        pace.take(allowance=allowance, whom=house.keyring.lookup_hash(kind="pace", value=Personal(whom)), at=now)

@@ -1,0 +1,111 @@
+"""Houses, wired: to counterparties in memory, or to channels that speak to somebody."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from mingqu.channels.fake.bank import FakeBank
+from mingqu.channels.fake.bureau import FakeBureau
+from mingqu.channels.fake.identity import FakeIdentity
+from mingqu.channels.fake.sms import FakeSms
+from mingqu.counterparties.channels import WECHATPAY, connect
+from mingqu.counterparties.credentials import Chosen
+from mingqu.domain.personal import Personal
+from mingqu.ports.clock import Clock
+from mingqu.ports.codes import Codes
+from mingqu.ports.identifiers import Identifiers
+from mingqu.services.house import BANK, HOSTED, House, NoticeSource
+from mingqu.services.sign_in_with_wechat import sign_in_with_wechat
+from mingqu.store import consent, instrument, keyring, policy
+from mingqu.store.database import Database
+
+JOURNAL: Final = "bank.jsonl"  # what the fake bank did, beside the book it is compared with
+
+
+def fake_house(
+    database: Database, keys: keyring.Keyring, folder: Path, clock: Clock, codes: Codes, ids: Identifiers
+) -> tuple[House, FakeBank, FakeSms, FakeIdentity, FakeBureau]:
+    """Wire a house to counterparties in memory, whose bank keeps a journal beside the book."""
+    sms, identity, bureau = FakeSms(), FakeIdentity(), FakeBureau(clock=clock)
+    bank = FakeBank(clock=clock, sms=sms, journal=folder / JOURNAL)
+    policies = policy.policy_folder()
+    house = House(
+        database=database,
+        keyring=keys,
+        clock=clock,
+        identifiers=ids,
+        codes=codes,
+        pack=policy.load_pack(folder=policies),
+        consent_texts=consent.load_texts(policies / "consents"),
+        bins=instrument.load_bins(policies / "instruments" / "bins.toml"),
+        payout=bank,
+        collection=bank,
+        hosted=bank,
+        identity=identity,
+        sms=sms,
+        bureau=bureau,
+    )
+    return house, bank, sms, identity, bureau
+
+
+@contextlib.contextmanager
+def wired_house(
+    database: Database,
+    keys: keyring.Keyring,
+    *,
+    chosen: Chosen,
+    clock: Clock,
+    codes: Codes,
+    ids: Identifiers,
+) -> Iterator[House]:
+    """Wire a house to real counterparties, or to a sandbox that plays them; see `counterparties.credentials`."""
+    policies = policy.policy_folder()
+    there = connect(credentials=chosen.credentials, public_url=chosen.public_url, clock=clock)
+    # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
+    of_bank = {BANK} if WECHATPAY in there.notices else {BANK, HOSTED}
+    told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED})}
+    with contextlib.closing(there):
+        yield House(
+            database=database,
+            keyring=keys,
+            clock=clock,
+            identifiers=ids,
+            codes=codes,
+            pack=policy.load_pack(folder=policies),
+            consent_texts=consent.load_texts(policies / "consents"),
+            bins=instrument.load_bins(policies / "instruments" / "bins.toml"),
+            payout=there.payout,
+            collection=there.collection,
+            hosted=there.hosted,
+            identity=there.identity,
+            sms=there.sms,
+            bureau=there.bureau,
+            notices={
+                name: NoticeSource(reader=reader, channels=told_of[name]) for name, reader in there.notices.items()
+            },
+            wechat_page=there.wechat_page,
+            wechat_program=there.wechat_program,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WechatDoor:
+    """Implements `borrower.SuperAppLogin` with the house's WeChat: where to send a browser, and who comes back."""
+
+    house: House
+    public_url: str
+
+    def address(self, *, state: str) -> str:
+        """Return where people are sent to sign in; they come back to this site."""
+        assert self.house.wechat_page is not None
+        return self.house.wechat_page.address(back=f"{self.public_url}/sign-in/wechat/back", state=state)
+
+    def sign_in(self, *, code: Personal[str]) -> UUID:
+        """Return the person that a code stands for. Errors: those of `sign_in_with_wechat`."""
+        assert self.house.wechat_page is not None
+        return sign_in_with_wechat(self.house, channel=self.house.wechat_page, code=code)

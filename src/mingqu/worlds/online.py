@@ -1,0 +1,88 @@
+"""The demonstration's world on the net: a served site, counterparties behind signed protocols, a clock set by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from mingqu.channels.fake.clock import SettableClock
+from mingqu.client import Client
+from mingqu.demo.world import Newcomer
+from mingqu.domain.moment import start_of
+from mingqu.domain.personal import Personal
+from mingqu.sandbox import Sandbox
+from mingqu.services.house import House
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A house that is about to be served, and the sandbox behind it, if it is one."""
+
+    house: House
+    public_url: str
+    sandbox: Sandbox | None
+
+
+class SandboxWorld:
+    """Implements `demo.world.OnlineWorld`: people speak to the house over HTTP, and the house to the sandbox."""
+
+    def __init__(self, *, house: House, clock: SettableClock, sandbox: Sandbox, address: str) -> None:
+        self._house, self._clock, self._sandbox, self._address = house, clock, sandbox, address
+
+    @property
+    def house(self) -> House:
+        """The house itself."""
+        return self._house
+
+    def client(self) -> Client:
+        """Return a client for one person, who has not signed in yet."""
+        return Client(self._address)
+
+    def meet(self, newcomer: Newcomer, *, balance_fen: int) -> None:
+        """Let bank, identity checker and bureau know a person."""
+        self._sandbox.control.meet(
+            name=newcomer.name.reveal(),
+            id_number=newcomer.id_number.reveal(),
+            phone=newcomer.phone.reveal(),
+            card_number=newcomer.card_number.reveal(),
+            balance_fen=balance_fen,
+            features=newcomer.features,
+        )
+
+    def read_code(self, phone: Personal[str]) -> Personal[str]:
+        """Return the code in the newest message to a phone."""
+        code = self._sandbox.control.inbox.latest_code(phone=phone.reveal())
+        assert code is not None, "no code was sent to this phone"
+        return Personal(code)
+
+    def deposit(self, newcomer: Newcomer, amount_fen: int) -> None:
+        """Put money on a person's card."""
+        self._sandbox.control.bank.deposit(number=newcomer.card_number.reveal(), amount_fen=amount_fen)
+
+    def balance_fen(self, newcomer: Newcomer) -> int:
+        """Return what is on a person's card."""
+        return self._sandbox.control.bank.balance_fen(number=newcomer.card_number.reveal())
+
+    def pay_page(self, newcomer: Newcomer, order_id: UUID) -> None:  # noqa: ARG002 (a wallet asks for no card)
+        """Let the person pay with WeChat, and WeChat tell of it."""
+        said = self._sandbox.control.wechatpay.pay(out_trade_no=order_id.hex)
+        assert said == "SUCCESS", "the story pays what is open"
+        self._sandbox.tell()
+
+    def silence_next_payout(self) -> None:
+        """Let the bank do the next payout and lose its answer."""
+        self._sandbox.control.plan("bank", "payout.send", "lose_reply")
+
+    def go_to(self, moment: datetime) -> None:
+        """Let time pass until a moment."""
+        self._clock.advance_to(moment)
+
+    def go_to_date(self, day: date) -> None:
+        """Let time pass until a business date begins."""
+        self._clock.advance_to(max(start_of(day), self._clock.now()))
+
+    def paid_out_by_bank(self) -> Mapping[str, int]:
+        """Return what bank and wallet themselves moved, by order number."""
+        return self._sandbox.control.moved()
