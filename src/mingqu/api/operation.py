@@ -60,7 +60,7 @@ def writes(
         return post(
             path,
             status_code=status,
-            guards=[require_json, require_key] if body else [require_key],
+            guards=[require_key, require_json] if body else [require_key],
             responses=_problems(
                 path, (*_OF_WRITES, *refuses), public=public, statuses=(400, 413, 415) if body else (400,)
             ),
