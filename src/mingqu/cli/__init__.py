@@ -241,7 +241,7 @@ def verify(wiring: Wiring, data: Path, as_json: bool) -> int:
     return 0 if report.all_hold else EXIT_FALSE
 
 
-BENCHES: Final = ("posting", "decide", "schedule", "fold", "close")
+BENCHES: Final = ("posting", "decide", "schedule", "fold", "close", "page")
 
 
 @commands.command(short_help="Measure, as a ratio to a yardstick in the same run.")

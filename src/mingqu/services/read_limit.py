@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from mingqu.domain.decision import Decision, Reason
-from mingqu.domain.ledger import Account, AccountCode
+from mingqu.domain.ledger import Account, AccountCode, Balance
 from mingqu.services.house import House
 from mingqu.services.replay_decision import replay_decision
 from mingqu.store import decision, ledger, offer
-from mingqu.store.database import Transaction
 from mingqu.store.decision import DecisionNotFound as DecisionNotFound
 
 
@@ -74,21 +74,19 @@ def limit_view(house: House, *, person_id: UUID) -> LimitView | None:
         if not lines:
             return None
         currency = lines[0].currency
-        granted, available, held = _sums(tx, owner=person_id, person_id=person_id, currency=currency)
-        drawn = ledger.balance(
-            tx,
-            cell=tx.cell_of(person_id),
-            account=Account(owner=person_id, code=AccountCode.LIMIT_DRAWN, currency=currency),
-        ).normal_fen(AccountCode.LIMIT_DRAWN)
-        return LimitView(
-            decision_id=lines[0].decision_id,
-            currency=currency,
-            granted_fen=granted,
-            available_fen=max(0, available),
-            drawn_fen=drawn,
-            held_fen=held,
-            products=tuple(_product_limit(tx, house, line, available) for line in lines),
-        )
+        owners = [person_id, *(line.facility_id for line in lines)]
+        accounts = ledger.balances_of(tx, cell=tx.cell_of(person_id), owners=owners)
+    granted, available, held = _sums(accounts, owner=person_id, currency=currency)
+    drawn = accounts[Account(owner=person_id, code=AccountCode.LIMIT_DRAWN, currency=currency)]
+    return LimitView(
+        decision_id=lines[0].decision_id,
+        currency=currency,
+        granted_fen=granted,
+        available_fen=max(0, available),
+        drawn_fen=drawn.normal_fen(AccountCode.LIMIT_DRAWN),
+        held_fen=held,
+        products=tuple(_product_limit(house, line, accounts, available) for line in lines),
+    )
 
 
 def decision_view(house: House, *, person_id: UUID, decision_id: UUID | None = None) -> DecisionView:
@@ -119,10 +117,12 @@ def decision_view(house: House, *, person_id: UUID, decision_id: UUID | None = N
     )
 
 
-def _product_limit(tx: Transaction, house: House, line: offer.Facility, person_available_fen: int) -> ProductLimit:
+def _product_limit(
+    house: House, line: offer.Facility, accounts: Mapping[Account, Balance], person_available_fen: int
+) -> ProductLimit:
     product = house.pack.product_version(product_id=line.product_id, version=line.product_version)
     lender = house.pack.lender(lender_id=line.lender_id)
-    granted, available, _ = _sums(tx, owner=line.facility_id, person_id=line.person_id, currency=line.currency)
+    granted, available, _ = _sums(accounts, owner=line.facility_id, currency=line.currency)
     return ProductLimit(
         facility_id=line.facility_id,
         product_id=product.id,
@@ -142,10 +142,8 @@ def _product_limit(tx: Transaction, house: House, line: offer.Facility, person_a
     )
 
 
-def _sums(tx: Transaction, *, owner: UUID, person_id: UUID, currency: str) -> tuple[int, int, int]:
+def _sums(accounts: Mapping[Account, Balance], *, owner: UUID, currency: str) -> tuple[int, int, int]:
     """Return granted, available and held of a limit, in fen."""
-    cell = tx.cell_of(person_id)
-    accounts = ledger.balances(tx, cell=cell, owner=owner)
     granted = accounts[Account(owner=owner, code=AccountCode.LIMIT_GRANTED, currency=currency)]
     available = accounts[Account(owner=owner, code=AccountCode.LIMIT_AVAILABLE, currency=currency)]
     return (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from mingqu.domain.consent import ConsentPurpose, ShownText
-from mingqu.domain.instrument import InstrumentState
+from mingqu.domain.instrument import Instrument, InstrumentState
 from mingqu.domain.party import IdentityLevel
 from mingqu.domain.personal import Personal, mask_id_number, mask_name, mask_phone
 from mingqu.services.house import House
@@ -68,14 +68,20 @@ def person_view(house: House, *, person_id: UUID) -> PersonView:
     """Return what a person sees of themselves. Errors: NotFound."""
     with house.database.transaction() as tx:
         person = party.load_person(tx, person_id=person_id)
-        fields = vault.open_all(tx, keyring=house.keyring, person_id=person_id)
+        cards = instrument.of_person(tx, person_id=person_id)
+        names = [party.FIELD_NAME, party.FIELD_ID_NUMBER, party.FIELD_PHONE]
+        names += [instrument.number_field(card.instrument_id) for card in cards]
+        opened = vault.open_many(
+            tx, keyring=house.keyring, cell=tx.cell_of(person_id), fields=[(person_id, name) for name in names]
+        )
+        fields = {name: value for (_, name), value in opened.items() if value is not None}
         return PersonView(
             person_id=person_id,
             identity_level=person.identity_level,
             name=_masked(fields.get(party.FIELD_NAME), mask_name),
             id_number=_masked(fields.get(party.FIELD_ID_NUMBER), mask_id_number),
             phone=_masked(fields.get(party.FIELD_PHONE), mask_phone),
-            cards=tuple(_cards(tx, house, person_id)),
+            cards=tuple(_cards(tx, house, person_id, cards, fields)) if cards else (),
             since=person.created_at,
         )
 
@@ -108,7 +114,9 @@ def consent_text(house: House, *, purpose: ConsentPurpose, recipient: str | None
     return consent.latest(dict(house.consent_texts), purpose=purpose).shown(recipient=recipient)
 
 
-def _cards(tx: Transaction, house: House, person_id: UUID) -> list[CardView]:
+def _cards(
+    tx: Transaction, house: House, person_id: UUID, cards: Sequence[Instrument], fields: Mapping[str, Personal[str]]
+) -> list[CardView]:
     active = {
         agreement.instrument_id: agreement.agreement_id
         for agreement in repayment.agreements_of(tx, person_id=person_id)
@@ -116,10 +124,8 @@ def _cards(tx: Transaction, house: House, person_id: UUID) -> list[CardView]:
     }
     banks = {bank.issuer: bank for bank in house.bins}
     views = []
-    for card in instrument.of_person(tx, person_id=person_id):
-        number = instrument.open_number(
-            tx, keyring=house.keyring, person_id=person_id, instrument_id=card.instrument_id
-        )
+    for card in cards:
+        number = fields[instrument.number_field(card.instrument_id)]
         bank = banks.get(card.issuer)
         views.append(
             CardView(

@@ -68,7 +68,7 @@ def add(
         state=InstrumentState.ADDED,
         added_at=at,
     )
-    vault.seal(tx, keyring=keyring, person_id=person_id, field=_field(instrument_id), value=number, at=at)
+    vault.seal(tx, keyring=keyring, person_id=person_id, field=number_field(instrument_id), value=number, at=at)
     added = tx.execute(
         """
         INSERT INTO instrument (cell, instrument_id, person_id, kind, issuer, number_hash, state, added_at, changed_at)
@@ -135,7 +135,7 @@ def set_state(tx: Transaction, *, instrument: Instrument, was: InstrumentState, 
 def open_number(tx: Transaction, *, keyring: Keyring, person_id: UUID, instrument_id: UUID) -> Personal[str]:
     """Return the number of a person's card. Errors: NotFound, PersonErased, SealBroken."""
     load(tx, person_id=person_id, instrument_id=instrument_id)
-    return vault.open_field(tx, keyring=keyring, person_id=person_id, field=_field(instrument_id))
+    return vault.open_field(tx, keyring=keyring, person_id=person_id, field=number_field(instrument_id))
 
 
 def count_attempt(tx: Transaction, *, keyring: Keyring, number: Personal[str], at: datetime) -> None:
@@ -197,5 +197,6 @@ def _instrument(row: tuple[object, ...]) -> Instrument:
     )
 
 
-def _field(instrument_id: UUID) -> str:
+def number_field(instrument_id: UUID) -> str:
+    """Return the name of the vault's field that holds a card's number."""
     return f"card.{instrument_id.hex}"

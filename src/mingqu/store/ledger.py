@@ -191,14 +191,19 @@ def post(tx: Transaction, *, cell: int, transfers: Sequence[Transfer]) -> None:
 
 def balances(tx: Transaction, *, cell: int, owner: UUID) -> dict[Account, Balance]:
     """Return the balance of each account of an owner, by code."""
+    return balances_of(tx, cell=cell, owners=[owner])
+
+
+def balances_of(tx: Transaction, *, cell: int, owners: Sequence[UUID]) -> dict[Account, Balance]:
+    """Return the balance of each account of several owners of one cell, by owner and code, in one round trip."""
     rows = tx.execute(
-        "SELECT code, currency, debits_posted_fen, credits_posted_fen, debits_pending_fen, credits_pending_fen"
-        " FROM account WHERE cell = %s AND owner = %s ORDER BY code, currency",
-        (cell, owner),
+        "SELECT owner, code, currency, debits_posted_fen, credits_posted_fen, debits_pending_fen, credits_pending_fen"
+        " FROM account WHERE cell = %s AND owner = ANY (%s) ORDER BY owner, code, currency",
+        (cell, list(owners)),
     )
     return {
         Account(owner=owner, code=AccountCode(code), currency=currency): _balance(sums)
-        for code, currency, *sums in rows
+        for owner, code, currency, *sums in rows
     }
 
 

@@ -1,0 +1,81 @@
+"""How long a page takes, beside a bare template page of the same server: both over HTTP, one after the other.
+
+The bare page renders the door's own layout with nothing in it: what Litestar, Jinja and uvicorn cost by themselves.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Any, Final
+
+import httpx
+from litestar import Request, Response, Router, get
+
+from mingqu.borrower import make_router
+from mingqu.demo.journey import be_assessed, introduce, take_loan, work_until_idle
+from mingqu.demo.people import XIA
+from mingqu.demo.story import fund_lenders
+from mingqu.domain.session import Door
+from mingqu.main import Wiring
+from mingqu.services.keep_session import open_session
+from mingqu.web.pages import Pages
+from mingqu.web.server import address_of, listen, serving
+from mingqu.web.signed_in import COOKIE
+from mingqu.web.site import make_site
+
+ROUNDS: Final = 150
+WARM: Final = 20
+PAGES: Final = ("/", "/loans", "/me", "/consents", "/draw")
+BARE: Final = "/bench/bare"
+
+
+def run() -> list[dict[str, Any]]:
+    """Return one row a page: its median in microseconds, the bare page's, and their ratio."""
+    with Wiring().demo_world(data=None, seed=1) as world:
+        fund_lenders(world)
+        known = introduce(world, XIA, balance_fen=6_000_000)
+        be_assessed(world, known, amount_fen=1_000_000)
+        borrowed = take_loan(world, known, amount_fen=1_000_000, instalments=12, method="equal_instalment")
+        work_until_idle(world)
+        token = open_session(world.house, person_id=known.person_id, door=Door.PAGE)
+        pages = Pages(package="mingqu.borrower")
+
+        @get(BARE, sync_to_thread=True, include_in_schema=False)
+        def bare(request: Request[Any, Any, Any]) -> Response[str]:
+            return pages.show(request, "malformed.html", status=200, csrf="", address="/")
+
+        routers = [make_router(world.house, secure_cookies=False), Router("/", route_handlers=[bare])]
+        places = (*PAGES, f"/loans/{borrowed.signed.loan_id.hex}")
+        with (
+            listen(port=0) as door,
+            serving(make_site(world.house, routers=routers), door=door),
+            httpx.Client(base_url=address_of(door), cookies={COOKIE: token.reveal()}) as client,
+        ):
+            return [_row(client, place) for place in places]
+
+
+def _row(client: httpx.Client, place: str) -> dict[str, Any]:
+    taken: dict[str, list[int]] = {place: [], BARE: []}
+    for number in range(WARM + ROUNDS):
+        for path in (place, BARE):
+            began = time.perf_counter_ns()
+            answer = client.get(path)
+            seconds = time.perf_counter_ns() - began
+            assert answer.status_code == 200, f"{path}: {answer.status_code}"
+            if number >= WARM:
+                taken[path].append(seconds)
+    page, bare = (round(statistics.median(taken[path]) / 1_000) for path in (place, BARE))
+    return {
+        "name": f"page {'/loans/{id}' if place.count('/') > 1 else place}",
+        "value": page,
+        "unit": "µs, median of an answer",
+        "yardstick": "µs, bare template page of the same server",
+        "yardstick_value": bare,
+        "ratio": round(page / bare, 2),
+    }
+
+
+if __name__ == "__main__":
+    for row in run():
+        print(row)
