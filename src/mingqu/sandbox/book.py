@@ -6,6 +6,7 @@ death of the process, which is what is played here, not of the machine.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -106,6 +107,15 @@ class Book:
         """Return the first row of a query, or None."""
         found = self.rows(sql, values)
         return found[0] if found else None
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep a setting, which is anything that JSON can say."""
+        self.write("INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)", (name, json.dumps(value)))
+
+    def kept(self, name: str, default: Any) -> Any:
+        """Return a setting that was kept, or the default."""
+        row = self.row("SELECT value FROM kept WHERE name = ?", (name,))
+        return default if row is None else json.loads(row["value"])
 
     def close(self) -> None:
         """Close the file."""

@@ -42,6 +42,7 @@ class Control:
     ) -> None:
         self.time, self.bank, self.bureau, self.wechat, self.wechatpay = time, bank, bureau, wechat, wechatpay
         self.inbox, self.notices, self.faults = inbox, notices, faults
+        self.rekeyed: Callable[[], None] = lambda: None  # what the house is told changes with the keys
 
     def meet(
         self,
@@ -79,6 +80,21 @@ class Control:
     def deliver_late(self) -> int:
         """Let every request that was held up arrive now, and return how many there were."""
         return sum(each.deliver_late() for each in self.faults.values())
+
+    def rotate(self, *, mode: str | None = None, key_id: str | None = None) -> None:
+        """Let WeChat Pay sign with a new key, of a mode; the one before stays valid. Errors: ValueError."""
+        self.wechatpay.merchant.rotate(now=self.time.now(), mode=mode, key_id=key_id)
+        self.rekeyed()
+
+    def end_rotation(self) -> None:
+        """Let the newest key of WeChat Pay's alone be valid."""
+        self.wechatpay.merchant.end_rotation()
+        self.rekeyed()
+
+    def set_key_mode(self, mode: str) -> None:
+        """Let WeChat Pay sign with a new key, "public_key" or "certificate", and no other. Errors: ValueError."""
+        self.wechatpay.merchant.set_mode(now=self.time.now(), mode=mode)
+        self.rekeyed()
 
     def moved(self) -> dict[str, int]:
         """Return the amount in fen, by order number, of everything the bank and WeChat Pay moved."""
@@ -131,7 +147,9 @@ class Control:
             ),
             "pay": lambda asked: {"said": self._pay(party, asked)},
             "notices": self._set_notices,
-            "rotate": lambda asked: self._rotate(asked["key_id"]),
+            "rotate": lambda asked: self.rotate(mode=asked.get("mode"), key_id=asked.get("key_id")),
+            "end-rotation": lambda _: self.end_rotation(),
+            "key-mode": lambda asked: self.set_key_mode(asked["mode"]),
             "processing": lambda asked: setattr(self.bank, "processing_seconds", int(asked["seconds"])),
         }
 
@@ -176,9 +194,6 @@ class Control:
         if "probe_every" in asked:
             self.wechatpay.probe_every = int(asked["probe_every"])
         return {"again": self.notices.again()} if asked.get("again") else None
-
-    def _rotate(self, key_id: str) -> None:
-        self.wechatpay.merchant.rotate(now=self.time.now(), key_id=key_id)
 
     def _pay(self, party: str, asked: dict[str, Any]) -> str:
         if party == "wechatpay":

@@ -31,7 +31,7 @@ from mingqu.sandbox.sms import Inbox, Sms
 from mingqu.sandbox.time import Time
 from mingqu.sandbox.wechat import Wechat
 from mingqu.sandbox.wechatpay import WechatPay
-from mingqu.sandbox.wechatpay_keys import Merchant, new_key
+from mingqu.sandbox.wechatpay_keys import Merchant, keep_keys, kept_keys, new_key
 from mingqu.sandbox.wire import Call, Handler, Reply, asgi, json_reply
 
 HOST: Final = "127.0.0.1"
@@ -85,10 +85,11 @@ class Sandbox:
         known = self._secrets or keys.load_or_make(self._folder)
         doors = {party: self._listen(party) for party in keys.PARTIES}
         self.addresses = {party: f"http://{HOST}:{door.getsockname()[1]}" for party, door in doors.items()}
-        self.credentials = keys.credentials(known, addresses=self.addresses)
         handlers = self._wire(known)
+        self._known = known
+        self._write_credentials()
+        self.control.rekeyed = self._write_credentials
         if self._folder is not None:
-            keys.write_credentials(self._folder, self.credentials)
             written = {party: door.getsockname()[1] for party, door in doors.items()}
             (self._folder / _PORTS).write_text(json.dumps(written))
         self._serve({party: (doors[party], handlers[party]) for party in self._only})
@@ -158,25 +159,32 @@ class Sandbox:
         return {party: self._guarded(party, handle) for party, handle in inner.items()}
 
     def _wechatpay(self, known: keys.Secrets, faults: Faults, notices: Notices) -> WechatPay:
-        first = new_key(
-            mode=known.mode,
-            now=self.time.now(),
-            key_id=known.platform_key_id,
-            private_key=keys.load_rsa(known.platform),
-        )
+        valid = kept_keys(self._book)
+        if not valid:
+            private_key = keys.load_rsa(known.platform)
+            now = self.time.now()
+            valid = [new_key(mode=known.mode, now=now, key_id=known.platform_key_id, private_key=private_key)]
+            keep_keys(self._book, valid)
         merchant = Merchant(
             appid=known.appid,
             mchid=known.mchid,
             serial=known.merchant_serial,
             public_key=keys.load_rsa(known.merchant).public_key(),
             api_v3_key=known.api_v3_key,
-            mode=known.mode,
-            keys=[first],
+            keys=valid,
+            book=self._book,
         )
         return WechatPay(
             book=self._book, time=self.time, merchant=merchant, faults=faults, notices=notices,
             address=self.addresses["wechatpay"],
         )  # fmt: skip
+
+    def _write_credentials(self) -> None:
+        """Give the house what it needs to know, anew after each change of keys."""
+        platform = self.control.wechatpay.merchant.told()
+        self.credentials.update(keys.credentials(self._known, addresses=self.addresses, platform=platform))
+        if self._folder is not None:
+            keys.write_credentials(self._folder, self.credentials)
 
     def _guarded(self, party: str, handle: Handler) -> Handler:
         def answer(call: Call) -> Reply:

@@ -81,20 +81,20 @@ class WechatPay:
                 now=self.time.now(),
             )
         except SignatureWrong as wrong:
-            return self._signed(error(401, "SIGN_ERROR", str(wrong)))
+            return self._signed(call, error(401, "SIGN_ERROR", str(wrong)))
         for method, pattern, name, do in self._routes:
             found = pattern.fullmatch(call.path)
             if found and method == call.method:
                 return self._met(name, do, call, found)
-        return self._signed(error(404, "NOT_FOUND", "没有这个接口"))
+        return self._signed(call, error(404, "NOT_FOUND", "没有这个接口"))
 
     def _met(self, name: str, do: Do, call: Call, found: re.Match[str]) -> Reply:
         return self.faults.carry(
             name,
             do=lambda: self._done(do, call, found),
             refuse=lambda: error(403, "RULE_LIMIT", "业务规则限制"),
-            sign=self._signed,
-            missign=self._missigned,
+            sign=lambda reply: self._signed(call, reply),
+            missign=lambda reply: self._missigned(call, reply),
         )
 
     # What the payer does.
@@ -128,7 +128,8 @@ class WechatPay:
 
     def dress(self, _path: str, _query: str, body: bytes) -> dict[str, str]:
         """Return the headers of one try of a notice."""
-        headers = sign(body, key=self.merchant.keys[-1], now=self.time.now())
+        keys = self.merchant.keys  # while two are valid, they take turns
+        headers = sign(body, key=keys[self._sent % len(keys)], now=self.time.now())
         return {"content-type": "application/json", **headers}
 
     def probe(self, path: str, query: str, body: bytes) -> dict[str, str] | None:
@@ -302,20 +303,22 @@ class WechatPay:
                 now=self.time.now(),
             )  # fmt: skip
         except SignatureWrong as wrong:
-            return self._signed(error(401, "SIGN_ERROR", str(wrong)))
+            return self._signed(call, error(401, "SIGN_ERROR", str(wrong)))
         row = self.book.row("SELECT value FROM kept WHERE name = ?", (f"bill.{call.parameters.get('token', '')}",))
         if row is None:
-            return self._signed(error(404, "NOT_FOUND", "链接无效"))
+            return self._signed(call, error(404, "NOT_FOUND", "链接无效"))
         kept = json.loads(row["value"])
         if self.time.now() > read(kept["until"]):
-            return self._signed(error(403, "NO_AUTH", "链接已过期"))
+            return self._signed(call, error(403, "NO_AUTH", "链接已过期"))
         content = wechatpay_bill.write(self.book, on=date.fromisoformat(kept["on"]), kind=kept["kind"])
         return Reply(body=wechatpay_bill.gzipped(content) if kept["gzip"] else content)
 
     def _certificates(self, _: Call) -> Reply:
-        if self.merchant.mode != "certificate":
+        """Certificates that are valid; a merchant in public-key mode gets an error, as it does from WeChat."""
+        certificates = [key for key in self.merchant.keys if key.certificate is not None]
+        if not certificates:
             raise Wrong(500, "SYSTEM_ERROR", "系统错误")
-        return json_reply({"data": [listed(key, api_v3_key=self.merchant.api_v3_key) for key in self.merchant.keys]})
+        return json_reply({"data": [listed(key, api_v3_key=self.merchant.api_v3_key) for key in certificates]})
 
     # Around it.
 
@@ -326,13 +329,15 @@ class WechatPay:
         except Wrong as wrong:
             return error(wrong.status, wrong.code, wrong.message)
 
-    def _signed(self, reply: Reply) -> Reply:
-        headers = sign(reply.body, key=self.merchant.keys[-1], now=self.time.now())
+    def _signed(self, call: Call, reply: Reply) -> Reply:
+        key = self.merchant.key_for(call.headers.get("wechatpay-serial"))
+        headers = sign(reply.body, key=key, now=self.time.now())
         return replace(reply, headers={**reply.headers, **headers})
 
-    def _missigned(self, reply: Reply) -> Reply:
-        headers = sign(b"another body", key=self.merchant.keys[-1], now=self.time.now())
-        return replace(reply, headers={**reply.headers, **headers})
+    def _missigned(self, call: Call, reply: Reply) -> Reply:
+        """Return an answer under a probe: what WeChat sends now and then to see whether anybody verifies."""
+        signed = self._signed(call, reply)
+        return replace(signed, headers=probe(signed.headers))
 
     def _require_own(self, asked: dict[str, Any]) -> None:
         if asked.get("mchid") != self.merchant.mchid or asked.get("appid") != self.merchant.appid:

@@ -105,13 +105,22 @@ class House:
             return False
         return True
 
-    def wechatpay(self, method: str, target: str, content: Any = None, *, stamp: int | None = None) -> httpx.Response:
-        """Send one signed request of APIv3."""
+    def wechatpay(
+        self,
+        method: str,
+        target: str,
+        content: Any = None,
+        *,
+        stamp: int | None = None,
+        nonce: str | None = None,
+        serial: str | None = None,
+    ) -> httpx.Response:
+        """Send one signed request of APIv3; `serial` names the platform's key that shall sign the answer."""
         given = self.sandbox.credentials["wechatpay"]
         key = serialization.load_pem_private_key(given["merchant_private_key"].encode(), password=None)
         assert isinstance(key, RSAPrivateKey)
         body = b"" if content is None else json.dumps(content, ensure_ascii=False).encode()
-        when, nonce = stamp or int(self.clock.now.timestamp()), secrets.token_hex(16)
+        when, nonce = stamp or int(self.clock.now.timestamp()), nonce or secrets.token_hex(16)
         signed = f"{method}\n{target}\n{when}\n{nonce}\n".encode() + body + b"\n"
         signature = base64.b64encode(key.sign(signed, padding.PKCS1v15(), hashes.SHA256())).decode()
         authorization = (
@@ -119,6 +128,8 @@ class House:
             f'timestamp="{when}",serial_no="{given["merchant_serial"]}"'
         )
         headers = {"authorization": authorization, "content-type": "application/json"}
+        if serial is not None:
+            headers["wechatpay-serial"] = serial
         return self.client.request(method, given["base_url"] + target, content=body, headers=headers)
 
     def verify_wechatpay(self, body: bytes, headers: Any) -> bool:
@@ -159,7 +170,7 @@ def made_once() -> Secrets:
 def playing(**settings: Any) -> Iterator[House]:
     """A sandbox at the start of the story, with one person in it, and a house that talks to it."""
     clock = Moving()
-    if "folder" not in settings:
+    if "folder" not in settings and "secrets" not in settings:
         settings["secrets"] = made_once()
     with Sandbox(clock=clock, **settings) as sandbox:
         sandbox.control.meet(
