@@ -106,8 +106,9 @@ class Control:
             return Reply(headers={"content-type": "text/css"}, body=page.style().encode())
         if call.path.startswith(PREFIX):
             return self._knob(party, call)
-        if party == "wechatpay" and call.path == "/pay":
-            return self._pay_with_wechat(call)
+        paying = self.wechatpay.cashier.answer(call) if party == "wechatpay" else None
+        if paying is not None:
+            return paying
         if party == "wechat" and call.path == "/connect/oauth2/authorize":
             return self._authorize(call)
         if party == "bank" and call.path.startswith("/pay/"):
@@ -199,17 +200,6 @@ class Control:
         if party == "wechatpay":
             return self.wechatpay.pay(out_trade_no=asked["order_number"], openid=asked.get("openid", ""))
         return self.bank.pay_by_hand(order_number=asked["order_number"], card_number=asked["card_number"])
-
-    def _pay_with_wechat(self, call: Call) -> Reply:
-        trade = self.wechatpay.trade(call.parameters.get("prepay_id", ""))
-        if trade is None:
-            return page_reply(page.page("没有这笔订单 No such order", ""), status=404)
-        if call.method == "POST" and trade["trade_state"] == "NOTPAY":
-            if dict(parse_qsl(call.body.decode())).get("choice") == "pay":
-                self.wechatpay.pay(out_trade_no=trade["out_trade_no"])
-            back = call.parameters.get("redirect_url")
-            return redirect(back if back and back.startswith("http") else call.target)
-        return page_reply(page.pay_with_wechat(trade, action=call.target))
 
     def _pay_at_bank(self, call: Call) -> Reply:
         number = call.path.removeprefix("/pay/")

@@ -44,8 +44,8 @@ class PlatformKey:
     certificate: x509.Certificate | None = None
 
 
-def require_signed(call: Call, *, mchid: str, serial: str, key: RSAPublicKey, now: datetime) -> None:
-    """Return when the Authorization header is this merchant's over just these bytes, lately. Errors: SignatureWrong."""
+def require_signed(call: Call, *, mchid: str, serial: str, key: RSAPublicKey, now: datetime) -> str:
+    """Return the nonce of a header that is this merchant's over just these bytes, lately. Errors: SignatureWrong."""
     scheme, _, rest = call.headers.get("authorization", "").partition(" ")
     parts = dict(_FIELD.findall(rest))
     if scheme != SCHEME or set(parts) != {"mchid", "nonce_str", "signature", "timestamp", "serial_no"}:
@@ -59,6 +59,7 @@ def require_signed(call: Call, *, mchid: str, serial: str, key: RSAPublicKey, no
         key.verify(base64.b64decode(parts["signature"], validate=True), signed, padding.PKCS1v15(), hashes.SHA256())
     except (InvalidSignature, ValueError):
         raise SignatureWrong("签名验证失败") from None
+    return str(parts["nonce_str"])
 
 
 def sign(body: bytes, *, key: PlatformKey, now: datetime) -> dict[str, str]:

@@ -7,11 +7,13 @@ import hashlib
 import json
 import re
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -19,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mingqu.sandbox import Sandbox
 from mingqu.sandbox.keys import Secrets, load_or_make
@@ -178,3 +181,41 @@ def playing(**settings: Any) -> Iterator[House]:
         )
         with httpx.Client(timeout=5) as client:
             yield House(sandbox=sandbox, clock=clock, client=client)
+
+
+Heard = list[tuple[dict[str, str], bytes]]
+
+
+@contextmanager
+def receiving() -> Iterator[tuple[str, Heard, list[int]]]:
+    """A house that hears notices: its address, what it heard, and what it answers next (204 when nothing is set)."""
+    heard: Heard = []
+    answers: list[int] = []
+
+    class Ear(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            heard.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(answers.pop(0) if answers else 204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ear) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/notify", heard, answers
+        server.shutdown()
+        thread.join()
+
+
+def opened(house: House, body: bytes) -> tuple[str, Any]:
+    """Return event and content of a notice of WeChat Pay's."""
+    said = json.loads(body)
+    sealed = said["resource"]
+    key = AESGCM(house.sandbox.credentials["wechatpay"]["api_v3_key"].encode())
+    plain = key.decrypt(
+        sealed["nonce"].encode(), base64.b64decode(sealed["ciphertext"]), sealed["associated_data"].encode()
+    )
+    return said["event_type"], json.loads(plain)
