@@ -63,6 +63,7 @@ CREATE TABLE IF NOT EXISTS notice (
 CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 Row = dict[str, Any]
+SHOWN_MAX: Final = 50
 
 
 class Book:
@@ -107,6 +108,13 @@ class Book:
         """Return the first row of a query, or None."""
         found = self.rows(sql, values)
         return found[0] if found else None
+
+    def shown(self, tables: Sequence[str]) -> dict[str, list[Row]]:
+        """Return the newest rows of some tables, to be looked at."""
+        return {
+            table: self.rows(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT {SHOWN_MAX}")  # noqa: S608 (our names)
+            for table in tables
+        }
 
     def keep(self, name: str, value: Any) -> None:
         """Keep a setting, which is anything that JSON can say."""

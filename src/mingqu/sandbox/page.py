@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 from urllib.parse import quote
@@ -102,19 +102,44 @@ def inbox(messages: Sequence[Row]) -> str:
     return page("短信收件箱 Inbox", f"<section><table>{head}{rows}</table></section>")
 
 
-def knobs(*, name: str, faults: Sequence[str], planned: str, rates: str, facts: Sequence[tuple[str, str]]) -> str:
-    """Return the page of a counterparty's knobs."""
-    options = "".join(f'<option value="{escape(fault)}">{escape(fault)}</option>' for fault in faults)
+def knobs(
+    *,
+    name: str,
+    calls: Sequence[str],
+    faults: Sequence[str],
+    planned: str,
+    rates: str,
+    facts: Sequence[tuple[str, str]],
+    book: Mapping[str, Sequence[Row]],
+) -> str:
+    """Return the page of a counterparty's knobs and of what its book says."""
+    options, call_options = (
+        "".join(f'<option value="{escape(one)}">{escape(one)}</option>' for one in words) for words in (faults, calls)
+    )
     rows = "".join(f"<tr><td>{escape(key)}</td><td><code>{escape(value)}</code></td></tr>" for key, value in facts)
     return page(
         f"{name}: 故障旋钮 Fault knobs",
         f'<section><form method="post" action="/_sandbox/faults"><label for="call">调用 Call, * 为任意 for any</label>'
-        '<input id="call" name="call" value="*"><label for="fault">故障 Fault</label>'
+        f'<select id="call" name="call">{call_options}</select><label for="fault">故障 Fault</label>'
         f'<select id="fault" name="fault">{options}</select><label for="times">次数 Times</label>'
-        '<input id="times" name="times" value="1" inputmode="numeric"><button>安排 Plan it</button></form>'
+        '<input id="times" name="times" value="1" inputmode="numeric">'
+        '<label for="seconds">秒数（慢、迟到） Seconds, of slow and late</label>'
+        '<input id="seconds" name="seconds" inputmode="decimal"><button>安排 Plan it</button></form>'
         '<form method="post" action="/_sandbox/heal"><button class="quiet">恢复正常 Heal</button></form>'
         '<form method="post" action="/_sandbox/deliver-late">'
         '<button class="quiet">送达迟到请求 Deliver late requests</button></form>'
         f"</section><section><p>已安排 Planned: <code>{escape(planned)}</code></p>"
-        f"<p>概率 Rates (ppm): <code>{escape(rates)}</code></p></section><section><table>{rows}</table></section>",
+        f"<p>概率 Rates (ppm): <code>{escape(rates)}</code></p></section><section><table>{rows}</table></section>"
+        + "".join(_table(title, shown) for title, shown in book.items()),
     )
+
+
+def _table(title: str, rows: Sequence[Row]) -> str:
+    """Return rows of a book, the newest first."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in (rows[0] if rows else ()))
+    lines = "".join(
+        "<tr>" + "".join(f"<td>{escape('' if one is None else str(one))}</td>" for one in row.values()) + "</tr>"
+        for row in rows
+    )
+    inner = f'<div style="overflow-x:auto"><table><tr>{head}</tr>{lines}</table></div>' if rows else "<p>空 Empty</p>"
+    return f"<section><h2>{escape(title)}</h2>{inner}</section>"

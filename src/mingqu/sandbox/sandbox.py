@@ -8,7 +8,6 @@ import json
 import logging
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -103,7 +102,7 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for server in self._servers:
-            server.should_exit = True
+            server.should_exit = server.force_exit = True
         self._thread.join()
         if self._tells:
             self._teller.join()
@@ -116,7 +115,7 @@ class Sandbox:
 
     def _wire(self, known: keys.Secrets) -> dict[str, Handler]:
         book, moment = self._book, self.time
-        faults = {party: Faults(seed=self._seed + index) for index, party in enumerate(keys.PARTIES)}
+        faults = {party: Faults(seed=self._seed + index, now=moment.now) for index, party in enumerate(keys.PARTIES)}
         signers = {
             party: Signer(key_id=f"{party}-1", private_key=keys.ed25519(known.party[party]), time=moment)
             for party in keys.GATEWAYS
@@ -135,10 +134,11 @@ class Sandbox:
             party: kind(book=book, time=moment, door=doors[party], faults=faults[party])
             for party, kind in (("bank", Bank), ("identity", Identity), ("sms", Sms), ("bureau", Bureau))
         }
-        bank, sms, bureau = made["bank"], made["sms"], made["bureau"]
+        bank, sms, bureau, identity = made["bank"], made["sms"], made["bureau"], made["identity"]
         assert isinstance(bank, Bank)
         assert isinstance(sms, Sms)
         assert isinstance(bureau, Bureau)
+        assert isinstance(identity, Identity)
         inbox, notices = Inbox(book), Notices(book=book, time=moment)
         bank.inbox = sms.inbox = inbox
         bank.notices, bank.address = notices, self.addresses["bank"]
@@ -151,7 +151,8 @@ class Sandbox:
         )
         notices.register("wechatpay", dress=pay.dress, probe=pay.probe, url=self._notify.get("wechatpay"))
         self.control = Control(
-            time=moment, bank=bank, bureau=bureau, wechat=wechat, wechatpay=pay, inbox=inbox, notices=notices,
+            time=moment, bank=bank, bureau=bureau, wechat=wechat, wechatpay=pay, identity=identity, sms=sms,
+            inbox=inbox, notices=notices,
             faults=faults,
         )  # fmt: skip
         inner: dict[str, Handler] = {party: one.handle for party, one in made.items()}
@@ -250,4 +251,5 @@ class Sandbox:
         with httpx.Client() as client:
             while not self._stop.is_set():
                 self.control.notices.deliver(client)
-                time.sleep(NOTICE_SECONDS)
+                self.control.deliver_due()
+                self._stop.wait(NOTICE_SECONDS)

@@ -15,8 +15,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -105,6 +107,23 @@ class House:
         try:
             key.verify(base64.b64decode(found[1]), base.encode())
         except Exception:  # noqa: BLE001
+            return False
+        return True
+
+    def verify_notice(self, party: str, address: str, headers: dict[str, str], body: bytes) -> bool:
+        """Whether a notice carries the party's signature over just these bytes, sent to just this address."""
+        given, parts = self.sandbox.credentials[party], urlsplit(address)
+        key = serialization.load_pem_public_key(given["their_public_key"].encode())
+        assert isinstance(key, Ed25519PublicKey)
+        digest = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+        parameters = headers["signature-input"].removeprefix("sig1=")
+        base = (
+            f'"@method": POST\n"@path": {parts.path}\n"@query": ?{parts.query}\n"content-digest": {digest}\n'
+            f'"@signature-params": {parameters}'
+        )
+        try:
+            key.verify(base64.b64decode(headers["signature"].removeprefix("sig1=:").removesuffix(":")), base.encode())
+        except InvalidSignature:
             return False
         return True
 
