@@ -166,6 +166,10 @@ class House:
             return False
         return True
 
+    def verify_wechatpay_if_signed(self, answer: httpx.Response) -> bool:
+        """Whether an answer is signed at all, and rightly."""
+        return "wechatpay-signature" in answer.headers and self.verify_wechatpay(answer.content, answer.headers)
+
     def prepay(self, number: str, total: int = 100, **more: Any) -> httpx.Response:
         """Ask for an H5 page."""
         given = self.sandbox.credentials["wechatpay"]
