@@ -68,6 +68,10 @@ class Bank(Party):
         row = self.book.row("SELECT balance_fen FROM card WHERE number = ?", (number,))
         return 0 if row is None else int(row["balance_fen"])
 
+    def cards(self) -> list[Row]:
+        """Return every card that is open."""
+        return self.book.rows("SELECT number, holder_name, balance_fen FROM card WHERE NOT closed ORDER BY rowid")
+
     def moved(self) -> dict[str, int]:
         """Return the amount in fen, by order number, of every order that moves money: the truth to compare with."""
         rows = self.book.rows(

@@ -175,6 +175,8 @@ class Control:
             asked = dict(parse_qsl(call.body.decode())) if by_form else json.loads(call.body or b"{}")
             if not isinstance(asked, dict):
                 raise TypeError("the body is not an object")
+            if name == "do":  # any of them, from the page
+                name, asked = asked["knob"], json.loads(asked["json"])
             said = self._acts(party)[name](asked)
         except KeyError as missing:
             return json_reply({"code": "malformed", "detail": f"{missing.args[0]} is missing or unknown"}, status=400)
@@ -244,6 +246,7 @@ class Control:
         return page.knobs(
             name=party,
             calls=("*", *CALLS[party]),
+            acts=sorted(self._acts(party)),
             book=self.bank.book.shown(TABLES[party]),
             faults=[fault.value for fault in Fault],
             planned=json.dumps(faults.planned()),
@@ -284,10 +287,12 @@ class Control:
             card_number = dict(parse_qsl(call.body.decode())).get("card_number", "").replace(" ", "")
             said = self.bank.pay_by_hand(order_number=number, card_number=card_number)
             if said != "paid":
-                return page_reply(page.pay_at_bank(order, action=call.target, said=said))
+                return page_reply(
+                    page.pay_at_bank(order, action=call.target, cards=self.bank.cards(), said=said), status=400
+                )
             back = call.parameters.get("back")
             return redirect(back if back and back.startswith("http") else call.target)
-        return page_reply(page.pay_at_bank(order, action=call.target))
+        return page_reply(page.pay_at_bank(order, action=call.target, cards=self.bank.cards()))
 
     def _authorize(self, call: Call) -> Reply:
         asked = call.parameters

@@ -157,6 +157,15 @@ def test_the_page_of_knobs_names_every_call_and_shows_the_book(house: House, par
     assert isinstance(house.client.get(f"{knobs}/book").json(), dict)
 
 
+def test_every_knob_can_be_turned_on_the_page(house: House) -> None:
+    knobs = house.sandbox.credentials["control"]["bank"]
+    form = {"knob": "deposit", "json": f'{{"card_number": "{CARD}", "amount_fen": 250}}'}
+    assert house.client.post(f"{knobs}/do", data=form).status_code == 303
+    assert house.sandbox.control.bank.balance_fen(number=CARD) == 100_250
+    assert house.client.post(f"{knobs}/do", data={"knob": "do", "json": "{}"}).status_code == 400
+    assert CARD in house.client.get(knobs).text
+
+
 @pytest.mark.parametrize(
     "asked",
     [
