@@ -21,6 +21,8 @@ from litestar import Litestar
 from rich.console import Console
 
 import mingqu
+from mingqu.api.command import webhook_commands
+from mingqu.console.command import operator_commands
 from mingqu.demo.applicant_file import ApplicantRow, read_applicants
 from mingqu.demo.applicants import run_applicants
 from mingqu.demo.report import DemoReport
@@ -64,6 +66,15 @@ class BenchesMissing(Refusal):
     code: ClassVar[str] = "benches_missing"
 
 
+class Served(Protocol):
+    """A house that is about to be served, and our address as the world knows it."""
+
+    @property
+    def house(self) -> House: ...
+    @property
+    def public_url(self) -> str: ...
+
+
 class Wiring(Protocol):
     """What `main` opens for the commands."""
 
@@ -72,7 +83,8 @@ class Wiring(Protocol):
     def online_world(self, *, data: Path | None, seed: int) -> AbstractContextManager[OnlineWorld]: ...
     def live_house(self, *, data: Path, makes_book: bool) -> AbstractContextManager[House]: ...
     def sandbox(self, *, data: Path, only: Sequence[str]) -> AbstractContextManager[Mapping[str, str]]: ...
-    def site(self, house: House, *, is_working: Callable[[], bool]) -> Litestar: ...
+    def served_house(self, *, data: Path, address: str) -> AbstractContextManager[Served]: ...
+    def site(self, house: House, *, public_url: str, is_working: Callable[[], bool]) -> Litestar: ...
     def reading(self, *, data: Path) -> AbstractContextManager[tuple[Any, Any]]: ...
     def migrate(self, *, data: Path) -> list[str]: ...
 
@@ -219,36 +231,39 @@ def _written(report: DemoReport) -> dict[str, object]:
     default=PORT_DEFAULT,
     show_default=True,
     type=click.IntRange(0, 65_535),
-    help="Of the health pages; 0 takes any that is free.",
+    help="Of the console and the health pages; 0 takes any that is free.",
 )
 @click.pass_obj
 def serve(wiring: Wiring, data: Path, port: int) -> int:
     """Run the book of a folder until Ctrl-C: database, worker (mornings, orders, notices, closes), health page.
 
-    The pages and the open API join this command; today it serves /health and /ready on 127.0.0.1. A second one on
-    the same folder, with another port, shares the database of the first.
+    Today it serves /console, /health and /ready on 127.0.0.1; the borrower's pages and the open API join it. A second
+    one on the same folder, with another port, shares the database of the first.
     """
     from mingqu.jobs.worker import Pulse, work_until
-    from mingqu.web.server import listen, serving, wait_until
+    from mingqu.web.server import address_of, listen, serving, wait_until
 
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    with listen(port=port) as door, wiring.live_house(data=data, makes_book=True) as house:
-        pulse = Pulse()
-        worker = threading.Thread(
-            target=work_until,
-            args=(house,),
-            kwargs={"stop": stop, "report": _say, "pulse": pulse},
-            name="worker",
-            daemon=True,
-        )
-        worker.start()
-        _say(f"book in {data.resolve()}, business date {house.clock.business_date()}")
-        with serving(wiring.site(house, is_working=lambda: pulse.healthy), door=door) as address:
-            _say(f"{address}/health · {address}/ready · Ctrl-C ends it")
-            wait_until(stop)
-        worker.join()
+    with listen(port=port) as door:
+        address = address_of(door)
+        with wiring.served_house(data=data, address=address) as served:
+            house, pulse = served.house, Pulse()
+            worker = threading.Thread(
+                target=work_until,
+                args=(house,),
+                kwargs={"stop": stop, "report": _say, "pulse": pulse},
+                name="worker",
+                daemon=True,
+            )
+            site = wiring.site(house, public_url=served.public_url, is_working=lambda: pulse.healthy)
+            worker.start()
+            _say(f"book in {data.resolve()}, business date {house.clock.business_date()}")
+            with serving(site, door=door):
+                _say(f"{address}/health · {address}/ready · Ctrl-C ends it")
+                wait_until(stop)
+            worker.join()
     return 0
 
 
@@ -378,12 +393,18 @@ def bench(name: str, as_json: bool) -> int:
     return 0
 
 
+commands.add_command(operator_commands)
+
+
 @commands.command()
 @_json_option
 def version(as_json: bool) -> int:
     """Print the version."""
     click.echo(json.dumps({"version": mingqu.__version__}) if as_json else f"mingqu {mingqu.__version__}")
     return 0
+
+
+commands.add_command(webhook_commands)
 
 
 def _say(text: str) -> None:

@@ -14,14 +14,15 @@ from typing import Final, NoReturn
 
 from litestar import Litestar
 
-from mingqu import api, borrower, cli
+from mingqu import api, borrower, cli, console
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.fake.codes import SeededCodes
 from mingqu.channels.fake.ids import SeededIdentifiers
 from mingqu.channels.system.clock import SystemClock
 from mingqu.channels.system.codes import SystemCodes
 from mingqu.channels.system.identifiers import SystemIdentifiers
-from mingqu.counterparties.credentials import check_credentials
+from mingqu.counterparties.channels import NOTICES_PATH
+from mingqu.counterparties.credentials import Chosen, check_credentials, choose
 from mingqu.demo.story import STARTS_ON
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.moment import start_of
@@ -30,11 +31,12 @@ from mingqu.services.house import House
 from mingqu.store import book, data_folder, keyring, migration, policy
 from mingqu.store.database import BookMissing, Database
 from mingqu.store.postgres import open_server
-from mingqu.web.server import HOST, listen, serving
+from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
+from mingqu.worlds import story
 from mingqu.worlds.fake import FakeWorld
-from mingqu.worlds.house import fake_house, wired_house
-from mingqu.worlds.online import SandboxWorld
+from mingqu.worlds.house import WechatDoor, fake_house, wired_house
+from mingqu.worlds.online import SandboxWorld, Served
 
 SANDBOX_FOLDER: Final = "sandbox"  # in the data folder: books and keys of the counterparties
 JOURNAL: Final = "bank.jsonl"  # what the fake bank did, beside the book it is compared with
@@ -75,34 +77,53 @@ class Wiring:
             database, keys = stack.enter_context(_open_book(folder, business_date=STARTS_ON))
             _require_fresh(database)
             door = stack.enter_context(listen(port=0))
-            address = f"http://{HOST}:{door.getsockname()[1]}"
+            address = address_of(door)
             # Notices are told when the story says so, so that it is the same in every run.
             sandbox = stack.enter_context(Sandbox(folder=folder / SANDBOX_FOLDER, clock=clock.now, tells=False))
             house = stack.enter_context(
                 wired_house(
                     database,
                     keys,
-                    credentials=check_credentials(value=sandbox.credentials),
-                    public_url=address,
+                    chosen=Chosen(credentials=check_credentials(value=sandbox.credentials), public_url=address),
                     clock=clock,
                     codes=SeededCodes(seed=seed),
                     ids=ids,
                 )
             )
-            stack.enter_context(serving(self.site(house, is_working=lambda: True), door=door))
+            stack.enter_context(serving(self.site(house, public_url=address, is_working=lambda: True), door=door))
             yield SandboxWorld(house=house, clock=clock, sandbox=sandbox, address=address)
 
     @contextlib.contextmanager
     def live_house(self, *, data: Path, makes_book: bool) -> Iterator[House]:
-        """Open the book of a folder with the machine's clock; counterparties are the fakes until channels are set.
+        """Open the book of a folder for a command that speaks to nobody, with the book's own clock.
 
         Errors: BookMissing when there is none and it is not to be made.
         """
-        clock = SystemClock()
+        clock = story.clock_of(data)
         if not makes_book:
             _require_something(data)
         with _open_book(data, business_date=clock.business_date(), makes_book=makes_book) as (database, keys):
             yield fake_house(database, keys, data, clock, SystemCodes(), SystemIdentifiers(clock=clock))[0]
+
+    @contextlib.contextmanager
+    def served_house(self, *, data: Path, address: str) -> Iterator[Served]:
+        """Open the book of a folder, made if there is none, with channels behind it.
+
+        The channels are those that MINGQU_CHANNELS names; without it the sandbox is played beside the book.
+        Errors: those of `counterparties.credentials.choose`.
+        """
+        clock, codes, chosen = story.clock_of(data), SystemCodes(), choose(environment=os.environ)
+        with contextlib.ExitStack() as stack:
+            database, keys = stack.enter_context(_open_book(data, business_date=clock.business_date()))
+            sandbox = None
+            if chosen is None:
+                notify = {"bank": f"{address}{NOTICES_PATH}/bank"}
+                sandbox = stack.enter_context(Sandbox(folder=data / SANDBOX_FOLDER, clock=clock.now, notify=notify))
+                given = check_credentials(value=sandbox.credentials)
+                chosen = Chosen(credentials=given, public_url=address)
+            ids = SystemIdentifiers(clock=clock)
+            house = stack.enter_context(wired_house(database, keys, chosen=chosen, clock=clock, codes=codes, ids=ids))
+            yield Served(house=house, public_url=chosen.public_url, sandbox=sandbox)
 
     @contextlib.contextmanager
     def sandbox(self, *, data: Path, only: Sequence[str]) -> Iterator[Mapping[str, str]]:
@@ -110,12 +131,15 @@ class Wiring:
         with Sandbox(folder=data / SANDBOX_FOLDER, only=only) as playing:
             yield {party: playing.addresses[party] for party in only}
 
-    def site(self, house: House, *, is_working: Callable[[], bool]) -> Litestar:
+    def site(self, house: House, *, public_url: str, is_working: Callable[[], bool]) -> Litestar:
         """Return the site of a house, with every door that people and programs come in by."""
+        secure = public_url.startswith("https://")
+        wechat = None if house.wechat_page is None else WechatDoor(house=house, public_url=public_url)
         routers = [
             api.make_router(house),
             api.make_notices_router(house),
-            borrower.make_router(house, secure_cookies=False),
+            borrower.make_router(house, secure_cookies=secure, wechat=wechat),
+            console.make_router(house, secure_cookies=secure),
         ]
         return make_site(house, routers=routers, is_working=is_working, openapi=api.openapi())
 

@@ -14,6 +14,7 @@ from tests.conformance.outcome import NotApplicableError
 
 ROUNDING = Rounding.HALF_EVEN
 SMOOTHING = Smoothing.EVEN_OUT
+RATE_DIGITS = 19
 
 
 def money(text: str) -> Money:

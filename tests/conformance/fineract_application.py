@@ -35,7 +35,9 @@ def create(story: Story, step: Step) -> None:
     story.requested = requested = step["terms"]
     story.principal_fen = fen(requested["principal"])
     story.expected_on = day(requested["submitted_on"])
-    story.tranches = list(_tranches(requested))
+    # A step in the singular speaks of one disbursement, however many columns its table has.
+    single = step.get("variant", "").endswith("disbursement details")
+    story.tranches = list(_tranches(requested))[: 1 if single else None]
     if requested.get("charges"):
         raise NotApplicableError("charges of the loan")
     if requested.get("charge_calculation_type"):
@@ -44,14 +46,14 @@ def create(story: Story, step: Step) -> None:
     for charge in story.product.get("charges") or ():
         definition = story.definitions[charge["id"]]
         if definition.time == "OVERDUE_FEES":
-            raise NotApplicableError("a fee for every instalment overdue")
-        if requested.get("take_product_charges"):
+            story.late_fees.append(definition.rule())
+        elif requested.get("take_product_charges"):
             _charge_from_start(story, definition.rule())
 
 
 def _charge_from_start(story: Story, rule: FeeRule) -> None:
     """Make a fee part of the contract: paid with the money, or charged with every instalment once there are any."""
-    if rule.due is FeeDue.DISBURSEMENT:
+    if rule.due in (FeeDue.OPENING, FeeDue.DISBURSEMENT):
         story.fees.append(rule)
     else:
         story.charge(rule=rule, due=story.business_date)

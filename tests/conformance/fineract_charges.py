@@ -14,10 +14,11 @@ PPM_PER_PERCENT: Final = 10_000
 # The step "adds an NSF fee" names no amount; the scenarios that use it expect ten.
 NSF_FEE_AMOUNT: Final = "10"
 DUE: Final = {
-    "DISBURSEMENT": FeeDue.DISBURSEMENT,
+    "DISBURSEMENT": FeeDue.OPENING,
     "TRANCHE_DISBURSEMENT": FeeDue.DISBURSEMENT,
     "INSTALLMENT_FEE": FeeDue.INSTALMENT,
     "SPECIFIED_DUE_DATE": FeeDue.DATE,
+    "OVERDUE_FEES": FeeDue.DATE,
 }
 BASES: Final = {
     "FLAT": FeeBasis.FLAT,

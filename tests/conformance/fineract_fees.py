@@ -6,7 +6,7 @@ from typing import Any
 
 from mingqu.domain.loan import Repaid
 from mingqu.domain.loan.event import FeeCharged, FeeWaived, Receipt
-from mingqu.domain.loan.fee import FeeBasis
+from mingqu.domain.loan.fee import FeeBasis, FeeDue, FeeRule, fee_fen
 from tests.conformance.fineract import day, fen
 from tests.conformance.fineract_charges import NSF_FEE_AMOUNT
 from tests.conformance.fineract_story import Story
@@ -38,6 +38,25 @@ def add_nsf_fee(story: Story, step: Step) -> None:
 def add_processing_fee(story: Story, step: Step) -> None:
     rule = story.definitions["LOAN_PERCENTAGE_PROCESSING_FEE"].rule(step["percent"])
     story.charge(rule=rule, due=day(step["date"]))
+
+
+def charge_late(story: Story) -> None:
+    """Charge the agreed fee for every instalment that is overdue and was not charged for yet, on its due date."""
+    if not story.late_fees or not story.is_disbursed:
+        return
+    charged = {event.due for event in story.live if isinstance(event, FeeCharged) and event.rule.penalty}
+    for line in story.view_on(story.business_date).state.instalments:
+        if line.due >= story.business_date or not line.unpaid_fen or line.due in charged:
+            continue
+        for rule in story.late_fees:
+            amount = fee_fen(
+                rule=rule,
+                principal_fen=line.principal_fen,
+                interest_fen=line.interest_fen,
+                rounding=story.terms.rounding,
+            )
+            flat = FeeRule(due=FeeDue.DATE, amount_fen=amount, penalty=rule.penalty)
+            story.charge(rule=flat, due=line.due)
 
 
 def waive_charge(story: Story, step: Step) -> None:

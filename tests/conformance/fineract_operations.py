@@ -19,6 +19,11 @@ def _nothing(story: Story, step: Step) -> None:
     """Nothing falls due by the step alone: the engine's days pass by themselves."""
 
 
+def _close_day(story: Story, step: Step) -> None:
+    """Days pass by themselves; what the lender charges for an overdue instalment is charged, once for each."""
+    fees.charge_late(story)
+
+
 OPERATIONS: Final[dict[str, Callable[[Story, Step], None]]] = {
     "business_date": application.set_business_date,
     "set_future_installment_rule": application.set_rule,
@@ -63,7 +68,7 @@ OPERATIONS: Final[dict[str, Callable[[Story, Step], None]]] = {
     "interest_pause": agreements.pause,
     "update_interest_pause": agreements.update_pause,
     "delete_interest_pause": agreements.undo_last(Paused),
-    "close_of_business": _nothing,
+    "close_of_business": _close_day,
     "delinquency_pause": _nothing,
     "delinquency_resume": _nothing,
 }

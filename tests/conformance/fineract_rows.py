@@ -64,21 +64,27 @@ def schedule_rows(story: Story, view: View) -> list[Row]:
     """Return the rows of the schedule in the order of their days: money out, then one row an instalment."""
     events = _standing(view.events)
     lent = [(event.value_date, event.amount_fen) for event in events if isinstance(event, Disbursed)]
+    last = max((day for day, _ in lent), default=date.max)
     awaited = [
         (tranche.expected_on, tranche.amount_fen)
         for tranche in story.tranches
-        if tranche.disbursed_on is None and story.is_disbursed and tranche.expected_on > story.business_date
+        if tranche.disbursed_on is None and story.is_disbursed and tranche.expected_on > last
     ]
     restored = [(used.value_date, used.principal_fen) for used in _restored(view, events)]
     fees = _fees_at_disbursement(view, paid=story.is_disbursed)
     rows = [_disbursement_row(day, fen, fees.pop(day, (0, 0))) for day, fen in sorted(lent + awaited)]
     written_off = view.state.stage is Stage.WRITTEN_OFF
     repaid = 0
+    begun: set[date] = set()  # days whose down payment is listed already, and so is the money it is a part of
     for line in view.state.instalments:
         repaid += line.principal_fen
-        out = sum(fen for day, fen in lent + awaited if day < line.due or (day == line.due and line.down_payment))
+        if line.down_payment:
+            begun.add(line.due)
+        out = sum(fen for day, fen in lent + awaited if day < line.due or day in begun)
         out += sum(fen for day, fen in restored if day < line.due or (day == line.due and line.additional))
         row = _instalment_row(line, max(0, out - repaid), view.state.fees)
+        if not story.is_disbursed:
+            row.update(paid_date=None)
         if written_off and row["outstanding"]:
             row.update(outstanding=0, paid_date=str(_written_off_on(events)))
         rows.append(row)
@@ -194,26 +200,28 @@ def _type_of(event: Event, used: Allocation) -> str:
 
 
 def charge_rows(story: Story) -> list[Row]:
-    """Return the charges, each with what became of it; fees paid with the money are one charge for each kind."""
+    """Return the charges, each with what became of it; before any money went out, those of the first of it only."""
     view = story.view()
     charged = {event.event_id: event for event in view.events if isinstance(event, FeeCharged)}
-    parts: dict[UUID | None, list[FeePart]] = {}
+    first = min((event.value_date for event in view.events if isinstance(event, Disbursed)), default=None)
+    parts: dict[UUID, list[FeePart]] = {}
     for part in view.state.fees:
-        parts.setdefault(part.fee_id if part.fee_id in charged else None, []).append(part)
+        if story.is_disbursed or part.fee_id in charged or part.due == first:
+            parts.setdefault(part.fee_id, []).append(part)
+    each = any(rule.due is FeeDue.DISBURSEMENT for rule in story.fees)
     return [
-        _charge_row(charged[fee_id] if fee_id else None, listed, paid=story.is_disbursed)
-        for fee_id, listed in parts.items()
+        _charge_row(charged.get(fee_id), listed, paid=story.is_disbursed, each=each) for fee_id, listed in parts.items()
     ]
 
 
-def _charge_row(event: FeeCharged | None, parts: list[FeePart], *, paid: bool) -> Row:
+def _charge_row(event: FeeCharged | None, parts: list[FeePart], *, paid: bool, each: bool) -> Row:
     due = sum(part.amount_fen for part in parts)
     settled = sum(part.paid_fen for part in parts) if paid else 0
     waived = sum(part.waived_fen for part in parts)
-    dated = event is not None and event.rule.due is FeeDue.DATE
+    dated = each if event is None else event.rule.due is FeeDue.DATE
     return {
         "ispenalty": "true" if parts[0].penalty else "false",
-        "due_as_of": str(event.due) if dated and event is not None else None,
+        "due_as_of": str(event.due if event else parts[0].due) if dated else None,
         "due": due,
         "paid": settled,
         "waived": waived,

@@ -23,6 +23,7 @@ from mingqu.domain.loan.event import ChargedBack, FeeCharged, Receipt, Repaid
 from mingqu.domain.loan.fee import FeeRule
 from mingqu.domain.loan.refund import interest_to_refund_fen
 from mingqu.domain.loan.state import Allocation
+from mingqu.domain.loan.terms import Recalculation
 from tests.conformance.fineract import fen
 from tests.conformance.fineract_charges import Definition
 from tests.conformance.fineract_terms import ADVANCED, loan_terms
@@ -64,6 +65,7 @@ class Story:
     approved: bool = False
     principal_fen: int = 0  # requested, or approved
     fees: list[FeeRule] = field(default_factory=list)
+    late_fees: list[FeeRule] = field(default_factory=list)  # the lender's clerk charges them at the end of a day
     waiting: list[FeeCharged] = field(default_factory=list)
     tranches: list[Tranche] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -132,7 +134,7 @@ class Story:
         """Return the loan as it was last looked at; before any money went out, on the day that it is expected to."""
         if not self.is_disbursed:
             events = self._expected()
-            return self._folded(events, min(event.value_date for event in events))
+            return self._folded(events, min(event.value_date for event in events), planned=True)
         events = tuple(self.events)
         if trial is not None:
             return self._folded((*events, trial), self.business_date)
@@ -142,10 +144,13 @@ class Story:
         """Return the loan on a day, as if nothing had been agreed for later days."""
         return self._folded(tuple(event for event in self.events if event.value_date <= day), day)
 
-    def _folded(self, events: tuple[Event, ...], day: date) -> View:
-        key = (events, self.terms, day)
+    def _folded(self, events: tuple[Event, ...], day: date, *, planned: bool = False) -> View:
+        terms = self.terms
+        if planned and terms.recalculation is Recalculation.DAILY:  # nobody is late in a plan
+            terms = replace(terms, recalculation=Recalculation.EARLY)
+        key = (events, terms, day)
         if key not in self._views:
-            state, change = fold(terms=self.terms, events=events, as_of=day)
+            state, change = fold(terms=terms, events=events, as_of=day)
             self._views[key] = View(state=state, allocations=tuple(change.allocations), events=events)
         return self._views[key]
 
@@ -281,7 +286,8 @@ class Story:
         self.reverted = listed
         for tranche in self.tranches:
             if tranche.disbursed_on == last.value_date and tranche.amount_fen == last.amount_fen:
-                tranche.disbursed_on = None
+                self.tranches.remove(tranche)
+                break
 
     def payments(self, *receipts: Receipt) -> Iterator[Repaid]:
         """Yield the payments that stand, in the order of the days; of some kinds only, if any are named."""

@@ -31,6 +31,11 @@ SURPLUS: Final = {
     "NEXT_LAST_INSTALLMENT": Surplus.NEXT_THEN_LAST,
     "REAMORTIZATION": Surplus.EVERY_INSTALMENT,
 }
+# Where early money goes on schedules that are made again with every payment.
+RESCHEDULED: Final = {
+    "REDUCE_EMI_AMOUNT": Surplus.PRINCIPAL_LOWER,
+    "RESCHEDULE_NEXT_REPAYMENTS": Surplus.PRINCIPAL_NEXT,
+}
 RECEIPTS: Final = {
     "REPAYMENT": Receipt.REPAYMENT,
     "DOWN_PAYMENT": Receipt.DOWN_PAYMENT,
@@ -55,7 +60,6 @@ COMPONENTS: Final = {
     "INTEREST": Component.INTEREST,
     "PRINCIPAL": Component.PRINCIPAL,
 }
-GRACES: Final = ("interest_free_periods",)
 
 
 def loan_terms(
@@ -71,16 +75,15 @@ def loan_terms(
     `rules` are the places where a surplus goes that were changed for a kind of transaction after the product was
     made. Errors: NotApplicableError for settings the engine has no term for.
     """
-    for name in GRACES:
-        if Decimal(str(requested.get(name) or 0)):
-            raise NotApplicableError(f"term {name}")
     period = Period(every=int(requested["repay_every"]), unit=fineract.period_unit(requested["repay_unit"]))
     method = _method(requested)
+    cumulative = product.get("loanScheduleType") != "PROGRESSIVE"
     even_out = product.get("loanScheduleType") == "PROGRESSIVE" and method is Method.EQUAL_INSTALMENT
     return LoanTerms(
         principal_fen=principal_fen,
         principal_grace=int(requested.get("grace_on_principal") or 0),
         interest_grace=int(requested.get("grace_on_interest") or 0),
+        interest_free=int(requested.get("interest_free_periods") or 0),
         currency="CNY",
         method=method,
         rate=fineract.rate(
@@ -94,11 +97,15 @@ def loan_terms(
         broken_period=BrokenPeriod.PRO_RATA,
         multiple_fen=fineract.multiple_fen(product.get("installmentAmountInMultiplesOf")),
         multiple_gives_way=True,
+        rate_digits=fineract.RATE_DIGITS,
         smoothing=fineract.SMOOTHING if even_out else Smoothing.NONE,
         fees=fees,
         start=_start(requested, product),
         days_max=_days_max(requested, product, period),
         disbursements_max=int(product.get("maxTrancheCount") or 1) if product.get("multiDisburseLoan") else 1,
+        whole_plan_each=cumulative and (not product.get("isInterestRecalculationEnabled") or method is Method.FLAT),
+        periods_alike=cumulative,
+        rounded_at_changes=cumulative,
         **_interest(requested, product, period),
         **_allocation(requested, product, rules),
         **_down_payment(requested, product),
@@ -140,8 +147,8 @@ def _interest(requested: dict[str, Any], product: dict[str, Any], period: Period
     terms: dict[str, Any] = {"interest_basis": convention["basis"], "day_count": convention["day_count"]}
     if requested["interest_calculation_period"] == "SAME_AS_REPAYMENT_PERIOD":
         terms["part_periods"] = bool(product.get("allowPartialPeriodInterestCalculation", True))
-    if not product.get("isInterestRecalculationEnabled"):
-        return terms
+    if not product.get("isInterestRecalculationEnabled") or requested["interest_type"] == "FLAT":
+        return terms  # flat interest is agreed for the whole term: there is nothing to recalculate
     early = product.get("disallowInterestCalculationOnPastDue")
     terms["recalculation"] = Recalculation.EARLY if early else Recalculation.DAILY
     if product.get("recalculationRestFrequencyType") == "SAME_AS_REPAYMENT":
@@ -179,7 +186,9 @@ def _allocation(requested: dict[str, Any], product: dict[str, Any], rules: dict[
     strategy = requested.get("payment_strategy") or product["transactionProcessingStrategyCode"]
     if strategy != ADVANCED:
         order = _order_of_strategy(strategy)
-        return {"allocation": order, "allocation_non_accrual": order, "surplus": Surplus.NEXT_INSTALMENT}
+        recalculates = product.get("isInterestRecalculationEnabled") and requested["interest_type"] != "FLAT"
+        surplus = RESCHEDULED[product["rescheduleStrategyMethod"]] if recalculates else Surplus.NEXT_INSTALMENT
+        return {"allocation": order, "allocation_non_accrual": order, "surplus": surplus}
     listed = {rule["transactionType"]: rule for rule in product["paymentAllocation"]}
     default = listed["DEFAULT"]
     for name, surplus in rules.items():

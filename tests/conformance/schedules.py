@@ -42,7 +42,7 @@ def told(case: Case, *, products: dict[str, Any], charges: dict[str, Any]) -> It
     for number, step in enumerate(case["steps"]):
         if "op" in step:
             OPERATIONS[step["op"]](story, step)
-            if step["op"] not in BESIDE:
+            if step["op"] not in BESIDE or step.get("due_date", str(story.business_date)) < str(story.looked_at):
                 story.refresh_refunds()
                 story.looked_at = story.business_date
         elif step["expect"] not in LEFT_OUT:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from mingqu.channels.fake.clock import SettableClock
@@ -26,10 +26,10 @@ class Played:
 
 
 @contextmanager
-def played(*parties: str, balance_fen: int = 0) -> Iterator[Played]:
-    """Play some counterparties; NAME has CARD with some money on it."""
+def played(*parties: str, balance_fen: int = 0, mode: str = "public_key") -> Iterator[Played]:
+    """Play some counterparties; NAME has CARD with some money on it. WeChat Pay is in one of its two modes."""
     clock = SettableClock(start=START)
-    with Sandbox(clock=clock.now, only=parties, secrets=_secrets()) as sandbox:
+    with Sandbox(clock=clock.now, only=parties, secrets=replace(_secrets(), mode=mode)) as sandbox:
         sandbox.control.meet(
             name=NAME.reveal(),
             id_number=ID_NUMBER.reveal(),
@@ -38,9 +38,21 @@ def played(*parties: str, balance_fen: int = 0) -> Iterator[Played]:
             balance_fen=balance_fen,
         )
         given = {name: value for name, value in sandbox.credentials.items() if name != "wechatpay" or name in parties}
+        if mode == "certificate":
+            given["wechatpay"] = given["wechatpay"] | {"platform_key_id": None, "platform_public_key": None}
         credentials = check_credentials(value=given)
         with closing(connect(credentials=credentials, public_url=PUBLIC_URL, clock=clock)) as there:
             yield Played(there=there, sandbox=sandbox, clock=clock)
+
+
+@contextmanager
+def known_again(here: Played, *, next_keys: Mapping[str, str]) -> Iterator[Counterparties]:
+    """Connect to the same counterparties anew, with keys of WeChat Pay that we were given meanwhile."""
+    given = here.sandbox.credentials
+    given = given | {"wechatpay": given["wechatpay"] | {"next_keys": dict(next_keys)}}
+    credentials = check_credentials(value=given)
+    with closing(connect(credentials=credentials, public_url=PUBLIC_URL, clock=here.clock)) as there:
+        yield there
 
 
 @cache

@@ -28,6 +28,8 @@ from mingqu.domain.schedule import (
     build,
     period_interest_ratio,
 )
+from tests.docs.arrears_tables import ARREARS_TABLES
+from tests.docs.convention_tables import CONVENTION_TABLES
 from tests.docs.credit_tables import CREDIT_TABLES
 from tests.docs.table import Line, fen, multiple_ppm, rate
 from tests.golden.one_bill import COMPONENTS, paid_against
@@ -247,6 +249,8 @@ WORKED: dict[str, Callable[[Line], Line]] = {
     "early": _early,
     "group-day": _group_day,
     **CREDIT_TABLES,
+    **ARREARS_TABLES,
+    **CONVENTION_TABLES,
 }
 OURS = [entry for entry in _tables() if entry[1] in WORKED]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,10 +16,13 @@ from litestar.testing import TestClient
 from mingqu.borrower import make_router
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.world import Newcomer
+from mingqu.domain.moment import start_of
+from mingqu.services.close_day import bring_up_today, close_through
 from mingqu.web.site import make_site
 from tests.world import OpenWorld
 
 READING: Final = timedelta(seconds=11)
+NOON: Final = timedelta(hours=12)
 CARD_BALANCE_FEN: Final = 6_000_000
 
 
@@ -225,3 +228,19 @@ class Phone:
     def receive(self) -> None:
         """Let the worker do what is due."""
         work_until_idle(self.world)
+
+
+def live_until(world: OpenWorld, day: date) -> None:
+    """Let days pass: mornings, deductions, closes; stop at noon of the day."""
+    house = world.house
+    today = house.clock.business_date()
+    while today < day:
+        bring_up_today(house)
+        world.go_to(max(house.clock.now(), start_of(today) + timedelta(hours=9, minutes=5)))
+        work_until_idle(world)
+        world.go_to_date(today + timedelta(days=1))
+        close_through(house, to=today)
+        today += timedelta(days=1)
+    bring_up_today(house)
+    world.go_to(max(house.clock.now(), start_of(day) + NOON))
+    work_until_idle(world)

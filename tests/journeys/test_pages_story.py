@@ -5,36 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import date, timedelta
+from html import unescape
 from uuid import UUID
 
 import pytest
 
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import CHUAN, XIA, ZHOU
-from mingqu.domain.moment import start_of
-from mingqu.services.close_day import bring_up_today, close_through
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.run_due_work import run_due_work
-from tests.journeys.pages import Page, Phone
+from tests.journeys.pages import Page, Phone, live_until
 from tests.world import OpenWorld
-
-NOON = timedelta(hours=12)
-
-
-def live_until(world: OpenWorld, day: date) -> None:
-    """Let days pass: mornings, deductions, closes; stop at noon of the day."""
-    house = world.house
-    today = house.clock.business_date()
-    while today < day:
-        bring_up_today(house)
-        world.go_to(max(house.clock.now(), start_of(today) + timedelta(hours=9, minutes=5)))
-        work_until_idle(world)
-        world.go_to_date(today + timedelta(days=1))
-        close_through(house, to=today)
-        today += timedelta(days=1)
-    bring_up_today(house)
-    world.go_to(max(house.clock.now(), start_of(day) + NOON))
-    work_until_idle(world)
 
 
 def link(page: Page, pattern: str) -> str:
@@ -47,8 +28,24 @@ def link(page: Page, pattern: str) -> str:
 def test_a_loan_is_borrowed_late_cured_settled_and_proven(world: OpenWorld, language: str) -> None:
     phone = Phone(world, language=language)
     world.meet(XIA, balance_fen=6_000_000)
-    welcome = phone.get("/")
-    assert "/sign-in" in welcome.links
+    contract = _from_the_door_to_the_contract(phone)
+    loan = _sign_and_receive(phone, contract)
+    live_until(world, date(2026, 11, 25))
+    phone.sign_in(XIA)
+    _see_what_paying_would_do(phone, loan)
+    live_until(world, date(2027, 1, 14))
+    world.deposit(XIA, -world.balance_fen(XIA))
+    live_until(world, date(2027, 2, 1))
+    phone.sign_in(XIA)
+    _be_late_and_cure(phone, loan)
+    live_until(world, date(2027, 5, 25))
+    phone.sign_in(XIA)
+    _pay(phone, loan, how="all")
+    _be_certified(phone, loan)
+
+
+def _from_the_door_to_the_contract(phone: Phone) -> Page:
+    assert "/sign-in" in phone.get("/").links
     home = phone.sign_in(XIA)
     assert home.path == "/"
     assert "/identity" in home.links
@@ -56,97 +53,83 @@ def test_a_loan_is_borrowed_late_cured_settled_and_proven(world: OpenWorld, lang
     decision = phone.be_assessed(XIA, amount="10,000")
     assert decision.path == "/decision"
     assert "30,000 .00" in decision.text
-
     table = phone.choose_offer(amount="10000")
-    assert "18 .00%" in table.text
-    assert "1,001 .61" in table.text
-    assert "11,001 .61" in table.text
+    for figure in ("18 .00%", "1,001 .61", "11,001 .61"):
+        assert figure in table.text
     lender_consent = phone.read_table(table)
     assert "pass_to_lender" in lender_consent.path
     contract = phone.agree(lender_consent)
     assert contract.path.endswith("/contract")
     assert "916 .80" in contract.text
-    back = phone.agree_to_deductions(XIA)
-    assert back.path == "/me"
-    contract = phone.get(contract.path)
-    payout = phone.sign(contract)
-    assert payout.path.endswith("/payout")
+    return contract
 
+
+def _sign_and_receive(phone: Phone, contract: Page) -> str:
+    assert phone.agree_to_deductions(XIA).path == "/me"
+    payout = phone.sign(phone.get(contract.path))
+    assert payout.path.endswith("/payout")
     phone.receive()
     arrived = phone.get(payout.path)
     assert "hx-get" not in arrived.answer.text
     schedule = phone.get(link(arrived, r"^/loans/[0-9a-f]{32}$"))
     assert "10,000 .00" in schedule.text
     assert schedule.text.count("916 .80") == 11
-    home = phone.get("/")
-    assert "20,000 .00" in home.text
+    assert "20,000 .00" in phone.get("/").text
+    return schedule.path
 
-    live_until(world, date(2026, 11, 25))
-    phone.sign_in(XIA)
-    repay = phone.get(f"{schedule.path}/repay")
+
+def _see_what_paying_would_do(phone: Phone, loan: str) -> None:
+    repay = phone.get(f"{loan}/repay")
     assert "7,703 .24" in repay.text
     assert "547.97" in repay.text
-    split = phone.get(f"{schedule.path}/repay?how=part&amount=3000")
+    split = phone.get(f"{loan}/repay?how=part&amount=3000")
     for amount in ("38.32", "2,961.68", "4,703.24"):
         assert amount in split.text
-    live_until(world, date(2027, 1, 14))
-    world.deposit(XIA, -world.balance_fen(XIA))
-    live_until(world, date(2027, 2, 1))
-    phone.sign_in(XIA)
-    late = phone.get(schedule.path)
-    assert "927 .18" in late.text
-    assert "10.38" in late.text
-    assert "27.00%" in late.text
-    assert f"{schedule.path}/help" in phone.get("/").links
-    help_page = phone.get(f"{schedule.path}/help")
-    assert "0.61" in help_page.text
-    received = phone.send(help_page.main_form, wish="talk")
-    assert received.path.startswith("/received/")
 
-    world.deposit(XIA, 9_000_000)
-    form = phone.get(f"{schedule.path}/repay").main_form
-    assert form.fields["how"] == "due"
-    payment = phone.send(form)
+
+def _be_late_and_cure(phone: Phone, loan: str) -> None:
+    late = phone.get(loan)
+    for figure in ("927 .18", "10.38", "27.00%"):
+        assert figure in late.text
+    assert f"{loan}/help" in phone.get("/").links
+    help_page = phone.get(f"{loan}/help")
+    assert "0.61" in help_page.text
+    assert phone.send(help_page.main_form, wish="talk").path.startswith("/received/")
+    phone.world.deposit(XIA, 9_000_000)
+    assert phone.get(f"{loan}/repay").main_form.fields["how"] == "due"
+    _pay(phone, loan, how="due")
+    assert 'class="late"' not in phone.get(loan).answer.text
+
+
+def _pay(phone: Phone, loan: str, *, how: str) -> None:
+    payment = phone.send(phone.get(f"{loan}/repay").main_form, how=how)
     assert payment.path.startswith("/payments/")
     assert any(one.startswith("fake-bank:pay/") for one in payment.links)
-    confirming = phone.get(f"{payment.path}?back=1")
-    assert "/certificate" not in confirming.text
-    world.pay_page(XIA, _order(payment))
-    world.go_to(world.house.clock.now() + timedelta(minutes=1))
-    work_until_idle(world)
-    assert "payment" in phone.get(payment.path).ids
-    assert 'class="late"' not in phone.get(schedule.path).answer.text
+    confirming = phone.get(f"{payment.path}?back=1").answer.text
+    assert 'data-state="open"' in confirming
+    assert 'hx-trigger="every 4s"' in confirming
+    phone.world.pay_page(XIA, UUID(payment.path.split("/")[2]))
+    phone.world.go_to(phone.world.house.clock.now() + timedelta(minutes=1))
+    phone.receive()
+    assert 'data-state="paid"' in phone.get(payment.path).answer.text
 
-    live_until(world, date(2027, 5, 25))
-    phone.sign_in(XIA)
-    payment = phone.send(phone.get(f"{schedule.path}/repay").main_form, how="all")
-    world.pay_page(XIA, _order(payment))
-    world.go_to(world.house.clock.now() + timedelta(minutes=1))
-    work_until_idle(world)
-    offer = phone.get(f"{schedule.path}/certificate")
-    certificate = phone.send(offer.main_form)
+
+def _be_certified(phone: Phone, loan: str) -> None:
+    certificate = phone.send(phone.get(f"{loan}/certificate").main_form)
     assert certificate.path.startswith("/certificates/")
-    assert "proof" in certificate.ids
-    assert phone.client.get(_proof_path(certificate)).status_code == 409  # no checkpoint covers it yet
-    publish_evidence(world.house)
+    proof_path = "/proofs/" + certificate.path.rsplit("/", 1)[1]
+    assert phone.client.get(proof_path).status_code == 409  # no checkpoint covers it yet
+    publish_evidence(phone.world.house)
     proven = phone.get(certificate.path)
     assert "proof-root" in proven.ids
-    proof = phone.client.get(_proof_path(proven)).json()
     fingerprint = re.search(r'id="proof-hash">([0-9a-f]{64})<', proven.answer.text)
-    assert fingerprint is not None
-    assert fingerprint[1] in proof["leaf"]
     text = re.search(r'id="proof-text">(.*?)</p>', proven.answer.text)
+    assert fingerprint is not None
     assert text is not None
-    written = text[1].replace("&#34;", '"')
-    assert hashlib.sha256(written.encode()).hexdigest() == fingerprint[1]
-
-
-def _order(payment: Page) -> UUID:
-    return UUID(payment.path.split("/")[2].split("?")[0])
-
-
-def _proof_path(page: Page) -> str:
-    return "/proofs/" + page.path.rsplit("/", 1)[1]
+    assert fingerprint[1] in phone.client.get(proof_path).json()["leaf"]
+    assert hashlib.sha256(unescape(text[1]).encode()).hexdigest() == fingerprint[1]
+    for path in (f"{certificate.path}/pdf", link(phone.get(loan), "^/contracts/") + "/pdf"):
+        assert phone.client.get(path).content.startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from mingqu.domain.loan import (
     Event,
     LoanState,
     LoanTerms,
+    MigratedIn,
     Outcome,
     OverpaymentReturned,
     Posting,
@@ -34,8 +35,8 @@ from mingqu.domain.loan import (
     record,
 )
 from mingqu.domain.money import MICRO_PER_FEN
+from tests.models.loan_on_course_terms import START
 
-START: Final = date(2026, 1, 15)
 _ZERO: Final = identifier.fresh(milliseconds=0, slot=0, entropy=0)
 _STATE: Final = msgspec.json.Decoder(LoanState)
 _ACCRUED: Final = {
@@ -141,11 +142,22 @@ class Book:
             Code.LOAN_PENALTY_DUE: payable.penalty_fen,
             Code.LOAN_FEE_DUE: payable.fee_fen,
             Code.OVERPAYMENT: -state.overpayment_fen,
+            Code.GUARANTOR_CLAIM: state.guarantor_claim_fen,
+            Code.GUARANTOR: -state.guarantor_claim_fen,
+            Code.INTEREST_SUSPENDED: -(payable.interest_fen + payable.penalty_fen) if state.suspended else 0,
         }
         assert {code.name: books[code] for code in claims} == {code.name: fen for code, fen in claims.items()}
         assert min([payable.principal_fen, payable.interest_fen, payable.penalty_fen, payable.fee_fen]) >= 0, payable
         assert state.principal_unbilled_fen >= 0
         assert state.overpayment_fen >= 0
+        assert state.guarantor_claim_fen >= 0
+        assert (state.otherwise is not None) <= state.lost
+        assert (state.stage is Stage.CHARGED_OFF) <= state.lost
+        if state.stage is Stage.ACTIVE and self.terms.suspends_income:
+            assert state.as_of is not None
+            late = state.overdue_days(state.as_of)
+            assert state.suspended or late <= 90
+            assert late or not state.suspended
         assert sum(books.values()) == 0
         if state.stage is not Stage.WRITTEN_OFF:
             assert -books[Code.LIMIT_DRAWN] == state.principal_outstanding_fen >= 0
@@ -194,6 +206,7 @@ class Book:
             if isinstance(event, Repaid):
                 assert used_fen(used[event.event_id]) == event.amount_fen, used[event.event_id]
         lent = sum(event.amount_fen for event in standing if isinstance(event, Disbursed))
+        lent += sum(event.disbursed_fen for event in standing if isinstance(event, MigratedIn))
         assert self.state.disbursed_fen == lent
         cash = cash_fen(standing) + sum(_at_disbursement(allocations, standing))
         assert self.accounts[Code.COLLECTION_CLEARING] == cash
@@ -201,7 +214,8 @@ class Book:
 
 def used_fen(used: Allocation) -> int:
     """Return what an allocation says in all."""
-    return used.principal_fen + used.interest_fen + used.fee_fen + used.penalty_fen + used.overpaid_fen
+    debt = used.principal_fen + used.interest_fen + used.fee_fen + used.penalty_fen
+    return debt + used.overpaid_fen + used.guarantor_fen
 
 
 def cash_fen(events: Iterable[Event]) -> int:

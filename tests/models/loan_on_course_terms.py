@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -10,6 +12,7 @@ from mingqu.domain.calendar import DayCount, Period, PeriodUnit
 from mingqu.domain.loan import Component, LoanTerms
 from mingqu.domain.loan.terms import (
     ALLOCATION_IN_ADVANCE,
+    PRINCIPAL_AT_ONCE,
     ChargeOffRule,
     Direction,
     Recalculation,
@@ -19,6 +22,33 @@ from mingqu.domain.loan.terms import (
 from mingqu.domain.money import Rounding
 from mingqu.domain.rate import Rate
 from mingqu.domain.schedule import InterestBasis, Method, Smoothing
+
+START: Final = date(2026, 1, 15)  # the day on which loans of the model tests are paid out
+
+
+@st.composite
+def _conventions(draw: st.DrawFn, *, plan: bool) -> dict[str, Any]:
+    """Return conventions of others, which a product may name."""
+    return {
+        "whole_plan_each": plan and draw(st.booleans()),
+        "periods_alike": draw(st.booleans()),
+        "rounded_at_changes": draw(st.booleans()),
+        "rate_digits": draw(st.sampled_from([None, None, 6, 19])),
+    }
+
+
+@st.composite
+def _shapes(draw: st.DrawFn, method: Method, plan: bool, disbursements: int, instalments: int) -> dict[str, Any]:
+    """Return graces, a start of its own, a limit of days, a full term for each disbursement."""
+    full_term_each = disbursements > 1 and method is not Method.SINGLE_PAYMENT and draw(st.booleans())
+    graces = st.sampled_from([0, 0, 1, 2])
+    return {
+        "full_term_each": full_term_each,
+        "principal_grace": min(draw(graces), instalments - 1),
+        "interest_grace": min(draw(graces), instalments - 1) if plan and method is not Method.FLAT else 0,
+        "start": draw(st.sampled_from([None, None, START, START - timedelta(days=20)])),
+        "days_max": None if full_term_each else draw(st.sampled_from([None, None, 25, 80, 140])),
+    }
 
 
 @st.composite
@@ -32,23 +62,25 @@ def terms_on_course(draw: st.DrawFn, *, recalculation: Recalculation | None = No
         method = Method.EQUAL_INSTALMENT
     plan = recalculation is Recalculation.PLAN
     disbursements = draw(st.integers(2 if plan else 1, 3))
+    instalments = draw(st.integers(1, 5))
+    period = draw(
+        st.sampled_from([Period(every=1, unit=PeriodUnit.MONTH)] * 3 + [Period(every=15, unit=PeriodUnit.DAY)])
+    )
     rest = draw(st.sampled_from(list(Rest)))
     return LoanTerms(
         principal_fen=draw(st.integers(2_000, 2_000_000)),
         currency="CNY",
         method=method,
         rate=Rate.per_year(ppm=draw(st.sampled_from([0, 72_000, 180_000, 240_000, 360_000]))),
-        instalments=draw(st.integers(1, 5)),
-        period=draw(
-            st.sampled_from([Period(every=1, unit=PeriodUnit.MONTH)] * 3 + [Period(every=15, unit=PeriodUnit.DAY)])
-        ),
+        instalments=instalments,
+        period=period,
         interest_basis=draw(st.sampled_from(list(InterestBasis))),
-        day_count=draw(st.sampled_from([DayCount.ACT_360, DayCount.ACT_365])),
+        day_count=draw(st.sampled_from([DayCount.ACT_360, DayCount.ACT_365, DayCount.THIRTY_360])),
         rounding=draw(st.sampled_from([Rounding.HALF_UP, Rounding.HALF_EVEN])),
         penalty_multiple_ppm=draw(st.sampled_from([0, 500_000, 1_500_000])),
         grace_days=draw(st.sampled_from([0, 0, 3])),
         allocation=ALLOCATION_IN_ADVANCE,
-        surplus=draw(st.sampled_from(list(Surplus))),
+        surplus=draw(st.sampled_from([kind for kind in Surplus if not (plan and kind in PRINCIPAL_AT_ONCE)])),
         direction=draw(st.sampled_from(list(Direction))),
         recalculation=recalculation,
         rest=rest,
@@ -63,6 +95,8 @@ def terms_on_course(draw: st.DrawFn, *, recalculation: Recalculation | None = No
         down_payment_ppm=draw(st.sampled_from([0, 0, 250_000])),
         multiple_fen=draw(st.sampled_from([1, 1, 100])),
         smoothing=draw(st.sampled_from(list(Smoothing))),
+        suspends_income=draw(st.booleans()),
+        **draw(_conventions(plan=plan) if draw(st.booleans()) else _shapes(method, plan, disbursements, instalments)),
     )
 
 

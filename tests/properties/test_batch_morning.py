@@ -53,6 +53,7 @@ def some_terms(draw: st.DrawFn) -> LoanTerms:
         rounding=draw(st.sampled_from((Rounding.HALF_UP, Rounding.HALF_EVEN))),
         penalty_multiple_ppm=draw(st.sampled_from((0, 500_000, 1_500_000))),
         grace_days=draw(st.sampled_from((0, 0, 3, 7, 30))),
+        suspends_income=draw(st.booleans()),
     )
 
 

@@ -26,6 +26,7 @@ from mingqu.domain.loan import (
     InterestHandling,
     LoanState,
     LoanTerms,
+    MigratedRow,
     Paused,
     RateChanged,
     ReAged,
@@ -74,6 +75,15 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "Intent": st.sampled_from(Intent),
     "Receipt": st.sampled_from(Receipt),
     "InterestHandling": st.sampled_from(InterestHandling),
+    "tuple[MigratedRow, ...]": st.lists(
+        st.builds(
+            MigratedRow,
+            start=days,
+            due=days,
+            **{field.name: st.integers(0, 2**40) for field in fields(MigratedRow) if field.name.endswith("_fen")},
+        ),
+        max_size=3,
+    ).map(tuple),
 }
 events = st.one_of(
     [st.builds(kind, **{field.name: VALUES[str(field.type)] for field in fields(kind)}) for kind in get_args(Event)]

@@ -27,6 +27,7 @@ ROOMS: Final = (
     "store.loan",
     "channels.fake.bank",
     "channels.system.clock",
+    "channels.wire",
     "ports.payout",
     "sandbox.bank",
     "domain.changed",
@@ -37,6 +38,7 @@ ROOMS: Final = (
     "domain.schedule",
     "domain.course",
     "domain.cost",
+    "domain.operator",
     "domain.session",
     "domain.canonical",
     "domain.identifier",
@@ -127,6 +129,21 @@ def test_a_planted_import_breaks_its_contract(contract: str, broken_house: str) 
     line = listed[listed.index(contract) :]
     verdict = min(("BROKEN", "KEPT"), key=lambda word: line.find(word) if word in line else len(line))
     assert verdict == "BROKEN", listed
+
+
+@pytest.mark.parametrize(
+    ("room", "line", "kept"),
+    [
+        ("channels.fake.bank", "import mingqu.channels.wire", 8),
+        ("channels.wire", "import mingqu.channels.fake.bank", 7),
+    ],
+)
+def test_every_channel_may_use_the_wire_and_the_wire_none_of_them(
+    tmp_path: Path, room: str, line: str, kept: int
+) -> None:
+    house = build_house(tmp_path)
+    (house / "mingqu" / Path(*room.split(".")).with_suffix(".py")).write_text(f"{line}\n")
+    assert f"Contracts: {kept} kept, {CONTRACTS - kept} broken." in lint_imports(house, ROOT / ".importlinter")
 
 
 def test_every_folder_of_code_is_a_package_that_the_contracts_can_see() -> None:

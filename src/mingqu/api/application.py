@@ -23,8 +23,7 @@ from mingqu.services.assess import (
     assess,
 )
 from mingqu.services.once import id_of_key, once_done
-from mingqu.services.read_limit import DecisionView, decision_view, limit_view
-from mingqu.store.decision import DecisionNotFound
+from mingqu.services.read_limit import DecisionNotFound, DecisionView, decision_view, limit_view
 
 TAG: Final = "Credit"
 

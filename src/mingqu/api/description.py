@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from jinja2 import Environment, StrictUndefined
-from litestar import Request
+from litestar import Request, Router
 from litestar.enums import MediaType
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
@@ -77,6 +77,10 @@ class DescriptionInJson(JsonRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         """Return the description."""
         return self.render_json(request, described(openapi_schema))
+
+    def receive_router(self, router: Router) -> None:
+        """Take the framework's page for everything unknown away: under /v1 that is a problem like any other."""
+        router.routes = [route for route in router.routes if not route.path.endswith("/{path:str}")]
 
 
 class DescriptionInHtml(OpenAPIRenderPlugin):

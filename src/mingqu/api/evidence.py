@@ -15,8 +15,7 @@ from mingqu.api.shape import Answer, Hash
 from mingqu.services.issue_certificate import NotSettled, issue_certificate
 from mingqu.services.once import once_done
 from mingqu.services.read_loans import loan_view
-from mingqu.services.read_papers import certificate_view, party_of, proof_of
-from mingqu.store.evidence.proof import EvidencePending
+from mingqu.services.read_papers import EvidencePending, certificate_view, party_of, proof_of
 from mingqu.web.print_paper import certificate_pdf
 
 TAG: Final = "Evidence"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar, Final
 
+import msgspec
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import HeaderParameter, SkipValidation
 from litestar.types import Guard
@@ -16,12 +17,13 @@ from litestar.types import Guard
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.keep_session import Caller
-from mingqu.store.idempotency import KEY_LENGTH_MAX, IdempotencyKeyMalformed
+from mingqu.services.once import KEY_LENGTH_MAX, IdempotencyKeyMalformed
 from mingqu.web.pace import Pace
 from mingqu.web.signed_in import caller_by_bearer
 
 KEY_HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(rf"[\x21-\x7e]{{1,{KEY_LENGTH_MAX}}}")  # what is printed, without blanks
+_QUOTED: Final = re.compile(r"'[^']*'")  # a value that was sent
 _CALLER: Final = "caller"  # in the scope's state
 
 # What handlers are given; names in a handler's signature say which.
@@ -61,11 +63,26 @@ def require_key(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHand
         raise IdempotencyKeyMalformed(f"An idempotency key has 1 to {KEY_LENGTH_MAX} printable characters, no blanks.")
 
 
-def require_json(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Refuse a body that does not say that it is JSON: 415."""
+async def require_json(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Refuse a body that does not say that it is JSON (415) or is not to the letter what is asked for (400).
+
+    The framework would take "1" for 1; who sends money as text has a fault that is better found early.
+    """
     kind = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(status_code=415, detail="A body is sent as application/json.")
+    assert isinstance(connection, Request)
+    body = await connection.body()
+    wanted = handler.parsed_fn_signature.parameters["data"].annotation
+    try:
+        msgspec.json.decode(body, type=wanted, strict=True)
+    except msgspec.ValidationError as error:
+        words, _, place = str(error).partition(" - at ")
+        field = place.strip("`").removeprefix("$").removeprefix(".")
+        message = _QUOTED.sub("This", words)
+        raise ValidationException(extra=[{"key": field, "message": message}]) from None
+    except (msgspec.DecodeError, UnicodeError):
+        raise ValidationException(detail="The body is not JSON.") from None
 
 
 def caller_of(request: Request[Any, Any, Any]) -> Caller:

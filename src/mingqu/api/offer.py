@@ -129,7 +129,10 @@ def read_offer(offer_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -
 def show_costs(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, caller: CallerHere) -> CostTable:
     """Show the cost table of an offer (综合融资成本明示表); the time of reading counts from now."""
     shown = show_cost_table(house, person_id=caller.person_id, offer_id=offer_id, key=key)
-    return _table(house, caller, shown.disclosure_id)
+    table = _table(house, caller, shown.disclosure_id)
+    # Sent again later, the answer is still the one of the moment in which it was shown.
+    wait_seconds = int(house.settings.cost_table_reading.total_seconds())
+    return msgspec.structs.replace(table, confirmed_at=None, wait_seconds=wait_seconds)
 
 
 @reads("/cost-tables/{disclosure_id:uuid}", tag=TAG)

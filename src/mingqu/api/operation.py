@@ -16,8 +16,12 @@ from mingqu.api.shape import Problem
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import NotSignedIn
-from mingqu.store.database import DatabaseUnavailable
-from mingqu.store.idempotency import IdempotencyKeyBusy, IdempotencyKeyMalformed, IdempotencyKeyReused
+from mingqu.services.once import (
+    DatabaseUnavailable,
+    IdempotencyKeyBusy,
+    IdempotencyKeyMalformed,
+    IdempotencyKeyReused,
+)
 from mingqu.web.problem import FRAMEWORK, MEDIA_TYPE, TYPE
 
 Refuses = Sequence[type[Refusal]]
@@ -56,7 +60,7 @@ def writes(
         return post(
             path,
             status_code=status,
-            guards=[require_json, require_key] if body else [require_key],
+            guards=[require_key, require_json] if body else [require_key],
             responses=_problems(
                 path, (*_OF_WRITES, *refuses), public=public, statuses=(400, 413, 415) if body else (400,)
             ),

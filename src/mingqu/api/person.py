@@ -26,8 +26,7 @@ from mingqu.domain.party import IdNumberCheckDigitWrong, IdNumberMalformed, Name
 from mingqu.domain.personal import Personal
 from mingqu.services.once import id_of_key, once_done
 from mingqu.services.read_person import PersonView, person_view
-from mingqu.services.verify_identity import IdentityCheckSilent, verify_identity
-from mingqu.store.directory import PersonMergeNeedsReview
+from mingqu.services.verify_identity import IdentityCheckSilent, PersonMergeNeedsReview, verify_identity
 
 TAG: Final = "Person"
 

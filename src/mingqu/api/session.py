@@ -12,7 +12,7 @@ from litestar.params import JSONBody
 
 from mingqu.api.gate import HouseHere, KeyHere, PaceHere
 from mingqu.api.operation import ends, writes
-from mingqu.api.shape import Answer, Body, Digits, Phone
+from mingqu.api.shape import PLAIN, Answer, Body, Digits, Phone
 from mingqu.domain.one_time_code import (
     CodeExpired,
     CodeMissing,
@@ -23,10 +23,12 @@ from mingqu.domain.one_time_code import (
     CodeUsed,
     CodeWrong,
 )
+from mingqu.domain.ownership import NotFound
 from mingqu.domain.party import PhoneMalformed
 from mingqu.domain.personal import Personal
 from mingqu.services.keep_session import end_session
-from mingqu.services.sign_in_once import SignInTooOld, send_code_once, sign_in_by_phone
+from mingqu.services.sign_in_once import SignInTooOld, send_code_once, sign_in_by_phone, sign_in_by_wechat
+from mingqu.services.sign_in_with_wechat import WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent
 from mingqu.web.pace import Allowance, TooManyRequests, take_turn
 from mingqu.web.signed_in import bearer
 
@@ -52,6 +54,12 @@ class NewSession(Body, frozen=True, kw_only=True):
 
     phone: Phone
     code: Digits
+
+
+class NewWechatSession(Body, frozen=True, kw_only=True):
+    """The code that `wx.login` gave a mini-program."""
+
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=PLAIN, examples=["0a3Xyz"])]
 
 
 class Session(Answer, frozen=True, kw_only=True):
@@ -95,10 +103,30 @@ def sign_in(
     return Session(token=signed.token.reveal(), token_type="bearer", person_id=signed.person_id)  # noqa: S106
 
 
+@writes(
+    "/sessions/wechat",
+    tag=TAG,
+    public=True,
+    refuses=(WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent, SignInTooOld, TooManyRequests, NotFound),
+)
+def sign_in_with_wechat(
+    request: Request[Any, Any, Any], data: JSONBody[NewWechatSession], key: KeyHere, house: HouseHere, pace: PaceHere
+) -> Session:
+    """Sign in from a mini-program of WeChat; 404 where WeChat is not connected."""
+    take_turn(house, pace, request, by_address=_TRIES_BY_ADDRESS, phone=data.code, by_phone=_TRIES_BY_PHONE)
+    if house.wechat_program is None:
+        raise NotFound
+    before = bearer(request) if "authorization" in request.headers else None
+    signed = sign_in_by_wechat(
+        house, channel=house.wechat_program, code=Personal(data.code), key=key, instead_of=before
+    )
+    return Session(token=signed.token.reveal(), token_type="bearer", person_id=signed.person_id)  # noqa: S106
+
+
 @ends("/sessions/current", tag=TAG)
 def sign_out(request: Request[Any, Any, Any], key: KeyHere, house: HouseHere) -> None:  # noqa: ARG001 - its form is checked
     """End the session of the token that the request carries."""
     end_session(house, token=bearer(request))
 
 
-HANDLERS: Final = (send_code, sign_in, sign_out)
+HANDLERS: Final = (send_code, sign_in, sign_in_with_wechat, sign_out)

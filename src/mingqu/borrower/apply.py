@@ -92,6 +92,7 @@ def show_decision(visit: Visit) -> Response[Any]:
             {"text": pick(one.text_zh, one.text_en), "remedy": pick(one.remedy_zh, one.remedy_en), "day": one.retry_on}
             for one in made.reasons
         ],
+        factors=[pick(zh, en) for zh, en in made.factors],
         fingerprint=made.record_hash.hex(),
         key=visit.form_key(),
     )

@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
-from mingqu.borrower.door import Door, Visit
+from mingqu.borrower.door import Door, Visit, file_of
 from mingqu.borrower.form import Form
 from mingqu.borrower.loans import loan_values
 from mingqu.domain.canonical import Canonical, canonical
@@ -15,8 +15,9 @@ from mingqu.domain.identifier import parse
 from mingqu.domain.refusal import Refusal
 from mingqu.services.issue_certificate import NotSettled, issue_certificate
 from mingqu.services.read_loans import loan_view
-from mingqu.services.read_papers import certificate_view, proof_of
+from mingqu.services.read_papers import certificate_view, party_of, proof_of
 from mingqu.services.read_person import person_view
+from mingqu.web.print_paper import certificate_pdf
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:
@@ -25,6 +26,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
         door.page("/loans/{loan_id:str}/certificate", show_offer),
         door.step("/loans/{loan_id:str}/certificate", issue),
         door.page("/certificates/{certificate_id:str}", show),
+        door.page("/certificates/{certificate_id:str}/pdf", print_certificate),
         door.page("/proofs/{subject_id:str}", give_proof),
     ]
 
@@ -70,11 +72,17 @@ def show(visit: Visit) -> Response[Any]:
 def give_proof(visit: Visit) -> Response[Any]:
     """Give the proof of a record as a file of JSON."""
     proof = proof_of(visit.house, person_id=visit.person_id, subject_id=visit.identifier("subject_id"))
-    return Response(
-        canonical(proof),
-        media_type="application/json",
-        headers={"content-disposition": 'attachment; filename="proof.json"'},
-    )
+    return file_of(canonical(proof), name="proof.json", kind="application/json")
+
+
+def print_certificate(visit: Visit) -> Response[Any]:
+    """Give a certificate as PDF."""
+    certificate_id = visit.identifier("certificate_id")
+    paper = certificate_view(visit.house, person_id=visit.person_id, certificate_id=certificate_id)
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=parse(str(paper.body["loan_id"])))
+    party = party_of(visit.house, person_id=visit.person_id)
+    printed = certificate_pdf(paper, party=party, lender=loan.lender_zh)
+    return file_of(printed, name=f"certificate-{certificate_id.hex[:8]}.pdf", kind="application/pdf")
 
 
 def _proof(visit: Visit, subject: str) -> dict[str, Canonical] | None:

@@ -128,7 +128,7 @@ def _ask_page(visit: Visit, *, there: str, lender: str, notice: str = "", status
         "consent_ask.html",
         status=status,
         purpose=purpose.value,
-        recipient=recipient,
+        recipient=_shown(visit, recipient, lender),
         lender=lender,
         title=visit.words.pick(text.title_zh, text.title_en),
         paragraphs=[line for line in visit.words.pick(text.body_zh, text.body_en).splitlines() if line.strip()],
@@ -138,6 +138,13 @@ def _ask_page(visit: Visit, *, there: str, lender: str, notice: str = "", status
         key=visit.form_key(),
         notice=notice,
     )
+
+
+def _shown(visit: Visit, recipient: str | None, lender: str) -> str | None:
+    """Return a recipient's name for the page; in English beside the name that stands in the consent."""
+    if not lender or visit.language == "zh":
+        return recipient
+    return f"{_lender(visit.house, lender).name_en} ({recipient})"
 
 
 def _row(visit: Visit, one: ConsentView) -> dict[str, object]:

@@ -209,6 +209,11 @@ class Door:
         return Response(None, status_code=SEE_OTHER, headers={"location": place})
 
 
+def file_of(content: bytes, *, name: str, kind: str) -> Response[bytes]:
+    """Return a file to keep."""
+    return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
 def _address(request: Request[Any, Any, Any]) -> str:
     """Return the path and query of a request, as far as one may come back to it."""
     query = str(request.url.query)

@@ -8,15 +8,16 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
 from mingqu.borrower.cost_table import table_values
-from mingqu.borrower.door import Door, Visit
+from mingqu.borrower.door import Door, Visit, file_of
 from mingqu.domain.loan import Stage
 from mingqu.domain.ownership import NotFound
 from mingqu.services.make_offers import delay_terms
 from mingqu.services.preview_repayment import ways_to_pay
 from mingqu.services.read_cost_table import shown_cost_table
 from mingqu.services.read_loans import OVERDUE, PAID, LoanView, OrderView, loan_view, loans_of
-from mingqu.services.read_papers import contract_view
+from mingqu.services.read_papers import contract_view, party_of
 from mingqu.services.read_person import person_view
+from mingqu.web.print_paper import contract_pdf
 
 # A payout that nobody heard the end of is on its way as far as anybody may say.
 ARRIVED, FAILED, UNKNOWN, WAITING, SENT = "arrived", "failed", "unknown", "waiting", "sent"
@@ -30,6 +31,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
         door.page("/loans/{loan_id:str}", show_schedule),
         door.page("/loans/{loan_id:str}/payout", show_payout),
         door.page("/contracts/{contract_id:str}", show_contract),
+        door.page("/contracts/{contract_id:str}/pdf", print_contract),
     ]
 
 
@@ -110,6 +112,14 @@ def show_contract(visit: Visit) -> Response[Any]:
         contract_hash=signed.contract.body_hash.hex(),
         prohibited=signed.contract.body.get("prohibited_uses", []),
     )
+
+
+def print_contract(visit: Visit) -> Response[Any]:
+    """Give a signed contract as PDF."""
+    contract_id = visit.identifier("contract_id")
+    signed = contract_view(visit.house, person_id=visit.person_id, contract_id=contract_id)
+    printed = contract_pdf(signed, party=party_of(visit.house, person_id=visit.person_id))
+    return file_of(printed, name=f"contract-{contract_id.hex[:8]}.pdf", kind="application/pdf")
 
 
 def payout_state(payout: OrderView) -> str:

@@ -72,6 +72,12 @@ class Client:
         self._at.token = opened.token
         return opened
 
+    def sign_in_with_wechat(self, *, code: str, key: str | None = None) -> answers.Session:
+        """Open a session with the code that a mini-program got from WeChat."""
+        opened = self._at.write("/v1/sessions/wechat", answers.Session, key=key, body=written(code=code))
+        self._at.token = opened.token
+        return opened
+
     def sign_out(self, *, key: str | None = None) -> None:
         """End the session."""
         self._at.end("/v1/sessions/current", key=key)

@@ -8,7 +8,10 @@ field is known or refused, so that a misspelled one is found at the start and no
 from __future__ import annotations
 
 import os
+import re
 import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import urlsplit
@@ -18,6 +21,7 @@ import msgspec
 from mingqu.domain.refusal import Refusal
 
 FILE_BYTES_MAX: Final = 1_000_000
+_PUBLIC_URL: Final = re.compile(r"https?://[^/?#\s]+")
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -39,6 +43,13 @@ class ChannelCredentialsMalformed(Refusal):
     """The credentials of the counterparties are not whole: a field is missing, unknown, or not what it should be."""
 
     code: ClassVar[str] = "channel_credentials_malformed"
+    status: ClassVar[int] = 503
+
+
+class PublicAddressMissing(Refusal):
+    """`MINGQU_PUBLIC_URL` does not say at which address the counterparties reach us with their notices."""
+
+    code: ClassVar[str] = "public_address_missing"
     status: ClassVar[int] = 503
 
 
@@ -104,6 +115,28 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     wechat: WechatPageCredentials | None = None
     wechat_program: WechatProgramCredentials | None = None
     control: dict[Name, Address] = {}  # where a sandbox has its knobs; no channel uses it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The counterparties somebody chose, and our address at which they reach us."""
+
+    credentials: Credentials
+    public_url: str
+
+
+def choose(*, environment: Mapping[str, str]) -> Chosen | None:
+    """Return what `MINGQU_CHANNELS` and `MINGQU_PUBLIC_URL` name, or None when no channels are named.
+
+    Errors: those of `load_credentials`, PublicAddressMissing.
+    """
+    path = environment.get("MINGQU_CHANNELS")
+    if not path:
+        return None
+    public_url = environment.get("MINGQU_PUBLIC_URL", "").rstrip("/")
+    if not _PUBLIC_URL.fullmatch(public_url):
+        raise PublicAddressMissing("Set MINGQU_PUBLIC_URL to our address, e.g. https://loans.example.")
+    return Chosen(credentials=load_credentials(path=Path(path)), public_url=public_url)
 
 
 def load_credentials(*, path: Path) -> Credentials:

@@ -46,7 +46,7 @@ class Side(Enum):
 
 
 class AccountCode(IntEnum):
-    """The chart of accounts: 1 assets, 2 liabilities, 3 funding, 4 income, 9 credit limits (memorandum).
+    """The chart of accounts: 1 assets, 2 liabilities, 3 funding, 4 income, 9 limits and others' claims (memorandum).
 
     Numbers are stored: never changed, never used again. `CHART` says what each is for.
     """
@@ -62,7 +62,10 @@ class AccountCode(IntEnum):
     ACCRUED_PENALTY = 1132
     OVERPAYMENT = 2001
     UNMATCHED_RECEIPT = 2002
+    DUE_TO_GUARANTOR = 2003
     CLEARING = 2101
+    MIGRATION_CLEARING = 2102
+    INTEREST_SUSPENDED = 2201
     LENDER_FUNDING = 3001
     INTEREST_INCOME = 4001
     PENALTY_INCOME = 4002
@@ -74,6 +77,8 @@ class AccountCode(IntEnum):
     LIMIT_AVAILABLE = 9002
     LIMIT_DRAWN = 9003
     LIMIT_OVER = 9004
+    GUARANTOR_CLAIM = 9101
+    GUARANTOR = 9102
 
     @property
     def side(self) -> Side:
@@ -128,6 +133,15 @@ CHART: Final = {
     AccountCode.CLEARING: ChartLine(
         side=Side.EITHER, meaning="On its way to or from another cell; nets to zero over all cells."
     ),
+    AccountCode.DUE_TO_GUARANTOR: ChartLine(
+        side=Side.CREDIT, meaning="Collected from a borrower for the guarantor who had paid, and not passed on yet."
+    ),
+    AccountCode.MIGRATION_CLEARING: ChartLine(
+        side=Side.EITHER, meaning="What came with loans taken over from another system's book; that book's own total."
+    ),
+    AccountCode.INTEREST_SUSPENDED: ChartLine(
+        side=Side.CREDIT, meaning="Interest and penalty owed by a loan long overdue, and no income until it is paid."
+    ),
     AccountCode.LENDER_FUNDING: ChartLine(side=Side.CREDIT, meaning="What a lender put in."),
     AccountCode.INTEREST_INCOME: ChartLine(side=Side.EITHER, meaning="Interest earned; a correction may turn it."),
     AccountCode.PENALTY_INCOME: ChartLine(
@@ -147,6 +161,12 @@ CHART: Final = {
     AccountCode.LIMIT_OVER: ChartLine(
         side=Side.DEBIT, strict=True, meaning="Drawn above a limit, for a named cause: a repayment that bounced."
     ),
+    AccountCode.GUARANTOR_CLAIM: ChartLine(
+        side=Side.DEBIT, strict=True, meaning="What a borrower owes to the guarantor who paid in the borrower's place."
+    ),
+    AccountCode.GUARANTOR: ChartLine(
+        side=Side.CREDIT, meaning="Whose claim that is: the guarantor's, not the lender's."
+    ),
 }
 assert set(CHART) == set(AccountCode)
 
@@ -165,6 +185,7 @@ class Reason(IntEnum):
 
     FUND_LENDER = 1
     DISBURSE = 2
+    MIGRATE = 3
     BILL_PRINCIPAL = 10
     BILL_INTEREST = 11
     BILL_PENALTY = 12
@@ -177,9 +198,12 @@ class Reason(IntEnum):
     RETURN_OVERPAYMENT = 25
     CONCEDE = 26
     WRITE_OFF = 27
+    COMPENSATE = 28
+    RECOVER_CLAIM = 29
     ACCRUE_INTEREST = 30
     ACCRUE_PENALTY = 31
     ROUNDING = 32
+    SUSPEND = 33
     LIMIT_GRANT = 40
     LIMIT_CUT = 41
     LIMIT_DRAW = 42
@@ -197,6 +221,13 @@ _ONE_WAY: Final[frozenset[Way]] = frozenset(
     {
         (_C.LENDER_CASH, _C.LENDER_FUNDING, _R.FUND_LENDER),
         (_C.LOAN_PRINCIPAL, _C.LENDER_CASH, _R.DISBURSE),
+        (_C.LOAN_PRINCIPAL, _C.MIGRATION_CLEARING, _R.MIGRATE),
+        (_C.LOAN_PRINCIPAL_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
+        (_C.LOAN_INTEREST_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
+        (_C.LOAN_PENALTY_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
+        (_C.LOAN_FEE_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
+        (_C.MIGRATION_CLEARING, _C.OVERPAYMENT, _R.MIGRATE),
+        (_C.MIGRATION_CLEARING, _C.INTEREST_SUSPENDED, _R.MIGRATE),
         (_C.COLLECTION_CLEARING, _C.UNMATCHED_RECEIPT, _R.OVERPAY),
         (_C.LIMIT_GRANTED, _C.LIMIT_AVAILABLE, _R.LIMIT_GRANT),
         (_C.LIMIT_AVAILABLE, _C.LIMIT_DRAWN, _R.LIMIT_DRAW),
@@ -233,6 +264,12 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
         (_C.OVERPAYMENT, _C.COLLECTION_CLEARING, _R.RETURN_OVERPAYMENT),
         (_C.LOAN_FEE_DUE, _C.COLLECTION_CLEARING, _R.RETURN_OVERPAYMENT),
         (_C.LIMIT_DRAWN, _C.LIMIT_AVAILABLE, _R.LIMIT_RELEASE),
+        (_C.GUARANTOR_CLAIM, _C.GUARANTOR, _R.COMPENSATE),
+        (_C.GUARANTOR, _C.GUARANTOR_CLAIM, _R.RECOVER_CLAIM),
+        (_C.COLLECTION_CLEARING, _C.DUE_TO_GUARANTOR, _R.RECOVER_CLAIM),
+        (_C.INTEREST_INCOME, _C.INTEREST_SUSPENDED, _R.SUSPEND),
+        (_C.PENALTY_INCOME, _C.INTEREST_SUSPENDED, _R.SUSPEND),
+        (_C.INTEREST_SUSPENDED, _C.CREDIT_LOSS, _R.WRITE_OFF),
         (_C.ACCRUED_INTEREST, _C.INTEREST_INCOME, _R.ACCRUE_INTEREST),
         (_C.ACCRUED_PENALTY, _C.PENALTY_INCOME, _R.ACCRUE_PENALTY),
         (_C.ACCRUED_INTEREST, _C.ROUNDING_DIFFERENCE, _R.ROUNDING),

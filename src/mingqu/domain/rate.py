@@ -95,6 +95,9 @@ class Rate:
         return divide(self.numerator * _PER_YEAR[self.unit] * PPM, self.denominator, rounding)
 
 
+NO_RATE: Final = Rate(numerator=0, denominator=1, unit=RateUnit.YEAR)
+
+
 def span_ratio(*, rate: Rate, day_count: DayCount, start: date, end: date) -> tuple[int, int]:
     """Return what one fen bears in the days `[start, end)`, as an exact fraction of a fen.
 

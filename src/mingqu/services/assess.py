@@ -25,6 +25,7 @@ from mingqu.ports.bureau import BureauQuery, BureauReport, NotCovered, QueryRefu
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
 from mingqu.services.replay_decision import replay_decision
+from mingqu.services.tell_webhooks import Event, Told, tell
 from mingqu.store import consent, decision, evidence, ledger, offer, party, vault
 from mingqu.store.database import Transaction
 
@@ -137,6 +138,14 @@ def assess(
         _store(tx, house, person_id, application_id, decision_id, requested_amount_fen, made)
         if made.approved:
             _grant(tx, house, person_id=person_id, decision_id=decision_id, made=made, cell=cell)
+        told = Told(
+            event=Event.DECISION_MADE,
+            person_id=person_id,
+            subject_id=decision_id,
+            on=today,
+            facts={"decision_id": str(decision_id), "approved": made.approved, "limit_fen": made.limit_fen},
+        )
+        tell(tx, house, cell=cell, told=[told])
         return Assessment(decision_id=decision_id, decision=made)
 
     return house.database.run(keep)

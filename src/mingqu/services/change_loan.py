@@ -9,7 +9,7 @@ from uuid import UUID
 
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.evidence import LeafKind
-from mingqu.domain.loan import Cancelled, Disbursed, Event, OverpaymentReturned, Repaid, Reversed
+from mingqu.domain.loan import Cancelled, Disbursed, Event, MigratedIn, OverpaymentReturned, Repaid, Reversed
 from mingqu.domain.refusal import Refusal
 from mingqu.services.follow_up import follow_up
 from mingqu.services.house import House
@@ -75,10 +75,10 @@ def change_loan(house: House, *, loan_id: UUID, event: Event, key: str) -> UUID:
 
 
 def _is_told_by_order(event: Event) -> bool:
-    """Whether a channel moved money by it, so that its order tells the loan."""
+    """Whether a channel moved money by it, so that its order tells the loan; a whole book comes over at once."""
     if isinstance(event, Repaid):
         return event.receipt not in CONCEDED
-    return isinstance(event, Disbursed | Cancelled | OverpaymentReturned)
+    return isinstance(event, Disbursed | MigratedIn | Cancelled | OverpaymentReturned)
 
 
 def _require_not_of_order(target: UUID, history: Sequence[Event]) -> None:

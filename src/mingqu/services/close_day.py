@@ -20,7 +20,7 @@ from mingqu.domain.loan import Outcome, bring_up
 from mingqu.domain.refusal import Refusal
 from mingqu.services.follow_up import follow_up_all
 from mingqu.services.house import House
-from mingqu.services.record_event import deltas_of, transfers_of
+from mingqu.services.record_event import deltas_of, open_rare_accounts, transfers_of
 from mingqu.store import accrual, book, ledger, loan
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -131,6 +131,7 @@ def _chunk(tx: Transaction, house: House, *, cell: int, on: date) -> int:
     if not changes:
         return 0
     if transfers:
+        open_rare_accounts(tx, cell=cell, transfers=transfers)
         ledger.post(tx, cell=cell, transfers=transfers)
     loan.save(tx, loans=[after for after, _ in changes])
     accrual.add_deltas(tx, cell=cell, rows=deltas)

@@ -12,6 +12,7 @@ from mingqu.domain.loan import Happening, Kind, Outcome, quote
 from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.order import Order, OrderKind, reserve
 from mingqu.services.house import BANK, House
+from mingqu.services.tell_webhooks import Event, Told, tell
 from mingqu.store import order, repayment, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -25,6 +26,11 @@ NOTICE_AT: Final = timedelta(hours=9)
 QUIET_UNTIL: Final = timedelta(hours=8)
 QUIET_FROM: Final = timedelta(hours=22)
 _DEDUCTION_MINUTE: Final = 60  # 09:00 in the market is 01:00 UTC: behind the morning in the order of ids
+_TOLD: Final = {
+    Kind.BILLED: Event.BILL_DUE,
+    Kind.OVERDUE: Event.LOAN_OVERDUE,
+    Kind.SETTLED: Event.LOAN_SETTLED,
+}
 _NOTIFIED: Final = {
     Kind.BILLED: "loan.due",
     Kind.OVERDUE: "loan.overdue",
@@ -68,6 +74,17 @@ def follow_up_all(tx: Transaction, house: House, *, changes: Sequence[tuple[Loan
                 notices.append(_notice(of, happening, now))
     reserve_deductions(tx, cell=cell, deductions=deductions)
     work.enqueue_many(tx, cell=cell, rows=notices)
+    tell(
+        tx,
+        house,
+        cell=cell,
+        told=[
+            _told(of, happening)
+            for of, outcome in telling
+            for happening in outcome.happenings
+            if happening.kind in _TOLD and not (happening.kind is Kind.OVERDUE and collecting.get(of.loan_id))
+        ],
+    )
 
 
 def reserve_deductions(tx: Transaction, *, cell: int, deductions: Mapping[UUID, tuple[Order, Agreement]]) -> None:
@@ -122,6 +139,23 @@ def give_back(tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: d
             channel=BANK,
             run_at=at,
         ),
+    )
+
+
+def _told(of: Loan, happening: Happening) -> Told:
+    return Told(
+        event=_TOLD[happening.kind],
+        person_id=of.person_id,
+        subject_id=of.loan_id,
+        on=happening.on,
+        mark=str(happening.instalment),
+        facts={
+            "loan_id": str(of.loan_id),
+            "on": happening.on.isoformat(),
+            "instalment": happening.instalment,
+            "amount_fen": happening.amount_fen,
+            "currency": of.currency,
+        },
     )
 
 

@@ -22,6 +22,7 @@ from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
 from mingqu.ports.sms import SmsChannel
+from mingqu.ports.webhook import WebhookChannel
 from mingqu.store import book
 from mingqu.store.database import Database, Transaction
 from mingqu.store.keyring import Keyring
@@ -38,6 +39,7 @@ class Settings:
     cost_table_reading: timedelta = timedelta(seconds=10)  # the rule of 2026-03-15 names no number
     offer_lasts: timedelta = timedelta(days=7)
     payout_waits_max: timedelta = timedelta(days=7)  # how far ahead a borrower may set the payout
+    webhooks_to_loopback: bool = False  # to programs on this machine, over plain http: for trying things out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class House:
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
+    webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
 
     def id_for(self, person_id: UUID) -> UUID:

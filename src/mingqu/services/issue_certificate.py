@@ -45,6 +45,8 @@ def issue_certificate(house: House, *, person_id: UUID, loan_id: UUID) -> Certif
         if of.state.stage is not Stage.SETTLED:
             left = of.state.payable.total_fen + of.state.principal_unbilled_fen
             raise NotSettled("This loan is not settled yet.", left_fen=left)
+        if of.state.guarantor_claim_fen:
+            raise NotSettled("The guarantor who paid is not paid back yet.", left_fen=of.state.guarantor_claim_fen)
         assert of.state.last_key is not None
         history = of.state.last_key[2]  # a loan told again and settled anew gets a certificate anew
         known = certificate.of_loan(tx, loan_id=loan_id, history=history)

@@ -79,6 +79,7 @@ def loan_terms(*, product: Product, rate_year_ppm: int, amount_fen: int, instalm
         penalty_multiple_ppm=product.penalty_multiple_ppm,
         grace_days=product.grace_days,
         allocation=order,
+        suspends_income=True,
     )
 
 

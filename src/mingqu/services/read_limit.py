@@ -12,7 +12,7 @@ from mingqu.services.house import House
 from mingqu.services.replay_decision import replay_decision
 from mingqu.store import decision, ledger, offer
 from mingqu.store.database import Transaction
-from mingqu.store.decision import DecisionNotFound
+from mingqu.store.decision import DecisionNotFound as DecisionNotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,8 @@ class LimitView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionView:
-    """A decision as its person may read it. `retry_on` is the first day on which applying again has a point."""
+    """A decision as its person may read it. `retry_on` is the first day on which applying again has a point;
+    `factors` say in Chinese and English what kept the points down, the heaviest first."""
 
     decision_id: UUID
     decided_at: datetime
@@ -61,6 +62,7 @@ class DecisionView:
     band: str
     limit_fen: int
     reasons: tuple[Reason, ...]
+    factors: tuple[tuple[str, str], ...]
     retry_on: date | None
     record_hash: bytes
 
@@ -111,6 +113,7 @@ def decision_view(house: House, *, person_id: UUID, decision_id: UUID | None = N
         band=made.band,
         limit_fen=made.limit_fen,
         reasons=made.reasons,
+        factors=tuple((factor.reason_zh, factor.reason_en) for factor in made.factors),
         retry_on=_retry_on(made),
         record_hash=stored.record_hash,
     )

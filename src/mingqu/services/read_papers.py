@@ -17,6 +17,7 @@ from mingqu.services.disclose_cost import live_offer
 from mingqu.services.house import House
 from mingqu.services.make_offers import Offered
 from mingqu.store import certificate, evidence, instrument, offer, party, repayment, vault
+from mingqu.store.evidence.proof import EvidencePending as EvidencePending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

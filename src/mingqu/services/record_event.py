@@ -29,6 +29,17 @@ _LENDER: Final = frozenset(
         AccountCode.CONCESSION,
         AccountCode.CREDIT_LOSS,
         AccountCode.ROUNDING_DIFFERENCE,
+        AccountCode.MIGRATION_CLEARING,
+    }
+)
+# Few loans ever meet these: they are opened when the first transfer needs them.
+_RARE: Final = frozenset(
+    {
+        AccountCode.MIGRATION_CLEARING,
+        AccountCode.INTEREST_SUSPENDED,
+        AccountCode.GUARANTOR_CLAIM,
+        AccountCode.GUARANTOR,
+        AccountCode.DUE_TO_GUARANTOR,
     }
 )
 _GROUP: Final = frozenset({AccountCode.ACCRUED_INTEREST, AccountCode.ACCRUED_PENALTY})
@@ -56,6 +67,7 @@ def record_event(
     transfers = transfers_of(after, postings, cause=event.event_id, on=today, pending=pending or {})
     transfers = with_over_limit(tx, after, transfers, cause=event.event_id, on=today)
     if transfers:
+        open_rare_accounts(tx, cell=before.cell, transfers=transfers)
         ledger.post(tx, cell=before.cell, transfers=transfers)
     loan.save(tx, loans=[after])
     loan.append_event(tx, loan=after, event=event, posted_on=today, posted_at=house.clock.now())
@@ -86,6 +98,13 @@ def in_a_turn_that_holds(postings: Sequence[Posting], *, due_fen: int) -> list[P
         value_date=max(posting.value_date for posting in ordered),
     )
     return [replace(paid_anew, debit=paid_anew.credit, credit=paid_anew.debit), *ordered, paid_anew]
+
+
+def open_rare_accounts(tx: Transaction, *, cell: int, transfers: Sequence[Transfer]) -> None:
+    """Open those accounts of transfers that few loans meet, unless they are open."""
+    rare = [account for transfer in transfers for account in (transfer.debit, transfer.credit) if account.code in _RARE]
+    if rare:
+        ledger.open_accounts(tx, cell=cell, accounts=rare)
 
 
 def transfers_of(

@@ -12,6 +12,7 @@ from mingqu.services.end_agreement import tell_bank
 from mingqu.services.house import House
 from mingqu.services.run_errand import run_errand
 from mingqu.services.send_notice import send_due_notices
+from mingqu.services.tell_webhooks import deliver_webhooks
 from mingqu.store import order
 from mingqu.store.database import DatabaseUnavailable
 
@@ -47,7 +48,10 @@ def run_due_work(house: House) -> Round:
         except Refusal as refusal:
             stuck.append((order_id, refusal.code))  # one order in trouble does not keep the others waiting
             _postpone(house, order_id=order_id, at=now)
-    told = sum(send_due_notices(house, cell=cell) + tell_bank(house, cell=cell) for cell in cells)
+    told = sum(
+        send_due_notices(house, cell=cell) + tell_bank(house, cell=cell) + deliver_webhooks(house, cell=cell)
+        for cell in cells
+    )
     return Round(orders=len(due) - len(stuck), notices=told, stuck=tuple(stuck), alerts=tuple(alerts))
 
 

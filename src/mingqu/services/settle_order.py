@@ -18,6 +18,7 @@ from mingqu.services.follow_up import deduction_of, follow_up, give_back, reserv
 from mingqu.services.house import BANK, House
 from mingqu.services.record_event import record_event
 from mingqu.services.reserve_payout import give_holds_back, held_for
+from mingqu.services.tell_webhooks import Event, Told, tell, today
 from mingqu.store import evidence, ledger, loan, order, repayment
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -93,6 +94,7 @@ def _paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
         pending=held_for(tx, of=of, order_id=ended.order_id),
     )
     _witness(tx, house, of, ended, LeafKind.DISBURSEMENT)
+    _tell(tx, house, of, ended, Event.LOAN_DISBURSED)
     follow_up(tx, house, of=after, outcome=outcome)
 
 
@@ -102,6 +104,7 @@ def _not_paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None
     A loan of which nothing was paid out never was; one that runs goes on without this part.
     """
     give_holds_back(tx, house, of=of, order_id=ended.order_id, amount_fen=ended.amount_fen)
+    _tell(tx, house, of, ended, Event.PAYOUT_FAILED)
     if of.state.stage is Stage.PLANNED:
         today = house.booking_date(tx, cell=of.cell)
         record_event(tx, house, before=of, event=Cancelled(event_id=ended.order_id, value_date=today))
@@ -132,12 +135,20 @@ def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
         value_date=ended.value_date,
         amount_fen=ended.amount_fen,
         intent=meant,
-        receipt=Receipt.RECOVERY if of.state.stage is Stage.CHARGED_OFF else Receipt.REPAYMENT,
+        receipt=_receipt_of(of),
     )
     after, outcome = record_event(tx, house, before=of, event=event)
     _witness(tx, house, of, ended, LeafKind.REPAYMENT)
+    _tell(tx, house, of, ended, Event.PAYMENT_RECEIVED)
     follow_up(tx, house, of=after, outcome=outcome)
     spare_deductions(tx, house, of=after)
+
+
+def _receipt_of(of: Loan) -> Receipt:
+    """Return what money from the borrower is: once the lender has its own, the guarantor who had paid is served."""
+    if of.state.stage is Stage.SETTLED and of.state.guarantor_claim_fen:
+        return Receipt.SUBROGATION
+    return Receipt.RECOVERY if of.state.stage is Stage.CHARGED_OFF else Receipt.REPAYMENT
 
 
 def spare_deductions(tx: Transaction, house: House, *, of: Loan) -> None:
@@ -207,3 +218,20 @@ def _witness(tx: Transaction, house: House, of: Loan, ended: Order, kind: LeafKi
             "value_date": ended.value_date.isoformat() if ended.value_date else None,
         },
     )
+
+
+def _tell(tx: Transaction, house: House, of: Loan, ended: Order, event: Event) -> None:
+    told = Told(
+        event=event,
+        person_id=of.person_id,
+        subject_id=ended.order_id,
+        on=ended.value_date or today(house),
+        facts={
+            "loan_id": str(of.loan_id),
+            "order_id": str(ended.order_id),
+            "amount_fen": ended.amount_fen,
+            "currency": ended.currency,
+            "value_date": ended.value_date.isoformat() if ended.value_date else None,
+        },
+    )
+    tell(tx, house, cell=of.cell, told=[told])

@@ -27,6 +27,7 @@ from mingqu.services.keep_for_the_law import keep_for_the_law
 from mingqu.services.make_offers import Offered
 from mingqu.services.once import Response, once
 from mingqu.services.reserve_payout import reserve_payout
+from mingqu.services.tell_webhooks import Event, Told, tell, today
 from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -96,6 +97,19 @@ def sign_contract(
         amount_fen = _first_payout_fen(stored, payout_fen)
         made = _make_loan(tx, house, cell=cell, stored=stored, offered=offered, read=read, now=now)
         order_id = reserve_payout(tx, house, of=made, card=card, amount_fen=amount_fen, payout_at=at)
+        told = Told(
+            event=Event.CONTRACT_SIGNED,
+            person_id=person_id,
+            subject_id=made.contract_id,
+            on=today(house),
+            facts={
+                "contract_id": str(made.contract_id),
+                "loan_id": str(made.loan_id),
+                "principal_fen": stored.terms.principal_fen,
+                "currency": made.currency,
+            },
+        )
+        tell(tx, house, cell=cell, told=[told])
         return {"contract_id": made.contract_id.hex, "loan_id": made.loan_id.hex, "order_id": order_id.hex}
 
     request = {

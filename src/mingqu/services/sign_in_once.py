@@ -20,10 +20,12 @@ from mingqu.domain.party import read_phone
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import Door, Session, write_token
+from mingqu.ports.login import LoginChannel
 from mingqu.services.house import House
 from mingqu.services.keep_session import end_session
-from mingqu.services.once import once_done
+from mingqu.services.once import Response, once_done
 from mingqu.services.sign_in import send_code, sign_in
+from mingqu.services.sign_in_with_wechat import sign_in_with_wechat
 from mingqu.store import idempotency, session
 from mingqu.store.database import Transaction
 from mingqu.store.instrument import slot_of_hash
@@ -51,7 +53,7 @@ def send_code_once(house: House, *, phone: Personal[str], purpose: CodePurpose, 
     """Send a code to a phone; sent again with the same key, it is not sent again. Errors: those of `send_code`."""
     phone = read_phone(phone)
 
-    def send() -> dict[str, object]:
+    def send() -> Response:
         send_code(house, phone=phone, purpose=purpose)
         return {}
 
@@ -83,6 +85,28 @@ def sign_in_by_phone(
     )
 
 
+def sign_in_by_wechat(
+    house: House,
+    *,
+    channel: LoginChannel,
+    code: Personal[str],
+    key: str,
+    instead_of: Personal[str] | None = None,
+) -> SignedIn:
+    """Open a session at the API with the code that a mini-program got from WeChat.
+
+    Errors: those of `sign_in_with_wechat`, SignInTooOld, IdempotencyKeyReused, IdempotencyKeyBusy.
+    """
+    return sign_in_once(
+        house,
+        scope=_scope(house, "wechat", code),  # a code is used once, so it is scope enough
+        proof=code,
+        key=key,
+        enter=lambda: sign_in_with_wechat(house, channel=channel, code=code),
+        instead_of=instead_of,
+    )
+
+
 def sign_in_once(
     house: House,
     *,
@@ -98,57 +122,65 @@ def sign_in_once(
     Errors: those of `enter`, SignInTooOld, IdempotencyKeyReused, IdempotencyKeyBusy.
     """
     written = canonical({"key": key, "proof": proof.reveal()}).decode()
-    body_hash = house.keyring.lookup_hash(kind="sign_in", value=Personal(written))
-
-    def begin(tx: Transaction) -> dict[str, object] | None:
-        replay = idempotency.begin(tx, cell=tx.cell_of(scope), caller=scope.hex, key=key, body_hash=body_hash)
-        return None if replay is None else replay.response
-
-    def secret_of(session_id: UUID) -> Personal[bytes]:
-        value = Personal(f"{session_id.hex}/{written}")
-        return Personal(house.keyring.lookup_hash(kind="session_secret", value=value))
-
-    def answered(response: dict[str, object]) -> SignedIn:
-        if house.clock.now() > datetime.fromisoformat(str(response["at"])) + AGAIN_WITHIN:
-            raise SignInTooOld("This sign-in was answered a while ago: ask for a new code.")
-        session_id = UUID(str(response["session_id"]))
-        token = write_token(identity=session_id, secret=secret_of(session_id))
-        return SignedIn(token=token, person_id=UUID(str(response["person_id"])))
-
+    attempt = _Attempt(house=house, scope=scope, key=key, written=Personal(written))
     with house.database.transaction() as tx:
-        before = begin(tx)
+        before = attempt.replay(tx)
     if before is not None:
-        return answered(before)
+        return attempt.answered(before)
     person_id = enter()
+    kept = house.database.run(lambda tx: attempt.keep(tx, person_id=person_id))
+    if instead_of is not None:
+        end_session(house, token=instead_of)
+    return attempt.answered(kept)
 
-    def keep(tx: Transaction) -> dict[str, object]:
-        now, again = house.clock.now(), begin(tx)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """One sign-in, however often it is sent. `written` is the key and the proof, which nobody but its sender knows."""
+
+    house: House
+    scope: UUID
+    key: str
+    written: Personal[str]
+
+    def replay(self, tx: Transaction) -> Response | None:
+        """Claim the key, or return what was kept under it."""
+        body_hash = self.house.keyring.lookup_hash(kind="sign_in", value=self.written)
+        cell, caller = tx.cell_of(self.scope), self.scope.hex
+        found = idempotency.begin(tx, cell=cell, caller=caller, key=self.key, body_hash=body_hash)
+        return None if found is None else found.response
+
+    def keep(self, tx: Transaction, *, person_id: UUID) -> Response:
+        """Open the session and keep its id under the key, or return what somebody kept there meanwhile."""
+        house, now = self.house, self.house.clock.now()
+        again = self.replay(tx)
         if again is not None:
             return again
         session_id = house.id_for(person_id)
-        session.insert(
-            tx,
-            session=Session(
-                session_id=session_id,
-                person_id=person_id,
-                secret_hash=hashlib.sha256(secret_of(session_id).reveal()).digest(),
-                door=Door.API,
-                opened_at=now,
-                seen_at=now,
-            ),
+        opened = Session(
+            session_id=session_id,
+            person_id=person_id,
+            secret_hash=hashlib.sha256(self._secret_of(session_id).reveal()).digest(),
+            door=Door.API,
+            opened_at=now,
+            seen_at=now,
         )
-        response: dict[str, object] = {
-            "session_id": session_id.hex,
-            "person_id": person_id.hex,
-            "at": now.isoformat(),
-        }
-        idempotency.finish(tx, cell=tx.cell_of(scope), caller=scope.hex, key=key, response=response)
+        session.insert(tx, session=opened)
+        response: Response = {"session_id": session_id.hex, "person_id": person_id.hex, "at": now.isoformat()}
+        idempotency.finish(tx, cell=tx.cell_of(self.scope), caller=self.scope.hex, key=self.key, response=response)
         return response
 
-    kept = house.database.run(keep)
-    if instead_of is not None:
-        end_session(house, token=instead_of)
-    return answered(kept)
+    def answered(self, kept: Response) -> SignedIn:
+        """Return the session that was kept, with its token made again. Errors: SignInTooOld."""
+        if self.house.clock.now() > datetime.fromisoformat(str(kept["at"])) + AGAIN_WITHIN:
+            raise SignInTooOld("This sign-in was answered a while ago: ask for a new code.")
+        session_id = UUID(str(kept["session_id"]))
+        token = write_token(identity=session_id, secret=self._secret_of(session_id))
+        return SignedIn(token=token, person_id=UUID(str(kept["person_id"])))
+
+    def _secret_of(self, session_id: UUID) -> Personal[bytes]:
+        value = Personal(f"{session_id.hex}/{self.written.reveal()}")
+        return Personal(self.house.keyring.lookup_hash(kind="session_secret", value=value))
 
 
 def _scope(house: House, kind: str, value: Personal[str]) -> UUID:

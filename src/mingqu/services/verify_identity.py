@@ -27,6 +27,7 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
 from mingqu.store import consent, directory, idempotency, instrument, loan, one_time_code, party
 from mingqu.store.database import Transaction
+from mingqu.store.directory import PersonMergeNeedsReview as PersonMergeNeedsReview
 
 
 class IdentityCheckSilent(Refusal):

@@ -31,10 +31,12 @@ _OF_LENDER: Final = frozenset(
     {
         AccountCode.LENDER_CASH,
         AccountCode.COLLECTION_CLEARING,
+        AccountCode.INTEREST_INCOME,
         AccountCode.PENALTY_INCOME,
         AccountCode.FEE_INCOME,
         AccountCode.CONCESSION,
         AccountCode.CREDIT_LOSS,
+        AccountCode.MIGRATION_CLEARING,
     }
 )
 _OF_GROUP: Final = frozenset({AccountCode.ACCRUED_INTEREST, AccountCode.ACCRUED_PENALTY})

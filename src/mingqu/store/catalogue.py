@@ -19,6 +19,10 @@ GLOBAL_TABLES: Final[dict[str, str]] = {
     "evidence_book": "names the book in each of its checkpoints",
     "checkpoint": "signs the roots of all cells together",
     "policy_version": "policies are published for the whole book",
+    "webhook_subscription": "the operator's programs are told of all cells",
+    "operator": "works for the whole book",
+    "operator_session": "is an operator's",
+    "operator_attempt": "counts wrong passwords of names that may be nobody's",
 }
 
 

@@ -165,3 +165,14 @@ def of_application(tx: Transaction, *, person_id: UUID, application_id: UUID) ->
     require_owner(owner_id=row[0], person_id=person_id)
     found: UUID | None = row[1]
     return found
+
+
+def owner_of(tx: Transaction, *, decision_id: UUID) -> UUID:
+    """Return the person whom a decision is about. Errors: DecisionNotFound."""
+    row = tx.execute(
+        "SELECT person_id FROM decision WHERE cell = %s AND decision_id = %s", (tx.cell_of(decision_id), decision_id)
+    ).fetchone()
+    if row is None:
+        raise DecisionNotFound("There is no such decision.")
+    person_id: UUID = row[0]
+    return person_id

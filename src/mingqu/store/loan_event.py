@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from datetime import date
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,11 +15,13 @@ from mingqu.domain.loan import (
     Cancelled,
     ChargedBack,
     ChargedOff,
+    ChargeOffUndone,
     Disbursed,
     Event,
     FeeCharged,
     FeeWaived,
     Intent,
+    MigratedIn,
     OverpaymentReturned,
     Paused,
     RateChanged,
@@ -31,10 +33,12 @@ from mingqu.domain.loan import (
     WrittenOff,
 )
 from mingqu.domain.loan.posting import PURSE_OF, Purse
+from mingqu.store.database import Transaction
 
 # Words that are stored: never changed, never used again.
 EVENTS: Final[dict[str, type[Event]]] = {
     "disbursed": Disbursed,
+    "migrated_in": MigratedIn,
     "cancelled": Cancelled,
     "rate_changed": RateChanged,
     "paused": Paused,
@@ -48,6 +52,7 @@ EVENTS: Final[dict[str, type[Event]]] = {
     "re_amortized": ReAmortized,
     "accelerated": Accelerated,
     "charged_off": ChargedOff,
+    "charge_off_undone": ChargeOffUndone,
     "written_off": WrittenOff,
     "reversed": Reversed,
 }
@@ -84,6 +89,26 @@ def columns_of(event: Event) -> tuple[str | None, UUID | None, str | None]:
         getattr(event, "target", None),
         None if detail is None else msgspec.json.encode(detail).decode(),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEvent:
+    """An event with the business date and moment at which it became known."""
+
+    event: Event
+    kind: str
+    posted_on: date
+    posted_at: datetime
+
+
+def known_events(tx: Transaction, *, cell: int, loan_id: UUID) -> list[KnownEvent]:
+    """Return a loan's events in the order in which they became known."""
+    rows = tx.execute(
+        """SELECT posted_on, posted_at, kind, event_id, value_date, amount_fen, intent, target, detail FROM loan_event
+           WHERE cell = %s AND loan_id = %s ORDER BY posted_at, event_id""",
+        (cell, loan_id),
+    )
+    return [KnownEvent(event=event_of(*row[2:]), kind=row[2], posted_on=row[0], posted_at=row[1]) for row in rows]
 
 
 def event_of(

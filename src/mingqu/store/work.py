@@ -152,6 +152,18 @@ def pending(tx: Transaction) -> dict[str, int]:
     )
 
 
+def of_subjects(
+    tx: Transaction, *, cell: int, kind: str, subject_ids: Collection[UUID], limit: int
+) -> list[tuple[UUID, datetime, datetime | None, dict[str, object]]]:
+    """Return work of a kind about subjects of a cell as (subject, due, done, payload), the latest first."""
+    rows = tx.execute(
+        """SELECT subject_id, run_at, done_at, payload FROM work
+           WHERE cell = %s AND subject_id = ANY (%s) AND kind = %s ORDER BY run_at DESC, work_id LIMIT %s""",
+        (cell, list(subject_ids), kind, limit),
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
 def _assert_held(changed: int) -> None:
     if changed != 1:
         raise LeaseLost("This work was leased by another worker since.")

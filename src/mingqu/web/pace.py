@@ -53,7 +53,7 @@ class Pace:
             while taken and taken[0] <= at - allowance.stretch:
                 taken.popleft()
             if len(taken) >= allowance.count:
-                wait = int((taken[0] + allowance.stretch - at).total_seconds()) + 1
+                wait = -((at - taken[0] - allowance.stretch) // timedelta(seconds=1))  # whole seconds, rounded up
                 raise TooManyRequests("This was asked for too often; please wait.", retry_after_seconds=wait)
             taken.append(at)
             while len(self._seen) > KEPT_MAX:

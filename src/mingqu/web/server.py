@@ -39,6 +39,11 @@ def listen(*, port: int) -> Iterator[socket.socket]:
         yield door
 
 
+def address_of(door: socket.socket) -> str:
+    """Return where an open door is reached on this machine."""
+    return f"http://{HOST}:{door.getsockname()[1]}"
+
+
 @contextmanager
 def serving(site: Litestar, *, door: socket.socket) -> Iterator[str]:
     """Serve a site on an open door in a thread of its own; its address. It ends with the block."""
@@ -55,7 +60,7 @@ def serving(site: Litestar, *, door: socket.socket) -> Iterator[str]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, name="http", daemon=True)
     thread.start()
     try:
-        yield f"http://{HOST}:{door.getsockname()[1]}"
+        yield address_of(door)
     finally:
         server.should_exit = True
         thread.join()

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.bureau import FakeBureau
 from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.sms import FakeSms
+from mingqu.channels.webhook.sender import WebhookSender
 from mingqu.counterparties.channels import WECHATPAY, connect
-from mingqu.counterparties.credentials import Credentials
+from mingqu.counterparties.credentials import Chosen
+from mingqu.domain.personal import Personal
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
-from mingqu.services.house import BANK, HOSTED, House, NoticeSource
+from mingqu.services.house import BANK, HOSTED, House, NoticeSource, Settings
+from mingqu.services.sign_in_with_wechat import sign_in_with_wechat
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.database import Database
 
@@ -45,6 +51,8 @@ def fake_house(
         identity=identity,
         sms=sms,
         bureau=bureau,
+        webhook=WebhookSender(to_loopback=_to_loopback()),
+        settings=Settings(webhooks_to_loopback=_to_loopback()),
     )
     return house, bank, sms, identity, bureau
 
@@ -54,15 +62,14 @@ def wired_house(
     database: Database,
     keys: keyring.Keyring,
     *,
-    credentials: Credentials,
-    public_url: str,
+    chosen: Chosen,
     clock: Clock,
     codes: Codes,
     ids: Identifiers,
 ) -> Iterator[House]:
     """Wire a house to real counterparties, or to a sandbox that plays them; see `counterparties.credentials`."""
     policies = policy.policy_folder()
-    there = connect(credentials=credentials, public_url=public_url, clock=clock)
+    there = connect(credentials=chosen.credentials, public_url=chosen.public_url, clock=clock)
     # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
     of_bank = {BANK} if WECHATPAY in there.notices else {BANK, HOSTED}
     told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED})}
@@ -87,4 +94,29 @@ def wired_house(
             },
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
+            webhook=WebhookSender(to_loopback=_to_loopback()),
+            settings=Settings(webhooks_to_loopback=_to_loopback()),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WechatDoor:
+    """Implements `borrower.SuperAppLogin` with the house's WeChat: where to send a browser, and who comes back."""
+
+    house: House
+    public_url: str
+
+    def address(self, *, state: str) -> str:
+        """Return where people are sent to sign in; they come back to this site."""
+        assert self.house.wechat_page is not None
+        return self.house.wechat_page.address(back=f"{self.public_url}/sign-in/wechat/back", state=state)
+
+    def sign_in(self, *, code: Personal[str]) -> UUID:
+        """Return the person that a code stands for. Errors: those of `sign_in_with_wechat`."""
+        assert self.house.wechat_page is not None
+        return sign_in_with_wechat(self.house, channel=self.house.wechat_page, code=code)
+
+
+def _to_loopback() -> bool:
+    """Return whether programs on this machine may be told of what happens, over plain HTTP: for trying things out."""
+    return os.environ.get("MINGQU_WEBHOOK_LOOPBACK") == "1"

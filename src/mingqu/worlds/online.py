@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -13,6 +14,15 @@ from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.sandbox import Sandbox
 from mingqu.services.house import House
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A house that is about to be served, and the sandbox behind it, if it is one."""
+
+    house: House
+    public_url: str
+    sandbox: Sandbox | None
 
 
 class SandboxWorld:

@@ -47,6 +47,7 @@ class Counterparty:
     key_id: str = "bank-1"
     nonce: str | None = None  # answer with this nonce instead of the request's
     skew_seconds: int = 0
+    covered: str = '"@status" "content-digest"'
     meddle: Callable[[httpx.Response], httpx.Response] = lambda response: response
 
     def party(self) -> Party:
@@ -65,7 +66,7 @@ class Counterparty:
         status, value = self.say(request)
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
         created = int(self.clock.now().timestamp()) + self.skew_seconds
-        parameters = f'("@status" "content-digest");created={created};keyid="{self.key_id}"'
+        parameters = f'({self.covered});created={created};keyid="{self.key_id}"'
         parameters += f';nonce="{self.nonce or asked}";alg="ed25519"'
         lines = f'"@status": {status}\n"content-digest": {digest(body)}\n'
         headers = signed(lines, parameters, key=self.key, body=body)

@@ -158,6 +158,7 @@ def test_an_unknown_number_is_not_found_and_a_taken_one_is_neither_done_nor_fail
         lambda there: replace(there, key=STRANGER),
         lambda there: replace(there, key_id="bank-2"),
         lambda there: replace(there, nonce=f"{7:032x}"),
+        lambda there: replace(there, covered='"@status"'),
         lambda there: replace(there, skew_seconds=-301),
         lambda there: replace(there, skew_seconds=301),
         lambda there: replace(there, meddle=lambda said: httpx.Response(200, headers=said.headers, content=b"{}")),
@@ -166,7 +167,17 @@ def test_an_unknown_number_is_not_found_and_a_taken_one_is_neither_done_nor_fail
             there, meddle=lambda said: httpx.Response(404, headers=said.headers, content=said.content)
         ),
     ],
-    ids=["stranger", "unknown key", "other request", "old", "future", "other body", "no signature", "other status"],
+    ids=[
+        "stranger",
+        "unknown key",
+        "other request",
+        "less covered",
+        "old",
+        "future",
+        "other body",
+        "no signature",
+        "other status",
+    ],
 )
 def test_an_answer_that_is_not_signed_for_this_request_is_no_answer(
     spoil: Callable[[Counterparty], Counterparty],

@@ -312,7 +312,7 @@ def test_a_bill_is_fetched_under_its_hash_and_read_in_fen() -> None:
         (number(1), Direction.IN, 30_000, "W1"),
     ]
     assert lines[1].succeeded_at == START + timedelta(minutes=5)
-    file += b" "
+    file = file.replace(b"300.00", b"301.00")
     assert silence_of(lambda: channel.statement(date(2026, 8, 15))) == "unreadable", "the hash does not fit"
 
 
@@ -325,7 +325,11 @@ def test_a_bill_is_not_fetched_from_elsewhere() -> None:
 
 
 def test_a_day_without_trades_has_no_bill() -> None:
-    assert pay((400, {"code": "NO_STATEMENT_EXIST"})).statement(date(2026, 8, 15)) == []
+    there = answering((400, {"code": "NO_STATEMENT_EXIST"}))
+    channel = WechatPay(merchant=there.merchant())
+    assert silence_of(lambda: channel.statement(date(2026, 8, 15))) == "rejected", "it may come yet"
+    there.clock.advance_to(START + timedelta(days=1))
+    assert channel.statement(date(2026, 8, 15)) == []
     assert silence_of(lambda: pay((400, {"code": "STATEMENT_CREATING"})).statement(date(2026, 8, 15))) == "rejected"
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from mingqu.domain.calendar import DateOutOfRange, Period
 from mingqu.domain.loan import (
+    Accelerated,
+    Cancelled,
     ChargedBack,
     ChargedOff,
+    ChargeOffUndone,
     Disbursed,
     Event,
     FeeCharged,
@@ -20,7 +24,10 @@ from mingqu.domain.loan import (
     LoanTerms,
     NothingToReverse,
     OverpaymentReturned,
+    Paused,
+    RateChanged,
     ReAged,
+    ReAmortized,
     Repaid,
     Rescheduled,
     Reversed,
@@ -32,6 +39,7 @@ from mingqu.domain.loan import (
 )
 from mingqu.domain.loan.fee import FeeDue, FeeRule
 from mingqu.domain.loan.terms import Recalculation
+from mingqu.domain.rate import Rate
 from mingqu.domain.refusal import Refusal
 from tests.models.loan_on_course_book import START, Book, an_id
 from tests.models.loan_on_course_terms import terms_daily
@@ -183,3 +191,114 @@ def test_a_fee_of_every_instalment_is_part_of_the_terms() -> None:
         book = opened(replace(TERMS, fees=(rule,), recalculation=recalculation))
         assert [line.fee_fen for line in book.state.instalments] == [100] * 12
         book.check()
+
+
+def every_event(on: date, target: UUID) -> list[Event]:
+    """Return one of each kind of event that can follow a payout."""
+    known: dict[str, Any] = {"event_id": an_id(50), "value_date": on}
+    return [
+        repaid(50, on, 100),
+        ChargedBack(**known, amount_fen=1, target=target),
+        OverpaymentReturned(**known, amount_fen=1),
+        FeeCharged(**known, rule=FEE, due=on),
+        FeeWaived(**known, target=target),
+        RateChanged(**known, since=on, rate=Rate.per_year(ppm=1)),
+        Paused(**known, since=on, until=on + timedelta(days=1)),
+        Rescheduled(**known, due=on, added=1),
+        ReAged(**known, first_due=on + timedelta(days=1), period=Period(), instalments=2),
+        ReAmortized(**known),
+        Accelerated(**known),
+        ChargedOff(**known),
+        ChargeOffUndone(**known),
+        WrittenOff(**known),
+    ]
+
+
+CODES_CLOSED = {"loan_not_active", "nothing_to_charge_back", "loan_not_charged_off"}
+
+
+@pytest.mark.parametrize("place", range(len(every_event(START, an_id(1)))))
+@pytest.mark.parametrize("terms", [TERMS, terms_daily()], ids=["plan", "course"])
+def test_nothing_happens_to_a_loan_before_its_payout_or_after_its_cancellation(terms: LoanTerms, place: int) -> None:
+    for cancelled in (False, True):
+        book = Book(terms)
+        if cancelled:
+            book.happen(Cancelled(event_id=an_id(1), value_date=START))
+        before, history = book.state, list(book.history)
+        with pytest.raises(Refusal) as refused:
+            book.happen(every_event(START, an_id(1))[place])
+        assert refused.value.code in CODES_CLOSED
+        assert (book.state, book.history, book.postings) == (before, history, [])
+
+
+@pytest.mark.parametrize("place", range(len(every_event(START, an_id(1)))))
+@pytest.mark.parametrize("terms", [TERMS, terms_daily()], ids=["plan", "course"])
+def test_a_claim_that_was_given_up_is_closed_to_all_but_money(terms: LoanTerms, place: int) -> None:
+    book = opened(terms)
+    book.live(20)
+    book.happen(WrittenOff(event_id=an_id(2), value_date=book.today))
+    book.live(1)
+    event = every_event(book.today, an_id(1))[place]
+    if isinstance(event, Repaid | OverpaymentReturned):
+        return  # money that moved is a fact, whatever the loan is
+    before, posted = book.state, len(book.postings)
+    with pytest.raises(Refusal) as refused:
+        book.happen(event)
+    assert refused.value.code in CODES_CLOSED
+    assert (book.state, len(book.postings)) == (before, posted)
+
+
+@pytest.mark.parametrize("terms", [TERMS, terms_daily()], ids=["plan", "course"])
+def test_nothing_about_a_debt_is_agreed_once_there_is_none(terms: LoanTerms) -> None:
+    book = opened(terms)
+    book.live(5)
+    owed = payoff_fen(terms=terms, state=book.state, on=book.today)
+    book.happen(repaid(2, book.today, owed, Intent.PAYOFF))
+    assert book.state.stage is Stage.SETTLED
+    book.live(1)
+    settled = book.state
+    for event in every_event(book.today, an_id(1)):
+        if isinstance(event, ReAged | ReAmortized | Rescheduled | Paused | Accelerated | ChargedOff | ChargeOffUndone):
+            with pytest.raises(Refusal):
+                book.happen(event)
+            assert book.state == settled
+    book.check()
+
+
+@pytest.mark.parametrize("terms", [TERMS, terms_daily(disbursements_max=2)], ids=["plan", "course"])
+def test_no_more_is_paid_out_than_was_agreed_and_no_first_payout_comes_twice(terms: LoanTerms) -> None:
+    book = Book(terms)
+    more = Disbursed(event_id=an_id(1), value_date=START, amount_fen=terms.principal_fen + 1)
+    with pytest.raises(Refusal) as refused:
+        book.happen(more)
+    assert refused.value.code in {"disbursed_amount_differs", "disbursement_not_allowed"}
+    assert (book.state.stage, book.postings) == (Stage.PLANNED, [])
+    book = opened(terms)
+    before = book.state
+    for tranche in (1, 2):
+        with pytest.raises(Refusal) as refused:
+            book.happen(Disbursed(event_id=an_id(9), value_date=START, amount_fen=1, tranche=tranche))
+        assert refused.value.code in {"loan_not_active", "disbursement_not_allowed"}
+        assert book.state == before
+
+
+@pytest.mark.parametrize("recalculation", list(Recalculation))
+def test_a_first_due_date_before_the_money_is_refused(recalculation: Recalculation) -> None:
+    for first_due in (START, START - timedelta(days=1)):
+        terms = replace(TERMS, first_due=first_due, recalculation=recalculation)
+        with pytest.raises(Refusal) as refused:
+            opened(terms)
+        assert refused.value.code in {"dates_out_of_order", "terms_impossible"}
+
+
+@pytest.mark.parametrize("terms", [TERMS, terms_daily()], ids=["plan", "course"])
+def test_what_is_not_there_or_undone_already_is_not_reversed(terms: LoanTerms) -> None:
+    book = opened(terms)
+    book.happen(repaid(2, START, 100))
+    book.happen(Reversed(event_id=an_id(3), value_date=START, target=an_id(2)))
+    before = book.state
+    for target in (an_id(77), an_id(1), an_id(2), an_id(3)):
+        with pytest.raises(NothingToReverse) as refused:
+            book.happen(Reversed(event_id=an_id(4), value_date=START, target=target))
+        assert refused.value.code == "nothing_to_reverse"
+        assert book.state == before

@@ -126,7 +126,7 @@ def receiver() -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/notify/wechatpay"
+        yield f"http://127.0.0.1:{server.server_port}/notices/wechatpay"
         server.shutdown()
         thread.join()
 

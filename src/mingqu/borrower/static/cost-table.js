@@ -5,7 +5,7 @@
   sheet.close();
   sheet.showModal();
   sheet.addEventListener("cancel", (event) => event.preventDefault()); // it is left by one of its own two buttons
-  sheet.querySelector(".bd").focus({ preventScroll: true });
+  document.getElementById("sheet-title").focus({ preventScroll: true });
 
   const count = document.getElementById("count");
   if (!count) return;

@@ -62,7 +62,7 @@
     holds &&= await signed(proof);
     document.getElementById("proof-place").textContent = `${leaf.sequence} / ${cell.size}`;
     document.getElementById("proof-path").textContent = String(proof.path.length + proof.cell_path.length);
-    document.getElementById("proof-at").textContent = checkpoint.at;
+    document.getElementById("proof-at").textContent = `${checkpoint.at.slice(0, 16).replace("T", " ")} UTC`;
     document.getElementById("proof-root").textContent = checkpoint.root;
     const list = document.getElementById("proof-steps");
     list.replaceChildren(...steps.map((text) => Object.assign(document.createElement("li"), { textContent: text })));

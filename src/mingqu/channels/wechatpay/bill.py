@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -17,11 +17,12 @@ import msgspec
 
 from mingqu.channels.wechatpay.speech import Merchant, problem, read
 from mingqu.channels.wire import FILE_BYTES_MAX
-from mingqu.domain.moment import MARKET_TIME, business_date_of
+from mingqu.domain.moment import MARKET_TIME, business_date_of, start_of
 from mingqu.ports.payout import Direction, StatementLine
 from mingqu.ports.silence import ChannelSilent
 
 PATH: Final = "/v3/bill/tradebill"
+READY_AT: Final = timedelta(hours=10)  # of the next day; before, "there is none" may mean "not yet"
 _YUAN: Final = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?", re.ASCII)
 _NEEDED: Final = (
     "交易时间",
@@ -50,7 +51,8 @@ def bill_of(*, merchant: Merchant, business_date: date) -> Sequence[StatementLin
     A refund stands under its own number, going out. A day without any has no bill, and that is an answer.
     """
     answer = merchant.exchange("GET", PATH, query=f"bill_date={business_date.isoformat()}&bill_type=ALL")
-    if answer.status == HTTPStatus.BAD_REQUEST and problem(answer) == "NO_STATEMENT_EXIST":
+    is_ready = merchant.clock.now() >= start_of(business_date + timedelta(days=1)) + READY_AT
+    if answer.status == HTTPStatus.BAD_REQUEST and problem(answer) == "NO_STATEMENT_EXIST" and is_ready:
         return []
     if answer.status != HTTPStatus.OK:
         raise ChannelSilent(reason="rejected")

@@ -17,6 +17,7 @@ from mingqu.ports.refund import RefundRequest
 from mingqu.ports.silence import ChannelSilent
 
 REFUNDS: Final = "/v3/refund/domestic/refunds"
+_OTHERWISE: Final = ("INVALID_REQUEST", "PARAM_ERROR")  # "known with another body" is said in these words, among others
 
 
 class _Amount(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +58,7 @@ class WechatRefunds:
                     return paid
                 case Paid():
                     return NumberTaken()
-        if answer.status == HTTPStatus.BAD_REQUEST and problem(answer) == "INVALID_REQUEST":
+        if answer.status == HTTPStatus.BAD_REQUEST and problem(answer) in _OTHERWISE:
             known = self.ask_refund(request.refund_number)
             if not isinstance(known, NotFound):
                 return NumberTaken()

@@ -38,6 +38,7 @@ class MorningColumns:
     `running_*`: the instalment that is running, its due day NaT if there is none; `following_due`: the due day of the
     one after it, which begins when the running one ends, or NaT. `principal_unbilled_fen` includes the running one's.
     `waiting_*`: the billed instalment with something unpaid that is not overdue yet, its due day NaT if there is none.
+    `suspends_on`: the day on which income from the loan stops if nothing is paid until then, or NaT.
     `interest`, `penalty`: the lines of the snapshot.
     """
 
@@ -54,6 +55,7 @@ class MorningColumns:
     waiting_due: Days
     waiting_principal_fen: Integers
     waiting_unpaid_fen: Integers
+    suspends_on: Days
     interest: LineColumns
     penalty: LineColumns
 
@@ -65,13 +67,13 @@ def morning(*, loans: MorningColumns, on: date) -> MorningOutcome:
     """Return what the morning of `on` does to the loans, each of which has been brought up to an earlier one.
 
     A loan goes to the scalar reference if it is not on the common path, if an earlier morning of it was left out, if
-    its instalment asks for nothing, or if a figure does not fit 64 bits; its other columns then say nothing. A loan on
-    which nothing falls that day only has its lines moved to it.
+    its instalment asks for nothing, if income from it stops that day, or if a figure does not fit 64 bits; its other
+    columns then say nothing. A loan on which nothing falls that day only has its lines moved to it.
     Example: an instalment of 833.34 and 100.00 due that day: postings of both, one happening of 933.34.
     """
     day = as_day(on)
-    running, following, waiting = (
-        days_of(column) for column in (loans.running_due, loans.following_due, loans.waiting_due)
+    running, following, waiting, suspends = (
+        days_of(column) for column in (loans.running_due, loans.following_due, loans.waiting_due, loans.suspends_on)
     )
     grace = np.array([terms.grace_days for terms in loans.terms], dtype=np.int64)[loans.template]
     overdue_from = np.where(waiting == NO_DAY_NUMBER, NO_DAY_NUMBER, np.maximum(waiting, 0) + grace + 1)
@@ -79,6 +81,7 @@ def morning(*, loans: MorningColumns, on: date) -> MorningOutcome:
     overdue: Flags = overdue_from == day
     left_out = ((running < day) & (running != NO_DAY_NUMBER)) | ((overdue_from < day) & (waiting != NO_DAY_NUMBER))
     asks_for_nothing = (loans.running_principal_fen == 0) & (loans.running_interest_fen == 0)
+    left_out |= (suspends <= day) & (suspends != NO_DAY_NUMBER)
     fits = loans.common & ~left_out & _amounts_fit(loans) & ~(billed & asks_for_nothing)
     interest, interest_lines, interest_fits = _interest(loans, billed & fits, following, day)
     penalty, penalty_lines, penalty_fits = _penalty(loans, overdue & fits, waiting, day)
@@ -90,6 +93,7 @@ def morning(*, loans: MorningColumns, on: date) -> MorningOutcome:
         np.where(billed, following, running),
         np.where(billed, day + grace + 1, NO_DAY_NUMBER),
         np.where(overdue, NO_DAY_NUMBER, overdue_from),
+        suspends,
     )
     return MorningOutcome(
         on=on,

@@ -21,7 +21,7 @@ _TERMS_FOLLOWED: Final = frozenset(
     {
         "principal_fen", "currency", "method", "rate", "instalments", "period", "interest_basis", "day_count",
         "rounding", "penalty_multiple_ppm", "grace_days", "allocation", "allocation_non_accrual", "allocation_of",
-        "direction", "surplus", "multiple_fen", "smoothing",
+        "direction", "surplus", "multiple_fen", "smoothing", "suspends_income",
     }
 )  # fmt: skip
 _STATE_FOLLOWED: Final = frozenset(
@@ -49,6 +49,7 @@ class _Loan(NamedTuple):
     waiting_due: date | None
     waiting_principal_fen: int
     waiting_unpaid_fen: int
+    suspends_on: date | None
     interest: Line | None
     penalty: Line | None
 
@@ -84,6 +85,7 @@ def morning_columns(*, loans: Sequence[tuple[LoanTerms, LoanState]]) -> MorningC
         waiting_due=days("waiting_due"),
         waiting_principal_fen=integers("waiting_principal_fen"),
         waiting_unpaid_fen=integers("waiting_unpaid_fen"),
+        suspends_on=days("suspends_on"),
         interest=line_columns(lines=[row.interest for row in rows]),
         penalty=line_columns(lines=[row.penalty for row in rows]),
     )
@@ -144,6 +146,7 @@ def _loan(terms: LoanTerms, state: LoanState) -> _Loan:
         waiting_due=overdue.due if overdue else None,
         waiting_principal_fen=overdue.principal_fen - overdue.principal_paid_fen if overdue else 0,
         waiting_unpaid_fen=overdue.unpaid_fen if overdue else 0,
+        suspends_on=state.suspends_on(terms),
         interest=interest if _fits(interest) else None,
         penalty=penalty if _fits(penalty) else None,
     )

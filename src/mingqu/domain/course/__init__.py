@@ -7,9 +7,11 @@ from mingqu.domain.course.operation import (
     keep_bearing,
     lend,
     lend_full_term,
+    lend_whole_plan,
     pause,
     pay_interest,
     pay_principal,
+    repay_ahead,
 )
 from mingqu.domain.course.stretch import Stretch
 from mingqu.domain.course.target import settle_last
@@ -31,9 +33,11 @@ __all__ = [
     "keep_bearing",
     "lend",
     "lend_full_term",
+    "lend_whole_plan",
     "outstanding",
     "pause",
     "pay_interest",
     "pay_principal",
+    "repay_ahead",
     "settle_last",
 ]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
+from typing import Final
 
 from mingqu.domain.calendar import DayCount, Period, PeriodUnit, add_periods
 from mingqu.domain.course.terms import CourseTerms
+from mingqu.domain.money import Rounding, divide
 from mingqu.domain.rate import Rate, period_ratio, span_ratio
 from mingqu.domain.schedule import InterestBasis
 
 Ratio = tuple[int, int]
+_MONTHS_OF_THIRTY: Final = (DayCount.THIRTY_360, DayCount.THIRTY_E_360)
 
 
 def part_ratio(*, terms: CourseTerms, rate: Rate, start: date, end: date, due: date, period_start: date) -> Ratio:
@@ -21,7 +24,28 @@ def part_ratio(*, terms: CourseTerms, rate: Rate, start: date, end: date, due: d
     """
     numerator, denominator = span_until_due(terms=terms, rate=rate, start=start, due=due, period_start=period_start)
     days = (due - start).days
-    return (numerator * (end - start).days, denominator * days) if end != due else (numerator, denominator)
+    if end != due:
+        numerator, denominator = numerator * (end - start).days, denominator * days
+    if terms.rate_digits is None:
+        return numerator, denominator
+    return to_digits(numerator, denominator, terms.rate_digits)
+
+
+@lru_cache(maxsize=8192)
+def to_digits(numerator: int, denominator: int, digits: int) -> Ratio:
+    """Return a ratio as a decimal fraction of so many significant digits, half to even.
+
+    Example: 7/1200 in nineteen digits is 0.005833333333333333333, so that 750.00 bear 4.37 and not 4.375.
+    """
+    if not numerator:
+        return 0, 1
+    # One digit more than needed or none; the second step knows which.
+    places = digits - 1 + len(str(denominator)) - len(str(numerator))
+    scaled = divide(numerator * 10**places, denominator, Rounding.HALF_EVEN)
+    if len(str(scaled)) < digits:
+        places += 1
+        scaled = divide(numerator * 10**places, denominator, Rounding.HALF_EVEN)
+    return scaled, 10**places
 
 
 def span_until_due(*, terms: CourseTerms, rate: Rate, start: date, due: date, period_start: date) -> Ratio:
@@ -42,9 +66,13 @@ def _until_due(
     period_start: date,
     anchor: date,
 ) -> Ratio:
+    length = (due - period_start).days
+    if basis is InterestBasis.DAILY and day_count in _MONTHS_OF_THIRTY and length:
+        # Its days are not those of the calendar, so that only shares of the whole period sum to the period.
+        numerator, denominator = span_ratio(rate=rate, day_count=day_count, start=period_start, end=due)
+        return numerator * (due - start).days, denominator * length
     if basis is InterestBasis.DAILY:
         return span_ratio(rate=rate, day_count=day_count, start=start, end=due)
-    length = (due - period_start).days
     if not length:
         return 0, 1
     units, parts = _units(period.unit, period_start, due, anchor)

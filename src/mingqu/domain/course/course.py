@@ -119,12 +119,15 @@ class Course:
         if len(self.rates) == 1 and not self.pauses and (first == len(days) or days[first] >= end > stretch.start):
             return self._borne_undisturbed(stretch, upto[first] - settled, credited, end)
         numerator, denominator = credited, 1
+        bearing: tuple[int, Rate] | None = None
         for start, end in self.parts(stretch, days):
-            if any(paused <= start < resumed for paused, resumed in self.pauses):
-                continue
+            paused = any(since <= start < until for since, until in self.pauses)
             rate = self.rate_on(start)
-            principal = upto[bisect_right(days, start)] - settled
-            if principal <= 0:
+            principal = 0 if paused else max(0, upto[bisect_right(days, start)] - settled)
+            if self.terms.rounded_at_changes and bearing not in (None, (principal, rate)):
+                numerator, denominator = divide(numerator, denominator, self.terms.rounding), 1
+            bearing = principal, rate
+            if not principal:
                 continue
             n, d = part_ratio(
                 terms=self.terms, rate=rate, start=start, end=end, due=stretch.due, period_start=stretch.start

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from mingqu.domain.course.course import Course
+from mingqu.domain.course.course import Course, Movement
 from mingqu.domain.course.stretch import Stretch
 from mingqu.domain.course.target import defer, even_out, set_targets, settle_last
 from mingqu.domain.course.terms import Bearing, Share
@@ -38,18 +38,36 @@ def lend(course: Course, *, on: date, amount_fen: int) -> None:
         movement.moved_fen = movement.overdue_fen = 0
     plain.reckon()
     _retarget(plain, _from(plain, on))
-    for stretch, other in zip(course.stretches, plain.stretches, strict=True):
-        if stretch.due >= related[0].due:
-            stretch.target_fen, stretch.agreed_fen = other.target_fen, other.agreed_fen
+    _take_targets(course, plain, related)
     settle_last(course, on=related[0].due)
 
 
 def change_rate(course: Course, *, on: date, rate: Rate) -> None:
-    """Let another rate count from a day on; the instalments from there on are worked out anew."""
+    """Let another rate count from a day on; the instalments from there on are worked out anew.
+
+    They are worked out as if nothing were overdue: being late costs its interest, and no higher instalments.
+    """
     course.rates.append((on, rate))
     course.rates.sort(key=lambda dated: dated[0])
     course.reckon()
-    _retarget(course, _from(course, on))
+    related = _from(course, on)
+    if not any(movement.overdue_fen for movement in course.movements.values()):
+        _retarget(course, related)
+        return
+    plain = course.copy()
+    for movement in plain.movements.values():
+        movement.overdue_fen = 0
+    plain.reckon()
+    _retarget(plain, _from(plain, on))
+    _take_targets(course, plain, related)
+    settle_last(course, on=on)
+
+
+def _take_targets(course: Course, plain: Course, related: list[Stretch]) -> None:
+    """Let stretches ask for what they ask for in a course in which less happened."""
+    for stretch, other in zip(course.stretches, plain.stretches, strict=True):
+        if related and stretch.due >= related[0].due:
+            stretch.target_fen, stretch.agreed_fen = other.target_fen, other.agreed_fen
 
 
 def pause(course: Course, *, start: date, end: date) -> None:
@@ -114,12 +132,29 @@ def lend_full_term(course: Course, *, on: date, amount_fen: int, dues: Sequence[
     course.move(on=on, lent_fen=amount_fen)
     for planned in plan.stretches:
         target = planned.target_fen if planned.on_top else planned.principal_due_fen + planned.interest_due_fen
-        same = next((s for s in course.stretches if (s.start, s.due) == (planned.start, planned.due)), None)
+        same = next((s for s in course.stretches if s.due == planned.due and not s.closed), None)
         if same is None:
             same = Stretch(start=course.maturity, due=planned.due, on_top=planned.on_top)
             course.stretches.append(same)
         same.target_fen += target
         same.agreed_fen = same.target_fen
+    settle_last(course, on=on)
+
+
+def lend_whole_plan(course: Course, *, on: date, amount_fen: int) -> None:
+    """Lend an amount and spread all that was lent over all instalments, those past included.
+
+    Instalments are worked out as if all had been lent when the plan began. Flat interest counts it from there;
+    otherwise an amount bears from its own day, and the last instalment is smaller by what it did not bear before.
+    """
+    plain = course.copy()
+    plain.movements = {course.stretches[0].start: Movement(lent_fen=course.lent_fen + amount_fen)}
+    _retarget(plain, plain.stretches)
+    if course.terms.bearing is Bearing.FLAT:
+        course.movements = plain.movements
+    else:
+        course.move(on=on, lent_fen=amount_fen)
+    _take_targets(course, plain, course.stretches)
     settle_last(course, on=on)
 
 
@@ -153,6 +188,35 @@ def pay_principal(course: Course, *, stretch: Stretch, on: date, amount_fen: int
         if several and on < stretch.start and full and not stretch.on_top:
             stretch.target_fen = stretch.paid_fen - stretch.credited_fen
         settle_last(course, on=counted)
+
+
+def repay_ahead(course: Course, *, on: date, amount_fen: int, lower_all: bool) -> None:
+    """Repay principal before it is due, with the stretch a day lies in: it stops bearing that day.
+
+    The stretch asks for no less than what was repaid and its interest. What it takes beyond its instalment makes
+    all later instalments lower, alike; or else the next ones ask for so much less, down to their interest.
+    """
+    stretch = course.at(on)
+    assert stretch is not None
+    course.move(on=on, moved_fen=-amount_fen)
+    stretch.principal_paid_fen += amount_fen
+    course.reckon()
+    planned = stretch.target_fen
+    least = stretch.principal_paid_fen - stretch.principal_credited_fen
+    stretch.target_fen = max(planned, least if stretch.on_top else least + stretch.interest_fen)
+    course.reckon()
+    surplus = stretch.target_fen - planned
+    later = course.stretches[course.stretches.index(stretch) + 1 :]
+    if surplus and lower_all:
+        set_targets(course, later)
+    for other in later if surplus and not lower_all else ():
+        course.reckon()
+        part = min(surplus, max(0, other.target_fen - (0 if other.on_top else other.interest_fen)))
+        other.target_fen -= part
+        surplus -= part
+    settle_last(course, on=on)
+    if lower_all:
+        even_out(course, later)
 
 
 def credit(course: Course, *, on: date, principal_fen: int, interest_fen: int) -> None:

@@ -12,10 +12,8 @@ from mingqu.domain.course.stretch import Stretch
 from mingqu.domain.course.target import even_out, set_targets, settle_last, to_multiple
 from mingqu.domain.course.terms import Share
 from mingqu.domain.course.view import outstanding
-from mingqu.domain.money import divide
-from mingqu.domain.rate import Rate, RateUnit
-
-NO_RATE = Rate(numerator=0, denominator=1, unit=RateUnit.YEAR)
+from mingqu.domain.money import Rounding, divide
+from mingqu.domain.rate import NO_RATE
 
 
 def _on_top(course: Course) -> bool:
@@ -61,9 +59,9 @@ def re_amortize_split(course: Course, *, on: date, parts_rounded_alone: bool = F
         stretch.target_fen = stretch.paid_fen
         stretch.closed = stretch.silent = True
         stretch.interest_fixed_fen = stretch.interest_paid_fen
-    parts = _parts(unpaid, len(later), course)
+    parts = equal_parts(unpaid, len(later), course.terms.rounding)
     if parts_rounded_alone:
-        parts = [parts[0]] * len(parts)
+        parts = [divide(unpaid, len(later), course.terms.rounding)] * len(parts)
     for stretch, fen in zip(later, parts, strict=True):
         stretch.interest_fixed_fen += fen
     course.overdue_to = None
@@ -71,11 +69,16 @@ def re_amortize_split(course: Course, *, on: date, parts_rounded_alone: bool = F
     _spread(course, later, on)
 
 
-def _parts(fen: int, count: int, course: Course) -> list[int]:
-    """Cut an amount into equal parts; the last takes the tail."""
+def equal_parts(fen: int, count: int, rounding: Rounding) -> list[int]:
+    """Cut an amount into equal parts; the last takes the tail, which is never below zero.
+
+    Example: 0.07 in five is four times 0.01 and 0.03; 0.03 in five is four times nothing, for four times 0.01 is more.
+    """
     if not count:
         return []
-    each = divide(fen, count, course.terms.rounding)
+    each = divide(fen, count, rounding)
+    if each * (count - 1) > fen:
+        each = divide(fen, count, Rounding.FLOOR)
     return [each] * (count - 1) + [fen - each * (count - 1)]
 
 
@@ -156,13 +159,13 @@ def re_age_split(
         fresh.append(Stretch(start=begun, due=due, on_top=_on_top(course)))
         begun = due
     count = len(fresh)
-    interests = _parts(interest, count, course)
+    interests = equal_parts(interest, count, course.terms.rounding)
     whole_each = to_multiple(course.terms, divide(principal + interest + others_fen, count, course.terms.rounding))
     principal_each = whole_each - interests[0] - others_each_fen
     for index, stretch in enumerate(fresh):
         part = principal_each if index < count - 1 else principal - principal_each * (count - 1)
         stretch.interest_fixed_fen = interests[index]
-        stretch.target_fen = stretch.agreed_fen = part + interests[index]
+        stretch.target_fen = stretch.agreed_fen = part if stretch.on_top else part + interests[index]
     course.stretches.extend(fresh)
     course.rates.append((min(on, matured), NO_RATE))
     course.rates.sort(key=lambda dated: dated[0])

@@ -34,8 +34,9 @@ def set_targets(course: Course, stretches: list[Stretch], *, refuse_multiple: bo
     elif course.terms.share is Share.PRINCIPAL:
         each = divide(opening, len(stretches), course.terms.rounding)
     else:
+        growth = _growth_alike if course.terms.periods_alike else _growth
         numerator, denominator = exact_instalment(
-            principal_fen=opening, ratios=[_growth(course, stretch) for stretch in stretches], accrued=(0, 1)
+            principal_fen=opening, ratios=[growth(course, stretch) for stretch in stretches], accrued=(0, 1)
         )
         fixed = sum(stretch.interest_fixed_fen for stretch in stretches)
         each = divide(numerator, denominator, course.terms.rounding)
@@ -75,6 +76,14 @@ def _growth(course: Course, stretch: Stretch) -> tuple[int, int]:
     return numerator, denominator
 
 
+def _growth_alike(course: Course, stretch: Stretch) -> tuple[int, int]:
+    """The same, as if the stretch were as long as the first of all, and its rate did not change in it."""
+    first, rate = course.stretches[0], course.rate_on(stretch.start)
+    return part_ratio(
+        terms=course.terms, rate=rate, start=first.start, end=first.due, due=first.due, period_start=first.start
+    )
+
+
 def to_multiple(terms: CourseTerms, fen: int) -> int:
     """Round an instalment to the agreed multiple, unless that would leave nothing of it."""
     rounded = divide(fen, terms.multiple_fen, terms.rounding) * terms.multiple_fen
@@ -107,10 +116,11 @@ def settle_last(course: Course, *, on: date) -> None:
 
     `on` is the day up to which interest behind the last unpaid instalment is known.
     """
+    held: list[int] = []  # places whose parts of interest leave no room to become smaller: the one before takes it
     for _ in range(SETTLE_TRIES_MAX):
         course.reckon()
         _take_back_excess(course)
-        last = _last_unpaid(course)
+        last = _last_unpaid(course, held)
         if last is None:
             return
         last.interest_ahead_fen = 0
@@ -119,9 +129,11 @@ def settle_last(course: Course, *, on: date) -> None:
         course.reckon()
         owed = course.lent_fen + course.total("principal_credited_fen") + course.total("interest_due_fen")
         last.target_fen += owed - course.total("room_fen")
-        if last.interest_fixed_fen:
-            last.target_fen = max(last.target_fen, last.principal_paid_fen + last.interest_fixed_fen)
         least = last.paid_fen - last.credited_fen - (last.interest_due_fen if last.on_top else 0)
+        if last.interest_fixed_fen:
+            fixed = 0 if last.on_top else last.interest_fixed_fen
+            least = max(least, last.principal_paid_fen + fixed)
+            held.append(course.stretches.index(last))
         if last.target_fen >= least:
             course.reckon()
             defer(course, last, on=on)
@@ -146,12 +158,12 @@ def _take_back_excess(course: Course) -> None:
         course.reckon()
 
 
-def _last_unpaid(course: Course) -> Stretch | None:
-    unpaid = [stretch for stretch in course.stretches if not stretch.is_paid]
+def _last_unpaid(course: Course, held: list[int]) -> Stretch | None:
+    unpaid = [stretch for index, stretch in enumerate(course.stretches) if not stretch.is_paid and index not in held]
     if unpaid:
         return unpaid[-1]
     last = course.stretches[-1]
-    if not course.total("principal_paid_fen") and last.balance_fen > 0:
+    if not held and not course.total("principal_paid_fen") and last.balance_fen > 0:
         return last
     return None
 

@@ -46,4 +46,7 @@ class CourseTerms:
     part_periods: bool = True  # money lent inside a period bears from its day; otherwise as if lent when it began
     principal_grace: int = 0  # the first instalments ask for interest only
     interest_grace: int = 0  # interest of the first instalments falls due with the one after them
+    periods_alike: bool = False  # instalments are worked out as if every period were as long as the first
+    rounded_at_changes: bool = False  # interest is rounded whenever what bears it changes; otherwise once a period
+    rate_digits: int | None = None  # what a fen bears in a part of a period is rounded to so many; otherwise exact
     anchor: date | None = None  # where whole periods are counted from; the first period's start if not given

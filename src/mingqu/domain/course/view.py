@@ -41,7 +41,8 @@ def due_if_paid(course: Course, *, stretch: Stretch, on: date, principal_alone: 
             seen.reckon()
     if not principal_alone:
         return mine.principal_due_fen, mine.interest_due_fen
-    principal = mine.room_fen - mine.interest_paid_fen if unpaid > 1 else mine.principal_due_fen
+    shared = unpaid > 1 and not mine.on_top  # principal and interest have one room, and principal is asked first
+    principal = mine.room_fen - mine.interest_paid_fen if shared else mine.principal_due_fen
     principal_left = seen.total("principal_due_fen") - seen.total("principal_paid_fen")
     interest_left = seen.total("interest_due_fen") - seen.total("interest_paid_fen")
     return (

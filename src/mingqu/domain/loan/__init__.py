@@ -10,6 +10,7 @@ from mingqu.domain.loan.event import (
     Cancelled,
     ChargedBack,
     ChargedOff,
+    ChargeOffUndone,
     Disbursed,
     Event,
     FeeCharged,
@@ -30,6 +31,7 @@ from mingqu.domain.loan.event import (
 )
 from mingqu.domain.loan.fee import FeeBasis, FeeDue, FeeImpossible, FeeRule
 from mingqu.domain.loan.lend import AmountDiffers, LoanNotActive
+from mingqu.domain.loan.migrated import MigratedIn, MigratedRow
 from mingqu.domain.loan.posting import Change, Happening, Kind, Posting, difference
 from mingqu.domain.loan.quote import Quote, payoff_fen, preview, preview_repayment, quote
 from mingqu.domain.loan.refund import interest_to_refund_fen
@@ -45,7 +47,8 @@ from mingqu.domain.loan.state import (
     interest_line,
     penalty_line,
 )
-from mingqu.domain.loan.step import EventOutOfOrder, advance, fold, step
+from mingqu.domain.loan.step import EventOutOfOrder, NotChargedOff, advance, fold, step
+from mingqu.domain.loan.take_over import MigrationUnsound
 from mingqu.domain.loan.terms import Component, LoanTerms, LoanTermsImpossible, Timing
 
 __all__ = [
@@ -56,6 +59,7 @@ __all__ = [
     "AmountDiffers",
     "Cancelled",
     "Change",
+    "ChargeOffUndone",
     "ChargedBack",
     "ChargedOff",
     "Component",
@@ -80,6 +84,10 @@ __all__ = [
     "LoanState",
     "LoanTerms",
     "LoanTermsImpossible",
+    "MigratedIn",
+    "MigratedRow",
+    "MigrationUnsound",
+    "NotChargedOff",
     "NothingToReverse",
     "Outcome",
     "OverpaymentReturned",

@@ -90,6 +90,9 @@ def reschedule(working: Working, event: Rescheduled) -> None:
             add_periods(day=event.due_to, period=working.terms.period, times=times)
             for times in range(len(course.stretches) - position)
         ]
+        if working.terms.days_max is not None and len(moved) > 1:  # a last period cut short keeps its length
+            last = course.stretches[-1]
+            moved[-1] = date.fromordinal(moved[-2].toordinal() + (last.due - last.start).days)
         move_due(course, due=old.due, dues=moved)
     renew_lines(working, on=event.value_date, by_place=True)
 

@@ -8,9 +8,18 @@ from functools import lru_cache
 from typing import Final
 
 from mingqu.domain.changed import changed
-from mingqu.domain.course import due_if_paid, pay_interest, pay_principal
+from mingqu.domain.course import due_if_paid, pay_interest, pay_principal, repay_ahead
 from mingqu.domain.loan.state import Instalment
-from mingqu.domain.loan.terms import AllocationRule, AllocationStep, Component, Direction, Rest, Surplus, Timing
+from mingqu.domain.loan.terms import (
+    PRINCIPAL_AT_ONCE,
+    AllocationRule,
+    AllocationStep,
+    Component,
+    Direction,
+    Rest,
+    Surplus,
+    Timing,
+)
 from mingqu.domain.loan.working import Working
 from mingqu.domain.money import Rounding, divide
 
@@ -82,6 +91,9 @@ class _Purse:
 
     def serve(self, timing: Timing, components: Sequence[Component], rest: int) -> int:
         """Serve lines of one timing until nothing is left on either side."""
+        at_once = timing is Timing.IN_ADVANCE and self.rule.surplus in PRINCIPAL_AT_ONCE and not self.payoff
+        if at_once and rest and Component.PRINCIPAL in components:
+            rest = self._repay_principal(rest)  # what is left after all principal pays interest
         for _ in range(ROUNDS_MAX):
             lines = self._lines(timing, components) if rest else []
             if not lines:
@@ -96,6 +108,24 @@ class _Purse:
             if rest == before and len(self.passed) + len(self.settled) == seen:
                 return rest
         raise AssertionError("a payment is not used up")
+
+    def _repay_principal(self, rest: int) -> int:
+        """Repay principal at once, with the instalment today lies in."""
+        course = self.working.course if self.working.recalculates else None
+        stretch = course.at(self.on) if course is not None else None
+        part = min(rest, max(0, course.owed_fen)) if course is not None else 0
+        if course is None or stretch is None or not part:
+            return rest
+        index = self.working.regular()[course.stretches.index(stretch)]
+        line = self.working.lines[index]
+        early = part if self.on < line.due else 0
+        self.working.lines[index] = changed(
+            line, principal_paid_fen=line.principal_paid_fen + part, advance_fen=line.advance_fen + early
+        )
+        self.paid[Component.PRINCIPAL] += part
+        repay_ahead(course, on=self.on, amount_fen=part, lower_all=self.rule.surplus is Surplus.PRINCIPAL_LOWER)
+        self.working.sync(on=self.on)
+        return rest - part
 
     def _pay_each(self, timing: Timing, component: Component, lines: list[int], rest: int) -> int:
         """Pay one component of lines; several share what is there equally, the last takes the tail."""
@@ -143,6 +173,8 @@ class _Purse:
         match self.rule.surplus:
             case Surplus.RETURN:
                 return []
+            case Surplus.PRINCIPAL_LOWER | Surplus.PRINCIPAL_NEXT:  # whoever pays everything pays them in order
+                return unpaid[:1]
             case Surplus.NEXT_INSTALMENT:
                 return unpaid[:1]
             case Surplus.EVERY_INSTALMENT:

@@ -12,7 +12,7 @@ from mingqu.domain.money import divide
 
 
 def morning(*, terms: LoanTerms, state: LoanState, on: date, change: Change) -> LoanState:
-    """Do what falls on one morning: first the new bill, then what became overdue."""
+    """Do what falls on one morning: first the new bill, then what became overdue, at last whether income goes on."""
     lines = []
     current = state.current
     for line in state.instalments:
@@ -26,7 +26,9 @@ def morning(*, terms: LoanTerms, state: LoanState, on: date, change: Change) -> 
             lines.append(changed(line, penalty_from=line.due))
         else:
             lines.append(line)
-    return changed(state, instalments=tuple(lines), as_of=on)
+    suspends_on = state.suspends_on(terms)
+    suspended = state.suspended or (suspends_on is not None and suspends_on <= on)
+    return changed(state, instalments=tuple(lines), as_of=on, suspended=suspended)
 
 
 def bill(line: Instalment, on: date, change: Change) -> Instalment:

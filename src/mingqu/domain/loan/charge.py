@@ -54,8 +54,31 @@ def _add(working: Working, index: int, event: FeeCharged, amount_fen: int, *, du
     )
     working.lines[index] = line
     working.fees.append(
-        FeePart(fee_id=event.event_id, due=due, line_due=line.due, amount_fen=amount_fen, penalty=penalty)
+        FeePart(
+            fee_id=event.event_id,
+            due=due,
+            line_due=line.due,
+            amount_fen=amount_fen,
+            penalty=penalty,
+            rule=event.rule if event.rule.due is FeeDue.INSTALMENT and event.rule.share_ppm else None,
+        )
     )
+
+
+def follow_instalments(working: Working, on: date) -> None:
+    """Work out anew what is a share of an instalment that became another; what was paid or waived of it stays."""
+    for index, fee in enumerate(working.fees):
+        if fee.rule is None or fee.paid_fen or fee.waived_fen:
+            continue
+        for position, line in enumerate(working.lines):
+            if line.due != fee.line_due or line.down_payment or line.additional:
+                continue
+            more = _amount(working, fee.rule, line) - fee.amount_fen
+            name = "penalty_fen" if fee.penalty else "fee_fen"
+            if more:
+                other = changed(line, **{name: getattr(line, name) + more})
+                working.lines[position] = changed(other, paid_on=paid_on(other, on))
+                working.fees[index] = changed(fee, amount_fen=fee.amount_fen + more)
 
 
 def _line_of(working: Working, due: date) -> int:
@@ -89,7 +112,8 @@ def _line_of(working: Working, due: date) -> int:
 def fees_at_disbursement(working: Working, event: Disbursed, change: Change) -> None:
     """Record the fees that are paid with a disbursement: out of the borrower's pocket, never deducted from it."""
     for rule in working.terms.fees:
-        if rule.due is not FeeDue.DISBURSEMENT:
+        first = working.state.disbursements == 1
+        if rule.due is not FeeDue.DISBURSEMENT and not (rule.due is FeeDue.OPENING and first):
             continue
         amount = fee_fen(
             rule=rule,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from mingqu.domain.changed import changed
 from mingqu.domain.course import interest_until
+from mingqu.domain.loan.charge import follow_instalments
 from mingqu.domain.loan.event import Accelerated, ChargedOff, WrittenOff
 from mingqu.domain.loan.posting import Change, Flow, Purse
 from mingqu.domain.loan.receive import record_use, turn_not_borne
@@ -37,7 +38,8 @@ def charge_off(working: Working, event: ChargedOff, change: Change) -> None:
         case ChargeOffRule.ACCELERATE:
             _all_due_on(working, on)
     turn_not_borne(working, change)
-    working.state = changed(working.state, stage=Stage.CHARGED_OFF)
+    follow_instalments(working, on)
+    working.state = changed(working.state, stage=Stage.CHARGED_OFF, lost=True)
     record_use(working, change, _unpaid(working, event.event_id, on))
 
 

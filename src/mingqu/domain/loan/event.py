@@ -10,6 +10,7 @@ from uuid import UUID
 
 from mingqu.domain.calendar import Period
 from mingqu.domain.loan.fee import FeeRule
+from mingqu.domain.loan.migrated import MigratedIn
 from mingqu.domain.rate import Rate
 
 
@@ -35,7 +36,8 @@ class Receipt(Enum):
     )
     INTEREST_REFUND = "interest_refund"  # 退息: interest of money that a refund returned
     RECOVERY = "recovery"  # 核销收回: collected after the loan was charged off
-    COMPENSATION = "compensation"  # 代偿: paid by the guarantor
+    COMPENSATION = "compensation"  # 代偿: paid by the guarantor, who then holds the claim to it
+    SUBROGATION = "subrogation"  # 追偿: collected from the borrower for the guarantor who had paid
 
 
 class InterestHandling(Enum):
@@ -213,6 +215,18 @@ class ChargedOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeOffUndone:
+    """The lender takes the loan for lost no longer: it goes on as if it had not been, from this day on.
+
+    The charge-off stays a part of the story: until this day the loan was taken for lost. If it never was, reverse it.
+    """
+
+    rank: ClassVar[int] = 5
+    event_id: UUID
+    value_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenOff:
     """The claim itself is given up: nothing is owed any more (债务免除)."""
 
@@ -233,6 +247,7 @@ class Reversed:
 
 Event = (
     Disbursed
+    | MigratedIn
     | Cancelled
     | RateChanged
     | Paused
@@ -246,6 +261,7 @@ Event = (
     | ReAmortized
     | Accelerated
     | ChargedOff
+    | ChargeOffUndone
     | WrittenOff
     | Reversed
 )

@@ -22,7 +22,8 @@ class FeeDue(Enum):
     """When a fee falls due."""
 
     DISBURSEMENT = "disbursement"  # with the money, each time; paid out of the borrower's pocket, never deducted
-    INSTALMENT = "instalment"  # with every instalment
+    OPENING = "opening"  # with the first disbursement only, of what it pays out
+    INSTALMENT = "instalment"  # with every instalment; a share follows the instalment when that becomes another
     DATE = "date"  # on a day
 
 

@@ -12,6 +12,7 @@ from mingqu.domain.loan.event import (
     Cancelled,
     ChargedBack,
     ChargedOff,
+    ChargeOffUndone,
     Disbursed,
     Event,
     FeeCharged,
@@ -28,6 +29,7 @@ from mingqu.domain.loan.event import (
     order_key,
 )
 from mingqu.domain.loan.lend import LoanNotActive
+from mingqu.domain.loan.migrated import MigratedIn
 from mingqu.domain.loan.posting import Change, Happening, Kind, settle
 from mingqu.domain.loan.state import LoanState, Stage
 from mingqu.domain.loan.terms import Component, LoanTerms
@@ -35,7 +37,7 @@ from mingqu.domain.loan.working import Working, work_on
 from mingqu.domain.refusal import Refusal
 
 _AGREEMENTS: Final = (RateChanged, Paused, Rescheduled, ReAged, ReAmortized, Accelerated, FeeCharged)
-_ABOUT_A_DEBT: Final = (Paused, Rescheduled, ReAged, ReAmortized, Accelerated)
+_ABOUT_A_DEBT: Final = (Paused, Rescheduled, ReAged, ReAmortized, Accelerated, ChargedOff)
 
 
 class LoanUnsound(Refusal):
@@ -52,14 +54,17 @@ def follow(*, terms: LoanTerms, state: LoanState, event: Event, change: Change) 
     given_up = state.stage is Stage.WRITTEN_OFF and not isinstance(event, Repaid | OverpaymentReturned)
     if state.stage is Stage.CANCELLED or given_up:
         raise LoanNotActive("This loan is closed.")
-    if isinstance(event, _AGREEMENTS) and (state.stage is Stage.CHARGED_OFF or state.ended):
+    if isinstance(event, _AGREEMENTS) and (state.lost or state.ended):
         raise LoanNotActive("Nothing new is agreed on a loan that is called in or taken for lost.")
+    if isinstance(event, ChargedOff) and state.stage is Stage.CHARGED_OFF:
+        raise LoanNotActive("This loan is taken for lost already.")
     if state.stage is Stage.SETTLED and isinstance(event, _ABOUT_A_DEBT):
         raise LoanNotActive("Nothing is owed on this loan that could be agreed on anew.")
     working = work_on(terms=terms, state=state)
     owed = working.principal_owed_fen
     _apply(working, event, change)
     if working.course is not None:
+        charge.follow_instalments(working, event.value_date)
         receive.turn_not_borne(working, change)
         if not isinstance(event, WrittenOff):
             _check_principal(working, change, owed + working.state.disbursed_fen - state.disbursed_fen)
@@ -111,7 +116,7 @@ def _apply(working: Working, event: Event, change: Change) -> None:
             end.charge_off(working, event, change)
         case WrittenOff():
             end.write_off(working, event, change)
-        case Cancelled() | Reversed():
+        case Cancelled() | Reversed() | MigratedIn() | ChargeOffUndone():
             raise LoanNotActive("Only a loan that was not paid out can be cancelled.")
 
 
@@ -120,10 +125,11 @@ def _close_or_open(working: Working, on: date, change: Change) -> None:
     state = working.state
     owed = any(line.paid_on is None and line.unpaid_fen for line in working.lines)
     if state.stage in (Stage.ACTIVE, Stage.CHARGED_OFF) and not owed:
-        change.happenings.append(Happening(kind=Kind.SETTLED, on=on, instalment=0, amount_fen=0))
+        if not state.guarantor_claim_fen:  # else the borrower still owes, to the guarantor
+            change.happenings.append(Happening(kind=Kind.SETTLED, on=on, instalment=0, amount_fen=0))
         working.state = changed(state, stage=Stage.SETTLED, settled_on=on)
     elif state.stage is Stage.SETTLED and owed:
-        working.state = changed(state, stage=Stage.ACTIVE, settled_on=None)
+        working.state = changed(state, stage=Stage.CHARGED_OFF if state.lost else Stage.ACTIVE, settled_on=None)
 
 
 def shown(*, terms: LoanTerms, state: LoanState, to: date, change: Change) -> LoanState:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from mingqu.domain.calendar import add_periods
+from datetime import date
+
+from mingqu.domain.calendar import Period, PeriodUnit, add_periods
 from mingqu.domain.changed import changed
-from mingqu.domain.course import lend, lend_full_term
+from mingqu.domain.course import Course, lend, lend_full_term, lend_whole_plan
 from mingqu.domain.course.target import to_multiple
+from mingqu.domain.loan.anew import pay_anew
 from mingqu.domain.loan.charge import fees_at_disbursement, fees_of_instalments
 from mingqu.domain.loan.event import Disbursed
 from mingqu.domain.loan.plan import first_plan
 from mingqu.domain.loan.posting import Change
 from mingqu.domain.loan.receive import record_use, use_overpayment
 from mingqu.domain.loan.state import Allocation, Instalment, Stage
-from mingqu.domain.loan.terms import PPM
+from mingqu.domain.loan.terms import PPM, LoanTerms
 from mingqu.domain.loan.working import Working, lines_of, new_course, paid_on, renew_lines
 from mingqu.domain.money import divide
 from mingqu.domain.refusal import Refusal
@@ -44,7 +47,7 @@ def disburse(working: Working, event: Disbursed, change: Change) -> None:
     Errors: DisbursementNotAllowed, LoanNotActive, AmountDiffers.
     """
     on, terms = event.value_date, working.terms
-    if working.state.stage is Stage.CHARGED_OFF or working.state.ended:
+    if working.state.lost or working.state.ended:
         raise LoanNotActive("Nothing more is lent on a loan that is called in or taken for lost.")
     if not terms.uses_course:
         _disburse_plan(working, event, change)
@@ -69,20 +72,27 @@ def disburse(working: Working, event: Disbursed, change: Change) -> None:
     owed = working.principal_owed_fen
     down_fen = divide(event.amount_fen * terms.down_payment_ppm, PPM, terms.rounding)
     down_fen = min(event.amount_fen, to_multiple(course.terms, down_fen))
-    if down_fen:
-        working.lines.append(_down_payment(event, down_fen))
+    if terms.down_payment_ppm:
+        line = _down_payment(event, down_fen)
+        working.lines.append(changed(line, paid_on=paid_on(line, on)))
     if terms.full_term_each:
-        begun = next((s.start for s in course.stretches if s.start <= on < s.due), course.maturity)
-        dues = [add_periods(day=begun, period=terms.period, times=n) for n in range(1, terms.instalments + 1)]
-        lend_full_term(course, on=on, amount_fen=event.amount_fen - down_fen, dues=dues)
+        lend_full_term(course, on=on, amount_fen=event.amount_fen - down_fen, dues=_own_dues(course, terms, on))
         renew_lines(working, on=on)
     elif on > course.maturity:
         _add_behind(working, event, event.amount_fen - down_fen)
+    elif terms.whole_plan_each:
+        lend_whole_plan(course, on=on, amount_fen=event.amount_fen - down_fen)
+        working.sync(on=on)
     else:
         lend(course, on=on, amount_fen=event.amount_fen - down_fen)
         working.sync(on=on, since=on)
+    if working.state.disbursements == 1:  # what asks for nothing has nothing to wait for
+        working.lines = [line if line.due_fen else changed(line, paid_on=on) for line in working.lines]
     _place(working, event, owed + event.amount_fen - working.principal_owed_fen)
-    use_overpayment(working, change, on=on)
+    if terms.whole_plan_each and working.state.disbursements > 1:
+        pay_anew(working, change)
+    else:
+        use_overpayment(working, change, on=on)
     record_use(
         working,
         change,
@@ -91,6 +101,16 @@ def disburse(working: Working, event: Disbursed, change: Change) -> None:
     fees_at_disbursement(working, event, change)
     if working.state.disbursements == 1:
         fees_of_instalments(working, event)
+
+
+def _own_dues(course: Course, terms: LoanTerms, on: date) -> list[date]:
+    """Return the due dates of an amount with a full term: those that are left, wherever they were moved, and more."""
+    dues = [stretch.due for stretch in course.stretches if stretch.due > on][: terms.instalments]
+    last, first = course.maturity, course.stretches[0].start
+    clipped = add_periods(day=last, period=Period(every=1, unit=PeriodUnit.DAY), times=1).day == 1
+    anchor_day = max(first.day, last.day) if clipped else last.day
+    behind = range(1, terms.instalments - len(dues) + 1)
+    return dues + [add_periods(day=last, period=terms.period, times=n, anchor_day=anchor_day) for n in behind]
 
 
 def _disburse_plan(working: Working, event: Disbursed, change: Change) -> None:

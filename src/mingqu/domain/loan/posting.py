@@ -94,6 +94,8 @@ class Flow:
     paid: dict[Component, int]
     overpaid_fen: int = 0  # what went from this purse to what is owed back
     returned_fen: int = 0  # what is owed back went to the payer
+    claimed_fen: int = 0  # a guarantor paid so much of it, and may claim it from the borrower
+    recovered_fen: int = 0  # went from this purse to the guarantor who had paid
     owed_again_fen: int = 0  # more went to the payer than was owed back: it is owed like a fee
 
 
@@ -144,7 +146,12 @@ def settle(*, before: LoanState, after: LoanState, change: Change, on: date) -> 
     """
     code = AccountCode
     flows, change.flows = change.flows, []
-    if after.instalments is before.instalments and not flows and after.stage is before.stage:
+    if (
+        after.instalments is before.instalments
+        and not flows
+        and after.stage is before.stage
+        and after.suspended is before.suspended
+    ):
         return
     lent = after.disbursed_fen - before.disbursed_fen
     if lent:
@@ -169,6 +176,54 @@ def settle(*, before: LoanState, after: LoanState, change: Change, on: date) -> 
             change.post(debit, credit, amount, reason, on)
     if released:
         change.post(code.LIMIT_DRAWN, code.LIMIT_AVAILABLE, released, Reason.LIMIT_RELEASE, on)
+    if before.suspended or after.suspended:
+        _suspend(before, after, flows, change, on)
+
+
+def _suspend(before: LoanState, after: LoanState, flows: list[Flow], change: Change, on: date) -> None:
+    """Take interest and penalty that a loan long overdue owes out of income, or let them be income again.
+
+    What was paid of them is income at last; what was given up for lost never was, and is no loss either.
+    """
+    lost = [flow.paid for flow in flows if flow.purse is Purse.LOSS]
+    old, new = suspended_fen(before, change), suspended_fen(after, change)
+    for component, income in (
+        (Component.INTEREST, AccountCode.INTEREST_INCOME),
+        (Component.PENALTY, AccountCode.PENALTY_INCOME),
+    ):
+        given_up = min(old[component], sum(paid.get(component, 0) for paid in lost))
+        change.post(AccountCode.INTEREST_SUSPENDED, AccountCode.CREDIT_LOSS, given_up, Reason.WRITE_OFF, on)
+        grown = new[component] - old[component] + given_up
+        change.post(income, AccountCode.INTEREST_SUSPENDED, grown, Reason.SUSPEND, on)
+
+
+def suspended_fen(state: LoanState, change: Change) -> dict[Component, int]:
+    """Return what a loan owes of interest and penalty that is no income, in fen."""
+    payable = change.payable_of(state)
+    if not state.suspended:
+        return _NOTHING
+    return {Component.INTEREST: payable.interest_fen, Component.PENALTY: payable.penalty_fen}
+
+
+def post_opening(*, state: LoanState, accrued_fen: int, change: Change, on: date) -> None:
+    """Post every balance that a loan brings from another book against migration clearing.
+
+    What has accrued comes in as if it were billed, and the bill is taken back at once, so that each line is the loan's.
+    """
+    code, payable = AccountCode, state.payable
+    other = code.MIGRATION_CLEARING
+    for account, fen in (
+        (code.LOAN_PRINCIPAL, state.principal_unbilled_fen),
+        (code.LOAN_PRINCIPAL_DUE, payable.principal_fen),
+        (code.LOAN_INTEREST_DUE, payable.interest_fen + accrued_fen),
+        (code.LOAN_PENALTY_DUE, payable.penalty_fen),
+        (code.LOAN_FEE_DUE, payable.fee_fen),
+    ):
+        change.post(account, other, fen, Reason.MIGRATE, on)
+    change.post(code.ACCRUED_INTEREST, code.LOAN_INTEREST_DUE, accrued_fen, Reason.BILL_INTEREST, on)
+    change.post(other, code.OVERPAYMENT, state.overpayment_fen, Reason.MIGRATE, on)
+    change.post(other, code.INTEREST_SUSPENDED, sum(suspended_fen(state, change).values()), Reason.MIGRATE, on)
+    change.post(code.LIMIT_AVAILABLE, code.LIMIT_DRAWN, state.principal_outstanding_fen, Reason.LIMIT_DRAW, on)
 
 
 _Bill = tuple[AccountCode, AccountCode, int, Reason]
@@ -215,6 +270,11 @@ def _post_flow(flow: Flow, change: Change, on: date) -> None:
         change.post(source, AccountCode.OVERPAYMENT, flow.overpaid_fen, Reason.OVERPAY, on)
     if flow.returned_fen:
         change.post(AccountCode.OVERPAYMENT, back, flow.returned_fen, Reason.RETURN_OVERPAYMENT, on)
+    if flow.claimed_fen:
+        change.post(AccountCode.GUARANTOR_CLAIM, AccountCode.GUARANTOR, flow.claimed_fen, Reason.COMPENSATE, on)
+    if flow.recovered_fen:
+        change.post(source, AccountCode.DUE_TO_GUARANTOR, flow.recovered_fen, Reason.RECOVER_CLAIM, on)
+        change.post(AccountCode.GUARANTOR, AccountCode.GUARANTOR_CLAIM, flow.recovered_fen, Reason.RECOVER_CLAIM, on)
     if flow.owed_again_fen:
         change.post(AccountCode.LOAN_FEE_DUE, back, flow.owed_again_fen, Reason.RETURN_OVERPAYMENT, on)
 

@@ -90,14 +90,7 @@ def _owed_along(terms: LoanTerms, state: LoanState, on: date) -> int:
     assert course is not None
     running = course.at(on)
     day = running.due if running is not None and terms.payoff_rest is Rest.PERIOD else on
-    regular = set(working.regular())
-    others = sum(
-        line.unpaid_fen
-        if index not in regular
-        else line.fee_fen - line.fee_paid_fen + line.penalty_fen - line.penalty_paid_fen
-        for index, line in enumerate(working.lines)
-    )
-    return sum(outstanding(course, on=day)) + others
+    return sum(outstanding(course, on=day)) + working.beside_course_fen
 
 
 def preview(*, terms: LoanTerms, state: LoanState, event: Event) -> tuple[LoanState, Change]:

@@ -12,8 +12,8 @@ from mingqu.domain.loan.early import repay_early
 from mingqu.domain.loan.event import ChargedBack, Intent, OverpaymentReturned, Receipt, Repaid
 from mingqu.domain.loan.posting import PURSE_OF, Change, Flow, Happening, Kind, Purse
 from mingqu.domain.loan.state import Allocation, Instalment, Stage
-from mingqu.domain.loan.terms import Component, Direction
-from mingqu.domain.loan.working import Working
+from mingqu.domain.loan.terms import Component, Direction, Rest
+from mingqu.domain.loan.working import Working, work_on
 from mingqu.domain.refusal import Refusal
 
 
@@ -27,6 +27,9 @@ class NothingToChargeBack(Refusal):
 def repay(working: Working, event: Repaid, change: Change) -> None:
     """Use a payment by the rule of its kind; what even that leaves is an overpayment."""
     on, state = event.value_date, working.state
+    if event.receipt is Receipt.SUBROGATION:
+        _recover_for_guarantor(working, event, change)
+        return
     payoff = _settles(working, event.amount_fen, on)
     working.keep_bearing(to=on, payoff=payoff)
     was_overdue = state.overdue_days(on)
@@ -47,7 +50,10 @@ def repay(working: Working, event: Repaid, change: Change) -> None:
     if rest:
         working.overpayment_fen += rest
         change.happenings.append(Happening(kind=Kind.OVERPAID, on=on, instalment=0, amount_fen=rest))
-    change.flows.append(Flow(purse=PURSE_OF.get(event.receipt, Purse.CASH), paid=paid, overpaid_fen=rest))
+    claimed = event.amount_fen - rest if event.receipt is Receipt.COMPENSATION else 0
+    working.state = changed(working.state, guarantor_claim_fen=working.state.guarantor_claim_fen + claimed)
+    purse = PURSE_OF.get(event.receipt, Purse.CASH)
+    change.flows.append(Flow(purse=purse, paid=paid, overpaid_fen=rest, claimed_fen=claimed))
     used = Allocation(
         event_id=event.event_id,
         receipt=event.receipt,
@@ -55,6 +61,29 @@ def repay(working: Working, event: Repaid, change: Change) -> None:
         amount_fen=event.amount_fen,
         overpaid_fen=rest,
         **by_name(paid),
+    )
+    record_use(working, change, used)
+
+
+def _recover_for_guarantor(working: Working, event: Repaid, change: Change) -> None:
+    """Let money reach the guarantor who had paid; what is more than the claim is owed back to the payer."""
+    claim = working.state.guarantor_claim_fen
+    taken = min(claim, event.amount_fen)
+    rest = event.amount_fen - taken
+    if taken == claim and taken and working.state.stage is Stage.SETTLED:  # the last of all that was owed
+        change.happenings.append(Happening(kind=Kind.SETTLED, on=event.value_date, instalment=0, amount_fen=0))
+    working.state = changed(working.state, guarantor_claim_fen=claim - taken)
+    if rest:
+        working.overpayment_fen += rest
+        change.happenings.append(Happening(kind=Kind.OVERPAID, on=event.value_date, instalment=0, amount_fen=rest))
+    change.flows.append(Flow(purse=Purse.CASH, paid={}, overpaid_fen=rest, recovered_fen=taken))
+    used = Allocation(
+        event_id=event.event_id,
+        receipt=event.receipt,
+        value_date=event.value_date,
+        amount_fen=event.amount_fen,
+        overpaid_fen=rest,
+        guarantor_fen=taken,
     )
     record_use(working, change, used)
 
@@ -68,11 +97,18 @@ FIELD: Final = {component: f"{component.value}_fen" for component in Component}
 
 
 def _settles(working: Working, amount_fen: int, on: date) -> bool:
-    """Return whether an amount pays the whole debt as it would stand at the end of the running period."""
-    if working.course is None or not working.recalculates:
+    """Return whether an amount pays the whole debt as it stands on its day: then it is a payoff.
+
+    It matters where only a payoff counts to the end of the period: who pays enough for the day and less than the payoff
+    still owes what is lacking, for nothing below the payoff that was quoted settles a loan.
+    """
+    terms = working.terms
+    if working.course is None or not working.recalculates or terms.payoff_rest is not Rest.PERIOD:
         return False
-    running = working.course.at(on)
-    return running is not None and amount_fen >= sum(outstanding(working.course, on=running.due))
+    trial = work_on(terms=terms, state=working.save())
+    assert trial.course is not None
+    trial.keep_bearing(to=on)
+    return amount_fen >= sum(outstanding(trial.course, on=on)) + trial.beside_course_fen
 
 
 def use_overpayment(working: Working, change: Change, *, on: date) -> Paid:
@@ -108,7 +144,8 @@ def record_use(working: Working, change: Change, used: Allocation) -> None:
     """Say what an amount was used for, with the principal that is out after it."""
     used = changed(used, balance_fen=working.principal_owed_fen)
     change.allocations.append(used)
-    if working.terms.chargeback_order and used.receipt is not None:
+    remembered = bool(working.terms.chargeback_order) or working.terms.whole_plan_each
+    if remembered and used.receipt is not None:
         working.state = changed(working.state, paid=(*working.state.paid, used))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.ledger import AccountCode as Code
@@ -19,11 +20,13 @@ from mingqu.domain.loan.event import (
     ChargedOff,
     Disbursed,
     Event,
+    Receipt,
     Repaid,
     Reversed,
     WrittenOff,
     order_key,
 )
+from mingqu.domain.loan.migrated import MigratedIn
 from mingqu.domain.loan.posting import Change, Happening, Posting, difference
 from mingqu.domain.loan.receive import NothingToChargeBack
 from mingqu.domain.loan.state import Line, LoanState, interest_line, penalty_line
@@ -147,8 +150,9 @@ def _require_target(events: tuple[Event, ...], target: UUID) -> None:
     found = next((event for event in events if event.event_id == target), None)
     if found is None or target in reversed_before:
         raise NothingToReverse("There is no such event to reverse, or it is reversed already.")
-    if isinstance(found, Reversed | Cancelled) or (isinstance(found, Disbursed) and found.tranche == 1):
-        raise NothingToReverse("A first payout, a cancellation and a reversal are not reversed.")
+    first = isinstance(found, MigratedIn) or (isinstance(found, Disbursed) and found.tranche == 1)
+    if first or isinstance(found, Reversed | Cancelled):
+        raise NothingToReverse("A first payout, a taking over, a cancellation and a reversal are not reversed.")
     if any(
         isinstance(event, ChargedBack) and event.target == target and event.event_id not in reversed_before
         for event in events
@@ -156,9 +160,17 @@ def _require_target(events: tuple[Event, ...], target: UUID) -> None:
         raise NothingToReverse("This payment was charged back: the payer has the money already.")
 
 
+_OF_GUARANTOR: Final = (Receipt.COMPENSATION, Receipt.SUBROGATION)
+
+
 def _require_payment(events: tuple[Event, ...], event: ChargedBack) -> None:
     """What is charged back was paid, and not charged back or reversed before."""
     undone = undone_in(events)
+    if any(
+        isinstance(other, Repaid) and other.event_id == event.target and other.receipt in _OF_GUARANTOR
+        for other in events
+    ):
+        raise NothingToChargeBack("What a guarantor paid or was paid came by no card: if it bounced, it is reversed.")
     standing = [other for other in events if other.event_id not in undone]
     paid = sum(other.amount_fen for other in standing if isinstance(other, Repaid) and other.event_id == event.target)
     taken = sum(

@@ -7,8 +7,8 @@ from datetime import date
 from mingqu.domain import course as courses
 from mingqu.domain.calendar import add_periods
 from mingqu.domain.changed import changed
+from mingqu.domain.course.renew import equal_parts, re_age_split, re_amortize_split
 from mingqu.domain.course.renew import re_age as re_age_course
-from mingqu.domain.course.renew import re_age_split, re_amortize_split
 from mingqu.domain.course.renew import re_amortize as re_amortize_course
 from mingqu.domain.course.target import to_multiple
 from mingqu.domain.loan.agree import RescheduleImpossible, day_before, on_course
@@ -116,9 +116,8 @@ def _re_age_course(working: Working, event: ReAged, dues: list[date]) -> Allocat
         opened = add_periods(day=event.first_due, period=event.period, times=-1)
         re_age_course(course, on=on, opened=opened, dues=dues)
     else:
-        each = divide(fees, event.instalments, working.terms.rounding) + divide(
-            penalties, event.instalments, working.terms.rounding
-        )
+        rounding = working.terms.rounding
+        each = sum(equal_parts(fen, event.instalments, rounding)[0] for fen in (fees, penalties))
         principal, interest = re_age_split(
             course,
             on=on,
@@ -160,15 +159,11 @@ def _lift_fees(working: Working) -> tuple[int, int]:
 def _lay_fees(working: Working, fees: int, penalties: int, fresh: list[int]) -> None:
     """Lay fees and penalties on the new lines in equal parts; the last takes the tail."""
     rounding, instalments = working.terms.rounding, len(fresh)
-    fee_each, penalty_each = divide(fees, instalments, rounding), divide(penalties, instalments, rounding)
-    for position, index in enumerate(fresh, start=1):
-        last = position == instalments
+    fee_parts, penalty_parts = (equal_parts(fen, instalments, rounding) for fen in (fees, penalties))
+    for index, fee, penalty in zip(fresh, fee_parts, penalty_parts, strict=True):
         line = working.lines[index]
         working.lines[index] = changed(
-            line,
-            fee_fen=line.fee_fen + (fees - fee_each * (instalments - 1) if last else fee_each),
-            penalty_fen=line.penalty_fen + (penalties - penalty_each * (instalments - 1) if last else penalty_each),
-            paid_on=None,
+            line, fee_fen=line.fee_fen + fee, penalty_fen=line.penalty_fen + penalty, paid_on=None
         )
 
 
@@ -190,9 +185,10 @@ def _re_age_lines(working: Working, event: ReAged, dues: list[date]) -> Allocati
         working.lines[index] = changed(line, paid_on=paid_on(line, on))
     _gather_early(working, event)
     count = event.instalments
-    interest_each = divide(interest, count, rounding)
+    interests = equal_parts(interest, count, rounding)
+    others_each = sum(equal_parts(fen, count, rounding)[0] for fen in (fees, penalties))
     whole = to_multiple(working.course.terms, divide(principal + interest + fees + penalties, count, rounding))
-    each = whole - interest_each - divide(fees, count, rounding) - divide(penalties, count, rounding)
+    each = whole - interests[0] - others_each
     begun = max(
         (line.due for line in working.lines if not line.down_payment and line.due <= event.first_due), default=None
     )
@@ -206,7 +202,7 @@ def _re_age_lines(working: Working, event: ReAged, dues: list[date]) -> Allocati
                 start=begun,
                 due=due,
                 principal_fen=principal - each * (count - 1) if last else each,
-                interest_fen=interest - interest_each * (count - 1) if last else interest_each,
+                interest_fen=interests[position - 1],
                 renewed=True,
             )
         )

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from mingqu.domain.course import Course
 from mingqu.domain.loan.event import Receipt
-from mingqu.domain.loan.terms import PPM, Component, LoanTerms
+from mingqu.domain.loan.fee import FeeRule
+from mingqu.domain.loan.terms import NON_ACCRUAL_AFTER_DAYS, PPM, Component, LoanTerms
 from mingqu.domain.money import MICRO_PER_FEN
 from mingqu.domain.schedule import accrued_ratio, interest_ratio
 
@@ -28,6 +29,7 @@ class Allocation:
     fee_fen: int = 0
     penalty_fen: int = 0
     overpaid_fen: int = 0
+    guarantor_fen: int = 0  # went to the guarantor who had paid in the borrower's place
     balance_fen: int = 0
 
 
@@ -140,6 +142,7 @@ class FeePart:
     paid_fen: int = 0
     waived_fen: int = 0
     penalty: bool = False
+    rule: FeeRule | None = None  # of a share of its instalment: the fee follows when the instalment becomes another
 
     @property
     def unpaid_fen(self) -> int:
@@ -161,7 +164,11 @@ class LoanState:
     settled_on: date | None = None
     fees: tuple[FeePart, ...] = ()
     course: Course | None = None  # interest along what is really owed; copied before it is changed
-    paid: tuple[Allocation, ...] = ()  # what payments that may be charged back were used for
+    guarantor_claim_fen: int = 0  # what the guarantor paid and may claim back from the borrower
+    suspended: bool = False  # long overdue: what it bears is owed, and is no income until it is paid
+    lost: bool = False  # it was taken for lost, and still is; what is owed again after all was paid is lost, too
+    otherwise: LoanState | None = None  # of a loan taken for lost: how it would stand if it had not been
+    paid: tuple[Allocation, ...] = ()  # what payments were used for, where they may be charged back or pay anew
     last_key: tuple[date, int, UUID] | None = None  # where the next event in order must lie behind
 
     @property
@@ -228,7 +235,15 @@ class LoanState:
             if line.penalty_from is None and (soonest is None or line.due < soonest):
                 start = overdue_start(line, terms)
                 soonest = start if soonest is None or start < soonest else soonest
-        return soonest
+        stops = self.suspends_on(terms)
+        return stops if soonest is None or (stops is not None and stops < soonest) else soonest
+
+    def suspends_on(self, terms: LoanTerms) -> date | None:
+        """Return the morning on which income from this loan stops if nothing is paid until then, if it ever does."""
+        if not terms.suspends_income or self.suspended or self.stage is not Stage.ACTIVE:
+            return None
+        oldest = next(self.unpaid_billed, None)
+        return None if oldest is None else date.fromordinal(oldest.due.toordinal() + NON_ACCRUAL_AFTER_DAYS + 1)
 
 
 def overdue_start(line: Instalment, terms: LoanTerms) -> date:
@@ -262,7 +277,7 @@ def interest_line(state: LoanState, terms: LoanTerms) -> Line | None:
     exact figure replaces the line and the difference goes to the rounding account.
     """
     line = state.current
-    if line is None or state.stage is not Stage.ACTIVE:
+    if line is None or state.stage is not Stage.ACTIVE or state.suspended:
         return None
     if state.course is not None:
         return _course_line(state, line)
@@ -298,6 +313,8 @@ def penalty_line(state: LoanState, terms: LoanTerms) -> Line | None:
     """Return the line that running penalties follow together, or None when nothing is overdue."""
     daily_total = base_total = 0
     assert state.as_of is not None or not state.instalments
+    if state.suspended:
+        return None
     for line in state.unpaid_billed:
         principal_fen = line.principal_fen - line.principal_paid_fen
         if line.penalty_from is None or principal_fen == 0:

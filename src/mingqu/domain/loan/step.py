@@ -13,11 +13,13 @@ from uuid import UUID
 
 from mingqu.domain.calendar import check_date
 from mingqu.domain.changed import changed
+from mingqu.domain.loan.allocate import PAID_FIELD
 from mingqu.domain.loan.billing import morning, with_penalties_billed
 from mingqu.domain.loan.event import (
     Accelerated,
     Cancelled,
     ChargedOff,
+    ChargeOffUndone,
     Event,
     FeeWaived,
     Paused,
@@ -30,11 +32,13 @@ from mingqu.domain.loan.event import (
     WrittenOff,
     order_key,
 )
-from mingqu.domain.loan.follow import follow, shown
+from mingqu.domain.loan.follow import LoanUnsound, follow, shown
 from mingqu.domain.loan.lend import LoanNotActive
-from mingqu.domain.loan.posting import Change, settle
+from mingqu.domain.loan.migrated import MigratedIn
+from mingqu.domain.loan.posting import Change, Flow, Happening, Kind, Purse, settle
 from mingqu.domain.loan.state import LoanState, Stage
-from mingqu.domain.loan.terms import LoanTerms
+from mingqu.domain.loan.take_over import take_over
+from mingqu.domain.loan.terms import Component, LoanTerms
 from mingqu.domain.refusal import Refusal
 
 # A loan of 1,200 instalments bills and falls overdue at most once for each: more mornings are a bug.
@@ -49,6 +53,13 @@ class EventOutOfOrder(Refusal):
     """The event lies before one already applied; `replay` tells the loan again in order."""
 
     code = "loan_event_out_of_order"
+    status = 409
+
+
+class NotChargedOff(Refusal):
+    """The loan is not taken for lost, so that cannot be undone."""
+
+    code = "loan_not_charged_off"
     status = 409
 
 
@@ -96,7 +107,7 @@ def until(*, terms: LoanTerms, state: LoanState, as_of: date | None, change: Cha
 # What was agreed or decided on the loan as it was known; told again, it may have become moot.
 MAY_LAPSE: Final = (
     *(RateChanged, Paused, Rescheduled, ReAged, ReAmortized),
-    *(Accelerated, ChargedOff, WrittenOff, FeeWaived),
+    *(Accelerated, ChargedOff, ChargeOffUndone, WrittenOff, FeeWaived),
 )
 
 
@@ -136,12 +147,56 @@ def step(*, terms: LoanTerms, state: LoanState, event: Event, change: Change) ->
         if state.stage is not Stage.PLANNED:
             raise LoanNotActive("Only a loan that was not paid out can be cancelled.")
         return changed(state, stage=Stage.CANCELLED, as_of=event.value_date, last_key=order_key(event))
+    if isinstance(event, MigratedIn):
+        return take_over(terms=terms, state=state, event=event, change=change)
+    if isinstance(event, ChargeOffUndone):
+        return _undo_charge_off(terms, state, event, change)
     before = state
     if isinstance(event, _ENDS_A_PENALTY):
         state = with_penalties_billed(terms=terms, state=state, on=event.value_date)
     after = follow(terms=terms, state=state, event=event, change=change)
+    if after.suspended and not after.overdue_days(event.value_date):  # cured: what it bears is income again
+        after = changed(after, suspended=False)
     settle(before=before, after=after, change=change, on=event.value_date)
-    return after
+    return _with_otherwise(terms, before, after, event)
+
+
+def _with_otherwise(terms: LoanTerms, before: LoanState, after: LoanState, event: Event) -> LoanState:
+    """Let a loan taken for lost keep how it would stand if it had not been: what happens to it happens there, too."""
+    if isinstance(event, ChargedOff):
+        seen = advance(terms=terms, state=before, to=event.value_date, change=Change())  # whenever anybody looked
+        return changed(after, otherwise=seen)
+    if before.otherwise is None:
+        return after
+    if after.stage is Stage.WRITTEN_OFF:
+        return changed(after, otherwise=None)
+    try:
+        other: LoanState | None = step(terms=terms, state=before.otherwise, event=event, change=Change())
+    except Refusal:
+        other = before.otherwise if isinstance(event, MAY_LAPSE) else None
+    return changed(after, otherwise=other)
+
+
+def _undo_charge_off(terms: LoanTerms, state: LoanState, event: ChargeOffUndone, change: Change) -> LoanState:
+    """Let a loan go on as it would stand. What was recovered stays paid, of what it would have paid."""
+    if state.stage is not Stage.CHARGED_OFF or state.otherwise is None:
+        raise NotChargedOff("This loan is not taken for lost, or nobody can tell what it would owe.")
+    on = event.value_date
+    after = advance(terms=terms, state=state.otherwise, to=on, change=Change())
+    paid = {component: _paid_fen(after, component) - _paid_fen(state, component) for component in Component}
+    overpaid = after.overpayment_fen - state.overpayment_fen
+    claimed = after.guarantor_claim_fen - state.guarantor_claim_fen
+    if sum(paid.values()) + overpaid:
+        raise LoanUnsound("What was paid since the loss would not add up if there had been none.")
+    if overpaid > 0:
+        change.happenings.append(Happening(kind=Kind.OVERPAID, on=on, instalment=0, amount_fen=overpaid))
+    change.flows.append(Flow(purse=Purse.CASH, paid=paid, overpaid_fen=overpaid, claimed_fen=claimed))
+    settle(before=state, after=after, change=change, on=on)
+    return changed(after, last_key=order_key(event))
+
+
+def _paid_fen(state: LoanState, component: Component) -> int:
+    return sum(getattr(line, PAID_FIELD[component]) for line in state.instalments)
 
 
 def advance(*, terms: LoanTerms, state: LoanState, to: date, change: Change) -> LoanState:

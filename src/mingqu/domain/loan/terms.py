@@ -18,6 +18,8 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.schedule import BrokenPeriod, InterestBasis, Method, Smoothing
 
 PPM: Final = 1_000_000
+RATE_DIGITS_MIN: Final = 6  # fewer are seen in the fen of a loan of some thousands
+RATE_DIGITS_MAX: Final = 34  # the longest decimals that common arithmetic knows
 GRACE_DAYS_MAX: Final = 30  # past a month a "grace" would be another term
 
 
@@ -78,6 +80,11 @@ class Surplus(Enum):
     LAST_INSTALMENT = "last_instalment"  # the last instalment, then the one before it: the loan ends earlier
     NEXT_THEN_LAST = "next_then_last"  # the running instalment, then from the last backwards
     EVERY_INSTALMENT = "every_instalment"  # in equal parts to all that are left
+    PRINCIPAL_LOWER = "principal_lower"  # principal at once, with the running instalment; all later ones are lower
+    PRINCIPAL_NEXT = "principal_next"  # principal at once, with the running instalment; the next ones ask for less
+
+
+PRINCIPAL_AT_ONCE: Final = (Surplus.PRINCIPAL_LOWER, Surplus.PRINCIPAL_NEXT)
 
 
 class Direction(Enum):
@@ -157,12 +164,17 @@ class LoanTerms:
     charge_off: ChargeOffRule = ChargeOffRule.KEEP
     disbursements_max: int = 1
     full_term_each: bool = False  # every disbursement is repaid in as many instalments as the first
+    whole_plan_each: bool = False  # every disbursement is spread over the whole plan, and what was paid pays anew
     principal_grace: int = 0  # 宽本期: the first instalments ask for interest only
     interest_grace: int = 0  # 宽息期: interest of the first instalments falls due with the one after them
+    interest_free: int = 0  # 免息期: nothing bears in the periods of the first instalments
     down_payment_ppm: int = 0
     fees: tuple[FeeRule, ...] = ()
     broken_period: BrokenPeriod = BrokenPeriod.BY_DAY_COUNT
     part_periods: bool = True
+    periods_alike: bool = False  # instalments are worked out as if every period were as long as the first
+    rounded_at_changes: bool = False  # interest is rounded whenever what bears it changes; otherwise once a period
+    rate_digits: int | None = None  # what a fen bears in a part of a period is rounded to so many; otherwise exact
     parts_rounded_alone: bool = False  # equal parts of interest have no tail, and may sum to some fen more or less
     multiple_fen: int = 1
     multiple_gives_way: bool = False  # an instalment below the multiple stays as it is; otherwise it is refused
@@ -170,6 +182,7 @@ class LoanTerms:
     first_due: date | None = None
     start: date | None = None  # the plan begins here even if the money comes later; otherwise with the money
     days_max: int | None = None  # the last instalment falls due at most so many days after the start
+    suspends_income: bool = False  # 非应计: beyond ninety days overdue, what is not paid is no income
     refund_interest: tuple[Receipt, ...] = ()  # receipts that take back the interest their amount has borne
 
     def __post_init__(self) -> None:
@@ -183,6 +196,10 @@ class LoanTerms:
                 )
         if any(rule.surplus is not Surplus.RETURN and not _goes_ahead(rule.order) for rule in self._rules):
             raise LoanTermsImpossible("Where a surplus pays instalments in advance, the allocation order names them.")
+        if any(rule.surplus in PRINCIPAL_AT_ONCE for rule in self._rules) and self.recalculation is Recalculation.PLAN:
+            raise LoanTermsImpossible(
+                "A surplus that repays principal at once changes the interest: not that of a plan."
+            )
         if len({kind for kind, _ in self.allocation_of}) != len(self.allocation_of):
             raise LoanTermsImpossible("A kind of receipt has one allocation order.")
         if len(set(self.chargeback_order)) != len(self.chargeback_order):
@@ -197,6 +214,8 @@ class LoanTerms:
             raise LoanTermsImpossible("A loan is of at least one fen.", principal_fen=self.principal_fen)
         if self.penalty_multiple_ppm < 0:
             raise LoanTermsImpossible("A penalty cannot be negative.")
+        if self.rate_digits is not None and not RATE_DIGITS_MIN <= self.rate_digits <= RATE_DIGITS_MAX:
+            raise LoanTermsImpossible(f"A rate is rounded to {RATE_DIGITS_MIN} to {RATE_DIGITS_MAX} digits.")
         if self.multiple_fen < 1:
             raise LoanTermsImpossible("Instalments are multiples of at least one fen.", multiple_fen=self.multiple_fen)
         if not 0 <= self.down_payment_ppm < PPM:
@@ -211,12 +230,16 @@ class LoanTerms:
             )
         if not 0 <= self.grace_days <= GRACE_DAYS_MAX:
             raise LoanTermsImpossible(f"Grace is between 0 and {GRACE_DAYS_MAX} days.")
-        if not (0 <= self.principal_grace < self.instalments and 0 <= self.interest_grace < self.instalments):
+        if any(not 0 <= n < self.instalments for n in (self.principal_grace, self.interest_grace, self.interest_free)):
             raise LoanTermsImpossible("At least one instalment is without grace.")
         if self.interest_grace and (self.recalculation is not Recalculation.PLAN or self.method is Method.FLAT):
             raise LoanTermsImpossible("Interest that waits for a later instalment follows a plan, and no flat one.")
+        if self.interest_free and self.method in (Method.FLAT, Method.SINGLE_PAYMENT):
+            raise LoanTermsImpossible("Periods without interest are some of several, and no flat interest knows them.")
         if self.full_term_each and (self.first_due or self.days_max or self.method is Method.SINGLE_PAYMENT):
             raise LoanTermsImpossible("Disbursements with a full term each fall due by whole periods.")
+        if self.whole_plan_each and (self.full_term_each or self.recalculation is not Recalculation.PLAN):
+            raise LoanTermsImpossible("Disbursements are spread over the whole of a plan, whose interest it gives.")
         if any(rule.due is FeeDue.DATE for rule in self.fees):
             raise LoanTermsImpossible("A fee on a date is charged by an event, which names the date.")
         if self.start is not None and self.first_due is not None and self.first_due <= self.start:
@@ -252,6 +275,7 @@ class LoanTerms:
             or self.surplus is not Surplus.RETURN
             or self.principal_grace > 0
             or self.interest_grace > 0
+            or self.interest_free > 0
             or self.down_payment_ppm > 0
             or self.start is not None
             or self.days_max is not None

@@ -11,6 +11,7 @@ from mingqu.domain.course import Bearing as CourseBearing
 from mingqu.domain.course import Course, CourseTerms, Share, Stretch, keep_bearing
 from mingqu.domain.loan.state import FeePart, Instalment, LoanState, Stage
 from mingqu.domain.loan.terms import LoanTerms, Recalculation, Rest
+from mingqu.domain.rate import NO_RATE
 from mingqu.domain.schedule import Method
 
 
@@ -35,6 +36,7 @@ class Working:
             self.course is not None
             and self.terms.recalculation is not Recalculation.PLAN
             and not self.state.ended
+            and not self.state.lost
             and self.state.stage in (Stage.PLANNED, Stage.ACTIVE, Stage.SETTLED)
         )
 
@@ -50,6 +52,17 @@ class Working:
         for line in self.lines:  # asked for after every event
             owed += line.principal_fen - line.principal_paid_fen
         return owed
+
+    @property
+    def beside_course_fen(self) -> int:
+        """What is unpaid and no course works out: fees, penalties, and lines that were agreed beside it."""
+        regular = set(self.regular())
+        return sum(
+            line.unpaid_fen
+            if index not in regular
+            else line.fee_fen - line.fee_paid_fen + line.penalty_fen - line.penalty_paid_fen
+            for index, line in enumerate(self.lines)
+        )
 
     def regular(self) -> list[int]:
         """Return the indexes of the lines that follow the course, in the order of its stretches."""
@@ -101,7 +114,7 @@ class Working:
         """Return the state: lines in the order of their due dates, those of a course numbered anew; more may change."""
         lines = tuple(self.lines)
         if self.course is not None or len(lines) != len(self.state.instalments):
-            lines = tuple(sorted(lines, key=lambda line: (line.due, line.additional, line.down_payment)))
+            lines = tuple(sorted(lines, key=self.place_of))
         if self.course is not None:
             lines = tuple(
                 line if line.number == number else changed(line, number=number)
@@ -115,6 +128,13 @@ class Working:
             overpayment_fen=self.overpayment_fen,
             **changes,
         )
+
+    def place_of(self, line: Instalment) -> tuple[date, bool, bool]:
+        """Return what lines are ordered by: a down payment is behind the instalment due with it.
+
+        Where payments pay anew it is before it: the instalment is owed again, and the down payment is new.
+        """
+        return line.due, line.additional, line.down_payment is not self.terms.whole_plan_each
 
     def is_overdue(self, on: date) -> bool:
         """Whether anything billed was due before a day and is unpaid."""
@@ -177,11 +197,17 @@ def new_course(*, terms: LoanTerms, start: date) -> Course:
             recalculated=terms.recalculation is not Recalculation.PLAN,
             anchor=start,
             part_periods=terms.part_periods,
-            principal_grace=terms.principal_grace,
-            interest_grace=terms.interest_grace,
+            periods_alike=terms.periods_alike,
+            rounded_at_changes=terms.rounded_at_changes,
+            rate_digits=terms.rate_digits,
+            # However few instalments a single payment or a limit of days leaves, the last one is without grace.
+            principal_grace=min(terms.principal_grace, len(stretches) - 1),
+            interest_grace=min(terms.interest_grace, len(stretches) - 1),
         ),
         stretches=stretches,
-        rates=[(start, terms.rate)],
+        rates=[(start, NO_RATE), (dues[terms.interest_free - 1], terms.rate)]
+        if terms.interest_free
+        else [(start, terms.rate)],
     )
 
 
@@ -237,3 +263,28 @@ def renew_lines(working: Working, *, on: date, by_place: bool = False) -> None:
             line = changed(line, advance_fen=0, late_fen=0)
         lines.append(changed(line, paid_on=paid_on(line, on)))
     working.lines = [*lines, *others]
+    _take_in_fees(working)
+
+
+def _take_in_fees(working: Working) -> None:
+    """Let fees that stood behind the last line be part of a line that has come to reach over their dates."""
+    behind = next((index for index, line in enumerate(working.lines) if line.additional), None)
+    if behind is None:
+        return
+    for number, fee in enumerate(working.fees):
+        last = working.lines[behind]
+        reached = (i for i in working.regular() if working.lines[i].start < fee.due <= working.lines[i].due)
+        index = next(reached, None)
+        if index is None or fee.line_due != last.due or fee.paid_fen or fee.waived_fen:
+            continue
+        name = "penalty_fen" if fee.penalty else "fee_fen"
+        working.lines[behind] = changed(last, **{name: getattr(last, name) - fee.amount_fen})
+        line = working.lines[index]
+        working.lines[index] = changed(line, paid_on=None, **{name: getattr(line, name) + fee.amount_fen})
+        working.fees[number] = changed(fee, line_due=line.due)
+    if not working.lines[behind].due_fen:
+        del working.lines[behind]
+        return
+    begun = max(working.lines[index].due for index in working.regular())
+    if begun < working.lines[behind].due:
+        working.lines[behind] = changed(working.lines[behind], period_start=begun, start=begun)

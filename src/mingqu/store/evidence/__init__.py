@@ -10,6 +10,10 @@ from mingqu.store.evidence.checkpoint import publish_checkpoint as publish_check
 from mingqu.store.evidence.leaf import Draft as Draft
 from mingqu.store.evidence.leaf import append as append
 from mingqu.store.evidence.leaf import append_all as append_all
+from mingqu.store.evidence.leaf import latest_leaves as latest_leaves
+from mingqu.store.evidence.leaf import leaf_about as leaf_about
+from mingqu.store.evidence.leaf import leaf_at as leaf_at
+from mingqu.store.evidence.leaf import leaf_count as leaf_count
 from mingqu.store.evidence.leaf import leaves_of as leaves_of
 from mingqu.store.evidence.leaf import open_private as open_private
 from mingqu.store.evidence.proof import EvidencePending as EvidencePending

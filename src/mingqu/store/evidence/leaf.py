@@ -114,6 +114,51 @@ def leaves_of(tx: Transaction, *, person_id: UUID, subject_id: UUID) -> list[Lea
     ]
 
 
+def leaf_at(tx: Transaction, *, cell: int, sequence: int) -> Leaf | None:
+    """Return the leaf of a place, or None."""
+    row = tx.execute(
+        "SELECT person_id, kind, subject_id, at, body, hash FROM evidence_leaf WHERE cell = %s AND sequence = %s",
+        (cell, sequence),
+    ).fetchone()
+    if row is None:
+        return None
+    return Leaf(
+        cell=cell,
+        sequence=sequence,
+        person_id=row[0],
+        kind=LeafKind(row[1]),
+        subject_id=row[2],
+        at=row[3],
+        body=bytes(row[4]),
+        hash=bytes(row[5]),
+    )
+
+
+def leaf_about(tx: Transaction, *, subject_id: UUID) -> tuple[int, int] | None:
+    """Return cell and sequence of the newest leaf about a subject, whoever's it is, or None."""
+    cell = tx.cell_of(subject_id)
+    row = tx.execute(
+        "SELECT max(sequence) FROM evidence_leaf WHERE cell = %s AND subject_id = %s", (cell, subject_id)
+    ).fetchone()
+    return None if row is None or row[0] is None else (cell, row[0])
+
+
+def latest_leaves(tx: Transaction, *, limit: int) -> list[Leaf]:
+    """Return the newest leaves of all cells, the newest first."""
+    found: list[Leaf] = []
+    for cell, count in tx.execute("SELECT cell, leaf_count FROM cell ORDER BY cell").fetchall():
+        places = range(max(0, count - limit), count)
+        found += [leaf for place in places if (leaf := leaf_at(tx, cell=cell, sequence=place)) is not None]
+    return sorted(found, key=lambda leaf: (leaf.at, leaf.cell, leaf.sequence), reverse=True)[:limit]
+
+
+def leaf_count(tx: Transaction) -> int:
+    """Return how many leaves the book has."""
+    row = tx.execute("SELECT coalesce(sum(leaf_count), 0) FROM cell").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def open_private(
     tx: Transaction, *, keyring: Keyring, person_id: UUID, sequence: int
 ) -> dict[str, tuple[bytes, Personal[Canonical]]]:

@@ -51,6 +51,15 @@ _LOAN_ACCOUNTS: Final[LiteralString] = """
            l.payable_fee_fen, l.overpayment_fen)
           IS DISTINCT FROM (b.unbilled, b.principal, b.interest, b.penalty, b.fee, b.overpaid)"""
 
+# What the guarantor may claim; only loans that a guarantor paid for have the account.
+_GUARANTOR_CLAIMS: Final[LiteralString] = """
+    WITH claim AS (
+        SELECT cell, owner, debits_posted_fen - credits_posted_fen AS fen FROM account WHERE code = 9101
+    )
+    SELECT format('loan %%s and the claim of its guarantor do not agree', coalesce(l.loan_id, c.owner))
+    FROM loan l FULL JOIN claim c ON c.cell = l.cell AND c.owner = l.loan_id
+    WHERE coalesce((l.state ->> 'guarantor_claim_fen')::bigint, 0) <> coalesce(c.fen, 0)"""
+
 _NEXT_EVENTS: Final[LiteralString] = """
     SELECT format('loan %%s has an event on a day that is closed', l.loan_id)
     FROM loan l JOIN cell c ON c.cell = l.cell WHERE l.next_event <= c.last_closed_on"""
@@ -198,7 +207,7 @@ def holds(tx: Transaction) -> list[str]:
 
 def loans_and_ledger(tx: Transaction) -> list[str]:
     """Each loan's payable components equal its accounts; no loan's next event lies in a closed day."""
-    return _found(tx, _LOAN_ACCOUNTS) + _found(tx, _NEXT_EVENTS)
+    return _found(tx, _LOAN_ACCOUNTS) + _found(tx, _GUARANTOR_CLAIMS) + _found(tx, _NEXT_EVENTS)
 
 
 def orders_and_ledger(tx: Transaction) -> list[str]:

@@ -1,0 +1,73 @@
+"""Carries one webhook over HTTP: strict time-outs, no redirects, no proxies, and nothing of the answer but its status.
+
+It stands below httpx's client, which follows redirects, keeps cookies and logs addresses.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final
+
+import httpx
+
+from mingqu.channels.webhook import address
+from mingqu.channels.webhook.address import Resolve
+from mingqu.channels.webhook.signature import headers_of
+from mingqu.ports.silence import ChannelSilent
+from mingqu.ports.webhook import AddressRefused, NotTaken, Taken, Webhook
+
+# A receiver takes the message and answers; its work comes later. A worker has other things to do.
+CONNECT_SECONDS_MAX: Final = 3.0
+ANSWER_SECONDS_MAX: Final = 5.0
+_OK: Final = range(200, 300)
+_GONE: Final = 410
+
+
+class WebhookSender:
+    """Implements `ports.webhook.WebhookChannel`. With `to_loopback`, programs on this machine may be told as well."""
+
+    def __init__(
+        self,
+        *,
+        to_loopback: bool = False,
+        transport: httpx.BaseTransport | None = None,
+        look_up: Resolve = address.resolve,
+    ) -> None:
+        self._to_loopback, self._given, self._look_up = to_loopback, transport, look_up
+
+    @cached_property
+    def _transport(self) -> httpx.BaseTransport:
+        """Made when it is needed: whom TLS trusts takes longer to read than a message to send."""
+        return self._given or httpx.HTTPTransport(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+
+    def deliver(self, webhook: Webhook) -> Taken | NotTaken | AddressRefused:
+        """Send one message. Errors: ChannelSilent."""
+        place = address.find(webhook.url, to_loopback=self._to_loopback, look_up=self._look_up)
+        if isinstance(place, AddressRefused):
+            return place
+        url = httpx.URL(scheme=place.scheme, host=place.address, port=place.port, raw_path=place.target.encode())
+        request = httpx.Request(
+            "POST",
+            url,
+            headers={**headers_of(webhook), "host": _host(place.host, place.port, place.scheme)},
+            content=webhook.body,
+            extensions={
+                "sni_hostname": place.host,
+                "timeout": httpx.Timeout(ANSWER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX).as_dict(),
+            },
+        )
+        try:
+            answer = self._transport.handle_request(request)
+        except httpx.TimeoutException:
+            raise ChannelSilent(reason="timeout") from None
+        except httpx.HTTPError:
+            raise ChannelSilent(reason="connection") from None
+        answer.close()  # unread: what it says is of no interest, and may be endless
+        if answer.status_code in _OK:
+            return Taken()
+        return NotTaken(status=answer.status_code, gone=answer.status_code == _GONE)
+
+
+def _host(host: str, port: int, scheme: str) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return name if port == {"https": 443, "http": 80}[scheme] else f"{name}:{port}"

@@ -1,0 +1,108 @@
+"""Webhook subscriptions in the book: few rows that belong to no cell, each with a sealed secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from mingqu.domain.ownership import NotFound
+from mingqu.domain.personal import Personal
+from mingqu.store.database import Transaction
+from mingqu.store.keyring import Keyring
+
+_SELECT = "SELECT subscription_id, url, events, created_at, ended_at, delivered, given_up FROM webhook_subscription"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """Who is told of which events. `given_up` counts what could not be delivered in the end."""
+
+    subscription_id: UUID
+    url: str
+    events: tuple[str, ...]
+    created_at: datetime
+    ended_at: datetime | None
+    delivered: int
+    given_up: int
+
+
+def insert(
+    tx: Transaction,
+    *,
+    keyring: Keyring,
+    subscription_id: UUID,
+    url: str,
+    events: tuple[str, ...],
+    secret: Personal[bytes],
+    at: datetime,
+) -> None:
+    """Store a new subscription, its secret sealed."""
+    wrapping_id, wrapped = keyring.wrap(key=secret.reveal(), place=subscription_id.bytes)
+    tx.execute(
+        """INSERT INTO webhook_subscription (subscription_id, url, events, wrapping_id, wrapped_secret, created_at)
+           VALUES (%s, %s, %s, %s, %s, %s)""",
+        (subscription_id, url, list(events), wrapping_id, wrapped, at),
+    )
+
+
+def every(tx: Transaction) -> list[Subscription]:
+    """Return all subscriptions, the oldest first."""
+    return [_subscription(row) for row in tx.execute(_SELECT + " ORDER BY subscription_id")]
+
+
+def active(tx: Transaction) -> list[Subscription]:
+    """Return the subscriptions that have not ended."""
+    return [_subscription(row) for row in tx.execute(_SELECT + " WHERE ended_at IS NULL ORDER BY subscription_id")]
+
+
+def load(tx: Transaction, *, subscription_id: UUID) -> Subscription:
+    """Return a subscription. Errors: NotFound."""
+    row = tx.execute(_SELECT + " WHERE subscription_id = %s", (subscription_id,)).fetchone()
+    if row is None:
+        raise NotFound
+    return _subscription(row)
+
+
+def open_secret(tx: Transaction, *, keyring: Keyring, subscription_id: UUID) -> Personal[bytes]:
+    """Return the secret of a subscription. Errors: NotFound, SealBroken, KeyUnknown."""
+    row = tx.execute(
+        "SELECT wrapping_id, wrapped_secret FROM webhook_subscription WHERE subscription_id = %s", (subscription_id,)
+    ).fetchone()
+    if row is None:
+        raise NotFound
+    return Personal(keyring.unwrap(key_id=str(row[0]), wrapped=bytes(row[1]), place=subscription_id.bytes))
+
+
+def end(tx: Transaction, *, subscription_id: UUID, at: datetime) -> None:
+    """End a subscription; one that has ended stays as it ended."""
+    tx.execute(
+        "UPDATE webhook_subscription SET ended_at = %s WHERE subscription_id = %s AND ended_at IS NULL",
+        (at, subscription_id),
+    )
+
+
+def count(tx: Transaction, *, subscription_id: UUID, delivered: int = 0, given_up: int = 0) -> None:
+    """Count what became of deliveries."""
+    tx.execute(
+        """UPDATE webhook_subscription SET delivered = delivered + %s, given_up = given_up + %s
+           WHERE subscription_id = %s""",
+        (delivered, given_up, subscription_id),
+    )
+
+
+def _subscription(row: tuple[object, ...]) -> Subscription:
+    subscription_id, url, events, created_at, ended_at, delivered, given_up = row
+    assert isinstance(subscription_id, UUID)
+    assert isinstance(events, list)
+    assert isinstance(created_at, datetime)
+    assert ended_at is None or isinstance(ended_at, datetime)
+    return Subscription(
+        subscription_id=subscription_id,
+        url=str(url),
+        events=tuple(events),
+        created_at=created_at,
+        ended_at=ended_at,
+        delivered=int(str(delivered)),
+        given_up=int(str(given_up)),
+    )

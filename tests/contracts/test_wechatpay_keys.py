@@ -1,0 +1,43 @@
+"""Both key modes of WeChat Pay, and a change from one key to the next, against the sandbox."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from mingqu.channels.wechatpay.platform import FETCH_AGAIN_AFTER
+from mingqu.domain.word import NotFound
+from mingqu.ports.collection import HostedPage, HostedPaymentRequest
+from mingqu.ports.silence import ChannelSilent
+from tests.contracts.people import START, number
+from tests.contracts.sandbox import Played, known_again, played
+
+PAGE = HostedPaymentRequest(
+    order_number=number(3), amount_fen=30_000, currency="CNY", expires_at=START + timedelta(hours=1)
+)
+
+
+def rotate(here: Played) -> None:
+    here.sandbox.control.wechatpay.merchant.rotate(now=here.clock.now(), key_id="PUB_KEY_ID_02")
+
+
+def test_certificates_are_fetched_and_a_new_one_is_found_when_it_signs() -> None:
+    with played("wechatpay", mode="certificate") as here:
+        assert isinstance(here.there.hosted.create(PAGE), HostedPage)
+        here.clock.advance(FETCH_AGAIN_AFTER)
+        rotate(here)
+        assert here.there.hosted.ask(number(9)) == NotFound()
+
+
+def test_a_public_key_that_was_not_given_to_us_proves_nothing_until_it_is() -> None:
+    with played("wechatpay") as here:
+        assert isinstance(here.there.hosted.create(PAGE), HostedPage)
+        rotate(here)
+        with pytest.raises(ChannelSilent, match="unsigned"):
+            here.there.hosted.ask(number(9))
+        new = here.sandbox.control.wechatpay.merchant.keys[-1].private_key.public_key()
+        pem = new.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        with known_again(here, next_keys={"PUB_KEY_ID_02": pem.decode()}) as there:
+            assert there.hosted.ask(number(9)) == NotFound()

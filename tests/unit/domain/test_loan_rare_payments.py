@@ -1,0 +1,216 @@
+"""Payments and agreements that once went wrong by some fen, each in its smallest form."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from mingqu.domain.calendar import MONTHLY
+from mingqu.domain.course.renew import equal_parts
+from mingqu.domain.loan import (
+    Disbursed,
+    Intent,
+    InterestHandling,
+    LoanTerms,
+    ReAged,
+    ReAmortized,
+    Repaid,
+    Rescheduled,
+    Stage,
+    payoff_fen,
+)
+from mingqu.domain.loan.terms import Component, Direction, Recalculation, Rest, Surplus, Timing
+from mingqu.domain.money import Rounding
+from mingqu.domain.rate import Rate
+from mingqu.domain.schedule import InterestBasis, Method
+from tests.models.loan_on_course_book import START, Book, an_id
+from tests.models.loan_on_course_terms import terms_daily
+
+
+def opened(terms: LoanTerms, fen: int | None = None) -> Book:
+    book = Book(terms)
+    book.happen(Disbursed(event_id=an_id(1), value_date=START, amount_fen=fen or terms.principal_fen))
+    return book
+
+
+def pay_off(book: Book, *, lacking_fen: int = 0) -> int:
+    """Pay what the quote says, or some fen less, and return it."""
+    owed = payoff_fen(terms=book.terms, state=book.state, on=book.today)
+    amount = owed - lacking_fen
+    book.happen(Repaid(event_id=an_id(99), value_date=book.today, amount_fen=amount, intent=Intent.PAYOFF))
+    book.check()
+    return owed
+
+
+@pytest.mark.parametrize("surplus", [Surplus.EVERY_INSTALMENT, Surplus.NEXT_INSTALMENT, Surplus.LAST_INSTALMENT])
+def test_instalments_with_parts_of_interest_are_paid_off_whatever_the_order(surplus: Surplus) -> None:
+    """The last one could not become smaller than its part of interest, and the one before it kept 0.08 too much."""
+    terms = terms_daily(
+        principal_fen=2_000,
+        rate=Rate.per_year(ppm=72_000),
+        interest_basis=InterestBasis.PERIOD,
+        recalculation=Recalculation.EARLY,
+        surplus=surplus,
+    )
+    book = opened(terms)
+    book.live(31)
+    split = InterestHandling.SPLIT_PAYABLE
+    book.happen(ReAmortized(event_id=an_id(2), value_date=book.today, interest=split))
+    assert pay_off(book) == 2_012
+    assert (book.state.stage, book.state.overpayment_fen) == (Stage.SETTLED, 0)
+
+
+def test_instalments_with_parts_of_interest_take_principal_first_and_keep_their_parts() -> None:
+    order = tuple(
+        (timing, component)
+        for timing in Timing
+        for component in (Component.PRINCIPAL, Component.INTEREST, Component.FEE, Component.PENALTY)
+    )
+    terms = terms_daily(recalculation=Recalculation.EARLY, surplus=Surplus.EVERY_INSTALMENT, allocation=order)
+    book = opened(terms)
+    book.live(31)
+    split = InterestHandling.SPLIT_PAYABLE
+    book.happen(ReAmortized(event_id=an_id(2), value_date=book.today, interest=split))
+    owed = payoff_fen(terms=terms, state=book.state, on=book.today)
+    for number, fen in enumerate((60_000, 39_000, 900), start=3):
+        book.happen(Repaid(event_id=an_id(number), value_date=book.today, amount_fen=fen, intent=Intent.PREPAY))
+        book.check()
+    assert payoff_fen(terms=terms, state=book.state, on=book.today) == owed - 99_900
+    pay_off(book)
+    assert (book.state.stage, book.state.overpayment_fen) == (Stage.SETTLED, 0)
+
+
+@pytest.mark.parametrize("recalculation", [Recalculation.EARLY, Recalculation.DAILY])
+def test_parts_of_interest_come_on_top_of_equal_principal_and_once(recalculation: Recalculation) -> None:
+    terms = terms_daily(method=Method.EQUAL_PRINCIPAL, recalculation=recalculation)
+    book = opened(terms)
+    book.live(20)
+    owed = payoff_fen(terms=terms, state=book.state, on=book.today)
+    book.happen(
+        ReAged(
+            event_id=an_id(2),
+            value_date=book.today,
+            first_due=book.today + timedelta(days=30),
+            period=MONTHLY,
+            instalments=4,
+            interest=InterestHandling.SPLIT_PAYABLE,
+        )
+    )
+    book.check()
+    fresh = book.state.instalments[-4:]
+    assert sum(line.due_fen for line in fresh) == owed
+    # A quarter of all that is owed, less a quarter of the interest; the tail of principal is in the last.
+    interest = (owed - 100_000 + 2) // 4
+    assert [line.interest_fen for line in fresh[:3]] == [interest] * 3
+    assert {line.principal_fen for line in fresh[:3]} == {(owed + 2) // 4 - interest}
+    assert pay_off(book) == owed
+    assert (book.state.stage, book.state.overpayment_fen) == (Stage.SETTLED, 0)
+
+
+@pytest.mark.parametrize(
+    ("fen", "count", "parts"),
+    [
+        (7, 5, [1, 1, 1, 1, 3]),
+        (3, 5, [0, 0, 0, 0, 3]),  # rounded, each would be 0.01, and the last 0.01 below nothing
+        (8, 3, [3, 3, 2]),
+        (0, 2, [0, 0]),
+        (5, 0, []),
+    ],
+)
+def test_equal_parts_leave_no_tail_below_nothing(fen: int, count: int, parts: list[int]) -> None:
+    assert equal_parts(fen, count, Rounding.HALF_UP) == parts
+
+
+@pytest.mark.parametrize("recalculation", list(Recalculation))
+def test_interest_in_many_parts_leaves_no_tail_below_nothing(recalculation: Recalculation) -> None:
+    terms = terms_daily(principal_fen=9_130, disbursements_max=2, recalculation=recalculation)
+    book = opened(terms)
+    book.live(1)
+    book.happen(
+        ReAged(
+            event_id=an_id(2),
+            value_date=book.today,
+            first_due=book.today + timedelta(days=27),
+            period=MONTHLY,
+            instalments=40,  # 2.29 of interest: forty times 0.06 would be 0.11 too much
+            interest=InterestHandling.SPLIT_ALL,
+        )
+    )
+    book.check()
+    assert all(line.interest_fen >= 0 for line in book.state.instalments)
+
+
+def test_principal_that_comes_first_takes_no_more_than_the_row_has_where_interest_is_on_top() -> None:
+    terms = terms_daily(
+        principal_fen=4_040,
+        method=Method.EQUAL_PRINCIPAL,
+        instalments=5,
+        rate=Rate.per_year(ppm=360_000),
+        direction=Direction.VERTICAL,
+        recalculation=Recalculation.EARLY,
+    )
+    book = opened(terms)
+    book.live(4)
+    book.happen(Repaid(event_id=an_id(2), value_date=book.today, amount_fen=1, intent=Intent.PREPAY))
+    book.live(3)
+    book.happen(Repaid(event_id=an_id(3), value_date=book.today, amount_fen=1_008, intent=Intent.PREPAY))
+    book.check()
+    assert sum(line.paid_fen for line in book.state.instalments) == 1_009
+    assert book.state.overpayment_fen == 0
+
+
+@pytest.mark.parametrize("lacking", [1, 5, 11])
+def test_a_fen_short_of_a_payoff_to_the_end_of_the_period_leaves_a_fen_owed(lacking: int) -> None:
+    """20.00 at 7.2 % on the day it was lent: to the day 20.00 would do, to the period's end 20.12 are asked for."""
+    terms = terms_daily(
+        principal_fen=2_000,
+        instalments=1,
+        rate=Rate.per_year(ppm=72_000),
+        interest_basis=InterestBasis.PERIOD,
+        recalculation=Recalculation.EARLY,
+        payoff_rest=Rest.PERIOD,
+    )
+    book = opened(terms)
+    assert pay_off(book, lacking_fen=lacking) == 2_012
+    assert book.state.stage is Stage.ACTIVE
+    assert sum(line.unpaid_fen for line in book.state.instalments) == lacking
+    assert book.state.overpayment_fen == 0
+
+
+def test_a_payment_well_short_of_the_payoff_still_counts_to_its_day() -> None:
+    terms = terms_daily(recalculation=Recalculation.EARLY, payoff_rest=Rest.PERIOD)
+    book = opened(terms)
+    book.live(10)
+    book.happen(Repaid(event_id=an_id(2), value_date=book.today, amount_fen=50_000, intent=Intent.PREPAY))
+    plain = opened(terms_daily(recalculation=Recalculation.EARLY))
+    plain.live(10)
+    plain.happen(Repaid(event_id=an_id(2), value_date=plain.today, amount_fen=50_000, intent=Intent.PREPAY))
+    assert book.state.instalments == plain.state.instalments
+
+
+def test_a_further_amount_with_a_full_term_falls_due_on_the_dates_that_were_moved() -> None:
+    terms = terms_daily(instalments=2, disbursements_max=2, full_term_each=True)
+    book = opened(terms, 50_000)
+    first, second = (line.due for line in book.state.instalments)
+    book.live(5)
+    moved = first + timedelta(days=3)
+    book.happen(Rescheduled(event_id=an_id(2), value_date=book.today, due=first, due_to=moved))
+    book.live(40)
+    book.happen(Disbursed(event_id=an_id(3), value_date=book.today, amount_fen=40_000, tranche=2))
+    book.check()
+    assert (first, second) == (date(2026, 2, 15), date(2026, 3, 15))
+    assert [line.due for line in book.state.instalments] == [moved, date(2026, 3, 18), date(2026, 4, 18)]
+    assert sum(line.principal_fen for line in book.state.instalments) == 90_000
+
+
+def test_a_further_amount_lent_from_a_month_s_last_day_keeps_to_it() -> None:
+    terms = terms_daily(instalments=3, disbursements_max=2, full_term_each=True)
+    book = Book(terms)
+    book.live(16)
+    book.happen(Disbursed(event_id=an_id(1), value_date=date(2026, 1, 31), amount_fen=50_000))
+    book.live(30)
+    book.happen(Disbursed(event_id=an_id(2), value_date=book.today, amount_fen=40_000, tranche=2))
+    book.check()
+    dues = [line.due.isoformat() for line in book.state.instalments]
+    assert dues == ["2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31"]
