@@ -23,8 +23,8 @@ $(READY): requirements.lock pyproject.toml hatch_build.py assets/package-lock.js
 demo: $(READY)  ## three people's loans, from application to certificate, on a real database
 	@$(BIN)/mingqu demo
 
-serve: $(READY)  ## database, jobs and server together, until Ctrl-C
-	@$(BIN)/mingqu serve
+serve: $(READY)  ## database, sandbox, jobs and server together, with somebody to be; STORY=1 tells half a year first
+	@$(BIN)/mingqu serve --guide $(if $(STORY),--story --data data/story)
 
 test: $(READY)  ## every test (under ten minutes on two cores)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -86,12 +86,20 @@ class Wiring:
                     keys,
                     chosen=Chosen(credentials=check_credentials(value=sandbox.credentials), public_url=address),
                     clock=clock,
-                    codes=SeededCodes(seed=seed),
+                    codes=SystemCodes(),  # secrets of sessions are among them, and the book may be kept
                     ids=ids,
                 )
             )
             stack.enter_context(serving(self.site(house, public_url=address, is_working=lambda: True), door=door))
             yield SandboxWorld(house=house, clock=clock, sandbox=sandbox, address=address)
+
+    def is_new(self, *, data: Path) -> bool:
+        """Return whether a folder holds nothing yet, so that a story can be told into it."""
+        return data_folder.is_empty(data)
+
+    def remember_clock(self, *, data: Path, now: datetime) -> None:
+        """Let the book of a folder go on from a moment of its story."""
+        story.remember(data, now=now)
 
     @contextlib.contextmanager
     def live_house(self, *, data: Path, makes_book: bool) -> Iterator[House]:

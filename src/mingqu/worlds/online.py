@@ -24,6 +24,16 @@ class Served:
     public_url: str
     sandbox: Sandbox | None
 
+    @property
+    def sandbox_addresses(self) -> Mapping[str, str]:
+        """Where the sandbox's counterparties are, by party; nowhere when the channels are somebody else's."""
+        return {} if self.sandbox is None else self.sandbox.addresses
+
+    def meet(self, newcomer: Newcomer, *, balance_fen: int) -> None:
+        """Let the sandbox know a person; of counterparties that are not ours nobody is told anything."""
+        if self.sandbox is not None:
+            meet(self.sandbox, newcomer, balance_fen=balance_fen)
+
 
 class SandboxWorld:
     """Implements `demo.world.OnlineWorld`: people speak to the house over HTTP, and the house to the sandbox."""
@@ -42,14 +52,7 @@ class SandboxWorld:
 
     def meet(self, newcomer: Newcomer, *, balance_fen: int) -> None:
         """Let bank, identity checker and bureau know a person."""
-        self._sandbox.control.meet(
-            name=newcomer.name.reveal(),
-            id_number=newcomer.id_number.reveal(),
-            phone=newcomer.phone.reveal(),
-            card_number=newcomer.card_number.reveal(),
-            balance_fen=balance_fen,
-            features=newcomer.features,
-        )
+        meet(self._sandbox, newcomer, balance_fen=balance_fen)
 
     def read_code(self, phone: Personal[str]) -> Personal[str]:
         """Return the code in the newest message to a phone."""
@@ -86,3 +89,16 @@ class SandboxWorld:
     def paid_out_by_bank(self) -> Mapping[str, int]:
         """Return what bank and wallet themselves moved, by order number."""
         return self._sandbox.control.moved()
+
+
+def meet(sandbox: Sandbox, newcomer: Newcomer, *, balance_fen: int) -> None:
+    """Let a sandbox's bank, identity checker, bureau and WeChat know a person; who is known stays as they are."""
+    sandbox.control.meet(
+        name=newcomer.name.reveal(),
+        id_number=newcomer.id_number.reveal(),
+        phone=newcomer.phone.reveal(),
+        card_number=newcomer.card_number.reveal(),
+        balance_fen=balance_fen,
+        features=newcomer.features,
+        openid=f"o-{newcomer.phone.reveal()}",
+    )

@@ -3,43 +3,37 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 import click
-from litestar import Litestar
 from rich.console import Console
 
 import mingqu
 from mingqu.api.command import webhook_commands
+from mingqu.cli.option import Day, data_option, json_option, say
+from mingqu.cli.serve import sandbox, serve
+from mingqu.cli.wiring import Wiring
 from mingqu.console.command import operator_commands
 from mingqu.demo.applicant_file import ApplicantRow, read_applicants
 from mingqu.demo.applicants import run_applicants
 from mingqu.demo.report import DemoReport
 from mingqu.demo.story import STARTS_ON, tell_story
 from mingqu.demo.tell import Teller
-from mingqu.demo.world import OnlineWorld, World
-from mingqu.domain.decision.pack import Pack
+from mingqu.demo.world import World
 from mingqu.domain.refusal import Refusal
 from mingqu.services.close_day import close_through
-from mingqu.services.house import House
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.read_loan import paid_orders
 from mingqu.services.verify_book import Report, verify_book
 
-DATA_DEFAULT: Final = Path("data")
-PORT_DEFAULT: Final = 8088
-SANDBOX_PARTIES: Final = ("wechatpay", "wechat", "bank", "identity", "sms", "bureau")
 EXIT_FALSE: Final = 1  # the answer is no: an invariant is broken
 EXIT_REFUSED: Final = 2  # the command could not be done; one line says why
 EXIT_BROKEN: Final = 3  # the program itself is wrong; what follows is for whoever mends it
@@ -64,29 +58,6 @@ class BenchesMissing(Refusal):
     """The benches come with the source, not with the installed package."""
 
     code: ClassVar[str] = "benches_missing"
-
-
-class Served(Protocol):
-    """A house that is about to be served, and our address as the world knows it."""
-
-    @property
-    def house(self) -> House: ...
-    @property
-    def public_url(self) -> str: ...
-
-
-class Wiring(Protocol):
-    """What `main` opens for the commands."""
-
-    def pack(self) -> Pack: ...
-    def demo_world(self, *, data: Path | None, seed: int, fresh: bool = False) -> AbstractContextManager[World]: ...
-    def online_world(self, *, data: Path | None, seed: int) -> AbstractContextManager[OnlineWorld]: ...
-    def live_house(self, *, data: Path, makes_book: bool) -> AbstractContextManager[House]: ...
-    def sandbox(self, *, data: Path, only: Sequence[str]) -> AbstractContextManager[Mapping[str, str]]: ...
-    def served_house(self, *, data: Path, address: str) -> AbstractContextManager[Served]: ...
-    def site(self, house: House, *, public_url: str, is_working: Callable[[], bool]) -> Litestar: ...
-    def reading(self, *, data: Path) -> AbstractContextManager[tuple[Any, Any]]: ...
-    def migrate(self, *, data: Path) -> list[str]: ...
 
 
 def run(wiring: Wiring, arguments: Sequence[str] | None = None) -> int:
@@ -127,31 +98,6 @@ def _refused(refusal: Refusal, *, as_json: bool) -> int:
     return EXIT_REFUSED
 
 
-class _Day(click.ParamType[date]):
-    """A date as ISO 8601 writes it, checked before anything is opened."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        try:
-            if len(value) == len("2026-08-15"):  # not one of the other ways that Python reads as well
-                return date.fromisoformat(value)
-        except ValueError:
-            pass
-        return self.fail("a date is written like 2026-08-15.", param, ctx)
-
-
-_data_option = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=DATA_DEFAULT,
-    show_default=True,
-    envvar="MINGQU_DATA",
-    help="The folder that holds the book: database, keys, and what the local counterparties did.",
-)
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON value to standard output.")
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def commands() -> None:
     """Mingqu 明渠: lending in an open channel. Every fen goes only where it was meant to, and anyone can check.
@@ -178,7 +124,7 @@ def commands() -> None:
     show_default=True,
     help="With --applicants: the column mapping among the policies.",
 )
-@_json_option
+@json_option
 @click.pass_obj
 def demo(wiring: Wiring, data: Path | None, seed: int, applicants: Path | None, limit: int, mapping: str,
          as_json: bool) -> int:  # fmt: skip
@@ -224,79 +170,9 @@ def _written(report: DemoReport) -> dict[str, object]:
     return written
 
 
-@commands.command(short_help="Run a book until Ctrl-C: database, worker, health page.")
-@_data_option
-@click.option(
-    "--port",
-    default=PORT_DEFAULT,
-    show_default=True,
-    type=click.IntRange(0, 65_535),
-    help="Of the console and the health pages; 0 takes any that is free.",
-)
-@click.pass_obj
-def serve(wiring: Wiring, data: Path, port: int) -> int:
-    """Run the book of a folder until Ctrl-C: database, worker (mornings, orders, notices, closes), health page.
-
-    Today it serves /console, /health and /ready on 127.0.0.1; the borrower's pages and the open API join it. A second
-    one on the same folder, with another port, shares the database of the first.
-    """
-    from mingqu.jobs.worker import Pulse, work_until
-    from mingqu.web.server import address_of, listen, serving, wait_until
-
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
-    with listen(port=port) as door:
-        address = address_of(door)
-        with wiring.served_house(data=data, address=address) as served:
-            house, pulse = served.house, Pulse()
-            worker = threading.Thread(
-                target=work_until,
-                args=(house,),
-                kwargs={"stop": stop, "report": _say, "pulse": pulse},
-                name="worker",
-                daemon=True,
-            )
-            site = wiring.site(house, public_url=served.public_url, is_working=lambda: pulse.healthy)
-            worker.start()
-            _say(f"book in {data.resolve()}, business date {house.clock.business_date()}")
-            with serving(site, door=door):
-                _say(f"{address}/health · {address}/ready · Ctrl-C ends it")
-                wait_until(stop)
-            worker.join()
-    return 0
-
-
-@commands.command(short_help="Play the counterparties: WeChat Pay, a bank and others, as local servers.")
-@_data_option
-@click.option(
-    "--only", "only", multiple=True, type=click.Choice(SANDBOX_PARTIES), help="Only this one; again for more."
-)
-@_json_option
-@click.pass_obj
-def sandbox(wiring: Wiring, data: Path, only: tuple[str, ...], as_json: bool) -> int:
-    """Play the counterparties until Ctrl-C: WeChat Pay, WeChat, a bank, an identity checker, messages, a bureau.
-
-    Each verifies every signature, signs every answer, keeps its own book in DATA/sandbox, and misbehaves on request.
-    Keys for the other side are in DATA/sandbox/credentials.json; docs/reference/sandbox.md says what to try.
-    """
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
-    with wiring.sandbox(data=data, only=only or SANDBOX_PARTIES) as addresses:
-        if as_json:
-            click.echo(json.dumps(dict(addresses)))
-        for party, address in addresses.items():
-            _say(f"{party:<10} {address:<24} knobs {address}/_sandbox")
-        _say(f"keys       {(data / 'sandbox' / 'credentials.json').resolve()}\nCtrl-C ends it")
-        while not stop.wait(0.2):
-            pass
-    return 0
-
-
 @commands.command(short_help="Make a book, or bring one up to this version.")
-@_data_option
-@_json_option
+@data_option
+@json_option
 @click.pass_obj
 def migrate(wiring: Wiring, data: Path, as_json: bool) -> int:
     """Make a book in a folder, or bring the one that is there up to this version of the program."""
@@ -304,14 +180,14 @@ def migrate(wiring: Wiring, data: Path, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"applied": applied}))
     else:
-        _say("\n".join(f"applied {name}" for name in applied) or "nothing to do: the book is of this version")
+        say("\n".join(f"applied {name}" for name in applied) or "nothing to do: the book is of this version")
     return 0
 
 
 @commands.command(short_help="Close days: bills, overdue starts, accrual.")
-@_data_option
-@click.option("--to", "to", type=_Day(), metavar="DATE", help="The last day to close; by default yesterday.")
-@_json_option
+@data_option
+@click.option("--to", "to", type=Day(), metavar="DATE", help="The last day to close; by default yesterday.")
+@json_option
 @click.pass_obj
 def close(wiring: Wiring, data: Path, to: date | None, as_json: bool) -> int:
     """Close days: bills, overdue starts, deductions to send, accrual; only loans with an event are touched.
@@ -339,13 +215,13 @@ def close(wiring: Wiring, data: Path, to: date | None, as_json: bool) -> int:
             )
         )
     else:
-        _say(f"{done.cell_days} cell-days closed to {done.last_closed_on}, {done.loan_events} loans had an event")
+        say(f"{done.cell_days} cell-days closed to {done.last_closed_on}, {done.loan_events} loans had an event")
     return 0
 
 
 @commands.command(short_help="Prove the book: eight invariants over everything.")
-@_data_option
-@_json_option
+@data_option
+@json_option
 @click.pass_obj
 def verify(wiring: Wiring, data: Path, as_json: bool) -> int:
     """Prove the book: eight invariants over every transfer, loan, order and leaf. Exit code 1 if one is broken."""
@@ -370,7 +246,7 @@ BENCHES: Final = ("posting", "decide", "schedule", "fold", "close")
 
 @commands.command(short_help="Measure, as a ratio to a yardstick in the same run.")
 @click.argument("name", type=click.Choice([*BENCHES, "all"]))
-@_json_option
+@json_option
 def bench(name: str, as_json: bool) -> int:
     """Measure NAME as a ratio to a yardstick in the same run; the benches come with the source, in bench/."""
     folder = Path(mingqu.__file__).parents[2]
@@ -379,7 +255,7 @@ def bench(name: str, as_json: bool) -> int:
     sys.path.insert(0, str(folder))
     rows: list[dict[str, Any]] = []
     for each in BENCHES if name == "all" else (name,):
-        _say(f"measuring {each} …")
+        say(f"measuring {each} …")
         run_it: Callable[[], list[dict[str, Any]]] = import_module(f"bench.{each}").run
         rows += run_it()
     if as_json:
@@ -393,11 +269,13 @@ def bench(name: str, as_json: bool) -> int:
     return 0
 
 
+commands.add_command(serve)
+commands.add_command(sandbox)
 commands.add_command(operator_commands)
 
 
 @commands.command()
-@_json_option
+@json_option
 def version(as_json: bool) -> int:
     """Print the version."""
     click.echo(json.dumps({"version": mingqu.__version__}) if as_json else f"mingqu {mingqu.__version__}")
@@ -405,7 +283,3 @@ def version(as_json: bool) -> int:
 
 
 commands.add_command(webhook_commands)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
