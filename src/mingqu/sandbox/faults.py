@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -51,6 +52,7 @@ class Faults:
         self._script: defaultdict[str, deque[Drawn]] = defaultdict(deque)
         self._late: list[tuple[datetime | None, Callable[[], object]]] = []
         self._after_next: list[Callable[[], object]] = []
+        self._lock = threading.Lock()
 
     def plan(self, call: str, fault: Fault, *, times: int = 1, seconds: float | None = None) -> None:
         """Let the next `times` calls of that name (e.g. "payout.send", or "*" for any) meet a fault.
@@ -81,8 +83,9 @@ class Faults:
 
     def deliver_late(self) -> int:
         """Let everything held up arrive now, in seeded order, and return how many requests that were."""
-        held = [*(request for _, request in self._late), *self._after_next]
-        self._late, self._after_next = [], []
+        with self._lock:
+            held = [*(request for _, request in self._late), *self._after_next]
+            self._late, self._after_next = [], []
         self._chance.shuffle(held)
         for request in held:
             request()
@@ -90,8 +93,9 @@ class Faults:
 
     def deliver_due(self, *, now: datetime) -> None:
         """Let late requests arrive whose time has come."""
-        due = [one for one in self._late if one[0] is not None and one[0] <= now]
-        self._late = [one for one in self._late if one not in due]
+        with self._lock:  # requests come in meanwhile, in another thread
+            due = [one for one in self._late if one[0] is not None and one[0] <= now]
+            self._late = [one for one in self._late if one not in due]
         for _, request in due:
             request()
 
@@ -105,7 +109,8 @@ class Faults:
         missign: Callable[[Reply], Reply],
     ) -> Reply:
         """Return the answer to one call, or what a fault makes of it."""
-        behind, self._after_next = self._after_next, []
+        with self._lock:
+            behind, self._after_next = self._after_next, []
         try:
             return self._carry(self._draw(call), do, refuse, sign, missign)
         finally:
@@ -125,10 +130,12 @@ class Faults:
                 return LOST
             case Fault.LATE:
                 wait = None if drawn is None or drawn.seconds is None else timedelta(seconds=drawn.seconds)
-                self._late.append((None if wait is None else self._now() + wait, do))
+                with self._lock:
+                    self._late.append((None if wait is None else self._now() + wait, do))
                 return LOST
             case Fault.REORDER:
-                self._after_next.append(do)
+                with self._lock:
+                    self._after_next.append(do)
                 return LOST
             case Fault.LOSE_REPLY:
                 do()
