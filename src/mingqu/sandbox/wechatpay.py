@@ -94,7 +94,7 @@ class WechatPay:
         return self.faults.carry(
             name,
             do=lambda: self._done(do, call, found),
-            refuse=lambda: error(403, "RULE_LIMIT", "业务规则限制"),
+            refuse=(lambda: error(403, *_REFUSALS[name])) if name in _REFUSALS else None,
             sign=lambda reply: self._signed(call, reply),
             missign=lambda reply: self._missigned(call, reply),
         )
@@ -355,4 +355,9 @@ class WechatPay:
         self.notices.add(party="wechatpay", notice_id=notice_id, body=json.dumps(body), at=at, url=to)
 
 
+# What money may be refused for; a question is not refused, or its answer would be taken for the order's end.
+_REFUSALS: Final = {
+    "wechatpay.prepay": ("RULE_LIMIT", "业务规则限制"),
+    "wechatpay.refund": ("NOT_ENOUGH", "商户余额不足"),
+}
 _STATES: Final = {"NOTPAY": "未支付", "SUCCESS": "支付成功", "REFUND": "转入退款", "CLOSED": "已关闭"}

@@ -134,6 +134,22 @@ def test_no_fault_makes_wechat_pay_take_one_number_for_two_orders(house: House, 
     assert house.prepay(number, total=200).status_code == (200 if fault in ("lose_request", "refuse") else 400)
 
 
+def test_wechat_pay_refuses_what_moves_money_and_no_question(house: House) -> None:
+    house.sandbox.control.misbehave("wechatpay", {"refuse": 1_000_000})
+    number, mchid = "R" * 32, house.sandbox.credentials["wechatpay"]["mchid"]
+    refund = {"out_trade_no": number, "out_refund_no": "B1", "amount": {"refund": 1, "total": 100, "currency": "CNY"}}
+    said = [
+        house.prepay(number),
+        house.wechatpay("POST", "/v3/refund/domestic/refunds", refund),
+        house.wechatpay("GET", f"/v3/pay/transactions/out-trade-no/{number}?mchid={mchid}"),
+    ]
+    assert [(one.status_code, one.json()["code"]) for one in said] == [
+        (403, "RULE_LIMIT"),
+        (403, "NOT_ENOUGH"),
+        (404, "ORDER_NOT_EXIST"),
+    ]
+
+
 def test_the_same_seed_gives_the_same_faults_and_healing_ends_them(house: House) -> None:
     statuses = []
     for _ in range(2):
