@@ -71,6 +71,8 @@ class Book:
 
     def __init__(self, path: Path | None) -> None:
         self._lock = threading.RLock()
+        if path is not None:
+            path.touch(mode=0o600)  # the platform's private keys are in it
         self._connection = sqlite3.connect(
             ":memory:" if path is None else path, check_same_thread=False, isolation_level=None
         )

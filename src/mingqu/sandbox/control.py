@@ -170,7 +170,8 @@ class Control:
         name = call.path.removeprefix(PREFIX).strip("/")
         if call.method == "GET":
             return self._shown(party, name, call)
-        by_form = "form" in call.headers.get("content-type", "")
+        # A program's JSON counts as such under whatever type it comes: curl -d calls everything a form.
+        by_form = "form" in call.headers.get("content-type", "") and not call.body.lstrip().startswith(b"{")
         try:
             asked = dict(parse_qsl(call.body.decode())) if by_form else json.loads(call.body or b"{}")
             if not isinstance(asked, dict):

@@ -173,6 +173,13 @@ def test_the_page_of_knobs_names_every_call_and_shows_the_book(house: House, par
     assert isinstance(house.client.get(f"{knobs}/book").json(), dict)
 
 
+def test_json_is_read_under_whatever_type_it_comes(house: House) -> None:
+    knobs, headers = house.sandbox.credentials["control"]["bank"], {"content-type": "application/x-www-form-urlencoded"}
+    asked = b'{"call": "payout.send", "fault": "lose_reply"}'
+    assert house.client.post(f"{knobs}/faults", content=asked, headers=headers).json() == {"done": True}
+    assert house.sandbox.control.faults["bank"].planned() == {"payout.send": ["lose_reply"]}
+
+
 def test_every_knob_can_be_turned_on_the_page(house: House) -> None:
     knobs = house.sandbox.credentials["control"]["bank"]
     form = {"knob": "deposit", "json": f'{{"card_number": "{CARD}", "amount_fen": 250}}'}

@@ -125,7 +125,8 @@ def test_keys_outlive_the_process_and_the_file_of_credentials_follows(tmp_path: 
         assert house.sandbox.credentials["wechatpay"] == before
         file = tmp_path / "credentials.json"
         assert json.loads(file.read_text())["wechatpay"] == before
-        assert file.stat().st_mode & 0o777 == 0o600
+        modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("credentials.json", "sandbox.db")}
+        assert modes == {"credentials.json": 0o600, "sandbox.db": 0o600}
         knobs = house.sandbox.credentials["control"]["wechatpay"]
         assert house.client.post(f"{knobs}/end-rotation").status_code == 200
         assert json.loads(file.read_text())["wechatpay"]["next_keys"] == {}
