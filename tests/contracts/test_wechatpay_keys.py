@@ -35,6 +35,8 @@ def test_a_public_key_that_was_not_given_to_us_proves_nothing_until_it_is() -> N
     with played("wechatpay") as here:
         assert isinstance(here.there.hosted.create(PAGE), HostedPage)
         rotate(here)
+        assert here.there.hosted.ask(number(9)) == NotFound(), "while both are valid, WeChat signs with the one we name"
+        here.sandbox.control.wechatpay.merchant.end_rotation()
         with pytest.raises(ChannelSilent, match="unsigned"):
             here.there.hosted.ask(number(9))
         new = here.sandbox.control.wechatpay.merchant.keys[-1].private_key.public_key()

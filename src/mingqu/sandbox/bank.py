@@ -68,6 +68,10 @@ class Bank(Party):
         row = self.book.row("SELECT balance_fen FROM card WHERE number = ?", (number,))
         return 0 if row is None else int(row["balance_fen"])
 
+    def cards(self) -> list[Row]:
+        """Return every card that is open."""
+        return self.book.rows("SELECT number, holder_name, balance_fen FROM card WHERE NOT closed ORDER BY rowid")
+
     def moved(self) -> dict[str, int]:
         """Return the amount in fen, by order number, of every order that moves money: the truth to compare with."""
         rows = self.book.rows(
@@ -164,7 +168,8 @@ class Bank(Party):
             if refused is None:
                 change = asked["amount_fen"] if kind == "payout" else -asked["amount_fen"]
                 self.book.write("UPDATE card SET balance_fen = balance_fen + ? WHERE number = ?", (change, card_number))
-                self._tell_end(number, at=ends_at)
+            if refused is None or self.processing_seconds:
+                self._tell_end(number, at=ends_at)  # a refusal at once was the answer itself
             known = self.book.row("SELECT * FROM bank_order WHERE order_number = ?", (number,))
         assert known is not None
         state = self._state(known)
@@ -188,6 +193,7 @@ class Bank(Party):
                    expires_at) VALUES (?, 'page', ?, '', ?, ?, ?, ?)""",
                 (number, body, asked["amount_fen"], asked["currency"], _reference(number), asked["expires_at"]),
             )
+            self._tell_end(number, at=read(asked["expires_at"]))  # unless somebody pays before
         return json_reply({"state": "created", "address": f"{self.address}/pay/{number}"})
 
     def _ask(self, _: Call, *, number: str) -> Reply:
@@ -218,10 +224,10 @@ class Bank(Party):
         ]
         return json_reply({"date": on.isoformat(), "lines": lines})
 
-    def _state(self, row: Row) -> dict[str, Any]:
-        """Return what the bank says of an order it knows."""
+    def _state(self, row: Row, *, now: datetime | None = None) -> dict[str, Any]:
+        """Return what the bank says of an order it knows, now or at another moment."""
         said: dict[str, Any] = {"order_number": row["order_number"], "reference": row["reference"]}
-        now = self.time.now()
+        now = now or self.time.now()
         if row["ends_at"] is None:
             expired = now >= read(row["expires_at"])
             return {**said, "state": "failed", "code": "expired"} if expired else {**said, "state": "in_progress"}
@@ -243,18 +249,10 @@ class Bank(Party):
             return
         row = self.book.row("SELECT * FROM bank_order WHERE order_number = ?", (order_number,))
         assert row is not None
-        said = {
-            "notice_id": _reference("notice" + order_number),
-            "order_number": order_number,
-            "state": "paid",
-            "reference": row["reference"],
-            "succeeded_at": row["ends_at"],
-            "amount_fen": row["amount_fen"],
-            "currency": row["currency"],
-        }
-        self.notices.add(
-            party="bank", notice_id=str(said["notice_id"]), body=json.dumps(said), at=at or self.time.now()
-        )
+        ends_at = at or self.time.now()
+        notice_id = _reference("notice" + order_number)
+        said = {"notice_id": notice_id, **self._state(row, now=ends_at)}
+        self.notices.add(party="bank", notice_id=notice_id, body=json.dumps(said), at=ends_at, anew=True)
 
     # Agreements.
 

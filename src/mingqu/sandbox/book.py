@@ -6,6 +6,7 @@ death of the process, which is what is played here, not of the machine.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -62,6 +63,7 @@ CREATE TABLE IF NOT EXISTS notice (
 CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 Row = dict[str, Any]
+SHOWN_MAX: Final = 50
 
 
 class Book:
@@ -69,6 +71,8 @@ class Book:
 
     def __init__(self, path: Path | None) -> None:
         self._lock = threading.RLock()
+        if path is not None:
+            path.touch(mode=0o600)  # the platform's private keys are in it
         self._connection = sqlite3.connect(
             ":memory:" if path is None else path, check_same_thread=False, isolation_level=None
         )
@@ -106,6 +110,22 @@ class Book:
         """Return the first row of a query, or None."""
         found = self.rows(sql, values)
         return found[0] if found else None
+
+    def shown(self, tables: Sequence[str]) -> dict[str, list[Row]]:
+        """Return the newest rows of some tables, to be looked at."""
+        return {
+            table: self.rows(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT {SHOWN_MAX}")  # noqa: S608 (our names)
+            for table in tables
+        }
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep a setting, which is anything that JSON can say."""
+        self.write("INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)", (name, json.dumps(value)))
+
+    def kept(self, name: str, default: Any) -> Any:
+        """Return a setting that was kept, or the default."""
+        row = self.row("SELECT value FROM kept WHERE name = ?", (name,))
+        return default if row is None else json.loads(row["value"])
 
     def close(self) -> None:
         """Close the file."""

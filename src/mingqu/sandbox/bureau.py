@@ -34,7 +34,7 @@ class Bureau(Party):
             )
 
     def _query(self, call: Call) -> Reply:
-        fields = {"query_number": number32, "consent_id": text, "purpose": text, "name": text, "id_number": text}
+        fields = {"query_number": number32, "consent_id": _words, "purpose": text, "name": text, "id_number": text}
         asked = read_body(call, fields)
         body = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
         known = self.book.row("SELECT * FROM bureau_answer WHERE query_number = ?", (asked["query_number"],))
@@ -42,6 +42,8 @@ class Bureau(Party):
             return NUMBER_TAKEN if known["body"] != body else json_reply(json.loads(known["answer"]))
         if asked["purpose"] not in PURPOSES:
             return refusal("purpose_unknown")
+        if not asked["consent_id"]:
+            return refusal("consent_missing")
         answer = self._answer(asked)
         self.book.write(
             "INSERT INTO bureau_answer (query_number, body, answer) VALUES (?, ?, ?)",
@@ -62,3 +64,7 @@ class Bureau(Party):
             "as_of": self.time.now().astimezone(BEIJING).date().isoformat(),
             "reference": f"R{asked['query_number'][:12]}",
         }
+
+
+def _words(value: Any) -> bool:
+    return value == "" or text(value)

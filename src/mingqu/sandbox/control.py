@@ -14,14 +14,37 @@ from mingqu.sandbox import page
 from mingqu.sandbox.bank import Bank
 from mingqu.sandbox.bureau import Bureau
 from mingqu.sandbox.faults import Fault, Faults
+from mingqu.sandbox.identity import Identity
 from mingqu.sandbox.notices import Notices
-from mingqu.sandbox.sms import Inbox
+from mingqu.sandbox.sms import Inbox, Sms
 from mingqu.sandbox.time import Time, read, utc
 from mingqu.sandbox.wechat import Wechat
 from mingqu.sandbox.wechatpay import WechatPay
 from mingqu.sandbox.wire import Call, Reply, json_reply, page_reply, redirect
 
 PREFIX: Final = "/_sandbox"
+TIMES_MAX: Final = 1_000
+TABLES: Final = {  # what each of them remembers, of the book that they share
+    "wechatpay": ("trade", "refund", "notice"),
+    "wechat": ("wechat_person", "wechat_code"),
+    "bank": ("card", "agreement", "bank_order", "notice"),
+    "identity": ("card", "identity_answer"),
+    "sms": ("message",),
+    "bureau": ("bureau_person", "bureau_answer"),
+}
+CALLS: Final = {
+    "wechatpay": tuple(
+        f"wechatpay.{call}" for call in ("prepay", "query", "close", "refund", "refund_query", "bill", "certificates")
+    ),
+    "wechat": ("wechat.token", "wechat.session"),
+    "bank": (
+        "payout.send", "collection.deduct", "hosted.create", "bank.ask", "bank.statement",
+        "agreement.request", "agreement.confirm", "agreement.cancel",
+    ),
+    "identity": ("identity.check",),
+    "sms": ("sms.send",),
+    "bureau": ("bureau.features",),
+}  # fmt: skip
 Act = Callable[[dict[str, Any]], object]
 
 
@@ -36,12 +59,16 @@ class Control:
         bureau: Bureau,
         wechat: Wechat,
         wechatpay: WechatPay,
+        identity: Identity,
+        sms: Sms,
         inbox: Inbox,
         notices: Notices,
         faults: Mapping[str, Faults],
     ) -> None:
         self.time, self.bank, self.bureau, self.wechat, self.wechatpay = time, bank, bureau, wechat, wechatpay
-        self.inbox, self.notices, self.faults = inbox, notices, faults
+        self.identity, self.sms, self.inbox = identity, sms, inbox
+        self.notices, self.faults = notices, faults
+        self.rekeyed: Callable[[], None] = lambda: None  # what the house is told changes with the keys
 
     def meet(
         self,
@@ -63,9 +90,17 @@ class Control:
         if openid is not None:
             self.wechat.know(openid=openid, nickname=name)
 
-    def plan(self, party: str, call: str, fault: str, *, times: int = 1) -> None:
-        """Let the next calls of a name meet a fault. Errors: ValueError, KeyError for names that do not exist."""
-        self.faults[party].plan(call, Fault(fault), times=times)
+    def plan(self, party: str, call: str, fault: str, *, times: int = 1, seconds: float | None = None) -> None:
+        """Let the next calls of a name meet a fault; `seconds` are for a slow answer or a late request.
+
+        Errors: ValueError for a call or fault that does not exist, KeyError for such a party.
+        """
+        faults = self.faults[party]
+        if call != "*" and call not in CALLS[party]:
+            raise ValueError(f"a call of {party} is one of {', '.join(CALLS[party])}, or *")
+        if not 1 <= times <= TIMES_MAX:
+            raise ValueError(f"times is 1 to {TIMES_MAX}")
+        faults.plan(call, Fault(fault), times=times, seconds=seconds)
 
     def misbehave(self, party: str, rates: Mapping[str, int]) -> None:
         """Let chance decide at a party from now on; rates in a million, by fault."""
@@ -80,6 +115,36 @@ class Control:
         """Let every request that was held up arrive now, and return how many there were."""
         return sum(each.deliver_late() for each in self.faults.values())
 
+    def deliver_due(self) -> None:
+        """Let late requests arrive whose time has come."""
+        for each in self.faults.values():
+            each.deliver_due(now=self.time.now())
+
+    def send_notices_to(self, party: str, url: str) -> None:
+        """Set where the bank's notices go from now on. Errors: ValueError."""
+        if party != "bank":
+            raise ValueError(
+                "the bank has one address; WeChat Pay tells each order's notify_url, and nobody else tells"
+            )
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("an address begins with http:// or https://")
+        self.notices.send_to(party, url)
+
+    def rotate(self, *, mode: str | None = None, key_id: str | None = None) -> None:
+        """Let WeChat Pay sign with a new key, of a mode; the one before stays valid. Errors: ValueError."""
+        self.wechatpay.merchant.rotate(now=self.time.now(), mode=mode, key_id=key_id)
+        self.rekeyed()
+
+    def end_rotation(self) -> None:
+        """Let the newest key of WeChat Pay's alone be valid."""
+        self.wechatpay.merchant.end_rotation()
+        self.rekeyed()
+
+    def set_key_mode(self, mode: str) -> None:
+        """Let WeChat Pay sign with a new key, "public_key" or "certificate", and no other. Errors: ValueError."""
+        self.wechatpay.merchant.set_mode(now=self.time.now(), mode=mode)
+        self.rekeyed()
+
     def moved(self) -> dict[str, int]:
         """Return the amount in fen, by order number, of everything the bank and WeChat Pay moved."""
         return {**self.bank.moved(), **self.wechatpay.moved()}
@@ -89,9 +154,10 @@ class Control:
         if call.path == page.STYLE_PATH:
             return Reply(headers={"content-type": "text/css"}, body=page.style().encode())
         if call.path.startswith(PREFIX):
-            return self._knob(party, call)
-        if party == "wechatpay" and call.path == "/pay":
-            return self._pay_with_wechat(call)
+            return self._knob(party, call) if _is_local(call) else json_reply({"code": "not_local"}, status=403)
+        paying = self.wechatpay.cashier.answer(call) if party == "wechatpay" else None
+        if paying is not None:
+            return paying
         if party == "wechat" and call.path == "/connect/oauth2/authorize":
             return self._authorize(call)
         if party == "bank" and call.path.startswith("/pay/"):
@@ -104,9 +170,14 @@ class Control:
         name = call.path.removeprefix(PREFIX).strip("/")
         if call.method == "GET":
             return self._shown(party, name, call)
-        by_form = "form" in call.headers.get("content-type", "")
+        # A program's JSON counts as such under whatever type it comes: curl -d calls everything a form.
+        by_form = "form" in call.headers.get("content-type", "") and not call.body.lstrip().startswith(b"{")
         try:
             asked = dict(parse_qsl(call.body.decode())) if by_form else json.loads(call.body or b"{}")
+            if not isinstance(asked, dict):
+                raise TypeError("the body is not an object")
+            if name == "do":  # any of them, from the page
+                name, asked = asked["knob"], json.loads(asked["json"])
             said = self._acts(party)[name](asked)
         except KeyError as missing:
             return json_reply({"code": "malformed", "detail": f"{missing.args[0]} is missing or unknown"}, status=400)
@@ -119,9 +190,7 @@ class Control:
         return {
             "clock": lambda asked: self.time.set(read(asked["now"]) if asked["now"] else None),
             "faults": lambda asked: (
-                self.misbehave(party, asked["rates"])
-                if "rates" in asked
-                else self.plan(party, asked["call"], asked["fault"], times=int(asked.get("times", 1)))
+                self.misbehave(party, asked["rates"]) if "rates" in asked else self._plan(party, asked)
             ),
             "heal": lambda _: self.heal(),
             "deliver-late": lambda _: {"delivered": self.deliver_late()},
@@ -130,8 +199,16 @@ class Control:
                 number=asked["card_number"], amount_fen=int(asked["amount_fen"])
             ),
             "pay": lambda asked: {"said": self._pay(party, asked)},
-            "notices": self._set_notices,
-            "rotate": lambda asked: self._rotate(asked["key_id"]),
+            "notices": lambda asked: self._set_notices(party, asked),
+            "card": lambda asked: self.identity.know(**asked),
+            "phone": lambda asked: self.sms.block(**asked),
+            "templates": lambda asked: self.sms.know_templates(asked["templates"]),
+            "wechat": lambda asked: self.wechat.know(**asked),
+            "code": lambda asked: {"code": self.wechat.new_code(openid=asked["openid"])},
+            "refunds": lambda asked: self.wechatpay.refunds.set_seconds(int(asked["seconds"])),
+            "rotate": lambda asked: self.rotate(mode=asked.get("mode"), key_id=asked.get("key_id")),
+            "end-rotation": lambda _: self.end_rotation(),
+            "key-mode": lambda asked: self.set_key_mode(asked["mode"]),
             "processing": lambda asked: setattr(self.bank, "processing_seconds", int(asked["seconds"])),
         }
 
@@ -142,6 +219,11 @@ class Control:
                 return page_reply(self._knobs(party))
             case "clock":
                 return json_reply({"now": utc(self.time.now()), "stands": self.time.stands})
+            case "faults":
+                planned, rates = self.faults[party].planned(), self.faults[party].rates()
+                return json_reply({"calls": CALLS[party], "planned": planned, "rates": rates})
+            case "book":
+                return json_reply(self.bank.book.shown(TABLES[party]))
             case "moved":
                 return json_reply(self.moved())
             case "inbox":
@@ -164,37 +246,38 @@ class Control:
         )
         return page.knobs(
             name=party,
+            calls=("*", *CALLS[party]),
+            acts=sorted(self._acts(party)),
+            book=self.bank.book.shown(TABLES[party]),
             faults=[fault.value for fault in Fault],
             planned=json.dumps(faults.planned()),
             rates=json.dumps(faults.rates()),
             facts=facts,
         )
 
-    def _set_notices(self, asked: dict[str, Any]) -> object:
+    def _plan(self, party: str, asked: dict[str, Any]) -> None:
+        seconds = asked.get("seconds")
+        self.plan(
+            party,
+            asked["call"],
+            asked["fault"],
+            times=int(asked.get("times", 1)),
+            seconds=None if seconds in (None, "") else float(seconds),
+        )
+
+    def _set_notices(self, party: str, asked: dict[str, Any]) -> object:
+        if "url" in asked:
+            self.send_notices_to(party, asked["url"])
         self.notices.held = bool(asked.get("held", self.notices.held))
         self.notices.twice = bool(asked.get("twice", self.notices.twice))
         if "probe_every" in asked:
             self.wechatpay.probe_every = int(asked["probe_every"])
         return {"again": self.notices.again()} if asked.get("again") else None
 
-    def _rotate(self, key_id: str) -> None:
-        self.wechatpay.merchant.rotate(now=self.time.now(), key_id=key_id)
-
     def _pay(self, party: str, asked: dict[str, Any]) -> str:
         if party == "wechatpay":
             return self.wechatpay.pay(out_trade_no=asked["order_number"], openid=asked.get("openid", ""))
         return self.bank.pay_by_hand(order_number=asked["order_number"], card_number=asked["card_number"])
-
-    def _pay_with_wechat(self, call: Call) -> Reply:
-        trade = self.wechatpay.trade(call.parameters.get("prepay_id", ""))
-        if trade is None:
-            return page_reply(page.page("没有这笔订单 No such order", ""), status=404)
-        if call.method == "POST" and trade["trade_state"] == "NOTPAY":
-            if dict(parse_qsl(call.body.decode())).get("choice") == "pay":
-                self.wechatpay.pay(out_trade_no=trade["out_trade_no"])
-            back = call.parameters.get("redirect_url")
-            return redirect(back if back and back.startswith("http") else call.target)
-        return page_reply(page.pay_with_wechat(trade, action=call.target))
 
     def _pay_at_bank(self, call: Call) -> Reply:
         number = call.path.removeprefix("/pay/")
@@ -205,10 +288,12 @@ class Control:
             card_number = dict(parse_qsl(call.body.decode())).get("card_number", "").replace(" ", "")
             said = self.bank.pay_by_hand(order_number=number, card_number=card_number)
             if said != "paid":
-                return page_reply(page.pay_at_bank(order, action=call.target, said=said))
+                return page_reply(
+                    page.pay_at_bank(order, action=call.target, cards=self.bank.cards(), said=said), status=400
+                )
             back = call.parameters.get("back")
             return redirect(back if back and back.startswith("http") else call.target)
-        return page_reply(page.pay_at_bank(order, action=call.target))
+        return page_reply(page.pay_at_bank(order, action=call.target, cards=self.bank.cards()))
 
     def _authorize(self, call: Call) -> Reply:
         asked = call.parameters
@@ -217,3 +302,10 @@ class Control:
         if "as" in asked:
             return self.wechat.authorized(call, openid=asked["as"])
         return page_reply(page.sign_in_with_wechat(self.wechat.people(), query=call.query))
+
+
+def _is_local(call: Call) -> bool:
+    """Whether knobs are turned from this machine: by a program, or by a page of the sandbox's own."""
+    host = call.headers.get("host", "").rpartition(":")[0] or call.headers.get("host", "")
+    from_elsewhere = call.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+    return host in ("127.0.0.1", "localhost") and not (call.method == "POST" and from_elsewhere)

@@ -25,22 +25,31 @@ class Identity(Party):
         """Return how many checks were done: as many as there were request numbers."""
         return len(self.book.rows("SELECT 1 FROM identity_answer"))
 
-    def _check(self, call: Call) -> Reply:
+    def know(self, *, card_number: str, closed: bool = False, supported: bool = True) -> None:
+        """Let a card be closed, or of a bank that does not take part. Errors: KeyError for a card that is not open."""
+        with self.book.writing():
+            changed = self.book.write(
+                "UPDATE card SET closed = ?, supported = ? WHERE number = ?", (int(closed), int(supported), card_number)
+            )
+            if not changed:
+                raise KeyError(card_number)
+
+    def _check(self, call: Call, *, answer: str | None = None) -> Reply:
         fields = {"request_number": number32, "name": text, "id_number": text, "card_number": text, "phone": text}
         asked = read_body(call, fields)
         body = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
         known = self.book.row("SELECT * FROM identity_answer WHERE request_number = ?", (asked["request_number"],))
         if known is not None:
             return NUMBER_TAKEN if known["body"] != body else json_reply({"answer": known["answer"]})
-        answer = self._compare(asked)
+        answer = answer or self._compare(asked)
         self.book.write(
             "INSERT INTO identity_answer (request_number, body, answer) VALUES (?, ?, ?)",
             (asked["request_number"], body, answer),
         )
         return json_reply({"answer": answer})
 
-    def _refuse(self, _: Call) -> Reply:
-        return json_reply({"answer": "not_supported"})
+    def _refuse(self, call: Call) -> Reply:
+        return self._check(call, answer="not_supported")
 
     def _compare(self, asked: dict[str, Any]) -> str:
         card = self.book.row("SELECT * FROM card WHERE number = ?", (asked["card_number"],))

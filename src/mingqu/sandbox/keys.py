@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -66,9 +67,8 @@ def load_or_make(folder: Path | None) -> Secrets:
     return made
 
 
-def credentials(known: Secrets, *, addresses: dict[str, str]) -> dict[str, Any]:
-    """Return what the house is given when its accounts are opened."""
-    platform = load_rsa(known.platform).public_key()
+def credentials(known: Secrets, *, addresses: dict[str, str], platform: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the house is given when its accounts are opened; `platform` is what it is told of WeChat's keys."""
     given: dict[str, Any] = {
         "wechatpay": {
             "base_url": addresses["wechatpay"],
@@ -77,9 +77,7 @@ def credentials(known: Secrets, *, addresses: dict[str, str]) -> dict[str, Any]:
             "merchant_serial": known.merchant_serial,
             "merchant_private_key": known.merchant,
             "api_v3_key": known.api_v3_key,
-            "mode": known.mode,
-            "platform_key_id": known.platform_key_id,
-            "platform_public_key": _public(platform),
+            **platform,
         },
         "wechat": {
             "base_url": addresses["wechat"],

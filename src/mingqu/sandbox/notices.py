@@ -5,6 +5,7 @@ A notice's content is fixed when it is made; its signature and moment are new wi
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,6 +20,7 @@ from mingqu.sandbox.time import Time, utc
 RETRY_SECONDS: Final = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
 ANSWER_SECONDS_MAX: Final = 5.0
 ROUND_MAX: Final = 100
+_KEPT: Final = "notices.urls"
 
 Dress = Callable[[str, str, bytes], Mapping[str, str]]  # (path, query, body) → headers, signed now
 Probe = Callable[[str, str, bytes], Mapping[str, str] | None]
@@ -31,7 +33,8 @@ class Notices:
         self._book, self._time = book, time
         self._dress: dict[str, Dress] = {}
         self._probe: dict[str, Probe] = {}
-        self._urls: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._urls = dict(book.kept(_KEPT, {}))
         self.probes_taken = 0  # each is a fault of the receiver: it took what it should have refused
         self.held = False  # a knob: nothing goes out while it is set
         self.twice = False  # a knob: everything goes out twice
@@ -45,14 +48,20 @@ class Notices:
             self._urls[party] = url
 
     def send_to(self, party: str, url: str) -> None:
-        """Set where a party's notices go from now on."""
+        """Set where a party's notices go from now on, also after a restart."""
         self._urls[party] = url
+        with self._book.writing():
+            self._book.keep(_KEPT, self._urls)
 
-    def add(self, *, party: str, notice_id: str, body: str, at: datetime, url: str | None = None) -> None:
-        """Have something told from a moment on; the same id again changes nothing."""
+    def add(
+        self, *, party: str, notice_id: str, body: str, at: datetime, url: str | None = None, anew: bool = False
+    ) -> None:
+        """Have something told from a moment on; the same id again changes nothing, or with `anew` everything."""
         to = url or self._urls.get(party)
         if to is None:
             return
+        if anew:
+            self._book.write("DELETE FROM notice WHERE notice_id = ?", (notice_id,))
         self._book.write(
             "INSERT OR IGNORE INTO notice (notice_id, party, url, body, next_at) VALUES (?, ?, ?, ?, ?)",
             (notice_id, party, to, body, utc(at)),
@@ -64,15 +73,21 @@ class Notices:
             return self._book.write("UPDATE notice SET taken_at = NULL, next_at = ?", (utc(self._time.now()),))
 
     def open(self) -> int:
-        """Return how many notices still wait to be taken."""
-        row = self._book.row("SELECT count(*) AS n FROM notice WHERE taken_at IS NULL AND next_at IS NOT NULL")
+        """Return how many notices wait to be taken, not counting those whose time has not come yet."""
+        row = self._book.row(
+            """SELECT count(*) AS n FROM notice
+               WHERE taken_at IS NULL AND next_at IS NOT NULL AND (tries > 0 OR next_at <= ?)""",
+            (utc(self._time.now()),),
+        )
         assert row is not None
         return int(row["n"])
 
     def deliver(self, client: httpx.Client) -> int:
-        """Try every notice that is due, and return how many were taken."""
-        if self.held:
-            return 0
+        """Try every notice that is due, and return how many were taken. Two callers take turns."""
+        with self._lock:
+            return 0 if self.held else self._deliver(client)
+
+    def _deliver(self, client: httpx.Client) -> int:
         due = self._book.rows(
             "SELECT * FROM notice WHERE taken_at IS NULL AND next_at <= ? ORDER BY next_at, notice_id LIMIT ?",
             (utc(self._time.now()), ROUND_MAX),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 from urllib.parse import quote
@@ -63,17 +63,21 @@ def pay_with_wechat(trade: Row, *, action: str) -> str:
     return page("微信支付 WeChat Pay", head + form)
 
 
-def pay_at_bank(order: Row, *, action: str, said: str = "") -> str:
-    """Return the bank's page of an order."""
+def pay_at_bank(order: Row, *, action: str, cards: Sequence[Row] = (), said: str = "") -> str:
+    """Return the bank's page of an order; it offers the cards of everybody, for nothing here is real."""
     number = f'<p class="soft"><code>{order["order_number"]}</code></p>'
     head = f'<section><p class="sum">¥{yuan(order["amount_fen"])}</p>{number}</section>'
     if order["state"] != "in_progress":
         return page("银行收银台 Bank cashier", f"{head}<p>{escape(order['state'])}</p>")
+    known = "".join(
+        f'<option value="{escape(card["number"])}">{escape(card["holder_name"])} ¥{yuan(card["balance_fen"])}</option>'
+        for card in cards
+    )
     warning = f'<p role="alert">{escape(said)}</p>' if said else ""
     form = (
         f'<form method="post" action="{escape(action)}">{warning}<label for="card">银行卡号 Card number</label>'
-        '<input id="card" name="card_number" inputmode="numeric" autocomplete="off" required>'
-        "<button>确认支付 Pay</button></form>"
+        '<input id="card" name="card_number" inputmode="numeric" autocomplete="off" list="cards" required>'
+        f'<datalist id="cards">{known}</datalist><button>确认支付 Pay</button></form>'
     )
     return page("银行收银台 Bank cashier", head + form)
 
@@ -102,19 +106,49 @@ def inbox(messages: Sequence[Row]) -> str:
     return page("短信收件箱 Inbox", f"<section><table>{head}{rows}</table></section>")
 
 
-def knobs(*, name: str, faults: Sequence[str], planned: str, rates: str, facts: Sequence[tuple[str, str]]) -> str:
-    """Return the page of a counterparty's knobs."""
-    options = "".join(f'<option value="{escape(fault)}">{escape(fault)}</option>' for fault in faults)
+def knobs(
+    *,
+    name: str,
+    calls: Sequence[str],
+    acts: Sequence[str],
+    faults: Sequence[str],
+    planned: str,
+    rates: str,
+    facts: Sequence[tuple[str, str]],
+    book: Mapping[str, Sequence[Row]],
+) -> str:
+    """Return the page of a counterparty's knobs and of what its book says."""
+    options, call_options, act_options = (
+        "".join(f'<option value="{escape(one)}">{escape(one)}</option>' for one in words)
+        for words in (faults, calls, acts)
+    )
     rows = "".join(f"<tr><td>{escape(key)}</td><td><code>{escape(value)}</code></td></tr>" for key, value in facts)
     return page(
         f"{name}: 故障旋钮 Fault knobs",
         f'<section><form method="post" action="/_sandbox/faults"><label for="call">调用 Call, * 为任意 for any</label>'
-        '<input id="call" name="call" value="*"><label for="fault">故障 Fault</label>'
+        f'<select id="call" name="call">{call_options}</select><label for="fault">故障 Fault</label>'
         f'<select id="fault" name="fault">{options}</select><label for="times">次数 Times</label>'
-        '<input id="times" name="times" value="1" inputmode="numeric"><button>安排 Plan it</button></form>'
+        '<input id="times" name="times" value="1" inputmode="numeric">'
+        '<label for="seconds">秒数（慢、迟到） Seconds, of slow and late</label>'
+        '<input id="seconds" name="seconds" inputmode="decimal"><button>安排 Plan it</button></form>'
         '<form method="post" action="/_sandbox/heal"><button class="quiet">恢复正常 Heal</button></form>'
         '<form method="post" action="/_sandbox/deliver-late">'
         '<button class="quiet">送达迟到请求 Deliver late requests</button></form>'
+        f'</section><section><form method="post" action="/_sandbox/do"><label for="knob">旋钮 Knob</label>'
+        f'<select id="knob" name="knob">{act_options}</select><label for="json">内容 Content, JSON</label>'
+        '<input id="json" name="json" value="{}" autocomplete="off"><button>执行 Do it</button></form>'
         f"</section><section><p>已安排 Planned: <code>{escape(planned)}</code></p>"
-        f"<p>概率 Rates (ppm): <code>{escape(rates)}</code></p></section><section><table>{rows}</table></section>",
+        f"<p>概率 Rates (ppm): <code>{escape(rates)}</code></p></section><section><table>{rows}</table></section>"
+        + "".join(_table(title, shown) for title, shown in book.items()),
     )
+
+
+def _table(title: str, rows: Sequence[Row]) -> str:
+    """Return rows of a book, the newest first."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in (rows[0] if rows else ()))
+    lines = "".join(
+        "<tr>" + "".join(f"<td>{escape('' if one is None else str(one))}</td>" for one in row.values()) + "</tr>"
+        for row in rows
+    )
+    inner = f'<div style="overflow-x:auto"><table><tr>{head}</tr>{lines}</table></div>' if rows else "<p>空 Empty</p>"
+    return f"<section><h2>{escape(title)}</h2>{inner}</section>"

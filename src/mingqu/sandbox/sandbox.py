@@ -8,7 +8,6 @@ import json
 import logging
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +30,7 @@ from mingqu.sandbox.sms import Inbox, Sms
 from mingqu.sandbox.time import Time
 from mingqu.sandbox.wechat import Wechat
 from mingqu.sandbox.wechatpay import WechatPay
-from mingqu.sandbox.wechatpay_keys import Merchant, new_key
+from mingqu.sandbox.wechatpay_keys import Merchant, keep_keys, kept_keys, new_key
 from mingqu.sandbox.wire import Call, Handler, Reply, asgi, json_reply
 
 HOST: Final = "127.0.0.1"
@@ -85,10 +84,11 @@ class Sandbox:
         known = self._secrets or keys.load_or_make(self._folder)
         doors = {party: self._listen(party) for party in keys.PARTIES}
         self.addresses = {party: f"http://{HOST}:{door.getsockname()[1]}" for party, door in doors.items()}
-        self.credentials = keys.credentials(known, addresses=self.addresses)
         handlers = self._wire(known)
+        self._known = known
+        self._write_credentials()
+        self.control.rekeyed = self._write_credentials
         if self._folder is not None:
-            keys.write_credentials(self._folder, self.credentials)
             written = {party: door.getsockname()[1] for party, door in doors.items()}
             (self._folder / _PORTS).write_text(json.dumps(written))
         self._serve({party: (doors[party], handlers[party]) for party in self._only})
@@ -102,7 +102,7 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for server in self._servers:
-            server.should_exit = True
+            server.should_exit = server.force_exit = True
         self._thread.join()
         if self._tells:
             self._teller.join()
@@ -115,7 +115,7 @@ class Sandbox:
 
     def _wire(self, known: keys.Secrets) -> dict[str, Handler]:
         book, moment = self._book, self.time
-        faults = {party: Faults(seed=self._seed + index) for index, party in enumerate(keys.PARTIES)}
+        faults = {party: Faults(seed=self._seed + index, now=moment.now) for index, party in enumerate(keys.PARTIES)}
         signers = {
             party: Signer(key_id=f"{party}-1", private_key=keys.ed25519(known.party[party]), time=moment)
             for party in keys.GATEWAYS
@@ -134,10 +134,11 @@ class Sandbox:
             party: kind(book=book, time=moment, door=doors[party], faults=faults[party])
             for party, kind in (("bank", Bank), ("identity", Identity), ("sms", Sms), ("bureau", Bureau))
         }
-        bank, sms, bureau = made["bank"], made["sms"], made["bureau"]
+        bank, sms, bureau, identity = made["bank"], made["sms"], made["bureau"], made["identity"]
         assert isinstance(bank, Bank)
         assert isinstance(sms, Sms)
         assert isinstance(bureau, Bureau)
+        assert isinstance(identity, Identity)
         inbox, notices = Inbox(book), Notices(book=book, time=moment)
         bank.inbox = sms.inbox = inbox
         bank.notices, bank.address = notices, self.addresses["bank"]
@@ -150,7 +151,8 @@ class Sandbox:
         )
         notices.register("wechatpay", dress=pay.dress, probe=pay.probe, url=self._notify.get("wechatpay"))
         self.control = Control(
-            time=moment, bank=bank, bureau=bureau, wechat=wechat, wechatpay=pay, inbox=inbox, notices=notices,
+            time=moment, bank=bank, bureau=bureau, wechat=wechat, wechatpay=pay, identity=identity, sms=sms,
+            inbox=inbox, notices=notices,
             faults=faults,
         )  # fmt: skip
         inner: dict[str, Handler] = {party: one.handle for party, one in made.items()}
@@ -158,25 +160,32 @@ class Sandbox:
         return {party: self._guarded(party, handle) for party, handle in inner.items()}
 
     def _wechatpay(self, known: keys.Secrets, faults: Faults, notices: Notices) -> WechatPay:
-        first = new_key(
-            mode=known.mode,
-            now=self.time.now(),
-            key_id=known.platform_key_id,
-            private_key=keys.load_rsa(known.platform),
-        )
+        valid = kept_keys(self._book)
+        if not valid:
+            private_key = keys.load_rsa(known.platform)
+            now = self.time.now()
+            valid = [new_key(mode=known.mode, now=now, key_id=known.platform_key_id, private_key=private_key)]
+            keep_keys(self._book, valid)
         merchant = Merchant(
             appid=known.appid,
             mchid=known.mchid,
             serial=known.merchant_serial,
             public_key=keys.load_rsa(known.merchant).public_key(),
             api_v3_key=known.api_v3_key,
-            mode=known.mode,
-            keys=[first],
+            keys=valid,
+            book=self._book,
         )
         return WechatPay(
             book=self._book, time=self.time, merchant=merchant, faults=faults, notices=notices,
             address=self.addresses["wechatpay"],
         )  # fmt: skip
+
+    def _write_credentials(self) -> None:
+        """Give the house what it needs to know, anew after each change of keys."""
+        platform = self.control.wechatpay.merchant.told()
+        self.credentials.update(keys.credentials(self._known, addresses=self.addresses, platform=platform))
+        if self._folder is not None:
+            keys.write_credentials(self._folder, self.credentials)
 
     def _guarded(self, party: str, handle: Handler) -> Handler:
         def answer(call: Call) -> Reply:
@@ -242,4 +251,5 @@ class Sandbox:
         with httpx.Client() as client:
             while not self._stop.is_set():
                 self.control.notices.deliver(client)
-                time.sleep(NOTICE_SECONDS)
+                self.control.deliver_due()
+                self._stop.wait(NOTICE_SECONDS)

@@ -7,9 +7,10 @@ status 200 in either case; an error has `errcode`. Call names for the fault knob
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from collections import defaultdict, deque
+from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from mingqu.sandbox.book import Book, Row
 from mingqu.sandbox.faults import Faults
@@ -17,6 +18,7 @@ from mingqu.sandbox.time import Time, read, utc
 from mingqu.sandbox.wire import Call, Reply, json_reply, redirect
 
 CODE_LIFE: Final = timedelta(minutes=5)
+EXCHANGES_A_MINUTE_MAX: Final = 100
 ORDER: Final = ("appid", "redirect_uri", "response_type", "scope", "state")  # of parameters; WeChat refuses another
 
 
@@ -25,6 +27,7 @@ class Wechat:
 
     def __init__(self, *, book: Book, time: Time, faults: Faults, appid: str, secret: str) -> None:
         self.book, self.time, self.faults, self.appid, self.secret = book, time, faults, appid, secret
+        self._exchanged: defaultdict[str, deque[datetime]] = defaultdict(deque)  # of each person, by time
 
     def know(self, *, openid: str, nickname: str, blocked: bool = False) -> None:
         """Let somebody have WeChat; `blocked` is one whom WeChat thinks a risk."""
@@ -50,7 +53,7 @@ class Wechat:
     def authorized(self, call: Call, *, openid: str) -> Reply:
         """Send the browser back to the app with a code."""
         back = call.parameters.get("redirect_uri", "")
-        if not urlsplit(back).scheme.startswith("http"):
+        if not back.startswith(("http://", "https://")):
             return json_reply({"errcode": 10003, "errmsg": "redirect_uri 域名与后台配置不一致"})
         joint = "&" if "?" in back else "?"
         state = quote(call.parameters.get("state", ""), safe="")
@@ -71,6 +74,14 @@ class Wechat:
         refuse = lambda: json_reply({"errcode": 45011, "errmsg": "api minute-quota reach limit"})  # noqa: E731
         return self.faults.carry(name, do=do, refuse=refuse, sign=lambda reply: reply, missign=lambda reply: reply)
 
+    def _is_too_often(self, openid: str) -> bool:
+        """Count an exchange of mini-program codes; 100 a minute are allowed for one person."""
+        times, now = self._exchanged[openid], self.time.now()
+        while times and times[0] <= now - timedelta(minutes=1):
+            times.popleft()
+        times.append(now)
+        return len(times) > EXCHANGES_A_MINUTE_MAX
+
     def _exchange(self, asked: dict[str, str], code: str, *, mini_program: bool) -> Reply:
         if asked.get("appid") != self.appid:
             return json_reply({"errcode": 40013, "errmsg": "invalid appid"})
@@ -81,6 +92,8 @@ class Wechat:
             if row is None or row["used"] or self.time.now() > read(row["made_at"]) + CODE_LIFE:
                 return json_reply({"errcode": 40029, "errmsg": "invalid code"})
             self.book.write("UPDATE wechat_code SET used = 1 WHERE code = ?", (code,))
+        if mini_program and self._is_too_often(row["openid"]):
+            return json_reply({"errcode": 45011, "errmsg": "api minute-quota reach limit"})
         person = self.book.row("SELECT blocked FROM wechat_person WHERE openid = ?", (row["openid"],))
         if person is not None and person["blocked"]:
             return json_reply({"errcode": 40226, "errmsg": "code blocked"})

@@ -12,22 +12,26 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import unquote
 
 from mingqu.sandbox import wechatpay_bill
 from mingqu.sandbox.book import Book, Row
 from mingqu.sandbox.faults import Faults
 from mingqu.sandbox.notices import Notices
 from mingqu.sandbox.time import Time, beijing, read, utc
+from mingqu.sandbox.wechatpay_cashier import Cashier
 from mingqu.sandbox.wechatpay_keys import Merchant
+from mingqu.sandbox.wechatpay_refund import Refunds
 from mingqu.sandbox.wechatpay_sign import SignatureWrong, listed, probe, require_signed, seal, sign
-from mingqu.sandbox.wechatpay_wire import Wrong, body_of, error, required
+from mingqu.sandbox.wechatpay_wire import Wrong, body_of, error, required, time_expire
 from mingqu.sandbox.wire import Call, Reply, json_reply
 
-PREPAY_LIFE: Final = timedelta(hours=2)
 CLOSES_AFTER: Final = timedelta(days=7)
-REFUND_WITHIN: Final = timedelta(days=365)
+DESCRIPTION_MAX: Final = 127  # characters
+ATTACH_MAX: Final = 128
+NONCES_KEPT: Final = timedelta(seconds=600)
 _NUMBER: Final = re.compile(r"[0-9A-Za-z_\-|*]{6,32}")
 Do = Callable[..., Reply]
 
@@ -42,6 +46,10 @@ class WechatPay:
         self.notices, self.address = notices, address
         self.probe_every = 10  # one in so many notices comes as a probe first
         self._sent = 0
+        self.refunds = Refunds(book=book, time=time, mchid=merchant.mchid, tell=self._tell)
+        self.cashier = Cashier(
+            book=book, time=time, merchant=merchant, trade=self.trade, pay=lambda number: self.pay(out_trade_no=number)
+        )
         self._routes: tuple[tuple[str, re.Pattern[str], str, Do], ...] = (
             ("POST", re.compile(r"/v3/pay/transactions/(?P<kind>jsapi|h5)"), "wechatpay.prepay", self._prepay),
             ("GET", re.compile(r"/v3/pay/transactions/out-trade-no/(?P<number>[^/]+)"), "wechatpay.query", self._query),
@@ -73,28 +81,22 @@ class WechatPay:
         if call.path.startswith("/v3/billdownload/"):
             return self._download(call)
         try:
-            require_signed(
-                call,
-                mchid=self.merchant.mchid,
-                serial=self.merchant.serial,
-                key=self.merchant.public_key,
-                now=self.time.now(),
-            )
+            self._verify(call)
         except SignatureWrong as wrong:
-            return self._signed(error(401, "SIGN_ERROR", str(wrong)))
+            return self._signed(call, error(401, "SIGN_ERROR", str(wrong)))
         for method, pattern, name, do in self._routes:
             found = pattern.fullmatch(call.path)
             if found and method == call.method:
                 return self._met(name, do, call, found)
-        return self._signed(error(404, "NOT_FOUND", "没有这个接口"))
+        return self._signed(call, error(404, "NOT_FOUND", "没有这个接口"))
 
     def _met(self, name: str, do: Do, call: Call, found: re.Match[str]) -> Reply:
         return self.faults.carry(
             name,
             do=lambda: self._done(do, call, found),
-            refuse=lambda: error(403, "RULE_LIMIT", "业务规则限制"),
-            sign=self._signed,
-            missign=self._missigned,
+            refuse=(lambda: error(403, *_REFUSALS[name])) if name in _REFUSALS else None,
+            sign=lambda reply: self._signed(call, reply),
+            missign=lambda reply: self._missigned(call, reply),
         )
 
     # What the payer does.
@@ -118,7 +120,9 @@ class WechatPay:
                 )
                 row = self.book.row("SELECT * FROM trade WHERE out_trade_no = ?", (out_trade_no,))
                 assert row is not None
-                self._tell(row)
+                self._tell(
+                    "TRANSACTION.SUCCESS", "transaction", self._transaction(row), row["notify_url"], self.time.now()
+                )
             return self._state(row)
 
     def moved(self) -> dict[str, int]:
@@ -128,7 +132,8 @@ class WechatPay:
 
     def dress(self, _path: str, _query: str, body: bytes) -> dict[str, str]:
         """Return the headers of one try of a notice."""
-        headers = sign(body, key=self.merchant.keys[-1], now=self.time.now())
+        keys = self.merchant.keys  # while two are valid, they take turns
+        headers = sign(body, key=keys[self._sent % len(keys)], now=self.time.now())
         return {"content-type": "application/json", **headers}
 
     def probe(self, path: str, query: str, body: bytes) -> dict[str, str] | None:
@@ -169,22 +174,23 @@ class WechatPay:
             raise Wrong(400, "ORDER_CLOSED", "订单已关闭")
         if kind == "jsapi":
             return json_reply({"prepay_id": known["prepay_id"]})
-        return json_reply(
-            {"h5_url": f"{self.address}/pay?prepay_id={known['prepay_id']}&package={secrets.randbits(32)}"}
-        )
+        return json_reply({"h5_url": self.cashier.h5_address(prepay_id=known["prepay_id"], base_url=self.address)})
 
     def _new_trade(self, asked: dict[str, Any], *, number: str, kind: str, body: str, total: int, openid: str) -> Row:
         now = self.time.now()
-        expires = read(asked["time_expire"]) if "time_expire" in asked else now + CLOSES_AFTER
+        expires = min(time_expire(asked, now=now) or now + CLOSES_AFTER, now + CLOSES_AFTER)
         notify_url = required(asked, "notify_url", str)
         if "?" in notify_url or not notify_url.startswith(("http://", "https://")):
             raise Wrong(400, "PARAM_ERROR", "notify_url 不能携带参数")
+        description, attach = required(asked, "description", str), asked.get("attach", "")
+        if len(description) > DESCRIPTION_MAX or not isinstance(attach, str) or len(attach) > ATTACH_MAX:
+            raise Wrong(400, "PARAM_ERROR", "参数 description 或 attach 不正确")
         self.book.write(
             """INSERT INTO trade (out_trade_no, body, trade_type, appid, mchid, description, attach, total, currency,
                openid, notify_url, prepay_id, transaction_id, made_at, expires_at)
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'CNY', ?, ?, ?, ?, ?, ?)""",
             (number, body, "JSAPI" if kind == "jsapi" else "MWEB", asked["appid"], asked["mchid"],
-             required(asked, "description", str), str(asked.get("attach", "")), total, openid, notify_url,
+             description, attach, total, openid, notify_url,
              "wx" + secrets.token_hex(17), f"42{secrets.randbelow(10**26):026d}", utc(now), utc(expires)),
         )  # fmt: skip
         row = self.book.row("SELECT * FROM trade WHERE out_trade_no = ?", (number,))
@@ -192,7 +198,7 @@ class WechatPay:
         return row
 
     def _query(self, call: Call, *, number: str) -> Reply:
-        return self._asked(call, self.book.row("SELECT * FROM trade WHERE out_trade_no = ?", (number,)))
+        return self._asked(call, self.book.row("SELECT * FROM trade WHERE out_trade_no = ?", (unquote(number),)))
 
     def _query_id(self, call: Call, *, transaction_id: str) -> Reply:
         return self._asked(call, self.book.row("SELECT * FROM trade WHERE transaction_id = ?", (transaction_id,)))
@@ -207,6 +213,7 @@ class WechatPay:
     def _close(self, call: Call, *, number: str) -> Reply:
         if body_of(call).get("mchid") != self.merchant.mchid:
             raise Wrong(400, "PARAM_ERROR", "商户号不正确")
+        number = unquote(number)
         row = self.book.row("SELECT * FROM trade WHERE out_trade_no = ?", (number,))
         if row is None:
             raise Wrong(404, "ORDER_NOT_EXIST", "订单不存在")
@@ -217,54 +224,10 @@ class WechatPay:
         return Reply(status=204)
 
     def _refund(self, call: Call) -> Reply:
-        asked = body_of(call)
-        number = required(asked, "out_refund_no", str)
-        where, value = (
-            ("transaction_id", asked["transaction_id"])
-            if "transaction_id" in asked
-            else ("out_trade_no", asked.get("out_trade_no"))
-        )
-        trade = self.book.row(f"SELECT * FROM trade WHERE {where} = ?", (value,))  # noqa: S608 (one of two names)
-        if trade is None:
-            raise Wrong(404, "RESOURCE_NOT_EXISTS", "订单不存在")
-        if trade["paid_at"] is None or self.time.now() > read(trade["paid_at"]) + REFUND_WITHIN:
-            raise Wrong(400, "INVALID_REQUEST", "订单状态不可退款")
-        amount = required(asked, "amount", dict)
-        refund, total = required(amount, "refund", int), required(amount, "total", int)
-        body = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-        known = self.book.row("SELECT * FROM refund WHERE out_refund_no = ?", (number,))
-        if known is not None and known["body"] != body:
-            raise Wrong(400, "PARAM_ERROR", "退款单号已存在但信息不一致")
-        if known is None:
-            if total != trade["total"] or refund < 1 or refund > trade["total"] - self._refunded(trade["out_trade_no"]):
-                raise Wrong(400, "PARAM_ERROR", "退款金额不正确")
-            self.book.write(
-                """INSERT INTO refund (out_refund_no, body, refund_id, out_trade_no, refund, reason, notify_url,
-                   made_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-                (number, body, f"50{secrets.randbelow(10**26):026d}", trade["out_trade_no"], refund,
-                 str(asked.get("reason", "")), str(asked.get("notify_url", "")), utc(self.time.now())),
-            )  # fmt: skip
-        return self._ask_refund(call, number=number)
+        return self.refunds.take(body_of(call))
 
     def _ask_refund(self, _: Call, *, number: str) -> Reply:
-        row = self.book.row("SELECT * FROM refund WHERE out_refund_no = ?", (number,))
-        if row is None:
-            raise Wrong(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
-        trade = self.book.row("SELECT * FROM trade WHERE out_trade_no = ?", (row["out_trade_no"],))
-        assert trade is not None
-        made = beijing(read(row["made_at"]))
-        return json_reply(
-            {
-                "refund_id": row["refund_id"], "out_refund_no": number, "transaction_id": trade["transaction_id"],
-                "out_trade_no": trade["out_trade_no"], "channel": "ORIGINAL", "user_received_account": "支付用户零钱",
-                "success_time": made, "create_time": made, "status": "SUCCESS", "funds_account": "AVAILABLE",
-                "amount": {
-                    "total": trade["total"], "refund": row["refund"], "payer_total": trade["total"],
-                    "payer_refund": row["refund"], "settlement_refund": row["refund"],
-                    "settlement_total": trade["total"], "discount_refund": 0, "currency": "CNY",
-                },
-            }
-        )  # fmt: skip
+        return self.refunds.ask(unquote(number))
 
     def _bill(self, call: Call) -> Reply:
         try:
@@ -274,6 +237,8 @@ class WechatPay:
         kind = call.parameters.get("bill_type", "ALL")
         if kind not in wechatpay_bill.KINDS:
             raise Wrong(400, "PARAM_ERROR", "账单类型不正确")
+        if wechatpay_bill.is_too_old(on, now=self.time.now()) or call.parameters.get("tar_type", "GZIP") != "GZIP":
+            raise Wrong(400, "PARAM_ERROR", "账单日期或压缩类型不正确")
         if not wechatpay_bill.is_ready(on, now=self.time.now()):
             raise Wrong(400, "NO_STATEMENT_EXIST", "账单尚未生成")
         content = wechatpay_bill.write(self.book, on=on, kind=kind)
@@ -297,27 +262,37 @@ class WechatPay:
     def _download(self, call: Call) -> Reply:
         """The file of a bill: the request is signed as always, the answer is not."""
         try:
-            require_signed(
-                call, mchid=self.merchant.mchid, serial=self.merchant.serial, key=self.merchant.public_key,
-                now=self.time.now(),
-            )  # fmt: skip
+            self._verify(call)
         except SignatureWrong as wrong:
-            return self._signed(error(401, "SIGN_ERROR", str(wrong)))
+            return self._signed(call, error(401, "SIGN_ERROR", str(wrong)))
         row = self.book.row("SELECT value FROM kept WHERE name = ?", (f"bill.{call.parameters.get('token', '')}",))
         if row is None:
-            return self._signed(error(404, "NOT_FOUND", "链接无效"))
+            return self._signed(call, error(404, "NOT_FOUND", "链接无效"))
         kept = json.loads(row["value"])
+        self.book.write("DELETE FROM kept WHERE name = ?", (f"bill.{call.parameters['token']}",))  # good once
         if self.time.now() > read(kept["until"]):
-            return self._signed(error(403, "NO_AUTH", "链接已过期"))
+            return self._signed(call, error(403, "NO_AUTH", "链接已过期"))
         content = wechatpay_bill.write(self.book, on=date.fromisoformat(kept["on"]), kind=kept["kind"])
         return Reply(body=wechatpay_bill.gzipped(content) if kept["gzip"] else content)
 
     def _certificates(self, _: Call) -> Reply:
-        if self.merchant.mode != "certificate":
+        """Certificates that are valid; a merchant in public-key mode gets an error, as it does from WeChat."""
+        certificates = [key for key in self.merchant.keys if key.certificate is not None]
+        if not certificates:
             raise Wrong(500, "SYSTEM_ERROR", "系统错误")
-        return json_reply({"data": [listed(key, api_v3_key=self.merchant.api_v3_key) for key in self.merchant.keys]})
+        return json_reply({"data": [listed(key, api_v3_key=self.merchant.api_v3_key) for key in certificates]})
 
     # Around it.
+
+    def _verify(self, call: Call) -> None:
+        """Return when a request is the merchant's, of now, and new. Errors: SignatureWrong."""
+        now, merchant = self.time.now(), self.merchant
+        nonce = require_signed(call, mchid=merchant.mchid, serial=merchant.serial, key=merchant.public_key, now=now)
+        with self.book.writing():
+            self.book.write("DELETE FROM nonce WHERE party = 'wechatpay' AND at < ?", (utc(now - NONCES_KEPT),))
+            row = ("wechatpay", nonce, utc(now))
+            if not self.book.write("INSERT OR IGNORE INTO nonce (party, nonce, at) VALUES (?, ?, ?)", row):
+                raise SignatureWrong("nonce_str 重复")
 
     def _done(self, do: Do, call: Call, found: re.Match[str]) -> Reply:
         try:
@@ -326,26 +301,23 @@ class WechatPay:
         except Wrong as wrong:
             return error(wrong.status, wrong.code, wrong.message)
 
-    def _signed(self, reply: Reply) -> Reply:
-        headers = sign(reply.body, key=self.merchant.keys[-1], now=self.time.now())
+    def _signed(self, call: Call, reply: Reply) -> Reply:
+        key = self.merchant.key_for(call.headers.get("wechatpay-serial"))
+        headers = sign(reply.body, key=key, now=self.time.now())
         return replace(reply, headers={**reply.headers, **headers})
 
-    def _missigned(self, reply: Reply) -> Reply:
-        headers = sign(b"another body", key=self.merchant.keys[-1], now=self.time.now())
-        return replace(reply, headers={**reply.headers, **headers})
+    def _missigned(self, call: Call, reply: Reply) -> Reply:
+        """Return an answer under a probe: what WeChat sends now and then to see whether anybody verifies."""
+        signed = self._signed(call, reply)
+        return replace(signed, headers=probe(signed.headers))
 
     def _require_own(self, asked: dict[str, Any]) -> None:
         if asked.get("mchid") != self.merchant.mchid or asked.get("appid") != self.merchant.appid:
             raise Wrong(400, "APPID_MCHID_NOT_MATCH", "AppID和MCHID不匹配")
 
-    def _refunded(self, number: str) -> int:
-        row = self.book.row("SELECT coalesce(sum(refund), 0) AS sum FROM refund WHERE out_trade_no = ?", (number,))
-        assert row is not None
-        return int(row["sum"])
-
     def _state(self, row: Row) -> str:
         if row["paid_at"] is not None:
-            return "REFUND" if self._refunded(row["out_trade_no"]) else "SUCCESS"
+            return "REFUND" if self.refunds.of_trade(row["out_trade_no"]) else "SUCCESS"
         closed = row["closed_at"] is not None or self.time.now() >= read(row["expires_at"])
         return "CLOSED" if closed else "NOTPAY"
 
@@ -366,21 +338,26 @@ class WechatPay:
             }  # fmt: skip
         return said
 
-    def _tell(self, row: Row) -> None:
-        text = json.dumps(self._transaction(row), ensure_ascii=False)
-        resource = seal(text, api_v3_key=self.merchant.api_v3_key, associated_data="transaction")
+    def _tell(self, event: str, original: str, words: dict[str, Any], to: str, at: datetime) -> None:
+        """Have something told to an address from a moment on; sealed once, so that the same id has the same content."""
+        resource = seal(
+            json.dumps(words, ensure_ascii=False), api_v3_key=self.merchant.api_v3_key, associated_data=original
+        )
         notice_id = f"EV-{secrets.token_hex(16)}"
         body = {
             "id": notice_id,
-            "create_time": beijing(self.time.now()),
+            "create_time": beijing(at),
             "resource_type": "encrypt-resource",
-            "event_type": "TRANSACTION.SUCCESS",
-            "summary": "支付成功",
-            "resource": {"original_type": "transaction", **resource},
+            "event_type": event,
+            "summary": {"transaction": "支付成功", "refund": "退款成功"}[original],
+            "resource": {"original_type": original, **resource},
         }
-        self.notices.add(
-            party="wechatpay", notice_id=notice_id, body=json.dumps(body), at=self.time.now(), url=row["notify_url"]
-        )
+        self.notices.add(party="wechatpay", notice_id=notice_id, body=json.dumps(body), at=at, url=to)
 
 
+# What money may be refused for; a question is not refused, or its answer would be taken for the order's end.
+_REFUSALS: Final = {
+    "wechatpay.prepay": ("RULE_LIMIT", "业务规则限制"),
+    "wechatpay.refund": ("NOT_ENOUGH", "商户余额不足"),
+}
 _STATES: Final = {"NOTPAY": "未支付", "SUCCESS": "支付成功", "REFUND": "转入退款", "CLOSED": "已关闭"}

@@ -11,6 +11,7 @@ from mingqu.sandbox.time import BEIJING, read, utc
 
 KINDS: Final = ("ALL", "SUCCESS", "REFUND")
 READY_HOUR: Final = 10  # of the next day
+KEPT_FOR: Final = timedelta(days=92)
 LINK_LIFE: Final = timedelta(minutes=5)
 COLUMNS: Final = (
     "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,"
@@ -24,6 +25,11 @@ def is_ready(on: date, *, now: datetime) -> bool:
     """Return whether the bill of a date can be had: from ten o'clock of the next day."""
     begins = datetime(on.year, on.month, on.day, tzinfo=BEIJING)
     return now >= begins + timedelta(days=1, hours=READY_HOUR)
+
+
+def is_too_old(on: date, *, now: datetime) -> bool:
+    """Return whether the bill of a date is not kept any more: after three months."""
+    return now.astimezone(BEIJING).date() - on > KEPT_FOR
 
 
 def write(book: Book, *, on: date, kind: str) -> bytes:

@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from cryptography import x509
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.x509.oid import NameOID
 
+from mingqu.sandbox.time import beijing
 from mingqu.sandbox.wire import Call
 
 SCHEME: Final = "WECHATPAY2-SHA256-RSA2048"
@@ -43,8 +44,8 @@ class PlatformKey:
     certificate: x509.Certificate | None = None
 
 
-def require_signed(call: Call, *, mchid: str, serial: str, key: RSAPublicKey, now: datetime) -> None:
-    """Return when the Authorization header is this merchant's over just these bytes, lately. Errors: SignatureWrong."""
+def require_signed(call: Call, *, mchid: str, serial: str, key: RSAPublicKey, now: datetime) -> str:
+    """Return the nonce of a header that is this merchant's over just these bytes, lately. Errors: SignatureWrong."""
     scheme, _, rest = call.headers.get("authorization", "").partition(" ")
     parts = dict(_FIELD.findall(rest))
     if scheme != SCHEME or set(parts) != {"mchid", "nonce_str", "signature", "timestamp", "serial_no"}:
@@ -58,6 +59,7 @@ def require_signed(call: Call, *, mchid: str, serial: str, key: RSAPublicKey, no
         key.verify(base64.b64decode(parts["signature"], validate=True), signed, padding.PKCS1v15(), hashes.SHA256())
     except (InvalidSignature, ValueError):
         raise SignatureWrong("签名验证失败") from None
+    return str(parts["nonce_str"])
 
 
 def sign(body: bytes, *, key: PlatformKey, now: datetime) -> dict[str, str]:
@@ -97,17 +99,21 @@ def seal(text: str, *, api_v3_key: str, associated_data: str, nonce: str | None 
 
 
 def certificate_of(key: RSAPrivateKey, *, now: datetime) -> x509.Certificate:
-    """Return a platform certificate, issued by itself, good for five years from a day before now."""
+    """Return a platform certificate, issued by itself, good for five years from a day before now.
+
+    It is good on the machine's own day as well, which may be years from a story's: some libraries ask that clock.
+    """
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Sandbox WeChat Pay platform")])
-    begins = now - timedelta(days=1)
+    machine = datetime.now(UTC)
+    begins, ends = min(now, machine) - timedelta(days=1), max(now, machine) + timedelta(days=5 * 365)
     return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number((1 << 156) + secrets.randbits(152))  # 40 hex digits, as WeChat's have
         .not_valid_before(begins)
-        .not_valid_after(begins + timedelta(days=5 * 365))
+        .not_valid_after(ends)
         .sign(key, hashes.SHA256())
     )
 
@@ -127,7 +133,7 @@ def listed(key: PlatformKey, *, api_v3_key: str) -> dict[str, Any]:
     assert key.certificate is not None
     return {
         "serial_no": key.serial,
-        "effective_time": key.certificate.not_valid_before_utc.isoformat(),
-        "expire_time": key.certificate.not_valid_after_utc.isoformat(),
+        "effective_time": beijing(key.certificate.not_valid_before_utc),
+        "expire_time": beijing(key.certificate.not_valid_after_utc),
         "encrypt_certificate": seal(pem(key.certificate), api_v3_key=api_v3_key, associated_data="certificate"),
     }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
+from mingqu.sandbox.time import read
 from mingqu.sandbox.wire import Call, Reply, json_reply
 
 
@@ -23,7 +25,7 @@ def error(status: int, code: str, message: str) -> Reply:
 def body_of(call: Call) -> dict[str, Any]:
     try:
         content = json.loads(call.body.decode("utf-8"))
-    except (UnicodeDecodeError, ValueError):
+    except (UnicodeDecodeError, ValueError, RecursionError):
         raise Wrong(400, "PARAM_ERROR", "请求体不是 JSON") from None
     if not isinstance(content, dict):
         raise Wrong(400, "PARAM_ERROR", "请求体不是对象")
@@ -35,3 +37,16 @@ def required(asked: dict[str, Any], name: str, kind: type) -> Any:
     if not isinstance(value, kind) or value == "":
         raise Wrong(400, "PARAM_ERROR", f"参数 {name} 不正确")
     return value
+
+
+def time_expire(asked: dict[str, Any], *, now: datetime) -> datetime | None:
+    """Return the moment until which an order can be paid, if the merchant named one."""
+    if "time_expire" not in asked:
+        return None
+    try:
+        moment = read(required(asked, "time_expire", str))
+    except ValueError:
+        raise Wrong(400, "PARAM_ERROR", "参数 time_expire 不正确") from None
+    if moment <= now:
+        raise Wrong(400, "PARAM_ERROR", "time_expire 已过")
+    return moment

@@ -7,18 +7,23 @@ import hashlib
 import json
 import re
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mingqu.sandbox import Sandbox
 from mingqu.sandbox.keys import Secrets, load_or_make
@@ -105,13 +110,39 @@ class House:
             return False
         return True
 
-    def wechatpay(self, method: str, target: str, content: Any = None, *, stamp: int | None = None) -> httpx.Response:
-        """Send one signed request of APIv3."""
+    def verify_notice(self, party: str, address: str, headers: dict[str, str], body: bytes) -> bool:
+        """Whether a notice carries the party's signature over just these bytes, sent to just this address."""
+        given, parts = self.sandbox.credentials[party], urlsplit(address)
+        key = serialization.load_pem_public_key(given["their_public_key"].encode())
+        assert isinstance(key, Ed25519PublicKey)
+        digest = f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+        parameters = headers["signature-input"].removeprefix("sig1=")
+        base = (
+            f'"@method": POST\n"@path": {parts.path}\n"@query": ?{parts.query}\n"content-digest": {digest}\n'
+            f'"@signature-params": {parameters}'
+        )
+        try:
+            key.verify(base64.b64decode(headers["signature"].removeprefix("sig1=:").removesuffix(":")), base.encode())
+        except InvalidSignature:
+            return False
+        return True
+
+    def wechatpay(
+        self,
+        method: str,
+        target: str,
+        content: Any = None,
+        *,
+        stamp: int | None = None,
+        nonce: str | None = None,
+        serial: str | None = None,
+    ) -> httpx.Response:
+        """Send one signed request of APIv3; `serial` names the platform's key that shall sign the answer."""
         given = self.sandbox.credentials["wechatpay"]
         key = serialization.load_pem_private_key(given["merchant_private_key"].encode(), password=None)
         assert isinstance(key, RSAPrivateKey)
         body = b"" if content is None else json.dumps(content, ensure_ascii=False).encode()
-        when, nonce = stamp or int(self.clock.now.timestamp()), secrets.token_hex(16)
+        when, nonce = stamp or int(self.clock.now.timestamp()), nonce or secrets.token_hex(16)
         signed = f"{method}\n{target}\n{when}\n{nonce}\n".encode() + body + b"\n"
         signature = base64.b64encode(key.sign(signed, padding.PKCS1v15(), hashes.SHA256())).decode()
         authorization = (
@@ -119,6 +150,8 @@ class House:
             f'timestamp="{when}",serial_no="{given["merchant_serial"]}"'
         )
         headers = {"authorization": authorization, "content-type": "application/json"}
+        if serial is not None:
+            headers["wechatpay-serial"] = serial
         return self.client.request(method, given["base_url"] + target, content=body, headers=headers)
 
     def verify_wechatpay(self, body: bytes, headers: Any) -> bool:
@@ -132,6 +165,10 @@ class House:
         except Exception:  # noqa: BLE001
             return False
         return True
+
+    def verify_wechatpay_if_signed(self, answer: httpx.Response) -> bool:
+        """Whether an answer is signed at all, and rightly."""
+        return "wechatpay-signature" in answer.headers and self.verify_wechatpay(answer.content, answer.headers)
 
     def prepay(self, number: str, total: int = 100, **more: Any) -> httpx.Response:
         """Ask for an H5 page."""
@@ -159,7 +196,7 @@ def made_once() -> Secrets:
 def playing(**settings: Any) -> Iterator[House]:
     """A sandbox at the start of the story, with one person in it, and a house that talks to it."""
     clock = Moving()
-    if "folder" not in settings:
+    if "folder" not in settings and "secrets" not in settings:
         settings["secrets"] = made_once()
     with Sandbox(clock=clock, **settings) as sandbox:
         sandbox.control.meet(
@@ -167,3 +204,41 @@ def playing(**settings: Any) -> Iterator[House]:
         )
         with httpx.Client(timeout=5) as client:
             yield House(sandbox=sandbox, clock=clock, client=client)
+
+
+Heard = list[tuple[dict[str, str], bytes]]
+
+
+@contextmanager
+def receiving() -> Iterator[tuple[str, Heard, list[int]]]:
+    """A house that hears notices: its address, what it heard, and what it answers next (204 when nothing is set)."""
+    heard: Heard = []
+    answers: list[int] = []
+
+    class Ear(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            heard.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(answers.pop(0) if answers else 204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ear) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/notify", heard, answers
+        server.shutdown()
+        thread.join()
+
+
+def opened(house: House, body: bytes) -> tuple[str, Any]:
+    """Return event and content of a notice of WeChat Pay's."""
+    said = json.loads(body)
+    sealed = said["resource"]
+    key = AESGCM(house.sandbox.credentials["wechatpay"]["api_v3_key"].encode())
+    plain = key.decrypt(
+        sealed["nonce"].encode(), base64.b64decode(sealed["ciphertext"]), sealed["associated_data"].encode()
+    )
+    return said["event_type"], json.loads(plain)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
-import http.server
-import json
-import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mingqu.sandbox.notices import RETRY_SECONDS
 from mingqu.sandbox.wechatpay_sign import seal
-from tests.unit.sandbox.house import House, playing
+from tests.unit.sandbox.house import House, opened, playing, receiving
 
 NUMBER = "R" * 32
 SECONDS_MAX = 10.0
@@ -103,66 +98,36 @@ def test_time_closes_what_nobody_pays(house: House) -> None:
     assert house.sandbox.control.moved() == {}
 
 
-class Receiver(http.server.BaseHTTPRequestHandler):
-    """A house that takes notices, or not yet."""
-
-    heard: ClassVar[list[tuple[dict[str, str], bytes]]] = []
-    answers: ClassVar[list[int]] = []
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.heard.append(({name.lower(): value for name, value in self.headers.items()}, body))
-        probe = self.headers["wechatpay-signature"].startswith("WECHATPAY/SIGNTEST/")
-        self.send_response(401 if probe else (self.answers.pop(0) if self.answers else 204))
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def receiver() -> Iterator[str]:
-    Receiver.heard, Receiver.answers = [], []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/notices/wechatpay"
-        server.shutdown()
-        thread.join()
+def test_a_notice_comes_again_until_it_is_taken_and_probes_come_before() -> None:
+    with playing(tells=False) as house, receiving() as (address, heard, answers):
+        house.sandbox.control.wechatpay.probe_every = 2
+        answers += [500, 401, 204]
+        house.prepay(NUMBER, notify_url=address)
+        house.sandbox.control.wechatpay.pay(out_trade_no=NUMBER)
+        assert house.sandbox.tell() == 0
+        assert house.sandbox.control.notices.open() == 1
+        house.clock.advance(timedelta(seconds=RETRY_SECONDS[0]))
+        assert house.sandbox.tell() == 1
+        (first, body), (probe, _), (last, again) = heard
+        assert house.verify_wechatpay(body, first)
+        assert not house.verify_wechatpay(body, probe)
+        assert house.verify_wechatpay(again, last)
+        assert body == again, "the same notice, with the same id"
+        event, words = opened(house, body)
+        assert (event, words["out_trade_no"]) == ("TRANSACTION.SUCCESS", NUMBER)
+        assert house.sandbox.control.notices.open() == 0
+        assert house.sandbox.control.notices.probes_taken == 0
 
 
-def wait_for(count: int) -> None:
-    """Wait until so many notices were heard."""
-    until = time.monotonic() + SECONDS_MAX
-    while len(Receiver.heard) < count:
-        assert time.monotonic() < until, f"{len(Receiver.heard)} of {count} notices came"
-        time.sleep(0.02)
-
-
-def test_a_notice_comes_again_until_it_is_taken_and_probes_come_before(house: House, receiver: str) -> None:
-    house.sandbox.control.wechatpay.probe_every = 2
-    Receiver.answers = [500]
-    house.prepay(NUMBER, notify_url=receiver)
-    house.sandbox.control.wechatpay.pay(out_trade_no=NUMBER)
-    wait_for(1)
-    assert house.sandbox.control.notices.open() == 1
-    house.clock.advance(timedelta(seconds=RETRY_SECONDS[0] + 1))
-    wait_for(3)
-    (first, body), (probe, _), (last, again) = Receiver.heard
-    assert house.verify_wechatpay(body, first)
-    assert not house.verify_wechatpay(body, probe)
-    assert house.verify_wechatpay(again, last)
-    assert body == again, "the same notice, with the same id"
-    resource = json.loads(body)["resource"]
-    opened = AESGCM(house.sandbox.credentials["wechatpay"]["api_v3_key"].encode()).decrypt(
-        resource["nonce"].encode(), base64.b64decode(resource["ciphertext"]), resource["associated_data"].encode()
-    )
-    assert json.loads(opened)["out_trade_no"] == NUMBER
-    until = time.monotonic() + SECONDS_MAX
-    while house.sandbox.control.notices.open():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    assert house.sandbox.control.notices.probes_taken == 0
+def test_a_sandbox_tells_by_itself_unless_it_is_told_not_to(house: House) -> None:
+    house.sandbox.control.wechatpay.probe_every = 0
+    with receiving() as (address, heard, _):
+        house.prepay(NUMBER, notify_url=address)
+        house.sandbox.control.wechatpay.pay(out_trade_no=NUMBER)
+        until = time.monotonic() + SECONDS_MAX
+        while not heard:
+            assert time.monotonic() < until, "no notice came"
+            time.sleep(0.02)
 
 
 def test_the_bill_of_a_day_adds_up_to_its_book(house: House) -> None:
