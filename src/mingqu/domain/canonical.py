@@ -7,6 +7,7 @@ true, false and null. There are no fractions. docs/algorithms/evidence.md specif
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
@@ -18,6 +19,9 @@ Canonical: TypeAlias = "bool | int | str | Sequence[Canonical] | Mapping[str, Ca
 INTEGER_MAX: Final = 2**53 - 1
 # Our values nest four deep. The limit keeps hostile text from exhausting the stack of a reader.
 DEPTH_MAX: Final = 32
+
+
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
 class NotCanonical(Refusal):
@@ -65,6 +69,6 @@ def _written(value: Canonical, *, depth: int) -> str:
 
 
 def _text(text: str) -> str:
-    assert not any("\ud800" <= character <= "\udfff" for character in text), "a lone surrogate is not text"
+    assert not _SURROGATE.search(text), "a lone surrogate is not text"
     # The escapes of json.dumps are those of RFC 8785, section 3.2.2.2: \b \t \n \f \r \" \\ and \u00xx for the rest.
     return json.dumps(text, ensure_ascii=False)

@@ -86,6 +86,11 @@ class ConsentText:
     body_zh: str
     body_en: str
 
+    def titles(self, *, recipient: str | None) -> tuple[str, str]:
+        """Return the title in Chinese and in English, with the recipient's name in it: for a list of what was given."""
+        name = recipient or ""
+        return self.title_zh.replace(RECIPIENT_MARK, name), self.title_en.replace(RECIPIENT_MARK, name)
+
     def shown(self, *, recipient: str | None) -> ShownText:
         """Return the text with the recipient's name in it. Errors: ConsentRecipientWrong."""
         if (recipient is not None) != self.names_recipient:

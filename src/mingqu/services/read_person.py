@@ -93,15 +93,15 @@ def consents_of(house: House, *, person_id: UUID) -> list[ConsentView]:
     views = []
     for one in given:
         text = house.consent_texts[one.text_id, one.version]
-        shown = text.shown(recipient=one.recipient)
+        titles = text.titles(recipient=one.recipient)
         views.append(
             ConsentView(
                 consent_id=one.consent_id,
                 purpose=one.purpose,
                 recipient=one.recipient,
                 version=one.version,
-                title_zh=shown.title_zh,
-                title_en=shown.title_en,
+                title_zh=titles[0],
+                title_en=titles[1],
                 given_at=one.given_at,
                 withdrawn_at=one.withdrawn_at,
             )
