@@ -13,6 +13,7 @@ from mingqu.demo.people import CHUAN, XIA, ZHOU
 from mingqu.domain.personal import Personal
 from mingqu.services.keep_session import recognize
 from mingqu.services.read_loans import loans_of, orders_of
+from mingqu.web.pace import CODES_BY_ADDRESS
 from mingqu.web.signed_in import COOKIE
 from tests.journeys.pages import Page, Phone
 from tests.world import OpenWorld
@@ -298,3 +299,19 @@ def test_the_first_page_weighs_little_on_the_wire(world: OpenWorld) -> None:
         answer = phone.client.get(path, headers={"accept-encoding": "gzip"})
         seen += int(answer.headers.get("content-length", len(answer.content)))
     assert 0 < seen + len(page.content) <= 250_000
+
+
+def test_one_address_cannot_have_codes_sent_to_the_whole_town(world: OpenWorld) -> None:
+    made = Phone(world)
+    for number in range(CODES_BY_ADDRESS.count):
+        page = made.get("/sign-in")
+        page = made.send(page.form("/sign-in/code"), phone=f"1390000{number:04d}")
+        assert page.path.startswith("/sign-in/code")
+    page = made.get("/sign-in")
+    page = made.send(page.form("/sign-in/code"), phone="13900009999")
+    assert "操作太频繁了" in page.text
+    assert world.sms.latest_code(phone=Personal("13900009999")) is None
+    world.clock.advance(CODES_BY_ADDRESS.stretch)
+    page = made.get("/sign-in")
+    made.send(page.form("/sign-in/code"), phone="13900009999")
+    assert world.sms.latest_code(phone=Personal("13900009999")) is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -29,17 +28,18 @@ from mingqu.domain.personal import Personal
 from mingqu.services.keep_session import end_session
 from mingqu.services.sign_in_once import SignInTooOld, send_code_once, sign_in_by_phone, sign_in_by_wechat
 from mingqu.services.sign_in_with_wechat import WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent
-from mingqu.web.pace import Allowance, TooManyRequests, take_turn
+from mingqu.web.pace import (
+    CODES_BY_ADDRESS,
+    CODES_BY_PHONE,
+    TRIES_BY_ADDRESS,
+    TRIES_BY_PHONE,
+    TooManyRequests,
+    take_turn,
+)
 from mingqu.web.signed_in import bearer
 
 TAG: Final = "Signing in"
 CODE_REFUSES: Final = (PhoneMalformed, CodeMissing, CodeUsed, CodeExpired, CodeWrong, CodeTriesExhausted)
-
-# Many phones may share an address (a school, a factory); one phone asks for few codes whatever its address.
-_CODES_BY_ADDRESS: Final = Allowance(name="codes by address", count=60, stretch=timedelta(minutes=10))
-_CODES_BY_PHONE: Final = Allowance(name="codes by phone", count=20, stretch=timedelta(hours=1))
-_TRIES_BY_ADDRESS: Final = Allowance(name="sign-ins by address", count=60, stretch=timedelta(minutes=10))
-_TRIES_BY_PHONE: Final = Allowance(name="sign-ins by phone", count=10, stretch=timedelta(minutes=10))
 
 
 class NewCode(Body, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ def send_code(
 
     A new code takes the place of one sent before for the same purpose. At most one a minute, and few a day.
     """
-    take_turn(house, pace, request, by_address=_CODES_BY_ADDRESS, phone=data.phone.strip(), by_phone=_CODES_BY_PHONE)
+    take_turn(house, pace, request, by_address=CODES_BY_ADDRESS, phone=data.phone.strip(), by_phone=CODES_BY_PHONE)
     send_code_once(house, phone=Personal(data.phone), purpose=data.purpose, key=key)
 
 
@@ -97,7 +97,7 @@ def sign_in(
     Sent again with the same key within two minutes, the same token is answered. A bearer token that comes with the
     request is ended: it was somebody's before this sign-in.
     """
-    take_turn(house, pace, request, by_address=_TRIES_BY_ADDRESS, phone=data.phone.strip(), by_phone=_TRIES_BY_PHONE)
+    take_turn(house, pace, request, by_address=TRIES_BY_ADDRESS, phone=data.phone.strip(), by_phone=TRIES_BY_PHONE)
     before = bearer(request) if "authorization" in request.headers else None
     signed = sign_in_by_phone(house, phone=Personal(data.phone), digits=Personal(data.code), key=key, instead_of=before)
     return Session(token=signed.token.reveal(), token_type="bearer", person_id=signed.person_id)  # noqa: S106
@@ -113,7 +113,7 @@ def sign_in_with_wechat(
     request: Request[Any, Any, Any], data: JSONBody[NewWechatSession], key: KeyHere, house: HouseHere, pace: PaceHere
 ) -> Session:
     """Sign in from a mini-program of WeChat; 404 where WeChat is not connected."""
-    take_turn(house, pace, request, by_address=_TRIES_BY_ADDRESS, phone=data.code, by_phone=_TRIES_BY_PHONE)
+    take_turn(house, pace, request, by_address=TRIES_BY_ADDRESS, phone=data.code, by_phone=TRIES_BY_PHONE)
     if house.wechat_program is None:
         raise NotFound
     before = bearer(request) if "authorization" in request.headers else None

@@ -27,6 +27,15 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import SECRET_BYTES, NotSignedIn
 from mingqu.services.house import House
 from mingqu.web.forgery import ForgedRequest, require_own_page, require_token, token_for
+from mingqu.web.pace import (
+    CODES_BY_ADDRESS,
+    CODES_BY_PHONE,
+    TRIES_BY_ADDRESS,
+    TRIES_BY_PHONE,
+    Allowance,
+    Pace,
+    take_turn,
+)
 from mingqu.web.pages import Pages, language_of
 from mingqu.web.signed_in import COOKIE, caller_by_cookie
 
@@ -78,6 +87,24 @@ class Visit:
         """Return a fresh key for a form that is about to be shown."""
         return self.house.id_for(self.person_id).hex
 
+    def ask_for_code(self, *, phone: Personal[str]) -> None:
+        """Count a code that is asked for, by address and by phone. Errors: TooManyRequests."""
+        self._take_turn(phone, CODES_BY_ADDRESS, CODES_BY_PHONE)
+
+    def try_code(self, *, phone: Personal[str]) -> None:
+        """Count a code that is tried, by address and by phone. Errors: TooManyRequests."""
+        self._take_turn(phone, TRIES_BY_ADDRESS, TRIES_BY_PHONE)
+
+    def _take_turn(self, phone: Personal[str], by_address: Allowance, by_phone: Allowance) -> None:
+        take_turn(
+            self.house,
+            self.door.pace,
+            self.request,
+            by_address=by_address,
+            phone=phone.reveal(),
+            by_phone=by_phone,
+        )
+
     def show(self, template: str, *, status: int = 200, **values: object) -> Response[str]:
         """Return a page."""
         return self.door.show(self, template, status=status, **values)
@@ -97,6 +124,7 @@ class Door:
     def __init__(self, house: House, *, secure_cookies: bool, wechat: SuperAppLogin | None = None) -> None:
         self.house, self.secure_cookies, self.wechat = house, secure_cookies, wechat
         self.pages = Pages(package="mingqu.borrower")
+        self.pace = Pace()
 
     def page(self, path: str, work: Page, *, is_open: bool = False) -> HTTPRouteHandler:
         """Return the handler of a page; `is_open` to visitors who are not signed in."""

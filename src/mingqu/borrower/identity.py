@@ -47,6 +47,7 @@ def send(visit: Visit, form: Form) -> Response[Any]:
     """Send a code to that phone."""
     try:
         phone = read_phone(form.digits("phone"))
+        visit.ask_for_code(phone=phone)
         send_code(visit.house, phone=phone, purpose=CodePurpose.VERIFY_IDENTITY)
     except CodeTooSoon:
         pass  # one may be on its way; the next page takes it

@@ -64,6 +64,7 @@ def send(visit: Visit, form: Form) -> Response[Any]:
     except Refusal as refusal:
         return _phone_page(visit, there=form.back_to, refusal=refusal)
     try:
+        visit.ask_for_code(phone=phone)
         send_code(visit.house, phone=phone, purpose=CodePurpose.SIGN_IN)
     except CodeTooSoon:
         pass  # the code page says so: it may be on its way
@@ -88,6 +89,7 @@ def enter(visit: Visit, form: Form) -> Response[Any]:
     if not phone:
         return visit.go(f"/sign-in?next={quote(form.back_to, safe='')}")
     try:
+        visit.try_code(phone=Personal(phone))
         person_id = sign_in(visit.house, phone=Personal(phone), digits=form.digits("code"))
     except Refusal as refusal:
         return _code_page(visit, there=form.back_to, refusal=refusal)

@@ -37,6 +37,13 @@ class Allowance:
     stretch: timedelta
 
 
+# Many phones may share an address (a school, a factory); one phone asks for few codes whatever its address.
+CODES_BY_ADDRESS: Final = Allowance(name="codes by address", count=60, stretch=timedelta(minutes=10))
+CODES_BY_PHONE: Final = Allowance(name="codes by phone", count=20, stretch=timedelta(hours=1))
+TRIES_BY_ADDRESS: Final = Allowance(name="sign-ins by address", count=60, stretch=timedelta(minutes=10))
+TRIES_BY_PHONE: Final = Allowance(name="sign-ins by phone", count=10, stretch=timedelta(minutes=10))
+
+
 class Pace:
     """The counters of one site."""
 
