@@ -291,7 +291,7 @@ def test_a_command_that_is_ended_leaves_no_server_behind() -> None:
             env=environment(),
         ) as process:
             deadline = time.monotonic() + WAIT_SECONDS_MAX
-            while not (data / "bank.jsonl").exists():  # the story has begun
+            while not (data / "sandbox" / "credentials.json").exists():  # the story has begun
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             process.send_signal(signal.SIGTERM)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import httpx
 import pytest
+
+from tests.journeys.command import environment, passing_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,3 +58,29 @@ def test_styles_scripts_fonts_and_licences_are_inside_and_test_tools_are_not(ins
     assert (vendor / "licences" / "weui.txt").exists()
     assert not (vendor / "axe.min.js").exists()
     assert (installed / "mingqu" / "policies" / "products").is_dir()
+
+
+def test_mingqu_serve_of_the_wheel_serves_every_door_and_its_styles(installed: Path) -> None:
+    with passing_folder() as folder:
+        run_it = [sys.executable, "-m", "mingqu.main", "serve", "--data", str(folder / "book"), "--port", "0"]
+        with subprocess.Popen(
+            run_it,
+            cwd=folder,
+            env=environment(PYTHONPATH=str(installed)),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            try:
+                assert process.stderr is not None
+                said = next(line for line in process.stderr if "/health" in line)
+                address = said.split("/ ", 1)[0]
+                with httpx.Client(base_url=address, follow_redirects=True) as client:
+                    page = client.get("/")
+                    styles = re.findall(r'href="(/assets/[^"]+\.css)"', page.text)
+                    answers = [client.get(place) for place in (*styles, "/console", "/v1/docs", "/v1/openapi.json")]
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.communicate(timeout=60)
+        assert len(styles) == 2
+        assert [answer.status_code for answer in (page, *answers)] == [200] * 6
