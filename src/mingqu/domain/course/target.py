@@ -122,21 +122,32 @@ def settle_last(course: Course, *, on: date) -> None:
         last = _last_unpaid(course)
         if last is None:
             return
-        last.interest_ahead_fen = 0
-        for stretch in course.stretches:
-            stretch.silent = stretch.silent and stretch.closed
-        course.reckon()
+        if _let_speak(course, last):
+            course.reckon()
         owed = course.lent_fen + course.total("principal_credited_fen") + course.total("interest_due_fen")
+        planned = last.target_fen
         last.target_fen += owed - course.total("room_fen")
         if last.interest_fixed_fen:
             last.target_fen = max(last.target_fen, last.principal_paid_fen + last.interest_fixed_fen)
         least = last.paid_fen - last.credited_fen - (last.interest_due_fen if last.on_top else 0)
         if last.target_fen >= least:
-            course.reckon()
+            if last.target_fen != planned:
+                course.reckon()
             defer(course, last, on=on)
             return
         last.target_fen = least
     raise AssertionError("a course does not settle")
+
+
+def _let_speak(course: Course, last: Stretch) -> bool:
+    """Let every open stretch bear its own interest again, none of it ahead; say whether that changes anything."""
+    spoke = last.interest_ahead_fen != 0
+    last.interest_ahead_fen = 0
+    for stretch in course.stretches:
+        if stretch.silent and not stretch.closed:
+            stretch.silent = False
+            spoke = True
+    return spoke
 
 
 def _take_back_excess(course: Course) -> None:
@@ -156,9 +167,9 @@ def _take_back_excess(course: Course) -> None:
 
 
 def _last_unpaid(course: Course) -> Stretch | None:
-    unpaid = [stretch for stretch in course.stretches if not stretch.is_paid]
-    if unpaid:
-        return unpaid[-1]
+    for stretch in reversed(course.stretches):
+        if not stretch.is_paid:
+            return stretch
     last = course.stretches[-1]
     if not course.total("principal_paid_fen") and last.balance_fen > 0:
         return last
