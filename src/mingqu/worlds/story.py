@@ -17,7 +17,7 @@ def clock_of(data: Path) -> Clock:
     """Return the clock of a folder's book: the machine's, unless a story was told in it."""
     try:
         ahead = timedelta(seconds=int(json.loads((data / _FILE).read_text())["ahead_seconds"]))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # whoever opens the folder says what is wrong with it
         return SystemClock()
     return ShiftedClock(ahead=ahead)
 

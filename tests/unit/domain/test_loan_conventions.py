@@ -12,6 +12,7 @@ from mingqu.domain.loan import (
     Disbursed,
     Event,
     FeeCharged,
+    Intent,
     LoanState,
     RateChanged,
     Receipt,
@@ -319,3 +320,21 @@ def test_a_new_rate_makes_no_instalment_higher_for_being_late() -> None:
     plain = told(replace(terms, recalculation=Recalculation.EARLY), lent(1, START, 100_000), change)
     assert late.instalments[2].due_fen == plain.instalments[2].due_fen
     assert late.instalments[1].interest_fen > plain.instalments[1].interest_fen
+
+
+def test_early_money_on_a_loan_without_interest_lowers_what_is_asked_for_at_the_end() -> None:
+    terms = terms_daily(
+        principal_fen=2_000,
+        method=Method.INTEREST_ONLY,
+        rate=Rate.per_year(ppm=0),
+        instalments=2,
+        interest_basis=InterestBasis.PERIOD,
+        surplus=Surplus.PRINCIPAL_LOWER,
+        recalculation=Recalculation.EARLY,
+    )
+    events: tuple[Event, ...] = (
+        Disbursed(event_id=an_id(1), value_date=date(2026, 1, 15), amount_fen=2_000),
+        Repaid(event_id=an_id(2), value_date=date(2026, 1, 20), amount_fen=1, intent=Intent.DUE),
+    )
+    state, _ = fold(terms=terms, events=events, as_of=date(2026, 1, 25))
+    assert [line.principal_fen for line in state.instalments] == [1, 1_999]

@@ -1,6 +1,6 @@
 """The course of a debt whose interest follows what is really owed: lending, paying, repricing, pausing."""
 
-from mingqu.domain.course.course import Course, Movement
+from mingqu.domain.course.course import Course
 from mingqu.domain.course.operation import (
     change_rate,
     credit,
@@ -13,6 +13,7 @@ from mingqu.domain.course.operation import (
     pay_principal,
     repay_ahead,
 )
+from mingqu.domain.course.reckoning import Movement
 from mingqu.domain.course.stretch import Stretch
 from mingqu.domain.course.target import settle_last
 from mingqu.domain.course.terms import Bearing, CourseTerms, Share

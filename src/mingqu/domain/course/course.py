@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
-from itertools import accumulate
+from operator import attrgetter
 
 from mingqu.domain.changed import changed
 from mingqu.domain.course.bearing import part_ratio
+from mingqu.domain.course.reckoning import Movement, Reckoning, Remembering, facts_of, figures, touched
 from mingqu.domain.course.stretch import Stretch
 from mingqu.domain.course.terms import Bearing, CourseTerms
 from mingqu.domain.money import divide
@@ -22,24 +23,7 @@ from mingqu.domain.rate import Rate
 
 
 @dataclass(slots=True, kw_only=True)
-class Movement:
-    """What happened to principal on a day: `lent_fen` went out, `moved_fen` is any other change, as borne.
-
-    `overdue_fen` keeps principal bearing that should have been paid, and lets go of it again.
-    """
-
-    lent_fen: int = 0
-    moved_fen: int = 0
-    overdue_fen: int = 0
-
-    @property
-    def borne_fen(self) -> int:
-        """The change of what bears interest from the day on."""
-        return self.lent_fen + self.moved_fen + self.overdue_fen
-
-
-@dataclass(slots=True, kw_only=True)
-class Course:
+class Course(Remembering):
     """A debt with its facts; whoever changes one works on a copy."""
 
     terms: CourseTerms
@@ -50,15 +34,20 @@ class Course:
     overdue_to: date | None = None
     until: date | None = None  # nothing bears from here on: the course is looked at as of this day
 
+    def __post_init__(self) -> None:
+        self.remember(None)
+
     def copy(self) -> Course:
         """Return a copy to try things on."""
-        return replace(
+        other = changed(
             self,
-            stretches=[changed(stretch) for stretch in self.stretches],
+            stretches=list(map(changed, self.stretches)),
             rates=list(self.rates),
-            movements={day: changed(movement) for day, movement in self.movements.items()},
+            movements=dict(self.movements),
             pauses=list(self.pauses),
         )
+        other.remember(self.known)
+        return other
 
     @property
     def maturity(self) -> date:
@@ -79,14 +68,20 @@ class Course:
 
     def total(self, name: str) -> int:
         """Return the sum of one figure over all stretches."""
-        return sum(getattr(stretch, name) for stretch in self.stretches)
+        return sum(map(attrgetter(name), self.stretches))
 
     def move(self, *, on: date, lent_fen: int = 0, moved_fen: int = 0, overdue_fen: int = 0) -> None:
         """Change what bears interest from a day on."""
-        movement = self.movements.setdefault(on, Movement())
-        movement.lent_fen += lent_fen
-        movement.moved_fen += moved_fen
-        movement.overdue_fen += overdue_fen
+        before = self.movements.get(on, Movement())
+        self.movements[on] = Movement(
+            lent_fen=before.lent_fen + lent_fen,
+            moved_fen=before.moved_fen + moved_fen,
+            overdue_fen=before.overdue_fen + overdue_fen,
+        )
+
+    def forget_overdue(self) -> None:
+        """Let no principal bear for having been paid late."""
+        self.movements = {day: changed(movement, overdue_fen=0) for day, movement in self.movements.items()}
 
     def at(self, on: date) -> Stretch | None:
         """Return the stretch a day belongs to: its due date is its last day, the first day of all is the first's."""
@@ -96,21 +91,44 @@ class Course:
         return None
 
     def reckon(self) -> None:
-        """Work out interest and principal of every stretch, in order."""
-        settled = carried = 0  # principal that payments of earlier stretches are thought to have taken
+        """Work out interest and principal of every stretch, in order, from the first one that a change touches."""
+        known = self.known
+        facts = facts_of(
+            terms=self.terms,
+            rates=self.rates,
+            pauses=self.pauses,
+            until=self.until,
+            movements=self.movements,
+            known=known.facts if known is not None else None,
+        )
+        rows = list(map(figures, self.stretches))
+        first, behind = touched(known, facts, self.stretches, rows)
+        if known is not None and first == len(rows) == len(known.stretches) and facts is known.facts:
+            return
+        # Principal that payments of earlier stretches are thought to have taken, and interest that found no room.
+        settled = carried = 0
+        handed: list[tuple[int, int]] = []
+        if known is not None and first:
+            handed = known.handed[:first]
+            before = self.stretches[first - 1]
+            settled = handed[-1][0] + before.principal_due_fen - before.principal_paid_fen
+            carried = before.unrecognized_fen
         flat = self.terms.bearing is Bearing.FLAT
-        days = sorted(self.movements)
-        name = "lent_fen" if flat else "borne_fen"
-        upto = [0, *accumulate(getattr(self.movements[day], name) for day in days)]
-        borne = [0, *accumulate(self.movements[day].borne_fen for day in days)]
-        for stretch in self.stretches:
+        for index in range(first, len(rows)):
+            if known is not None and index >= behind and known.handed[index] == (settled, carried):
+                handed += known.handed[index:]
+                break
+            handed.append((settled, carried))
+            stretch = self.stretches[index]
             interest = carried + stretch.interest_ahead_fen + stretch.interest_fixed_fen
             if not stretch.silent:
-                interest += self._borne(stretch, 0 if flat else settled, days, upto)
+                interest += self._borne(stretch, 0 if flat else settled, facts.days, facts.upto)
             stretch.share_out(interest_fen=max(0, interest))
             settled += stretch.principal_due_fen - stretch.principal_paid_fen
             carried = stretch.unrecognized_fen
-            stretch.balance_fen = max(0, borne[bisect_right(days, stretch.due)] - settled)
+            stretch.balance_fen = max(0, facts.borne[bisect_right(facts.days, stretch.due)] - settled)
+            rows[index] = figures(stretch)
+        self.remember(Reckoning(facts=facts, stretches=rows, handed=handed))
 
     def _borne(self, stretch: Stretch, settled: int, days: list[date], upto: list[int]) -> int:
         credited = 0 if stretch.closed else stretch.interest_credited_fen

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from mingqu.domain.course.course import Course, Movement
+from mingqu.domain.course.course import Course
+from mingqu.domain.course.reckoning import Movement
 from mingqu.domain.course.stretch import Stretch
 from mingqu.domain.course.target import defer, even_out, set_targets, settle_last
 from mingqu.domain.course.terms import Bearing, Share
@@ -34,8 +35,7 @@ def lend(course: Course, *, on: date, amount_fen: int) -> None:
     for stretch in plain.stretches:
         stretch.principal_paid_fen = stretch.interest_paid_fen = stretch.interest_ahead_fen = 0
         stretch.silent = stretch.silent and stretch.closed
-    for movement in plain.movements.values():
-        movement.moved_fen = movement.overdue_fen = 0
+    plain.movements = {day: Movement(lent_fen=movement.lent_fen) for day, movement in plain.movements.items()}
     plain.reckon()
     _retarget(plain, _from(plain, on))
     _take_targets(course, plain, related)
@@ -55,8 +55,7 @@ def change_rate(course: Course, *, on: date, rate: Rate) -> None:
         _retarget(course, related)
         return
     plain = course.copy()
-    for movement in plain.movements.values():
-        movement.overdue_fen = 0
+    plain.forget_overdue()
     plain.reckon()
     _retarget(plain, _from(plain, on))
     _take_targets(course, plain, related)
@@ -207,7 +206,8 @@ def repay_ahead(course: Course, *, on: date, amount_fen: int, lower_all: bool) -
     course.reckon()
     surplus = stretch.target_fen - planned
     later = course.stretches[course.stretches.index(stretch) + 1 :]
-    if surplus and lower_all:
+    # Principal that is all asked for at the end is lower there by itself.
+    if surplus and lower_all and course.terms.share is not Share.AT_THE_END:
         set_targets(course, later)
     for other in later if surplus and not lower_all else ():
         course.reckon()

@@ -53,8 +53,7 @@ def re_amortize_split(course: Course, *, on: date, parts_rounded_alone: bool = F
     past = [stretch for stretch in course.stretches if stretch.due <= on and not stretch.is_paid]
     later = [stretch for stretch in course.stretches if stretch.due > on]
     unpaid = sum(stretch.interest_due_fen - stretch.interest_paid_fen for stretch in past)
-    for movement in course.movements.values():
-        movement.overdue_fen = 0
+    course.forget_overdue()
     for stretch in past:
         stretch.target_fen = stretch.paid_fen
         stretch.closed = stretch.silent = True
@@ -84,8 +83,7 @@ def equal_parts(fen: int, count: int, rounding: Rounding) -> list[int]:
 
 def _close(course: Course, on: date) -> None:
     """Let what is unpaid of the stretches that have begun be owed from now on, and bear as part of the balance."""
-    for movement in course.movements.values():
-        movement.overdue_fen = 0
+    course.forget_overdue()
     course.overdue_to = None
     for stretch in course.stretches:
         if stretch.start <= on and not stretch.is_paid:
@@ -148,8 +146,7 @@ def re_age_split(
         stretch.target_fen = stretch.paid_fen
         stretch.closed = stretch.silent = True
         stretch.interest_fixed_fen = stretch.interest_paid_fen
-    for movement in course.movements.values():
-        movement.overdue_fen = 0
+    course.forget_overdue()
     course.overdue_to = None
     if matured >= on:
         _hold_paid(course, paid)

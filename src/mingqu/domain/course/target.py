@@ -123,11 +123,10 @@ def settle_last(course: Course, *, on: date) -> None:
         last = _last_unpaid(course, held)
         if last is None:
             return
-        last.interest_ahead_fen = 0
-        for stretch in course.stretches:
-            stretch.silent = stretch.silent and stretch.closed
-        course.reckon()
+        if _let_speak(course, last):
+            course.reckon()
         owed = course.lent_fen + course.total("principal_credited_fen") + course.total("interest_due_fen")
+        planned = last.target_fen
         last.target_fen += owed - course.total("room_fen")
         least = last.paid_fen - last.credited_fen - (last.interest_due_fen if last.on_top else 0)
         if last.interest_fixed_fen:
@@ -135,11 +134,23 @@ def settle_last(course: Course, *, on: date) -> None:
             least = max(least, last.principal_paid_fen + fixed)
             held.append(course.stretches.index(last))
         if last.target_fen >= least:
-            course.reckon()
+            if last.target_fen != planned:
+                course.reckon()
             defer(course, last, on=on)
             return
         last.target_fen = least
     raise AssertionError("a course does not settle")
+
+
+def _let_speak(course: Course, last: Stretch) -> bool:
+    """Let every open stretch bear its own interest again, none of it ahead; say whether that changes anything."""
+    spoke = last.interest_ahead_fen != 0
+    last.interest_ahead_fen = 0
+    for stretch in course.stretches:
+        if stretch.silent and not stretch.closed:
+            stretch.silent = False
+            spoke = True
+    return spoke
 
 
 def _take_back_excess(course: Course) -> None:
@@ -159,9 +170,9 @@ def _take_back_excess(course: Course) -> None:
 
 
 def _last_unpaid(course: Course, held: list[int]) -> Stretch | None:
-    unpaid = [stretch for index, stretch in enumerate(course.stretches) if not stretch.is_paid and index not in held]
-    if unpaid:
-        return unpaid[-1]
+    for index in range(len(course.stretches) - 1, -1, -1):
+        if not course.stretches[index].is_paid and index not in held:
+            return course.stretches[index]
     last = course.stretches[-1]
     if not held and not course.total("principal_paid_fen") and last.balance_fen > 0:
         return last

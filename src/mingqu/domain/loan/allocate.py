@@ -88,6 +88,8 @@ class _Purse:
         self.direction = direction
         self.passed: set[date] = set()  # instalments that turned out to ask for nothing
         self.settled: set[date] = set()  # instalments paid as far as they can be today, whose interest goes on
+        # What instalments would ask for if they were paid in advance; forgotten whenever the course changes.
+        self.asked: dict[tuple[date, date], tuple[int, int]] = {}
 
     def serve(self, timing: Timing, components: Sequence[Component], rest: int) -> int:
         """Serve lines of one timing until nothing is left on either side."""
@@ -124,6 +126,7 @@ class _Purse:
         )
         self.paid[Component.PRINCIPAL] += part
         repay_ahead(course, on=self.on, amount_fen=part, lower_all=self.rule.surplus is Surplus.PRINCIPAL_LOWER)
+        self.asked.clear()
         self.working.sync(on=self.on)
         return rest - part
 
@@ -237,6 +240,7 @@ class _Purse:
         elif stretch is not None and self.working.course is not None:
             act = pay_principal if component is Component.PRINCIPAL else pay_interest
             act(self.working.course, stretch=stretch, on=on, amount_fen=part)
+            self.asked.clear()
             self.working.sync(on=self.on)
         return part
 
@@ -245,8 +249,12 @@ class _Purse:
         stretch, course = self.working.stretch_of(index), self.working.course
         assert stretch is not None
         assert course is not None
-        vertical = self.direction is Direction.VERTICAL
-        principal, interest = due_if_paid(course, stretch=stretch, on=on, principal_alone=vertical)
+        asked = self.asked.get((stretch.due, on))
+        if asked is None:
+            vertical = self.direction is Direction.VERTICAL
+            asked = due_if_paid(course, stretch=stretch, on=on, principal_alone=vertical)
+            self.asked[stretch.due, on] = asked
+        principal, interest = asked
         line = self.working.lines[index]
         if not principal and not interest:
             self.passed.add(line.due)

@@ -13,19 +13,20 @@ from mingqu.domain.money import divide
 
 def morning(*, terms: LoanTerms, state: LoanState, on: date, change: Change) -> LoanState:
     """Do what falls on one morning: first the new bill, then what became overdue, at last whether income goes on."""
-    lines = []
+    lines = list(state.instalments)
     current = state.current
-    for line in state.instalments:
-        if line is current and line.due <= on:
-            lines.append(bill(line, on, change))
-        elif line.billed and line.unpaid_fen > 0 and line.penalty_from is None and overdue_start(line, terms) <= on:
+    for index, line in enumerate(state.instalments):
+        if line is current:
+            if line.due <= on:
+                lines[index] = bill(line, on, change)
+        elif line.paid_on is not None or not line.billed or line.penalty_from is not None:
+            continue  # nearly all of them
+        elif line.unpaid_fen > 0 and overdue_start(line, terms) <= on:
             change.happenings.append(
                 Happening(kind=Kind.OVERDUE, on=on, instalment=line.number, amount_fen=line.unpaid_fen)
             )
             # Whoever pays within grace owes no penalty; whoever does not owes it from the due date on.
-            lines.append(changed(line, penalty_from=line.due))
-        else:
-            lines.append(line)
+            lines[index] = changed(line, penalty_from=line.due)
     suspends_on = state.suspends_on(terms)
     suspended = state.suspended or (suspends_on is not None and suspends_on <= on)
     return changed(state, instalments=tuple(lines), as_of=on, suspended=suspended)

@@ -61,7 +61,7 @@ def follow(*, terms: LoanTerms, state: LoanState, event: Event, change: Change) 
     if state.stage is Stage.SETTLED and isinstance(event, _ABOUT_A_DEBT):
         raise LoanNotActive("Nothing is owed on this loan that could be agreed on anew.")
     working = work_on(terms=terms, state=state)
-    owed = working.principal_owed_fen
+    owed = working.principal_owed_fen if working.course is not None else 0
     _apply(working, event, change)
     if working.course is not None:
         charge.follow_instalments(working, event.value_date)
@@ -123,7 +123,11 @@ def _apply(working: Working, event: Event, change: Change) -> None:
 def _close_or_open(working: Working, on: date, change: Change) -> None:
     """Settle a loan of which nothing is owed any more, and open one again of which something is."""
     state = working.state
-    owed = any(line.paid_on is None and line.unpaid_fen for line in working.lines)
+    owed = False
+    for line in working.lines:  # asked for after every event: the first line that is open answers
+        if line.paid_on is None and line.unpaid_fen:
+            owed = True
+            break
     if state.stage in (Stage.ACTIVE, Stage.CHARGED_OFF) and not owed:
         if not state.guarantor_claim_fen:  # else the borrower still owes, to the guarantor
             change.happenings.append(Happening(kind=Kind.SETTLED, on=on, instalment=0, amount_fen=0))

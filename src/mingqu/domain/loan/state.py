@@ -96,8 +96,15 @@ class Instalment:
 
     def outstanding_fen(self, component: Component) -> int:
         """What is left of one component."""
-        name = component.value
-        return int(getattr(self, f"{name}_fen") - getattr(self, f"{name}_paid_fen"))
+        match component:  # asked for with every fen that is paid
+            case Component.PRINCIPAL:
+                return self.principal_fen - self.principal_paid_fen
+            case Component.INTEREST:
+                return self.interest_fen - self.interest_paid_fen
+            case Component.FEE:
+                return self.fee_fen - self.fee_paid_fen
+            case Component.PENALTY:
+                return self.penalty_fen - self.penalty_paid_fen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +181,10 @@ class LoanState:
     @property
     def current(self) -> Instalment | None:
         """The instalment now running: the first that is not billed."""
-        return next((line for line in self.instalments if not line.billed), None)
+        for line in self.instalments:
+            if not line.billed:
+                return line
+        return None
 
     @property
     def principal_unbilled_fen(self) -> int:
@@ -223,16 +233,24 @@ class LoanState:
 
     def overdue_days(self, on: date) -> int:
         """Return whole days since the oldest unpaid due date, 0 when nothing is past due."""
-        oldest = next(self.unpaid_billed, None)
-        return max(0, (on - oldest.due).days) if oldest else 0
+        if self.stage is Stage.WRITTEN_OFF:
+            return 0
+        for line in self.instalments:
+            if line.paid_on is None and line.billed and line.unpaid_fen > 0:
+                return max(0, (on - line.due).days)
+        return 0
 
     def next_event(self, terms: LoanTerms) -> date | None:
         """Return the next day on which something happens by itself: a bill, or the start of an overdue."""
         soonest = None
         if self.stage is Stage.ACTIVE and (current := self.current) is not None:
             soonest = current.due
-        for line in self.unpaid_billed:
-            if line.penalty_from is None and (soonest is None or line.due < soonest):
+        if self.stage is Stage.WRITTEN_OFF:
+            return None
+        for line in self.instalments:
+            if line.paid_on is not None or not line.billed or line.penalty_from is not None:
+                continue  # nearly all of them
+            if (soonest is None or line.due < soonest) and line.unpaid_fen > 0:
                 start = overdue_start(line, terms)
                 soonest = start if soonest is None or start < soonest else soonest
         stops = self.suspends_on(terms)

@@ -138,7 +138,10 @@ class Working:
 
     def is_overdue(self, on: date) -> bool:
         """Whether anything billed was due before a day and is unpaid."""
-        return any(line.paid_on is None and line.due < on and line.unpaid_fen > 0 for line in self.lines if line.billed)
+        for line in self.lines:
+            if line.paid_on is None and line.billed and line.due < on and line.unpaid_fen > 0:
+                return True
+        return False
 
 
 def paid_on(line: Instalment, on: date) -> date | None:
