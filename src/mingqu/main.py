@@ -31,6 +31,7 @@ from mingqu.services.house import House
 from mingqu.store import book, data_folder, keyring, migration, policy
 from mingqu.store.database import BookMissing, Database
 from mingqu.store.postgres import open_server
+from mingqu.web.pace import Pace
 from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
 from mingqu.worlds import story
@@ -143,10 +144,11 @@ class Wiring:
         """Return the site of a house, with every door that people and programs come in by."""
         secure = public_url.startswith("https://")
         wechat = None if house.wechat_page is None else WechatDoor(house=house, public_url=public_url)
+        pace = Pace()  # one for both doors: who asks for a code at one has asked for it
         routers = [
-            api.make_router(house),
+            api.make_router(house, pace=pace),
             api.make_notices_router(house),
-            borrower.make_router(house, secure_cookies=secure, wechat=wechat),
+            borrower.make_router(house, secure_cookies=secure, wechat=wechat, pace=pace),
             console.make_router(house, secure_cookies=secure),
         ]
         return make_site(house, routers=routers, is_working=is_working, openapi=api.openapi())

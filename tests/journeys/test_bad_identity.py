@@ -10,12 +10,13 @@ import pytest
 
 from mingqu.demo.people import XIA, card_number, id_number
 from mingqu.domain.consent import ConsentPurpose
-from mingqu.domain.instrument import CARD_TRIES_MAX
+from mingqu.domain.instrument import CARD_TRIES_MAX, CardNotOwn
 from mingqu.domain.one_time_code import RESEND_SECONDS_MIN, SENDS_PER_DAY_MAX, TRIES_MAX, VALID_SECONDS, CodePurpose
 from mingqu.domain.personal import Personal
 from mingqu.services.give_consent import give_consent
 from mingqu.services.sign_in import send_code, sign_in
 from mingqu.services.verify_identity import verify_identity
+from mingqu.store.idempotency import IdempotencyKeyReused
 from tests.journeys.fingerprint import refused
 from tests.world import OpenWorld
 
@@ -152,3 +153,20 @@ def test_somebody_elses_card_is_not_bound_and_four_tries_are_all(world: OpenWorl
             )
         world.go_to(house.clock.now() + timedelta(seconds=RESEND_SECONDS_MIN))
         send_code(house, phone=XIA.phone, purpose=CodePurpose.VERIFY_IDENTITY)
+
+
+def test_a_request_that_was_let_in_asks_about_nobody_else(world: OpenWorld) -> None:
+    house, person_id = world.house, half_known(world)
+    request: dict[str, Any] = {
+        "request_id": house.id_for(person_id),
+        "id_number": XIA.id_number,
+        "phone": XIA.phone,
+        "card_number": XIA.card_number,
+        "digits": world.read_code(XIA.phone),
+    }
+    with pytest.raises(CardNotOwn):
+        verify_identity(house, person_id=person_id, name=Personal("王雨桐"), **request)
+    asked = world.identity.billed
+    with pytest.raises(IdempotencyKeyReused):
+        verify_identity(house, person_id=person_id, name=XIA.name, **request)
+    assert world.identity.billed == asked

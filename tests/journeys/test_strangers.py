@@ -9,10 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from mingqu.demo.journey import Known, be_assessed, introduce
+from mingqu.demo.journey import Known, be_assessed, introduce, take_loan, work_until_idle
 from mingqu.demo.people import XIA, ZHOU, card_number, id_number
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.loan import Intent
+from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.assess import assess
@@ -22,7 +23,14 @@ from mingqu.services.house import House
 from mingqu.services.issue_certificate import issue_certificate
 from mingqu.services.make_offers import make_offers
 from mingqu.services.read_loan import loan_ledger, loan_state
-from mingqu.services.repay import confirm_agreement, open_page, quote_repayment, repay_by_hand, request_agreement
+from mingqu.services.repay import (
+    NothingDue,
+    confirm_agreement,
+    open_page,
+    quote_repayment,
+    repay_by_hand,
+    request_agreement,
+)
 from mingqu.services.replay_decision import replay_decision
 from mingqu.services.sign_contract import sign_contract
 from tests.journeys.reading import assert_coherent, borrow, cell_of, rows_of
@@ -203,3 +211,34 @@ def settle_in(world: OpenWorld, known: Known) -> Things:
         order_id=page.order_id,
         agreement_id=agreed,
     )
+
+
+def test_only_a_payment_by_hand_that_is_open_has_a_page(world: OpenWorld) -> None:
+    known = introduce(world, XIA, balance_fen=6_000_000)
+    be_assessed(world, known, amount_fen=1_000_000)
+    tomorrow = world.clock.now() + timedelta(days=1)
+    waiting = take_loan(
+        world, known, amount_fen=500_000, instalments=3, method="equal_instalment", payout_at=tomorrow
+    ).signed.payout_order_id
+    with pytest.raises(NotFound):
+        open_page(world.house, person_id=known.person_id, order_id=waiting)
+    assert world.bank.moved() == {}
+    world.clock.advance_to(tomorrow + timedelta(minutes=1))
+    work_until_idle(world)
+    assert world.bank.moved() == {waiting.hex: 500_000}, "the payout's number was never a page's"
+    with pytest.raises(NotFound):
+        open_page(world.house, person_id=known.person_id, order_id=waiting)
+
+
+def test_a_payment_that_has_ended_has_no_page_any_more(world: OpenWorld) -> None:
+    known = introduce(world, XIA, balance_fen=6_000_000)
+    be_assessed(world, known, amount_fen=1_000_000)
+    loan_id = take_loan(world, known, amount_fen=500_000, instalments=3, method="equal_instalment").signed.loan_id
+    work_until_idle(world)
+    page = repay_by_hand(world.house, person_id=known.person_id, loan_id=loan_id, intent=Intent.PAYOFF, key="all of it")
+    open_page(world.house, person_id=known.person_id, order_id=page.order_id)
+    world.pay_page(known.newcomer, page.order_id)
+    world.clock.advance(timedelta(minutes=1))
+    work_until_idle(world)
+    with pytest.raises(NothingDue):
+        open_page(world.house, person_id=known.person_id, order_id=page.order_id)

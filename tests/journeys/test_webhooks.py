@@ -255,3 +255,25 @@ def test_a_program_on_this_machine_is_told_only_where_that_is_set() -> None:
     place = find("http://localhost:9/x", to_loopback=True, look_up=lambda host, port: own)
     assert not isinstance(place, AddressRefused)
     assert (place.address, place.port, place.target) == ("127.0.0.1", 9, "/x")
+
+
+def test_a_receiver_that_is_away_for_an_hour_misses_nothing_however_much_waits_for_it(world: OpenWorld) -> None:
+    receiver = Receiver(*[0] * 10_000)
+    told = with_receiver(world, receiver)
+    made = subscribe_webhook(told.house, url=URL)
+    known = introduce(told, XIA, balance_fen=6_000_000)
+    be_assessed(told, known, amount_fen=1_000_000)
+    for _ in range(14):  # more than there are tries: what waits behind a dead receiver was not tried
+        take_loan(told, known, amount_fen=100_000, instalments=3, method="equal_instalment")
+    for _ in range(60):
+        run_due_work(told.house)
+        told.clock.advance(timedelta(minutes=1))
+    receiver.statuses.clear()
+    receiver.came.clear()
+    told.clock.advance(max(WAITS))
+    work_until_idle(told)
+    kinds = receiver.types()
+    assert kinds.count("contract.signed") == 14
+    assert "decision.made" in kinds
+    (after,) = [one for one in webhooks(told.house) if one.subscription_id == made.subscription_id]
+    assert after.given_up == 0

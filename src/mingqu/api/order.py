@@ -85,7 +85,7 @@ def make_payment(data: JSONBody[NewPayment], key: KeyHere, house: HouseHere, cal
     return PaymentOrder(order_id=page.order_id, amount_fen=page.amount_fen)
 
 
-@writes("/payments/{order_id:uuid}/page", tag=TAG, body=False, status=200, refuses=(ChannelUnavailable,))
+@writes("/payments/{order_id:uuid}/page", tag=TAG, body=False, status=200, refuses=(NothingDue, ChannelUnavailable))
 def open_payment_page(
     order_id: FromPath[UUID],
     key: KeyHere,  # noqa: ARG001 - its form is checked; the order's own number makes it the same page

@@ -23,7 +23,7 @@ from mingqu.domain.one_time_code import (
     CodeWrong,
 )
 from mingqu.domain.ownership import NotFound
-from mingqu.domain.party import PhoneMalformed
+from mingqu.domain.party import PhoneMalformed, read_phone
 from mingqu.domain.personal import Personal
 from mingqu.services.keep_session import end_session
 from mingqu.services.sign_in_once import SignInTooOld, send_code_once, sign_in_by_phone, sign_in_by_wechat
@@ -84,8 +84,9 @@ def send_code(
 
     A new code takes the place of one sent before for the same purpose. At most one a minute, and few a day.
     """
-    take_turn(house, pace, request, by_address=CODES_BY_ADDRESS, phone=data.phone.strip(), by_phone=CODES_BY_PHONE)
-    send_code_once(house, phone=Personal(data.phone), purpose=data.purpose, key=key)
+    phone = read_phone(Personal(data.phone))
+    take_turn(house, pace, request, by_address=CODES_BY_ADDRESS, phone=phone.reveal(), by_phone=CODES_BY_PHONE)
+    send_code_once(house, phone=phone, purpose=data.purpose, key=key)
 
 
 @writes("/sessions", tag=TAG, public=True, refuses=(*CODE_REFUSES, SignInTooOld, TooManyRequests))
@@ -97,9 +98,10 @@ def sign_in(
     Sent again with the same key within two minutes, the same token is answered. A bearer token that comes with the
     request is ended: it was somebody's before this sign-in.
     """
-    take_turn(house, pace, request, by_address=TRIES_BY_ADDRESS, phone=data.phone.strip(), by_phone=TRIES_BY_PHONE)
+    phone = read_phone(Personal(data.phone))
+    take_turn(house, pace, request, by_address=TRIES_BY_ADDRESS, phone=phone.reveal(), by_phone=TRIES_BY_PHONE)
     before = bearer(request) if "authorization" in request.headers else None
-    signed = sign_in_by_phone(house, phone=Personal(data.phone), digits=Personal(data.code), key=key, instead_of=before)
+    signed = sign_in_by_phone(house, phone=phone, digits=Personal(data.code), key=key, instead_of=before)
     return Session(token=signed.token.reveal(), token_type="bearer", person_id=signed.person_id)  # noqa: S106
 
 

@@ -121,10 +121,12 @@ Step = Callable[[Visit, Form], Response[Any]]
 class Door:
     """Makes the handlers of the borrower's pages."""
 
-    def __init__(self, house: House, *, secure_cookies: bool, wechat: SuperAppLogin | None = None) -> None:
+    def __init__(
+        self, house: House, *, secure_cookies: bool, wechat: SuperAppLogin | None = None, pace: Pace | None = None
+    ) -> None:
         self.house, self.secure_cookies, self.wechat = house, secure_cookies, wechat
         self.pages = Pages(package="mingqu.borrower")
-        self.pace = Pace()
+        self.pace = pace or Pace()
 
     def page(self, path: str, work: Page, *, is_open: bool = False) -> HTTPRouteHandler:
         """Return the handler of a page; `is_open` to visitors who are not signed in."""

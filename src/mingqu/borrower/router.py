@@ -25,17 +25,20 @@ from mingqu.borrower.door import Door
 from mingqu.borrower.login import SuperAppLogin
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
+from mingqu.web.pace import Pace
 from mingqu.web.record import REQUEST_ID
 
 log = logging.getLogger("mingqu.http")
 
 
-def make_router(house: House, *, secure_cookies: bool, wechat: SuperAppLogin | None = None) -> Router:
+def make_router(
+    house: House, *, secure_cookies: bool, wechat: SuperAppLogin | None = None, pace: Pace | None = None
+) -> Router:
     """Return the pages of a house, at "/". With `wechat` people may come in by it as well as by a code.
 
     `secure_cookies` is True wherever the site is reached over TLS.
     """
-    door = Door(house, secure_cookies=secure_cookies, wechat=wechat)
+    door = Door(house, secure_cookies=secure_cookies, wechat=wechat, pace=pace)
     parts = (sign_in, home, identity, consents, apply, offers, contracts, loans, repay, overdue, certificate)
 
     def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[Any]:

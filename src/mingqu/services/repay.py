@@ -12,6 +12,7 @@ from mingqu.domain.instrument import require_verified
 from mingqu.domain.loan import Intent, Quote, Stage, quote
 from mingqu.domain.money import AmountOutOfRange, Money
 from mingqu.domain.order import OrderKind, reserve
+from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.collection import Agreed, AgreementRequest, CodeSent, CodeWrong, HostedPage
@@ -130,11 +131,15 @@ def repay_by_hand(
 def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:
     """Return the channel's page of a person's order; asked again it is the same page.
 
-    The order is announced first, so that whatever is paid on the page is asked for. Errors: NotFound,
-    ChannelUnavailable.
+    The order is announced first, so that whatever is paid on the page is asked for. Errors: NotFound (also for an
+    order that no page is paid for), NothingDue when the payment has ended, ChannelUnavailable.
     """
     with house.database.transaction() as tx:
         waiting = order.load_for(tx, person_id=person_id, order_id=order_id)
+        if waiting.kind is not OrderKind.COLLECTION or waiting.channel != HOSTED:
+            raise NotFound  # a payout's or a deduction's number must never be a page's as well
+        if not waiting.open or waiting.conflict_code is not None:
+            raise NothingDue("This payment has ended.")
         payer = payer_of(tx, house, waiting=waiting)
     errand = errand_of(house, order=waiting)
     if waiting.sent_at is None:

@@ -121,10 +121,21 @@ def deliver_webhooks(house: House, *, cell: int) -> int:
     failing: set[UUID] = set()
     for piece in leased:
         if piece.subject_id in failing:
-            _again(house, piece, after=WAITS[0])
-        elif not _deliver(house, channel, piece):
+            # Not tried, so not counted: it waits as long as its own tries say.
+            _again(house, piece, after=WAITS[min(_tries(piece), len(WAITS) - 1)])
+            continue
+        try:
+            well = _deliver(house, channel, piece)
+        except work.LeaseLost:
+            continue  # it took too long, and somebody else has it now
+        if not well:
             failing.add(piece.subject_id)
     return len(leased)
+
+
+def _tries(piece: Work) -> int:
+    """Return how often a delivery was really tried: a lease that was lost or given back is none."""
+    return int(str(piece.payload.get("tries", 0)))
 
 
 def _deliver(house: House, channel: WebhookChannel, piece: Work) -> bool:
@@ -153,17 +164,18 @@ def _deliver(house: House, channel: WebhookChannel, piece: Work) -> bool:
     if isinstance(answer, NotTaken) and answer.gone:
         _done(house, piece, to, given_up=1, ends=True)
         return False
-    attempts = (piece.fence + 1) // 2  # a lease and giving it back raise the fence by one each
-    if attempts >= ATTEMPTS_MAX:
+    tries = _tries(piece) + 1
+    if tries >= ATTEMPTS_MAX:
         _done(house, piece, to, given_up=1)
     else:
-        _again(house, piece, after=WAITS[attempts - 1])
+        _again(house, piece, after=WAITS[tries - 1], tries=tries)
     return False
 
 
-def _again(house: House, piece: Work, *, after: timedelta) -> None:
+def _again(house: House, piece: Work, *, after: timedelta, tries: int | None = None) -> None:
+    payload = None if tries is None else {**piece.payload, "tries": tries}
     with house.database.transaction() as tx:
-        work.reschedule(tx, work=piece, run_at=house.clock.now() + after)
+        work.reschedule(tx, work=piece, run_at=house.clock.now() + after, payload=payload)
         tx.commit()
 
 

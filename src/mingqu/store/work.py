@@ -7,7 +7,7 @@ moves work shows the fence; when another worker has leased it since, the first o
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -135,12 +135,15 @@ def complete(tx: Transaction, *, work: Work, now: datetime) -> None:
     _assert_held(changed.rowcount)
 
 
-def reschedule(tx: Transaction, *, work: Work, run_at: datetime) -> None:
-    """Give work back to be done at `run_at`, which ends the lease. Errors: LeaseLost, as for `complete`."""
+def reschedule(tx: Transaction, *, work: Work, run_at: datetime, payload: Mapping[str, object] | None = None) -> None:
+    """Give work back to be done at `run_at`, which ends the lease; with a new payload, or as it was.
+
+    Errors: LeaseLost, as for `complete`.
+    """
     changed = tx.execute(
-        "UPDATE work SET run_at = %s, fence = fence + 1"
+        "UPDATE work SET run_at = %s, fence = fence + 1, payload = coalesce(%s::jsonb, payload)"
         " WHERE cell = %s AND work_id = %s AND fence = %s AND done_at IS NULL",
-        (run_at, work.cell, work.work_id, work.fence),
+        (run_at, None if payload is None else json.dumps(payload), work.cell, work.work_id, work.fence),
     )
     _assert_held(changed.rowcount)
 

@@ -122,3 +122,11 @@ def test_prometheus_reads_counts_by_route(client: TestClient) -> None:
     client.get("/refuse")
     client.get("/refuse")
     assert 'mingqu_http_requests_total{method="GET",route="/refuse",status="409"} 2.0' in client.get("/metrics").text
+
+
+def test_invented_methods_are_counted_as_one(client: TestClient) -> None:
+    for word in ("ZZ0", "ZZ1", "ZZ2"):
+        client.request(word, "/refuse")
+    figures = client.get("/metrics").text
+    assert "ZZ" not in figures
+    assert 'method="(other)"' in figures

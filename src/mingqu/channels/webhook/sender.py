@@ -60,7 +60,7 @@ class WebhookSender:
             answer = self._transport.handle_request(request)
         except httpx.TimeoutException:
             raise ChannelSilent(reason="timeout") from None
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError):
             raise ChannelSilent(reason="connection") from None
         answer.close()  # unread: what it says is of no interest, and may be endless
         if answer.status_code in _OK:
