@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +33,9 @@ _SEEN_EVERY: Final = timedelta(minutes=1)  # a session is written at most so oft
 _NAME, _ADDRESS = "name", "address"
 _TRIES: Final = {_NAME: TRIES_OF_NAME, _ADDRESS: TRIES_OF_ADDRESS}
 _Fits = Callable[[Transaction, str], bool]
+# One secret is looked at at a time, from the question whether it may be tried to the count of its failure: otherwise
+# everybody who guesses at one moment passes the throttle together, and each holds a connection and 32 MB meanwhile.
+_ONE_AT_A_TIME: Final = threading.Lock()
 
 
 class SignInFailed(Refusal):
@@ -142,6 +146,11 @@ def sign_out_operator(house: House, *, token: Personal[str]) -> None:
 
 def _prove(house: House, *, name: str, address: str, fits: _Fits) -> Operator:
     """Return the operator whose secret fits; a wrong one is counted for its name and its address."""
+    with _ONE_AT_A_TIME:
+        return _prove_alone(house, name=name, address=address, fits=fits)
+
+
+def _prove_alone(house: House, *, name: str, address: str, fits: _Fits) -> Operator:
     written, now = _written(name), house.clock.now()
     subjects = {_NAME: written, _ADDRESS: address}
     with house.database.transaction() as tx:
