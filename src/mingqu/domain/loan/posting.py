@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.changed import made
 from mingqu.domain.ledger import FORWARD, AccountCode, Reason
 from mingqu.domain.loan.event import Receipt
 from mingqu.domain.loan.state import Allocation, LoanState, Payable
@@ -133,9 +134,7 @@ class Change:
         if amount_fen < 0:
             debit, credit, amount_fen = credit, debit, -amount_fen
         if amount_fen:
-            self.postings.append(
-                Posting(debit=debit, credit=credit, amount_fen=amount_fen, reason=reason, value_date=on)
-            )
+            self.postings.append(made(Posting, debit, credit, amount_fen, reason, on))  # the most made value of all
 
 
 def settle(*, before: LoanState, after: LoanState, change: Change, on: date) -> None:

@@ -8,6 +8,7 @@ from datetime import date
 from enum import Enum
 from uuid import UUID
 
+from mingqu.domain.changed import made
 from mingqu.domain.course import Course
 from mingqu.domain.loan.event import Receipt
 from mingqu.domain.loan.fee import FeeRule
@@ -211,7 +212,7 @@ class LoanState:
                     interest += line.interest_fen - line.interest_paid_fen
                     penalty += line.penalty_fen - line.penalty_paid_fen
                     fee += line.fee_fen - line.fee_paid_fen
-        return Payable(principal_fen=principal, interest_fen=interest, penalty_fen=penalty, fee_fen=fee)
+        return made(Payable, principal, interest, penalty, fee)
 
     @property
     def penalty_charged_fen(self) -> int:
