@@ -69,7 +69,7 @@ def test_a_change_to_the_same_rate_changes_nothing(terms: LoanTerms, days: int) 
     change_rate(course, on=on, rate=terms.rate)  # works the instalments out anew: they may round otherwise by a fen
     assert course.total("principal_due_fen") == terms.principal_fen
     due = course.total("interest_due_fen")  # interest that waits is borne in one row and falls due in another
-    assert abs(due - sum(borne for _, borne, _ in plain)) <= len(plain) * max(1, terms.multiple_fen)
+    assert abs(due - sum(borne for _, borne, _ in plain)) <= 2 * len(plain) * max(1, terms.multiple_fen)
 
 
 @settings(max_examples=examples(100), deadline=None)

@@ -48,7 +48,7 @@ days = st.dates(date(2026, 1, 1), date(2030, 12, 31))
 rates = st.builds(
     Rate,
     numerator=st.integers(0, 10**6),
-    denominator=st.integers(10**6, 10**15),
+    denominator=st.integers(10**7, 10**12),
     unit=st.sampled_from(RateUnit),
 )
 fees = st.one_of(
