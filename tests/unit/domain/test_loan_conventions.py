@@ -338,3 +338,21 @@ def test_early_money_on_a_loan_without_interest_lowers_what_is_asked_for_at_the_
     )
     state, _ = fold(terms=terms, events=events, as_of=date(2026, 1, 25))
     assert [line.principal_fen for line in state.instalments] == [1, 1_999]
+
+
+def test_early_money_that_leaves_one_fen_leaves_it_to_the_last_instalment() -> None:
+    terms = terms_daily(
+        principal_fen=2_584,
+        method=Method.EQUAL_INSTALMENT,
+        rate=Rate.per_year(ppm=0),
+        instalments=4,
+        interest_basis=InterestBasis.PERIOD,
+        surplus=Surplus.PRINCIPAL_LOWER,
+        recalculation=Recalculation.EARLY,
+    )
+    events: tuple[Event, ...] = (
+        Disbursed(event_id=an_id(1), value_date=date(2026, 1, 15), amount_fen=2_584),
+        Repaid(event_id=an_id(2), value_date=date(2026, 1, 15), amount_fen=2_583, intent=Intent.DUE),
+    )
+    state, _ = fold(terms=terms, events=events, as_of=date(2026, 1, 25))
+    assert [line.principal_fen for line in state.instalments] == [2_583, 0, 0, 1]

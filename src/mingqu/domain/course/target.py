@@ -174,7 +174,7 @@ def _last_unpaid(course: Course, held: list[int]) -> Stretch | None:
         if not course.stretches[index].is_paid and index not in held:
             return course.stretches[index]
     last = course.stretches[-1]
-    if not held and not course.total("principal_paid_fen") and last.balance_fen > 0:
+    if not held and last.balance_fen > 0:  # all that was asked for is paid, and something is owed yet
         return last
     return None
 
