@@ -194,7 +194,7 @@ def _repay(stage: Stage, wanted: dict[str, str], signed: Signed, *, key: str, in
     try:
         stage.patiently(lambda: open_page(house, person_id=person_id, order_id=page.order_id))
     except (ChannelUnavailable, NothingDue):
-        return  # the second: it ended unpaid before this life
+        return  # the second: it ended, paid or not, before this life
     payer = next(newcomer for newcomer in PEOPLE if newcomer.alias == wanted["alias"])
     stage.bank.pay_by_hand(order_number=page.order_id.hex, card_number=payer.card_number)
 

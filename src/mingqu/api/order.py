@@ -14,6 +14,7 @@ from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, Fen, FenAsked, shaped
 from mingqu.domain.loan import Intent
 from mingqu.domain.ownership import NotFound
+from mingqu.services.once import once_done
 from mingqu.services.read_loans import OrderView, order_view
 from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
 
@@ -86,14 +87,15 @@ def make_payment(data: JSONBody[NewPayment], key: KeyHere, house: HouseHere, cal
 
 
 @writes("/payments/{order_id:uuid}/page", tag=TAG, body=False, status=200, refuses=(NothingDue, ChannelUnavailable))
-def open_payment_page(
-    order_id: FromPath[UUID],
-    key: KeyHere,  # noqa: ARG001 - its form is checked; the order's own number makes it the same page
-    house: HouseHere,
-    caller: CallerHere,
-) -> PaymentPage:
-    """Open the channel's page of a payment; asked again it is the same page."""
-    return PaymentPage(address=open_page(house, person_id=caller.person_id, order_id=order_id).address)
+def open_payment_page(order_id: FromPath[UUID], key: KeyHere, house: HouseHere, caller: CallerHere) -> PaymentPage:
+    """Open the channel's page of a payment; sent again under its key it is the same page, paid by now or not."""
+
+    def act() -> dict[str, object]:
+        return {"address": open_page(house, person_id=caller.person_id, order_id=order_id).address}
+
+    request = {"order_id": order_id.hex}
+    answer = once_done(house, scope=caller.person_id, command="open_page", key=key, request=request, act=act)
+    return PaymentPage(address=str(answer["address"]))
 
 
 def order_of(view: OrderView) -> Order:

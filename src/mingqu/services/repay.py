@@ -132,14 +132,13 @@ def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:
     """Return the channel's page of a person's order; asked again it is the same page.
 
     The order is announced first, so that whatever is paid on the page is asked for. Errors: NotFound (also for an
-    order that no page is paid for), NothingDue when the payment has ended unpaid, ChannelUnavailable. The page of a
-    payment that was made is still the same page: the request may be one sent again, and the bank takes no more on it.
+    order that no page is paid for), NothingDue when the payment has ended, ChannelUnavailable.
     """
     with house.database.transaction() as tx:
         waiting = order.load_for(tx, person_id=person_id, order_id=order_id)
         if waiting.kind is not OrderKind.COLLECTION or waiting.channel != HOSTED:
             raise NotFound  # a payout's or a deduction's number must never be a page's as well
-        if (not waiting.open and waiting.paid_at is None) or waiting.conflict_code is not None:
+        if not waiting.open or waiting.conflict_code is not None:
             raise NothingDue("This payment has ended.")
         payer = payer_of(tx, house, waiting=waiting)
     errand = errand_of(house, order=waiting)
