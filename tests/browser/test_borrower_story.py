@@ -86,6 +86,11 @@ def read_and_sign(visitor: Visitor) -> None:
     visitor.look("consent-lender")
     visitor.agree()
     visitor.look("contract")
+    page.locator("#payout").select_option(index=0)
+    page.locator(".inline-btn").click()
+    expect(page.locator("#code-hint")).to_have_attribute("role", "status")
+    visitor.look("contract-code")
+    visitor.fill(code=visitor.code(XIA))
     visitor.agree()
     assert page.url.endswith("/payout")
 

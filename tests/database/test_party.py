@@ -242,7 +242,7 @@ def test_a_code_opens_once_for_its_phone_and_purpose(database: Database) -> None
         assert isinstance(wrong, CodeWrong)
         assert wrong.details == {"tries_left": 4}
         bound = one_time_code.attempt(
-            tx, keyring=keyring, phone=PHONE, purpose=CodePurpose.BIND_CARD, digits=Personal("123456"), at=AT
+            tx, keyring=keyring, phone=PHONE, purpose=CodePurpose.SIGN_CONTRACT, digits=Personal("123456"), at=AT
         )
         assert isinstance(bound, CodeMissing)
         assert try_code(tx, keyring=keyring, text=" 123456 ", seconds=2) is None

@@ -23,8 +23,10 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.identifier import dated, derived
 from mingqu.domain.loan import Intent
 from mingqu.domain.order import OrderKind
+from mingqu.services.disclose_cost import show_cost_table
 from mingqu.services.give_consent import give_consent, withdraw_consent
 from mingqu.services.issue_certificate import issue_certificate
+from mingqu.services.make_offers import make_offers
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.reverse_repayment import reverse_repayment
 from mingqu.services.verify_book import MEANING, Report, verify_book
@@ -98,6 +100,11 @@ def _live(world: OpenWorld) -> Victim:
     other = arrive(world, ZHOU)
     settled = borrow(world, other, amount_fen=500_000, instalments=6)
     pay_by_hand(world, other, loan_id=settled.signed.loan_id, intent=Intent.PAYOFF)
+    # A cost table that was shown and led to nothing, for a contract to be given.
+    (unsigned, *_) = make_offers(
+        house, person_id=person_id, amount_fen=100_000, instalments=6, method="equal_instalment"
+    )
+    show_cost_table(house, person_id=person_id, offer_id=unsigned.offer.offer_id)
     certificate = issue_certificate(house, person_id=other.person_id, loan_id=settled.signed.loan_id)
     consent_id = give_consent(house, person_id=person_id, purpose=ConsentPurpose.AUTOMATED_DECISION, key="once more")
     withdraw_consent(house, person_id=person_id, consent_id=consent_id)

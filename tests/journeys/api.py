@@ -108,7 +108,9 @@ def take_loan(site: Site, borrower: Borrower, *, amount_fen: int = 1_000_000, in
     clock.advance(READING)
     client.confirm_costs(disclosure_id=table.disclosure_id)
     client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
-    signed = client.sign_contract(offer_id=offer.offer_id, instrument_id=borrower.instrument_id)
+    client.send_signing_code(offer_id=offer.offer_id)
+    code = site.world.read_code(borrower.newcomer.phone).reveal()
+    signed = client.sign_contract(offer_id=offer.offer_id, instrument_id=borrower.instrument_id, code=code)
     return Taken(offer=offer, signed=signed, disclosure_id=table.disclosure_id)
 
 

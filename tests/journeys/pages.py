@@ -134,6 +134,7 @@ class Phone:
         self.client = TestClient(site, base_url="http://mingqu.test", raise_server_exceptions=True)
         self.client.headers["accept-language"] = "en-GB,en" if language == "en" else "zh-CN,zh"
         self.language = language
+        self.newcomer: Newcomer | None = None
         self.seen: list[str] = []
 
     def get(self, path: str) -> Page:
@@ -163,6 +164,7 @@ class Phone:
 
     def sign_in(self, newcomer: Newcomer) -> Page:
         """Come in with a code."""
+        self.newcomer = newcomer
         page = self.get("/sign-in")
         page = self.send(page.form("/sign-in/code"), phone=newcomer.phone.reveal())
         return self.send(page.form("/sign-in"), code=self.world.read_code(newcomer.phone).reveal())
@@ -212,7 +214,18 @@ class Phone:
         """Consent to the lender if that is asked, and sign."""
         if "/consents/ask" in page.path:
             page = self.agree(page)
-        return self.send(page.main_form, agree="yes")
+        return self.send(self.ask_for_code(page).main_form, agree="yes", code=self.code())
+
+    def ask_for_code(self, page: Page) -> Page:
+        """Have the code sent that signs a contract, a minute after the last; the page of the contract comes back."""
+        self.world.go_to(self.world.house.clock.now() + timedelta(minutes=1))
+        form = page.main_form
+        return self._page(self.post(f"{form.action}/code", form.fields, follow=True))
+
+    def code(self) -> str:
+        """Return the code in the newest message to whoever signed in."""
+        assert self.newcomer is not None
+        return self.world.read_code(self.newcomer.phone).reveal()
 
     def borrow(
         self, newcomer: Newcomer, *, amount: str, instalments: int = 12, method: str = "equal_instalment"

@@ -21,7 +21,7 @@ from tests.world import OpenWorld
 
 # Where not every word will do.
 OTHERWISE: Final = {
-    "purpose": {"auto_repayment": "bureau_query", "sign_in": "bind_card", "verify_identity": "bind_card"},
+    "purpose": {"auto_repayment": "bureau_query", "sign_in": "sign_contract", "verify_identity": "sign_contract"},
     "wish": {"explain": "review", "talk": "defer"},
     "intent": {"payoff": "due"},
 }

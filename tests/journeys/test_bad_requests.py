@@ -15,7 +15,7 @@ from mingqu.demo.people import CHUAN, XIA, ZHOU
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.loan import Intent
 from mingqu.domain.money import AMOUNT_FEN_MAX, Money, parse_yuan
-from mingqu.domain.one_time_code import CodePurpose
+from mingqu.domain.one_time_code import CodePurpose, CodeWrong
 from mingqu.domain.party import read_uscc
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
@@ -28,6 +28,7 @@ from mingqu.services.issue_certificate import issue_certificate
 from mingqu.services.make_offers import make_offers
 from mingqu.services.read_loan import loan_ledger, loan_state
 from mingqu.services.repay import confirm_agreement, open_page, quote_repayment, repay_by_hand, request_agreement
+from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
 from mingqu.services.sign_in import send_code, sign_in
 from tests.journeys.fingerprint import fingerprint, refused
@@ -113,12 +114,13 @@ def test_terms_that_nobody_offers_are_refused(world: OpenWorld, xia: Known, code
         make_offers(world.house, person_id=xia.person_id, **asked)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Signing:
     """A person who was assessed, on the way to a contract."""
 
     world: OpenWorld
     known: Known
+    code: Personal[str]
 
     def offer(self, amount_fen: int) -> UUID:
         """Ask for offers, take the cheapest, and let its lender have what it needs."""
@@ -137,6 +139,12 @@ class Signing:
         self.world.go_to(house.clock.now() + READING)
         confirm_cost_table(house, person_id=person_id, disclosure_id=shown.disclosure_id)
 
+    def ask(self, offer_id: UUID) -> None:
+        """Have the code that signs an offer sent, when a minute is over since the last one."""
+        self.world.go_to(self.world.house.clock.now() + timedelta(minutes=1))
+        send_signing_code(self.world.house, person_id=self.known.person_id, offer_id=offer_id)
+        self.code = self.world.read_code(self.known.newcomer.phone)
+
     def sign(self, offer_id: UUID, *, key: str, wait: timedelta = timedelta(0), card: UUID | None = None) -> None:
         """Sign, for a payout after a while to the person's card or another one."""
         sign_contract(
@@ -145,6 +153,7 @@ class Signing:
             offer_id=offer_id,
             instrument_id=card or self.known.instrument_id,
             payout_at=self.world.house.clock.now() + wait,
+            code=self.code,
             key=key,
         )
 
@@ -153,7 +162,7 @@ class Signing:
 def signing(world: OpenWorld, xia: Known) -> Signing:
     """Somebody with a limit of 30,000.00."""
     be_assessed(world, xia, amount_fen=1_000_000)
-    return Signing(world=world, known=xia)
+    return Signing(world=world, known=xia, code=Personal("000000"))
 
 
 def test_a_contract_takes_a_cost_table_that_was_read(signing: Signing) -> None:
@@ -165,7 +174,10 @@ def test_a_contract_takes_a_cost_table_that_was_read(signing: Signing) -> None:
         confirm_cost_table(house, person_id=signing.known.person_id, disclosure_id=shown.disclosure_id)
     with refused(house.database, "cost_table_not_read"):
         signing.sign(offer_id, key="confirmed too early")
+    with refused(house.database, "cost_table_not_read"):
+        signing.ask(offer_id)
     signing.read(offer_id)
+    signing.ask(offer_id)
     signing.sign(offer_id, key="read")
 
 
@@ -186,7 +198,9 @@ def test_a_second_draw_beyond_the_limit_a_key_used_again_and_an_offer_signed_alr
     first, second = signing.offer(2_000_000), signing.offer(2_000_000)
     signing.read(first)
     signing.read(second)
+    signing.ask(first)
     signing.sign(first, key="sign")
+    signing.ask(second)
     with refused(database, "idempotency_key_reused"):
         signing.sign(second, key="sign")
     with refused(database, "offer_stale"):
@@ -195,6 +209,37 @@ def test_a_second_draw_beyond_the_limit_a_key_used_again_and_an_offer_signed_alr
         signing.sign(second, key="a second draw")
     with refused(database, "no_limit"):
         signing.offer(2_000_000)
+
+
+def test_the_code_that_signs_is_for_one_offer_is_counted_and_is_used_once(signing: Signing) -> None:
+    house = signing.world.house
+    first, second = signing.offer(100_000), signing.offer(100_000)
+    signing.read(first)
+    signing.read(second)
+    with refused(house.database, "code_missing"):
+        signing.sign(first, key="nothing was sent")
+    signing.ask(first)
+    with refused(house.database, "code_too_soon"):
+        send_signing_code(house, person_id=signing.known.person_id, offer_id=second)
+    for left in (4, 3):
+        with pytest.raises(CodeWrong) as wrong:
+            signing.sign(second, key="the code of another offer")
+        assert wrong.value.details["tries_left"] == left
+    signing.sign(first, key="right")
+    with refused(house.database, "code_used"):
+        signing.sign(second, key="used up")
+    signing.ask(second)
+    signing.world.go_to(house.clock.now() + timedelta(minutes=5))
+    with refused(house.database, "code_expired"):
+        signing.sign(second, key="too old")
+    signing.ask(second)
+    right, signing.code = signing.code, Personal("000000")
+    for _ in range(5):
+        with pytest.raises(CodeWrong):
+            signing.sign(second, key="guessing")
+    signing.code = right
+    with refused(house.database, "code_tries_exhausted"):
+        signing.sign(second, key="guessing")
 
 
 def test_an_offer_stands_for_a_week(signing: Signing) -> None:
@@ -271,14 +316,22 @@ def test_what_belongs_to_somebody_else_is_not_found(world: OpenWorld, owing: Bor
         lambda: show_cost_table(house, person_id=me, offer_id=her_offer),
         lambda: confirm_cost_table(house, person_id=me, disclosure_id=her_table),
         lambda: sign_contract(
-            house, person_id=me, offer_id=her_offer, instrument_id=zhou.instrument_id, payout_at=now, key="her offer"
+            house,
+            person_id=me,
+            offer_id=her_offer,
+            instrument_id=zhou.instrument_id,
+            payout_at=now,
+            code=Personal("123456"),
+            key="her offer",
         ),
+        lambda: send_signing_code(house, person_id=me, offer_id=her_offer),
         lambda: sign_contract(
             house,
             person_id=me,
             offer_id=own.offer.offer_id,
             instrument_id=hers.instrument_id,
             payout_at=now,
+            code=Personal("123456"),
             key="to her card",
         ),
     ]

@@ -50,6 +50,7 @@ from mingqu.services.issue_certificate import issue_certificate
 from mingqu.services.make_offers import make_offers
 from mingqu.services.read_loan import loan_state
 from mingqu.services.reverse_repayment import reverse_repayment
+from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
 from mingqu.store import loan
 from tests.journeys.fingerprint import fingerprint
@@ -199,6 +200,7 @@ def borrow_on_course(
         recipient=offered.lender_name_zh,
         key="a consent",
     )
+    send_signing_code(house, person_id=person_id, offer_id=offered.offer.offer_id)
     signed = sign_contract(
         house,
         person_id=person_id,
@@ -206,6 +208,7 @@ def borrow_on_course(
         instrument_id=known.instrument_id,
         payout_at=house.clock.now(),
         payout_fen=payout_fen,
+        code=world.read_code(known.newcomer.phone),
         key="a contract",
     )
     work_until_idle(world)

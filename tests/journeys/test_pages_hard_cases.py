@@ -41,7 +41,7 @@ def person_of(world: OpenWorld, phone: Phone) -> UUID:
 
 def test_a_contract_sent_twice_is_one_loan_and_the_way_back_leads_to_it(world: OpenWorld, phone: Phone) -> None:
     page = contract_page(phone)
-    fields = {**page.main_form.fields, "agree": "yes"}
+    fields = {**phone.ask_for_code(page).main_form.fields, "agree": "yes", "code": phone.code()}
     first = phone.post(page.main_form.action, fields)
     world.go_to(world.house.clock.now() + timedelta(seconds=3))
     second = phone.post(page.main_form.action, fields)
@@ -50,9 +50,31 @@ def test_a_contract_sent_twice_is_one_loan_and_the_way_back_leads_to_it(world: O
     assert len(loans_of(world.house, person_id=person_of(world, phone))) == 1
     back = phone.get(page.path)  # the back button, and then the page again
     assert back.path == first.headers["location"]
-    again = phone.send(page.main_form, agree="yes", key=world.house.id_for(person_of(world, phone)).hex)
+    again = phone.send(page.main_form, agree="yes", code="000000", key=world.house.id_for(person_of(world, phone)).hex)
     assert again.path == first.headers["location"]
     assert len(loans_of(world.house, person_id=person_of(world, phone))) == 1
+
+
+def test_a_contract_is_signed_with_the_code_that_was_sent_for_it_and_what_was_filled_in_stays(
+    world: OpenWorld, phone: Phone
+) -> None:
+    page = contract_page(phone)
+    unsigned = phone.send(page.main_form, agree="yes")
+    assert (unsigned.status, "problem" in unsigned.ids) == (422, True)
+    day = page.main_form.choices["payout"][3]
+    world.go_to(world.house.clock.now() + timedelta(minutes=1))
+    filled = {**page.main_form.fields, "agree": "yes", "payout": day}
+    sent = Page(phone.post(f"{page.main_form.action}/code", filled))
+    assert "已发到 138" in sent.text
+    assert sent.main_form.fields["agree"] == "yes"
+    too_soon = Page(phone.post(f"{page.main_form.action}/code", filled))
+    assert (too_soon.status, "一分钟内只能发一次" in too_soon.text) == (429, True)
+    right = phone.code()
+    wrong = phone.send(sent.main_form, code=f"{(int(right) + 1) % 1_000_000:06}")
+    assert (wrong.status, "验证码不对" in wrong.text) == (422, True)
+    assert loans_of(world.house, person_id=person_of(world, phone)) == []
+    signed = phone.send(wrong.main_form, code=right)
+    assert signed.path.endswith("/payout")
 
 
 def test_a_repayment_sent_twice_is_one_order(world: OpenWorld, phone: Phone) -> None:
@@ -221,7 +243,7 @@ def test_an_offer_that_ran_out_while_it_was_read_is_shown_anew(world: OpenWorld,
     stale = phone.get(page.path)
     assert stale.status == 409
     assert "没有签约，没有扣款" in stale.text
-    form = {**page.main_form.fields, "agree": "yes", "csrf": stale.main_form.fields["csrf"]}
+    form = {**page.main_form.fields, "agree": "yes", "code": "123456", "csrf": stale.main_form.fields["csrf"]}
     new = Page(phone.post(page.main_form.action, form, follow=True))
     assert new.path.startswith("/cost-tables/")
     assert "报价变了，这是新的" in new.text

@@ -12,6 +12,7 @@ from mingqu.demo.people import XIA
 from mingqu.domain.ledger import AccountCode
 from mingqu.domain.loan import Stage
 from mingqu.domain.moment import start_of
+from mingqu.domain.personal import Personal
 from mingqu.services.disclose_cost import OfferStale
 from mingqu.services.issue_certificate import NotSettled, issue_certificate
 from mingqu.services.read_loan import loan_state, order_states
@@ -124,7 +125,7 @@ def test_money_moves_at_the_time_the_borrower_chose_and_interest_counts_from_the
 
 
 @pytest.mark.parametrize(
-    "payout_at", [datetime(2026, 8, 15, 1, 59, tzinfo=UTC), datetime(2026, 8, 22, 2, 1, tzinfo=UTC)]
+    "payout_at", [datetime(2026, 8, 15, 1, 59, tzinfo=UTC), datetime(2026, 8, 22, 2, 2, tzinfo=UTC)]
 )
 def test_a_payout_time_in_the_past_or_beyond_a_week_signs_nothing(world: OpenWorld, payout_at: datetime) -> None:
     known = arrive(world)
@@ -137,7 +138,7 @@ def test_a_payout_time_in_the_past_or_beyond_a_week_signs_nothing(world: OpenWor
 def test_an_offer_is_signed_once_and_the_same_command_again_is_the_same_contract(world: OpenWorld) -> None:
     house = world.house
     known = arrive(world)
-    signed_at = house.clock.now() + timedelta(minutes=1)
+    signed_at = house.clock.now() + timedelta(minutes=2)
     borrowed = take_loan(
         world, known, amount_fen=1_000_000, instalments=12, method="equal_instalment", payout_at=signed_at
     )
@@ -150,6 +151,7 @@ def test_an_offer_is_signed_once_and_the_same_command_again_is_the_same_contract
             offer_id=offer_id,
             instrument_id=known.instrument_id,
             payout_at=signed_at,
+            code=Personal("000000"),
             key=key,
         )
 

@@ -32,6 +32,7 @@ from mingqu.services.repay import (
     request_agreement,
 )
 from mingqu.services.replay_decision import replay_decision
+from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
 from tests.journeys.reading import assert_coherent, borrow, cell_of, rows_of
 from tests.world import OpenWorld
@@ -71,6 +72,7 @@ def act(house: House, *, own: Things, their: Things) -> dict[str, Callable[[], o
             offer_id=offer_id,
             instrument_id=instrument_id,
             payout_at=house.clock.now(),
+            code=Personal("123456"),
             key="theirs",
         )
 
@@ -85,6 +87,7 @@ def act(house: House, *, own: Things, their: Things) -> dict[str, Callable[[], o
         "see their cost table": lambda: show_cost_table(house, person_id=me, offer_id=their.offer_id),
         "confirm their cost table": lambda: confirm_cost_table(house, person_id=me, disclosure_id=their.disclosure_id),
         "sign their offer": lambda: sign(their.offer_id, own.instrument_id),
+        "ask for the code of their offer": lambda: send_signing_code(house, person_id=me, offer_id=their.offer_id),
         "be paid out to their card": lambda: sign(own.offer_id, their.instrument_id),
         "see their loan": lambda: loan_state(house, person_id=me, loan_id=their.loan_id),
         "see their ledger": lambda: loan_ledger(house, person_id=me, loan_id=their.loan_id),

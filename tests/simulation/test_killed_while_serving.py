@@ -160,12 +160,14 @@ def borrow(sandbox: Sandbox, address: str, person: Newcomer, number: int) -> tup
     time.sleep(table.wait_seconds + 0.5)
     persist(lambda: client.confirm_costs(disclosure_id=table.disclosure_id, key=key("read")))
     persist(lambda: client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh, key=key("consent-4")))
-    signed = persist(
-        lambda: client.sign_contract(offer_id=offer.offer_id, instrument_id=proved.instrument_id, key=key("sign"))
-    )
-    again = persist(
-        lambda: client.sign_contract(offer_id=offer.offer_id, instrument_id=proved.instrument_id, key=key("sign"))
-    )
+    persist(lambda: client.send_signing_code(offer_id=offer.offer_id, key=key("code-three")))
+
+    def sign() -> SignedContract:
+        return client.sign_contract(
+            offer_id=offer.offer_id, instrument_id=proved.instrument_id, code=code(), key=key("sign")
+        )
+
+    signed, again = persist(sign), persist(sign)
     assert again == signed, "the same key has the same answer, whoever died in between"
     return client, signed
 

@@ -13,15 +13,28 @@ from litestar.params import FromPath, JSONBody
 from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.offer import Table
 from mingqu.api.operation import reads, writes
-from mingqu.api.shape import Answer, Body, FenAsked, Hash, Moment
+from mingqu.api.shape import Answer, Body, Digits, FenAsked, Hash, Moment
+from mingqu.domain.canonical import Canonical
 from mingqu.domain.consent import ConsentMissing
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.loan.lend import DisbursementNotAllowed
+from mingqu.domain.one_time_code import (
+    CodeExpired,
+    CodeMissing,
+    CodeSendsExhausted,
+    CodeTooSoon,
+    CodeTriesExhausted,
+    CodeUsed,
+    CodeWrong,
+)
 from mingqu.domain.ownership import NotFound
+from mingqu.domain.personal import Personal
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale
 from mingqu.services.make_offers import CostAboveCap, DrawingFrozen
+from mingqu.services.once import once_done
 from mingqu.services.read_papers import contract_view, party_of
 from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
+from mingqu.services.send_signing_code import send_signing_code as send_code
 from mingqu.services.sign_contract import PayoutTimeOutOfRange
 from mingqu.services.sign_contract import sign_contract as sign
 from mingqu.web.print_paper import contract_pdf
@@ -30,7 +43,7 @@ TAG: Final = "Contracts"
 
 
 class NewContract(Body, frozen=True, kw_only=True):
-    """The offer to sign and the own verified card to pay to.
+    """The offer to sign, the code that signs it, and the own verified card to pay to.
 
     Without `payout_at` the money leaves at once, else then, up to a week ahead. `payout_fen` is the first part of a
     loan that is paid out in several.
@@ -38,6 +51,7 @@ class NewContract(Body, frozen=True, kw_only=True):
 
     offer_id: UUID
     instrument_id: UUID
+    code: Digits
     payout_at: Moment | None = None
     payout_fen: FenAsked | None = None
 
@@ -72,6 +86,27 @@ class Contract(Answer, frozen=True, kw_only=True):
 
 
 @writes(
+    "/offers/{offer_id:uuid}/signing-code",
+    tag=TAG,
+    body=False,
+    status=204,
+    refuses=(OfferStale, CostTableNotRead, DrawingFrozen, CostAboveCap, CodeTooSoon, CodeSendsExhausted),
+)
+def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, caller: CallerHere) -> None:
+    """Send the code that signs an offer to the caller's own phone, with the lender and the amount it signs for.
+
+    The cost table must be read by then. The code opens no other offer; a new one takes its place, at most one a minute.
+    """
+
+    def act() -> dict[str, object]:
+        send_code(house, person_id=caller.person_id, offer_id=offer_id)
+        return {}
+
+    request: dict[str, Canonical] = {"offer_id": offer_id.hex}
+    once_done(house, scope=caller.person_id, command="send_signing_code", key=key, request=request, act=act)
+
+
+@writes(
     "/contracts",
     tag=TAG,
     refuses=(
@@ -87,12 +122,18 @@ class Contract(Answer, frozen=True, kw_only=True):
         FundingExhausted,
         DrawingFrozen,
         CostAboveCap,
+        CodeMissing,
+        CodeUsed,
+        CodeExpired,
+        CodeWrong,
+        CodeTriesExhausted,
     ),
 )
 def sign_contract(data: JSONBody[NewContract], key: KeyHere, house: HouseHere, caller: CallerHere) -> SignedContract:
     """Sign the contract of an offer.
 
-    Takes a cost table that was read and confirmed, and the consent `pass_to_lender` that names the lender.
+    Takes a cost table that was read and confirmed, the consent `pass_to_lender` that names the lender, and the code
+    that was sent for this offer. A wrong code counts, and the same key may bring the right one.
     """
     signed = sign(
         house,
@@ -100,6 +141,7 @@ def sign_contract(data: JSONBody[NewContract], key: KeyHere, house: HouseHere, c
         offer_id=data.offer_id,
         instrument_id=data.instrument_id,
         payout_at=data.payout_at,
+        code=Personal(data.code),
         payout_fen=data.payout_fen,
         key=key,
     )
@@ -135,4 +177,4 @@ def print_contract(contract_id: FromPath[UUID], house: HouseHere, caller: Caller
     return Response(printed, media_type="application/pdf")
 
 
-HANDLERS: Final = (sign_contract, read_contract, print_contract)
+HANDLERS: Final = (send_signing_code, sign_contract, read_contract, print_contract)

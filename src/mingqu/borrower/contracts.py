@@ -24,6 +24,7 @@ from mingqu.services.read_cost_table import confirmed_cost_table, loan_of_offer,
 from mingqu.services.read_papers import offer_view
 from mingqu.services.read_person import PersonView, person_view
 from mingqu.services.repay import confirm_agreement, request_agreement
+from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
 
 PAYOUT_DAYS: Final = 6  # days ahead on which the money may be asked for, beside "at once"
@@ -37,6 +38,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
         door.step("/cost-tables/{disclosure_id:str}", confirm),
         door.page("/offers/{offer_id:str}/contract", show_contract),
         door.step("/offers/{offer_id:str}/contract", sign),
+        door.step("/offers/{offer_id:str}/contract/code", send_code),
         door.page("/agreement", show_agreement),
         door.step("/agreement", begin_agreement),
         door.page("/agreement/{agreement_id:str}", show_agreement_code),
@@ -67,6 +69,20 @@ def show_contract(visit: Visit) -> Response[Any]:
     return _contract_page(visit)
 
 
+def send_code(visit: Visit, form: Form) -> Response[Any]:
+    """Send the code that signs this offer, and show the page again as it was filled in."""
+    offer_id = visit.identifier("offer_id")
+    try:
+        send_signing_code(visit.house, person_id=visit.person_id, offer_id=offer_id)
+    except (OfferStale, CostTableNotRead):
+        return renewed(visit, offer_id)
+    except Refusal as refusal:
+        if refusal.status == 404:
+            raise
+        return _contract_page(visit, form=form, refusal=refusal)
+    return _contract_page(visit, form=form, code_sent=True)
+
+
 def sign(visit: Visit, form: Form) -> Response[Any]:
     """Sign. A form sent twice signs once; what changed meanwhile is shown instead of signed."""
     offer_id = visit.identifier("offer_id")
@@ -80,6 +96,7 @@ def sign(visit: Visit, form: Form) -> Response[Any]:
             offer_id=offer_id,
             instrument_id=form.identifier("card"),
             payout_at=_payout_at(visit, payout) if payout else None,
+            code=form.digits("code"),
             key=form.key,
         )
     except (OfferStale, CostTableNotRead):
@@ -160,7 +177,9 @@ def _table_page(visit: Visit, *, refusal: Refusal | None = None) -> Response[str
     )
 
 
-def _contract_page(visit: Visit, *, form: Form | None = None, refusal: Refusal | None = None) -> Response[Any]:
+def _contract_page(
+    visit: Visit, *, form: Form | None = None, refusal: Refusal | None = None, code_sent: bool = False
+) -> Response[Any]:
     offer_id = visit.identifier("offer_id")
     loan_id = loan_of_offer(visit.house, person_id=visit.person_id, offer_id=offer_id)
     if loan_id is not None:
@@ -188,6 +207,9 @@ def _contract_page(visit: Visit, *, form: Form | None = None, refusal: Refusal |
         table={"id": read.disclosure_id.hex, "at": read.confirmed_at, "hash": read.body_hash.hex()},
         dwell_seconds=0 if read.confirmed_at is None else int((read.confirmed_at - read.shown_at).total_seconds()),
         signer=person.name,
+        phone=person.phone,
+        code_sent=code_sent,
+        agreed=form is not None and form.agreed("agree"),
         cards=cards,
         chosen=form.optional("card") if form else (cards[0]["id"] if len(cards) == 1 else ""),
         deducting=next((one for one in cards if one["deducts"]), None),

@@ -158,17 +158,24 @@ class Client:
         """Say that the table was read."""
         return self._at.write(f"/v1/cost-tables/{disclosure_id}/confirmation", answers.CostTable, key=key)
 
+    def send_signing_code(self, *, offer_id: UUID, key: str | None = None) -> None:
+        """Let the code that signs an offer be sent to the person's phone."""
+        self._at.do(f"/v1/offers/{offer_id}/signing-code", key=key)
+
     def sign_contract(
         self,
         *,
         offer_id: UUID,
         instrument_id: UUID,
+        code: str,
         payout_at: datetime | None = None,
         payout_fen: int | None = None,
         key: str | None = None,
     ) -> answers.SignedContract:
-        """Sign the contract of an offer, to be paid out to a card."""
-        body = written(offer_id=offer_id, instrument_id=instrument_id, payout_at=payout_at, payout_fen=payout_fen)
+        """Sign the contract of an offer with its code, to be paid out to a card."""
+        body = written(
+            offer_id=offer_id, instrument_id=instrument_id, code=code, payout_at=payout_at, payout_fen=payout_fen
+        )
         return self._at.write("/v1/contracts", answers.SignedContract, key=key, body=body)
 
     def contract(self, *, contract_id: UUID) -> answers.Contract:

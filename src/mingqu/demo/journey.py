@@ -15,13 +15,16 @@ from mingqu.services.assess import Assessment, assess
 from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.give_consent import give_consent
 from mingqu.services.make_offers import Offered, make_offers
+from mingqu.services.read_person import person_view
 from mingqu.services.repay import confirm_agreement, open_page, repay_by_hand, request_agreement
 from mingqu.services.run_due_work import run_due_work
+from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import Signed, sign_contract
 from mingqu.services.sign_in import send_code, sign_in
 from mingqu.services.verify_identity import verify_identity
 
-READING: Final = timedelta(seconds=12)  # a little longer than the cost table must be read
+# Longer than the cost table must be read, and than one code waits for the next.
+READING: Final = timedelta(seconds=61)
 ROUNDS_MAX: Final = 200  # of a worker until nothing is due; an order takes a few
 
 
@@ -87,11 +90,14 @@ def take_loan(
     world.go_to(house.clock.now() + READING)
     confirm_cost_table(house, person_id=person_id, disclosure_id=table.disclosure_id)
     _consent(world, person_id, ConsentPurpose.PASS_TO_LENDER, recipient=offered.lender_name_zh)
-    _agree_to_deductions(world, known)
+    if all(card.agreement_id is None for card in person_view(house, person_id=person_id).cards):
+        _agree_to_deductions(world, known)
+    send_signing_code(house, person_id=person_id, offer_id=offered.offer.offer_id)
     signed = sign_contract(
         house,
         person_id=person_id,
         offer_id=offered.offer.offer_id,
+        code=world.read_code(known.newcomer.phone),
         instrument_id=known.instrument_id,
         payout_at=payout_at or house.clock.now(),
         key=f"sign {offered.offer.offer_id.hex}",

@@ -13,7 +13,8 @@ from mingqu.client.loan_answers import Certificate, Owed
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.world import Newcomer, OnlineWorld
 
-READING: Final = timedelta(seconds=12)  # a little longer than the cost table must be read
+# Longer than the cost table must be read, and than one code waits for the next.
+READING: Final = timedelta(seconds=61)
 # A person comes back some weeks later and signs in anew: a session does not last so long.
 _PASSES: Final = timedelta(minutes=2)
 
@@ -71,7 +72,9 @@ def borrow(world: OnlineWorld, visitor: Visitor, *, amount_fen: int, instalments
     client.give_consent(purpose="auto_repayment", recipient=world.house.settings.operator_name)
     agreement_id = client.request_agreement(instrument_id=visitor.instrument_id)
     client.confirm_agreement(agreement_id=agreement_id, code=world.read_code(visitor.newcomer.phone).reveal())
-    signed = client.sign_contract(offer_id=offer.offer_id, instrument_id=visitor.instrument_id)
+    client.send_signing_code(offer_id=offer.offer_id)
+    code = world.read_code(visitor.newcomer.phone).reveal()
+    signed = client.sign_contract(offer_id=offer.offer_id, instrument_id=visitor.instrument_id, code=code)
     return Taken(visitor=visitor, offer=offer, signed=signed)
 
 

@@ -68,6 +68,15 @@ def derived(identifier: UUID, index: int) -> UUID:
     return UUID(int=identifier.int | index)
 
 
+def beside(identifier: UUID, *, purpose: str) -> UUID:
+    """Return another parent of ids, of the same moment and slot as one: the same each time it is asked for.
+
+    For what belongs to `identifier` without being counted among the ids derived from it.
+    """
+    digest = hashlib.blake2b(f"{identifier.hex}:{purpose}".encode(), digest_size=8).digest()
+    return fresh(milliseconds=identifier.int >> 80, slot=slot_of(identifier), entropy=int.from_bytes(digest, "big"))
+
+
 def dated(parent: UUID, *, on: date, purpose: str, minute: int = 0) -> UUID:
     """Return the id of what happens to `parent` on a date for a purpose: the same each time it is asked for.
 

@@ -70,9 +70,7 @@ class CodePurpose(Enum):
 
     SIGN_IN = "sign_in"
     VERIFY_IDENTITY = "verify_identity"
-    BIND_CARD = "bind_card"
     SIGN_CONTRACT = "sign_contract"
-    AUTO_REPAYMENT = "auto_repayment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,19 @@ def live_offer(tx: Transaction, house: House, *, person_id: UUID, offer_id: UUID
     return stored, priced(house, stored=stored, facility=facility)
 
 
+def read_disclosure(tx: Transaction, *, stored: Offer, offered: Offered) -> Disclosure:
+    """Return the cost table that was read and confirmed, if it says just what the contract will say.
+
+    Errors: CostTableNotRead, OfferStale.
+    """
+    read = offer.confirmed_disclosure(tx, person_id=stored.person_id, offer_id=stored.offer_id)
+    if read is None:
+        raise CostTableNotRead("The cost table must be read and confirmed before signing.")
+    if read.body != canonical(cost_table(stored, offered)):
+        raise OfferStale("The cost is no longer what the table showed; ask for new offers.")
+    return read
+
+
 def show_cost_table(house: House, *, person_id: UUID, offer_id: UUID, key: str | None = None) -> CostTable:
     """Store the cost table of an offer as it is shown now, and return it; with the same `key` it is shown once.
 

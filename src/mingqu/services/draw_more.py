@@ -15,7 +15,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.make_offers import require_nothing_overdue
 from mingqu.services.once import Response, once
-from mingqu.services.reserve_payout import PAYOUTS_MAX, reserve_payout
+from mingqu.services.reserve_payout import reserve_payout
 from mingqu.store import instrument, loan, order
 from mingqu.store.database import Transaction
 
@@ -46,7 +46,7 @@ def draw_more(house: House, *, person_id: UUID, loan_id: UUID, instrument_id: UU
         payouts = [each for each in order.orders_of_loan(tx, loan_id=loan_id) if each.kind is OrderKind.PAYOUT]
         if any(each.open for each in payouts):
             raise PayoutWaiting("An earlier payout of this loan is on its way; please wait for its end.")
-        if state.disbursements >= terms.disbursements_max or len(payouts) >= PAYOUTS_MAX:
+        if state.disbursements >= terms.disbursements_max:
             raise DisbursementNotAllowed("The contract allows no further disbursement.")
         if state.disbursed_fen + amount_fen > terms.principal_fen:
             left_fen = terms.principal_fen - state.disbursed_fen

@@ -15,6 +15,7 @@ from uuid import UUID
 from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.identifier import dated
 from mingqu.domain.personal import Personal
+from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.store import idempotency
 from mingqu.store.database import DatabaseUnavailable as DatabaseUnavailable
@@ -35,27 +36,34 @@ def once(
     command: str,
     key: str,
     request: Mapping[str, Canonical],
-    work: Callable[[Transaction], Response],
+    work: Callable[[Transaction], Response | Refusal],
 ) -> Response:
     """Carry out `work` under the lock of the person's cell, or return what it answered the first time.
 
     `key` is the caller's, one for each command it means; `request` is what the caller sent, by which the same
-    key with another body is told apart. `work` gets the transaction and returns the response.
-    Errors: IdempotencyKeyReused, IdempotencyKeyBusy, and those of `work`, after which nothing has changed.
+    key with another body is told apart. `work` gets the transaction and returns the response; a refusal that it raises
+    changes nothing, one that it returns is raised once what it wrote stands (a wrong code counts), its key free again.
+    Errors: IdempotencyKeyReused, IdempotencyKeyBusy, and those of `work`.
     """
     body_hash = hashlib.sha256(canonical({"command": command, "request": dict(request)})).digest()
 
-    def carry_out(tx: Transaction) -> Response:
+    def carry_out(tx: Transaction) -> Response | Refusal:
         cell = tx.cell_of(person_id)
         replay = idempotency.begin(tx, cell=cell, caller=person_id.hex, key=key, body_hash=body_hash)
         if replay is not None:
             return replay.response
         tx.lock_cell(cell)
         response = work(tx)
-        idempotency.finish(tx, cell=cell, caller=person_id.hex, key=key, response=response)
+        if isinstance(response, Refusal):
+            idempotency.forget(tx, cell=cell, caller=person_id.hex, key=key)
+        else:
+            idempotency.finish(tx, cell=cell, caller=person_id.hex, key=key, response=response)
         return response
 
-    return house.database.run(carry_out)
+    ended = house.database.run(carry_out)
+    if isinstance(ended, Refusal):
+        raise ended
+    return ended
 
 
 def once_done(

@@ -7,23 +7,20 @@ from datetime import date, datetime
 from typing import ClassVar, Final
 from uuid import UUID
 
-from mingqu.domain.identifier import DERIVED_MAX, derived
+from mingqu.domain.identifier import derived
 from mingqu.domain.instrument import Instrument
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer, TransferKind
-from mingqu.domain.order import OrderKind, reserve
+from mingqu.domain.order import OrderKind, parent_of_holds, reserve
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import BANK, House
 from mingqu.store import ledger, order
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 
-# Places of the transfers of a payout among the ids derived from its contract; their voids come three further, and
-# those of the loan's next payout behind them.
+# Places of a payout's holds among the ids that are theirs; their voids come three further.
 _PRINCIPAL: Final = 1
 _LIMITS: Final = (2, 3)
 _VOIDS_AFTER: Final = 3
-_PLACES: Final = 6
-PAYOUTS_MAX: Final = DERIVED_MAX // _PLACES  # of one loan, those that failed included: a contract has no more places
 
 
 class LimitExceeded(Refusal):
@@ -60,7 +57,7 @@ def reserve_payout(
         run_at=payout_at,
     )
     order.insert(tx, order=reserved)
-    holds = _holds(tx, of, order_id=order_id, amount_fen=amount_fen, on=today)
+    holds = _holds(of, order_id=order_id, amount_fen=amount_fen, on=today)
     results = ledger.post_batch(tx, cell=of.cell, transfers=holds)
     if Result.EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT in results:
         raise LimitExceeded("Your limit, less what is drawn and held, does not cover this amount.")
@@ -70,47 +67,39 @@ def reserve_payout(
     return order_id
 
 
-def held_for(tx: Transaction, *, of: Loan, order_id: UUID) -> dict[Reason, list[UUID]]:
+def held_for(order_id: UUID) -> dict[Reason, list[UUID]]:
     """Return the holds of a payout, by the reason of the posting that takes them."""
-    first = _first_place(tx, of, order_id=order_id)
+    parent = parent_of_holds(order_id)
     return {
-        Reason.DISBURSE: [derived(of.contract_id, first + _PRINCIPAL)],
-        Reason.LIMIT_DRAW: [derived(of.contract_id, first + place) for place in _LIMITS],
+        Reason.DISBURSE: [derived(parent, _PRINCIPAL)],
+        Reason.LIMIT_DRAW: [derived(parent, place) for place in _LIMITS],
     }
 
 
 def give_holds_back(tx: Transaction, house: House, *, of: Loan, order_id: UUID, amount_fen: int) -> None:
     """Void what was held for a payout that will not happen."""
     today = house.booking_date(tx, cell=of.cell)
-    first = _first_place(tx, of, order_id=order_id)
+    parent = parent_of_holds(order_id)
     voids = [
         replace(
             held,
-            id=derived(of.contract_id, first + _VOIDS_AFTER + place),
+            id=derived(parent, _VOIDS_AFTER + place),
             kind=TransferKind.VOID,
             posted_on=today,
             pending_id=held.id,
         )
-        for place, held in enumerate(_holds(tx, of, order_id=order_id, amount_fen=amount_fen, on=today), start=1)
+        for place, held in enumerate(_holds(of, order_id=order_id, amount_fen=amount_fen, on=today), start=1)
     ]
     ledger.post(tx, cell=of.cell, transfers=voids)
 
 
-def _first_place(tx: Transaction, of: Loan, *, order_id: UUID) -> int:
-    """Return the place before a payout's first: payouts of a loan follow each other, one at a time."""
-    payouts = [each.order_id for each in order.orders_of_loan(tx, loan_id=of.loan_id) if each.kind is OrderKind.PAYOUT]
-    index = payouts.index(order_id)
-    assert index < PAYOUTS_MAX, "a loan has a bounded number of payouts"
-    return index * _PLACES
-
-
-def _holds(tx: Transaction, of: Loan, *, order_id: UUID, amount_fen: int, on: date) -> list[Transfer]:
+def _holds(of: Loan, *, order_id: UUID, amount_fen: int, on: date) -> list[Transfer]:
     """Return the pending transfers of a payout: principal out of the lender's cash, and both limits drawn."""
-    first = _first_place(tx, of, order_id=order_id)
+    parent = parent_of_holds(order_id)
 
     def hold(place: int, debit: Account, credit: Account, reason: Reason) -> Transfer:
         return Transfer(
-            id=derived(of.contract_id, first + place),
+            id=derived(parent, place),
             kind=TransferKind.PENDING,
             debit=debit,
             credit=credit,

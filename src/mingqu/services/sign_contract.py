@@ -1,7 +1,8 @@
 """Sign: an offer that stands, a cost table that was read, an own verified card, a limit that covers it.
 
-Signing makes the loan (planned), holds the limit, and reserves the payout for the time the borrower chose,
-all in one transaction; no money moves before that time.
+The signature is a code sent to the person's own phone, good for this one offer: an electronic signature that only
+they could make (《电子签名法》 2019, art. 13). Signing makes the loan (planned), holds the limit, and reserves the
+payout for the time the borrower chose, all in one transaction; no money moves before that time.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from mingqu.domain.instrument import require_payout
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.loan import LoanState
 from mingqu.domain.loan.lend import DisbursementNotAllowed
+from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, cost_table, live_offer
+from mingqu.services.disclose_cost import live_offer, read_disclosure
 from mingqu.services.house import House
 from mingqu.services.keep_for_the_law import keep_for_the_law
 from mingqu.services.make_offers import Offered
 from mingqu.services.once import Response, once
 from mingqu.services.reserve_payout import reserve_payout
+from mingqu.services.send_signing_code import try_signing_code
 from mingqu.services.tell_webhooks import Event, Told, tell, today
 from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer
 from mingqu.store.database import Transaction
@@ -65,24 +68,27 @@ def sign_contract(
     offer_id: UUID,
     instrument_id: UUID,
     payout_at: datetime | None,
+    code: Personal[str],
     key: str,
     payout_fen: int | None = None,
 ) -> Signed:
     """Sign the contract of an offer and reserve the payout at `payout_at` (UTC) to the person's own debit card.
 
-    Without `payout_at` it is paid out as soon as it is signed, and the same request later is still the same.
+    Without `payout_at` it is paid out as soon as it is signed, and the same request later is still the same. `code` is
+    the one that `send_signing_code` sent for this offer; a wrong one counts, a right one is used up by the signature.
 
     The whole principal is paid out; of a loan with several disbursements `payout_fen` says how much comes first.
     Sources: 《个人贷款业务明示综合融资成本规定》 2026-03-15 (the cost table comes first); PIPL art. 23 (consent that
     names the lender); 法释〔2020〕6号 art. 26 (the whole principal is paid out).
     Errors: NotFound, OfferStale, CostTableNotRead, ConsentMissing, InstrumentNotVerified, CardNotSupported,
-    PayoutTimeOutOfRange, DisbursementNotAllowed, LimitExceeded, FundingExhausted, and those of the idempotency key.
+    PayoutTimeOutOfRange, DisbursementNotAllowed, CodeMissing, CodeUsed, CodeExpired, CodeWrong, CodeTriesExhausted,
+    LimitExceeded, FundingExhausted, and those of the idempotency key.
     """
 
-    def work(tx: Transaction) -> Response:
+    def work(tx: Transaction) -> Response | Refusal:
         cell, now = tx.cell_of(person_id), house.clock.now()
         stored, offered = live_offer(tx, house, person_id=person_id, offer_id=offer_id)
-        read = _read_disclosure(tx, person_id=person_id, stored=stored, offered=offered)
+        read = read_disclosure(tx, stored=stored, offered=offered)
         require_consent(
             consents=consent.of_person(tx, person_id=person_id),
             purpose=ConsentPurpose.PASS_TO_LENDER,
@@ -95,21 +101,12 @@ def sign_contract(
         if not now <= at <= now + house.settings.payout_waits_max:
             raise PayoutTimeOutOfRange("Choose a time between now and a week from now.")
         amount_fen = _first_payout_fen(stored, payout_fen)
+        refusal = try_signing_code(tx, house, stored=stored, code=code)
+        if refusal is not None:
+            return refusal
         made = _make_loan(tx, house, cell=cell, stored=stored, offered=offered, read=read, now=now)
         order_id = reserve_payout(tx, house, of=made, card=card, amount_fen=amount_fen, payout_at=at)
-        told = Told(
-            event=Event.CONTRACT_SIGNED,
-            person_id=person_id,
-            subject_id=made.contract_id,
-            on=today(house),
-            facts={
-                "contract_id": str(made.contract_id),
-                "loan_id": str(made.loan_id),
-                "principal_fen": stored.terms.principal_fen,
-                "currency": made.currency,
-            },
-        )
-        tell(tx, house, cell=cell, told=[told])
+        tell(tx, house, cell=cell, told=[_told(house, made)])
         return {"contract_id": made.contract_id.hex, "loan_id": made.loan_id.hex, "order_id": order_id.hex}
 
     request = {
@@ -127,6 +124,22 @@ def sign_contract(
     )
 
 
+def _told(house: House, made: Loan) -> Told:
+    """Return what whoever subscribed hears of a signature."""
+    return Told(
+        event=Event.CONTRACT_SIGNED,
+        person_id=made.person_id,
+        subject_id=made.contract_id,
+        on=today(house),
+        facts={
+            "contract_id": str(made.contract_id),
+            "loan_id": str(made.loan_id),
+            "principal_fen": made.terms.principal_fen,
+            "currency": made.currency,
+        },
+    )
+
+
 def _first_payout_fen(stored: Offer, payout_fen: int | None) -> int:
     """Return how much is paid out first. Errors: DisbursementNotAllowed."""
     terms = stored.terms
@@ -135,16 +148,6 @@ def _first_payout_fen(stored: Offer, payout_fen: int | None) -> int:
     if terms.disbursements_max == 1 or not 0 < payout_fen < terms.principal_fen:
         raise DisbursementNotAllowed("The contract is paid out in one amount, or not in parts like this.")
     return payout_fen
-
-
-def _read_disclosure(tx: Transaction, *, person_id: UUID, stored: Offer, offered: Offered) -> Disclosure:
-    """Return the confirmed disclosure, if it says just what the contract will say."""
-    read = offer.confirmed_disclosure(tx, person_id=person_id, offer_id=stored.offer_id)
-    if read is None:
-        raise CostTableNotRead("The cost table must be read and confirmed before signing.")
-    if read.body != canonical(cost_table(stored, offered)):
-        raise OfferStale("The cost is no longer what the table showed; ask for new offers.")
-    return read
 
 
 def _make_loan(
@@ -162,6 +165,7 @@ def _make_loan(
         "cost_table_hash": hashlib.sha256(read.body).hexdigest(),
         "prohibited_uses": list(offered.product.prohibited_uses),
         "signed_at": now.isoformat(),
+        "signed_with": "one_time_code",
     }
     written = canonical(body)
     offer.insert_contract(

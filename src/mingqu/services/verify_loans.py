@@ -13,7 +13,7 @@ from mingqu.domain.identifier import DERIVED_MAX, dated
 from mingqu.domain.ledger import AccountCode, Reason, TransferKind
 from mingqu.domain.loan import Event, Posting, Reversed, fold
 from mingqu.domain.moment import business_date_of
-from mingqu.domain.order import CLOCK_SKEW_MAX
+from mingqu.domain.order import CLOCK_SKEW_MAX, parent_of_holds
 from mingqu.domain.refusal import Refusal
 from mingqu.store import loan, proof
 from mingqu.store.database import Transaction
@@ -157,7 +157,7 @@ def _owner(one: Loan, code: AccountCode) -> UUID:
 def _has_cause(one: Loan, moved: Moved, books: LoanBooks) -> bool:
     """Whether a transfer was booked with the event or on the morning that caused it, under an id that follows."""
     if moved.kind in (TransferKind.PENDING, TransferKind.VOID):
-        return _parent(moved.id) == one.contract_id  # invariant 3 has the order
+        return _parent(moved.id) == parent_of_holds(moved.reference)  # invariant 3 has the order
     booked = books.booked.get(moved.reference)
     if booked is None:
         is_cause = moved.reference == dated(one.loan_id, on=moved.posted_on, purpose="morning")

@@ -29,12 +29,17 @@ def issue(
     purpose: CodePurpose,
     digits: Personal[str],
     at: datetime,
+    subject: str = "",
 ) -> OneTimeCode:
-    """Store a new code in place of the last one; commit before it is sent. Errors: CodeTooSoon, CodeSendsExhausted."""
+    """Store a new code in place of the last one; commit before it is sent.
+
+    `subject` names the one thing that the code is for, if there is one: no other code opens it, and it opens nothing
+    else. Errors: CodeTooSoon, CodeSendsExhausted.
+    """
     phone_hash = keyring.lookup_hash(kind=_PHONE, value=phone)
     code = one_time_code.issue(
         previous=_load(tx, phone_hash=phone_hash, purpose=purpose),
-        code_hash=_code_hash(keyring, phone=phone, purpose=purpose, digits=digits),
+        code_hash=_code_hash(keyring, phone=phone, purpose=purpose, digits=digits, subject=subject),
         at=at,
     )
     stored = tx.execute(
@@ -77,6 +82,7 @@ def attempt(
     purpose: CodePurpose,
     digits: Personal[str],
     at: datetime,
+    subject: str = "",
 ) -> Refusal | None:
     """Try the digits and return the refusal, or None when they are right, now used up.
 
@@ -87,7 +93,7 @@ def attempt(
     code = _load(tx, phone_hash=phone_hash, purpose=purpose)
     if code is None:
         return CodeMissing("No code was sent to this phone: ask for one.")
-    given_hash = _code_hash(keyring, phone=phone, purpose=purpose, digits=digits)
+    given_hash = _code_hash(keyring, phone=phone, purpose=purpose, digits=digits, subject=subject)
     verdict = one_time_code.attempt(code=code, given_hash=given_hash, at=at)
     tx.execute(
         """
@@ -117,7 +123,10 @@ def _cell(tx: Transaction, phone_hash: bytes) -> int:
     return cell_of_slot(slot_of_hash(phone_hash), cells=tx.cells)
 
 
-def _code_hash(keyring: Keyring, *, phone: Personal[str], purpose: CodePurpose, digits: Personal[str]) -> bytes:
+def _code_hash(
+    keyring: Keyring, *, phone: Personal[str], purpose: CodePurpose, digits: Personal[str], subject: str
+) -> bytes:
     # The phone is part of the hash: equal digits of two phones look different.
-    value = Personal(f"{phone.reveal()}/{digits.reveal().strip()}")
+    parts = (phone.reveal(), digits.reveal().strip(), *([subject] if subject else []))
+    value = Personal("/".join(parts))
     return keyring.lookup_hash(kind=f"code/{purpose.value}", value=value)

@@ -11,6 +11,7 @@ from mingqu.domain.identifier import (
     DERIVED_MAX,
     SLOTS,
     MalformedIdentifier,
+    beside,
     cell_of,
     cell_of_slot,
     dated,
@@ -52,6 +53,14 @@ def test_derived_ids_keep_slot_and_cell_and_differ() -> None:
     assert children == sorted(children)
     assert {slot_of(child) for child in children} == {777}
     assert {cell_of(child, cells=4) for child in children} == {cell_of(parent, cells=4)}
+
+
+def test_an_id_beside_another_keeps_moment_and_slot_and_derives_others() -> None:
+    parent = fresh(milliseconds=1_770_000_000_000, slot=77, entropy=1 << 70 | 5)
+    one, other = (beside(parent, purpose=purpose) for purpose in ("holds", "more"))
+    assert one == beside(parent, purpose="holds")
+    assert (one.int >> 80, slot_of(one)) == (parent.int >> 80, 77)
+    assert len({parent, one, other, *(derived(each, 1) for each in (parent, one, other))}) == 6
 
 
 def test_what_happens_on_a_date_has_the_same_id_each_time() -> None:

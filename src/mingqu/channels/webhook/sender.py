@@ -1,17 +1,17 @@
-"""Carries one webhook over HTTP: strict time-outs, no redirects, no proxies, and nothing of the answer but its status.
+"""Carries one webhook over HTTP: a deadline, no redirects, no proxies, and nothing of the answer but its status.
 
 It stands below httpx's client, which follows redirects, keeps cookies and logs addresses.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Final
 
 import httpx
 
 from mingqu.channels.webhook import address
 from mingqu.channels.webhook.address import Resolve
+from mingqu.channels.webhook.deadline import DeadlineTransport
 from mingqu.channels.webhook.signature import headers_of
 from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.webhook import AddressRefused, NotTaken, Taken, Webhook
@@ -33,12 +33,10 @@ class WebhookSender:
         transport: httpx.BaseTransport | None = None,
         look_up: Resolve = address.resolve,
     ) -> None:
-        self._to_loopback, self._given, self._look_up = to_loopback, transport, look_up
-
-    @cached_property
-    def _transport(self) -> httpx.BaseTransport:
-        """Made when it is needed: whom TLS trusts takes longer to read than a message to send."""
-        return self._given or httpx.HTTPTransport(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+        self._to_loopback, self._look_up = to_loopback, look_up
+        self._transport = transport or DeadlineTransport(
+            seconds=ANSWER_SECONDS_MAX, connect_seconds=CONNECT_SECONDS_MAX
+        )
 
     def deliver(self, webhook: Webhook) -> Taken | NotTaken | AddressRefused:
         """Send one message. Errors: ChannelSilent."""
@@ -51,10 +49,7 @@ class WebhookSender:
             url,
             headers={**headers_of(webhook), "host": _host(place.host, place.port, place.scheme)},
             content=webhook.body,
-            extensions={
-                "sni_hostname": place.host,
-                "timeout": httpx.Timeout(ANSWER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX).as_dict(),
-            },
+            extensions={"sni_hostname": place.host},
         )
         try:
             answer = self._transport.handle_request(request)

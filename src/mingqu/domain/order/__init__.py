@@ -24,6 +24,7 @@ from mingqu.domain.order.life import (
     ask_delay,
     dispute,
     next_action,
+    parent_of_holds,
     reserve,
     withdraw,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "ask_delay",
     "dispute",
     "next_action",
+    "parent_of_holds",
     "reserve",
     "withdraw",
 ]

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.identifier import beside
 from mingqu.domain.moment import business_date_of
 from mingqu.domain.money import AMOUNT_FEN_MAX, AmountOutOfRange
 from mingqu.domain.order.table import (
@@ -105,6 +106,11 @@ class Done:
 
 
 Action = Send | Ask | Wait | AlertHuman | Done
+
+
+def parent_of_holds(order_id: UUID) -> UUID:
+    """Return the id that a payout's holds derive from: those derived from the order are of what its end makes."""
+    return beside(order_id, purpose="holds")
 
 
 def reserve(

@@ -102,7 +102,8 @@ _COLLECTED: Final[LiteralString] = """
     WHERE coalesce(paid.amount_fen, 0) <> coalesce(posted.amount_fen, 0)"""
 
 # An order that ended is an event of its loan, of the same day and amount; money that no loan could take is parked.
-# Only the first payout of a loan is its beginning: when a further one fails, nothing happened to the loan.
+# Only the first payout of a loan is its beginning: when one fails after money was paid out, nothing happened to the
+# loan.
 _EVENTS: Final[LiteralString] = """
     WITH told AS (
         SELECT cell, event_id, loan_id, kind, value_date, amount_fen, intent FROM loan_event
@@ -117,7 +118,7 @@ _EVENTS: Final[LiteralString] = """
         FROM channel_order o LEFT JOIN repayment r ON r.cell = o.cell AND r.order_id = o.order_id
         WHERE o.state = 'PAID' OR (o.state = 'FAILED' AND o.kind = 'payout' AND NOT EXISTS (
             SELECT FROM channel_order p WHERE p.cell = o.cell AND p.loan_id = o.loan_id AND p.kind = 'payout'
-                                          AND p.order_id < o.order_id))
+                                          AND p.state = 'PAID'))
     )
     SELECT format('order %%s and the event of its loan do not agree', coalesce(ended.order_id, told.event_id))
     FROM told FULL JOIN ended ON ended.cell = told.cell AND ended.order_id = told.event_id
