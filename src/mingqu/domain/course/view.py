@@ -27,13 +27,10 @@ def due_if_paid(course: Course, *, stretch: Stretch, on: date, principal_alone: 
     seen = as_of(course, on=on) if on < course.maturity else course.copy()
     seen.reckon()
     mine = seen.stretches[index]
-    unpaid = sum(1 for other in seen.stretches if not other.is_paid)
+    unpaid = sum([not other.is_paid for other in seen.stretches])
     if on <= mine.start and not mine.on_top:
         if unpaid > 1:
             mine.target_fen = mine.agreed_fen
-            seen.reckon()
-            left = sum(other.principal_unpaid_fen for other in seen.stretches)
-            mine.target_fen -= max(0, mine.principal_unpaid_fen - left)
             seen.reckon()
         elif unpaid == 1 and mine.is_paid:
             left = seen.total("principal_due_fen") - seen.total("principal_paid_fen")

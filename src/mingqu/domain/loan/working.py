@@ -14,6 +14,9 @@ from mingqu.domain.loan.terms import LoanTerms, Recalculation, Rest
 from mingqu.domain.rate import NO_RATE
 from mingqu.domain.schedule import Method
 
+_PLAN: Final = Recalculation.PLAN
+_NOT_LOST: Final = (Stage.ACTIVE, Stage.PLANNED, Stage.SETTLED)
+
 
 @dataclass(slots=True, kw_only=True)
 class Working:
@@ -32,12 +35,12 @@ class Working:
     @property
     def recalculates(self) -> bool:
         """Whether payments move the interest: not for plans, and not once the loan is taken for lost."""
+        state = self.state
         return (
             self.course is not None
-            and self.terms.recalculation is not Recalculation.PLAN
-            and not self.state.ended
-            and not self.state.lost
-            and self.state.stage in (Stage.PLANNED, Stage.ACTIVE, Stage.SETTLED)
+            and self.terms.recalculation is not _PLAN
+            and not (state.ended or state.lost)
+            and state.stage in _NOT_LOST
         )
 
     @property
@@ -87,12 +90,13 @@ class Working:
         regular = self.regular()
         if len(regular) != len(self.course.stretches):
             return  # a new agreement beside the course replaced its lines
+        recalculates = self.recalculates
         for position, (index, stretch) in enumerate(zip(regular, self.course.stretches, strict=True)):
             line = self.lines[index]
             if since is not None and line.due < since:
                 continue
             principal, interest = stretch.principal_due_fen, stretch.interest_due_fen
-            if not self.recalculates and position < len(self.taken):
+            if not recalculates and position < len(self.taken):
                 taken = self.taken[position]
                 principal, interest = line.principal_fen + principal - taken[0], line.interest_fen + interest - taken[1]
             if (line.principal_fen, line.interest_fen) != (principal, interest):
