@@ -85,6 +85,10 @@ class Course(Remembering):
         """Let no principal bear for having been paid late."""
         self.movements = {day: changed(movement, overdue_fen=0) for day, movement in self.movements.items()}
 
+    def place_of(self, stretch: Stretch) -> int:
+        """Return the place of a stretch itself, without comparing the figures of those before it."""
+        return next(index for index, other in enumerate(self.stretches) if other is stretch)
+
     def at(self, on: date) -> Stretch | None:
         """Return the stretch a day belongs to: its due date is its last day, the first day of all is the first's."""
         for index, stretch in enumerate(self.stretches):

@@ -55,7 +55,7 @@ def set_targets(course: Course, stretches: list[Stretch], *, refuse_multiple: bo
 
 def opening_fen(course: Course, first: Stretch) -> int:
     """Return what is owed when a stretch begins, with what is lent in it."""
-    index = course.stretches.index(first)
+    index = course.place_of(first)
     lent = sum(
         movement.lent_fen
         for day, movement in course.movements.items()
@@ -131,7 +131,7 @@ def settle_last(course: Course, *, on: date) -> None:
         if last.interest_fixed_fen:
             fixed = 0 if last.on_top else last.interest_fixed_fen
             least = max(least, last.principal_paid_fen + fixed)
-            held.append(course.stretches.index(last))
+            held.append(course.place_of(last))
         if last.target_fen >= least:
             if last.target_fen != planned:
                 course.reckon()

@@ -120,7 +120,7 @@ class _Purse:
         part = min(rest, max(0, course.owed_fen)) if course is not None else 0
         if course is None or stretch is None or not part:
             return rest
-        index = self.working.regular()[course.stretches.index(stretch)]
+        index = self.working.regular()[course.place_of(stretch)]
         line = self.working.lines[index]
         early = part if self.on < line.due else 0
         self.working.lines[index] = changed(

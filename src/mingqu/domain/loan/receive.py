@@ -56,11 +56,8 @@ def repay(working: Working, event: Repaid, change: Change) -> None:
         working.state = changed(working.state, guarantor_claim_fen=working.state.guarantor_claim_fen + claimed)
     purse = PURSE_OF.get(event.receipt, Purse.CASH)
     change.flows.append(Flow(purse=purse, paid=paid, overpaid_fen=rest, claimed_fen=claimed))
-    record_use(
-        working,
-        change,
-        made(Allocation, event.event_id, event.receipt, on, event.amount_fen, *by_component(paid), rest),
-    )
+    used = (event.event_id, event.receipt, on, event.amount_fen, *by_component(paid), rest, 0)
+    _record(working, change, made(Allocation, *used, working.principal_owed_fen))
 
 
 def _recover_for_guarantor(working: Working, event: Repaid, change: Change) -> None:
@@ -140,7 +137,10 @@ def use_overpayment_for_fee(working: Working, change: Change, *, on: date) -> No
 
 def record_use(working: Working, change: Change, used: Allocation) -> None:
     """Say what an amount was used for, with the principal that is out after it."""
-    used = changed(used, balance_fen=working.principal_owed_fen)
+    _record(working, change, changed(used, balance_fen=working.principal_owed_fen))
+
+
+def _record(working: Working, change: Change, used: Allocation) -> None:
     change.allocations.append(used)
     remembered = bool(working.terms.chargeback_order) or working.terms.whole_plan_each
     if remembered and used.receipt is not None:

@@ -99,9 +99,10 @@ class Working:
             if not recalculates and position < len(self.taken):
                 taken = self.taken[position]
                 principal, interest = line.principal_fen + principal - taken[0], line.interest_fen + interest - taken[1]
-            if (line.principal_fen, line.interest_fen) != (principal, interest):
+            if line.principal_fen != principal or line.interest_fen != interest:
                 line = changed(line, principal_fen=principal, interest_fen=interest)
-                self.lines[index] = changed(line, paid_on=paid_on(line, on))
+                paid = paid_on(line, on)
+                self.lines[index] = line if line.paid_on == paid else changed(line, paid_on=paid)
         self.taken = _figures(self.course)
 
     def keep_bearing(self, *, to: date, payoff: bool = False) -> None:
