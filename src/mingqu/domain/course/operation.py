@@ -215,7 +215,7 @@ def repay_ahead(course: Course, *, on: date, amount_fen: int, lower_all: bool) -
         other.target_fen -= part
         surplus -= part
     settle_last(course, on=on)
-    if lower_all:
+    if lower_all and later:
         even_out(course, later)
 
 
