@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 from typing import Final
 
 from mingqu.domain.changed import changed
@@ -90,12 +91,11 @@ class Working:
         regular = self.regular()
         if len(regular) != len(self.course.stretches):
             return  # a new agreement beside the course replaced its lines
-        recalculates = self.recalculates
-        for position, (index, stretch) in enumerate(zip(regular, self.course.stretches, strict=True)):
+        recalculates, figures = self.recalculates, _figures(self.course)
+        for position, (index, (principal, interest)) in enumerate(zip(regular, figures, strict=True)):
             line = self.lines[index]
             if since is not None and line.due < since:
                 continue
-            principal, interest = stretch.principal_due_fen, stretch.interest_due_fen
             if not recalculates and position < len(self.taken):
                 taken = self.taken[position]
                 principal, interest = line.principal_fen + principal - taken[0], line.interest_fen + interest - taken[1]
@@ -103,7 +103,7 @@ class Working:
                 line = changed(line, principal_fen=principal, interest_fen=interest)
                 paid = paid_on(line, on)
                 self.lines[index] = line if line.paid_on == paid else changed(line, paid_on=paid)
-        self.taken = _figures(self.course)
+        self.taken = figures
 
     def keep_bearing(self, *, to: date, payoff: bool = False) -> None:
         """Let overdue principal bear interest up to a day, if that is agreed."""
@@ -170,7 +170,7 @@ def work_on(*, terms: LoanTerms, state: LoanState) -> Working:
 
 
 def _figures(course: Course) -> list[tuple[int, int]]:
-    return [(stretch.principal_due_fen, stretch.interest_due_fen) for stretch in course.stretches]
+    return list(map(attrgetter("principal_due_fen", "interest_due_fen"), course.stretches))
 
 
 _SHARES: Final = {
