@@ -159,6 +159,8 @@ def test_a_reckoning_that_begins_late_is_the_whole_one(
             change(course)
         course.reckon()
         assert course.stretches == from_scratch(course).stretches
+        # So what is unpaid of one is never more than what is unpaid of all.
+        assert all(one.principal_due_fen >= one.principal_paid_fen for one in course.stretches)
         if copied:  # and what a copy went through is nothing to the course it was made of
             assert [before.stretches, before.known] == kept
             before.reckon()

@@ -8,7 +8,7 @@ would be most of the step. This reads all slots at once and hands them to an `__
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, make_dataclass
+from dataclasses import field, fields, make_dataclass
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -31,20 +31,23 @@ def changed(value: Value, **changes: object) -> Value:
     for name in changes:
         setattr(made, name, changes[name])
     made.__class__ = kind
-    return made  # type: ignore[no-any-return]
+    other: Value = made
+    return other
 
 
 def made(kind: type[Value], *values: object) -> Value:
-    """Return a value of a dataclass with slots, from all its fields in order: `__init__` of a frozen one is slow.
+    """Return a value of a dataclass with slots, from its fields in order: `__init__` of a frozen one is slow.
 
-    Example: made(Payable, 83_334, 10_000, 0, 0). A number of values that is not the fields' is a TypeError.
+    Example: made(Payable, 83_334, 10_000, 0, 0). The last fields may be left at their defaults; one that has none and
+    is missing, or a value too many, is a TypeError.
     """
     plan = _PLANS.get(kind)
     if plan is None:
         plan = _PLANS[kind] = _plan_of(kind)
-    value: Any = plan[1](*values)
-    value.__class__ = kind
-    return value  # type: ignore[no-any-return]
+    made: Any = plan[1](*values)
+    made.__class__ = kind
+    value: Value = made
+    return value
 
 
 def _plan_of(kind: Any) -> _Plan:
@@ -53,8 +56,13 @@ def _plan_of(kind: Any) -> _Plan:
     A frozen class refuses to be written to, and its own `__init__` asks for names. So a copy is made in a class without
     either, and becomes a value of its own class at the end: the layout is the same, which Python checks.
     """
-    names = [item.name for item in fields(kind)]
+    items = fields(kind)
     made_in = make_dataclass(
-        kind.__name__, [(name, object) for name in names], bases=kind.__bases__, eq=False, repr=False, slots=True
+        kind.__name__,
+        [(item.name, object, field(default=item.default, default_factory=item.default_factory)) for item in items],
+        bases=kind.__bases__,
+        eq=False,
+        repr=False,
+        slots=True,
     )
-    return attrgetter(*names), made_in
+    return attrgetter(*(item.name for item in items)), made_in

@@ -23,7 +23,7 @@ from mingqu.domain.loan import (
 from mingqu.domain.loan.terms import Component, Direction, Recalculation, Rest, Surplus, Timing
 from mingqu.domain.money import Rounding
 from mingqu.domain.rate import Rate
-from mingqu.domain.schedule import InterestBasis, Method
+from mingqu.domain.schedule import InterestBasis, Method, Smoothing
 from tests.models.loan_on_course_book import START, Book, an_id
 from tests.models.loan_on_course_terms import terms_daily
 
@@ -214,3 +214,13 @@ def test_a_further_amount_lent_from_a_month_s_last_day_keeps_to_it() -> None:
     book.check()
     dues = [line.due.isoformat() for line in book.state.instalments]
     assert dues == ["2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31"]
+
+
+def test_principal_repaid_at_once_with_the_last_instalment_leaves_none_to_even_out() -> None:
+    """There was no later instalment to look at, and the payment was not recorded at all."""
+    terms = terms_daily(instalments=1, surplus=Surplus.PRINCIPAL_LOWER, smoothing=Smoothing.EVEN_OUT)
+    book = opened(terms)
+    book.live(10)
+    book.happen(Repaid(event_id=an_id(2), value_date=book.today, amount_fen=40_000))
+    book.check()
+    assert sum(line.principal_fen - line.principal_paid_fen for line in book.state.instalments) == 60_000

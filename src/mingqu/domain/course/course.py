@@ -11,12 +11,14 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import starmap
 from operator import attrgetter
+from typing import Any
 
 from mingqu.domain.changed import changed
 from mingqu.domain.course.bearing import part_ratio
-from mingqu.domain.course.reckoning import Movement, Reckoning, Remembering, facts_of, figures, touched
-from mingqu.domain.course.stretch import Stretch
+from mingqu.domain.course.reckoning import Movement, Reckoning, Remembering, facts_of, touched
+from mingqu.domain.course.stretch import Stretch, figures
 from mingqu.domain.course.terms import Bearing, CourseTerms
 from mingqu.domain.money import divide
 from mingqu.domain.rate import Rate
@@ -41,7 +43,7 @@ class Course(Remembering):
         """Return a copy to try things on."""
         other = changed(
             self,
-            stretches=list(map(changed, self.stretches)),
+            stretches=list(starmap(Stretch, map(figures, self.stretches))),
             rates=list(self.rates),
             movements=dict(self.movements),
             pauses=list(self.pauses),
@@ -83,6 +85,10 @@ class Course(Remembering):
         """Let no principal bear for having been paid late."""
         self.movements = {day: changed(movement, overdue_fen=0) for day, movement in self.movements.items()}
 
+    def place_of(self, stretch: Stretch) -> int:
+        """Return the place of a stretch itself, without comparing the figures of those before it."""
+        return next(index for index, other in enumerate(self.stretches) if other is stretch)
+
     def at(self, on: date) -> Stretch | None:
         """Return the stretch a day belongs to: its due date is its last day, the first day of all is the first's."""
         for index, stretch in enumerate(self.stretches):
@@ -101,21 +107,23 @@ class Course(Remembering):
             movements=self.movements,
             known=known.facts if known is not None else None,
         )
-        rows = list(map(figures, self.stretches))
-        first, behind = touched(known, facts, self.stretches, rows)
-        if known is not None and first == len(rows) == len(known.stretches) and facts is known.facts:
+        first, behind = touched(known, facts, self.stretches)
+        count = len(self.stretches)
+        if known is not None and first == count == len(known.stretches) and facts is known.facts:
             return
         # Principal that payments of earlier stretches are thought to have taken, and interest that found no room.
         settled = carried = 0
+        rows: list[tuple[Any, ...]] = []
         handed: list[tuple[int, int]] = []
         if known is not None and first:
-            handed = known.handed[:first]
+            rows, handed = known.stretches[:first], known.handed[:first]
             before = self.stretches[first - 1]
             settled = handed[-1][0] + before.principal_due_fen - before.principal_paid_fen
             carried = before.unrecognized_fen
         flat = self.terms.bearing is Bearing.FLAT
-        for index in range(first, len(rows)):
+        for index in range(first, count):
             if known is not None and index >= behind and known.handed[index] == (settled, carried):
+                rows += known.stretches[index:]
                 handed += known.handed[index:]
                 break
             handed.append((settled, carried))
@@ -127,11 +135,13 @@ class Course(Remembering):
             settled += stretch.principal_due_fen - stretch.principal_paid_fen
             carried = stretch.unrecognized_fen
             stretch.balance_fen = max(0, facts.borne[bisect_right(facts.days, stretch.due)] - settled)
-            rows[index] = figures(stretch)
+            rows.append(figures(stretch))
         self.remember(Reckoning(facts=facts, stretches=rows, handed=handed))
 
     def _borne(self, stretch: Stretch, settled: int, days: list[date], upto: list[int]) -> int:
         credited = 0 if stretch.closed else stretch.interest_credited_fen
+        if self.until is not None and self.until <= stretch.start:
+            return credited
         first = bisect_right(days, stretch.start)
         end = stretch.due if self.until is None else min(stretch.due, self.until)
         if len(self.rates) == 1 and not self.pauses and (first == len(days) or days[first] >= end > stretch.start):

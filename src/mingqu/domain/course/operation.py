@@ -80,7 +80,7 @@ def _from(course: Course, on: date) -> list[Stretch]:
     stretch = course.at(on)
     if stretch is None:
         return []
-    index = course.stretches.index(stretch)
+    index = course.place_of(stretch)
     if stretch.due == on and index + 1 < len(course.stretches):
         index += 1
     return course.stretches[index:]
@@ -205,7 +205,7 @@ def repay_ahead(course: Course, *, on: date, amount_fen: int, lower_all: bool) -
     stretch.target_fen = max(planned, least if stretch.on_top else least + stretch.interest_fen)
     course.reckon()
     surplus = stretch.target_fen - planned
-    later = course.stretches[course.stretches.index(stretch) + 1 :]
+    later = course.stretches[course.place_of(stretch) + 1 :]
     # Principal that is all asked for at the end is lower there by itself.
     if surplus and lower_all and course.terms.share is not Share.AT_THE_END:
         set_targets(course, later)
@@ -215,7 +215,7 @@ def repay_ahead(course: Course, *, on: date, amount_fen: int, lower_all: bool) -
         other.target_fen -= part
         surplus -= part
     settle_last(course, on=on)
-    if lower_all:
+    if lower_all and later:
         even_out(course, later)
 
 

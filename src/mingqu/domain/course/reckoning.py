@@ -7,13 +7,12 @@ So a change that nobody thought of is found as well, and a stretch put in anothe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any
 
-from mingqu.domain.course.stretch import Stretch
+from mingqu.domain.course.stretch import Stretch, figures
 from mingqu.domain.course.terms import Bearing, CourseTerms
 from mingqu.domain.rate import Rate
 
@@ -81,9 +80,6 @@ def facts_of(
     )
 
 
-figures: Final = attrgetter(*(item.name for item in fields(Stretch)))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reckoning:
     """The facts and stretches after a reckoning, and what was handed on to each stretch by those before it."""
@@ -105,31 +101,25 @@ class Remembering:
         self.known = known
 
 
-def touched(
-    known: Reckoning | None, facts: Facts, stretches: Sequence[Stretch], rows: Sequence[tuple[Any, ...]]
-) -> tuple[int, int]:
+def touched(known: Reckoning | None, facts: Facts, stretches: Sequence[Stretch]) -> tuple[int, int]:
     """Return the first stretch to be worked out, and the first of the last ones that may stand as they are.
 
     They may if the stretches between hand on what they did; where facts changed, none may.
     """
-    count = len(rows)
+    behind = count = len(stretches)
     if known is None:
         return 0, count
-    first, behind = 0, count
-    if rows == known.stretches:
-        first = count
-    else:
-        for row, other in zip(rows, known.stretches, strict=False):
-            if row != other:
-                break
-            first += 1
-        if len(known.stretches) == count:
-            while behind > first and rows[behind - 1] == known.stretches[behind - 1]:
-                behind -= 1
-    if facts is known.facts:
-        return first, behind
-    since = min(_changes(known.facts, facts), default=date.max)
-    return next((index for index in range(first) if stretches[index].due >= since), first), count
+    first = min(count, len(known.stretches))
+    if facts is not known.facts:
+        since = min(_changes(known.facts, facts), default=date.max)
+        first = next((index for index in range(first) if stretches[index].due >= since), first)
+    rows = list(map(figures, stretches[:first]))
+    if rows != known.stretches[:first]:
+        first = next(index for index, row in enumerate(rows) if row != known.stretches[index])
+    if facts is known.facts and len(known.stretches) == count:
+        while behind > first and figures(stretches[behind - 1]) == known.stretches[behind - 1]:
+            behind -= 1
+    return first, behind
 
 
 def _changes(known: Facts, facts: Facts) -> Iterator[date]:

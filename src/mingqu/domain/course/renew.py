@@ -101,7 +101,7 @@ def _spread(course: Course, later: list[Stretch], on: date) -> None:
 def _retarget_from(course: Course, on: date) -> None:
     course.reckon()
     first = course.at(on) or course.stretches[-1]
-    index = course.stretches.index(first)
+    index = course.place_of(first)
     if first.due == on and index + 1 < len(course.stretches):
         index += 1
     _spread(course, course.stretches[index:], course.stretches[index].due)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
+from operator import attrgetter
+from typing import Final
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)  # not by keywords alone: copies are made of all its figures, in order
 class Stretch:
     """A period `[start, due)` with its instalment and payments, in fen.
 
@@ -44,9 +46,12 @@ class Stretch:
     @property
     def room_fen(self) -> int:
         """What is to be paid here in all."""
+        credited = 0 if self.closed else self.principal_credited_fen
         if self.on_top:
-            return self.target_fen + (0 if self.closed else self.principal_credited_fen) + self.interest_due_fen
-        return self.target_fen + self.credited_fen + self.interest_ahead_fen
+            return self.target_fen + credited + self.interest_due_fen
+        if not self.closed:
+            credited += self.interest_credited_fen
+        return self.target_fen + credited + self.interest_ahead_fen
 
     @property
     def paid_fen(self) -> int:
@@ -56,7 +61,7 @@ class Stretch:
     @property
     def is_paid(self) -> bool:
         """Whether nothing is left to pay."""
-        return self.room_fen == self.paid_fen
+        return self.room_fen == self.principal_paid_fen + self.interest_paid_fen
 
     @property
     def principal_unpaid_fen(self) -> int:
@@ -90,3 +95,6 @@ class Stretch:
         else:
             self.interest_due_fen = max(min(interest_fen, room), self.interest_paid_fen)
         self.principal_due_fen = max(room - self.interest_due_fen, 0, self.principal_paid_fen)
+
+
+figures: Final = attrgetter(*(item.name for item in fields(Stretch)))

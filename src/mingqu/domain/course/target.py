@@ -55,7 +55,7 @@ def set_targets(course: Course, stretches: list[Stretch], *, refuse_multiple: bo
 
 def opening_fen(course: Course, first: Stretch) -> int:
     """Return what is owed when a stretch begins, with what is lent in it."""
-    index = course.stretches.index(first)
+    index = course.place_of(first)
     lent = sum(
         movement.lent_fen
         for day, movement in course.movements.items()
@@ -119,7 +119,6 @@ def settle_last(course: Course, *, on: date) -> None:
     held: list[int] = []  # places whose parts of interest leave no room to become smaller: the one before takes it
     for _ in range(SETTLE_TRIES_MAX):
         course.reckon()
-        _take_back_excess(course)
         last = _last_unpaid(course, held)
         if last is None:
             return
@@ -132,7 +131,7 @@ def settle_last(course: Course, *, on: date) -> None:
         if last.interest_fixed_fen:
             fixed = 0 if last.on_top else last.interest_fixed_fen
             least = max(least, last.principal_paid_fen + fixed)
-            held.append(course.stretches.index(last))
+            held.append(course.place_of(last))
         if last.target_fen >= least:
             if last.target_fen != planned:
                 course.reckon()
@@ -153,22 +152,6 @@ def _let_speak(course: Course, last: Stretch) -> bool:
     return spoke
 
 
-def _take_back_excess(course: Course) -> None:
-    """No stretch asks for more principal than the whole debt: more was paid elsewhere."""
-    left = course.total("principal_due_fen") - course.total("principal_paid_fen")
-    changed = False
-    for stretch in course.stretches:
-        excess = stretch.principal_unpaid_fen - left
-        if excess > 0:
-            least = max(0, stretch.paid_fen - stretch.credited_fen)
-            if stretch.on_top:
-                least = max(0, stretch.principal_paid_fen - stretch.principal_credited_fen)
-            stretch.target_fen = max(stretch.target_fen - excess, least)
-            changed = True
-    if changed:
-        course.reckon()
-
-
 def _last_unpaid(course: Course, held: list[int]) -> Stretch | None:
     for index in range(len(course.stretches) - 1, -1, -1):
         if not course.stretches[index].is_paid and index not in held:
@@ -183,9 +166,11 @@ def defer(course: Course, last: Stretch, *, on: date) -> None:
     """Make interest that was borne after the last unpaid instalment's period fall due with it."""
     if last is course.stretches[-1]:
         return
-    seen = course.copy()
-    seen.until = on
-    seen.reckon()
+    seen = course
+    if course.until != on:  # otherwise it is being looked at as of that day anyhow, and is reckoned
+        seen = course.copy()
+        seen.until = on
+        seen.reckon()
     for stretch in reversed(seen.stretches):
         if stretch.due > last.due and stretch.unrecognized_fen > 0:
             last.interest_ahead_fen = stretch.unrecognized_fen

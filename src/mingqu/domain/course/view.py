@@ -23,21 +23,22 @@ def due_if_paid(course: Course, *, stretch: Stretch, on: date, principal_alone: 
     `principal_alone` is for orders that serve the principal of every instalment before any interest: an instalment
     then takes as much principal as it has room for.
     """
-    index = course.stretches.index(stretch)
-    seen = as_of(course, on=on) if on < course.maturity else course.copy()
-    seen.reckon()
+    index = course.place_of(stretch)
+    if on < course.maturity:
+        seen = as_of(course, on=on)
+    else:
+        seen = course.copy()
+        seen.reckon()
     mine = seen.stretches[index]
-    unpaid = sum(1 for other in seen.stretches if not other.is_paid)
+    unpaid = sum([not other.is_paid for other in seen.stretches])
     if on <= mine.start and not mine.on_top:
+        target = mine.target_fen
         if unpaid > 1:
             mine.target_fen = mine.agreed_fen
-            seen.reckon()
-            left = sum(other.principal_unpaid_fen for other in seen.stretches)
-            mine.target_fen -= max(0, mine.principal_unpaid_fen - left)
-            seen.reckon()
         elif unpaid == 1 and mine.is_paid:
             left = seen.total("principal_due_fen") - seen.total("principal_paid_fen")
             mine.target_fen = min(mine.agreed_fen, left + mine.principal_paid_fen + mine.interest_due_fen)
+        if mine.target_fen != target:
             seen.reckon()
     if not principal_alone:
         return mine.principal_due_fen, mine.interest_due_fen
@@ -62,4 +63,4 @@ def outstanding(course: Course, *, on: date) -> tuple[int, int]:
 
 def interest_until(course: Course, *, stretch: Stretch, on: date) -> int:
     """Return what a stretch has borne up to a day, in fen."""
-    return as_of(course, on=on).stretches[course.stretches.index(stretch)].interest_fen
+    return as_of(course, on=on).stretches[course.place_of(stretch)].interest_fen

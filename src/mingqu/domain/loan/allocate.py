@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Final
 
 from mingqu.domain.changed import changed
-from mingqu.domain.course import due_if_paid, pay_interest, pay_principal, repay_ahead
-from mingqu.domain.loan.state import Instalment
+from mingqu.domain.course import Stretch, due_if_paid, pay_interest, pay_principal, repay_ahead
+from mingqu.domain.loan.state import AMOUNTS, Instalment
 from mingqu.domain.loan.terms import (
     PRINCIPAL_AT_ONCE,
     AllocationRule,
@@ -28,6 +28,8 @@ ROUNDS_MAX: Final = 10_000
 
 Paid = dict[Component, int]
 _NOTHING: Final[Paid] = dict.fromkeys(Component, 0)
+_PAST_DUE, _DUE, _IN_ADVANCE = Timing
+_HORIZONTAL, _VERTICAL = Direction
 PAID_FIELD: Final = {component: f"{component.value}_paid_fen" for component in Component}
 
 
@@ -55,7 +57,7 @@ def pay(
     """
     purse = _Purse(working, rule, on, paid, payoff=payoff, direction=direction or working.terms.direction)
     rest = amount_fen
-    if purse.direction is Direction.VERTICAL:
+    if purse.direction is _VERTICAL:
         for timing, component in rule.order:
             rest = purse.serve(timing, [component], rest)
         return rest
@@ -93,7 +95,7 @@ class _Purse:
 
     def serve(self, timing: Timing, components: Sequence[Component], rest: int) -> int:
         """Serve lines of one timing until nothing is left on either side."""
-        at_once = timing is Timing.IN_ADVANCE and self.rule.surplus in PRINCIPAL_AT_ONCE and not self.payoff
+        at_once = timing is _IN_ADVANCE and self.rule.surplus in PRINCIPAL_AT_ONCE and not self.payoff
         if at_once and rest and Component.PRINCIPAL in components:
             rest = self._repay_principal(rest)  # what is left after all principal pays interest
         for _ in range(ROUNDS_MAX):
@@ -118,7 +120,7 @@ class _Purse:
         part = min(rest, max(0, course.owed_fen)) if course is not None else 0
         if course is None or stretch is None or not part:
             return rest
-        index = self.working.regular()[course.stretches.index(stretch)]
+        index = self.working.regular()[course.place_of(stretch)]
         line = self.working.lines[index]
         early = part if self.on < line.due else 0
         self.working.lines[index] = changed(
@@ -142,21 +144,21 @@ class _Purse:
 
     def _lines(self, timing: Timing, components: Sequence[Component]) -> list[int]:
         """Return the lines served next: one, or all that share a surplus."""
-        if timing is not Timing.IN_ADVANCE and self.direction is Direction.HORIZONTAL:
+        if timing is not _IN_ADVANCE and self.direction is _HORIZONTAL:
             return self._oldest_unpaid(timing)
         found = [index for index, line in enumerate(self.working.lines) if _timing_of(line, self.on) is timing]
-        if self.direction is Direction.VERTICAL:
+        if self.direction is _VERTICAL:
             found = [index for index in found if self.working.lines[index].outstanding_fen(components[0]) > 0]
-        elif timing is not Timing.IN_ADVANCE or not self._may_grow:
+        elif timing is not _IN_ADVANCE or not self._may_grow:
             found = [index for index in found if self.working.lines[index].unpaid_fen > 0]
-        if timing is not Timing.IN_ADVANCE:
+        if timing is not _IN_ADVANCE:
             return found[:1]
         return self._ahead(found)
 
     def _oldest_unpaid(self, timing: Timing) -> list[int]:
-        past = timing is Timing.PAST_DUE
+        past, on = timing is _PAST_DUE, self.on
         for index, line in enumerate(self.working.lines):
-            if line.paid_on is None and (line.due < self.on if past else line.due == self.on) and line.unpaid_fen > 0:
+            if line.paid_on is None and (line.due < on if past else line.due == on) and line.unpaid_fen > 0:
                 return [index]
         return []
 
@@ -194,17 +196,18 @@ class _Purse:
         changes: dict[str, object] = {}
         taken = 0
         for component in components:
-            part = min(rest - taken, line.outstanding_fen(component))
+            due, already = AMOUNTS[component](line)
+            part = due - already if due - already < rest - taken else rest - taken
             if part > 0:
                 taken += part
-                changes[PAID_FIELD[component]] = getattr(line, PAID_FIELD[component]) + part
+                changes[PAID_FIELD[component]] = already + part
                 self.paid[component] += part
                 if self.working.fees:
                     self._pay_fees(line, part, component)
         if not taken:
             return 0
-        if timing is not Timing.DUE:
-            name = "late_fen" if timing is Timing.PAST_DUE else "advance_fen"
+        if timing is not _DUE:
+            name = "late_fen" if timing is _PAST_DUE else "advance_fen"
             changes[name] = getattr(line, name) + taken
         if taken == line.unpaid_fen:
             changes["paid_on"] = self.on
@@ -219,9 +222,9 @@ class _Purse:
         if stretch is None:
             if self.working.recalculates:
                 self.passed.add(line.due)
-        elif timing is Timing.IN_ADVANCE:
+        elif timing is _IN_ADVANCE:
             on = self._counted(line)
-            line = self._as_if_due(index, component, on)
+            line = self._as_if_due(index, stretch, component, on)
         part = min(rest, max(0, line.outstanding_fen(component)))
         if stretch is not None and component is Component.PRINCIPAL and self.working.course is not None:
             part = min(part, max(0, self.working.course.owed_fen))
@@ -229,8 +232,8 @@ class _Purse:
             return 0
         name = PAID_FIELD[component]
         changes: dict[str, object] = {name: getattr(line, name) + part}
-        if timing is not Timing.DUE:
-            name = "late_fen" if timing is Timing.PAST_DUE else "advance_fen"
+        if timing is not _DUE:
+            name = "late_fen" if timing is _PAST_DUE else "advance_fen"
             changes[name] = getattr(line, name) + part
         changes["paid_on"] = (line.paid_on or self.on) if part == line.unpaid_fen else None
         self.working.lines[index] = changed(line, **changes)
@@ -244,10 +247,9 @@ class _Purse:
             self.working.sync(on=self.on)
         return part
 
-    def _as_if_due(self, index: int, component: Component, on: date) -> Instalment:
+    def _as_if_due(self, index: int, stretch: Stretch, component: Component, on: date) -> Instalment:
         """Return a line with what it would ask for if it were paid today."""
-        stretch, course = self.working.stretch_of(index), self.working.course
-        assert stretch is not None
+        course = self.working.course
         assert course is not None
         asked = self.asked.get((stretch.due, on))
         if asked is None:
@@ -290,5 +292,5 @@ class _Purse:
 
 def _timing_of(line: Instalment, on: date) -> Timing:
     if line.due < on:
-        return Timing.PAST_DUE
-    return Timing.DUE if line.due == on else Timing.IN_ADVANCE
+        return _PAST_DUE
+    return _DUE if line.due == on else _IN_ADVANCE

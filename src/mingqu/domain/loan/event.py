@@ -25,6 +25,8 @@ class Intent(Enum):
 class Receipt(Enum):
     """Where the amount of a payment came from: each kind may have its own order of allocation."""
 
+    __hash__ = object.__hash__
+
     REPAYMENT = "repayment"  # 还款: the borrower's money
     DOWN_PAYMENT = "down_payment"  # 首付: the part of a purchase that is paid at once
     MERCHANT_REFUND = "merchant_refund"  # 退货退款: goods went back

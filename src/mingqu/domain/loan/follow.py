@@ -30,13 +30,14 @@ from mingqu.domain.loan.event import (
 )
 from mingqu.domain.loan.lend import LoanNotActive
 from mingqu.domain.loan.migrated import MigratedIn
-from mingqu.domain.loan.posting import Change, Happening, Kind, settle
+from mingqu.domain.loan.posting import Change, Kind, settle
 from mingqu.domain.loan.state import LoanState, Stage
 from mingqu.domain.loan.terms import Component, LoanTerms
 from mingqu.domain.loan.working import Working, work_on
 from mingqu.domain.refusal import Refusal
 
 _AGREEMENTS: Final = (RateChanged, Paused, Rescheduled, ReAged, ReAmortized, Accelerated, FeeCharged)
+_ACTIVE: Final = Stage.ACTIVE
 _ABOUT_A_DEBT: Final = (Paused, Rescheduled, ReAged, ReAmortized, Accelerated, ChargedOff)
 
 
@@ -49,6 +50,22 @@ class LoanUnsound(Refusal):
 
 def follow(*, terms: LoanTerms, state: LoanState, event: Event, change: Change) -> LoanState:
     """Return the state after one more event. Errors: LoanNotActive and those of the events' functions."""
+    if state.stage is not _ACTIVE or state.ended or state.lost:
+        _check_open(state, event)
+    working = work_on(terms=terms, state=state)
+    owed = working.principal_owed_fen if working.course is not None else 0
+    _apply(working, event, change)
+    if working.course is not None:
+        charge.follow_instalments(working, event.value_date)
+        receive.turn_not_borne(working, change)
+        if not isinstance(event, WrittenOff):
+            _check_principal(working, change, owed + working.state.disbursed_fen - state.disbursed_fen)
+    _close_or_open(working, event.value_date, change)
+    return working.save(as_of=event.value_date, last_key=order_key(event))
+
+
+def _check_open(state: LoanState, event: Event) -> None:
+    """Refuse what comes too late for a loan, or too soon."""
     if state.stage is Stage.PLANNED and not isinstance(event, Disbursed):
         raise LoanNotActive("This loan has not been paid out.")
     given_up = state.stage is Stage.WRITTEN_OFF and not isinstance(event, Repaid | OverpaymentReturned)
@@ -60,16 +77,6 @@ def follow(*, terms: LoanTerms, state: LoanState, event: Event, change: Change) 
         raise LoanNotActive("This loan is taken for lost already.")
     if state.stage is Stage.SETTLED and isinstance(event, _ABOUT_A_DEBT):
         raise LoanNotActive("Nothing is owed on this loan that could be agreed on anew.")
-    working = work_on(terms=terms, state=state)
-    owed = working.principal_owed_fen if working.course is not None else 0
-    _apply(working, event, change)
-    if working.course is not None:
-        charge.follow_instalments(working, event.value_date)
-        receive.turn_not_borne(working, change)
-        if not isinstance(event, WrittenOff):
-            _check_principal(working, change, owed + working.state.disbursed_fen - state.disbursed_fen)
-    _close_or_open(working, event.value_date, change)
-    return working.save(as_of=event.value_date, last_key=order_key(event))
 
 
 def _check_principal(working: Working, change: Change, owed_fen: int) -> None:
@@ -128,9 +135,11 @@ def _close_or_open(working: Working, on: date, change: Change) -> None:
         if line.paid_on is None and line.unpaid_fen:
             owed = True
             break
+    if owed and state.stage is _ACTIVE:
+        return  # as nearly always
     if state.stage in (Stage.ACTIVE, Stage.CHARGED_OFF) and not owed:
         if not state.guarantor_claim_fen:  # else the borrower still owes, to the guarantor
-            change.happenings.append(Happening(kind=Kind.SETTLED, on=on, instalment=0, amount_fen=0))
+            change.tell(Kind.SETTLED, on, 0)
         working.state = changed(state, stage=Stage.SETTLED, settled_on=on)
     elif state.stage is Stage.SETTLED and owed:
         working.state = changed(state, stage=Stage.CHARGED_OFF if state.lost else Stage.ACTIVE, settled_on=None)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import date
 
 from mingqu.domain import schedule
+from mingqu.domain.changed import made
 from mingqu.domain.loan.state import Instalment
 from mingqu.domain.loan.terms import LoanTerms
 
 
 def first_plan(*, terms: LoanTerms, start: date) -> tuple[Instalment, ...]:
     """Return the instalments of a loan whose money arrived on `start`."""
-    return _instalments(
-        schedule.build(terms=terms.schedule_terms(start=start, first_due=terms.first_due)), first_period_start=start
-    )
+    built = schedule.build(terms=terms.schedule_terms(start=start, first_due=terms.first_due))
+    return _instalments(built.rows, first_period_start=start)
 
 
 def replan(
@@ -32,18 +32,11 @@ def replan(
         dues=[line.due for line in planned],
         first_number=running.number,
     )
-    return _instalments(rebuilt, first_period_start=running.period_start)
+    return _instalments(rebuilt.rows, first_period_start=running.period_start)
 
 
-def _instalments(made: schedule.Schedule, *, first_period_start: date) -> tuple[Instalment, ...]:
+def _instalments(rows: tuple[schedule.Row, ...], *, first_period_start: date) -> tuple[Instalment, ...]:
     return tuple(
-        Instalment(
-            number=row.number,
-            period_start=row.start if index else first_period_start,
-            start=row.start,
-            due=row.due,
-            principal_fen=row.principal_fen,
-            interest_fen=row.interest_fen,
-        )
-        for index, row in enumerate(made.rows)
+        made(Instalment, number, start if index else first_period_start, start, due, principal_fen, interest_fen)
+        for index, (number, start, due, _, principal_fen, interest_fen) in enumerate(rows)
     )

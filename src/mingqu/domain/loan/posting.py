@@ -6,11 +6,12 @@ before and after, so that the ledger's accounts and the loan's state cannot drif
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from mingqu.domain.changed import made
 from mingqu.domain.ledger import FORWARD, AccountCode, Reason
 from mingqu.domain.loan.event import Receipt
 from mingqu.domain.loan.state import Allocation, LoanState, Payable
-from mingqu.domain.loan.terms import Component
+from mingqu.domain.loan.terms import Component, by_component
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class Posting:
 
 class Kind(Enum):
     """Happenings that somebody is told about or that start other work."""
+
+    __hash__ = object.__hash__
 
     BILLED = "billed"
     OVERDUE = "overdue"
@@ -83,11 +86,17 @@ _DUE: Final = {
 }
 
 
+_RELEASE: Final = (AccountCode.LIMIT_DRAWN, AccountCode.LIMIT_AVAILABLE)
+_BACK: Final = AccountCode.COLLECTION_CLEARING
+# Looking a member up costs more than most of what is done with it, and these are asked for with every event.
+_FEE: Final = Component.FEE
+_PRINCIPAL: Final = Component.PRINCIPAL
+_LOSS: Final = Purse.LOSS
 _NOTHING: Final = dict.fromkeys(Component, 0)
 _GIVEN_UP: Final = {Purse.CONCESSION: Reason.CONCEDE, Purse.LOSS: Reason.WRITE_OFF}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: it lives for one step, and freezing is most of making it
 class Flow:
     """What one purse paid of each component; below zero if it was taken back."""
 
@@ -129,6 +138,10 @@ class Change:
             self.known = (state, state.payable)
         return self.known[1]
 
+    def tell(self, kind: Kind, on: date, amount_fen: int, *, instalment: int = 0) -> None:
+        """Add a happening."""
+        self.happenings.append(made(Happening, kind, on, instalment, amount_fen))
+
     def post(self, debit: AccountCode, credit: AccountCode, amount_fen: int, reason: Reason, on: date) -> None:
         """Add a posting, turned about if it is below zero; zero amounts are no postings."""
         if amount_fen < 0:
@@ -143,7 +156,6 @@ def settle(*, before: LoanState, after: LoanState, change: Change, on: date) -> 
     What was billed is what a component's balance gained and what was paid of it: a repayment of 300.00 that leaves
     the balance 100.00 lower billed 200.00 on its way. Below zero, bills are taken back.
     """
-    code = AccountCode
     flows, change.flows = change.flows, []
     if (
         after.instalments is before.instalments
@@ -154,27 +166,27 @@ def settle(*, before: LoanState, after: LoanState, change: Change, on: date) -> 
         return
     lent = after.disbursed_fen - before.disbursed_fen
     if lent:
-        change.post(code.LOAN_PRINCIPAL, code.LENDER_CASH, lent, Reason.DISBURSE, on)
-        change.post(code.LIMIT_AVAILABLE, code.LIMIT_DRAWN, lent, Reason.LIMIT_DRAW, on)
+        change.post(AccountCode.LOAN_PRINCIPAL, AccountCode.LENDER_CASH, lent, Reason.DISBURSE, on)
+        change.post(AccountCode.LIMIT_AVAILABLE, AccountCode.LIMIT_DRAWN, lent, Reason.LIMIT_DRAW, on)
     paid = _NOTHING.copy()
     released = 0
     for flow in flows:
         for component, fen in flow.paid.items():
             paid[component] += fen
-        paid[Component.FEE] -= flow.owed_again_fen
-        if flow.purse is not Purse.LOSS:
-            released += flow.paid.get(Component.PRINCIPAL, 0)
-    bills = _bills(before, after, paid, change)
-    for debit, credit, amount, reason in bills:
+        paid[_FEE] -= flow.owed_again_fen
+        if flow.purse is not _LOSS:
+            released += flow.paid.get(_PRINCIPAL, 0)
+    billed = _billed(before, after, paid, change)
+    for (debit, credit, reason), amount in zip(_BILLS, billed, strict=True):
         if amount > 0:
             change.post(debit, credit, amount, reason, on)
     for flow in flows:
         _post_flow(flow, change, on)
-    for debit, credit, amount, reason in bills:
+    for (debit, credit, reason), amount in zip(_BILLS, billed, strict=True) if min(billed) < 0 else ():
         if amount < 0:
             change.post(debit, credit, amount, reason, on)
     if released:
-        change.post(code.LIMIT_DRAWN, code.LIMIT_AVAILABLE, released, Reason.LIMIT_RELEASE, on)
+        change.post(*_RELEASE, released, Reason.LIMIT_RELEASE, on)
     if before.suspended or after.suspended:
         _suspend(before, after, flows, change, on)
 
@@ -225,36 +237,28 @@ def post_opening(*, state: LoanState, accrued_fen: int, change: Change, on: date
     change.post(code.LIMIT_AVAILABLE, code.LIMIT_DRAWN, state.principal_outstanding_fen, Reason.LIMIT_DRAW, on)
 
 
-_Bill = tuple[AccountCode, AccountCode, int, Reason]
+# What is billed goes from what is not due, or is income, to what is due.
+_BILLS: Final = (
+    (AccountCode.LOAN_PRINCIPAL_DUE, AccountCode.LOAN_PRINCIPAL, Reason.BILL_PRINCIPAL),
+    (AccountCode.LOAN_INTEREST_DUE, AccountCode.ACCRUED_INTEREST, Reason.BILL_INTEREST),
+    (AccountCode.LOAN_PENALTY_DUE, AccountCode.ACCRUED_PENALTY, Reason.BILL_PENALTY),
+    (AccountCode.LOAN_PENALTY_DUE, AccountCode.PENALTY_INCOME, Reason.BILL_FEE),  # a penalty that is a fee by its rule
+    (AccountCode.LOAN_FEE_DUE, AccountCode.FEE_INCOME, Reason.BILL_FEE),
+)
 
 
-def _bills(before: LoanState, after: LoanState, paid: dict[Component, int], change: Change) -> list[_Bill]:
-    code = AccountCode
+def _billed(before: LoanState, after: LoanState, paid: dict[Component, int], change: Change) -> tuple[int, ...]:
+    """Return how much of each of `_BILLS` was billed, below zero if it was taken back."""
     old, new = change.payable_of(before), change.payable_of(after)
-    charged = after.penalty_charged_fen - before.penalty_charged_fen  # penalties that are fees by their rule
-    penalty = new.penalty_fen - old.penalty_fen + paid[Component.PENALTY]
-    return [
-        (
-            code.LOAN_PRINCIPAL_DUE,
-            code.LOAN_PRINCIPAL,
-            new.principal_fen - old.principal_fen + paid[Component.PRINCIPAL],
-            Reason.BILL_PRINCIPAL,
-        ),
-        (
-            code.LOAN_INTEREST_DUE,
-            code.ACCRUED_INTEREST,
-            new.interest_fen - old.interest_fen + paid[Component.INTEREST],
-            Reason.BILL_INTEREST,
-        ),
-        (code.LOAN_PENALTY_DUE, code.ACCRUED_PENALTY, penalty - charged, Reason.BILL_PENALTY),
-        (code.LOAN_PENALTY_DUE, code.PENALTY_INCOME, charged, Reason.BILL_FEE),
-        (
-            code.LOAN_FEE_DUE,
-            code.FEE_INCOME,
-            new.fee_fen - old.fee_fen + paid[Component.FEE],
-            Reason.BILL_FEE,
-        ),
-    ]
+    charged = after.penalty_charged_fen - before.penalty_charged_fen
+    principal, interest, fee, penalty = by_component(paid)
+    return (
+        new.principal_fen - old.principal_fen + principal,
+        new.interest_fen - old.interest_fen + interest,
+        new.penalty_fen - old.penalty_fen + penalty - charged,
+        charged,
+        new.fee_fen - old.fee_fen + fee,
+    )
 
 
 def _post_flow(flow: Flow, change: Change, on: date) -> None:
@@ -264,18 +268,20 @@ def _post_flow(flow: Flow, change: Change, on: date) -> None:
         if fen:
             account, reason = _DUE[component]
             change.post(source, account, fen, given_up or reason, on)
-    back = AccountCode.COLLECTION_CLEARING
     if flow.overpaid_fen:
         change.post(source, AccountCode.OVERPAYMENT, flow.overpaid_fen, Reason.OVERPAY, on)
     if flow.returned_fen:
-        change.post(AccountCode.OVERPAYMENT, back, flow.returned_fen, Reason.RETURN_OVERPAYMENT, on)
+        change.post(AccountCode.OVERPAYMENT, _BACK, flow.returned_fen, Reason.RETURN_OVERPAYMENT, on)
     if flow.claimed_fen:
         change.post(AccountCode.GUARANTOR_CLAIM, AccountCode.GUARANTOR, flow.claimed_fen, Reason.COMPENSATE, on)
     if flow.recovered_fen:
         change.post(source, AccountCode.DUE_TO_GUARANTOR, flow.recovered_fen, Reason.RECOVER_CLAIM, on)
         change.post(AccountCode.GUARANTOR, AccountCode.GUARANTOR_CLAIM, flow.recovered_fen, Reason.RECOVER_CLAIM, on)
     if flow.owed_again_fen:
-        change.post(AccountCode.LOAN_FEE_DUE, back, flow.owed_again_fen, Reason.RETURN_OVERPAYMENT, on)
+        change.post(AccountCode.LOAN_FEE_DUE, _BACK, flow.owed_again_fen, Reason.RETURN_OVERPAYMENT, on)
+
+
+_way_of: Final = attrgetter("debit", "credit", "reason", "value_date")
 
 
 def difference(*, before: Iterable[Posting], after: Iterable[Posting]) -> list[Posting]:
@@ -285,13 +291,17 @@ def difference(*, before: Iterable[Posting], after: Iterable[Posting]) -> list[P
     has is posted the other way round. Example: interest 100.00 before and 90.00 after is one posting
     of 10.00 with debit and credit exchanged.
     """
-    net: Counter[tuple[AccountCode, AccountCode, Reason, date]] = Counter()
-    for sign, postings in ((-1, before), (1, after)):
-        for posting in postings:
-            debit, credit, amount = posting.debit, posting.credit, sign * posting.amount_fen
-            if (credit, debit, posting.reason) in FORWARD:  # a correction and what it corrects meet under one name
-                debit, credit, amount = credit, debit, -amount
-            net[(debit, credit, posting.reason, posting.value_date)] += amount
+    moved: defaultdict[tuple[AccountCode, AccountCode, Reason, date], int] = defaultdict(int)
+    for posting in before:
+        moved[_way_of(posting)] -= posting.amount_fen
+    for posting in after:
+        moved[_way_of(posting)] += posting.amount_fen
+    net: defaultdict[tuple[AccountCode, AccountCode, Reason, date], int] = defaultdict(int)
+    for (debit, credit, reason, on), amount in moved.items():
+        if (credit, debit, reason) in FORWARD:  # a correction and what it corrects meet under one name
+            net[credit, debit, reason, on] -= amount
+        else:
+            net[debit, credit, reason, on] += amount
     ordered = sorted(
         net.items(), key=lambda item: (_turn(item[0][2], taken_back=item[1] < 0), item[0][3], item[0][2], item[0][0])
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from mingqu.domain.changed import changed
+from mingqu.domain.changed import changed, made
 from mingqu.domain.course import credit, outstanding
 from mingqu.domain.loan.allocate import Paid, nothing_paid, pay
 from mingqu.domain.loan.early import repay_early
 from mingqu.domain.loan.event import ChargedBack, Intent, OverpaymentReturned, Receipt, Repaid
-from mingqu.domain.loan.posting import PURSE_OF, Change, Flow, Happening, Kind, Purse
+from mingqu.domain.loan.posting import PURSE_OF, Change, Flow, Kind, Purse
 from mingqu.domain.loan.state import Allocation, Instalment, Stage
-from mingqu.domain.loan.terms import Component, Direction, Rest
+from mingqu.domain.loan.terms import Component, Direction, Rest, by_component
 from mingqu.domain.loan.working import Working, work_on
 from mingqu.domain.refusal import Refusal
 
@@ -34,7 +34,8 @@ def repay(working: Working, event: Repaid, change: Change) -> None:
     working.keep_bearing(to=on, payoff=payoff)
     was_overdue = state.overdue_days(on)
     rule = working.terms.rule_of(event.receipt, overdue_days=was_overdue)
-    if event.intent is not Intent.DUE and (working.course is not None or state.stage is Stage.CHARGED_OFF):
+    early = event.intent is not Intent.DUE
+    if early and (working.course is not None or state.stage is Stage.CHARGED_OFF):
         rule = rule.ahead()
     paid = nothing_paid()
     rest = event.amount_fen
@@ -43,26 +44,20 @@ def repay(working: Working, event: Repaid, change: Change) -> None:
         whole = Direction.HORIZONTAL if event.intent is Intent.PAYOFF else None
         rest = pay(working=working, rule=rule, amount_fen=rest, on=on, paid=paid, payoff=payoff, direction=whole)
     if was_overdue and not working.is_overdue(on):
-        change.happenings.append(Happening(kind=Kind.CURED, on=on, instalment=0, amount_fen=event.amount_fen))
-    if rest and event.intent is not Intent.DUE and working.course is None and state.stage is Stage.ACTIVE:
+        change.tell(Kind.CURED, on, event.amount_fen)
+    if rest and early and working.course is None and state.stage is Stage.ACTIVE:
         repay_early(working, amount_fen=rest, on=on, change=change)
         rest = pay(working=working, rule=rule, amount_fen=rest, on=on, paid=paid)
     if rest:
         working.overpayment_fen += rest
-        change.happenings.append(Happening(kind=Kind.OVERPAID, on=on, instalment=0, amount_fen=rest))
+        change.tell(Kind.OVERPAID, on, rest)
     claimed = event.amount_fen - rest if event.receipt is Receipt.COMPENSATION else 0
-    working.state = changed(working.state, guarantor_claim_fen=working.state.guarantor_claim_fen + claimed)
+    if claimed:
+        working.state = changed(working.state, guarantor_claim_fen=working.state.guarantor_claim_fen + claimed)
     purse = PURSE_OF.get(event.receipt, Purse.CASH)
     change.flows.append(Flow(purse=purse, paid=paid, overpaid_fen=rest, claimed_fen=claimed))
-    used = Allocation(
-        event_id=event.event_id,
-        receipt=event.receipt,
-        value_date=on,
-        amount_fen=event.amount_fen,
-        overpaid_fen=rest,
-        **by_name(paid),
-    )
-    record_use(working, change, used)
+    used = (event.event_id, event.receipt, on, event.amount_fen, *by_component(paid), rest, 0)
+    _record(working, change, made(Allocation, *used, working.principal_owed_fen))
 
 
 def _recover_for_guarantor(working: Working, event: Repaid, change: Change) -> None:
@@ -71,11 +66,11 @@ def _recover_for_guarantor(working: Working, event: Repaid, change: Change) -> N
     taken = min(claim, event.amount_fen)
     rest = event.amount_fen - taken
     if taken == claim and taken and working.state.stage is Stage.SETTLED:  # the last of all that was owed
-        change.happenings.append(Happening(kind=Kind.SETTLED, on=event.value_date, instalment=0, amount_fen=0))
+        change.tell(Kind.SETTLED, event.value_date, 0)
     working.state = changed(working.state, guarantor_claim_fen=claim - taken)
     if rest:
         working.overpayment_fen += rest
-        change.happenings.append(Happening(kind=Kind.OVERPAID, on=event.value_date, instalment=0, amount_fen=rest))
+        change.tell(Kind.OVERPAID, event.value_date, rest)
     change.flows.append(Flow(purse=Purse.CASH, paid={}, overpaid_fen=rest, recovered_fen=taken))
     used = Allocation(
         event_id=event.event_id,
@@ -142,7 +137,10 @@ def use_overpayment_for_fee(working: Working, change: Change, *, on: date) -> No
 
 def record_use(working: Working, change: Change, used: Allocation) -> None:
     """Say what an amount was used for, with the principal that is out after it."""
-    used = changed(used, balance_fen=working.principal_owed_fen)
+    _record(working, change, changed(used, balance_fen=working.principal_owed_fen))
+
+
+def _record(working: Working, change: Change, used: Allocation) -> None:
     change.allocations.append(used)
     remembered = bool(working.terms.chargeback_order) or working.terms.whole_plan_each
     if remembered and used.receipt is not None:
@@ -266,6 +264,8 @@ def turn_not_borne(working: Working, change: Change) -> None:
     """
     interest = principal = 0
     for index, line in enumerate(working.lines):
+        if line.interest_paid_fen <= line.interest_fen and line.principal_paid_fen <= line.principal_fen:
+            continue
         interest += max(0, line.interest_paid_fen - line.interest_fen)
         principal += max(0, line.principal_paid_fen - line.principal_fen)
         working.lines[index] = changed(

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from operator import attrgetter
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.changed import made
@@ -43,6 +45,11 @@ class Stage(Enum):
     CHARGED_OFF = "charged_off"  # taken for lost; the claim stays
     WRITTEN_OFF = "written_off"  # the claim was given up
     CANCELLED = "cancelled"  # the money never left
+
+
+# Looking a member up costs more than most of what is done with it, and these are asked for with every event.
+_ACTIVE: Final = Stage.ACTIVE
+_WRITTEN_OFF: Final = Stage.WRITTEN_OFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,15 +104,15 @@ class Instalment:
 
     def outstanding_fen(self, component: Component) -> int:
         """What is left of one component."""
-        match component:  # asked for with every fen that is paid
-            case Component.PRINCIPAL:
-                return self.principal_fen - self.principal_paid_fen
-            case Component.INTEREST:
-                return self.interest_fen - self.interest_paid_fen
-            case Component.FEE:
-                return self.fee_fen - self.fee_paid_fen
-            case Component.PENALTY:
-                return self.penalty_fen - self.penalty_paid_fen
+        due, paid = AMOUNTS[component](self)
+        left: int = due - paid
+        return left
+
+
+# What is due and what is paid of a component.
+AMOUNTS: Final = {
+    component: attrgetter(f"{component.value}_fen", f"{component.value}_paid_fen") for component in Component
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,14 +197,14 @@ class LoanState:
     @property
     def principal_unbilled_fen(self) -> int:
         """Principal not yet due, less what was paid of it in advance."""
-        if self.stage is Stage.WRITTEN_OFF:
+        if self.stage is _WRITTEN_OFF:
             return 0
         return sum(line.principal_fen - line.principal_paid_fen for line in self.instalments if not line.billed)
 
     @property
     def principal_outstanding_fen(self) -> int:
         """Principal the borrower still has, due or not."""
-        if self.stage is Stage.WRITTEN_OFF:
+        if self.stage is _WRITTEN_OFF:
             return 0
         return sum(line.principal_fen - line.principal_paid_fen for line in self.instalments)
 
@@ -205,7 +212,7 @@ class LoanState:
     def payable(self) -> Payable:
         """What is billed and unpaid. Penalty still running is not in it: see `quote`."""
         principal = interest = penalty = fee = 0
-        if self.stage is not Stage.WRITTEN_OFF:
+        if self.stage is not _WRITTEN_OFF:
             for line in self.instalments:
                 if line.billed and line.paid_on is None:  # what is paid has nothing left
                     principal += line.principal_fen - line.principal_paid_fen
@@ -225,7 +232,7 @@ class LoanState:
     @property
     def unpaid_billed(self) -> Iterator[Instalment]:
         """Billed instalments with something left, the oldest first."""
-        given_up = self.stage is Stage.WRITTEN_OFF
+        given_up = self.stage is _WRITTEN_OFF
         return (
             line
             for line in self.instalments
@@ -234,7 +241,7 @@ class LoanState:
 
     def overdue_days(self, on: date) -> int:
         """Return whole days since the oldest unpaid due date, 0 when nothing is past due."""
-        if self.stage is Stage.WRITTEN_OFF:
+        if self.stage is _WRITTEN_OFF:
             return 0
         for line in self.instalments:
             if line.paid_on is None and line.billed and line.unpaid_fen > 0:
@@ -244,9 +251,9 @@ class LoanState:
     def next_event(self, terms: LoanTerms) -> date | None:
         """Return the next day on which something happens by itself: a bill, or the start of an overdue."""
         soonest = None
-        if self.stage is Stage.ACTIVE and (current := self.current) is not None:
+        if self.stage is _ACTIVE and (current := self.current) is not None:
             soonest = current.due
-        if self.stage is Stage.WRITTEN_OFF:
+        if self.stage is _WRITTEN_OFF:
             return None
         for line in self.instalments:
             if line.paid_on is not None or not line.billed or line.penalty_from is not None:
@@ -259,7 +266,7 @@ class LoanState:
 
     def suspends_on(self, terms: LoanTerms) -> date | None:
         """Return the morning on which income from this loan stops if nothing is paid until then, if it ever does."""
-        if not terms.suspends_income or self.suspended or self.stage is not Stage.ACTIVE:
+        if not terms.suspends_income or self.suspended or self.stage is not _ACTIVE:
             return None
         oldest = next(self.unpaid_billed, None)
         return None if oldest is None else date.fromordinal(oldest.due.toordinal() + NON_ACCRUAL_AFTER_DAYS + 1)
@@ -296,7 +303,7 @@ def interest_line(state: LoanState, terms: LoanTerms) -> Line | None:
     exact figure replaces the line and the difference goes to the rounding account.
     """
     line = state.current
-    if line is None or state.stage is not Stage.ACTIVE or state.suspended:
+    if line is None or state.stage is not _ACTIVE or state.suspended:
         return None
     if state.course is not None:
         return _course_line(state, line)

@@ -35,7 +35,7 @@ from mingqu.domain.loan.event import (
 from mingqu.domain.loan.follow import LoanUnsound, follow, shown
 from mingqu.domain.loan.lend import LoanNotActive
 from mingqu.domain.loan.migrated import MigratedIn
-from mingqu.domain.loan.posting import Change, Flow, Happening, Kind, Purse, settle
+from mingqu.domain.loan.posting import Change, Flow, Kind, Purse, settle
 from mingqu.domain.loan.state import LoanState, Stage
 from mingqu.domain.loan.take_over import take_over
 from mingqu.domain.loan.terms import Component, LoanTerms
@@ -189,7 +189,7 @@ def _undo_charge_off(terms: LoanTerms, state: LoanState, event: ChargeOffUndone,
     if sum(paid.values()) + overpaid:
         raise LoanUnsound("What was paid since the loss would not add up if there had been none.")
     if overpaid > 0:
-        change.happenings.append(Happening(kind=Kind.OVERPAID, on=on, instalment=0, amount_fen=overpaid))
+        change.tell(Kind.OVERPAID, on, overpaid)
     change.flows.append(Flow(purse=Purse.CASH, paid=paid, overpaid_fen=overpaid, claimed_fen=claimed))
     settle(before=state, after=after, change=change, on=on)
     return changed(after, last_key=order_key(event))

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from functools import lru_cache
+from operator import itemgetter
 from typing import Final
 
 from mingqu.domain import schedule
 from mingqu.domain.calendar import DayCount, Period, due_dates
+from mingqu.domain.changed import made
 from mingqu.domain.loan.event import Receipt
 from mingqu.domain.loan.fee import FeeDue, FeeRule
 from mingqu.domain.money import Money, Rounding
@@ -42,6 +44,10 @@ class Component(Enum):
     FEE = "fee"  # 费用
     INTEREST = "interest"  # 利息
     PRINCIPAL = "principal"  # 本金
+
+
+# What was done to each component, in the order in which amounts are written down.
+by_component: Final = itemgetter(Component.PRINCIPAL, Component.INTEREST, Component.FEE, Component.PENALTY)
 
 
 class Timing(Enum):
@@ -264,7 +270,7 @@ class LoanTerms:
         for kind, rule in self.allocation_of:
             if kind is receipt:
                 return rule
-        return AllocationRule(order=self.allocation, surplus=self.surplus)
+        return made(AllocationRule, self.allocation, self.surplus)  # nearly every payment's
 
     @property
     def uses_course(self) -> bool:

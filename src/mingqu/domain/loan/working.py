@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 from typing import Final
 
 from mingqu.domain.changed import changed
@@ -13,6 +14,9 @@ from mingqu.domain.loan.state import FeePart, Instalment, LoanState, Stage
 from mingqu.domain.loan.terms import LoanTerms, Recalculation, Rest
 from mingqu.domain.rate import NO_RATE
 from mingqu.domain.schedule import Method
+
+_PLAN: Final = Recalculation.PLAN
+_NOT_LOST: Final = (Stage.ACTIVE, Stage.PLANNED, Stage.SETTLED)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,12 +36,12 @@ class Working:
     @property
     def recalculates(self) -> bool:
         """Whether payments move the interest: not for plans, and not once the loan is taken for lost."""
+        state = self.state
         return (
             self.course is not None
-            and self.terms.recalculation is not Recalculation.PLAN
-            and not self.state.ended
-            and not self.state.lost
-            and self.state.stage in (Stage.PLANNED, Stage.ACTIVE, Stage.SETTLED)
+            and self.terms.recalculation is not _PLAN
+            and not (state.ended or state.lost)
+            and state.stage in _NOT_LOST
         )
 
     @property
@@ -87,18 +91,19 @@ class Working:
         regular = self.regular()
         if len(regular) != len(self.course.stretches):
             return  # a new agreement beside the course replaced its lines
-        for position, (index, stretch) in enumerate(zip(regular, self.course.stretches, strict=True)):
+        recalculates, figures = self.recalculates, _figures(self.course)
+        for position, (index, (principal, interest)) in enumerate(zip(regular, figures, strict=True)):
             line = self.lines[index]
             if since is not None and line.due < since:
                 continue
-            principal, interest = stretch.principal_due_fen, stretch.interest_due_fen
-            if not self.recalculates and position < len(self.taken):
+            if not recalculates and position < len(self.taken):
                 taken = self.taken[position]
                 principal, interest = line.principal_fen + principal - taken[0], line.interest_fen + interest - taken[1]
-            if (line.principal_fen, line.interest_fen) != (principal, interest):
+            if line.principal_fen != principal or line.interest_fen != interest:
                 line = changed(line, principal_fen=principal, interest_fen=interest)
-                self.lines[index] = changed(line, paid_on=paid_on(line, on))
-        self.taken = _figures(self.course)
+                paid = paid_on(line, on)
+                self.lines[index] = line if line.paid_on == paid else changed(line, paid_on=paid)
+        self.taken = figures
 
     def keep_bearing(self, *, to: date, payoff: bool = False) -> None:
         """Let overdue principal bear interest up to a day, if that is agreed."""
@@ -165,7 +170,7 @@ def work_on(*, terms: LoanTerms, state: LoanState) -> Working:
 
 
 def _figures(course: Course) -> list[tuple[int, int]]:
-    return [(stretch.principal_due_fen, stretch.interest_due_fen) for stretch in course.stretches]
+    return list(map(attrgetter("principal_due_fen", "interest_due_fen"), course.stretches))
 
 
 _SHARES: Final = {
