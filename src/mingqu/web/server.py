@@ -55,6 +55,9 @@ def serving(site: Litestar, *, door: socket.socket) -> Iterator[str]:
             log_level="warning",
             access_log=False,
             server_header=False,
+            # Whoever ends TLS does so on this machine and says for whom it asks; nobody else is believed.
+            proxy_headers=True,
+            forwarded_allow_ips=HOST,
             date_header=True,
             timeout_graceful_shutdown=_LEAVE_SECONDS_MAX,
         )
