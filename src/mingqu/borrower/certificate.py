@@ -10,12 +10,11 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.door import Door, Visit, file_of
 from mingqu.borrower.form import Form
 from mingqu.borrower.loans import loan_values
-from mingqu.domain.canonical import Canonical, canonical
+from mingqu.domain.canonical import canonical
 from mingqu.domain.identifier import parse
-from mingqu.domain.refusal import Refusal
 from mingqu.services.issue_certificate import NotSettled, issue_certificate
 from mingqu.services.read_loans import loan_view
-from mingqu.services.read_papers import certificate_view, party_of, proof_of
+from mingqu.services.read_papers import certificate_view, is_proven, party_of, proof_of
 from mingqu.services.read_person import person_view
 from mingqu.web.print_paper import certificate_pdf
 
@@ -65,7 +64,7 @@ def show(visit: Visit) -> Response[Any]:
         id_number=person.id_number,
         principal_fen=body["principal_fen"],
         repaid_fen=body["repaid_fen"],
-        proven=_proof(visit, certificate_id.hex) is not None,
+        proven=is_proven(visit.house, person_id=visit.person_id, subject_id=certificate_id),
     )
 
 
@@ -83,13 +82,3 @@ def print_certificate(visit: Visit) -> Response[Any]:
     party = party_of(visit.house, person_id=visit.person_id)
     printed = certificate_pdf(paper, party=party, lender=loan.lender_zh)
     return file_of(printed, name=f"certificate-{certificate_id.hex[:8]}.pdf", kind="application/pdf")
-
-
-def _proof(visit: Visit, subject: str) -> dict[str, Canonical] | None:
-    """Return the proof, or None while no published checkpoint covers the record."""
-    try:
-        return proof_of(visit.house, person_id=visit.person_id, subject_id=parse(subject))
-    except Refusal as refusal:
-        if refusal.code != "evidence_pending":
-            raise
-        return None

@@ -15,8 +15,8 @@ from mingqu.services.make_offers import delay_terms
 from mingqu.services.preview_repayment import ways_to_pay
 from mingqu.services.read_cost_table import shown_cost_table
 from mingqu.services.read_loans import OVERDUE, PAID, LoanView, OrderView, loan_view, loans_of
-from mingqu.services.read_papers import contract_view, party_of
-from mingqu.services.read_person import person_view
+from mingqu.services.read_papers import contract_view, party_of, signed_paper
+from mingqu.services.read_person import cards_of
 from mingqu.web.print_paper import contract_pdf
 
 # A payout that nobody heard the end of is on its way as far as anybody may say.
@@ -76,7 +76,7 @@ def show_payout(visit: Visit) -> Response[Any]:
     card = next(
         (
             {"bank": visit.words.pick(held.bank_zh, held.bank_en), "tail": held.tail}
-            for held in person_view(visit.house, person_id=visit.person_id).cards
+            for held in cards_of(visit.house, person_id=visit.person_id)
             if held.instrument_id == one.payout.instrument_id
         ),
         None,
@@ -100,17 +100,17 @@ def show_payout(visit: Visit) -> Response[Any]:
 
 def show_contract(visit: Visit) -> Response[Any]:
     """Show a signed contract with its cost table and fingerprints."""
-    signed = contract_view(visit.house, person_id=visit.person_id, contract_id=visit.identifier("contract_id"))
-    table = shown_cost_table(visit.house, person_id=visit.person_id, disclosure_id=signed.cost_table.paper_id)
+    signed = signed_paper(visit.house, person_id=visit.person_id, contract_id=visit.identifier("contract_id"))
+    table = shown_cost_table(visit.house, person_id=visit.person_id, disclosure_id=signed.disclosure_id)
     return visit.show(
         "signed_contract.html",
-        id=signed.contract.paper_id.hex,
+        id=signed.paper.paper_id.hex,
         loan_id=signed.loan_id.hex,
         signed_at=signed.signed_at,
         table=table_values(visit, table),
         table_id=table.disclosure_id.hex,
-        contract_hash=signed.contract.body_hash.hex(),
-        prohibited=signed.contract.body.get("prohibited_uses", []),
+        contract_hash=signed.paper.body_hash.hex(),
+        prohibited=signed.paper.body.get("prohibited_uses", []),
     )
 
 
@@ -161,5 +161,5 @@ def _running_penalty_fen(one: LoanView) -> int:
 
 
 def _deducts(visit: Visit) -> str:
-    cards = person_view(visit.house, person_id=visit.person_id).cards
+    cards = cards_of(visit.house, person_id=visit.person_id)
     return next((card.tail for card in cards if card.agreement_id is not None), "")

@@ -45,9 +45,7 @@ def confirmed_cost_table(house: House, *, person_id: UUID, offer_id: UUID) -> Sh
 def loan_of_offer(house: House, *, person_id: UUID, offer_id: UUID) -> UUID | None:
     """Return the loan that was signed on an offer, or None. Errors: NotFound."""
     with house.database.transaction() as tx:
-        offer.load_offer(tx, person_id=person_id, offer_id=offer_id)
-        signed = offer.contract_of_offer(tx, person_id=person_id, offer_id=offer_id)
-    return None if signed is None else signed.loan_id
+        return offer.load_offer(tx, person_id=person_id, offer_id=offer_id).loan_id
 
 
 def renew_offer(house: House, *, person_id: UUID, offer_id: UUID) -> Offered | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import ClassVar
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from mingqu.domain.loan import Instalment, LoanTerms, Quote, Stage, fold, quote
 from mingqu.domain.money import Rounding
-from mingqu.domain.order import Order, OrderKind
+from mingqu.domain.order import OrderKind
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
@@ -17,6 +18,8 @@ from mingqu.services.repay import OWING
 from mingqu.store import loan, offer, order
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
+from mingqu.store.offer import SignedUnder
+from mingqu.store.order import Told
 
 PAID, OVERDUE, DUE, COMING = "paid", "overdue", "due", "coming"  # what a row of the schedule can be
 
@@ -110,8 +113,7 @@ class LoanView:
 def loans_of(house: House, *, person_id: UUID) -> list[LoanView]:
     """Return all loans of a person as they stand today, the oldest first."""
     with house.database.transaction() as tx:
-        today = house.clock.business_date()
-        return [_view(tx, house, of, today) for of in loan.of_person(tx, person_id=person_id)]
+        return _views(tx, house, loan.of_person(tx, person_id=person_id), house.clock.business_date())
 
 
 def loan_view(house: House, *, person_id: UUID, loan_id: UUID, as_of: date | None = None) -> LoanView:
@@ -122,42 +124,48 @@ def loan_view(house: House, *, person_id: UUID, loan_id: UUID, as_of: date | Non
     with house.database.transaction() as tx:
         of, today = loan.get_for(tx, person_id=person_id, loan_id=loan_id), house.clock.business_date()
         if as_of is None or as_of == today:
-            return _view(tx, house, of, today)
+            return _views(tx, house, [of], today)[0]
         if as_of > today:
             raise DayNotCome(f"This day has not come: ask for one up to {today}.")
         events = [event for event in loan.events(tx, loan=of) if event.value_date <= as_of]
         state, _ = fold(terms=of.terms, events=events, as_of=as_of if events else None)
-        return _view(tx, house, of.with_state(state), as_of)
+        return _views(tx, house, [of.with_state(state)], as_of)[0]
 
 
 def order_view(house: House, *, person_id: UUID, order_id: UUID) -> OrderView:
     """Return an order of a person, with the states it went through. Errors: NotFound."""
     with house.database.transaction() as tx:
-        return _order(tx, order.load_for(tx, person_id=person_id, order_id=order_id))
+        return _order(order.load_told(tx, person_id=person_id, order_id=order_id))
 
 
 def orders_of(house: House, *, person_id: UUID, loan_id: UUID) -> list[OrderView]:
     """Return the orders of a person's loan, the oldest first. Errors: NotFound."""
     with house.database.transaction() as tx:
-        loan.get_for(tx, person_id=person_id, loan_id=loan_id)
-        return [_order(tx, one) for one in order.orders_of_loan(tx, loan_id=loan_id)]
+        of = loan.get_for(tx, person_id=person_id, loan_id=loan_id)
+        return [_order(one) for one in order.told_of_loans(tx, cell=of.cell, loan_ids=[loan_id])]
 
 
-def _view(tx: Transaction, house: House, of: Loan, today: date) -> LoanView:
+def _views(tx: Transaction, house: House, loans: Sequence[Loan], today: date) -> list[LoanView]:
+    """Return loans of one person as they stand on a day: two round trips, however many they are."""
+    if not loans:
+        return []
+    loan_ids = [of.loan_id for of in loans]
+    signed = offer.signed_under(tx, person_id=loans[0].person_id, loan_ids=loan_ids)
+    payouts = order.told_of_loans(tx, cell=loans[0].cell, loan_ids=loan_ids, kinds=[OrderKind.PAYOUT])
+    if len(signed) < len(loans):
+        raise NotFound
+    newest = {told.order.loan_id: told for told in payouts}
+    return [_view(house, of, today, signed=signed[of.loan_id], payout=newest.get(of.loan_id)) for of in loans]
+
+
+def _view(house: House, of: Loan, today: date, *, signed: SignedUnder, payout: Told | None) -> LoanView:
     state = of.state
     on = max(today, state.as_of) if state.as_of else today
     owed = quote(terms=of.terms, state=state, on=on) if state.stage in OWING else None
-    facility = next(
-        (one for one in offer.facilities(tx, person_id=of.person_id) if one.facility_id == of.facility_id), None
-    )
-    if facility is None:
-        raise NotFound
-    product = house.pack.product_version(product_id=of.product_id, version=facility.product_version)
+    product = house.pack.product_version(product_id=of.product_id, version=signed.product_version)
     lender = house.pack.lender(lender_id=of.lender_id)
-    contract = offer.load_contract(tx, person_id=of.person_id, contract_id=of.contract_id)
     rows = tuple(_row(line, today) for line in state.instalments)
     coming = next((row for row in rows if row.state != PAID), None)
-    payouts = [one for one in order.orders_of_loan(tx, loan_id=of.loan_id) if one.kind is OrderKind.PAYOUT]
     return LoanView(
         loan_id=of.loan_id,
         contract_id=of.contract_id,
@@ -179,8 +187,8 @@ def _view(tx: Transaction, house: House, of: Loan, today: date) -> LoanView:
         next_due_fen=coming.unpaid_fen if coming else 0,
         quote=owed,
         rows=rows,
-        payout=_order(tx, payouts[-1]) if payouts else None,
-        signed_at=contract.signed_at,
+        payout=None if payout is None else _order(payout),
+        signed_at=signed.signed_at,
     )
 
 
@@ -205,11 +213,8 @@ def _row(line: Instalment, today: date) -> Row:
     )
 
 
-def _order(tx: Transaction, one: Order) -> OrderView:
-    steps: list[OrderStep] = []
-    for said in order.words(tx, order_id=one.order_id):
-        if not steps or steps[-1].state != said.state.value:
-            steps.append(OrderStep(state=said.state.value, at=said.at))
+def _order(told: Told) -> OrderView:
+    one = told.order
     return OrderView(
         order_id=one.order_id,
         kind=one.kind.value,
@@ -222,5 +227,5 @@ def _order(tx: Transaction, one: Order) -> OrderView:
         run_at=one.run_at,
         paid_at=one.paid_at,
         refusal_code=one.refusal_code,
-        steps=tuple(steps),
+        steps=tuple(OrderStep(state=state.value, at=at) for state, at in told.steps),
     )

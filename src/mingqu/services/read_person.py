@@ -8,11 +8,11 @@ from datetime import datetime
 from uuid import UUID
 
 from mingqu.domain.consent import ConsentPurpose, ShownText
-from mingqu.domain.instrument import Instrument, InstrumentState
+from mingqu.domain.instrument import InstrumentState
 from mingqu.domain.party import IdentityLevel
 from mingqu.domain.personal import Personal, mask_id_number, mask_name, mask_phone
 from mingqu.services.house import House
-from mingqu.store import consent, instrument, party, repayment, vault
+from mingqu.store import consent, instrument, party, vault
 from mingqu.store.database import Transaction
 
 
@@ -68,22 +68,29 @@ def person_view(house: House, *, person_id: UUID) -> PersonView:
     """Return what a person sees of themselves. Errors: NotFound."""
     with house.database.transaction() as tx:
         person = party.load_person(tx, person_id=person_id)
-        cards = instrument.of_person(tx, person_id=person_id)
-        names = [party.FIELD_NAME, party.FIELD_ID_NUMBER, party.FIELD_PHONE]
-        names += [instrument.number_field(card.instrument_id) for card in cards]
-        opened = vault.open_many(
-            tx, keyring=house.keyring, cell=tx.cell_of(person_id), fields=[(person_id, name) for name in names]
-        )
-        fields = {name: value for (_, name), value in opened.items() if value is not None}
-        return PersonView(
-            person_id=person_id,
-            identity_level=person.identity_level,
-            name=_masked(fields.get(party.FIELD_NAME), mask_name),
-            id_number=_masked(fields.get(party.FIELD_ID_NUMBER), mask_id_number),
-            phone=_masked(fields.get(party.FIELD_PHONE), mask_phone),
-            cards=tuple(_cards(tx, house, person_id, cards, fields)) if cards else (),
-            since=person.created_at,
-        )
+        names = (party.FIELD_NAME, party.FIELD_ID_NUMBER, party.FIELD_PHONE)
+        cards, fields = _cards(tx, house, person_id=person_id, fields=names)
+    return PersonView(
+        person_id=person_id,
+        identity_level=person.identity_level,
+        name=_masked(fields.get(party.FIELD_NAME), mask_name),
+        id_number=_masked(fields.get(party.FIELD_ID_NUMBER), mask_id_number),
+        phone=_masked(fields.get(party.FIELD_PHONE), mask_phone),
+        cards=cards,
+        since=person.created_at,
+    )
+
+
+def cards_of(house: House, *, person_id: UUID) -> tuple[CardView, ...]:
+    """Return a person's cards, the oldest first; nothing else of the person is opened."""
+    with house.database.transaction() as tx:
+        return _cards(tx, house, person_id=person_id)[0]
+
+
+def is_verified(house: House, *, person_id: UUID) -> bool:
+    """Return whether name, number, phone and an own card were found to belong together. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        return party.load_person(tx, person_id=person_id).identity_level is IdentityLevel.FOUR_ELEMENTS
 
 
 def consents_of(house: House, *, person_id: UUID) -> list[ConsentView]:
@@ -115,17 +122,19 @@ def consent_text(house: House, *, purpose: ConsentPurpose, recipient: str | None
 
 
 def _cards(
-    tx: Transaction, house: House, person_id: UUID, cards: Sequence[Instrument], fields: Mapping[str, Personal[str]]
-) -> list[CardView]:
-    active = {
-        agreement.instrument_id: agreement.agreement_id
-        for agreement in repayment.agreements_of(tx, person_id=person_id)
-        if agreement.state == "active"
-    }
+    tx: Transaction, house: House, *, person_id: UUID, fields: Sequence[str] = ()
+) -> tuple[tuple[CardView, ...], Mapping[str, Personal[str]]]:
+    """Return a person's cards, and what was opened for them with these fields of the person, if they are known."""
+    cards = instrument.with_agreements(tx, person_id=person_id)
+    names = [*fields, *(instrument.number_field(card.instrument_id) for card, _ in cards)]
+    if not names:
+        return (), {}
+    wanted = [(person_id, name) for name in names]
+    found = vault.open_many(tx, keyring=house.keyring, cell=tx.cell_of(person_id), fields=wanted)
+    opened = {name: value for (_, name), value in found.items() if value is not None}
     banks = {bank.issuer: bank for bank in house.bins}
     views = []
-    for card in cards:
-        number = fields[instrument.number_field(card.instrument_id)]
+    for card, agreement_id in cards:
         bank = banks.get(card.issuer)
         views.append(
             CardView(
@@ -133,12 +142,12 @@ def _cards(
                 kind=card.kind.value,
                 bank_zh=bank.name_zh if bank else card.issuer,
                 bank_en=bank.name_en if bank else card.issuer,
-                tail=number.reveal()[-4:],
+                tail=opened[instrument.number_field(card.instrument_id)].reveal()[-4:],
                 verified=card.state is InstrumentState.VERIFIED,
-                agreement_id=active.get(card.instrument_id),
+                agreement_id=agreement_id,
             )
         )
-    return views
+    return tuple(views), opened
 
 
 def _masked(value: Personal[str] | None, mask: Callable[[Personal[str]], str]) -> str | None:

@@ -119,6 +119,21 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[Instrument]:
     return [_instrument(row) for row in rows]
 
 
+def with_agreements(tx: Transaction, *, person_id: UUID) -> list[tuple[Instrument, UUID | None]]:
+    """Return the cards and wallets of `of_person`, each with the active agreement to deduct from it, or None."""
+    rows = tx.execute(
+        """
+        SELECT i.instrument_id, i.person_id, i.kind, i.issuer, i.number_hash, i.state, i.added_at, a.agreement_id
+        FROM instrument i LEFT JOIN repayment_agreement a
+            ON a.cell = i.cell AND a.person_id = i.person_id AND a.instrument_id = i.instrument_id
+            AND a.state = 'active'
+        WHERE i.cell = %s AND i.person_id = %s AND i.state <> 'removed' ORDER BY i.added_at, i.instrument_id
+        """,
+        (tx.cell_of(person_id), person_id),
+    )
+    return [(_instrument(row[:-1]), row[-1]) for row in rows]
+
+
 def set_state(tx: Transaction, *, instrument: Instrument, was: InstrumentState, at: datetime) -> None:
     """Store the instrument's new state, if it is still in the state it was in.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
 import msgspec
+from psycopg.rows import TupleRow
 
 from mingqu.domain.canonical import canonical
 from mingqu.domain.loan import LoanTerms
@@ -35,7 +37,10 @@ class Facility:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """Terms offered under a facility until `expires_at`; `created_on` is the day its schedule is counted from."""
+    """Terms offered under a facility until `expires_at`; `created_on` is the day its schedule is counted from.
+
+    `loan_id` is the loan that was signed on it, or None.
+    """
 
     offer_id: UUID
     person_id: UUID
@@ -44,6 +49,7 @@ class Offer:
     created_on: date
     created_at: datetime
     expires_at: datetime
+    loan_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +77,16 @@ class Contract:
     signed_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedUnder:
+    """The version of the product a loan was signed under, and when."""
+
+    product_version: int
+    signed_at: datetime
+
+
 _terms: Final = msgspec.json.Decoder(LoanTerms)
+_DISCLOSURE: Final = "SELECT disclosure_id, offer_id, person_id, body, shown_at, confirmed_at FROM disclosure"
 
 
 def terms_hash(terms: LoanTerms) -> str:
@@ -150,8 +165,9 @@ def insert_offer(tx: Transaction, *, offer: Offer) -> None:
 def load_offer(tx: Transaction, *, person_id: UUID, offer_id: UUID) -> Offer:
     """Return a person's own offer. Errors: NotFound, also for another person's."""
     row = tx.execute(
-        """SELECT facility_id, terms::text, created_on, created_at, expires_at FROM offer
-           WHERE cell = %s AND offer_id = %s AND person_id = %s""",
+        """SELECT o.facility_id, o.terms::text, o.created_on, o.created_at, o.expires_at, c.loan_id FROM offer o
+           LEFT JOIN contract c ON c.cell = o.cell AND c.offer_id = o.offer_id AND c.person_id = o.person_id
+           WHERE o.cell = %s AND o.offer_id = %s AND o.person_id = %s""",
         (tx.cell_of(person_id), offer_id, person_id),
     ).fetchone()
     if row is None:
@@ -164,6 +180,7 @@ def load_offer(tx: Transaction, *, person_id: UUID, offer_id: UUID) -> Offer:
         created_on=row[2],
         created_at=row[3],
         expires_at=row[4],
+        loan_id=row[5],
     )
 
 
@@ -186,31 +203,34 @@ def insert_disclosure(tx: Transaction, *, disclosure: Disclosure) -> None:
 def load_disclosure(tx: Transaction, *, person_id: UUID, disclosure_id: UUID) -> Disclosure:
     """Return a person's own disclosure. Errors: NotFound, also for another person's."""
     row = tx.execute(
-        """SELECT offer_id, body, shown_at, confirmed_at FROM disclosure
-           WHERE cell = %s AND disclosure_id = %s AND person_id = %s FOR UPDATE""",
+        _DISCLOSURE + " WHERE cell = %s AND disclosure_id = %s AND person_id = %s",
         (tx.cell_of(person_id), disclosure_id, person_id),
     ).fetchone()
     if row is None:
         raise NotFound
-    return Disclosure(
-        disclosure_id=disclosure_id,
-        offer_id=row[0],
-        person_id=person_id,
-        body=bytes(row[1]),
-        shown_at=row[2],
-        confirmed_at=row[3],
-    )
+    return _disclosure(row)
 
 
 def confirmed_disclosure(tx: Transaction, *, person_id: UUID, offer_id: UUID) -> Disclosure | None:
     """Return the last disclosure of an offer that the person confirmed, or None."""
     row = tx.execute(
-        """SELECT disclosure_id FROM disclosure
-           WHERE cell = %s AND offer_id = %s AND person_id = %s AND confirmed_at IS NOT NULL
-           ORDER BY confirmed_at DESC LIMIT 1""",
+        _DISCLOSURE
+        + """ WHERE cell = %s AND offer_id = %s AND person_id = %s AND confirmed_at IS NOT NULL
+              ORDER BY confirmed_at DESC LIMIT 1""",
         (tx.cell_of(person_id), offer_id, person_id),
     ).fetchone()
-    return None if row is None else load_disclosure(tx, person_id=person_id, disclosure_id=row[0])
+    return None if row is None else _disclosure(row)
+
+
+def _disclosure(row: TupleRow) -> Disclosure:
+    return Disclosure(
+        disclosure_id=row[0],
+        offer_id=row[1],
+        person_id=row[2],
+        body=bytes(row[3]),
+        shown_at=row[4],
+        confirmed_at=row[5],
+    )
 
 
 def confirm_disclosure(tx: Transaction, *, disclosure: Disclosure, at: datetime) -> None:
@@ -259,21 +279,15 @@ def load_contract(tx: Transaction, *, person_id: UUID, contract_id: UUID) -> Con
     )
 
 
-def contract_of_offer(tx: Transaction, *, person_id: UUID, offer_id: UUID) -> Contract | None:
-    """Return the contract signed on an offer, or None."""
-    row = tx.execute(
-        """SELECT contract_id, disclosure_id, loan_id, body, signed_at FROM contract
-           WHERE cell = %s AND offer_id = %s AND person_id = %s""",
-        (tx.cell_of(person_id), offer_id, person_id),
-    ).fetchone()
-    if row is None:
-        return None
-    return Contract(
-        contract_id=row[0],
-        offer_id=offer_id,
-        disclosure_id=row[1],
-        person_id=person_id,
-        loan_id=row[2],
-        body=bytes(row[3]),
-        signed_at=row[4],
+def signed_under(tx: Transaction, *, person_id: UUID, loan_ids: Sequence[UUID]) -> dict[UUID, SignedUnder]:
+    """Return what loans of a person were signed under, in one round trip."""
+    rows = tx.execute(
+        """
+        SELECT l.loan_id, f.product_version, c.signed_at FROM loan l
+        JOIN facility f ON f.cell = l.cell AND f.facility_id = l.facility_id AND f.person_id = l.person_id
+        JOIN contract c ON c.cell = l.cell AND c.contract_id = l.contract_id AND c.person_id = l.person_id
+        WHERE l.cell = %s AND l.person_id = %s AND l.loan_id = ANY (%s)
+        """,
+        (tx.cell_of(person_id), person_id, list(loan_ids)),
     )
+    return {loan_id: SignedUnder(product_version=version, signed_at=at) for loan_id, version, at in rows}
