@@ -15,7 +15,7 @@ from mingqu.domain.identifier import parse
 from mingqu.services.issue_certificate import NotSettled, issue_certificate
 from mingqu.services.read_loans import loan_view
 from mingqu.services.read_papers import certificate_view, is_proven, party_of, proof_of
-from mingqu.services.read_person import person_view
+from mingqu.services.read_person import names_of
 from mingqu.web.print_paper import certificate_pdf
 
 
@@ -52,7 +52,7 @@ def show(visit: Visit) -> Response[Any]:
     paper = certificate_view(visit.house, person_id=visit.person_id, certificate_id=certificate_id)
     body: dict[str, Any] = dict(paper.body)
     loan = loan_view(visit.house, person_id=visit.person_id, loan_id=parse(str(body["loan_id"])))
-    person = person_view(visit.house, person_id=visit.person_id)
+    named = names_of(visit.house, person_id=visit.person_id)
     return visit.show(
         "certificate.html",
         id=certificate_id.hex,
@@ -60,8 +60,8 @@ def show(visit: Visit) -> Response[Any]:
         text=canonical(paper.body).decode(),
         hash=paper.body_hash.hex(),
         loan=loan_values(visit, loan),
-        name=person.name,
-        id_number=person.id_number,
+        name=named.name,
+        id_number=named.id_number,
         principal_fen=body["principal_fen"],
         repaid_fen=body["repaid_fen"],
         proven=is_proven(visit.house, person_id=visit.person_id, subject_id=certificate_id),

@@ -8,7 +8,8 @@ the browser names and the form's token.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 from uuid import UUID
@@ -55,6 +56,7 @@ class Visit:
     caller: Caller | None
     holder: Personal[str] | None  # what the form token rests on; None on a visitor's first page
     fresh: Personal[str] | None = None  # a visitor's cookie that this answer must set
+    moment: ExitStack = field(default_factory=ExitStack)  # what ends when the page has read all it shows
 
     @property
     def is_signed_in(self) -> bool:
@@ -138,9 +140,9 @@ class Door:
         """
 
         def read(request: Request[Any, Any, Any]) -> Response[Any]:
-            with self.house.reading() as house:
-                visit = self._visit(house, request, is_open=is_open)
-                answer = work(visit)
+            with ExitStack() as moment:
+                visit = self._visit(moment.enter_context(self.house.reading()), request, is_open=is_open)
+                answer = work(replace(visit, moment=moment))
             self._note(visit)
             return answer
 
@@ -176,7 +178,11 @@ class Door:
         return done
 
     def show(self, visit: Visit, template: str, *, status: int = 200, **values: object) -> Response[str]:
-        """Return a page with what every page needs: the form token, who is there, the words."""
+        """Return a page with what every page needs: the form token, who is there, the words.
+
+        By now everything is read: nobody waits for a connection while a template is filled in.
+        """
+        visit.moment.close()
         answer = self.pages.show(
             visit.request,
             template,

@@ -12,7 +12,7 @@ from mingqu.borrower.door import Door, Visit, file_of
 from mingqu.domain.loan import Stage
 from mingqu.domain.ownership import NotFound
 from mingqu.services.make_offers import delay_terms
-from mingqu.services.preview_repayment import ways_to_pay
+from mingqu.services.preview_repayment import ways_of
 from mingqu.services.read_cost_table import shown_cost_table
 from mingqu.services.read_loans import OVERDUE, PAID, LoanView, OrderView, loan_view, loans_of
 from mingqu.services.read_papers import contract_view, party_of, signed_paper
@@ -48,7 +48,7 @@ def show_schedule(visit: Visit) -> Response[Any]:
         return visit.go(f"/loans/{one.loan_id.hex}/payout")
     counts = {state: sum(row.state == state for row in one.rows) for state in {row.state for row in one.rows}}
     late = next((row for row in one.rows if row.state == OVERDUE), None)
-    ways = ways_to_pay(visit.house, person_id=visit.person_id, loan_id=one.loan_id) if one.quote else None
+    ways = ways_of(terms=one.terms, state=one.state, today=one.as_of) if one.quote else None
     return visit.show(
         "loan.html",
         loan=loan_values(visit, one),

@@ -16,7 +16,7 @@ from mingqu.domain.loan import Intent
 from mingqu.domain.money import parse_yuan
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
-from mingqu.services.preview_repayment import PaymentPreview, preview_payment, ways_to_pay
+from mingqu.services.preview_repayment import PaymentPreview, preview_payment, ways_of
 from mingqu.services.read_loans import LoanView, OrderView, loan_view, order_view
 from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
 
@@ -100,7 +100,7 @@ def _page(visit: Visit, *, form: Form | None = None, refusal: Refusal | None = N
     loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
     if loan.quote is None:
         return visit.go(f"/loans/{loan.loan_id.hex}")
-    ways = ways_to_pay(visit.house, person_id=visit.person_id, loan_id=loan.loan_id)
+    ways = ways_of(terms=loan.terms, state=loan.state, today=loan.as_of)
     text = form.optional("amount") if form else visit.query("amount")
     how = (form.optional("how") if form else visit.query("how")) or (DUE if loan.quote.due_fen else "")
     split, problem = _split(visit, loan.loan_id, text) if text else (None, None)

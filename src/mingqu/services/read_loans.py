@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
-from mingqu.domain.loan import Instalment, LoanTerms, Quote, Stage, fold, quote
+from mingqu.domain.loan import Instalment, LoanState, LoanTerms, Quote, Stage, fold, quote
 from mingqu.domain.money import Rounding
 from mingqu.domain.order import OrderKind
-from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.repay import OWING
-from mingqu.store import loan, offer, order
+from mingqu.store import loan, order
 from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.offer import SignedUnder
+from mingqu.store.loan import SignedLoan
 from mingqu.store.order import Told
 
 PAID, OVERDUE, DUE, COMING = "paid", "overdue", "due", "coming"  # what a row of the schedule can be
@@ -92,6 +90,7 @@ class LoanView:
     stage: Stage
     as_of: date
     terms: LoanTerms
+    state: LoanState
     principal_fen: int
     outstanding_fen: int
     overdue_days: int
@@ -113,7 +112,7 @@ class LoanView:
 def loans_of(house: House, *, person_id: UUID) -> list[LoanView]:
     """Return all loans of a person as they stand today, the oldest first."""
     with house.database.transaction() as tx:
-        return _views(tx, house, loan.of_person(tx, person_id=person_id), house.clock.business_date())
+        return _views(tx, house, loan.signed_of_person(tx, person_id=person_id), house.clock.business_date())
 
 
 def loan_view(house: House, *, person_id: UUID, loan_id: UUID, as_of: date | None = None) -> LoanView:
@@ -122,14 +121,15 @@ def loan_view(house: House, *, person_id: UUID, loan_id: UUID, as_of: date | Non
     Of an earlier day the loan is told again with its events up to that day. Errors: NotFound, DayNotCome.
     """
     with house.database.transaction() as tx:
-        of, today = loan.get_for(tx, person_id=person_id, loan_id=loan_id), house.clock.business_date()
+        signed, today = loan.get_signed_for(tx, person_id=person_id, loan_id=loan_id), house.clock.business_date()
         if as_of is None or as_of == today:
-            return _views(tx, house, [of], today)[0]
+            return _views(tx, house, [signed], today)[0]
         if as_of > today:
             raise DayNotCome(f"This day has not come: ask for one up to {today}.")
+        of = signed.loan
         events = [event for event in loan.events(tx, loan=of) if event.value_date <= as_of]
         state, _ = fold(terms=of.terms, events=events, as_of=as_of if events else None)
-        return _views(tx, house, [of.with_state(state)], as_of)[0]
+        return _views(tx, house, [replace(signed, loan=of.with_state(state))], as_of)[0]
 
 
 def order_view(house: House, *, person_id: UUID, order_id: UUID) -> OrderView:
@@ -145,20 +145,18 @@ def orders_of(house: House, *, person_id: UUID, loan_id: UUID) -> list[OrderView
         return [_order(one) for one in order.told_of_loans(tx, cell=of.cell, loan_ids=[loan_id])]
 
 
-def _views(tx: Transaction, house: House, loans: Sequence[Loan], today: date) -> list[LoanView]:
-    """Return loans of one person as they stand on a day: two round trips, however many they are."""
+def _views(tx: Transaction, house: House, loans: Sequence[SignedLoan], today: date) -> list[LoanView]:
+    """Return loans of one cell as they stand on a day: one round trip more, however many they are."""
     if not loans:
         return []
-    loan_ids = [of.loan_id for of in loans]
-    signed = offer.signed_under(tx, person_id=loans[0].person_id, loan_ids=loan_ids)
-    payouts = order.told_of_loans(tx, cell=loans[0].cell, loan_ids=loan_ids, kinds=[OrderKind.PAYOUT])
-    if len(signed) < len(loans):
-        raise NotFound
+    loan_ids = [one.loan.loan_id for one in loans]
+    payouts = order.told_of_loans(tx, cell=loans[0].loan.cell, loan_ids=loan_ids, kinds=[OrderKind.PAYOUT])
     newest = {told.order.loan_id: told for told in payouts}
-    return [_view(house, of, today, signed=signed[of.loan_id], payout=newest.get(of.loan_id)) for of in loans]
+    return [_view(house, one, today, payout=newest.get(one.loan.loan_id)) for one in loans]
 
 
-def _view(house: House, of: Loan, today: date, *, signed: SignedUnder, payout: Told | None) -> LoanView:
+def _view(house: House, signed: SignedLoan, today: date, *, payout: Told | None) -> LoanView:
+    of = signed.loan
     state = of.state
     on = max(today, state.as_of) if state.as_of else today
     owed = quote(terms=of.terms, state=state, on=on) if state.stage in OWING else None
@@ -178,6 +176,7 @@ def _view(house: House, of: Loan, today: date, *, signed: SignedUnder, payout: T
         stage=state.stage,
         as_of=on,
         terms=of.terms,
+        state=state,
         principal_fen=state.disbursed_fen or of.terms.principal_fen,
         outstanding_fen=state.principal_outstanding_fen,
         overdue_days=state.overdue_days(today),

@@ -51,6 +51,14 @@ class PersonView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedNames:
+    """A person's name and ID number as a screen may show them."""
+
+    name: str | None
+    id_number: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentView:
     """A consent that was given, with the text as it was then."""
 
@@ -85,6 +93,17 @@ def cards_of(house: House, *, person_id: UUID) -> tuple[CardView, ...]:
     """Return a person's cards, the oldest first; nothing else of the person is opened."""
     with house.database.transaction() as tx:
         return _cards(tx, house, person_id=person_id)[0]
+
+
+def names_of(house: House, *, person_id: UUID) -> MaskedNames:
+    """Return how a screen names a person; what was erased or never known is None."""
+    fields = (party.FIELD_NAME, party.FIELD_ID_NUMBER)
+    with house.database.transaction() as tx:
+        opened = _opened(tx, house, person_id=person_id, fields=fields)
+    return MaskedNames(
+        name=_masked(opened.get(party.FIELD_NAME), mask_name),
+        id_number=_masked(opened.get(party.FIELD_ID_NUMBER), mask_id_number),
+    )
 
 
 def is_verified(house: House, *, person_id: UUID) -> bool:
@@ -126,12 +145,8 @@ def _cards(
 ) -> tuple[tuple[CardView, ...], Mapping[str, Personal[str]]]:
     """Return a person's cards, and what was opened for them with these fields of the person, if they are known."""
     cards = instrument.with_agreements(tx, person_id=person_id)
-    names = [*fields, *(instrument.number_field(card.instrument_id) for card, _ in cards)]
-    if not names:
-        return (), {}
-    wanted = [(person_id, name) for name in names]
-    found = vault.open_many(tx, keyring=house.keyring, cell=tx.cell_of(person_id), fields=wanted)
-    opened = {name: value for (_, name), value in found.items() if value is not None}
+    numbers = (instrument.number_field(card.instrument_id) for card, _ in cards)
+    opened = _opened(tx, house, person_id=person_id, fields=[*fields, *numbers])
     banks = {bank.issuer: bank for bank in house.bins}
     views = []
     for card, agreement_id in cards:
@@ -148,6 +163,15 @@ def _cards(
             )
         )
     return tuple(views), opened
+
+
+def _opened(tx: Transaction, house: House, *, person_id: UUID, fields: Sequence[str]) -> Mapping[str, Personal[str]]:
+    """Return fields of a person by name, those that are known, in one round trip."""
+    if not fields:
+        return {}
+    wanted = [(person_id, field) for field in fields]
+    found = vault.open_many(tx, keyring=house.keyring, cell=tx.cell_of(person_id), fields=wanted)
+    return {field: value for (_, field), value in found.items() if value is not None}
 
 
 def _masked(value: Personal[str] | None, mask: Callable[[Personal[str]], str]) -> str | None:

@@ -101,28 +101,28 @@ class BookMissing(Refusal):
 class Transaction:
     """One open transaction. Store functions take it first and never commit."""
 
-    __slots__ = ("_committed", "_connection", "_database")
+    __slots__ = ("_connection", "_database", "_over")
 
     def __init__(self, connection: psycopg.Connection[TupleRow], database: Database) -> None:
         self._connection = connection
         self._database = database
-        self._committed = False
+        self._over = False
 
     def execute(self, sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False) -> Rows:
         """Run one statement and return its answer. Errors: DatabaseUnavailable when the connection is lost."""
-        assert not self._committed, "a committed transaction is over"
+        assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal():
             return self._connection.execute(sql, parameters, binary=binary)
 
     def executemany(self, sql: LiteralString, rows: Iterable[Parameters]) -> None:
         """Run one statement for each row of parameters, sent together without waiting for each answer."""
-        assert not self._committed, "a committed transaction is over"
+        assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
             cursor.executemany(sql, rows)
 
     def copy(self, sql: LiteralString, rows: Iterable[Sequence[object]]) -> int:
         """Stream rows in with COPY ... FROM STDIN and return how many went in."""
-        assert not self._committed, "a committed transaction is over"
+        assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
             with cursor.copy(sql) as copy:
                 for row in rows:
@@ -131,18 +131,18 @@ class Transaction:
 
     def script(self, text: str) -> None:
         """Run the statements of a file of our own; a text that came from anywhere else never gets here."""
-        assert not self._committed, "a committed transaction is over"
+        assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal():
             self._connection.execute(text.encode())
 
     def commit(self) -> None:
         """Make everything done so far durable and end the transaction; once, in the use case."""
-        assert not self._committed, "a transaction is committed once"
+        assert not self._over, "a transaction is committed once"
         with self._lost_is_a_refusal():
             answer = _say(self._connection, b"COMMIT")
         # After an error that was caught and forgotten PostgreSQL answers a COMMIT with a rollback.
         assert answer == b"COMMIT", "a transaction with an error in it cannot be committed"
-        self._committed = True
+        self._over = True
 
     @property
     def cells(self) -> int:
@@ -183,11 +183,16 @@ class _Reading(Transaction):
 
     def execute(self, sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False) -> Rows:
         """Run one statement, or return what it returned before: nothing changes within a snapshot."""
+        assert not self._over, "this snapshot is over"
         given = [parameters[name] for name in sorted(parameters)] if isinstance(parameters, dict) else parameters or ()
         asked = (sql, *(tuple(value) if isinstance(value, list) else value for value in given))
         if asked not in self._answers:
             self._answers[asked] = super().execute(sql, parameters, binary=binary).fetchall()
         return _Answer(self._answers[asked])
+
+    def end(self) -> None:
+        """Answer nothing any more: the moment is over, and the connection somebody else's."""
+        self._over = True
 
     def commit(self) -> None:
         """Refuse: whoever has something to write opens a transaction of the database itself."""
@@ -277,11 +282,12 @@ class Database:
             yield self
             return
         connection = self._connection(_BEGIN_SNAPSHOT)
+        then = copy(self)
+        then._reading = reading = _Reading(connection, self)
         try:
-            then = copy(self)
-            then._reading = _Reading(connection, self)
             yield then
         finally:
+            reading.end()
             self._end(connection)
 
     def run(self, work: Callable[[Transaction], Returned]) -> Returned:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -74,14 +73,6 @@ class Contract:
     person_id: UUID
     loan_id: UUID
     body: bytes
-    signed_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedUnder:
-    """The version of the product a loan was signed under, and when."""
-
-    product_version: int
     signed_at: datetime
 
 
@@ -277,17 +268,3 @@ def load_contract(tx: Transaction, *, person_id: UUID, contract_id: UUID) -> Con
         body=bytes(row[3]),
         signed_at=row[4],
     )
-
-
-def signed_under(tx: Transaction, *, person_id: UUID, loan_ids: Sequence[UUID]) -> dict[UUID, SignedUnder]:
-    """Return what loans of a person were signed under, in one round trip."""
-    rows = tx.execute(
-        """
-        SELECT l.loan_id, f.product_version, c.signed_at FROM loan l
-        JOIN facility f ON f.cell = l.cell AND f.facility_id = l.facility_id AND f.person_id = l.person_id
-        JOIN contract c ON c.cell = l.cell AND c.contract_id = l.contract_id AND c.person_id = l.person_id
-        WHERE l.cell = %s AND l.person_id = %s AND l.loan_id = ANY (%s)
-        """,
-        (tx.cell_of(person_id), person_id, list(loan_ids)),
-    )
-    return {loan_id: SignedUnder(product_version=version, signed_at=at) for loan_id, version, at in rows}

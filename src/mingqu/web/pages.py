@@ -66,6 +66,7 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,  # templates are part of the package: nobody looks for changes at each page
         )
         self._environment.globals["asset"] = assets.address
         self._environment.filters.update(
@@ -77,10 +78,16 @@ class Pages:
     ) -> Response[str]:
         """Return a page in the request's language."""
         language = language_of(request)
+        texts = self.texts.of
+
+        def t(name: str, /, **holes: object) -> str:
+            text = texts[name][language]
+            return text.format(**holes) if holes else text
+
         text = self._environment.get_template(template).render(
             language=language,
             path=request.url.path,
-            t=lambda name, /, **holes: self.texts.say(name, language, **holes),
+            t=t,
             **values,
         )
         return Response(text, media_type=MediaType.HTML, status_code=status)
