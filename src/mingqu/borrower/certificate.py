@@ -32,7 +32,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
 
 def show_offer(visit: Visit) -> Response[Any]:
     """Offer to issue the certificate, or say what is left until then."""
-    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"), with_payout=False)
     return visit.show("certificate_offer.html", loan=loan_values(visit, loan))
 
 
@@ -51,7 +51,7 @@ def show(visit: Visit) -> Response[Any]:
     certificate_id = visit.identifier("certificate_id")
     paper = certificate_view(visit.house, person_id=visit.person_id, certificate_id=certificate_id)
     body: dict[str, Any] = dict(paper.body)
-    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=parse(str(body["loan_id"])))
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=parse(str(body["loan_id"])), with_payout=False)
     named = names_of(visit.house, person_id=visit.person_id)
     return visit.show(
         "certificate.html",
@@ -78,7 +78,9 @@ def print_certificate(visit: Visit) -> Response[Any]:
     """Give a certificate as PDF."""
     certificate_id = visit.identifier("certificate_id")
     paper = certificate_view(visit.house, person_id=visit.person_id, certificate_id=certificate_id)
-    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=parse(str(paper.body["loan_id"])))
+    loan = loan_view(
+        visit.house, person_id=visit.person_id, loan_id=parse(str(paper.body["loan_id"])), with_payout=False
+    )
     party = party_of(visit.house, person_id=visit.person_id)
     printed = certificate_pdf(paper, party=party, lender=loan.lender_zh)
     return file_of(printed, name=f"certificate-{certificate_id.hex[:8]}.pdf", kind="application/pdf")

@@ -23,7 +23,7 @@ from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_
 from mingqu.services.make_offers import Offered, delay_terms
 from mingqu.services.read_cost_table import confirmed_cost_table, loan_of_offer, shown_cost_table
 from mingqu.services.read_papers import offer_view
-from mingqu.services.read_person import CardView, cards_of, person_view
+from mingqu.services.read_person import CardView, cards_of, names_of
 from mingqu.services.repay import confirm_agreement, request_agreement
 from mingqu.services.sign_contract import sign_contract
 
@@ -177,8 +177,7 @@ def _contract_page(visit: Visit, *, form: Form | None = None, refusal: Refusal |
     if not stands(visit, purpose=ConsentPurpose.PASS_TO_LENDER, recipient=lender.name_zh):
         here = f"/offers/{offer_id.hex}/contract"
         return visit.go(ask_address(purpose=ConsentPurpose.PASS_TO_LENDER, there=here, lender=lender.code))
-    person = person_view(visit.house, person_id=visit.person_id)
-    cards = _cards(visit, person.cards)
+    cards = _cards(visit, cards_of(visit.house, person_id=visit.person_id))
     if not cards:
         return visit.go("/identity")
     return visit.show(
@@ -188,7 +187,7 @@ def _contract_page(visit: Visit, *, form: Form | None = None, refusal: Refusal |
         points=_points(visit, offered),
         table={"id": read.disclosure_id.hex, "at": read.confirmed_at, "hash": read.body_hash.hex()},
         dwell_seconds=0 if read.confirmed_at is None else int((read.confirmed_at - read.shown_at).total_seconds()),
-        signer=person.name,
+        signer=names_of(visit.house, person_id=visit.person_id).name,
         cards=cards,
         chosen=form.optional("card") if form else (cards[0]["id"] if len(cards) == 1 else ""),
         deducting=next((one for one in cards if one["deducts"]), None),

@@ -43,7 +43,7 @@ def show_all(visit: Visit) -> Response[Any]:
 
 def show_schedule(visit: Visit) -> Response[Any]:
     """Show a loan row by row."""
-    one = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    one = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"), with_payout=False)
     if one.stage is Stage.PLANNED:
         return visit.go(f"/loans/{one.loan_id.hex}/payout")
     counts = {state: sum(row.state == state for row in one.rows) for state in {row.state for row in one.rows}}

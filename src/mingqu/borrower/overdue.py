@@ -25,7 +25,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
 
 def show(visit: Visit) -> Response[Any]:
     """Show cost, consequences, cure and choices; a loan that is not late leads to repaying."""
-    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"), with_payout=False)
     late = next((row for row in loan.rows if row.state == OVERDUE), None)
     if late is None or loan.quote is None:
         return visit.go(f"/loans/{loan.loan_id.hex}/repay")

@@ -93,11 +93,11 @@ def _payment(visit: Visit, order_id: UUID) -> tuple[OrderView, LoanView]:
         order = order_view(house, person_id=visit.person_id, order_id=order_id)
         if order.loan_id is None or order.kind != "collection":
             raise NotFound
-        return order, loan_view(house, person_id=visit.person_id, loan_id=order.loan_id)
+        return order, loan_view(house, person_id=visit.person_id, loan_id=order.loan_id, with_payout=False)
 
 
 def _page(visit: Visit, *, form: Form | None = None, refusal: Refusal | None = None) -> Response[Any]:
-    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"), with_payout=False)
     if loan.quote is None:
         return visit.go(f"/loans/{loan.loan_id.hex}")
     ways = ways_of(terms=loan.terms, state=loan.state, today=loan.as_of)

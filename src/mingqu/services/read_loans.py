@@ -115,21 +115,24 @@ def loans_of(house: House, *, person_id: UUID) -> list[LoanView]:
         return _views(tx, house, loan.signed_of_person(tx, person_id=person_id), house.clock.business_date())
 
 
-def loan_view(house: House, *, person_id: UUID, loan_id: UUID, as_of: date | None = None) -> LoanView:
+def loan_view(
+    house: House, *, person_id: UUID, loan_id: UUID, as_of: date | None = None, with_payout: bool = True
+) -> LoanView:
     """Return a person's loan as it stands today, or as it stood in the evening of a day, by all that is known now.
 
-    Of an earlier day the loan is told again with its events up to that day. Errors: NotFound, DayNotCome.
+    Of an earlier day the loan is told again with its events up to that day. Who shows nothing of the payout need not
+    ask for it. Errors: NotFound, DayNotCome.
     """
     with house.database.transaction() as tx:
         signed, today = loan.get_signed_for(tx, person_id=person_id, loan_id=loan_id), house.clock.business_date()
         if as_of is None or as_of == today:
-            return _views(tx, house, [signed], today)[0]
+            return _views(tx, house, [signed], today, with_payouts=with_payout)[0]
         if as_of > today:
             raise DayNotCome(f"This day has not come: ask for one up to {today}.")
         of = signed.loan
         events = [event for event in loan.events(tx, loan=of) if event.value_date <= as_of]
         state, _ = fold(terms=of.terms, events=events, as_of=as_of if events else None)
-        return _views(tx, house, [replace(signed, loan=of.with_state(state))], as_of)[0]
+        return _views(tx, house, [replace(signed, loan=of.with_state(state))], as_of, with_payouts=with_payout)[0]
 
 
 def order_view(house: House, *, person_id: UUID, order_id: UUID) -> OrderView:
@@ -145,13 +148,15 @@ def orders_of(house: House, *, person_id: UUID, loan_id: UUID) -> list[OrderView
         return [_order(one) for one in order.told_of_loans(tx, cell=of.cell, loan_ids=[loan_id])]
 
 
-def _views(tx: Transaction, house: House, loans: Sequence[SignedLoan], today: date) -> list[LoanView]:
+def _views(
+    tx: Transaction, house: House, loans: Sequence[SignedLoan], today: date, *, with_payouts: bool = True
+) -> list[LoanView]:
     """Return loans of one cell as they stand on a day: one round trip more, however many they are."""
-    if not loans:
-        return []
-    loan_ids = [one.loan.loan_id for one in loans]
-    payouts = order.told_of_loans(tx, cell=loans[0].loan.cell, loan_ids=loan_ids, kinds=[OrderKind.PAYOUT])
-    newest = {told.order.loan_id: told for told in payouts}
+    newest: dict[UUID | None, Told] = {}
+    if loans and with_payouts:
+        loan_ids = [one.loan.loan_id for one in loans]
+        payouts = order.told_of_loans(tx, cell=loans[0].loan.cell, loan_ids=loan_ids, kinds=[OrderKind.PAYOUT])
+        newest = {told.order.loan_id: told for told in payouts}
     return [_view(house, one, today, payout=newest.get(one.loan.loan_id)) for one in loans]
 
 

@@ -77,7 +77,8 @@ def person_view(house: House, *, person_id: UUID) -> PersonView:
     with house.database.transaction() as tx:
         person = party.load_person(tx, person_id=person_id)
         names = (party.FIELD_NAME, party.FIELD_ID_NUMBER, party.FIELD_PHONE)
-        cards, fields = _cards(tx, house, person_id=person_id, fields=names)
+        fields = _opened(tx, house, person_id=person_id, fields=names)
+        cards = _cards(tx, house, person_id=person_id)
     return PersonView(
         person_id=person_id,
         identity_level=person.identity_level,
@@ -92,7 +93,7 @@ def person_view(house: House, *, person_id: UUID) -> PersonView:
 def cards_of(house: House, *, person_id: UUID) -> tuple[CardView, ...]:
     """Return a person's cards, the oldest first; nothing else of the person is opened."""
     with house.database.transaction() as tx:
-        return _cards(tx, house, person_id=person_id)[0]
+        return _cards(tx, house, person_id=person_id)
 
 
 def names_of(house: House, *, person_id: UUID) -> MaskedNames:
@@ -140,35 +141,27 @@ def consent_text(house: House, *, purpose: ConsentPurpose, recipient: str | None
     return consent.latest(dict(house.consent_texts), purpose=purpose).shown(recipient=recipient)
 
 
-def _cards(
-    tx: Transaction, house: House, *, person_id: UUID, fields: Sequence[str] = ()
-) -> tuple[tuple[CardView, ...], Mapping[str, Personal[str]]]:
-    """Return a person's cards, and what was opened for them with these fields of the person, if they are known."""
-    cards = instrument.with_agreements(tx, person_id=person_id)
-    numbers = (instrument.number_field(card.instrument_id) for card, _ in cards)
-    opened = _opened(tx, house, person_id=person_id, fields=[*fields, *numbers])
+def _cards(tx: Transaction, house: House, *, person_id: UUID) -> tuple[CardView, ...]:
     banks = {bank.issuer: bank for bank in house.bins}
     views = []
-    for card, agreement_id in cards:
-        bank = banks.get(card.issuer)
+    for one in instrument.opened_of_person(tx, keyring=house.keyring, person_id=person_id):
+        card, bank = one.card, banks.get(one.card.issuer)
         views.append(
             CardView(
                 instrument_id=card.instrument_id,
                 kind=card.kind.value,
                 bank_zh=bank.name_zh if bank else card.issuer,
                 bank_en=bank.name_en if bank else card.issuer,
-                tail=opened[instrument.number_field(card.instrument_id)].reveal()[-4:],
+                tail=one.number.reveal()[-4:],
                 verified=card.state is InstrumentState.VERIFIED,
-                agreement_id=agreement_id,
+                agreement_id=one.agreement_id,
             )
         )
-    return tuple(views), opened
+    return tuple(views)
 
 
 def _opened(tx: Transaction, house: House, *, person_id: UUID, fields: Sequence[str]) -> Mapping[str, Personal[str]]:
     """Return fields of a person by name, those that are known, in one round trip."""
-    if not fields:
-        return {}
     wanted = [(person_id, field) for field in fields]
     found = vault.open_many(tx, keyring=house.keyring, cell=tx.cell_of(person_id), fields=wanted)
     return {field: value for (_, field), value in found.items() if value is not None}

@@ -175,11 +175,12 @@ class Transaction:
 class _Reading(Transaction):
     """The one transaction of a snapshot. It is never committed, and what it was asked before it answers from memory."""
 
-    __slots__ = ("_answers",)
+    __slots__ = ("_answers", "_cursor")
 
     def __init__(self, connection: psycopg.Connection[TupleRow], database: Database) -> None:
         super().__init__(connection, database)
         self._answers: dict[tuple[object, ...], list[TupleRow]] = {}
+        self._cursor = connection.cursor()  # one for all: each answer is taken whole before the next question
 
     def execute(self, sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False) -> Rows:
         """Run one statement, or return what it returned before: nothing changes within a snapshot."""
@@ -187,7 +188,8 @@ class _Reading(Transaction):
         given = [parameters[name] for name in sorted(parameters)] if isinstance(parameters, dict) else parameters or ()
         asked = (sql, *(tuple(value) if isinstance(value, list) else value for value in given))
         if asked not in self._answers:
-            self._answers[asked] = super().execute(sql, parameters, binary=binary).fetchall()
+            with self._lost_is_a_refusal():
+                self._answers[asked] = self._cursor.execute(sql, parameters, binary=binary).fetchall()
         return _Answer(self._answers[asked])
 
     def end(self) -> None:

@@ -105,10 +105,26 @@ def open_field(tx: Transaction, *, keyring: Keyring, person_id: UUID, field: str
     ).fetchone()
     if row is None:
         raise _absent(tx, person_id=person_id)
-    if row[2] is None:
+    return unlock(keyring=keyring, person_id=person_id, field=field, sealed=row[2], wrapping_id=row[0], wrapped=row[1])
+
+
+def unlock(
+    *,
+    keyring: Keyring,
+    person_id: UUID,
+    field: str,
+    sealed: bytes | None,
+    wrapping_id: str | None,
+    wrapped: bytes | None,
+) -> Personal[str]:
+    """Return a field of a person from what stands in the rows of field and key; None where there is no row.
+
+    Errors: NotFound, KeyUnknown, SealBroken.
+    """
+    if sealed is None or wrapping_id is None or wrapped is None:
         raise NotFound
-    key = keyring.unwrap(key_id=row[0], wrapped=bytes(row[1]), place=person_id.bytes)
-    return Personal(unseal(key=key, sealed=bytes(row[2]), place=_place(person_id, field)).decode())
+    key = keyring.unwrap(key_id=wrapping_id, wrapped=bytes(wrapped), place=person_id.bytes)
+    return Personal(unseal(key=key, sealed=bytes(sealed), place=_place(person_id, field)).decode())
 
 
 def open_all(tx: Transaction, *, keyring: Keyring, person_id: UUID) -> dict[str, Personal[str]]:

@@ -55,12 +55,21 @@ def load_texts(package: str) -> Texts:
     return Texts(of=found)
 
 
+class _Environment(Environment):
+    """Looks a name up in a dict, which most values of pages are, before it looks for an attribute."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 class Pages:
     """Renders the templates of one door."""
 
     def __init__(self, *, package: str) -> None:
         self.texts = load_texts(package)
-        self._environment = Environment(
+        self._environment = _Environment(
             loader=PackageLoader(package, "templates"),
             autoescape=True,
             undefined=StrictUndefined,
