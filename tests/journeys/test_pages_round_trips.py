@@ -30,9 +30,9 @@ STATEMENTS: Final = {
     "/decision": 5,  # session, decision, its sealed part, facilities, balances
     "/decision (refused)": 3,
     "/draw": 4,  # session, facilities, balances, loans
-    "/offers": 5,  # session, two offers, loans, facilities
+    "/offers": 4,  # session, two offers, loans
     "/cost-tables/{id}": 2,
-    "/offers/{id}/contract": 8,  # session, offer, loans, facilities, cost table, consents, cards, name
+    "/offers/{id}/contract": 7,  # session, offer, loans, cost table, consents, cards, name
     "/agreement": 3,  # session, consents, cards
     "/loans": 3,  # session, loans, payouts
     "/loans/{id}": 3,  # session, loan, cards

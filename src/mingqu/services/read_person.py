@@ -138,7 +138,12 @@ def consents_of(house: House, *, person_id: UUID) -> list[ConsentView]:
 
 def consent_text(house: House, *, purpose: ConsentPurpose, recipient: str | None = None) -> ShownText:
     """Return the text that a person is asked to agree to now. Errors: ConsentRecipientWrong."""
-    return consent.latest(dict(house.consent_texts), purpose=purpose).shown(recipient=recipient)
+    return consent.latest(house.consent_texts, purpose=purpose).shown(recipient=recipient)
+
+
+def newest_version(house: House, *, purpose: ConsentPurpose) -> int:
+    """Return the version of the text that a person is asked to agree to now."""
+    return consent.latest(house.consent_texts, purpose=purpose).version
 
 
 def _cards(tx: Transaction, house: House, *, person_id: UUID) -> tuple[CardView, ...]:
