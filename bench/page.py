@@ -12,10 +12,8 @@ from typing import Any, Final
 import httpx
 from litestar import Request, Response, Router, get
 
+from bench.people import Place, places
 from mingqu.borrower import make_router
-from mingqu.demo.journey import be_assessed, introduce, take_loan, work_until_idle
-from mingqu.demo.people import XIA
-from mingqu.demo.story import fund_lenders
 from mingqu.domain.session import Door
 from mingqu.main import Wiring
 from mingqu.services.keep_session import open_session
@@ -26,19 +24,13 @@ from mingqu.web.site import make_site
 
 ROUNDS: Final = 150
 WARM: Final = 20
-PAGES: Final = ("/", "/loans", "/me", "/consents", "/draw")
 BARE: Final = "/bench/bare"
 
 
 def run() -> list[dict[str, Any]]:
     """Return one row a page: its median in microseconds, the bare page's, and their ratio."""
     with Wiring().demo_world(data=None, seed=1) as world:
-        fund_lenders(world)
-        known = introduce(world, XIA, balance_fen=6_000_000)
-        be_assessed(world, known, amount_fen=1_000_000)
-        borrowed = take_loan(world, known, amount_fen=1_000_000, instalments=12, method="equal_instalment")
-        work_until_idle(world)
-        token = open_session(world.house, person_id=known.person_id, door=Door.PAGE)
+        opened = places(world)
         pages = Pages(package="mingqu.borrower")
 
         @get(BARE, sync_to_thread=True, include_in_schema=False)
@@ -46,28 +38,30 @@ def run() -> list[dict[str, Any]]:
             return pages.show(request, "malformed.html", status=200, csrf="", address="/")
 
         routers = [make_router(world.house, secure_cookies=False), Router("/", route_handlers=[bare])]
-        places = (*PAGES, f"/loans/{borrowed.signed.loan_id.hex}")
+        people = {one.person_id for one in opened}
+        tokens = {one: open_session(world.house, person_id=one, door=Door.PAGE).reveal() for one in people}
         with (
             listen(port=0) as door,
             serving(make_site(world.house, routers=routers), door=door),
-            httpx.Client(base_url=address_of(door), cookies={COOKIE: token.reveal()}) as client,
+            httpx.Client(base_url=address_of(door)) as client,
         ):
-            return [_row(client, place) for place in places]
+            return [_row(client, place, token=tokens[place.person_id]) for place in opened]
 
 
-def _row(client: httpx.Client, place: str) -> dict[str, Any]:
-    taken: dict[str, list[int]] = {place: [], BARE: []}
+def _row(client: httpx.Client, place: Place, *, token: str) -> dict[str, Any]:
+    taken: dict[str, list[int]] = {place.path: [], BARE: []}
+    headers = {"cookie": f"{COOKIE}={token}"}
     for number in range(WARM + ROUNDS):
-        for path in (place, BARE):
+        for path in (place.path, BARE):
             began = time.perf_counter_ns()
-            answer = client.get(path)
+            answer = client.get(path, headers=headers)
             seconds = time.perf_counter_ns() - began
             assert answer.status_code == 200, f"{path}: {answer.status_code}"
             if number >= WARM:
                 taken[path].append(seconds)
-    page, bare = (round(statistics.median(taken[path]) / 1_000) for path in (place, BARE))
+    page, bare = (round(statistics.median(taken[path]) / 1_000) for path in (place.path, BARE))
     return {
-        "name": f"page {'/loans/{id}' if place.count('/') > 1 else place}",
+        "name": f"page {place.name}",
         "value": page,
         "unit": "µs, median of an answer",
         "yardstick": "µs, bare template page of the same server",

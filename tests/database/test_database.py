@@ -173,3 +173,55 @@ def test_a_transient_error_is_tried_again_from_the_start_and_not_for_ever(databa
         database.run(collide_always)
     assert len(tried) == ATTEMPTS_MAX
     assert work_rows(database) == 1
+
+
+def test_a_snapshot_is_one_moment_whoever_reads_it(database: Database) -> None:
+    with database.snapshot() as then:
+        assert work_rows(then) == 0
+        with database.transaction() as tx:
+            write(tx)
+            tx.commit()
+        with then.transaction() as tx:
+            assert tx.execute("SELECT id FROM hold").fetchall() == [], "another question of the same moment"
+        assert work_rows(then) == 0
+    assert work_rows(database) == 1
+
+
+def test_a_snapshot_answers_what_it_was_asked_before(database: Database) -> None:
+    with database.transaction() as tx:
+        for number in (1, 2, 3):
+            write(tx, number)
+        tx.commit()
+    asked = "SELECT id FROM hold WHERE id = ANY (%s) ORDER BY id"
+    ids = [UUID(int=number) for number in (1, 2)]
+    with database.snapshot() as then, then.transaction() as tx:
+        first, second = tx.execute(asked, (ids,)), tx.execute(asked, (ids,))
+        assert first.fetchone() == (ids[0],), "two readers of one answer do not take each other's rows"
+        assert second.fetchall() == [(ids[0],), (ids[1],)]
+        assert first.fetchmany(5) == [(ids[1],)]
+        assert first.fetchone() is None
+        assert (list(tx.execute(asked, (ids,))), first.rowcount) == ([(ids[0],), (ids[1],)], 2)
+        assert len(tx.execute(asked, ([*ids, UUID(int=3)],)).fetchall()) == 3, "other parameters, another answer"
+        by_name = "SELECT %(one)s::int - %(other)s::int"
+        assert tx.execute(by_name, {"one": 5, "other": 3}).fetchone() == (2,)
+        assert tx.execute(by_name, {"other": 3, "one": 5}).fetchone() == (2,)
+        assert tx.execute(by_name, {"other": 5, "one": 3}).fetchone() == (-2,)
+
+
+def test_a_snapshot_is_not_written(database: Database) -> None:
+    with (
+        database.snapshot() as then,
+        then.snapshot() as again,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+    ):
+        again.run(write)
+    with database.snapshot() as then, then.transaction() as tx, pytest.raises(AssertionError):
+        tx.commit()
+    assert work_rows(database) == 0
+
+
+def test_a_snapshot_that_is_over_says_nothing(database: Database) -> None:
+    with database.snapshot() as then:
+        assert work_rows(then) == 0
+    with pytest.raises(AssertionError):
+        work_rows(then)

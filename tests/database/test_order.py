@@ -24,6 +24,7 @@ from mingqu.domain.word import Failed, NotFound, Paid, Silent, Word
 from mingqu.services import keep_order
 from mingqu.services.chase_order import PayoutErrand, chase, chase_order
 from mingqu.store import order as orders
+from mingqu.store import order_proof
 from mingqu.store.database import Database, Transaction
 from mingqu.store.order import OrderChanged, OrderExists, PaidTotal
 
@@ -177,7 +178,7 @@ def test_a_payout_that_goes_silent_is_asked_and_heals_and_is_paid_once(book: Dat
             PaidTotal(kind=OrderKind.PAYOUT, channel="bank", currency="CNY", orders=1, amount_fen=1_050_000)
         ]
         assert orders.open_orders(tx, cell=1) == []
-        assert orders.prove(tx) == []
+        assert order_proof.prove(tx) == []
     ended = load(book, order.order_id)
     assert (ended.value_date, ended.paid_at, ended.attempts) == (date(2026, 8, 15), START, 1)
     assert bank.moved() == {order.number: 1_050_000}
@@ -217,7 +218,7 @@ def test_a_word_heard_twice_is_kept_twice_and_ends_the_order_once(book: Database
         desk.hear(order_id=order.order_id, word=PAID, at=START)
     with book.transaction() as tx:
         assert [word.word for word in orders.words(tx, order_id=order.order_id)][2:] == ["paid"] * 3
-        assert orders.prove(tx) == []
+        assert order_proof.prove(tx) == []
     assert desk.paid == [order.order_id]
 
 
@@ -258,7 +259,7 @@ def test_an_order_is_withdrawn_before_it_was_sent_and_not_afterwards(book: Datab
         with pytest.raises(OrderAlreadySent):
             keep_order.withdraw(tx, order_id=an_order(4).order_id, code="offer_expired", at=START)
     with book.transaction() as tx:
-        assert orders.prove(tx) == []
+        assert order_proof.prove(tx) == []
     assert load(book, an_order(4).order_id).state is OrderState.SENT
 
 
@@ -289,7 +290,7 @@ def test_a_state_that_its_words_do_not_bear_out_is_found(book: Database, tamperi
     with psycopg.connect(book.url, autocommit=True) as connection:
         connection.execute(tampering)
     with book.transaction() as tx:
-        (sentence,) = orders.prove(tx)
+        (sentence,) = order_proof.prove(tx)
     assert order.number in sentence
 
 
@@ -301,4 +302,4 @@ def test_a_changed_amount_of_a_paid_order_is_found(book: Database) -> None:
     with psycopg.connect(book.url, autocommit=True) as connection:
         connection.execute("UPDATE channel_order SET amount_fen = amount_fen + 1")
     with book.transaction() as tx:
-        assert len(orders.prove(tx)) == 1
+        assert len(order_proof.prove(tx)) == 1

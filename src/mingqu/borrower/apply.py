@@ -17,7 +17,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.ask_for_person import ask_for_person
 from mingqu.services.assess import AssessedAlready, IdentityUnverified, assess
 from mingqu.services.read_limit import decision_view, limit_view
-from mingqu.services.read_person import person_view
+from mingqu.services.read_person import is_verified
 
 # Asked one after the other, each alone, before an application is made (征信业管理条例 art. 18, PIPL art. 24).
 BEFORE_APPLYING: Final = (ConsentPurpose.BUREAU_QUERY, ConsentPurpose.AUTOMATED_DECISION)
@@ -120,7 +120,7 @@ def show_received(visit: Visit) -> Response[Any]:
 
 def _missing(visit: Visit) -> str | None:
     """Return where to go for what an application still lacks, or None."""
-    if not person_view(visit.house, person_id=visit.person_id).verified:
+    if not is_verified(visit.house, person_id=visit.person_id):
         return "/identity"
     for purpose in BEFORE_APPLYING:
         recipient = recipient_of(visit.house, purpose=purpose)

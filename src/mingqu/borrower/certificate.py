@@ -10,13 +10,12 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.door import Door, Visit, file_of
 from mingqu.borrower.form import Form
 from mingqu.borrower.loans import loan_values
-from mingqu.domain.canonical import Canonical, canonical
+from mingqu.domain.canonical import canonical
 from mingqu.domain.identifier import parse
-from mingqu.domain.refusal import Refusal
 from mingqu.services.issue_certificate import NotSettled, issue_certificate
 from mingqu.services.read_loans import loan_view
-from mingqu.services.read_papers import certificate_view, party_of, proof_of
-from mingqu.services.read_person import person_view
+from mingqu.services.read_papers import certificate_view, is_proven, party_of, proof_of
+from mingqu.services.read_person import names_of
 from mingqu.web.print_paper import certificate_pdf
 
 
@@ -33,7 +32,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
 
 def show_offer(visit: Visit) -> Response[Any]:
     """Offer to issue the certificate, or say what is left until then."""
-    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"), with_payout=False)
     return visit.show("certificate_offer.html", loan=loan_values(visit, loan))
 
 
@@ -52,8 +51,8 @@ def show(visit: Visit) -> Response[Any]:
     certificate_id = visit.identifier("certificate_id")
     paper = certificate_view(visit.house, person_id=visit.person_id, certificate_id=certificate_id)
     body: dict[str, Any] = dict(paper.body)
-    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=parse(str(body["loan_id"])))
-    person = person_view(visit.house, person_id=visit.person_id)
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=parse(str(body["loan_id"])), with_payout=False)
+    named = names_of(visit.house, person_id=visit.person_id)
     return visit.show(
         "certificate.html",
         id=certificate_id.hex,
@@ -61,11 +60,11 @@ def show(visit: Visit) -> Response[Any]:
         text=canonical(paper.body).decode(),
         hash=paper.body_hash.hex(),
         loan=loan_values(visit, loan),
-        name=person.name,
-        id_number=person.id_number,
+        name=named.name,
+        id_number=named.id_number,
         principal_fen=body["principal_fen"],
         repaid_fen=body["repaid_fen"],
-        proven=_proof(visit, certificate_id.hex) is not None,
+        proven=is_proven(visit.house, person_id=visit.person_id, subject_id=certificate_id),
     )
 
 
@@ -79,17 +78,9 @@ def print_certificate(visit: Visit) -> Response[Any]:
     """Give a certificate as PDF."""
     certificate_id = visit.identifier("certificate_id")
     paper = certificate_view(visit.house, person_id=visit.person_id, certificate_id=certificate_id)
-    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=parse(str(paper.body["loan_id"])))
+    loan = loan_view(
+        visit.house, person_id=visit.person_id, loan_id=parse(str(paper.body["loan_id"])), with_payout=False
+    )
     party = party_of(visit.house, person_id=visit.person_id)
     printed = certificate_pdf(paper, party=party, lender=loan.lender_zh)
     return file_of(printed, name=f"certificate-{certificate_id.hex[:8]}.pdf", kind="application/pdf")
-
-
-def _proof(visit: Visit, subject: str) -> dict[str, Canonical] | None:
-    """Return the proof, or None while no published checkpoint covers the record."""
-    try:
-        return proof_of(visit.house, person_id=visit.person_id, subject_id=parse(subject))
-    except Refusal as refusal:
-        if refusal.code != "evidence_pending":
-            raise
-        return None

@@ -15,7 +15,7 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.product import Lender
 from mingqu.services.give_consent import give_consent, withdraw_consent
 from mingqu.services.house import House
-from mingqu.services.read_person import ConsentView, consent_text, consents_of
+from mingqu.services.read_person import ConsentView, consent_text, consents_of, newest_version
 
 _BY_OPERATOR: Final = (ConsentPurpose.BUREAU_QUERY, ConsentPurpose.AUTO_REPAYMENT)
 # What ends when it is taken back, in words of its own; the others end for what comes after.
@@ -109,7 +109,7 @@ def standing_id(visit: Visit, *, purpose: ConsentPurpose, recipient: str | None)
 
 
 def _standing(visit: Visit, *, purpose: ConsentPurpose, recipient: str | None) -> ConsentView | None:
-    newest = consent_text(visit.house, purpose=purpose, recipient=recipient).version
+    newest = newest_version(visit.house, purpose=purpose)
     return next(
         (
             one

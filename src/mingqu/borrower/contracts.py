@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -22,7 +23,7 @@ from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_
 from mingqu.services.make_offers import Offered, delay_terms
 from mingqu.services.read_cost_table import confirmed_cost_table, loan_of_offer, shown_cost_table
 from mingqu.services.read_papers import offer_view
-from mingqu.services.read_person import PersonView, person_view
+from mingqu.services.read_person import CardView, cards_of, names_of
 from mingqu.services.repay import confirm_agreement, request_agreement
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
@@ -117,10 +118,10 @@ def show_agreement(visit: Visit) -> Response[Any]:
     if not stands(visit, purpose=ConsentPurpose.AUTO_REPAYMENT, recipient=operator):
         here = f"/agreement?next={quote(there, safe='')}"
         return visit.go(ask_address(purpose=ConsentPurpose.AUTO_REPAYMENT, there=here))
-    person = person_view(visit.house, person_id=visit.person_id)
-    if not _cards(visit, person):
+    cards = _cards(visit, cards_of(visit.house, person_id=visit.person_id))
+    if not cards:
         return visit.go("/identity")
-    return visit.show("agreement.html", there=there, cards=_cards(visit, person), key=visit.form_key())
+    return visit.show("agreement.html", there=there, cards=cards, key=visit.form_key())
 
 
 def begin_agreement(visit: Visit, form: Form) -> Response[Any]:
@@ -195,10 +196,10 @@ def _contract_page(
     if not stands(visit, purpose=ConsentPurpose.PASS_TO_LENDER, recipient=lender.name_zh):
         here = f"/offers/{offer_id.hex}/contract"
         return visit.go(ask_address(purpose=ConsentPurpose.PASS_TO_LENDER, there=here, lender=lender.code))
-    person = person_view(visit.house, person_id=visit.person_id)
-    cards = _cards(visit, person)
+    cards = _cards(visit, cards_of(visit.house, person_id=visit.person_id))
     if not cards:
         return visit.go("/identity")
+    signer = names_of(visit.house, person_id=visit.person_id)
     return visit.show(
         "contract.html",
         status=200 if refusal is None else refusal.status,
@@ -206,8 +207,8 @@ def _contract_page(
         points=_points(visit, offered),
         table={"id": read.disclosure_id.hex, "at": read.confirmed_at, "hash": read.body_hash.hex()},
         dwell_seconds=0 if read.confirmed_at is None else int((read.confirmed_at - read.shown_at).total_seconds()),
-        signer=person.name,
-        phone=person.phone,
+        signer=signer.name,
+        phone=signer.phone,
         code_sent=code_sent,
         agreed=form is not None and form.agreed("agree"),
         cards=cards,
@@ -243,7 +244,7 @@ def _points(visit: Visit, offered: Offered) -> dict[str, Any]:
     }
 
 
-def _cards(visit: Visit, person: PersonView) -> list[dict[str, Any]]:
+def _cards(visit: Visit, cards: Sequence[CardView]) -> list[dict[str, Any]]:
     return [
         {
             "id": one.instrument_id.hex,
@@ -251,7 +252,7 @@ def _cards(visit: Visit, person: PersonView) -> list[dict[str, Any]]:
             "tail": one.tail,
             "deducts": one.agreement_id is not None,
         }
-        for one in person.cards
+        for one in cards
         if one.verified and one.kind == "debit_card"
     ]
 

@@ -8,7 +8,8 @@ the browser names and the form's token.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 from uuid import UUID
@@ -26,6 +27,7 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import SECRET_BYTES, NotSignedIn
 from mingqu.services.house import House
+from mingqu.services.keep_session import Caller, note_use
 from mingqu.web.forgery import ForgedRequest, require_own_page, require_token, token_for
 from mingqu.web.pace import (
     CODES_BY_ADDRESS,
@@ -46,24 +48,26 @@ SEE_OTHER: Final = 303
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One request of a person, or of a visitor, whose `person` is None."""
+    """One request of a person, or of a visitor, whose `caller` is None."""
 
     door: Door
+    house: House  # as it stands while this page is read, where the page only reads
     request: Request[Any, Any, Any]
-    person: UUID | None
+    caller: Caller | None
     holder: Personal[str] | None  # what the form token rests on; None on a visitor's first page
     fresh: Personal[str] | None = None  # a visitor's cookie that this answer must set
+    moment: ExitStack = field(default_factory=ExitStack)  # what ends when the page has read all it shows
 
     @property
-    def house(self) -> House:
-        """The house."""
-        return self.door.house
+    def is_signed_in(self) -> bool:
+        """Whether there is a person."""
+        return self.caller is not None
 
     @property
     def person_id(self) -> UUID:
         """The person of a page that takes a session."""
-        assert self.person is not None
-        return self.person
+        assert self.caller is not None
+        return self.caller.person_id
 
     @property
     def language(self) -> str:
@@ -128,12 +132,28 @@ class Door:
         self.pages = Pages(package="mingqu.borrower")
         self.pace = pace or Pace()
 
-    def page(self, path: str, work: Page, *, is_open: bool = False) -> HTTPRouteHandler:
-        """Return the handler of a page; `is_open` to visitors who are not signed in."""
+    def page(self, path: str, work: Page, *, is_open: bool = False, acts: bool = False) -> HTTPRouteHandler:
+        """Return the handler of a page; `is_open` to visitors who are not signed in.
+
+        A page reads the house at one moment, from the session to the last amount, unless it `acts`: asks a channel,
+        or writes something.
+        """
+
+        def read(request: Request[Any, Any, Any]) -> Response[Any]:
+            with ExitStack() as moment:
+                visit = self._visit(moment.enter_context(self.house.reading()), request, is_open=is_open)
+                answer = work(replace(visit, moment=moment))
+            self._note(visit)
+            return answer
+
+        def act(request: Request[Any, Any, Any]) -> Response[Any]:
+            visit = self._visit(self.house, request, is_open=is_open)
+            self._note(visit)
+            return work(visit)
 
         @get(path, sync_to_thread=True, include_in_schema=False)
         def shown(request: Request[Any, Any, Any]) -> Response[Any]:
-            return self._answer(request, lambda: work(self._visit(request, is_open=is_open)))
+            return self._answer(request, lambda: (act if acts else read)(request))
 
         return shown
 
@@ -146,7 +166,8 @@ class Door:
 
             def take() -> Response[Any]:
                 require_own_page(request)
-                visit = self._visit(request, is_open=is_open)
+                visit = self._visit(self.house, request, is_open=is_open)
+                self._note(visit)
                 if visit.holder is None or visit.fresh is not None:
                     raise ForgedRequest("This page is out of date: load it again.")
                 require_token(holder=visit.holder, given=form.csrf)
@@ -157,13 +178,17 @@ class Door:
         return done
 
     def show(self, visit: Visit, template: str, *, status: int = 200, **values: object) -> Response[str]:
-        """Return a page with what every page needs: the form token, who is there, the words."""
+        """Return a page with what every page needs: the form token, who is there, the words.
+
+        By now everything is read: nobody waits for a connection while a template is filled in.
+        """
+        visit.moment.close()
         answer = self.pages.show(
             visit.request,
             template,
             status=status,
             csrf="" if visit.holder is None else token_for(visit.holder),
-            signed_in=visit.person is not None,
+            signed_in=visit.is_signed_in,
             operator=self.house.settings.operator_name,
             address=_address(visit.request),
             **values,
@@ -187,26 +212,33 @@ class Door:
     def visitor(self, request: Request[Any, Any, Any]) -> Visit:
         """Return the visit of whoever is there, signed in or not, without a refusal."""
         try:
-            return self._visit(request, is_open=True)
+            visit = self._visit(self.house, request, is_open=True)
+            self._note(visit)
         except Refusal:
-            return Visit(door=self, request=request, person=None, holder=None)
+            return Visit(door=self, house=self.house, request=request, caller=None, holder=None)
+        return visit
 
-    def _visit(self, request: Request[Any, Any, Any], *, is_open: bool) -> Visit:
+    def _note(self, visit: Visit) -> None:
+        """Note that the session of a visit is used."""
+        if visit.caller is not None:
+            note_use(self.house, caller=visit.caller)
+
+    def _visit(self, house: House, request: Request[Any, Any, Any], *, is_open: bool) -> Visit:
         """Return who is asking. Errors: NotSignedIn, unless the page is open."""
         held = request.cookies.get(COOKIE)
-        person: UUID | None = None
+        caller: Caller | None = None
         try:
-            person = caller_by_cookie(self.house, request).person_id
+            caller = caller_by_cookie(house, request)
         except NotSignedIn:
             if not is_open:
                 raise
         if held:
-            return Visit(door=self, request=request, person=person, holder=Personal(held))
+            return Visit(door=self, house=house, request=request, caller=caller, holder=Personal(held))
         known = request.cookies.get(VISITOR_COOKIE, "")
         if len(known) == 2 * SECRET_BYTES:
-            return Visit(door=self, request=request, person=None, holder=Personal(known))
+            return Visit(door=self, house=house, request=request, caller=None, holder=Personal(known))
         fresh = Personal(self.house.codes.secret().reveal().hex())
-        return Visit(door=self, request=request, person=None, holder=fresh, fresh=fresh)
+        return Visit(door=self, house=house, request=request, caller=None, holder=fresh, fresh=fresh)
 
     def _answer(self, request: Request[Any, Any, Any], work: Callable[[], Response[Any]]) -> Response[Any]:
         try:

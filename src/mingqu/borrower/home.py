@@ -15,7 +15,7 @@ from mingqu.domain.loan import Stage
 from mingqu.domain.refusal import Refusal
 from mingqu.services.read_limit import LimitView, decision_view, limit_view
 from mingqu.services.read_loans import LoanView, loans_of
-from mingqu.services.read_person import person_view
+from mingqu.services.read_person import cards_of, is_verified, person_view
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:
@@ -29,17 +29,17 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
 
 def show(visit: Visit) -> Response[Any]:
     """Show where the person stands; to a visitor, what this is."""
-    if visit.person is None:
+    if not visit.is_signed_in:
         return visit.show("welcome.html", lenders=_lenders(visit))
-    person = person_view(visit.house, person_id=visit.person_id)
     limit = limit_view(visit.house, person_id=visit.person_id)
     loans = loans_of(visit.house, person_id=visit.person_id)
+    cards = cards_of(visit.house, person_id=visit.person_id)
     owed = [one for one in loans if one.next_due is not None and one.stage is not Stage.PLANNED]
     late = [one for one in owed if one.overdue_days]
     next_one = min(owed, key=lambda one: (one.next_due, one.loan_id), default=None)
     return visit.show(
         "home.html",
-        verified=person.verified,
+        verified=limit is not None or is_verified(visit.house, person_id=visit.person_id),
         limit=_limit(limit),
         rates=_rates(limit),
         decided=None if limit is not None else _decided(visit),
@@ -47,7 +47,7 @@ def show(visit: Visit) -> Response[Any]:
         coming=None if next_one is None or late else _due(visit, next_one),
         waiting=[one.loan_id.hex for one in loans if one.payout is not None and one.payout.open],
         settled=[one.loan_id.hex for one in loans if one.stage is Stage.SETTLED],
-        card=next(({"tail": one.tail} for one in person.cards if one.agreement_id is not None), None),
+        card=next(({"tail": one.tail} for one in cards if one.agreement_id is not None), None),
     )
 
 

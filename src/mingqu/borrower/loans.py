@@ -12,11 +12,11 @@ from mingqu.borrower.door import Door, Visit, file_of
 from mingqu.domain.loan import Stage
 from mingqu.domain.ownership import NotFound
 from mingqu.services.make_offers import delay_terms
-from mingqu.services.preview_repayment import ways_to_pay
+from mingqu.services.preview_repayment import ways_of
 from mingqu.services.read_cost_table import shown_cost_table
 from mingqu.services.read_loans import OVERDUE, PAID, LoanView, OrderView, loan_view, loans_of
-from mingqu.services.read_papers import contract_view, party_of
-from mingqu.services.read_person import person_view
+from mingqu.services.read_papers import contract_view, party_of, signed_paper
+from mingqu.services.read_person import cards_of
 from mingqu.web.print_paper import contract_pdf
 
 # A payout that nobody heard the end of is on its way as far as anybody may say.
@@ -43,12 +43,12 @@ def show_all(visit: Visit) -> Response[Any]:
 
 def show_schedule(visit: Visit) -> Response[Any]:
     """Show a loan row by row."""
-    one = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    one = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"), with_payout=False)
     if one.stage is Stage.PLANNED:
         return visit.go(f"/loans/{one.loan_id.hex}/payout")
     counts = {state: sum(row.state == state for row in one.rows) for state in {row.state for row in one.rows}}
     late = next((row for row in one.rows if row.state == OVERDUE), None)
-    ways = ways_to_pay(visit.house, person_id=visit.person_id, loan_id=one.loan_id) if one.quote else None
+    ways = ways_of(terms=one.terms, state=one.state, today=one.as_of) if one.quote else None
     return visit.show(
         "loan.html",
         loan=loan_values(visit, one),
@@ -76,7 +76,7 @@ def show_payout(visit: Visit) -> Response[Any]:
     card = next(
         (
             {"bank": visit.words.pick(held.bank_zh, held.bank_en), "tail": held.tail}
-            for held in person_view(visit.house, person_id=visit.person_id).cards
+            for held in cards_of(visit.house, person_id=visit.person_id)
             if held.instrument_id == one.payout.instrument_id
         ),
         None,
@@ -100,17 +100,17 @@ def show_payout(visit: Visit) -> Response[Any]:
 
 def show_contract(visit: Visit) -> Response[Any]:
     """Show a signed contract with its cost table and fingerprints."""
-    signed = contract_view(visit.house, person_id=visit.person_id, contract_id=visit.identifier("contract_id"))
-    table = shown_cost_table(visit.house, person_id=visit.person_id, disclosure_id=signed.cost_table.paper_id)
+    signed = signed_paper(visit.house, person_id=visit.person_id, contract_id=visit.identifier("contract_id"))
+    table = shown_cost_table(visit.house, person_id=visit.person_id, disclosure_id=signed.disclosure_id)
     return visit.show(
         "signed_contract.html",
-        id=signed.contract.paper_id.hex,
+        id=signed.paper.paper_id.hex,
         loan_id=signed.loan_id.hex,
         signed_at=signed.signed_at,
         table=table_values(visit, table),
         table_id=table.disclosure_id.hex,
-        contract_hash=signed.contract.body_hash.hex(),
-        prohibited=signed.contract.body.get("prohibited_uses", []),
+        contract_hash=signed.paper.body_hash.hex(),
+        prohibited=signed.paper.body.get("prohibited_uses", []),
     )
 
 
@@ -161,5 +161,5 @@ def _running_penalty_fen(one: LoanView) -> int:
 
 
 def _deducts(visit: Visit) -> str:
-    cards = person_view(visit.house, person_id=visit.person_id).cards
+    cards = cards_of(visit.house, person_id=visit.person_id)
     return next((card.tail for card in cards if card.agreement_id is not None), "")

@@ -11,7 +11,7 @@ from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.borrower.loans import loan_values
 from mingqu.services.ask_for_person import OF_LOAN, ask_for_person
-from mingqu.services.preview_repayment import ways_to_pay
+from mingqu.services.preview_repayment import ways_of
 from mingqu.services.read_loans import OVERDUE, loan_view
 
 
@@ -25,11 +25,11 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
 
 def show(visit: Visit) -> Response[Any]:
     """Show cost, consequences, cure and choices; a loan that is not late leads to repaying."""
-    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"), with_payout=False)
     late = next((row for row in loan.rows if row.state == OVERDUE), None)
     if late is None or loan.quote is None:
         return visit.go(f"/loans/{loan.loan_id.hex}/repay")
-    ways = ways_to_pay(visit.house, person_id=visit.person_id, loan_id=loan.loan_id)
+    ways = ways_of(terms=loan.terms, state=loan.state, today=loan.as_of)
     coming = [row for row in loan.rows if row.state not in ("paid", OVERDUE)]
     return visit.show(
         "help.html",

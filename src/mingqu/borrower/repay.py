@@ -16,8 +16,8 @@ from mingqu.domain.loan import Intent
 from mingqu.domain.money import parse_yuan
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
-from mingqu.services.preview_repayment import PaymentPreview, preview_payment, ways_to_pay
-from mingqu.services.read_loans import loan_view, order_view
+from mingqu.services.preview_repayment import PaymentPreview, preview_payment, ways_of
+from mingqu.services.read_loans import LoanView, OrderView, loan_view, order_view
 from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
 
 DUE, ALL, PART = "due", "all", "part"
@@ -31,7 +31,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
     return [
         door.page("/loans/{loan_id:str}/repay", show),
         door.step("/loans/{loan_id:str}/repay", pay),
-        door.page("/payments/{order_id:str}", show_payment),
+        door.page("/payments/{order_id:str}", show_payment, acts=True),
     ]
 
 
@@ -65,9 +65,7 @@ def pay(visit: Visit, form: Form) -> Response[Any]:
 def show_payment(visit: Visit) -> Response[Any]:
     """Show a payment: its page at the bank while it is open, what was heard when it ended, never a guess."""
     order_id = visit.identifier("order_id")
-    order = order_view(visit.house, person_id=visit.person_id, order_id=order_id)
-    if order.loan_id is None or order.kind != "collection":
-        raise NotFound
+    order, loan = _payment(visit, order_id)
     back = visit.query("back") == "1"
     address, silent = None, False
     if order.open and order.channel == "hosted" and not back:
@@ -75,9 +73,7 @@ def show_payment(visit: Visit) -> Response[Any]:
             address = _link(open_page(visit.house, person_id=visit.person_id, order_id=order_id).address)
         except ChannelUnavailable:
             silent = True
-        order = order_view(visit.house, person_id=visit.person_id, order_id=order_id)
-    assert order.loan_id is not None
-    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=order.loan_id)
+        order, loan = _payment(visit, order_id)
     return visit.show(
         "payment.html",
         loan=loan_values(visit, loan),
@@ -91,11 +87,20 @@ def show_payment(visit: Visit) -> Response[Any]:
     )
 
 
+def _payment(visit: Visit, order_id: UUID) -> tuple[OrderView, LoanView]:
+    """Return a payment and its loan as they stand at one moment. Errors: NotFound."""
+    with visit.house.reading() as house:
+        order = order_view(house, person_id=visit.person_id, order_id=order_id)
+        if order.loan_id is None or order.kind != "collection":
+            raise NotFound
+        return order, loan_view(house, person_id=visit.person_id, loan_id=order.loan_id, with_payout=False)
+
+
 def _page(visit: Visit, *, form: Form | None = None, refusal: Refusal | None = None) -> Response[Any]:
-    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
+    loan = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"), with_payout=False)
     if loan.quote is None:
         return visit.go(f"/loans/{loan.loan_id.hex}")
-    ways = ways_to_pay(visit.house, person_id=visit.person_id, loan_id=loan.loan_id)
+    ways = ways_of(terms=loan.terms, state=loan.state, today=loan.as_of)
     text = form.optional("amount") if form else visit.query("amount")
     how = (form.optional("how") if form else visit.query("how")) or (DUE if loan.quote.due_fen else "")
     split, problem = _split(visit, loan.loan_id, text) if text else (None, None)

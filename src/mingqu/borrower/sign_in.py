@@ -44,7 +44,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
     if door.wechat is not None:
         made += [
             door.page("/sign-in/wechat", to_wechat, is_open=True),
-            door.page("/sign-in/wechat/back", from_wechat, is_open=True),
+            door.page("/sign-in/wechat/back", from_wechat, is_open=True, acts=True),
         ]
     return made
 
@@ -52,7 +52,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
 def show_phone(visit: Visit) -> Response[Any]:
     """Ask for the phone."""
     there = own_path(visit.query("next"))
-    if visit.person is not None:
+    if visit.is_signed_in:
         return visit.go(there)
     return _phone_page(visit, there=there, ended=visit.query("ended") == "1")
 
@@ -78,7 +78,7 @@ def send(visit: Visit, form: Form) -> Response[Any]:
 def show_code(visit: Visit) -> Response[Any]:
     """Ask for the code."""
     there = own_path(visit.query("next"))
-    if visit.person is not None:
+    if visit.is_signed_in:
         return visit.go(there)
     return _code_page(visit, there=there)
 

@@ -53,13 +53,12 @@ def live_offer(tx: Transaction, house: House, *, person_id: UUID, offer_id: UUID
 
     Errors: NotFound, OfferStale, DrawingFrozen, CostAboveCap.
     """
-    stored = offer.load_offer(tx, person_id=person_id, offer_id=offer_id)
+    stored, facility = offer.load_offer_with_line(tx, person_id=person_id, offer_id=offer_id)
     require_nothing_overdue(tx, house, person_id=person_id)
     if house.clock.now() >= stored.expires_at:
         raise OfferStale("This offer has run out; ask for new offers.")
-    if offer.contract_of_offer(tx, person_id=person_id, offer_id=offer_id) is not None:
+    if stored.loan_id is not None:
         raise OfferStale("This offer was signed already.")
-    facility = next(one for one in offer.facilities(tx, person_id=person_id) if one.facility_id == stored.facility_id)
     return stored, priced(house, stored=stored, facility=facility)
 
 

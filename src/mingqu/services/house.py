@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
@@ -73,6 +74,12 @@ class House:
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
+
+    @contextmanager
+    def reading(self) -> Iterator[House]:
+        """Give the house as it stands at one moment: use cases that read agree with each other, none can write."""
+        with self.database.snapshot() as database:
+            yield replace(self, database=database)
 
     def id_for(self, person_id: UUID) -> UUID:
         """Return a fresh id in a person's slot."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -24,6 +24,7 @@ class Caller:
 
     session_id: UUID
     person_id: UUID
+    seen_at: datetime  # when it was last noted that the session is used
 
 
 def open_session(
@@ -48,22 +49,33 @@ def open_session(
 
 
 def recognize(house: House, *, token: Personal[str]) -> Caller:
+    """Return who a token speaks for, and note that it was used. Errors: NotSignedIn."""
+    caller = find_caller(house, token=token)
+    note_use(house, caller=caller)
+    return caller
+
+
+def find_caller(house: House, *, token: Personal[str]) -> Caller:
     """Return who a token speaks for. A login that was found to be another person's leads to that person.
 
-    Errors: NotSignedIn.
+    It reads; whoever lets the caller in calls `note_use` as well. Errors: NotSignedIn.
     """
     session_id, secret = read_token(token)
-    now = house.clock.now()
     with house.database.transaction() as tx:
-        found = session.find(tx, session_id=session_id)
-        given = hashlib.sha256(secret.reveal()).digest()
-        if found is None or not hmac.compare_digest(found.secret_hash, given) or not found.lives(at=now):
+        found, merged_into = session.find(tx, session_id=session_id) or (None, None)
+        if found is None or not _is_of(found, secret) or not found.lives(at=house.clock.now()):
             raise NotSignedIn("Please sign in again.")
-        person_id = party.surviving(tx, person_id=found.person_id)
-        if now - found.seen_at >= _SEEN_EVERY:
-            session.touch(tx, session_id=session_id, at=now)
+        person_id = found.person_id if merged_into is None else party.surviving(tx, person_id=merged_into)
+    return Caller(session_id=session_id, person_id=person_id, seen_at=found.seen_at)
+
+
+def note_use(house: House, *, caller: Caller) -> None:
+    """Note that a session is used: it lives on from now. Written at most once a minute."""
+    now = house.clock.now()
+    if now - caller.seen_at >= _SEEN_EVERY:
+        with house.database.transaction() as tx:
+            session.touch(tx, session_id=caller.session_id, at=now)
             tx.commit()
-    return Caller(session_id=session_id, person_id=person_id)
 
 
 def end_session(house: House, *, token: Personal[str]) -> None:
@@ -73,8 +85,12 @@ def end_session(house: House, *, token: Personal[str]) -> None:
     except NotSignedIn:
         return
     with house.database.transaction() as tx:
-        found = session.find(tx, session_id=session_id)
-        given = hashlib.sha256(secret.reveal()).digest()
-        if found is not None and hmac.compare_digest(found.secret_hash, given):
+        found, _ = session.find(tx, session_id=session_id) or (None, None)
+        if found is not None and _is_of(found, secret):
             session.end(tx, session_id=session_id, at=house.clock.now())
             tx.commit()
+
+
+def _is_of(found: Session, secret: Personal[bytes]) -> bool:
+    """Return whether this is the secret of a session, in the same time for every wrong one."""
+    return hmac.compare_digest(found.secret_hash, hashlib.sha256(secret.reveal()).digest())

@@ -120,8 +120,8 @@ def make_offers(
         require_nothing_overdue(tx, house, person_id=person_id)
         made: list[Offered] = []
         not_offered: TermsNotOffered | None = None
-        for facility in offer.facilities(tx, person_id=person_id):
-            if available_fen(tx, facility=facility) < amount_fen:
+        for facility, available_fen in lines_of(tx, person_id=person_id):
+            if available_fen < amount_fen:
                 continue
             try:
                 made.append(_offer(tx, house, facility, amount_fen, instalments, method))
@@ -166,14 +166,19 @@ def require_nothing_overdue(tx: Transaction, house: House, *, person_id: UUID) -
         raise DrawingFrozen("An amount is overdue; pay it and new loans open again.", overdue_days=overdue_days)
 
 
-def available_fen(tx: Transaction, *, facility: Facility) -> int:
-    """Return what a person may still draw with a product: what is left of its limit and of the person's own."""
-    cell = tx.cell_of(facility.person_id)
-    accounts = [
-        Account(owner=owner, code=AccountCode.LIMIT_AVAILABLE, currency=facility.currency)
-        for owner in (facility.facility_id, facility.person_id)
+def lines_of(tx: Transaction, *, person_id: UUID) -> list[tuple[Facility, int]]:
+    """Return a person's lines, each with what may still be drawn: what is left of it and of the person's own limit."""
+    lines = offer.facilities(tx, person_id=person_id)
+    owners = [person_id, *(line.facility_id for line in lines)]
+    balances = ledger.balances_of(tx, cell=tx.cell_of(person_id), owners=owners)
+
+    def left_fen(owner: UUID, currency: str) -> int:
+        code = AccountCode.LIMIT_AVAILABLE
+        return balances[Account(owner=owner, code=code, currency=currency)].available_fen(code)
+
+    return [
+        (line, min(left_fen(line.facility_id, line.currency), left_fen(person_id, line.currency))) for line in lines
     ]
-    return min(ledger.balance(tx, cell=cell, account=account).available_fen(account.code) for account in accounts)
 
 
 def _offer(

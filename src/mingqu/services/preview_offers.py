@@ -6,9 +6,7 @@ from uuid import UUID
 
 from mingqu.domain.product import TermsNotOffered
 from mingqu.services.house import House
-from mingqu.services.make_offers import Offered, available_fen, loan_terms, priced, require_nothing_overdue
-from mingqu.store import offer
-from mingqu.store.database import Transaction
+from mingqu.services.make_offers import Offered, lines_of, loan_terms, priced, require_nothing_overdue
 from mingqu.store.offer import Facility, Offer
 
 
@@ -20,18 +18,15 @@ def preview_offers(house: House, *, person_id: UUID, amount_fen: int, instalment
     with house.database.transaction() as tx:
         require_nothing_overdue(tx, house, person_id=person_id)
         found = [
-            _previewed(tx, house, facility, amount_fen, instalments, method)
-            for facility in offer.facilities(tx, person_id=person_id)
+            _previewed(house, facility, amount_fen, instalments, method)
+            for facility, available_fen in lines_of(tx, person_id=person_id)
+            if available_fen >= amount_fen
         ]
     made = [one for one in found if one is not None]
     return sorted(made, key=lambda one: (one.cost.annual.effective_ppm, one.product.id))
 
 
-def _previewed(
-    tx: Transaction, house: House, facility: Facility, amount_fen: int, instalments: int, method: str
-) -> Offered | None:
-    if available_fen(tx, facility=facility) < amount_fen:
-        return None
+def _previewed(house: House, facility: Facility, amount_fen: int, instalments: int, method: str) -> Offered | None:
     product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
     try:
         terms = loan_terms(

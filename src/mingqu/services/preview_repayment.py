@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
-from mingqu.domain.loan import Intent, LoanState, Quote, preview_repayment, quote
+from mingqu.domain.loan import Intent, LoanState, LoanTerms, Quote, preview_repayment, quote
 from mingqu.services.house import House
 from mingqu.services.repay import OWING, NothingDue
 from mingqu.store import loan
@@ -38,16 +38,20 @@ def ways_to_pay(house: House, *, person_id: UUID, loan_id: UUID) -> WaysToPay:
     """Return what paying today comes to. Errors: NotFound, NothingDue."""
     with house.database.transaction() as tx:
         of = loan.get_for(tx, person_id=person_id, loan_id=loan_id)
-    if of.state.stage not in OWING:
+    return ways_of(terms=of.terms, state=of.state, today=house.clock.business_date())
+
+
+def ways_of(*, terms: LoanTerms, state: LoanState, today: date) -> WaysToPay:
+    """Return what paying a loan today comes to. Errors: NothingDue."""
+    if state.stage not in OWING:
         raise NothingDue("Nothing is owed on this loan.")
-    today = house.clock.business_date()
-    on = max(today, of.state.as_of) if of.state.as_of else today
-    now = quote(terms=of.terms, state=of.state, on=on)
+    on = max(today, state.as_of) if state.as_of else today
+    now = quote(terms=terms, state=state, on=on)
     planned_fen = sum(
-        line.interest_fen - line.interest_paid_fen for line in of.state.instalments if not line.billed and line.due > on
+        line.interest_fen - line.interest_paid_fen for line in state.instalments if not line.billed and line.due > on
     )
-    overdue = of.state.overdue_days(on) > 0
-    later = quote(terms=of.terms, state=of.state, on=on + timedelta(days=1)) if overdue else now
+    overdue = state.overdue_days(on) > 0
+    later = quote(terms=terms, state=state, on=on + timedelta(days=1)) if overdue else now
     return WaysToPay(
         quote=now,
         spared_fen=max(0, planned_fen - now.early_interest_fen),

@@ -20,11 +20,22 @@ class ShownTable:
 
     disclosure_id: UUID
     offer_id: UUID
-    body: Mapping[str, Canonical]
-    body_hash: bytes
+    written: bytes
     shown_at: datetime
     confirmed_at: datetime | None
     wait_seconds: int
+
+    @property
+    def body(self) -> Mapping[str, Canonical]:
+        """Its content; whoever only names the table by its hash need not read it."""
+        body = read(self.written)
+        assert isinstance(body, dict)
+        return body
+
+    @property
+    def body_hash(self) -> bytes:
+        """The SHA-256 of the table as it is kept."""
+        return hashlib.sha256(self.written).digest()
 
 
 def shown_cost_table(house: House, *, person_id: UUID, disclosure_id: UUID) -> ShownTable:
@@ -45,9 +56,7 @@ def confirmed_cost_table(house: House, *, person_id: UUID, offer_id: UUID) -> Sh
 def loan_of_offer(house: House, *, person_id: UUID, offer_id: UUID) -> UUID | None:
     """Return the loan that was signed on an offer, or None. Errors: NotFound."""
     with house.database.transaction() as tx:
-        offer.load_offer(tx, person_id=person_id, offer_id=offer_id)
-        signed = offer.contract_of_offer(tx, person_id=person_id, offer_id=offer_id)
-    return None if signed is None else signed.loan_id
+        return offer.load_offer(tx, person_id=person_id, offer_id=offer_id).loan_id
 
 
 def renew_offer(house: House, *, person_id: UUID, offer_id: UUID) -> Offered | None:
@@ -68,14 +77,11 @@ def renew_offer(house: House, *, person_id: UUID, offer_id: UUID) -> Offered | N
 
 
 def _shown(house: House, shown: offer.Disclosure) -> ShownTable:
-    body = read(shown.body)
-    assert isinstance(body, dict)
     left = house.settings.cost_table_reading - (house.clock.now() - shown.shown_at)
     return ShownTable(
         disclosure_id=shown.disclosure_id,
         offer_id=shown.offer_id,
-        body=body,
-        body_hash=hashlib.sha256(shown.body).digest(),
+        written=shown.body,
         shown_at=shown.shown_at,
         confirmed_at=shown.confirmed_at,
         wait_seconds=max(0, -(-int(left.total_seconds() * 1000) // 1000)),

@@ -10,7 +10,7 @@ from uuid import UUID
 from mingqu.domain.decision import Decision, Reason
 from mingqu.domain.ledger import Account, AccountCode, Balance
 from mingqu.services.house import House
-from mingqu.services.replay_decision import replay_decision
+from mingqu.services.replay_decision import replay
 from mingqu.store import decision, ledger, offer
 from mingqu.store.decision import DecisionNotFound as DecisionNotFound
 
@@ -101,7 +101,7 @@ def decision_view(house: House, *, person_id: UUID, decision_id: UUID | None = N
                 raise DecisionNotFound("Nothing was decided yet.")
         else:
             stored = decision.load_decision(tx, person_id=person_id, decision_id=decision_id)
-        made = replay_decision(tx, house, person_id=person_id, decision_id=stored.decision_id)
+        made = replay(tx, house, stored=stored)
     return DecisionView(
         decision_id=stored.decision_id,
         decided_at=stored.decided_at,

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
-from mingqu.domain.loan import Instalment, LoanTerms, Quote, Stage, fold, quote
+from mingqu.domain.loan import Instalment, LoanState, LoanTerms, Quote, Stage, fold, quote
 from mingqu.domain.money import Rounding
-from mingqu.domain.order import Order, OrderKind
-from mingqu.domain.ownership import NotFound
+from mingqu.domain.order import OrderKind
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.repay import OWING
-from mingqu.store import loan, offer, order
+from mingqu.store import loan, order
 from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.loan import SignedLoan
+from mingqu.store.order import Told
 
 PAID, OVERDUE, DUE, COMING = "paid", "overdue", "due", "coming"  # what a row of the schedule can be
 
@@ -89,6 +90,7 @@ class LoanView:
     stage: Stage
     as_of: date
     terms: LoanTerms
+    state: LoanState
     principal_fen: int
     outstanding_fen: int
     overdue_days: int
@@ -110,54 +112,63 @@ class LoanView:
 def loans_of(house: House, *, person_id: UUID) -> list[LoanView]:
     """Return all loans of a person as they stand today, the oldest first."""
     with house.database.transaction() as tx:
-        today = house.clock.business_date()
-        return [_view(tx, house, of, today) for of in loan.of_person(tx, person_id=person_id)]
+        return _views(tx, house, loan.signed_of_person(tx, person_id=person_id), house.clock.business_date())
 
 
-def loan_view(house: House, *, person_id: UUID, loan_id: UUID, as_of: date | None = None) -> LoanView:
+def loan_view(
+    house: House, *, person_id: UUID, loan_id: UUID, as_of: date | None = None, with_payout: bool = True
+) -> LoanView:
     """Return a person's loan as it stands today, or as it stood in the evening of a day, by all that is known now.
 
-    Of an earlier day the loan is told again with its events up to that day. Errors: NotFound, DayNotCome.
+    Of an earlier day the loan is told again with its events up to that day. Who shows nothing of the payout need not
+    ask for it. Errors: NotFound, DayNotCome.
     """
     with house.database.transaction() as tx:
-        of, today = loan.get_for(tx, person_id=person_id, loan_id=loan_id), house.clock.business_date()
+        signed, today = loan.get_signed_for(tx, person_id=person_id, loan_id=loan_id), house.clock.business_date()
         if as_of is None or as_of == today:
-            return _view(tx, house, of, today)
+            return _views(tx, house, [signed], today, with_payouts=with_payout)[0]
         if as_of > today:
             raise DayNotCome(f"This day has not come: ask for one up to {today}.")
+        of = signed.loan
         events = [event for event in loan.events(tx, loan=of) if event.value_date <= as_of]
         state, _ = fold(terms=of.terms, events=events, as_of=as_of if events else None)
-        return _view(tx, house, of.with_state(state), as_of)
+        return _views(tx, house, [replace(signed, loan=of.with_state(state))], as_of, with_payouts=with_payout)[0]
 
 
 def order_view(house: House, *, person_id: UUID, order_id: UUID) -> OrderView:
     """Return an order of a person, with the states it went through. Errors: NotFound."""
     with house.database.transaction() as tx:
-        return _order(tx, order.load_for(tx, person_id=person_id, order_id=order_id))
+        return _order(order.load_told(tx, person_id=person_id, order_id=order_id))
 
 
 def orders_of(house: House, *, person_id: UUID, loan_id: UUID) -> list[OrderView]:
     """Return the orders of a person's loan, the oldest first. Errors: NotFound."""
     with house.database.transaction() as tx:
-        loan.get_for(tx, person_id=person_id, loan_id=loan_id)
-        return [_order(tx, one) for one in order.orders_of_loan(tx, loan_id=loan_id)]
+        of = loan.get_for(tx, person_id=person_id, loan_id=loan_id)
+        return [_order(one) for one in order.told_of_loans(tx, cell=of.cell, loan_ids=[loan_id])]
 
 
-def _view(tx: Transaction, house: House, of: Loan, today: date) -> LoanView:
+def _views(
+    tx: Transaction, house: House, loans: Sequence[SignedLoan], today: date, *, with_payouts: bool = True
+) -> list[LoanView]:
+    """Return loans of one cell as they stand on a day: one round trip more, however many they are."""
+    newest: dict[UUID | None, Told] = {}
+    if loans and with_payouts:
+        loan_ids = [one.loan.loan_id for one in loans]
+        payouts = order.told_of_loans(tx, cell=loans[0].loan.cell, loan_ids=loan_ids, kinds=[OrderKind.PAYOUT])
+        newest = {told.order.loan_id: told for told in payouts}
+    return [_view(house, one, today, payout=newest.get(one.loan.loan_id)) for one in loans]
+
+
+def _view(house: House, signed: SignedLoan, today: date, *, payout: Told | None) -> LoanView:
+    of = signed.loan
     state = of.state
     on = max(today, state.as_of) if state.as_of else today
     owed = quote(terms=of.terms, state=state, on=on) if state.stage in OWING else None
-    facility = next(
-        (one for one in offer.facilities(tx, person_id=of.person_id) if one.facility_id == of.facility_id), None
-    )
-    if facility is None:
-        raise NotFound
-    product = house.pack.product_version(product_id=of.product_id, version=facility.product_version)
+    product = house.pack.product_version(product_id=of.product_id, version=signed.product_version)
     lender = house.pack.lender(lender_id=of.lender_id)
-    contract = offer.load_contract(tx, person_id=of.person_id, contract_id=of.contract_id)
     rows = tuple(_row(line, today) for line in state.instalments)
     coming = next((row for row in rows if row.state != PAID), None)
-    payouts = [one for one in order.orders_of_loan(tx, loan_id=of.loan_id) if one.kind is OrderKind.PAYOUT]
     return LoanView(
         loan_id=of.loan_id,
         contract_id=of.contract_id,
@@ -170,6 +181,7 @@ def _view(tx: Transaction, house: House, of: Loan, today: date) -> LoanView:
         stage=state.stage,
         as_of=on,
         terms=of.terms,
+        state=state,
         principal_fen=state.disbursed_fen or of.terms.principal_fen,
         outstanding_fen=state.principal_outstanding_fen,
         overdue_days=state.overdue_days(today),
@@ -179,8 +191,8 @@ def _view(tx: Transaction, house: House, of: Loan, today: date) -> LoanView:
         next_due_fen=coming.unpaid_fen if coming else 0,
         quote=owed,
         rows=rows,
-        payout=_order(tx, payouts[-1]) if payouts else None,
-        signed_at=contract.signed_at,
+        payout=None if payout is None else _order(payout),
+        signed_at=signed.signed_at,
     )
 
 
@@ -205,11 +217,8 @@ def _row(line: Instalment, today: date) -> Row:
     )
 
 
-def _order(tx: Transaction, one: Order) -> OrderView:
-    steps: list[OrderStep] = []
-    for said in order.words(tx, order_id=one.order_id):
-        if not steps or steps[-1].state != said.state.value:
-            steps.append(OrderStep(state=said.state.value, at=said.at))
+def _order(told: Told) -> OrderView:
+    one = told.order
     return OrderView(
         order_id=one.order_id,
         kind=one.kind.value,
@@ -222,5 +231,5 @@ def _order(tx: Transaction, one: Order) -> OrderView:
         run_at=one.run_at,
         paid_at=one.paid_at,
         refusal_code=one.refusal_code,
-        steps=tuple(steps),
+        steps=tuple(OrderStep(state=state.value, at=at) for state, at in told.steps),
     )

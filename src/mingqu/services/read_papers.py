@@ -30,6 +30,16 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedPaper:
+    """A signed contract, and the cost table and loan that belong to it."""
+
+    paper: Paper
+    disclosure_id: UUID
+    loan_id: UUID
+    signed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContractView:
     """A signed contract with the cost table that was read before it, and the offer it rests on."""
 
@@ -84,6 +94,18 @@ def contract_view(house: House, *, person_id: UUID, contract_id: UUID) -> Contra
     )
 
 
+def signed_paper(house: House, *, person_id: UUID, contract_id: UUID) -> SignedPaper:
+    """Return a person's contract by itself: neither its card is opened nor its schedule made. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        signed = offer.load_contract(tx, person_id=person_id, contract_id=contract_id)
+    return SignedPaper(
+        paper=_paper(contract_id, signed.body),
+        disclosure_id=signed.disclosure_id,
+        loan_id=signed.loan_id,
+        signed_at=signed.signed_at,
+    )
+
+
 def party_of(house: House, *, person_id: UUID) -> Party:
     """Return how a paper names its person. Errors: NotFound, PersonErased."""
     with house.database.transaction() as tx:
@@ -109,6 +131,15 @@ def proof_of(house: House, *, person_id: UUID, subject_id: UUID) -> dict[str, Ca
             raise NotFound
         proof = evidence.inclusion_proof(tx, keyring=house.keyring, leaf=leaves[-1])
         return evidence.document(proof)
+
+
+def is_proven(house: House, *, person_id: UUID, subject_id: UUID) -> bool:
+    """Return whether `proof_of` has a proof by now. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        leaves = evidence.leaves_of(tx, person_id=person_id, subject_id=subject_id)
+        if not leaves:
+            raise NotFound
+        return evidence.is_covered(tx, leaf=leaves[-1])
 
 
 def _paper(paper_id: UUID, body: bytes) -> Paper:

@@ -8,11 +8,11 @@ from datetime import datetime
 from uuid import UUID
 
 from mingqu.domain.consent import ConsentPurpose, ShownText
-from mingqu.domain.instrument import Instrument, InstrumentState
+from mingqu.domain.instrument import InstrumentState
 from mingqu.domain.party import IdentityLevel
 from mingqu.domain.personal import Personal, mask_id_number, mask_name, mask_phone
 from mingqu.services.house import House
-from mingqu.store import consent, instrument, party, repayment, vault
+from mingqu.store import consent, instrument, party, vault
 from mingqu.store.database import Transaction
 
 
@@ -51,6 +51,15 @@ class PersonView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedNames:
+    """A person's name, ID number and phone as a screen may show them."""
+
+    name: str | None
+    id_number: str | None
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentView:
     """A consent that was given, with the text as it was then."""
 
@@ -68,22 +77,42 @@ def person_view(house: House, *, person_id: UUID) -> PersonView:
     """Return what a person sees of themselves. Errors: NotFound."""
     with house.database.transaction() as tx:
         person = party.load_person(tx, person_id=person_id)
-        cards = instrument.of_person(tx, person_id=person_id)
-        names = [party.FIELD_NAME, party.FIELD_ID_NUMBER, party.FIELD_PHONE]
-        names += [instrument.number_field(card.instrument_id) for card in cards]
-        opened = vault.open_many(
-            tx, keyring=house.keyring, cell=tx.cell_of(person_id), fields=[(person_id, name) for name in names]
-        )
-        fields = {name: value for (_, name), value in opened.items() if value is not None}
-        return PersonView(
-            person_id=person_id,
-            identity_level=person.identity_level,
-            name=_masked(fields.get(party.FIELD_NAME), mask_name),
-            id_number=_masked(fields.get(party.FIELD_ID_NUMBER), mask_id_number),
-            phone=_masked(fields.get(party.FIELD_PHONE), mask_phone),
-            cards=tuple(_cards(tx, house, person_id, cards, fields)) if cards else (),
-            since=person.created_at,
-        )
+        names = (party.FIELD_NAME, party.FIELD_ID_NUMBER, party.FIELD_PHONE)
+        fields = _opened(tx, house, person_id=person_id, fields=names)
+        cards = _cards(tx, house, person_id=person_id)
+    return PersonView(
+        person_id=person_id,
+        identity_level=person.identity_level,
+        name=_masked(fields.get(party.FIELD_NAME), mask_name),
+        id_number=_masked(fields.get(party.FIELD_ID_NUMBER), mask_id_number),
+        phone=_masked(fields.get(party.FIELD_PHONE), mask_phone),
+        cards=cards,
+        since=person.created_at,
+    )
+
+
+def cards_of(house: House, *, person_id: UUID) -> tuple[CardView, ...]:
+    """Return a person's cards, the oldest first; nothing else of the person is opened."""
+    with house.database.transaction() as tx:
+        return _cards(tx, house, person_id=person_id)
+
+
+def names_of(house: House, *, person_id: UUID) -> MaskedNames:
+    """Return how a screen names a person; what was erased or never known is None."""
+    fields = (party.FIELD_NAME, party.FIELD_ID_NUMBER, party.FIELD_PHONE)
+    with house.database.transaction() as tx:
+        opened = _opened(tx, house, person_id=person_id, fields=fields)
+    return MaskedNames(
+        name=_masked(opened.get(party.FIELD_NAME), mask_name),
+        id_number=_masked(opened.get(party.FIELD_ID_NUMBER), mask_id_number),
+        phone=_masked(opened.get(party.FIELD_PHONE), mask_phone),
+    )
+
+
+def is_verified(house: House, *, person_id: UUID) -> bool:
+    """Return whether name, number, phone and an own card were found to belong together. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        return party.load_person(tx, person_id=person_id).identity_level is IdentityLevel.FOUR_ELEMENTS
 
 
 def consents_of(house: House, *, person_id: UUID) -> list[ConsentView]:
@@ -111,34 +140,38 @@ def consents_of(house: House, *, person_id: UUID) -> list[ConsentView]:
 
 def consent_text(house: House, *, purpose: ConsentPurpose, recipient: str | None = None) -> ShownText:
     """Return the text that a person is asked to agree to now. Errors: ConsentRecipientWrong."""
-    return consent.latest(dict(house.consent_texts), purpose=purpose).shown(recipient=recipient)
+    return consent.latest(house.consent_texts, purpose=purpose).shown(recipient=recipient)
 
 
-def _cards(
-    tx: Transaction, house: House, person_id: UUID, cards: Sequence[Instrument], fields: Mapping[str, Personal[str]]
-) -> list[CardView]:
-    active = {
-        agreement.instrument_id: agreement.agreement_id
-        for agreement in repayment.agreements_of(tx, person_id=person_id)
-        if agreement.state == "active"
-    }
+def newest_version(house: House, *, purpose: ConsentPurpose) -> int:
+    """Return the version of the text that a person is asked to agree to now."""
+    return consent.latest(house.consent_texts, purpose=purpose).version
+
+
+def _cards(tx: Transaction, house: House, *, person_id: UUID) -> tuple[CardView, ...]:
     banks = {bank.issuer: bank for bank in house.bins}
     views = []
-    for card in cards:
-        number = fields[instrument.number_field(card.instrument_id)]
-        bank = banks.get(card.issuer)
+    for one in instrument.opened_of_person(tx, keyring=house.keyring, person_id=person_id):
+        card, bank = one.card, banks.get(one.card.issuer)
         views.append(
             CardView(
                 instrument_id=card.instrument_id,
                 kind=card.kind.value,
                 bank_zh=bank.name_zh if bank else card.issuer,
                 bank_en=bank.name_en if bank else card.issuer,
-                tail=number.reveal()[-4:],
+                tail=one.number.reveal()[-4:],
                 verified=card.state is InstrumentState.VERIFIED,
-                agreement_id=active.get(card.instrument_id),
+                agreement_id=one.agreement_id,
             )
         )
-    return views
+    return tuple(views)
+
+
+def _opened(tx: Transaction, house: House, *, person_id: UUID, fields: Sequence[str]) -> Mapping[str, Personal[str]]:
+    """Return fields of a person by name, those that are known, in one round trip."""
+    wanted = [(person_id, field) for field in fields]
+    found = vault.open_many(tx, keyring=house.keyring, cell=tx.cell_of(person_id), fields=wanted)
+    return {field: value for (_, field), value in found.items() if value is not None}
 
 
 def _masked(value: Personal[str] | None, mask: Callable[[Personal[str]], str]) -> str | None:

@@ -12,6 +12,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.store import decision, vault
 from mingqu.store.database import Transaction
+from mingqu.store.decision import StoredDecision
 
 
 class ReplayDiffers(Refusal):
@@ -23,8 +24,12 @@ class ReplayDiffers(Refusal):
 
 def replay_decision(tx: Transaction, house: House, *, person_id: UUID, decision_id: UUID) -> Decision:
     """Return the decision made again from its record. Errors: DecisionNotFound, PersonErased, ReplayDiffers."""
-    stored = decision.load_decision(tx, person_id=person_id, decision_id=decision_id)
-    sealed = vault.open_field(tx, keyring=house.keyring, person_id=person_id, field=stored.sealed.decode())
+    return replay(tx, house, stored=decision.load_decision(tx, person_id=person_id, decision_id=decision_id))
+
+
+def replay(tx: Transaction, house: House, *, stored: StoredDecision) -> Decision:
+    """Return a decision made again from its record. Errors: PersonErased, ReplayDiffers."""
+    sealed = vault.open_field(tx, keyring=house.keyring, person_id=stored.person_id, field=stored.sealed.decode())
     record = {"public": json.loads(stored.record), "sealed": json.loads(sealed.reveal())}
     again = decide_again(record=record, pack=house.pack)
     if hashlib.sha256(again.record_bytes()).digest() != stored.record_hash:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mingqu.services.verify_loans import Progress, verify_loans
-from mingqu.store import evidence, ledger_proof, order, proof
+from mingqu.store import evidence, ledger_proof, order_proof, proof
 from mingqu.store.database import Database, Transaction
 from mingqu.store.keyring import Keyring
 
@@ -63,7 +63,7 @@ def verify_book(*, database: Database, keyring: Keyring, progress: Progress | No
             + verify_loans(tx, total=counts["loans"], progress=progress)
             + _groups(tx)
             + proof.group_days(tx),
-            5: order.prove(tx) + proof.words(tx) + proof.orders_and_ledger(tx) + proof.orders_and_events(tx),
+            5: order_proof.prove(tx) + proof.words(tx) + proof.orders_and_ledger(tx) + proof.orders_and_events(tx),
             6: proof.limits(tx) + proof.decisions(tx, keyring=keyring),
             7: proof.payees(tx),
             8: evidence.prove(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final, LiteralString
@@ -106,7 +107,7 @@ def load_texts(folder: Path) -> dict[tuple[str, int], ConsentText]:
     return texts
 
 
-def latest(texts: dict[tuple[str, int], ConsentText], *, purpose: ConsentPurpose) -> ConsentText:
+def latest(texts: Mapping[tuple[str, int], ConsentText], *, purpose: ConsentPurpose) -> ConsentText:
     """Return the newest version of the text of a purpose. Errors: ConsentTextMalformed when there is none."""
     found = [text for text in texts.values() if text.purpose is purpose]
     if not found:

@@ -7,19 +7,25 @@ A use case opens one transaction at its edge, hands it to the functions of the s
         ledger.post(tx, cell=cell, transfers=transfers)
         tx.commit()
 
-A transaction that was not committed is rolled back, whatever the reason.
+A transaction that was not committed is rolled back, whatever the reason. What reads much and writes nothing, such as a
+page, opens a snapshot, in which all transactions are one:
+
+    with database.snapshot() as then:
+        ...  # every function that takes a database reads the same moment of it
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, LiteralString, TypeVar
+from copy import copy
+from itertools import islice
+from typing import Final, LiteralString, Protocol, TypeVar
 from uuid import UUID
 
 import psycopg
 from psycopg import errors
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -27,8 +33,6 @@ from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
 from mingqu.store import column
 
-# A row as psycopg gives it; store functions turn it into a domain value at once.
-Cursor = psycopg.Cursor[TupleRow]
 Parameters = Sequence[object] | dict[str, object]
 Returned = TypeVar("Returned")
 
@@ -45,6 +49,35 @@ _CONNECTION_SECONDS_MAX: Final = 5.0
 _CONNECTIONS_MAX: Final = 16
 # The first attempt finds a connection dead, the second may meet a server that is still starting.
 _BEGIN_ATTEMPTS_MAX: Final = 3
+
+
+_BEGIN: Final = b"BEGIN"
+_BEGIN_SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class Rows(Protocol):
+    """The answer to a statement: rows as psycopg gives them; store functions turn them into domain values at once."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the statement returned or changed."""
+        ...
+
+    def fetchone(self) -> TupleRow | None:
+        """Return the next row, or None."""
+        ...
+
+    def fetchmany(self, size: int, /) -> list[TupleRow]:
+        """Return up to `size` rows more."""
+        ...
+
+    def fetchall(self) -> list[TupleRow]:
+        """Return the rows that are left."""
+        ...
+
+    def __iter__(self) -> Iterator[TupleRow]:
+        """Return the rows that are left, one after the other."""
+        ...
 
 
 class DatabaseUnavailable(Refusal):
@@ -68,28 +101,28 @@ class BookMissing(Refusal):
 class Transaction:
     """One open transaction. Store functions take it first and never commit."""
 
-    __slots__ = ("_committed", "_connection", "_database")
+    __slots__ = ("_connection", "_database", "_over")
 
     def __init__(self, connection: psycopg.Connection[TupleRow], database: Database) -> None:
         self._connection = connection
         self._database = database
-        self._committed = False
+        self._over = False
 
-    def execute(self, sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False) -> Cursor:
-        """Run one statement and return its cursor. Errors: DatabaseUnavailable when the connection is lost."""
-        assert not self._committed, "a committed transaction is over"
+    def execute(self, sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False) -> Rows:
+        """Run one statement and return its answer. Errors: DatabaseUnavailable when the connection is lost."""
+        assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal():
             return self._connection.execute(sql, parameters, binary=binary)
 
     def executemany(self, sql: LiteralString, rows: Iterable[Parameters]) -> None:
         """Run one statement for each row of parameters, sent together without waiting for each answer."""
-        assert not self._committed, "a committed transaction is over"
+        assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
             cursor.executemany(sql, rows)
 
     def copy(self, sql: LiteralString, rows: Iterable[Sequence[object]]) -> int:
         """Stream rows in with COPY ... FROM STDIN and return how many went in."""
-        assert not self._committed, "a committed transaction is over"
+        assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
             with cursor.copy(sql) as copy:
                 for row in rows:
@@ -98,18 +131,18 @@ class Transaction:
 
     def script(self, text: str) -> None:
         """Run the statements of a file of our own; a text that came from anywhere else never gets here."""
-        assert not self._committed, "a committed transaction is over"
+        assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal():
             self._connection.execute(text.encode())
 
     def commit(self) -> None:
         """Make everything done so far durable and end the transaction; once, in the use case."""
-        assert not self._committed, "a transaction is committed once"
+        assert not self._over, "a transaction is committed once"
         with self._lost_is_a_refusal():
             answer = _say(self._connection, b"COMMIT")
         # After an error that was caught and forgotten PostgreSQL answers a COMMIT with a rollback.
         assert answer == b"COMMIT", "a transaction with an error in it cannot be committed"
-        self._committed = True
+        self._over = True
 
     @property
     def cells(self) -> int:
@@ -139,6 +172,56 @@ class Transaction:
             raise
 
 
+class _Reading(Transaction):
+    """The one transaction of a snapshot. It is never committed, and what it was asked before it answers from memory."""
+
+    __slots__ = ("_answers", "_cursor")
+
+    def __init__(self, connection: psycopg.Connection[TupleRow], database: Database) -> None:
+        super().__init__(connection, database)
+        self._answers: dict[tuple[object, ...], list[TupleRow]] = {}
+        self._cursor = connection.cursor()  # one for all: each answer is taken whole before the next question
+
+    def execute(self, sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False) -> Rows:
+        """Run one statement, or return what it returned before: nothing changes within a snapshot."""
+        assert not self._over, "this snapshot is over"
+        given = [parameters[name] for name in sorted(parameters)] if isinstance(parameters, dict) else parameters or ()
+        asked = (sql, *(tuple(value) if isinstance(value, list) else value for value in given))
+        if asked not in self._answers:
+            with self._lost_is_a_refusal():
+                self._answers[asked] = self._cursor.execute(sql, parameters, binary=binary).fetchall()
+        return _Answer(self._answers[asked])
+
+    def end(self) -> None:
+        """Answer nothing any more: the moment is over, and the connection somebody else's."""
+        self._over = True
+
+    def commit(self) -> None:
+        """Refuse: whoever has something to write opens a transaction of the database itself."""
+        raise AssertionError("a snapshot is read and not written")
+
+
+class _Answer:
+    """Rows from memory, read from the start by whoever asks."""
+
+    __slots__ = ("_left", "rowcount")
+
+    def __init__(self, rows: list[TupleRow]) -> None:
+        self._left, self.rowcount = iter(rows), len(rows)
+
+    def fetchone(self) -> TupleRow | None:
+        return next(self._left, None)
+
+    def fetchmany(self, size: int, /) -> list[TupleRow]:
+        return list(islice(self._left, size))
+
+    def fetchall(self) -> list[TupleRow]:
+        return list(self._left)
+
+    def __iter__(self) -> Iterator[TupleRow]:
+        return self._left
+
+
 class Database:
     """A pool of connections to one book.
 
@@ -156,6 +239,7 @@ class Database:
         self._url = url
         self._ensure = ensure
         self._cells: int | None = None
+        self._reading: Transaction | None = None  # the one transaction, if this is a snapshot
         self._lost = False  # a connection was found dead since the server was last seen to
         self._pool = ConnectionPool(
             url,
@@ -181,11 +265,31 @@ class Database:
 
         Errors: DatabaseUnavailable when no connection can be had.
         """
-        connection = self._connection()
+        if self._reading is not None:
+            yield self._reading
+            return
+        connection = self._connection(_BEGIN)
         try:
-            tx = Transaction(connection, self)
-            yield tx
+            yield Transaction(connection, self)
         finally:
+            self._end(connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Database]:
+        """Give the database as it is at this moment: its transactions are one, which reads and cannot commit.
+
+        Errors: DatabaseUnavailable when no connection can be had.
+        """
+        if self._reading is not None:
+            yield self
+            return
+        connection = self._connection(_BEGIN_SNAPSHOT)
+        then = copy(self)
+        then._reading = reading = _Reading(connection, self)
+        try:
+            yield then
+        finally:
+            reading.end()
             self._end(connection)
 
     def run(self, work: Callable[[Transaction], Returned]) -> Returned:
@@ -224,7 +328,7 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _connection(self) -> psycopg.Connection[TupleRow]:
+    def _connection(self, begin: bytes) -> psycopg.Connection[TupleRow]:
         """Return a connection on which a transaction has begun."""
         for attempt in range(1, _BEGIN_ATTEMPTS_MAX + 1):
             if self._lost:
@@ -232,7 +336,7 @@ class Database:
             try:
                 connection = self._pool.getconn()
                 try:
-                    _say(connection, b"BEGIN")
+                    _say(connection, begin)
                 except BaseException:
                     connection.close()
                     self._pool.putconn(connection)
@@ -253,7 +357,9 @@ class Database:
 
     def _end(self, connection: psycopg.Connection[TupleRow]) -> None:
         try:
-            if not (connection.closed or connection.broken):
+            if connection.pgconn.transaction_status == TransactionStatus.INTRANS:
+                _say(connection, b"ROLLBACK")
+            elif not (connection.closed or connection.broken):
                 connection.rollback()  # sends nothing after a commit
         except psycopg.OperationalError:
             connection.close()  # the server went away; it rolls back by itself
@@ -263,7 +369,7 @@ class Database:
 
 
 def _say(connection: psycopg.Connection[TupleRow], word: bytes) -> bytes | None:
-    """Send BEGIN or COMMIT and return what the server answers.
+    """Send BEGIN, COMMIT or ROLLBACK and return what the server answers.
 
     Straight through libpq: a cursor for a word without parameters or rows would cost more than the word.
     """

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
+
+from psycopg.rows import TupleRow
 
 from mingqu.domain.identifier import slot_of
 from mingqu.domain.ownership import NotFound, require_owner
@@ -48,6 +50,12 @@ class StoredDecision:
     record_hash: bytes
     sealed: bytes
     versions_hash: str
+
+
+_SELECT: Final = """
+    SELECT decision_id, person_id, application_id, decided_at, business_date, outcome, record, record_hash, sealed,
+        versions_hash
+    FROM decision"""
 
 
 def insert_application(tx: Transaction, *, application: StoredApplication) -> None:
@@ -110,38 +118,36 @@ def insert_decision(tx: Transaction, *, decision: StoredDecision) -> None:
 def load_decision(tx: Transaction, *, person_id: UUID, decision_id: UUID) -> StoredDecision:
     """Return a decision about this person. Errors: DecisionNotFound, also for another person's."""
     row = tx.execute(
-        """
-        SELECT application_id, decided_at, business_date, outcome, record, record_hash, sealed, versions_hash
-        FROM decision WHERE cell = %s AND decision_id = %s AND person_id = %s
-        """,
+        _SELECT + " WHERE cell = %s AND decision_id = %s AND person_id = %s",
         (tx.cell_of(person_id), decision_id, person_id),
     ).fetchone()
     if row is None:
         raise DecisionNotFound("There is no such decision.")
-    return StoredDecision(
-        decision_id=decision_id,
-        application_id=row[0],
-        person_id=person_id,
-        decided_at=row[1],
-        business_date=row[2],
-        outcome=row[3],
-        record=bytes(row[4]),
-        record_hash=bytes(row[5]),
-        sealed=bytes(row[6]),
-        versions_hash=row[7],
-    )
+    return _decision(row)
 
 
 def latest_decision(tx: Transaction, *, person_id: UUID) -> StoredDecision | None:
     """Return the newest decision about a person, or None when there is none yet."""
     row = tx.execute(
-        """
-        SELECT decision_id FROM decision WHERE cell = %s AND person_id = %s
-        ORDER BY decided_at DESC, decision_id DESC LIMIT 1
-        """,
+        _SELECT + " WHERE cell = %s AND person_id = %s ORDER BY decided_at DESC, decision_id DESC LIMIT 1",
         (tx.cell_of(person_id), person_id),
     ).fetchone()
-    return None if row is None else load_decision(tx, person_id=person_id, decision_id=row[0])
+    return None if row is None else _decision(row)
+
+
+def _decision(row: TupleRow) -> StoredDecision:
+    return StoredDecision(
+        decision_id=row[0],
+        person_id=row[1],
+        application_id=row[2],
+        decided_at=row[3],
+        business_date=row[4],
+        outcome=row[5],
+        record=bytes(row[6]),
+        record_hash=bytes(row[7]),
+        sealed=bytes(row[8]),
+        versions_hash=row[9],
+    )
 
 
 def of_application(tx: Transaction, *, person_id: UUID, application_id: UUID) -> UUID | None:

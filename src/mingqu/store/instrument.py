@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,15 @@ class InstrumentExists(Refusal):
 
     code = "instrument_exists"
     status = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedCard:
+    """A card with its number, and the active agreement to deduct from it, or None."""
+
+    card: Instrument
+    number: Personal[str]
+    agreement_id: UUID | None
 
 
 def slot_of_hash(subject_hash: bytes) -> int:
@@ -117,6 +127,36 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[Instrument]:
         (tx.cell_of(person_id), person_id),
     )
     return [_instrument(row) for row in rows]
+
+
+def opened_of_person(tx: Transaction, *, keyring: Keyring, person_id: UUID) -> list[OpenedCard]:
+    """Return the cards and wallets of `of_person` with their numbers, in one round trip.
+
+    Errors: NotFound, KeyUnknown, SealBroken.
+    """
+    rows = tx.execute(
+        """
+        SELECT i.instrument_id, i.person_id, i.kind, i.issuer, i.number_hash, i.state, i.added_at, a.agreement_id,
+            f.sealed, k.wrapping_id, k.wrapped_key
+        FROM instrument i
+        LEFT JOIN person_key k ON k.cell = i.cell AND k.person_id = i.person_id
+        LEFT JOIN vault_field f ON f.cell = i.cell AND f.person_id = i.person_id
+            AND f.field = 'card.' || replace(i.instrument_id::text, '-', '')
+        LEFT JOIN repayment_agreement a ON a.cell = i.cell AND a.person_id = i.person_id
+            AND a.instrument_id = i.instrument_id AND a.state = 'active'
+        WHERE i.cell = %s AND i.person_id = %s AND i.state <> 'removed' ORDER BY i.added_at, i.instrument_id
+        """,
+        (tx.cell_of(person_id), person_id),
+    )
+    opened = []
+    for *columns, agreement_id, sealed, wrapping_id, wrapped in rows:
+        card = _instrument(tuple(columns))
+        field = number_field(card.instrument_id)
+        number = vault.unlock(
+            keyring=keyring, person_id=person_id, field=field, sealed=sealed, wrapping_id=wrapping_id, wrapped=wrapped
+        )
+        opened.append(OpenedCard(card=card, number=number, agreement_id=agreement_id))
+    return opened
 
 
 def set_state(tx: Transaction, *, instrument: Instrument, was: InstrumentState, at: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -20,6 +20,15 @@ from mingqu.store.loan_event import columns_of, event_of, kind_of
 
 # A chunk of the close is one transaction under its cell's lock: some tens of milliseconds at this size.
 CHUNK_LOANS_MAX: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedLoan:
+    """A loan with the version of the product it was signed under, and when."""
+
+    loan: Loan
+    product_version: int
+    signed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +64,16 @@ _PACKED: Final[tuple[Callable[[Sequence[Any]], column.Column], ...]] = (
 _terms: Final = msgspec.json.Decoder(LoanTerms)
 _state: Final = msgspec.json.Decoder(LoanState)
 
-_SELECT: Final = """
+_COLUMNS: Final[LiteralString] = """
     SELECT cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency,
-    terms::text, state::text FROM loan"""
+    terms::text, state::text"""
+_SELECT: Final = _COLUMNS + " FROM loan"
+_SELECT_SIGNED: Final[LiteralString] = f"""{_COLUMNS},
+    (SELECT product_version FROM facility AS f
+        WHERE f.cell = loan.cell AND f.facility_id = loan.facility_id AND f.person_id = loan.person_id),
+    (SELECT signed_at FROM contract AS c
+        WHERE c.cell = loan.cell AND c.contract_id = loan.contract_id AND c.person_id = loan.person_id)
+    FROM loan"""  # noqa: S608  Only our own list of columns is put in.
 
 
 def insert(tx: Transaction, *, loan: Loan) -> None:
@@ -105,6 +121,23 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[Loan]:
         (tx.cell_of(person_id), person_id),
     )
     return [_loan(row) for row in rows]
+
+
+def signed_of_person(tx: Transaction, *, person_id: UUID) -> list[SignedLoan]:
+    """Return all loans of a person with what they were signed under, the oldest first. Errors: NotFound."""
+    rows = tx.execute(
+        _SELECT_SIGNED + " WHERE cell = %s AND person_id = %s ORDER BY loan_id", (tx.cell_of(person_id), person_id)
+    )
+    return [_signed(row) for row in rows]
+
+
+def get_signed_for(tx: Transaction, *, person_id: UUID, loan_id: UUID) -> SignedLoan:
+    """Return a person's own loan with what it was signed under. Errors: NotFound, also for another person's."""
+    row = tx.execute(_SELECT_SIGNED + " WHERE cell = %s AND loan_id = %s", (tx.cell_of(loan_id), loan_id)).fetchone()
+    if row is None:
+        raise NotFound
+    require_owner(owner_id=_uuid(row[2]), person_id=person_id)
+    return _signed(row)
 
 
 def waiting(tx: Transaction, *, cell: int, on: date, limit: int = CHUNK_LOANS_MAX) -> list[Loan]:
@@ -239,6 +272,14 @@ def _loan(row: tuple[object, ...]) -> Loan:
         terms=_terms.decode(str(terms)),
         state=_state.decode(str(state)),
     )
+
+
+def _signed(row: tuple[object, ...]) -> SignedLoan:
+    *columns, product_version, signed_at = row
+    if product_version is None or signed_at is None:
+        raise NotFound
+    assert isinstance(signed_at, datetime)
+    return SignedLoan(loan=_loan(tuple(columns)), product_version=int(str(product_version)), signed_at=signed_at)
 
 
 def _uuid(value: object) -> UUID:

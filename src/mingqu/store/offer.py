@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
+from psycopg.rows import TupleRow
 
 from mingqu.domain.canonical import canonical
 from mingqu.domain.loan import LoanTerms
@@ -35,7 +37,10 @@ class Facility:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """Terms offered under a facility until `expires_at`; `created_on` is the day its schedule is counted from."""
+    """Terms offered under a facility until `expires_at`; `created_on` is the day its schedule is counted from.
+
+    `loan_id` is the loan that was signed on it, or None.
+    """
 
     offer_id: UUID
     person_id: UUID
@@ -44,6 +49,7 @@ class Offer:
     created_on: date
     created_at: datetime
     expires_at: datetime
+    loan_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,10 @@ class Contract:
 
 
 _terms: Final = msgspec.json.Decoder(LoanTerms)
+_FACILITY: Final[LiteralString] = """
+    f.facility_id, f.person_id, f.product_id, f.product_version, f.lender_id, f.decision_id, f.currency, f.granted_fen,
+    f.rate_year_ppm, f.created_at"""
+_DISCLOSURE: Final = "SELECT disclosure_id, offer_id, person_id, body, shown_at, confirmed_at FROM disclosure"
 
 
 def terms_hash(terms: LoanTerms) -> str:
@@ -108,25 +118,10 @@ def insert_facility(tx: Transaction, *, facility: Facility) -> None:
 def facilities(tx: Transaction, *, person_id: UUID) -> list[Facility]:
     """Return a person's facilities, by product."""
     rows = tx.execute(
-        """SELECT facility_id, person_id, product_id, product_version, lender_id, decision_id, currency, granted_fen,
-               rate_year_ppm, created_at FROM facility WHERE cell = %s AND person_id = %s ORDER BY product_id""",
+        f"SELECT {_FACILITY} FROM facility f WHERE f.cell = %s AND f.person_id = %s ORDER BY f.product_id",  # noqa: S608
         (tx.cell_of(person_id), person_id),
     )
-    return [
-        Facility(
-            facility_id=row[0],
-            person_id=row[1],
-            product_id=row[2],
-            product_version=row[3],
-            lender_id=row[4],
-            decision_id=row[5],
-            currency=row[6],
-            granted_fen=row[7],
-            rate_year_ppm=row[8],
-            created_at=row[9],
-        )
-        for row in rows
-    ]
+    return [_facility(row) for row in rows]
 
 
 def insert_offer(tx: Transaction, *, offer: Offer) -> None:
@@ -149,21 +144,49 @@ def insert_offer(tx: Transaction, *, offer: Offer) -> None:
 
 def load_offer(tx: Transaction, *, person_id: UUID, offer_id: UUID) -> Offer:
     """Return a person's own offer. Errors: NotFound, also for another person's."""
+    return load_offer_with_line(tx, person_id=person_id, offer_id=offer_id)[0]
+
+
+def load_offer_with_line(tx: Transaction, *, person_id: UUID, offer_id: UUID) -> tuple[Offer, Facility]:
+    """Return a person's own offer with the facility it is made under. Errors: NotFound, also for another person's."""
     row = tx.execute(
-        """SELECT facility_id, terms::text, created_on, created_at, expires_at FROM offer
-           WHERE cell = %s AND offer_id = %s AND person_id = %s""",
+        f"""
+        SELECT {_FACILITY}, o.terms::text, o.created_on, o.created_at, o.expires_at, c.loan_id FROM offer o
+        JOIN facility f ON f.cell = o.cell AND f.facility_id = o.facility_id AND f.person_id = o.person_id
+        LEFT JOIN contract c ON c.cell = o.cell AND c.offer_id = o.offer_id AND c.person_id = o.person_id
+        WHERE o.cell = %s AND o.offer_id = %s AND o.person_id = %s
+        """,  # noqa: S608  Only our own list of columns is put in.
         (tx.cell_of(person_id), offer_id, person_id),
     ).fetchone()
     if row is None:
         raise NotFound
-    return Offer(
+    *columns, terms, created_on, created_at, expires_at, loan_id = row
+    line = _facility(columns)
+    made = Offer(
         offer_id=offer_id,
         person_id=person_id,
+        facility_id=line.facility_id,
+        terms=_terms.decode(terms),
+        created_on=created_on,
+        created_at=created_at,
+        expires_at=expires_at,
+        loan_id=loan_id,
+    )
+    return made, line
+
+
+def _facility(row: Sequence[Any]) -> Facility:
+    return Facility(
         facility_id=row[0],
-        terms=_terms.decode(row[1]),
-        created_on=row[2],
-        created_at=row[3],
-        expires_at=row[4],
+        person_id=row[1],
+        product_id=row[2],
+        product_version=row[3],
+        lender_id=row[4],
+        decision_id=row[5],
+        currency=row[6],
+        granted_fen=row[7],
+        rate_year_ppm=row[8],
+        created_at=row[9],
     )
 
 
@@ -186,31 +209,34 @@ def insert_disclosure(tx: Transaction, *, disclosure: Disclosure) -> None:
 def load_disclosure(tx: Transaction, *, person_id: UUID, disclosure_id: UUID) -> Disclosure:
     """Return a person's own disclosure. Errors: NotFound, also for another person's."""
     row = tx.execute(
-        """SELECT offer_id, body, shown_at, confirmed_at FROM disclosure
-           WHERE cell = %s AND disclosure_id = %s AND person_id = %s FOR UPDATE""",
+        _DISCLOSURE + " WHERE cell = %s AND disclosure_id = %s AND person_id = %s",
         (tx.cell_of(person_id), disclosure_id, person_id),
     ).fetchone()
     if row is None:
         raise NotFound
-    return Disclosure(
-        disclosure_id=disclosure_id,
-        offer_id=row[0],
-        person_id=person_id,
-        body=bytes(row[1]),
-        shown_at=row[2],
-        confirmed_at=row[3],
-    )
+    return _disclosure(row)
 
 
 def confirmed_disclosure(tx: Transaction, *, person_id: UUID, offer_id: UUID) -> Disclosure | None:
     """Return the last disclosure of an offer that the person confirmed, or None."""
     row = tx.execute(
-        """SELECT disclosure_id FROM disclosure
-           WHERE cell = %s AND offer_id = %s AND person_id = %s AND confirmed_at IS NOT NULL
-           ORDER BY confirmed_at DESC LIMIT 1""",
+        _DISCLOSURE
+        + """ WHERE cell = %s AND offer_id = %s AND person_id = %s AND confirmed_at IS NOT NULL
+              ORDER BY confirmed_at DESC LIMIT 1""",
         (tx.cell_of(person_id), offer_id, person_id),
     ).fetchone()
-    return None if row is None else load_disclosure(tx, person_id=person_id, disclosure_id=row[0])
+    return None if row is None else _disclosure(row)
+
+
+def _disclosure(row: TupleRow) -> Disclosure:
+    return Disclosure(
+        disclosure_id=row[0],
+        offer_id=row[1],
+        person_id=row[2],
+        body=bytes(row[3]),
+        shown_at=row[4],
+        confirmed_at=row[5],
+    )
 
 
 def confirm_disclosure(tx: Transaction, *, disclosure: Disclosure, at: datetime) -> None:
@@ -251,26 +277,6 @@ def load_contract(tx: Transaction, *, person_id: UUID, contract_id: UUID) -> Con
     return Contract(
         contract_id=contract_id,
         offer_id=row[0],
-        disclosure_id=row[1],
-        person_id=person_id,
-        loan_id=row[2],
-        body=bytes(row[3]),
-        signed_at=row[4],
-    )
-
-
-def contract_of_offer(tx: Transaction, *, person_id: UUID, offer_id: UUID) -> Contract | None:
-    """Return the contract signed on an offer, or None."""
-    row = tx.execute(
-        """SELECT contract_id, disclosure_id, loan_id, body, signed_at FROM contract
-           WHERE cell = %s AND offer_id = %s AND person_id = %s""",
-        (tx.cell_of(person_id), offer_id, person_id),
-    ).fetchone()
-    if row is None:
-        return None
-    return Contract(
-        contract_id=row[0],
-        offer_id=offer_id,
         disclosure_id=row[1],
         person_id=person_id,
         loan_id=row[2],

@@ -26,6 +26,13 @@ _COLUMNS: Final[LiteralString] = """
     order_id, kind, state, person_id, loan_id, instrument_id, amount_fen, currency, channel, run_at, next_at,
     sent_at, attempts, asks, missing, alerted_at, conflict_code, paid_at, value_date, reference, refusal_code, version
 """
+_TOLD: Final[LiteralString] = f"""
+    SELECT {_COLUMNS}, w.states, w.moments FROM channel_order o
+    CROSS JOIN LATERAL (
+        SELECT array_agg(state ORDER BY seq) AS states, array_agg(at ORDER BY seq) AS moments
+        FROM channel_word WHERE cell = o.cell AND order_id = o.order_id
+    ) w
+"""  # noqa: S608  Only our own list of columns is put in.
 _OPEN: Final[LiteralString] = "state IN ('RESERVED', 'SENT', 'UNKNOWN')"
 
 
@@ -64,6 +71,14 @@ class RecordedWord:
     reference: str | None
     code: str | None
     state: OrderState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An order with the states it went through, each once in a row, and since when."""
+
+    order: Order
+    steps: tuple[tuple[OrderState, datetime], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +257,27 @@ def words(tx: Transaction, *, order_id: UUID) -> list[RecordedWord]:
     ]
 
 
+def load_told(tx: Transaction, *, person_id: UUID, order_id: UUID) -> Told:
+    """Return an order of this person with the states it went through. Errors: as `load_for`."""
+    row = tx.execute(_TOLD + " WHERE o.cell = %s AND o.order_id = %s", (tx.cell_of(order_id), order_id)).fetchone()
+    if row is None:
+        raise NotFound
+    told = _told(row)
+    require_owner(owner_id=told.order.person_id, person_id=person_id)
+    return told
+
+
+def told_of_loans(
+    tx: Transaction, *, cell: int, loan_ids: Sequence[UUID], kinds: Sequence[OrderKind] = tuple(OrderKind)
+) -> list[Told]:
+    """Return the orders of loans of a cell, each with the states it went through, oldest first, in one round trip."""
+    rows = tx.execute(
+        _TOLD + " WHERE o.cell = %s AND o.loan_id = ANY (%s) AND o.kind = ANY (%s) ORDER BY o.order_id",
+        (cell, list(loan_ids), [kind.value for kind in kinds]),
+    )
+    return [_told(row) for row in rows]
+
+
 def states(tx: Transaction, *, order_id: UUID) -> list[OrderState]:
     """Return the states an order went through, each once in a row. Example: RESERVED, SENT, UNKNOWN, PAID."""
     passed: list[OrderState] = []
@@ -296,37 +332,6 @@ def paid_totals(tx: Transaction) -> list[PaidTotal]:
     ]
 
 
-def prove(tx: Transaction) -> list[str]:
-    """Return one sentence per order whose words do not bear out its state; an empty list is right.
-
-    An ended order was ended by exactly one kind of explicit word (or withdrawn), of its own amount; an open one
-    by none; every order's state is the state after its last word.
-    """
-    rows = tx.execute(
-        """
-        SELECT o.order_id, o.state, w.paid, w.other_paid, w.failed, w.last_state
-        FROM channel_order o
-        LEFT JOIN LATERAL (
-            SELECT count(*) FILTER (
-                       WHERE word = 'paid' AND amount_fen = o.amount_fen AND currency = o.currency) AS paid,
-                   count(*) FILTER (WHERE word = 'paid' AND reference IS DISTINCT FROM o.reference) AS other_paid,
-                   count(*) FILTER (WHERE word IN ('failed', 'refused', 'withdraw')) AS failed,
-                   (array_agg(state ORDER BY seq DESC))[1] AS last_state
-            FROM channel_word WHERE cell = o.cell AND order_id = o.order_id
-        ) w ON true
-        WHERE w.last_state IS DISTINCT FROM o.state
-           OR (o.state = 'PAID' AND w.paid = 0)
-           OR (o.state = 'FAILED' AND w.failed = 0)
-           OR (o.conflict_code IS NULL AND (
-                (o.state = 'PAID' AND (w.failed > 0 OR w.other_paid > 0))
-             OR (o.state = 'FAILED' AND w.paid > 0)
-             OR (o.state NOT IN ('PAID', 'FAILED') AND w.paid + w.failed > 0)))
-        ORDER BY o.cell, o.order_id
-        """
-    )
-    return [f"order {row[0].hex} is {row[1]}, but its words say otherwise" for row in rows]
-
-
 def _body(order: Order) -> tuple[object, ...]:
     return (
         order.order_id,
@@ -339,6 +344,15 @@ def _body(order: Order) -> tuple[object, ...]:
         order.channel,
         order.run_at,
     )
+
+
+def _told(row: TupleRow) -> Told:
+    *columns, states_passed, moments = row
+    steps: list[tuple[OrderState, datetime]] = []
+    for state, at in zip(map(OrderState, states_passed), moments, strict=True):
+        if not steps or steps[-1][0] is not state:
+            steps.append((state, at))
+    return Told(order=_order(tuple(columns)), steps=tuple(steps))
 
 
 def _order(row: TupleRow) -> Order:

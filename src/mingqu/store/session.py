@@ -28,18 +28,19 @@ def insert(tx: Transaction, *, session: Session) -> None:
     )
 
 
-def find(tx: Transaction, *, session_id: UUID) -> Session | None:
-    """Return the session of an id, ended or not, or None."""
+def find(tx: Transaction, *, session_id: UUID) -> tuple[Session, UUID | None] | None:
+    """Return the session of an id, ended or not, and whom its person was merged into, if into anybody; or None."""
     row = tx.execute(
         """
-        SELECT person_id, secret_hash, door, opened_at, seen_at, ended_at
-        FROM session WHERE cell = %s AND session_id = %s
+        SELECT s.person_id, s.secret_hash, s.door, s.opened_at, s.seen_at, s.ended_at, p.merged_into
+        FROM session s JOIN person p ON p.cell = s.cell AND p.person_id = s.person_id
+        WHERE s.cell = %s AND s.session_id = %s
         """,
         (tx.cell_of(session_id), session_id),
     ).fetchone()
     if row is None:
         return None
-    return Session(
+    found = Session(
         session_id=session_id,
         person_id=row[0],
         secret_hash=bytes(row[1]),
@@ -48,6 +49,7 @@ def find(tx: Transaction, *, session_id: UUID) -> Session | None:
         seen_at=row[4],
         ended_at=row[5],
     )
+    return found, row[6]
 
 
 def touch(tx: Transaction, *, session_id: UUID, at: datetime) -> None:

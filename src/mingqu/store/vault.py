@@ -95,14 +95,36 @@ def seal_all(
 
 def open_field(tx: Transaction, *, keyring: Keyring, person_id: UUID, field: str) -> Personal[str]:
     """Return one field of a person. Errors: NotFound (no such person or field), PersonErased, SealBroken."""
-    key = _data_key(tx, keyring=keyring, person_id=person_id)
     row = tx.execute(
-        "SELECT sealed FROM vault_field WHERE cell = %s AND person_id = %s AND field = %s",
-        (tx.cell_of(person_id), person_id, field),
+        """
+        SELECT k.wrapping_id, k.wrapped_key, f.sealed FROM person_key k
+        LEFT JOIN vault_field f ON f.cell = k.cell AND f.person_id = k.person_id AND f.field = %s
+        WHERE k.cell = %s AND k.person_id = %s
+        """,
+        (field, tx.cell_of(person_id), person_id),
     ).fetchone()
     if row is None:
+        raise _absent(tx, person_id=person_id)
+    return unlock(keyring=keyring, person_id=person_id, field=field, sealed=row[2], wrapping_id=row[0], wrapped=row[1])
+
+
+def unlock(
+    *,
+    keyring: Keyring,
+    person_id: UUID,
+    field: str,
+    sealed: bytes | None,
+    wrapping_id: str | None,
+    wrapped: bytes | None,
+) -> Personal[str]:
+    """Return a field of a person from what stands in the rows of field and key; None where there is no row.
+
+    Errors: NotFound, KeyUnknown, SealBroken.
+    """
+    if sealed is None or wrapping_id is None or wrapped is None:
         raise NotFound
-    return Personal(unseal(key=key, sealed=bytes(row[0]), place=_place(person_id, field)).decode())
+    key = keyring.unwrap(key_id=wrapping_id, wrapped=bytes(wrapped), place=person_id.bytes)
+    return Personal(unseal(key=key, sealed=bytes(sealed), place=_place(person_id, field)).decode())
 
 
 def open_all(tx: Transaction, *, keyring: Keyring, person_id: UUID) -> dict[str, Personal[str]]:

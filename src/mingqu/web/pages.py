@@ -14,7 +14,8 @@ from importlib.resources import files
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, nodes
+from jinja2.visitor import NodeTransformer
 from litestar import MediaType, Request, Response
 from markupsafe import Markup
 
@@ -55,33 +56,78 @@ def load_texts(package: str) -> Texts:
     return Texts(of=found)
 
 
-class Pages:
-    """Renders the templates of one door."""
+class _Sentences(NodeTransformer):
+    """Puts a sentence without holes into a template when it is compiled: most of a page's never change."""
 
-    def __init__(self, *, package: str) -> None:
-        self.texts = load_texts(package)
-        self._environment = Environment(
+    def __init__(self, texts: Texts, language: str) -> None:
+        self._texts, self._language = texts, language
+
+    def visit_Call(self, node: nodes.Call, *args: Any, **options: Any) -> nodes.Node:  # noqa: N802  The visitor's name.
+        """Return the sentence that `t("name")` is, and any other call as it was."""
+        match node:
+            case nodes.Call(node=nodes.Name(name="t"), args=[nodes.Const(value=name)], kwargs=[]):
+                return nodes.Const(self._texts.say(name, self._language), lineno=node.lineno)
+        return self.generic_visit(node, *args, **options)
+
+
+class _Environment(Environment):
+    """Compiles the templates of a door in one language."""
+
+    def __init__(self, *, package: str, sentences: _Sentences) -> None:
+        super().__init__(
             loader=PackageLoader(package, "templates"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,  # templates are part of the package: nobody looks for changes at each page
         )
-        self._environment.globals["asset"] = assets.address
-        self._environment.filters.update(
-            {"money": money, "yuan": yuan, "day": day, "moment": moment, "percent": percent}
-        )
+        self._sentences = sentences
+        self.globals["asset"] = assets.address
+        self.filters.update({"money": money, "yuan": yuan, "day": day, "moment": moment, "percent": percent})
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Look a name up in a dict, which most values of pages are, before looking for an attribute."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        template = self._sentences.visit(super()._parse(source, name, filename))
+        assert isinstance(template, nodes.Template)
+        return template
+
+
+class Pages:
+    """Renders the templates of one door."""
+
+    def __init__(self, *, package: str) -> None:
+        self.texts = load_texts(package)
+        self._environments = {
+            language: _Environment(package=package, sentences=_Sentences(self.texts, language))
+            for language in LANGUAGES
+        }
 
     def show(
         self, request: Request[Any, Any, Any], template: str, *, status: int = 200, **values: object
     ) -> Response[str]:
         """Return a page in the request's language."""
         language = language_of(request)
-        text = self._environment.get_template(template).render(
-            language=language,
-            path=request.url.path,
-            t=lambda name, /, **holes: self.texts.say(name, language, **holes),
-            **values,
+        texts = self.texts.of
+
+        def t(name: str, /, **holes: object) -> str:
+            text = texts[name][language]
+            return text.format(**holes) if holes else text
+
+        text = (
+            self._environments[language]
+            .get_template(template)
+            .render(
+                language=language,
+                path=request.url.path,
+                t=t,
+                **values,
+            )
         )
         return Response(text, media_type=MediaType.HTML, status_code=status)
 

@@ -10,7 +10,7 @@ from litestar.datastructures import Cookie
 from mingqu.domain.personal import Personal
 from mingqu.domain.session import PAGE_LIFE_MAX, NotSignedIn
 from mingqu.services.house import House
-from mingqu.services.keep_session import Caller, recognize
+from mingqu.services.keep_session import Caller, find_caller, recognize
 
 COOKIE: Final = "mingqu_session"
 _SCHEME: Final = "bearer "
@@ -38,8 +38,8 @@ def caller_by_bearer(house: House, request: Request[Any, Any, Any]) -> Caller:
 
 
 def caller_by_cookie(house: House, request: Request[Any, Any, Any]) -> Caller:
-    """Return the caller of a page. Errors: NotSignedIn."""
-    return recognize(house, token=cookie(request))
+    """Return the caller of a page; that it was used is noted by whoever answers it. Errors: NotSignedIn."""
+    return find_caller(house, token=cookie(request))
 
 
 def set_cookie(response: Response[Any], *, token: Personal[str], secure: bool) -> None:

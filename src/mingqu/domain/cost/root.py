@@ -174,9 +174,12 @@ class _Equation:
 def _proved(equation: _Equation, guess: Decimal) -> Decimal:
     """Return the printed rate whose half units on either side have values of different sign.
 
-    The secant of a bracket says which printed rate to try. When that is not it, the bracket closes to what the
-    trial has shown and by half besides.
+    Mostly that is the guess itself. If not, the secant of a bracket says which printed rate to try. When that is not
+    it, the bracket closes to what the trial has shown and by half besides.
     """
+    likely = guess.quantize(_UNIT)
+    if equation.at(likely - _UNIT / 2) * equation.at(likely + _UNIT / 2) < 0:
+        return likely
     low, high = _bracket(equation, guess)
     value_low, value_high = equation.at(low), equation.at(high)
     for _ in range(STEPS_MAX):

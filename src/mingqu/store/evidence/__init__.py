@@ -4,6 +4,7 @@ from mingqu.store.evidence.audit import Comparison as Comparison
 from mingqu.store.evidence.audit import Said as Said
 from mingqu.store.evidence.audit import prove as prove
 from mingqu.store.evidence.checkpoint import build_trees as build_trees
+from mingqu.store.evidence.checkpoint import is_covered as is_covered
 from mingqu.store.evidence.checkpoint import last_checkpoint as last_checkpoint
 from mingqu.store.evidence.checkpoint import load_checkpoint as load_checkpoint
 from mingqu.store.evidence.checkpoint import publish_checkpoint as publish_checkpoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from mingqu.domain.evidence import EMPTY_ROOT, CellRoot, Checkpoint, cells_root
+from mingqu.domain.evidence import EMPTY_ROOT, CellRoot, Checkpoint, Leaf, cells_root
 from mingqu.domain.evidence.checkpoint import checkpoint_body
 from mingqu.store.database import Transaction
 from mingqu.store.evidence import tree
@@ -70,6 +70,15 @@ def last_checkpoint(tx: Transaction) -> Checkpoint | None:
     """Return the newest checkpoint, or None before the first."""
     row = tx.execute("SELECT max(number) FROM checkpoint").fetchone()
     return None if row is None or row[0] is None else load_checkpoint(tx, number=row[0])
+
+
+def is_covered(tx: Transaction, *, leaf: Leaf) -> bool:
+    """Return whether the newest checkpoint covers a leaf."""
+    row = tx.execute(
+        "SELECT size FROM checkpoint_cell WHERE cell = %s AND number = (SELECT max(number) FROM checkpoint)",
+        (leaf.cell,),
+    ).fetchone()
+    return row is not None and bool(row[0] > leaf.sequence)
 
 
 def load_checkpoint(tx: Transaction, *, number: int) -> Checkpoint | None:

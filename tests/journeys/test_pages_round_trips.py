@@ -1,0 +1,100 @@
+"""A page reads one moment of the book and asks no more of it than it shows: counted, not timed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import psycopg
+import pytest
+from litestar.testing import TestClient
+
+from bench.people import places
+from mingqu.borrower import make_router
+from mingqu.domain.session import PAGE_IDLE_MAX, Door
+from mingqu.services.keep_session import open_session
+from mingqu.store import database as store
+from mingqu.web.signed_in import COOKIE
+from mingqu.web.site import make_site
+from tests.world import OpenWorld
+
+SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# What each page asks the book, the session included: a number may fall; if one must rise, say here what for.
+STATEMENTS: Final = {
+    "/": 6,  # session, cards, facilities, balances, loans, payouts
+    "/ (late)": 6,
+    "/me": 5,  # session, person, names, cards, consents
+    "/consents": 2,
+    "/decision": 5,  # session, decision, its sealed part, facilities, balances
+    "/decision (refused)": 3,
+    "/draw": 4,  # session, facilities, balances, loans
+    "/offers": 4,  # session, two offers, loans
+    "/cost-tables/{id}": 2,
+    "/offers/{id}/contract": 7,  # session, offer, loans, cost table, consents, cards, name
+    "/agreement": 3,  # session, consents, cards
+    "/loans": 3,  # session, loans, payouts
+    "/loans/{id}": 3,  # session, loan, cards
+    "/loans/{id} (late)": 3,
+    "/loans/{id}/payout": 4,  # session, loan, payout, cards
+    "/loans/{id}/repay": 2,
+    "/loans/{id}/help": 2,
+    "/loans/{id}/certificate": 2,
+    "/contracts/{id}": 3,  # session, contract, cost table
+    "/payments/{id}": 3,  # session, order, loan
+    "/certificates/{id}": 6,  # session, certificate, loan, name, its leaf, the newest checkpoint
+}
+# Asks the bank for its page while the payment is open, so it lets go of the book in between.
+ACTING: Final = {"/payments/{id}"}
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
+    """What was said to the database: its own words for transactions, and everything else as one."""
+    heard: Counter[bytes] = Counter()
+    say: Callable[[Any, bytes], bytes | None] = store._say
+    execute: Callable[..., Any] = psycopg.Cursor.execute
+
+    def counted_word(connection: Any, word: bytes) -> bytes | None:
+        heard[word] += 1
+        return say(connection, word)
+
+    def counted_statement(self: Any, *args: Any, **options: Any) -> Any:
+        heard[b"statement"] += 1
+        return execute(self, *args, **options)
+
+    monkeypatch.setattr(store, "_say", counted_word)
+    monkeypatch.setattr(psycopg.Cursor, "execute", counted_statement)
+    return heard
+
+
+def browser(world: OpenWorld) -> TestClient[Any]:
+    return TestClient(make_site(world.house, routers=[make_router(world.house, secure_cookies=False)]))
+
+
+def test_a_page_is_one_moment_and_asks_no_more_than_it_shows(world: OpenWorld, said: Counter[bytes]) -> None:
+    opened = places(world)
+    assert {place.name for place in opened} == set(STATEMENTS)
+    with browser(world) as client:
+        for place in opened:
+            token = open_session(world.house, person_id=place.person_id, door=Door.PAGE)
+            said.clear()
+            answer = client.get(place.path, headers={"cookie": f"{COOKIE}={token.reveal()}"}, follow_redirects=False)
+            assert answer.status_code == 200, place.name
+            statements = said.pop(b"statement")
+            assert statements <= STATEMENTS[place.name], f"{place.name} asks {statements} times"
+            if place.name in ACTING:
+                assert said == {b"BEGIN": 1, SNAPSHOT: 1, b"ROLLBACK": 2}, place.name
+            else:
+                assert said == {SNAPSHOT: 1, b"ROLLBACK": 1}, place.name
+
+
+def test_a_session_lives_on_while_pages_are_opened(world: OpenWorld) -> None:
+    person_id = places(world)[0].person_id
+    token = open_session(world.house, person_id=person_id, door=Door.PAGE)
+    with browser(world) as client:
+        client.cookies[COOKIE] = token.reveal()
+        for path in ("/loans", "/loans/none", "/payments/none", "/me"):  # a page that is not there counts as well
+            world.go_to(world.house.clock.now() + PAGE_IDLE_MAX - timedelta(minutes=5))
+            assert client.get(path, follow_redirects=False).status_code != 303, path
