@@ -11,6 +11,7 @@ from litestar import Router, get, post
 from litestar.params import FromPath, JSONBody
 from litestar.testing import TestClient
 
+from mingqu import api, borrower, console
 from mingqu.domain.refusal import Refusal
 from mingqu.web.record import JsonLines
 from mingqu.web.site import BODY_BYTES_MAX, make_site
@@ -130,3 +131,29 @@ def test_invented_methods_are_counted_as_one(client: TestClient) -> None:
     figures = client.get("/metrics").text
     assert "ZZ" not in figures
     assert 'method="(other)"' in figures
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/nowhere", "明渠"),
+        ("/loans/1/nowhere", "明渠"),
+        ("/console/nowhere", "明渠"),
+        ("/consolenowhere", "明渠"),
+    ],
+)
+def test_a_browser_that_is_lost_sees_a_page_and_a_program_a_problem(world: OpenWorld, path: str, says: str) -> None:
+    house = world.house
+    doors = [
+        api.make_router(house),
+        borrower.make_router(house, secure_cookies=False),
+        console.make_router(house, secure_cookies=False),
+    ]
+    client = TestClient(make_site(house, routers=doors), raise_server_exceptions=False)
+    page = client.get(path, headers={"accept": "text/html,application/xhtml+xml"})
+    assert (page.status_code, page.headers["content-type"].split(";")[0]) == (404, "text/html")
+    assert says in page.text
+    assert "content-security-policy" in page.headers
+    program = client.get(path)
+    assert (program.status_code, program.json()["code"]) == (404, "not_found")
+    assert client.get(f"/v1{path}", headers={"accept": "text/html"}).json()["code"] == "not_found"
