@@ -15,6 +15,7 @@ from mingqu.borrower import make_router
 from mingqu.demo.world import Newcomer
 from mingqu.web.server import listen, serving
 from mingqu.web.site import make_site
+from tests.journeys.sandbox_world import SandboxWorld
 from tests.tidy.tree import PACKAGE, ROOT
 from tests.world import OpenWorld
 
@@ -34,7 +35,7 @@ _RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-p
 class Visitor:
     """One person's window."""
 
-    def __init__(self, *, page: Page, address: str, world: OpenWorld, pictures: Path) -> None:
+    def __init__(self, *, page: Page, address: str, world: OpenWorld | SandboxWorld, pictures: Path) -> None:
         self.page, self.address, self.world, self.pictures = page, address, world, pictures
         self.faults: list[str] = []
         self._count = 0
@@ -98,7 +99,14 @@ class Visitor:
 
 @contextmanager
 def open_window(
-    world: OpenWorld, *, language: str, width: int, height: int, scheme: str = "light"
+    world: OpenWorld | SandboxWorld,
+    *,
+    language: str,
+    width: int,
+    height: int,
+    scheme: str = "light",
+    name: str = "",
+    agent: str | None = None,
 ) -> Iterator[Visitor]:
     """Serve the house's pages and open a window on them; skip where there is no browser or no assets."""
     chromium = shutil.which("chromium")
@@ -106,7 +114,7 @@ def open_window(
         pytest.skip("no chromium on this machine: `make browser-deps` installs it")
     if not AXE.exists():
         pytest.skip("the assets are not built: `make setup` builds them")
-    pictures = PICTURES / f"{language}-{width}x{height}-{scheme}"
+    pictures = PICTURES / (name or f"{language}-{width}x{height}-{scheme}")
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
     site = make_site(world.house, routers=[make_router(world.house, secure_cookies=False)])
@@ -116,6 +124,7 @@ def open_window(
             viewport={"width": width, "height": height},
             locale="en-GB" if language == "en" else "zh-CN",
             color_scheme="dark" if scheme == "dark" else "light",
+            user_agent=agent,
         )
         try:
             yield Visitor(page=context.new_page(), address=address, world=world, pictures=pictures)

@@ -15,13 +15,17 @@ from mingqu.borrower.loans import loan_values
 from mingqu.domain.loan import Intent
 from mingqu.domain.money import parse_yuan
 from mingqu.domain.ownership import NotFound
+from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.preview_repayment import PaymentPreview, preview_payment, ways_of
 from mingqu.services.read_loans import LoanView, OrderView, loan_view, order_view
 from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
+from mingqu.services.run_errand import Payer
+from mingqu.services.sign_in_with_wechat import page_openid
 
 DUE, ALL, PART = "due", "all", "part"
 _INTENTS: Final = {DUE: Intent.DUE, ALL: Intent.PAYOFF, PART: Intent.PREPAY}
+_INSIDE_WECHAT: Final = "MicroMessenger"  # in the name of WeChat's own browser
 # A link to one of these would run in our page or lead nowhere.
 _NO_LINKS: Final = ("javascript", "data", "vbscript", "file", "")
 
@@ -53,6 +57,7 @@ def pay(visit: Visit, form: Form) -> Response[Any]:
             loan_id=loan_id,
             intent=_INTENTS[how],
             amount_fen=form.fen("amount") if how == PART else None,
+            payer=_payer(visit),
             key=form.key,
         )
     except Refusal as refusal:
@@ -67,10 +72,11 @@ def show_payment(visit: Visit) -> Response[Any]:
     order_id = visit.identifier("order_id")
     order, loan = _payment(visit, order_id)
     back = visit.query("back") == "1"
-    address, silent = None, False
+    address, handover, silent = None, None, False
     if order.open and order.channel == "hosted" and not back:
         try:
-            address = _link(open_page(visit.house, person_id=visit.person_id, order_id=order_id).address)
+            page = open_page(visit.house, person_id=visit.person_id, order_id=order_id)
+            address, handover = _link(page.address), dict(page.handover) or None
         except ChannelUnavailable:
             silent = True
         order, loan = _payment(visit, order_id)
@@ -82,9 +88,17 @@ def show_payment(visit: Visit) -> Response[Any]:
         state="paid" if order.state == "PAID" else "failed" if order.state == "FAILED" else "open",
         paid_at=order.paid_at,
         bank_page=address,
+        handover=handover,
         silent=silent,
         back=back,
     )
+
+
+def _payer(visit: Visit) -> Payer:
+    """Return who pays from where; whoever came in by WeChat and stands inside it pays there."""
+    client, agent = visit.request.client, visit.request.headers.get("user-agent", "")
+    login = page_openid(visit.house, person_id=visit.person_id) if _INSIDE_WECHAT in agent else None
+    return Payer(login=login, address=None if client is None else Personal(client.host))
 
 
 def _payment(visit: Visit, order_id: UUID) -> tuple[OrderView, LoanView]:

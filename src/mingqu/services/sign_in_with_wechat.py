@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
+from mingqu.domain.ownership import NotFound
 from mingqu.domain.party import LoginProvider
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
@@ -12,6 +13,10 @@ from mingqu.ports.login import LoginChannel, LoginRefused
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
 from mingqu.services.sign_in import person_of_login
+from mingqu.store import vault
+from mingqu.store.database import Transaction
+
+_PAGE_OPENID: Final = "wechat_page_openid"
 
 
 class WechatCodeWrong(Refusal):
@@ -42,6 +47,33 @@ def sign_in_with_wechat(house: House, *, channel: LoginChannel, code: Personal[s
     is led there (`verify_identity`). Errors: WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent.
     """
     return person_of_login(house, provider=LoginProvider.WECHAT, subject=openid_of(channel=channel, code=code))
+
+
+def sign_in_at_wechat_page(house: House, *, code: Personal[str]) -> UUID:
+    """Return the person who came back from the house's WeChat page, and keep their openid, sealed.
+
+    With it they can pay inside WeChat, which takes the openid of its payer ("JSAPI支付"). No transaction may be open.
+    Errors: WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent.
+    """
+    assert house.wechat_page is not None
+    openid = openid_of(channel=house.wechat_page, code=code)
+    person_id = person_of_login(house, provider=LoginProvider.WECHAT, subject=openid)
+
+    def keep(tx: Transaction) -> None:
+        values = {_PAGE_OPENID: openid}
+        vault.seal_all(tx, keyring=house.keyring, person_id=person_id, values=values, at=house.clock.now())
+
+    house.database.run(keep)
+    return person_id
+
+
+def page_openid(house: House, *, person_id: UUID) -> Personal[str] | None:
+    """Return who a person is at the house's WeChat page, or None if they never came in by it."""
+    with house.database.transaction() as tx:
+        try:
+            return vault.open_field(tx, keyring=house.keyring, person_id=person_id, field=_PAGE_OPENID)
+        except NotFound:
+            return None
 
 
 def openid_of(*, channel: LoginChannel, code: Personal[str]) -> Personal[str]:

@@ -22,7 +22,7 @@ from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
 from mingqu.services.house import BANK, HOSTED, House, NoticeSource, Settings
-from mingqu.services.sign_in_with_wechat import sign_in_with_wechat
+from mingqu.services.sign_in_with_wechat import sign_in_at_wechat_page
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.database import Database
 
@@ -112,9 +112,8 @@ class WechatDoor:
         return self.house.wechat_page.address(back=f"{self.public_url}/sign-in/wechat/back", state=state)
 
     def sign_in(self, *, code: Personal[str]) -> UUID:
-        """Return the person that a code stands for. Errors: those of `sign_in_with_wechat`."""
-        assert self.house.wechat_page is not None
-        return sign_in_with_wechat(self.house, channel=self.house.wechat_page, code=code)
+        """Return the person that a code stands for. Errors: those of `sign_in_at_wechat_page`."""
+        return sign_in_at_wechat_page(self.house, code=code)
 
 
 def _to_loopback() -> bool:

@@ -67,6 +67,20 @@
     });
   }
 
+  // Inside WeChat the payment opens over this page. What came of it is asked on our side, whatever WeChat says here.
+  const inside = document.getElementById("wechat-pay");
+  if (inside) {
+    const open = () => {
+      window.WeixinJSBridge.invoke("getBrandWCPayRequest", JSON.parse(inside.dataset.handover), (said) => {
+        if (said.err_msg !== "get_brand_wcpay_request:cancel") location.assign(inside.dataset.back);
+      });
+    };
+    inside.addEventListener("click", () => {
+      if (window.WeixinJSBridge) open();
+      else document.addEventListener("WeixinJSBridgeReady", open, { once: true });
+    });
+  }
+
   // The slider writes into the field of the amount; the field is what is sent.
   const slide = document.getElementById("slide");
   const amount = document.getElementById("amount");
