@@ -49,17 +49,17 @@ def run() -> list[dict[str, Any]]:
 
 
 def _row(client: httpx.Client, place: Place, *, token: str) -> dict[str, Any]:
-    taken: dict[str, list[int]] = {place.path: [], BARE: []}
+    taken: dict[str, list[int]] = {place.name: [], BARE: []}
     headers = {"cookie": f"{COOKIE}={token}"}
     for number in range(WARM + ROUNDS):
-        for path in (place.path, BARE):
+        for name, path in ((place.name, place.at(number)), (BARE, BARE)):
             began = time.perf_counter_ns()
             answer = client.get(path, headers=headers)
             seconds = time.perf_counter_ns() - began
             assert answer.status_code == 200, f"{path}: {answer.status_code}"
             if number >= WARM:
-                taken[path].append(seconds)
-    page, bare = (round(statistics.median(taken[path]) / 1_000) for path in (place.path, BARE))
+                taken[name].append(seconds)
+    page, bare = (round(statistics.median(taken[name]) / 1_000) for name in (place.name, BARE))
     return {
         "name": f"page {place.name}",
         "value": page,
