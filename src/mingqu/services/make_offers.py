@@ -165,7 +165,9 @@ def _made_before(house: House, *, person_id: UUID, offer_ids: list[UUID]) -> lis
 def require_nothing_overdue(tx: Transaction, house: House, *, person_id: UUID) -> None:
     """Return when none of a person's loans is overdue today. Repaying is never frozen. Errors: DrawingFrozen."""
     today = house.clock.business_date()
-    overdue_days = max((one.state.overdue_days(today) for one in loan.of_person(tx, person_id=person_id)), default=0)
+    overdue_days = max(
+        (state.overdue_days(today) for state in loan.states_of_person(tx, person_id=person_id)), default=0
+    )
     if overdue_days:
         raise DrawingFrozen("An amount is overdue; pay it and new loans open again.", overdue_days=overdue_days)
 
