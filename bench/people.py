@@ -35,6 +35,10 @@ class Place:
     path: str
     person_id: UUID
 
+    def at(self, number: int) -> str:
+        """Return the address for the n-th time it is opened (up to 200): a calculator is asked for another amount."""
+        return self.path.replace("{amount}", str(500 + 100 * number))
+
 
 def places(world: World) -> list[Place]:
     """Let people borrow, pay, be late, settle and be refused; return the pages they then have."""
@@ -72,6 +76,7 @@ def _before_borrowing(world: World, borrowed: Borrowed) -> dict[str, str]:
         "/consents": "/consents",
         "/decision": "/decision",
         "/draw": "/draw",
+        "/draw (another amount)": "/draw?amount={amount}",
         "/offers": "/offers?" + "&".join(f"o={one.offer.offer_id.hex}" for one in offers),
         "/cost-tables/{id}": f"/cost-tables/{table.disclosure_id.hex}",
         "/offers/{id}/contract": f"/offers/{offer_id.hex}/contract",

@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.canonical import Canonical, canonical, read
+from mingqu.domain.cost import DELAY_DAYS_SHOWN, cost_of_delay
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
@@ -152,7 +153,11 @@ def confirm_cost_table(house: House, *, person_id: UUID, disclosure_id: UUID) ->
 def cost_table(stored: Offer, offered: Offered) -> dict[str, Canonical]:
     """Return the table's content: each cost with who collects it, the yearly cost, and what only default costs."""
     cost, rows = offered.cost, offered.schedule.rows
-    penalty_ppm = delay_terms(terms=stored.terms, lender=offered.lender_name_zh).yearly_ppm
+    delay = delay_terms(terms=stored.terms, lender=offered.lender_name_zh)
+    on_default = [
+        cost_of_delay(schedule=offered.schedule, first_missed=rows[0].number, days=days, terms=delay)
+        for days in DELAY_DAYS_SHOWN
+    ]
     return {
         "offer_id": stored.offer_id.hex,
         "lender": offered.lender_name_zh,
@@ -179,9 +184,9 @@ def cost_table(stored: Offer, offered: Offered) -> dict[str, Canonical]:
             {
                 "code": "penalty",
                 "collector": offered.lender_name_zh,
-                "annual_ppm": penalty_ppm,
+                "annual_ppm": delay.yearly_ppm,
                 "base": "overdue_principal",
-                "days_and_cost_fen": [[late.days, late.cost_fen] for late in cost.on_default],
+                "days_and_cost_fen": [[late.days, late.cost_fen] for late in on_default],
             }
         ],
         "early_repayment_fee_ppm": offered.product.early_repayment_fee_ppm,

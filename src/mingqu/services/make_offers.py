@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from datetime import date
+from functools import lru_cache
+from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain import schedule
@@ -23,6 +25,8 @@ from mingqu.services.once import Response, once
 from mingqu.store import ledger, loan, offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Facility, Offer
+
+_RECKONED_MAX: Final = 1_000  # offers kept reckoned: some kilobytes each
 
 
 class NoLimit(Refusal):
@@ -161,7 +165,9 @@ def _made_before(house: House, *, person_id: UUID, offer_ids: list[UUID]) -> lis
 def require_nothing_overdue(tx: Transaction, house: House, *, person_id: UUID) -> None:
     """Return when none of a person's loans is overdue today. Repaying is never frozen. Errors: DrawingFrozen."""
     today = house.clock.business_date()
-    overdue_days = max((one.state.overdue_days(today) for one in loan.of_person(tx, person_id=person_id)), default=0)
+    overdue_days = max(
+        (state.overdue_days(today) for state in loan.states_of_person(tx, person_id=person_id)), default=0
+    )
     if overdue_days:
         raise DrawingFrozen("An amount is overdue; pay it and new loans open again.", overdue_days=overdue_days)
 
@@ -207,17 +213,13 @@ def _offer(
 
 
 def priced(house: House, *, stored: Offer, facility: Facility) -> Offered:
-    """Return an offer with its schedule and cost, computed anew; the same each time. Errors: CostAboveCap."""
+    """Return an offer with its schedule and cost, computed anew; the same each time. Errors: CostAboveCap.
+
+    What falling behind would cost stands in the cost table (`disclose_cost`) and is worked out there.
+    """
     product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
     lender = house.pack.lender(lender_id=facility.lender_id)
-    made = schedule.build(terms=stored.terms.schedule_terms(start=stored.created_on))
-    cost = all_in_cost(
-        schedule=made,
-        lender=lender.name_zh,
-        interest_standard=f"年利率 {format_percent(facility.rate_year_ppm)}，按剩余本金",
-        period=stored.terms.period,
-        delay=delay_terms(terms=stored.terms, lender=lender.name_zh),
-    )
+    made, cost = _reckoned(stored.terms, stored.created_on, lender.name_zh, facility.rate_year_ppm)
     cap = house.pack.rules.value(
         rule_id=ALL_IN_COST_MAX,
         lender_type=lender.licence,
@@ -234,3 +236,19 @@ def priced(house: House, *, stored: Offer, facility: Facility) -> Offered:
         cost=cost,
         schedule=made,
     )
+
+
+@lru_cache(maxsize=_RECKONED_MAX)
+def _reckoned(terms: LoanTerms, start: date, lender: str, rate_year_ppm: int) -> tuple[schedule.Schedule, AllInCost]:
+    """Return schedule and cost of terms, which follow from the arguments alone.
+
+    From the list of offers to the signature the same offer is looked at five times and reckoned once.
+    """
+    made = schedule.build(terms=terms.schedule_terms(start=start))
+    cost = all_in_cost(
+        schedule=made,
+        lender=lender,
+        interest_standard=f"年利率 {format_percent(rate_year_ppm)}，按剩余本金",
+        period=terms.period,
+    )
+    return made, cost

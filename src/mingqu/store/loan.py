@@ -123,6 +123,15 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[Loan]:
     return [_loan(row) for row in rows]
 
 
+def states_of_person(tx: Transaction, *, person_id: UUID) -> list[LoanState]:
+    """Return the snapshots of all loans of a person, the oldest loan first."""
+    rows = tx.execute(
+        "SELECT state::text FROM loan WHERE cell = %s AND person_id = %s ORDER BY loan_id",
+        (tx.cell_of(person_id), person_id),
+    )
+    return [_state.decode(str(state)) for (state,) in rows]
+
+
 def signed_of_person(tx: Transaction, *, person_id: UUID) -> list[SignedLoan]:
     """Return all loans of a person with what they were signed under, the oldest first. Errors: NotFound."""
     rows = tx.execute(

@@ -90,7 +90,10 @@ class _Environment(Environment):
         """Look a name up in a dict, which most values of pages are, before looking for an attribute."""
         if type(obj) is dict and attribute in obj:
             return obj[attribute]
-        return super().getattr(obj, attribute)
+        try:
+            return getattr(obj, attribute)
+        except AttributeError:
+            return super().getattr(obj, attribute)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         template = self._sentences.visit(super()._parse(source, name, filename))
@@ -149,10 +152,10 @@ def yuan(fen: int) -> str:
 
 def money(fen: int) -> Markup:
     """Return an amount as markup: the value for machines, the fen smaller for people."""
-    whole, _, rest = yuan(fen).partition(".")
-    value = f"{'-' if fen < 0 else ''}{abs(fen) // _FEN}.{abs(fen) % _FEN:02d}"
+    whole, rest = divmod(abs(fen), _FEN)
+    sign, minus = ("-", "−") if fen < 0 else ("", "")
     # Digits, commas and a sign: there is nothing in it to escape, and a page has hundreds of amounts.
-    return Markup(f'<data class="m" value="{value}">{whole}<small>.{rest}</small></data>')  # noqa: S704
+    return Markup(f'<data class="m" value="{sign}{whole}.{rest:02d}">{minus}{whole:,}<small>.{rest:02d}</small></data>')  # noqa: S704
 
 
 def percent(ppm: int, digits: int = 2) -> str:

@@ -89,9 +89,9 @@ def periods_between(*, start: date, end: date, period: Period) -> tuple[int, tup
         length = period.every * (7 if period.unit is PeriodUnit.WEEK else 1)
         whole, days = divmod((end - start).days, length)
         return whole, _lowest(days, length)
-    months, days, length = _months_back(start=start, end=end)
-    if days and add_months(day=start, months=months + 1) == end:
-        months, days = months + 1, 0
+    months, days, length = (end.year - start.year) * 12 + end.month - start.month, 0, 1
+    if add_months(day=start, months=months) != end:
+        months, days, length = _months_back(start=start, end=end)
     whole, months = divmod(months, period.every)
     return whole, _lowest(months * length + days, length * period.every)
 
