@@ -112,6 +112,18 @@ def test_writers_at_the_same_moment_leave_no_gap_and_no_fork(database: Database)
         assert evidence.prove(tx, keyring=keyring) == []
 
 
+def test_a_publisher_whose_clock_is_behind_signs_no_earlier_than_the_one_before(database: Database) -> None:
+    keyring = fresh_keyring()
+    with database.transaction() as tx:
+        person_id = fresh_person(tx, keyring=keyring, cell=0)
+        for moment, signed_at in ((60, 60), (30, 60), (61, 61)):
+            grow(tx, keyring=keyring, person_id=person_id, count=1)
+            assert evidence.publish_checkpoint(tx, keyring=keyring, at=later(seconds=moment)).at == later(
+                seconds=signed_at
+            )
+        assert evidence.prove(tx, keyring=keyring) == []
+
+
 def test_every_leaf_proves_under_every_checkpoint_however_the_trees_were_built(database: Database) -> None:
     keyring = fresh_keyring()
     chance = random.Random(7)

@@ -35,7 +35,11 @@ def build_trees(tx: Transaction) -> dict[int, int]:
 
 
 def publish_checkpoint(tx: Transaction, *, keyring: Keyring, at: datetime) -> Checkpoint:
-    """Sign a checkpoint over everything committed so far; with nothing new, return the last one again."""
+    """Sign a checkpoint over everything committed so far; with nothing new, return the last one again.
+
+    Its time is never before that of the last one: whoever publishes may have a clock that is behind another's, or have
+    looked at it before another published.
+    """
     sizes = build_trees(tx)
     last = last_checkpoint(tx)
     before = {} if last is None else {cell.cell: cell for cell in last.cells}
@@ -48,6 +52,7 @@ def publish_checkpoint(tx: Transaction, *, keyring: Keyring, at: datetime) -> Ch
         for cell, size in sizes.items()
     )
     number = 1 if last is None else last.number + 1
+    at = at if last is None else max(at, last.at)
     previous = EMPTY_ROOT if last is None else last.hash()
     book = book_id(tx)
     body = checkpoint_body(book_id=book, number=number, at=at, cells=cells, previous=previous)
