@@ -92,7 +92,7 @@ class DescriptionInHtml(OpenAPIRenderPlugin):
             autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         ).from_string(files("mingqu.api").joinpath("templates", "docs.html").read_text(encoding="utf-8"))
 
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002  The protocol names it.
         """Return the page."""
         schema = described(openapi_schema)
         operations = [

@@ -26,7 +26,7 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.party import PhoneMalformed, read_phone
 from mingqu.domain.personal import Personal
 from mingqu.services.keep_session import end_session
-from mingqu.services.sign_in_once import SignInTooOld, send_code_once, sign_in_by_phone, sign_in_by_wechat
+from mingqu.services.sign_in_once import SignedIn, SignInTooOld, send_code_once, sign_in_by_phone, sign_in_by_wechat
 from mingqu.services.sign_in_with_wechat import WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent
 from mingqu.web.pace import (
     CODES_BY_ADDRESS,
@@ -102,7 +102,7 @@ def sign_in(
     take_turn(house, pace, request, by_address=TRIES_BY_ADDRESS, phone=phone.reveal(), by_phone=TRIES_BY_PHONE)
     before = bearer(request) if "authorization" in request.headers else None
     signed = sign_in_by_phone(house, phone=phone, digits=Personal(data.code), key=key, instead_of=before)
-    return Session(token=signed.token.reveal(), token_type="bearer", person_id=signed.person_id)  # noqa: S106
+    return _told(signed)
 
 
 @writes(
@@ -122,7 +122,12 @@ def sign_in_with_wechat(
     signed = sign_in_by_wechat(
         house, channel=house.wechat_program, code=Personal(data.code), key=key, instead_of=before
     )
-    return Session(token=signed.token.reveal(), token_type="bearer", person_id=signed.person_id)  # noqa: S106
+    return _told(signed)
+
+
+def _told(signed: SignedIn) -> Session:
+    kind = "bearer"
+    return Session(token=signed.token.reveal(), token_type=kind, person_id=signed.person_id)
 
 
 @ends("/sessions/current", tag=TAG)

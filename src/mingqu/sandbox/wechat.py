@@ -71,8 +71,13 @@ class Wechat:
         return json_reply({"errcode": 404, "errmsg": "not found"}, status=404)
 
     def _met(self, name: str, do: Any) -> Reply:
-        refuse = lambda: json_reply({"errcode": 45011, "errmsg": "api minute-quota reach limit"})  # noqa: E731
-        return self.faults.carry(name, do=do, refuse=refuse, sign=lambda reply: reply, missign=lambda reply: reply)
+        return self.faults.carry(
+            name,
+            do=do,
+            refuse=lambda: json_reply({"errcode": 45011, "errmsg": "api minute-quota reach limit"}),
+            sign=lambda reply: reply,
+            missign=lambda reply: reply,
+        )
 
     def _is_too_often(self, openid: str) -> bool:
         """Count an exchange of mini-program codes; 100 a minute are allowed for one person."""

@@ -22,7 +22,7 @@ class NotKnown(Exception):  # noqa: N818  An answer, and never seen outside of t
     """404: the other party does not know the number (yet)."""
 
 
-class Taken(Exception):  # noqa: N818
+class Taken(Exception):  # noqa: N818  As above.
     """409: the other party knows the number with another body."""
 
 

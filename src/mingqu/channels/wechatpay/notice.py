@@ -48,7 +48,7 @@ class WechatNotices:
     def __init__(self, *, merchant: Merchant) -> None:
         self._merchant = merchant
 
-    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice:  # noqa: ARG002
+    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice:  # noqa: ARG002  The protocol names it.
         """Return what WeChat Pay says; the address it came to is not among what it signs.
 
         Errors: NoticeUnsigned, NoticeStale, NoticeMalformed, NoticeUnsupported, NoticeForeign.
