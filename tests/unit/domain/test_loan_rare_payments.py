@@ -9,6 +9,7 @@ import pytest
 from mingqu.domain.calendar import MONTHLY
 from mingqu.domain.course.renew import equal_parts
 from mingqu.domain.loan import (
+    ChargedBack,
     Disbursed,
     Intent,
     InterestHandling,
@@ -214,3 +215,19 @@ def test_a_further_amount_lent_from_a_month_s_last_day_keeps_to_it() -> None:
     book.check()
     dues = [line.due.isoformat() for line in book.state.instalments]
     assert dues == ["2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31"]
+
+
+def test_interest_charged_back_stays_owed_when_the_instalment_is_spread_anew() -> None:
+    """It was owed again in an instalment that the agreement closed, and was lost with it."""
+    terms = terms_daily(interest_basis=InterestBasis.PERIOD, chargeback_order=(Component.INTEREST, Component.PRINCIPAL))
+    book = opened(terms)
+    book.live(31)
+    first = book.state.instalments[0].due_fen
+    book.happen(Repaid(event_id=an_id(2), value_date=book.today, amount_fen=first))
+    book.happen(ChargedBack(event_id=an_id(3), value_date=book.today, amount_fen=first, target=an_id(2)))
+    book.live(40)
+    book.happen(ReAmortized(event_id=an_id(4), value_date=book.today))
+    book.check()
+    # 10.00 charged back, 10.00 borne until the instalment that was spread, 10.00 borne since.
+    assert [line.interest_fen for line in book.state.instalments[:3]] == [1_000, 0, 3_000]
+    assert sum(line.unpaid_fen for line in book.state.instalments if line.due == date(2026, 3, 15)) == 0

@@ -131,7 +131,7 @@ class Course(Remembering):
         self.remember(Reckoning(facts=facts, stretches=rows, handed=handed))
 
     def _borne(self, stretch: Stretch, settled: int, days: list[date], upto: list[int]) -> int:
-        credited = 0 if stretch.closed else stretch.interest_credited_fen
+        credited = stretch.interest_credited_fen
         first = bisect_right(days, stretch.start)
         end = stretch.due if self.until is None else min(stretch.due, self.until)
         if len(self.rates) == 1 and not self.pauses and (first == len(days) or days[first] >= end > stretch.start):
