@@ -70,7 +70,7 @@ def _course(settings: dict[str, Any], periods: list[dict[str, Any]]) -> Course:
         rounding=fineract.ROUNDING,
         smoothing=fineract.SMOOTHING,
         multiple_fen=fineract.multiple_fen(settings.get("installmentAmountInMultiplesOf")),
-        bearing=Bearing.FLAT if settings.get("interestMethod") == "FLAT" else Bearing.DECLINING,
+        bearing=_bearing(settings),
         rate_digits=RATE_DIGITS,
         principal_grace=int(settings.get("graceOnPrincipalPayment") or 0),
         interest_grace=int(settings.get("graceOnInterestPayment") or 0),
@@ -91,6 +91,17 @@ def _course(settings: dict[str, Any], periods: list[dict[str, Any]]) -> Course:
         ],
         rates=[(start, fineract.rate("0" if rate == "ZERO" else str(rate), frequency="YEAR"))],
     )
+
+
+def _bearing(settings: dict[str, Any]) -> Bearing:
+    """Return the interest method, which the cases leave out, from the settings that they state.
+
+    A case states what its calculator asks for: the flat one asks whether tranches have a full term, and neither
+    for the currency nor whether parts of periods count.
+    """
+    asked_when_declining = {"currencyData", "allowPartialPeriodInterestCalculation"} & settings.keys()
+    flat = "allowFullTermForTranche" in settings and not asked_when_declining
+    return Bearing.FLAT if settings.get("interestMethod", "FLAT" if flat else None) == "FLAT" else Bearing.DECLINING
 
 
 def _default_interest_period(settings: dict[str, Any]) -> str:

@@ -93,7 +93,12 @@ def rescheduled(story: Story, row: dict[str, Any]) -> Event:
         return Rescheduled(event_id=event_id, value_date=on, due=since, due_to=day(row["adjustedDueDate"]))
     if row.get("extraTerms"):
         return Rescheduled(event_id=event_id, value_date=on, due=since, added=int(row["extraTerms"]))
-    raise NotApplicableError("a rescheduling that gives grace")
+    principal, interest = (int(row.get(name) or 0) for name in ("graceOnPrincipal", "graceOnInterest"))
+    if principal or interest:
+        return Rescheduled(
+            event_id=event_id, value_date=on, due=since, principal_grace=principal, interest_grace=interest
+        )
+    raise NotApplicableError("a rescheduling in other words")
 
 
 def reschedule(story: Story, step: Step) -> None:

@@ -88,8 +88,6 @@ def _pause(story: Story, step: Step, found: re.Match[str]) -> Event:
 
 
 def _reschedule(story: Story, step: Step, found: re.Match[str]) -> Event:
-    if "BUT_MINIMUM_IS" in step["attempt"] or "BUT_MAXIMUM_IS" in step["attempt"]:
-        raise NotApplicableError("bounds of a product's rate: the terms of a loan have a rate, not its bounds")
     return rescheduled(story, step["rows"][0])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -20,7 +20,7 @@ from mingqu.domain.loan import (
     order_key,
 )
 from mingqu.domain.loan.event import ChargedBack, FeeCharged, Receipt, Repaid
-from mingqu.domain.loan.fee import FeeRule
+from mingqu.domain.loan.fee import FeeDue, FeeRule
 from mingqu.domain.loan.refund import interest_to_refund_fen
 from mingqu.domain.loan.state import Allocation
 from mingqu.domain.loan.terms import Recalculation
@@ -255,9 +255,21 @@ class Story:
         both = [event, *(other for other in hanging if other in live)]
         for undone in both:
             self.reverted.extend((undone, used) for used in self.uses_of(undone))
+        self._owe_fees_first(since=min(undone.value_date for undone in both))
         for undone in both:
             on = max(self.business_date, undone.value_date)
             self.events.append(Reversed(event_id=self.next_id(), value_date=on, target=undone.event_id))
+
+    def _owe_fees_first(self, *, since: date) -> None:
+        """Let fees of days that are told again be owed from the evening before, as a clerk would charge them anew.
+
+        There a fee comes before the money of its day once the day is told again, and behind it until then.
+        """
+        earliest = max(since, self.disbursements[0].value_date + timedelta(days=1)) if self.is_disbursed else since
+        for index, event in enumerate(self.events):
+            dated = isinstance(event, FeeCharged) and event.rule.due is FeeDue.DATE and event.due == event.value_date
+            if dated and event.value_date >= earliest:
+                self.events[index] = replace(event, value_date=event.value_date - timedelta(days=1))
 
     def uses_of(self, event: Event) -> list[Allocation]:
         """Return what an event was used for as the loan stands."""

@@ -145,6 +145,9 @@ def _interest(requested: dict[str, Any], product: dict[str, Any], period: Period
         period=period,
     )
     terms: dict[str, Any] = {"interest_basis": convention["basis"], "day_count": convention["day_count"]}
+    for name, setting in (("rate_min", "minInterestRatePerPeriod"), ("rate_max", "maxInterestRatePerPeriod")):
+        if product.get(setting):
+            terms[name] = fineract.rate(str(product[setting]), frequency=product["interestRateFrequencyType"])
     if requested["interest_calculation_period"] == "SAME_AS_REPAYMENT_PERIOD":
         terms["part_periods"] = bool(product.get("allowPartialPeriodInterestCalculation", True))
     if not product.get("isInterestRecalculationEnabled") or requested["interest_type"] == "FLAT":

@@ -9,11 +9,11 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.domain import identifier
-from mingqu.domain.loan import Disbursed, LoanState, LoanTerms, Receipt, Repaid, fold
+from mingqu.domain.loan import Disbursed, Event, LoanState, LoanTerms, Receipt, Repaid, Rescheduled, fold
 from mingqu.domain.loan.terms import Recalculation, Surplus
 from mingqu.domain.money import format_fen
 from mingqu.domain.rate import NO_RATE
-from mingqu.domain.schedule import InterestBasis
+from mingqu.domain.schedule import InterestBasis, Method
 from tests.docs.table import Line, day, fen, rate
 from tests.models.loan_on_course_terms import terms_daily
 
@@ -60,7 +60,7 @@ def _whole_plan(line: Line) -> Line:
     }
 
 
-def _told(terms: LoanTerms, *events: Disbursed | Repaid) -> LoanState:
+def _told(terms: LoanTerms, *events: Event) -> LoanState:
     return fold(terms=terms, events=events, as_of=None)[0]
 
 
@@ -91,8 +91,30 @@ def _computed(line: Line) -> Line:
     return {"first instalment": format_fen(first.due_fen), "of it interest": format_fen(first.interest_fen)}
 
 
+def _grace(line: Line) -> Line:
+    terms = terms_daily(
+        principal_fen=120_000,
+        method=Method(line["method"]),
+        instalments=3,
+        interest_basis=InterestBasis.PERIOD,
+        recalculation=Recalculation.PLAN,
+    )
+    waits = Rescheduled(
+        event_id=_id(2),
+        value_date=START,
+        due=date(2026, 3, 15),
+        principal_grace=int(line["principal waits"]),
+        interest_grace=int(line["interest waits"]),
+    )
+    lines = _told(terms, _lent(1, START, 120_000), waits).instalments
+    due = [*(format_fen(item.due_fen) for item in lines), ""]
+    interest = format_fen(sum(item.interest_fen for item in lines))
+    return {**dict(zip(("first", "second", "third", "fourth"), due, strict=False)), "interest in all": interest}
+
+
 CONVENTION_TABLES: Final[dict[str, Callable[[Line], Line]]] = {
     "whole-plan": _whole_plan,
     "at-once": _at_once,
     "computed": _computed,
+    "grace": _grace,
 }

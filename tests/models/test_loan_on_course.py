@@ -195,6 +195,20 @@ class CourseMachine(RuleBasedStateMachine):
             )
         )
 
+    @rule(place=st.integers(0, 4), principal=st.integers(0, 2), interest=st.integers(0, 2))
+    def instalments_may_wait(self, place: int, principal: int, interest: int) -> None:
+        lines = [line for line in self.book.state.instalments if line.due > self.book.today]
+        if lines:
+            self.try_to(
+                Rescheduled(
+                    event_id=self.event_id(),
+                    value_date=self.book.today,
+                    due=lines[place % len(lines)].due,
+                    principal_grace=principal,
+                    interest_grace=interest,
+                )
+            )
+
     @rule(
         days=st.integers(0, 40),
         instalments=st.integers(1, 5),

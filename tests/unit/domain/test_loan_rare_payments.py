@@ -9,6 +9,7 @@ import pytest
 from mingqu.domain.calendar import MONTHLY
 from mingqu.domain.course.renew import equal_parts
 from mingqu.domain.loan import (
+    ChargedBack,
     Disbursed,
     Intent,
     InterestHandling,
@@ -224,3 +225,19 @@ def test_principal_repaid_at_once_with_the_last_instalment_leaves_none_to_even_o
     book.happen(Repaid(event_id=an_id(2), value_date=book.today, amount_fen=40_000))
     book.check()
     assert sum(line.principal_fen - line.principal_paid_fen for line in book.state.instalments) == 60_000
+
+
+def test_interest_charged_back_stays_owed_when_the_instalment_is_spread_anew() -> None:
+    """It was owed again in an instalment that the agreement closed, and was lost with it."""
+    terms = terms_daily(interest_basis=InterestBasis.PERIOD, chargeback_order=(Component.INTEREST, Component.PRINCIPAL))
+    book = opened(terms)
+    book.live(31)
+    first = book.state.instalments[0].due_fen
+    book.happen(Repaid(event_id=an_id(2), value_date=book.today, amount_fen=first))
+    book.happen(ChargedBack(event_id=an_id(3), value_date=book.today, amount_fen=first, target=an_id(2)))
+    book.live(40)
+    book.happen(ReAmortized(event_id=an_id(4), value_date=book.today))
+    book.check()
+    # 10.00 charged back, 10.00 borne until the instalment that was spread, 10.00 borne since.
+    assert [line.interest_fen for line in book.state.instalments[:3]] == [1_000, 0, 3_000]
+    assert sum(line.unpaid_fen for line in book.state.instalments if line.due == date(2026, 3, 15)) == 0

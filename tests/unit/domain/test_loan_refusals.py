@@ -37,6 +37,7 @@ from mingqu.domain.loan import (
     payoff_fen,
     preview,
 )
+from mingqu.domain.loan.agree import RateOutOfBounds
 from mingqu.domain.loan.fee import FeeDue, FeeRule
 from mingqu.domain.loan.terms import Recalculation
 from mingqu.domain.rate import Rate
@@ -302,3 +303,25 @@ def test_what_is_not_there_or_undone_already_is_not_reversed(terms: LoanTerms) -
             book.happen(Reversed(event_id=an_id(4), value_date=START, target=target))
         assert refused.value.code == "nothing_to_reverse"
         assert book.state == before
+
+
+@pytest.mark.parametrize(
+    ("rate", "allowed"),
+    [
+        (Rate.per_year(ppm=29_999), False),
+        (Rate.per_year(ppm=30_000), True),
+        (Rate.per_year(ppm=180_000), True),
+        (Rate.per_month(ppm=15_000), True),
+        (Rate.per_day(ppm=500), False),  # 18.25 % a year
+    ],
+)
+def test_a_new_rate_lies_within_the_bounds_of_the_contract(rate: Rate, allowed: bool) -> None:
+    terms = terms_daily(rate_min=Rate.per_year(ppm=30_000), rate_max=Rate.per_year(ppm=180_000))
+    book = Book(terms)
+    book.happen(Disbursed(event_id=an_id(1), value_date=START, amount_fen=100_000))
+    event = RateChanged(event_id=an_id(2), value_date=START, since=START, rate=rate)
+    if allowed:
+        book.happen(event)
+        return
+    with pytest.raises(RateOutOfBounds):
+        book.happen(event)

@@ -43,6 +43,8 @@ TWICE = (*ALLOCATION_USUAL, ALLOCATION_USUAL[0])
 @pytest.mark.parametrize(
     "changes",
     [
+        {"rate_max": Rate.per_year(ppm=179_999)},
+        {"rate_min": Rate.per_day(ppm=500)},
         {"principal_fen": 0},
         {"principal_fen": -1},
         {"instalments": 0},

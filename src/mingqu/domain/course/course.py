@@ -139,7 +139,7 @@ class Course(Remembering):
         self.remember(Reckoning(facts=facts, stretches=rows, handed=handed))
 
     def _borne(self, stretch: Stretch, settled: int, days: list[date], upto: list[int]) -> int:
-        credited = 0 if stretch.closed else stretch.interest_credited_fen
+        credited = stretch.interest_credited_fen
         if self.until is not None and self.until <= stretch.start:
             return credited
         first = bisect_right(days, stretch.start)

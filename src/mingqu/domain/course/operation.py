@@ -130,12 +130,11 @@ def lend_full_term(course: Course, *, on: date, amount_fen: int, dues: Sequence[
     lend(plan, on=on, amount_fen=amount_fen)
     course.move(on=on, lent_fen=amount_fen)
     for planned in plan.stretches:
-        target = planned.target_fen if planned.on_top else planned.principal_due_fen + planned.interest_due_fen
         same = next((s for s in course.stretches if s.due == planned.due and not s.closed), None)
         if same is None:
             same = Stretch(start=course.maturity, due=planned.due, on_top=planned.on_top)
             course.stretches.append(same)
-        same.target_fen += target
+        same.target_fen += planned.principal_due_fen + (0 if same.on_top else planned.interest_due_fen)
         same.agreed_fen = same.target_fen
     settle_last(course, on=on)
 

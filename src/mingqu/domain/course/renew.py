@@ -29,6 +29,38 @@ def extend(course: Course, *, on: date, dues: Sequence[date]) -> None:
     _retarget_from(course, on)
 
 
+def put_off(course: Course, *, index: int, dues: Sequence[date]) -> None:
+    """Let stretches from an index on ask for interest only, one for each of `dues`, which are added behind the last.
+
+    Instalments keep their amounts and come so much later; the last takes the difference.
+    """
+    planned = [(stretch.target_fen, stretch.agreed_fen, stretch.on_top) for stretch in course.stretches[index:]]
+    opened = course.maturity
+    for due in dues:
+        course.stretches.append(Stretch(start=opened, due=due))
+        opened = due
+    for stretch in course.stretches[index : index + len(dues)]:
+        stretch.target_fen = stretch.agreed_fen = 0
+        stretch.on_top = stretch.interest_only = True
+    for stretch, (target, agreed, on_top) in zip(course.stretches[index + len(dues) :], planned, strict=True):
+        stretch.target_fen, stretch.agreed_fen, stretch.on_top = target, agreed, on_top
+    settle_last(course, on=course.stretches[index].start)
+
+
+def let_wait(course: Course, *, index: int, count: int) -> None:
+    """Let so many stretches from an index on ask for their principal only; the one after them takes their interest."""
+    course.reckon()
+    graced, after = course.stretches[index : index + count], course.stretches[index + count]
+    waiting = sum(stretch.interest_due_fen for stretch in graced)
+    for stretch in graced:
+        stretch.target_fen = stretch.agreed_fen = stretch.principal_due_fen
+        stretch.on_top = stretch.waits = True
+    if not after.on_top:
+        after.target_fen += waiting
+        after.agreed_fen += waiting
+    settle_last(course, on=graced[0].start)
+
+
 def move_due(course: Course, *, due: date, dues: Sequence[date]) -> None:
     """Move the due date `due` and those after it to `dues`; instalments stay, the last takes the difference."""
     index = next(index for index, stretch in enumerate(course.stretches) if stretch.due == due)

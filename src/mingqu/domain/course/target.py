@@ -22,6 +22,7 @@ def set_targets(course: Course, stretches: list[Stretch], *, refuse_multiple: bo
 
     Errors: MultipleAboveInstalment.
     """
+    stretches = [stretch for stretch in stretches if not stretch.interest_only]
     if not stretches:
         return
     if course.terms.bearing is Bearing.FLAT:
@@ -95,7 +96,7 @@ def _set_flat_targets(course: Course, stretches: list[Stretch]) -> None:
     for stretch in stretches:
         stretch.target_fen = 10**15  # room for the interest, while it is worked out
     course.reckon()
-    interest = sum(stretch.interest_fen for stretch in stretches)
+    interest = sum(stretch.interest_due_fen for stretch in stretches)  # what waits is asked for once
     whole = max(0, opening_fen(course, stretches[0])) + interest
     each = to_multiple(course.terms, divide(whole, len(stretches), course.terms.rounding))
     over = 0
@@ -198,7 +199,8 @@ def even_out(course: Course, stretches: list[Stretch]) -> None:
         trial = course.copy()
         first = stretches[0]
         for stretch in trial.stretches:
-            if stretch.start >= first.start and stretch.due >= first.due and tried >= stretch.paid_fen:
+            alike = stretch.start >= first.start and stretch.due >= first.due and not stretch.interest_only
+            if alike and tried >= stretch.paid_fen:
                 stretch.target_fen = stretch.agreed_fen = tried
         settle_last(trial, on=first.due)
         if abs(_difference(trial.stretches)[1]) >= abs(difference):

@@ -8,6 +8,7 @@ from mingqu.domain import course as courses
 from mingqu.domain.calendar import add_periods, check_date
 from mingqu.domain.course.renew import extend, move_due
 from mingqu.domain.loan.event import Paused, RateChanged, Rescheduled
+from mingqu.domain.loan.grace import give_grace
 from mingqu.domain.loan.working import Working, renew_lines
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.schedule import INSTALMENTS_MAX
@@ -17,6 +18,12 @@ class RescheduleImpossible(Refusal):
     """There is no such instalment, or the new due dates do not follow the others."""
 
     code = "reschedule_impossible"
+
+
+class RateOutOfBounds(Refusal):
+    """The new rate is lower or higher than the contract lets any rate of this loan be."""
+
+    code = "rate_out_of_bounds"
 
 
 class PauseImpossible(Refusal):
@@ -33,8 +40,10 @@ class PlanIsFixed(Refusal):
 
 
 def change_rate(working: Working, event: RateChanged) -> None:
-    """Let another rate count from a day on; instalments from there on are worked out anew."""
+    """Let another rate count from a day on; instalments from there on are worked out anew. Errors: RateOutOfBounds."""
     course = on_course(working)
+    if not working.terms.allows_rate(event.rate):
+        raise RateOutOfBounds("The contract lets no rate of this loan be so low, or so high.")
     working.keep_bearing(to=event.value_date)
     courses.change_rate(course, on=event.since, rate=event.rate)
     working.sync(on=event.value_date, since=event.since)
@@ -60,28 +69,23 @@ def on_course(working: Working) -> courses.Course:
 
 
 def reschedule(working: Working, event: Rescheduled) -> None:
-    """Move the due dates from one on, or add instalments behind the last. Errors: RescheduleImpossible."""
+    """Move the due dates from one on, add instalments behind the last, or give grace.
+
+    Errors: RescheduleImpossible, GraceImpossible.
+    """
     course = on_course(working)
     position = next((index for index, stretch in enumerate(course.stretches) if stretch.due >= event.due), None)
     check_date(event.due)
-    if not 0 <= event.added <= INSTALMENTS_MAX or (event.due_to is not None and event.due_to < event.value_date):
-        raise RescheduleImpossible("Instalments are added, and none is moved to a day before the agreement.")
+    counts = (event.added, event.principal_grace, event.interest_grace)
+    if any(not 0 <= count <= INSTALMENTS_MAX for count in counts):
+        raise RescheduleImpossible("Instalments are added, or given grace, and none is taken away.")
+    if event.due_to is not None and event.due_to < event.value_date:
+        raise RescheduleImpossible("No instalment is moved to a day before the agreement.")
     if position is None:
         raise RescheduleImpossible("No instalment is due on or after that date.")
     working.keep_bearing(to=event.value_date)
     if event.added:
-        count = len(course.stretches)
-        start = course.stretches[0].start
-        dues = [
-            add_periods(day=start, period=working.terms.period, times=number)
-            for number in range(count + 1, count + event.added + 1)
-        ]
-        if dues[0] <= course.maturity:  # the last due dates were moved behind the plan's own
-            opened = course.maturity
-            dues = [
-                add_periods(day=opened, period=working.terms.period, times=number + 1) for number in range(event.added)
-            ]
-        extend(course, on=day_before(event.due), dues=dues)
+        extend(course, on=day_before(event.due), dues=_dues_behind(working, course, event.added))
     if event.due_to is not None:
         old = course.stretches[position]
         if event.due_to <= old.start:
@@ -95,6 +99,18 @@ def reschedule(working: Working, event: Rescheduled) -> None:
             moved[-1] = date.fromordinal(moved[-2].toordinal() + (last.due - last.start).days)
         move_due(course, due=old.due, dues=moved)
     renew_lines(working, on=event.value_date, by_place=True)
+    if event.principal_grace or event.interest_grace:
+        dues = _dues_behind(working, course, event.principal_grace)
+        give_grace(working, event, position=position, dues=dues)
+
+
+def _dues_behind(working: Working, course: courses.Course, count: int) -> list[date]:
+    """Return so many due dates behind the last: those the plan would have, or whole periods from a last one moved."""
+    start, placed, period = course.stretches[0].start, len(course.stretches), working.terms.period
+    dues = [add_periods(day=start, period=period, times=placed + number) for number in range(1, count + 1)]
+    if dues and dues[0] <= course.maturity:
+        dues = [add_periods(day=course.maturity, period=period, times=number) for number in range(1, count + 1)]
+    return dues
 
 
 def day_before(day: date) -> date:

@@ -106,7 +106,11 @@ class Paused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescheduled:
-    """From the instalment due on `due` on, due dates move to `due_to` and its followers, or `added` more are made."""
+    """From the instalment due on `due` on, due dates move to `due_to` and its followers, or `added` more are made.
+
+    Or grace is given from it on: so many instalments ask for interest only, and the plan is so much longer
+    (`principal_grace`, 延期还本); so many leave their interest to the one after them (`interest_grace`, 延期付息).
+    """
 
     rank: ClassVar[int] = 2
     event_id: UUID
@@ -114,6 +118,8 @@ class Rescheduled:
     due: date
     due_to: date | None = None
     added: int = 0
+    principal_grace: int = 0
+    interest_grace: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -189,6 +189,8 @@ class LoanTerms:
     start: date | None = None  # the plan begins here even if the money comes later; otherwise with the money
     days_max: int | None = None  # the last instalment falls due at most so many days after the start
     suspends_income: bool = False  # 非应计: beyond ninety days overdue, what is not paid is no income
+    rate_min: Rate | None = None  # a rate agreed later is not lower, whatever its unit
+    rate_max: Rate | None = None  # nor higher: a cap that the contract names, such as 24 % a year
     refund_interest: tuple[Receipt, ...] = ()  # receipts that take back the interest their amount has borne
 
     def __post_init__(self) -> None:
@@ -224,10 +226,17 @@ class LoanTerms:
             raise LoanTermsImpossible(f"A rate is rounded to {RATE_DIGITS_MIN} to {RATE_DIGITS_MAX} digits.")
         if self.multiple_fen < 1:
             raise LoanTermsImpossible("Instalments are multiples of at least one fen.", multiple_fen=self.multiple_fen)
+        if not self.allows_rate(self.rate):
+            raise LoanTermsImpossible("The rate lies within the bounds that the terms name for it.")
         if not 0 <= self.down_payment_ppm < PPM:
             raise LoanTermsImpossible("A down payment is a part of the amount, not all of it.")
         if self.disbursements_max < 1:
             raise LoanTermsImpossible("A loan is paid out at least once.")
+
+    def allows_rate(self, rate: Rate) -> bool:
+        """Return whether a rate lies within the bounds that the terms name for rates agreed later, both included."""
+        least, most = self.rate_min, self.rate_max
+        return (least is None or _at_most(least, rate)) and (most is None or _at_most(rate, most))
 
     def _check_plan(self) -> None:
         if not 1 <= self.instalments <= schedule.INSTALMENTS_MAX:
@@ -312,6 +321,11 @@ class LoanTerms:
             multiple_fen=self.multiple_fen,
             smoothing=self.smoothing,
         )
+
+
+def _at_most(rate: Rate, other: Rate) -> bool:
+    one, most = rate.yearly(), other.yearly()
+    return one.numerator * most.denominator <= most.numerator * one.denominator
 
 
 # A house has a few orders, one or two for each product, and reads millions of terms.
