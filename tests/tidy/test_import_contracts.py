@@ -54,6 +54,7 @@ ROOMS: Final = (
     "domain.one_time_code",
     "domain.order",
     "domain.party",
+    "domain.proposal",
     "domain.word",
     "domain.product",
     "domain.rule",

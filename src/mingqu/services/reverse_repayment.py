@@ -5,12 +5,13 @@ from __future__ import annotations
 from uuid import UUID
 
 from mingqu.domain.loan import NothingToReverse, Repaid, Reversed
+from mingqu.services.change_loan import witness_change
 from mingqu.services.follow_up import follow_up
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.record_event import record_event
 from mingqu.services.settle_order import withdraw_returns
-from mingqu.store import loan
+from mingqu.store import loan, receipt
 from mingqu.store.database import Transaction
 
 
@@ -31,6 +32,8 @@ def reverse_repayment(house: House, *, loan_id: UUID, repayment_id: UUID, key: s
             target=repayment_id,
         )
         after, outcome = record_event(tx, house, before=of, event=event)
+        if receipt.is_placed(tx, event_id=repayment_id):
+            witness_change(tx, house, of=after, event=event)
         withdraw_returns(tx, house, of=after)
         follow_up(tx, house, of=after, outcome=outcome)
         return {"event_id": event.event_id.hex}

@@ -112,6 +112,7 @@ def parked_receipts(tx: Transaction, *, lender_id: UUID | None = None) -> list[P
              AND a.currency = t.currency AND a.credits_posted_fen > a.debits_posted_fen
         LEFT JOIN channel_order o ON o.cell = t.cell AND o.order_id = t.reference
         WHERE t.credit_code = 2002 AND (%(lender_id)s::uuid IS NULL OR t.credit_owner = %(lender_id)s)
+          AND NOT EXISTS (SELECT FROM placed_receipt p WHERE p.cell = t.cell AND p.order_id = t.reference)
         ORDER BY t.posted_on, t.id LIMIT %(limit)s
         """,
         {"lender_id": lender_id, "limit": ROWS_MAX},

@@ -158,6 +158,35 @@ def _amendment(
     return person_id, at, facts
 
 
+_PROPOSAL: Final[LiteralString] = """
+    SELECT proposal_id, person_id, decided_at, deed, subject_id, body, basis, reason, maker_id, checker_id, state
+    FROM proposal WHERE cell = %s AND proposal_id = ANY (%s) AND decided_at IS NOT NULL"""
+
+
+def _proposal(
+    person_id: UUID,
+    at: datetime,
+    deed: str,
+    subject_id: UUID,
+    body: Mapping[str, Canonical],
+    basis: str,
+    reason: str,
+    maker_id: UUID,
+    checker_id: UUID,
+    state: str,
+) -> Witnessed:
+    said: dict[str, Canonical] = {"body": body, "basis": basis, "reason": reason}
+    facts: dict[str, Canonical] = {
+        "deed": deed,
+        "subject": subject_id.hex,
+        "proposal_hash": hashlib.sha256(canonical(said)).hexdigest(),
+        "maker": maker_id.hex,
+        "checker": checker_id.hex,
+        "outcome": state,
+    }
+    return person_id, at, facts
+
+
 _DECISION: Final[LiteralString] = """
     SELECT decision_id, person_id, decided_at, outcome, business_date, record FROM decision
     WHERE cell = %s AND decision_id = ANY (%s)"""
@@ -205,4 +234,5 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.DISBURSEMENT: (_DISBURSEMENT, _payment),
     LeafKind.REPAYMENT: (_REPAYMENT, _payment),
     LeafKind.AMENDMENT: (_AMENDMENT, _amendment),
+    LeafKind.PROPOSAL: (_PROPOSAL, _proposal),
 }

@@ -1,0 +1,72 @@
+"""What people do at the console, in a real browser: place money, check each other; wide and narrow, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mingqu.domain.proposal import Deed
+from mingqu.services.propose import propose
+from tests.browser.test_operator_morning import browser, desk, look, pytestmark, served
+from tests.journeys.two_people import parked, seat_of
+from tests.world import OpenWorld
+
+__all__ = ["browser", "pytestmark"]  # the fixture and the marks are the other file's
+WHY: Final = "人工核对渠道账单 0920 第 4118 行"
+LOOKS: Final = (("wide", "zh", "light"), ("wide", "en", "dark"), ("narrow", "zh", "dark"), ("narrow", "en", "light"))
+
+
+def a_desk(world: OpenWorld) -> Mapping[str, str]:
+    """Let money be parked, and one person propose what another is to check; the pages to look at, by who looks."""
+    house, (order_id, lost, other) = world.house, parked(world)
+    maker, _ = seat_of(house, "operations", name="maker"), seat_of(house, "operations", name="checker")
+    loan_id, today = other.signed.loan_id, house.clock.business_date()
+    asked = {
+        "amount_fen": 50_000,
+        "value_date": today.isoformat(),
+        "intent": "prepay",
+        "source": "CMB 2026-08-15 line 4118",
+    }
+    booking = propose(
+        house, seat=maker, deed=Deed.BOOK_RECEIPT, subject_id=loan_id, asked=asked, reason=WHY, key="book"
+    )
+    return {
+        "today": "/console",
+        "queues": "/console/queues",
+        "receipt": f"/console/receipts/{order_id.hex}",
+        "loan-tried": f"/console/loans/{loan_id.hex}?amount=500&intent=prepay&paid_on={today.isoformat()}",
+        "proposals": "/console/proposals",
+        "proposal": f"/console/proposals/{booking.hex}",
+        "customer": f"/console/customers/{lost.known.person_id.hex}",
+    }
+
+
+def test_every_screen_of_work_is_clean_wide_and_narrow_in_both_languages(world: OpenWorld, browser: Any) -> None:
+    pages = a_desk(world)
+    wrong: list[str] = []
+    with served(world) as address:
+        for size, language, scheme in LOOKS:
+            with desk(browser, address, size=size, language=language, scheme=scheme, name="checker") as page:
+                for name, path in pages.items():
+                    page.goto(address + path)
+                    wrong += look(page, f"work-{name}.{size}.{language}.{scheme}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_one_places_a_receipt_and_another_carries_it_out(world: OpenWorld, browser: Any) -> None:
+    pages = a_desk(world)
+    with served(world) as address:
+        with desk(browser, address, size="wide", language="zh", scheme="light", name="maker") as page:
+            page.goto(address + pages["queues"])
+            page.click(f"a[href='{pages['receipt']}']")
+            page.fill("[name=reason]", WHY)
+            page.click("form[action$='/assign'] button")
+            page.wait_for_url("**/console/proposals/*")
+            proposal = page.url
+            assert page.locator("form[action$='/approve']").count() == 0, "not one's own"
+        with desk(browser, address, size="narrow", language="zh", scheme="light", name="checker") as page:
+            page.goto(address + "/console/proposals")
+            page.click(f"a[href='{proposal.removeprefix(address)}']")
+            page.click("form[action$='/approve'] button")
+            page.wait_for_selector("text=已通过")
+            assert look(page, "work-approved.narrow.zh.light") == []
