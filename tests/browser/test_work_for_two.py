@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
+from mingqu.demo.journey import be_assessed, introduce
+from mingqu.demo.people import CHUAN
+from mingqu.domain.order import OrderKind
+from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed
+from mingqu.domain.word import Failed
+from mingqu.services.answer_review import answer_review, take_review
+from mingqu.services.ask_for_person import ask_for_person
 from mingqu.services.propose import propose
+from mingqu.services.read_limit import decision_view
+from mingqu.services.settle_order import hear_word
 from tests.browser.test_operator_morning import browser, desk, look, pytestmark, served
+from tests.journeys.reading import orders_of
 from tests.journeys.two_people import parked, seat_of
 from tests.world import OpenWorld
 
@@ -20,6 +31,25 @@ def a_desk(world: OpenWorld) -> Mapping[str, str]:
     """Let money be parked, and one person propose what another is to check; the pages to look at, by who looks."""
     house, (order_id, lost, other) = world.house, parked(world)
     maker, _ = seat_of(house, "operations", name="maker"), seat_of(house, "operations", name="checker")
+    disputed = orders_of(house, lost.signed.loan_id, OrderKind.PAYOUT)[0]
+    house.database.run(
+        lambda tx: hear_word(
+            tx, house, order_id=disputed.order_id, word=Failed(code="E1"), at=house.clock.now() + timedelta(seconds=1)
+        )
+    )
+    refused = introduce(world, CHUAN, balance_fen=0)
+    be_assessed(world, refused, amount_fen=800_000)
+    decision_id = decision_view(house, person_id=refused.person_id).decision_id
+    wishes = [
+        ask_for_person(house, person_id=refused.person_id, wish=wish, decision_id=decision_id, key=wish)
+        for wish in ("review", "explain")
+    ]
+    ask_for_person(house, person_id=lost.known.person_id, wish="talk", loan_id=other.signed.loan_id, key="talk")
+    checker = seat_of(house, "operations", name="checker")
+    for one in wishes:
+        take_review(house, seat=checker, request_id=one.request_id)
+    words = Personal("最近两个月的逾期记录仍在；六个月后可以再来。")
+    answer_review(house, seat=checker, request_id=wishes[1].request_id, outcome="answered", answer=words)
     loan_id, today = other.signed.loan_id, house.clock.business_date()
     asked = {
         "amount_fen": 50_000,
@@ -35,6 +65,10 @@ def a_desk(world: OpenWorld) -> Mapping[str, str]:
         "queues": "/console/queues",
         "receipt": f"/console/receipts/{order_id.hex}",
         "loan-tried": f"/console/loans/{loan_id.hex}?amount=500&intent=prepay&paid_on={today.isoformat()}",
+        "reviews": "/console/reviews",
+        "review": f"/console/reviews/{wishes[0].request_id.hex}",
+        "review-answered": f"/console/reviews/{wishes[1].request_id.hex}",
+        "dispute": f"/console/disputes/{disputed.order_id.hex}",
         "proposals": "/console/proposals",
         "proposal": f"/console/proposals/{booking.hex}",
         "customer": f"/console/customers/{lost.known.person_id.hex}",

@@ -55,6 +55,7 @@ ROOMS: Final = (
     "domain.order",
     "domain.party",
     "domain.proposal",
+    "domain.review",
     "domain.word",
     "domain.product",
     "domain.rule",

@@ -249,7 +249,7 @@ def ask_about_loan(
 ) -> Review:
     """Ask people to `defer` an instalment, to `respread` what is left, or to `talk`."""
     asked = ask_for_person(house, person_id=caller.person_id, wish=data.wish, key=key, loan_id=loan_id)
-    return shaped(asked, Review)
+    return shaped(asked, Review, answered_at=None, outcome=None, answer=None)
 
 
 def _loan(view: LoanView) -> Loan:

@@ -13,6 +13,7 @@ from mingqu.console.desk import Asked, Desk
 from mingqu.console.route import page
 from mingqu.domain.operator import Permission
 from mingqu.services.read_proposals import list_proposals
+from mingqu.services.read_review import list_reviews
 from mingqu.services.read_today import Today, read_close, read_queues, read_today
 
 
@@ -24,9 +25,11 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
         seat = at.signed_in(request)
         seen = read_today(desk.house, seat=seat)
         waiting = list_proposals(desk.house, seat=seat)[0] if seat.operator.may(Permission.PROPOSALS) else []
+        reviews = list_reviews(desk.house, seat=seat)[0] if seat.operator.may(Permission.REVIEWS) else []
         return desk.show(
             request,
             "today.html",
+            reviews=reviews,
             today=seen,
             queues=read_queues(desk.house, seat=seat),
             waiting=waiting,

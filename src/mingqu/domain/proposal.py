@@ -26,6 +26,7 @@ class Deed(Enum):
     """What takes two people. Words are stored: never changed, never used again."""
 
     ASSIGN_RECEIPT = "assign_receipt"  # money that is parked goes to a loan
+    DECIDE_ORDER = "decide_order"  # which of a channel's words about an order holds
     BOOK_RECEIPT = "book_receipt"  # money that came by no channel of ours is told to a loan, on its own day
 
 
@@ -33,6 +34,7 @@ class Deed(Enum):
 NEEDED: Final = MappingProxyType(
     {
         Deed.ASSIGN_RECEIPT: Permission.MOVE_MONEY,
+        Deed.DECIDE_ORDER: Permission.MOVE_MONEY,
         Deed.BOOK_RECEIPT: Permission.MOVE_MONEY,
     }
 )

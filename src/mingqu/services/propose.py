@@ -17,7 +17,7 @@ from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.operator import Permission, check_reason
 from mingqu.domain.proposal import NEEDED, PROPOSAL_LASTS, Deed, Proposal, ProposalStale, ProposalState
-from mingqu.services import place_receipt
+from mingqu.services import decide_order, place_receipt
 from mingqu.services.house import House
 from mingqu.services.note_access import note_access
 from mingqu.services.once import Response, once
@@ -40,6 +40,11 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=place_receipt.say_assignment,
         basis=place_receipt.basis_of_assignment,
         carry_out=place_receipt.assign_receipt,
+    ),
+    Deed.DECIDE_ORDER: Way(
+        say=decide_order.say_verdict,
+        basis=decide_order.basis_of_verdict,
+        carry_out=decide_order.decide_order,
     ),
     Deed.BOOK_RECEIPT: Way(
         say=place_receipt.say_booking,

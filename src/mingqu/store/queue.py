@@ -56,7 +56,8 @@ class Parked:
 
 _ORDERS: Final[LiteralString] = """
     SELECT o.order_id, o.kind, o.state, o.person_id, o.loan_id, l.lender_id, l.product_id, o.amount_fen, o.currency,
-           o.channel, o.sent_at, o.asks, o.next_at, o.conflict_code, w.word, w.at
+           o.channel, o.sent_at, o.asks, o.next_at,
+           CASE WHEN o.decided_at IS NULL THEN o.conflict_code END, w.word, w.at
     FROM channel_order o
     LEFT JOIN loan l ON l.cell = o.cell AND l.loan_id = o.loan_id
     LEFT JOIN LATERAL (
@@ -71,7 +72,8 @@ def unknown_orders(tx: Transaction, *, lender_id: UUID | None = None) -> list[Wa
     """Return orders that were said and whose channel fell silent, the one that waits longest first."""
     rows = tx.execute(
         _ORDERS
-        + """ AND o.state IN ('RESERVED', 'SENT', 'UNKNOWN') AND o.state = 'UNKNOWN' AND o.conflict_code IS NULL
+        + """ AND o.state IN ('RESERVED', 'SENT', 'UNKNOWN') AND o.state = 'UNKNOWN'
+            AND (o.conflict_code IS NULL OR o.decided_at IS NOT NULL)
             ORDER BY o.sent_at, o.order_id LIMIT %(limit)s""",
         {"lender_id": lender_id, "limit": ROWS_MAX},
     )
@@ -81,7 +83,8 @@ def unknown_orders(tx: Transaction, *, lender_id: UUID | None = None) -> list[Wa
 def disputed_orders(tx: Transaction, *, lender_id: UUID | None = None) -> list[WaitingOrder]:
     """Return orders of which a channel said what cannot be; machines leave them alone."""
     rows = tx.execute(
-        _ORDERS + " AND o.conflict_code IS NOT NULL ORDER BY o.sent_at, o.order_id LIMIT %(limit)s",
+        _ORDERS
+        + " AND o.conflict_code IS NOT NULL AND o.decided_at IS NULL ORDER BY o.sent_at, o.order_id LIMIT %(limit)s",
         {"lender_id": lender_id, "limit": ROWS_MAX},
     )
     return [_order(row) for row in rows]
@@ -92,7 +95,8 @@ def unknown_totals(tx: Transaction, *, lender_id: UUID | None = None) -> dict[st
     rows = tx.execute(
         """
         SELECT o.kind, count(*), sum(o.amount_fen) FROM channel_order o
-        WHERE o.state IN ('RESERVED', 'SENT', 'UNKNOWN') AND o.state = 'UNKNOWN' AND o.conflict_code IS NULL
+        WHERE o.state IN ('RESERVED', 'SENT', 'UNKNOWN') AND o.state = 'UNKNOWN'
+          AND (o.conflict_code IS NULL OR o.decided_at IS NOT NULL)
           AND (%(lender_id)s::uuid IS NULL OR EXISTS (SELECT FROM loan l
                WHERE l.cell = o.cell AND l.loan_id = o.loan_id AND l.lender_id = %(lender_id)s))
         GROUP BY o.kind

@@ -22,9 +22,11 @@ from mingqu.domain.order.life import (
     announce,
     apply,
     ask_delay,
+    decide,
     dispute,
     next_action,
     reserve,
+    verdicts,
     withdraw,
 )
 from mingqu.domain.order.table import (
@@ -42,6 +44,8 @@ from mingqu.domain.order.table import (
     PaidAfterFailed,
     PaidOtherwise,
     ResendNotAllowed,
+    Verdict,
+    VerdictImpossible,
 )
 
 __all__ = [
@@ -70,12 +74,16 @@ __all__ = [
     "PaidOtherwise",
     "ResendNotAllowed",
     "Send",
+    "Verdict",
+    "VerdictImpossible",
     "Wait",
     "announce",
     "apply",
     "ask_delay",
+    "decide",
     "dispute",
     "next_action",
     "reserve",
+    "verdicts",
     "withdraw",
 ]

@@ -158,6 +158,21 @@ def _amendment(
     return person_id, at, facts
 
 
+_REVIEW: Final[LiteralString] = """
+    SELECT request_id, person_id, answered_at, subject_id, wish, outcome, answered_by FROM review
+    WHERE cell = %s AND request_id = ANY (%s) AND answered_at IS NOT NULL"""
+
+
+def _review(person_id: UUID, at: datetime, subject_id: UUID, wish: str, outcome: str, answered_by: UUID) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "about": subject_id.hex,
+        "wish": wish,
+        "outcome": outcome,
+        "operator": answered_by.hex,
+    }
+    return person_id, at, facts
+
+
 _PROPOSAL: Final[LiteralString] = """
     SELECT proposal_id, person_id, decided_at, deed, subject_id, body, basis, reason, maker_id, checker_id, state
     FROM proposal WHERE cell = %s AND proposal_id = ANY (%s) AND decided_at IS NOT NULL"""
@@ -234,5 +249,6 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.DISBURSEMENT: (_DISBURSEMENT, _payment),
     LeafKind.REPAYMENT: (_REPAYMENT, _payment),
     LeafKind.AMENDMENT: (_AMENDMENT, _amendment),
+    LeafKind.REVIEW: (_REVIEW, _review),
     LeafKind.PROPOSAL: (_PROPOSAL, _proposal),
 }

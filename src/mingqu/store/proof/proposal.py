@@ -41,6 +41,23 @@ _RECEIPTS: Final[LiteralString] = """
             ELSE r.order_id IS NULL AND r.loan_id = p.subject_id AND r.source = p.body ->> 'source'
         END, false)"""
 
+# Which word holds was decided when two people did, and as they did.
+_DECIDED: Final[LiteralString] = """
+    WITH decided AS (
+        SELECT cell, order_id, at, code FROM channel_word WHERE direction = 'noted' AND word = 'decide'
+    ), approved AS (
+        SELECT * FROM proposal WHERE state = 'approved' AND deed = 'decide_order'
+    )
+    SELECT format('what holds of order %%s was not decided by two people', coalesce(d.order_id, p.subject_id))
+    FROM decided d
+    FULL JOIN approved p ON p.cell = d.cell AND p.subject_id = d.order_id AND p.decided_at = d.at
+                        AND p.body ->> 'verdict' = d.code
+    WHERE d.order_id IS NULL OR p.subject_id IS NULL
+    UNION ALL
+    SELECT format('order %%s is decided, but nobody did', o.order_id) FROM channel_order o
+    WHERE o.decided_at IS NOT NULL AND NOT EXISTS (
+        SELECT FROM decided d WHERE d.cell = o.cell AND d.order_id = o.order_id AND d.at = o.decided_at)"""
+
 # What is parked with a lender is what waits: parked, and taken back once when it was placed.
 _PARKED: Final[LiteralString] = """
     WITH parked AS (
@@ -58,6 +75,6 @@ def proposals(tx: Transaction) -> list[str]:
     """Return a sentence for each deed that two people did not do, and for each receipt that is not what they placed."""
     return [
         sentence
-        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED)
+        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED)
         for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)
     ]
