@@ -14,9 +14,11 @@ from mingqu.domain.proposal import Deed
 from mingqu.domain.word import Failed
 from mingqu.services.answer_review import answer_review, take_review
 from mingqu.services.ask_for_person import ask_for_person
+from mingqu.services.freeze_drawing import freeze_drawing
 from mingqu.services.propose import propose
 from mingqu.services.read_limit import decision_view
 from mingqu.services.settle_order import hear_word
+from mingqu.services.write_note import write_note
 from tests.browser.test_operator_morning import browser, desk, look, pytestmark, served
 from tests.journeys.reading import orders_of
 from tests.journeys.two_people import parked, seat_of
@@ -50,6 +52,16 @@ def a_desk(world: OpenWorld) -> Mapping[str, str]:
         take_review(house, seat=checker, request_id=one.request_id)
     words = Personal("最近两个月的逾期记录仍在；六个月后可以再来。")
     answer_review(house, seat=checker, request_id=wishes[1].request_id, outcome="answered", answer=words)
+    risk = seat_of(house, "risk")
+    person_id = lost.known.person_id
+    stopped = freeze_drawing(house, seat=risk, person_id=person_id, cause="fraud", reason=WHY, key="freeze")
+    thaw = propose(
+        house, seat=risk, deed=Deed.THAW_DRAWING, subject_id=stopped, asked={}, reason="已电话核实本人", key="thaw"
+    )
+    for number, text in enumerate(
+        ("客户来电：下周三发工资，请那天再联系。", "A longer note that wraps.\nOn two lines.")
+    ):
+        write_note(house, seat=checker, person_id=person_id, text=Personal(text), key=f"note {number}")
     loan_id, today = other.signed.loan_id, house.clock.business_date()
     asked = {
         "amount_fen": 50_000,
@@ -71,6 +83,7 @@ def a_desk(world: OpenWorld) -> Mapping[str, str]:
         "dispute": f"/console/disputes/{disputed.order_id.hex}",
         "proposals": "/console/proposals",
         "proposal": f"/console/proposals/{booking.hex}",
+        "thaw": f"/console/proposals/{thaw.hex}",
         "customer": f"/console/customers/{lost.known.person_id.hex}",
     }
 
@@ -84,6 +97,11 @@ def test_every_screen_of_work_is_clean_wide_and_narrow_in_both_languages(world: 
                 for name, path in pages.items():
                     page.goto(address + path)
                     wrong += look(page, f"work-{name}.{size}.{language}.{scheme}")
+            with desk(browser, address, size=size, language=language, scheme=scheme, name="risk") as page:
+                page.goto(address + "/console/customers")
+                page.click("td a >> nth=0")
+                page.click("details.pop >> nth=0")
+                wrong += look(page, f"work-freeze.{size}.{language}.{scheme}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -98,6 +98,11 @@ def test_a_request_is_one_persons_work_until_they_had_it_for_hours(world: OpenWo
     house, (known, decision_id) = world.house, refused(world)
     asked = ask(world, known, decision_id)
     first, second = seat_of(house, "risk", name="first"), seat_of(house, "operations", name="second")
+    for number in range(4):  # a race is seen by whoever looks more than once
+        again = ask(world, known, decision_id, key=f"again {number}")
+        calls = [lambda seat=seat, one=again: take_review(house, seat=seat, request_id=one.request_id)
+                 for seat in (first, second, *(seat_of(house, "risk", name=f"more{n}") for n in range(3)))]  # fmt: skip
+        assert codes_of(at_once(calls)) == ["review_taken"] * 4
     calls = [lambda seat=seat: take_review(house, seat=seat, request_id=asked.request_id) for seat in (first, second)]
     assert codes_of(at_once(calls)) == ["review_taken"]
     mine, other = (

@@ -49,6 +49,7 @@ ROOMS: Final = (
     "domain.accrual",
     "domain.consent",
     "domain.evidence",
+    "domain.freeze",
     "domain.instrument",
     "domain.ledger",
     "domain.one_time_code",

@@ -15,6 +15,7 @@ from mingqu.api.offer import Table
 from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, FenAsked, Hash, Moment
 from mingqu.domain.consent import ConsentMissing
+from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.loan.lend import DisbursementNotAllowed
 from mingqu.domain.ownership import NotFound
@@ -86,6 +87,7 @@ class Contract(Answer, frozen=True, kw_only=True):
         LimitExceeded,
         FundingExhausted,
         DrawingFrozen,
+        DrawingStopped,
         CostAboveCap,
     ),
 )

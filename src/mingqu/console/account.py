@@ -20,7 +20,7 @@ from mingqu.services.sign_in_operator import change_password
 
 WHATS = (
     "customer", "loan", "decision", "unmask", "proof", "ask_again", "order", "proposal", "propose", "approve",
-    "decline", "review", "answer",
+    "decline", "review", "answer", "note", "freeze",
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ class Deed(Enum):
 
     ASSIGN_RECEIPT = "assign_receipt"  # money that is parked goes to a loan
     DECIDE_ORDER = "decide_order"  # which of a channel's words about an order holds
+    THAW_DRAWING = "thaw_drawing"  # somebody whose drawing was stopped may draw again
     BOOK_RECEIPT = "book_receipt"  # money that came by no channel of ours is told to a loan, on its own day
 
 
@@ -35,6 +36,7 @@ NEEDED: Final = MappingProxyType(
     {
         Deed.ASSIGN_RECEIPT: Permission.MOVE_MONEY,
         Deed.DECIDE_ORDER: Permission.MOVE_MONEY,
+        Deed.THAW_DRAWING: Permission.FREEZE,
         Deed.BOOK_RECEIPT: Permission.MOVE_MONEY,
     }
 )

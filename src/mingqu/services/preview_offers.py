@@ -6,7 +6,7 @@ from uuid import UUID
 
 from mingqu.domain.product import TermsNotOffered
 from mingqu.services.house import House
-from mingqu.services.make_offers import Offered, available_fen, loan_terms, priced, require_nothing_overdue
+from mingqu.services.make_offers import Offered, available_fen, loan_terms, priced, require_drawing_open
 from mingqu.store import offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Facility, Offer
@@ -15,10 +15,10 @@ from mingqu.store.offer import Facility, Offer
 def preview_offers(house: House, *, person_id: UUID, amount_fen: int, instalments: int, method: str) -> list[Offered]:
     """Return what `make_offers` would offer now, in its order, and keep nothing; empty where it would refuse.
 
-    Errors: DrawingFrozen.
+    Errors: DrawingFrozen, DrawingStopped.
     """
     with house.database.transaction() as tx:
-        require_nothing_overdue(tx, house, person_id=person_id)
+        require_drawing_open(tx, house, person_id=person_id)
         found = [
             _previewed(tx, house, facility, amount_fen, instalments, method)
             for facility in offer.facilities(tx, person_id=person_id)

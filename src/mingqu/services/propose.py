@@ -17,7 +17,7 @@ from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.operator import Permission, check_reason
 from mingqu.domain.proposal import NEEDED, PROPOSAL_LASTS, Deed, Proposal, ProposalStale, ProposalState
-from mingqu.services import decide_order, place_receipt
+from mingqu.services import decide_order, freeze_drawing, place_receipt
 from mingqu.services.house import House
 from mingqu.services.note_access import note_access
 from mingqu.services.once import Response, once
@@ -45,6 +45,11 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=decide_order.say_verdict,
         basis=decide_order.basis_of_verdict,
         carry_out=decide_order.decide_order,
+    ),
+    Deed.THAW_DRAWING: Way(
+        say=freeze_drawing.say_thaw,
+        basis=freeze_drawing.basis_of_thaw,
+        carry_out=freeze_drawing.thaw_drawing,
     ),
     Deed.BOOK_RECEIPT: Way(
         say=place_receipt.say_booking,

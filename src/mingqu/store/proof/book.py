@@ -205,6 +205,7 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
                              = CASE e.kind WHEN 'reversed' THEN e.target ELSE e.event_id END)""",
     ),
     (LeafKind.CERTIFICATE, "SELECT cell, certificate_id FROM certificate"),
+    (LeafKind.FREEZE, "SELECT cell, freeze_id FROM drawing_freeze"),
     (LeafKind.REVIEW, "SELECT cell, request_id FROM review WHERE answered_at IS NOT NULL"),
     (LeafKind.PROPOSAL, "SELECT cell, proposal_id FROM proposal WHERE decided_at IS NOT NULL"),
 )

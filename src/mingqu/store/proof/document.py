@@ -158,6 +158,15 @@ def _amendment(
     return person_id, at, facts
 
 
+_FREEZE: Final[LiteralString] = """
+    SELECT freeze_id, person_id, frozen_at, cause, frozen_by FROM drawing_freeze
+    WHERE cell = %s AND freeze_id = ANY (%s)"""
+
+
+def _freeze(person_id: UUID, at: datetime, cause: str, frozen_by: UUID) -> Witnessed:
+    return person_id, at, {"cause": cause, "operator": frozen_by.hex}
+
+
 _REVIEW: Final[LiteralString] = """
     SELECT request_id, person_id, answered_at, subject_id, wish, outcome, answered_by FROM review
     WHERE cell = %s AND request_id = ANY (%s) AND answered_at IS NOT NULL"""
@@ -249,6 +258,7 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.DISBURSEMENT: (_DISBURSEMENT, _payment),
     LeafKind.REPAYMENT: (_REPAYMENT, _payment),
     LeafKind.AMENDMENT: (_AMENDMENT, _amendment),
+    LeafKind.FREEZE: (_FREEZE, _freeze),
     LeafKind.REVIEW: (_REVIEW, _review),
     LeafKind.PROPOSAL: (_PROPOSAL, _proposal),
 }

@@ -58,6 +58,15 @@ _DECIDED: Final[LiteralString] = """
     WHERE o.decided_at IS NOT NULL AND NOT EXISTS (
         SELECT FROM decided d WHERE d.cell = o.cell AND d.order_id = o.order_id AND d.at = o.decided_at)"""
 
+# A freeze ends by the proposal that two people carried out to end just it.
+_THAWED: Final[LiteralString] = """
+    SELECT format('freeze %%s was not ended by two people', coalesce(f.freeze_id, p.subject_id))
+    FROM (SELECT * FROM drawing_freeze WHERE thawed_at IS NOT NULL) f
+    FULL JOIN (SELECT * FROM proposal WHERE state = 'approved' AND deed = 'thaw_drawing') p
+        ON p.cell = f.cell AND p.proposal_id = f.thawed_by AND p.subject_id = f.freeze_id
+       AND p.person_id = f.person_id AND p.decided_at = f.thawed_at
+    WHERE f.freeze_id IS NULL OR p.proposal_id IS NULL"""
+
 # What is parked with a lender is what waits: parked, and taken back once when it was placed.
 _PARKED: Final[LiteralString] = """
     WITH parked AS (
@@ -75,6 +84,6 @@ def proposals(tx: Transaction) -> list[str]:
     """Return a sentence for each deed that two people did not do, and for each receipt that is not what they placed."""
     return [
         sentence
-        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED)
+        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED)
         for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)
     ]
