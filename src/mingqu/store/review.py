@@ -78,7 +78,10 @@ def waiting(tx: Transaction) -> list[Request]:
 
 def waiting_count(tx: Transaction) -> int:
     """Return how many requests are not answered."""
-    row = tx.execute("SELECT count(*) FROM work WHERE kind = 'person_asked' AND done_at IS NULL").fetchone()
+    row = tx.execute(
+        "SELECT count(*) FROM work WHERE cell = ANY (%s) AND kind = 'person_asked' AND done_at IS NULL",
+        (list(range(tx.cells)),),
+    ).fetchone()
     assert row is not None
     return int(row[0])
 
