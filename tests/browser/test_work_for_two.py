@@ -110,7 +110,7 @@ def test_one_places_a_receipt_and_another_carries_it_out(world: OpenWorld, brows
     with served(world) as address:
         with desk(browser, address, size="wide", language="zh", scheme="light", name="maker") as page:
             page.goto(address + pages["queues"])
-            page.click(f"a[href='{pages['receipt']}']")
+            page.click(f"a[href='{pages['receipt']}'] >> nth=0")
             page.fill("[name=reason]", WHY)
             page.click("form[action$='/assign'] button")
             page.wait_for_url("**/console/proposals/*")
