@@ -10,10 +10,14 @@ from playwright.sync_api import expect
 
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import CHUAN, XIA
+from mingqu.domain.personal import Personal
+from mingqu.services.answer_review import answer_review, take_review
 from mingqu.services.publish_evidence import publish_evidence
+from mingqu.services.read_review import list_reviews
 from mingqu.services.run_due_work import run_due_work
 from tests.browser.visitor import Visitor, open_window
 from tests.journeys.pages import live_until
+from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -194,4 +198,14 @@ def test_a_refusal_in_a_browser(world: OpenWorld) -> None:
         visitor.look("refusal")
         visitor.press()
         visitor.look("received")
+        seat = seat_of(world.house, "risk")
+        (waiting,), _ = list_reviews(world.house, seat=seat)
+        request_id = waiting.request.request_id
+        take_review(world.house, seat=seat, request_id=request_id)
+        words = Personal("我们看过您的信用报告：最近两个月的逾期记录仍在，六个月后可以再来。")
+        answer_review(world.house, seat=seat, request_id=request_id, outcome="reassess", answer=words)
+        visitor.page.reload()
+        visitor.look("answered")
+        visitor.go("/decision")
+        visitor.look("refusal-answered")
         assert visitor.faults == []

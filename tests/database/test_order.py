@@ -26,7 +26,7 @@ from mingqu.services.chase_order import PayoutErrand, chase, chase_order
 from mingqu.store import order as orders
 from mingqu.store import order_proof
 from mingqu.store.database import Database, Transaction
-from mingqu.store.order import OrderChanged, OrderExists, PaidTotal
+from mingqu.store.order import OrderChanged, OrderExists
 
 START = datetime(2026, 8, 15, 2, 0, tzinfo=UTC)
 SLOT = 300  # of 1,024: cell 1 of 4
@@ -174,9 +174,7 @@ def test_a_payout_that_goes_silent_is_asked_and_heals_and_is_paid_once(book: Dat
             ("said", "ask", None),
             ("heard", "paid", None),
         ]
-        assert orders.paid_totals(tx) == [
-            PaidTotal(kind=OrderKind.PAYOUT, channel="bank", currency="CNY", orders=1, amount_fen=1_050_000)
-        ]
+        assert orders.paid_amounts(tx) == [(order.order_id, 1_050_000)]
         assert orders.open_orders(tx, cell=1) == []
         assert order_proof.prove(tx) == []
     ended = load(book, order.order_id)

@@ -10,6 +10,8 @@ import pytest
 from mingqu.client import Problem
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import CHUAN, XIA
+from mingqu.domain.personal import Personal
+from mingqu.services.answer_review import answer_review, take_review
 from mingqu.services.publish_evidence import publish_evidence
 from tests.journeys.api import (
     Site,
@@ -23,6 +25,7 @@ from tests.journeys.api import (
     take_loan,
 )
 from tests.journeys.reading import assert_coherent, live_until
+from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
 
 
@@ -104,6 +107,16 @@ def test_whoever_is_refused_reads_why_and_may_ask_for_a_person(site: Site) -> No
     assert all(reason.text_zh and reason.text_en for reason in decision.reasons)
     assert chuan.client.limit().products == []
     assert chuan.client.ask_for_review(decision_id=decision.decision_id, wish="review").wish == "review"
+    asked = chuan.client.decision().review
+    assert asked is not None
+    assert (asked.wish, asked.answered_at, asked.outcome, asked.answer) == ("review", None, None, None)
+    seat = seat_of(site.world.house, "risk")
+    take_review(site.world.house, seat=seat, request_id=asked.request_id)
+    words = "我们看过您的信用报告，结果不变。"
+    answer_review(site.world.house, seat=seat, request_id=asked.request_id, outcome="upheld", answer=Personal(words))
+    answered = chuan.client.decision(decision_id=decision.decision_id).review
+    assert answered is not None
+    assert (answered.outcome, answered.answer, answered.request_id) == ("upheld", words, asked.request_id)
     with pytest.raises(Problem) as refused:
         chuan.client.ask_for_offers(amount_fen=100_000, instalments=12, method="equal_instalment")
     assert (refused.value.code, refused.value.status) == ("no_limit", 409)

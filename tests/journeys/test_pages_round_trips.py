@@ -27,13 +27,13 @@ STATEMENTS: Final = {
     "/ (late)": 6,
     "/me": 5,  # session, person, names, cards, consents
     "/consents": 2,
-    "/decision": 5,  # session, decision, its sealed part, facilities, balances
-    "/decision (refused)": 3,
-    "/draw": 4,  # session, facilities, balances, loans
-    "/draw (another amount)": 4,
-    "/offers": 4,  # session, two offers, loans
+    "/decision": 6,  # session, decision, its sealed part, what was asked about it, facilities, balances
+    "/decision (refused)": 4,
+    "/draw": 5,  # session, facilities, balances, freezes, loans
+    "/draw (another amount)": 5,
+    "/offers": 5,  # session, two offers, freezes, loans
     "/cost-tables/{id}": 2,
-    "/offers/{id}/contract": 7,  # session, offer, loans, cost table, consents, cards, name
+    "/offers/{id}/contract": 8,  # session, offer, freezes, loans, cost table, consents, cards, name
     "/agreement": 3,  # session, consents, cards
     "/loans": 3,  # session, loans, payouts
     "/loans/{id}": 3,  # session, loan, cards

@@ -12,9 +12,13 @@ import pytest
 
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import CHUAN, XIA, ZHOU
+from mingqu.domain.personal import Personal
+from mingqu.services.answer_review import answer_review, take_review
 from mingqu.services.publish_evidence import publish_evidence
+from mingqu.services.read_review import list_reviews
 from mingqu.services.run_due_work import run_due_work
 from tests.journeys.pages import Page, Phone, live_until
+from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
 
 
@@ -132,6 +136,18 @@ def _be_certified(phone: Phone, loan: str) -> None:
         assert phone.client.get(path).content.startswith(b"%PDF")
 
 
+WORDS = "最近两个月的逾期记录仍在，我们看过了。"
+
+
+def answer_the_last(world: OpenWorld, *, outcome: str) -> None:
+    """Let somebody at the console take the one request that waits and answer it."""
+    seat = seat_of(world.house, "risk")
+    (waiting,), _ = list_reviews(world.house, seat=seat)
+    request_id = waiting.request.request_id
+    take_review(world.house, seat=seat, request_id=request_id)
+    answer_review(world.house, seat=seat, request_id=request_id, outcome=outcome, answer=Personal(WORDS))
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_a_refusal_gives_each_reason_its_remedy_and_a_person_to_ask(world: OpenWorld, language: str) -> None:
     phone = Phone(world, language=language)
@@ -146,6 +162,19 @@ def test_a_refusal_gives_each_reason_its_remedy_and_a_person_to_ask(world: OpenW
     received = phone.send(page.main_form)
     assert received.path.startswith("/received/")
     assert phone.send(page.main_form).path == received.path  # the same form again is the same request
+    waits, told, anew = {
+        "zh": ("正在由人来看", "人工复核后，结果不变", "情况改变后随时可以"),
+        "en": ("a person is looking", "A person looked, and the answer stands", "as soon as this has changed"),
+    }[language]
+    assert waits in phone.get("/decision").text
+    answer_the_last(world, outcome="upheld")
+    for path in ("/decision", received.path):
+        assert told in phone.get(path).text
+        assert WORDS in phone.get(path).text
+    phone.send(phone.get("/decision").main_form)
+    answer_the_last(world, outcome="reassess")
+    assert anew in phone.get("/decision").text
+    assert phone.get("/apply").path == "/apply"
 
 
 def test_a_silent_bank_is_unknown_on_the_page_and_never_failed(world: OpenWorld) -> None:

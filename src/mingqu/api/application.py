@@ -48,8 +48,23 @@ class Reason(Answer, frozen=True, kw_only=True):
     retry_on: date | None
 
 
+class Review(Answer, frozen=True, kw_only=True):
+    """What was asked of a person, and when. Once it is answered, how, and in which words."""
+
+    request_id: UUID
+    wish: str
+    asked_at: datetime
+    answered_at: datetime | None = None
+    outcome: Annotated[str, msgspec.Meta(examples=["upheld"])] | None = None
+    answer: str | None = None
+
+
 class Decision(Answer, frozen=True, kw_only=True):
-    """A decision about the caller, made again from its own record each time it is read."""
+    """A decision about the caller, made again from its own record each time it is read.
+
+    `review` is what the caller asked a person for last about it, and the answer once there is one: `upheld`,
+    `reassess` (apply again whenever you like) or `answered`.
+    """
 
     decision_id: UUID
     decided_at: datetime
@@ -61,6 +76,7 @@ class Decision(Answer, frozen=True, kw_only=True):
     reasons: list[Reason]
     retry_on: date | None
     record_hash: Hash
+    review: Review | None
 
 
 class ProductLimit(Answer, frozen=True, kw_only=True):
@@ -101,14 +117,6 @@ class NewReview(Body, frozen=True, kw_only=True):
     wish: Annotated[str, msgspec.Meta(max_length=40, examples=["review"])]
 
 
-class Review(Answer, frozen=True, kw_only=True):
-    """What was asked for, and when."""
-
-    request_id: UUID
-    wish: str
-    asked_at: datetime
-
-
 @writes(
     "/applications",
     tag=TAG,
@@ -142,7 +150,9 @@ def apply(data: JSONBody[NewApplication], key: KeyHere, house: HouseHere, caller
     request = msgspec.to_builtins(data)
     answer = once_done(house, scope=caller.person_id, command="apply", key=key, request=request, act=act)
     decision_id = UUID(str(answer["decision_id"]))
-    return _decision(decision_view(house, person_id=caller.person_id, decision_id=decision_id))
+    made_now = _decision(decision_view(house, person_id=caller.person_id, decision_id=decision_id))
+    # Sent again later, the answer is still the one of the moment in which it was decided.
+    return msgspec.structs.replace(made_now, review=None)
 
 
 @reads("/decisions/latest", tag=TAG, refuses=(DecisionNotFound,))
@@ -163,7 +173,7 @@ def ask_for_review(
 ) -> Review:
     """Ask that a person explains a decision, or looks at it again."""
     asked = ask_for_person(house, person_id=caller.person_id, wish=data.wish, key=key, decision_id=decision_id)
-    return shaped(asked, Review)
+    return shaped(asked, Review, answered_at=None, outcome=None, answer=None)
 
 
 @reads("/limit", tag=TAG)

@@ -16,6 +16,7 @@ from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, Digits, FenAsked, Hash, Moment
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.consent import ConsentMissing
+from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.loan.lend import DisbursementNotAllowed
 from mingqu.domain.one_time_code import (
@@ -90,7 +91,15 @@ class Contract(Answer, frozen=True, kw_only=True):
     tag=TAG,
     body=False,
     status=204,
-    refuses=(OfferStale, CostTableNotRead, DrawingFrozen, CostAboveCap, CodeTooSoon, CodeSendsExhausted),
+    refuses=(
+        OfferStale,
+        CostTableNotRead,
+        DrawingFrozen,
+        DrawingStopped,
+        CostAboveCap,
+        CodeTooSoon,
+        CodeSendsExhausted,
+    ),
 )
 def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, caller: CallerHere) -> None:
     """Send the code that signs an offer to the caller's own phone, with the lender and the amount it signs for.
@@ -121,6 +130,7 @@ def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, 
         LimitExceeded,
         FundingExhausted,
         DrawingFrozen,
+        DrawingStopped,
         CostAboveCap,
         CodeMissing,
         CodeUsed,

@@ -14,6 +14,7 @@ from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.operation import reads, writes
 from mingqu.api.order import Order, PaymentOrder, order_of
 from mingqu.api.shape import FEN_MAX, Answer, Body, Fen, FenAsked, Method, Ppm, shaped
+from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.loan import Intent, LoanNotActive, Quote, Stage
 from mingqu.domain.loan.lend import DisbursementNotAllowed
@@ -220,6 +221,7 @@ def list_orders(loan_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -
     refuses=(
         LoanNotActive,
         DrawingFrozen,
+        DrawingStopped,
         DisbursementNotAllowed,
         PayoutWaiting,
         InstrumentNotVerified,
@@ -249,7 +251,7 @@ def ask_about_loan(
 ) -> Review:
     """Ask people to `defer` an instalment, to `respread` what is left, or to `talk`."""
     asked = ask_for_person(house, person_id=caller.person_id, wish=data.wish, key=key, loan_id=loan_id)
-    return shaped(asked, Review)
+    return shaped(asked, Review, answered_at=None, outcome=None, answer=None)
 
 
 def _loan(view: LoanView) -> Loan:

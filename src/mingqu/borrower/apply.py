@@ -18,6 +18,7 @@ from mingqu.services.ask_for_person import ask_for_person
 from mingqu.services.assess import AssessedAlready, IdentityUnverified, assess
 from mingqu.services.read_limit import decision_view, limit_view
 from mingqu.services.read_person import is_verified
+from mingqu.services.read_review import ReviewView, review_of
 
 # Asked one after the other, each alone, before an application is made (征信业管理条例 art. 18, PIPL art. 24).
 BEFORE_APPLYING: Final = (ConsentPurpose.BUREAU_QUERY, ConsentPurpose.AUTOMATED_DECISION)
@@ -94,6 +95,7 @@ def show_decision(visit: Visit) -> Response[Any]:
         ],
         factors=[pick(zh, en) for zh, en in made.factors],
         fingerprint=made.record_hash.hex(),
+        review=_told(made.review),
         key=visit.form_key(),
     )
 
@@ -115,7 +117,20 @@ def show_received(visit: Visit) -> Response[Any]:
     request_id = visit.identifier("request_id")
     if slot_of(request_id) != slot_of(visit.person_id):
         raise NotFound
-    return visit.show("received.html", number=request_id.hex)
+    review = review_of(visit.house, person_id=visit.person_id, request_id=request_id)
+    return visit.show("received.html", number=request_id.hex, review=_told(review))
+
+
+def _told(review: ReviewView | None) -> dict[str, object] | None:
+    """Return what was asked of a person and answered, as a page says it."""
+    if review is None:
+        return None
+    return {
+        "asked_at": review.asked_at,
+        "answered_at": review.answered_at,
+        "outcome": review.outcome,
+        "answer": review.answer,
+    }
 
 
 def _missing(visit: Visit) -> str | None:

@@ -10,7 +10,8 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.borrower.loans import loan_values
-from mingqu.services.ask_for_person import OF_LOAN, ask_for_person
+from mingqu.domain.review import OF_LOAN
+from mingqu.services.ask_for_person import ask_for_person
 from mingqu.services.preview_repayment import ways_of
 from mingqu.services.read_loans import OVERDUE, loan_view
 

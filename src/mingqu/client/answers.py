@@ -102,6 +102,17 @@ class Reason(Answer, frozen=True, kw_only=True):
     retry_on: date | None
 
 
+class Review(Answer, frozen=True, kw_only=True):
+    """What people were asked for, and their answer once there is one."""
+
+    request_id: UUID
+    wish: str
+    asked_at: datetime
+    answered_at: datetime | None = None
+    outcome: str | None = None
+    answer: str | None = None
+
+
 class Decision(Answer, frozen=True, kw_only=True):
     """A decision with its reasons."""
 
@@ -115,14 +126,7 @@ class Decision(Answer, frozen=True, kw_only=True):
     reasons: list[Reason]
     retry_on: date | None
     record_hash: str
-
-
-class Review(Answer, frozen=True, kw_only=True):
-    """What people were asked for."""
-
-    request_id: UUID
-    wish: str
-    asked_at: datetime
+    review: Review | None
 
 
 class ProductLimit(Answer, frozen=True, kw_only=True):

@@ -18,7 +18,10 @@ from mingqu.services.keep_operator import operators, role_name
 from mingqu.services.note_access import accesses
 from mingqu.services.sign_in_operator import change_password
 
-WHATS = ("customer", "loan", "decision", "unmask", "proof", "ask_again")
+WHATS = (
+    "customer", "loan", "decision", "unmask", "proof", "ask_again", "order", "proposal", "propose", "approve",
+    "decline", "review", "answer", "note", "freeze",
+)  # fmt: skip
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

@@ -23,6 +23,8 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import NotSignedIn
 from mingqu.services.house import House
 from mingqu.services.keep_operator import role_name
+from mingqu.services.read_proposals import proposals_to_check
+from mingqu.services.read_review import reviews_waiting
 from mingqu.services.read_today import read_close, unknown_count
 from mingqu.services.sign_in_operator import Seat, recognize_operator
 from mingqu.web import forgery
@@ -96,7 +98,13 @@ class Desk:
             frame["may"] = {permission.value: seat.operator.may(permission) for permission in Permission}
             frame["close"] = read_close(self.house)
             frame["unknown_count"] = unknown_count(self.house, seat=seat)
+            frame["review_count"] = reviews_waiting(self.house, seat=seat)
+            frame["check_count"] = proposals_to_check(self.house, seat=seat)
         return self.pages.show(request, template, status=status, **{**frame, **values})
+
+    def form_key(self) -> str:
+        """Return a key for a form: sent twice, it is one command."""
+        return self.house.identifiers.fresh(0).hex
 
     def show_refusal(self, request: Asked, refusal: Refusal) -> Response[Any]:
         """Answer a refusal as a page: to the sign-in page if that is what helps."""

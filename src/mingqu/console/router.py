@@ -10,7 +10,21 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
-from mingqu.console import account, customer, decision, evidence, lists, loan, queue, sign_in, today
+from mingqu.console import (
+    account,
+    customer,
+    decision,
+    dispute,
+    evidence,
+    lists,
+    loan,
+    proposal,
+    queue,
+    receipt,
+    review,
+    sign_in,
+    today,
+)
 from mingqu.console.desk import HOME, Asked, Desk
 from mingqu.console.route import require_declared
 from mingqu.domain.refusal import Refusal
@@ -20,7 +34,7 @@ from mingqu.web.pages import Pages
 # Each screen gives its routes; adding one is a line here.
 SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     sign_in.routes, account.routes, today.routes, queue.routes, lists.routes, customer.routes, loan.routes,
-    decision.routes, evidence.routes,
+    decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, review.routes,
 )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from mingqu.console import desk as at
 from mingqu.console.desk import Asked, Desk
 from mingqu.console.route import page
 from mingqu.domain.operator import Permission
+from mingqu.services.read_proposals import list_proposals
+from mingqu.services.read_review import list_reviews
 from mingqu.services.read_today import Today, read_close, read_queues, read_today
 
 
@@ -22,8 +24,16 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
     def today(request: Asked) -> Response[Any]:
         seat = at.signed_in(request)
         seen = read_today(desk.house, seat=seat)
+        waiting = list_proposals(desk.house, seat=seat)[0] if seat.operator.may(Permission.PROPOSALS) else []
+        reviews = list_reviews(desk.house, seat=seat)[0] if seat.operator.may(Permission.REVIEWS) else []
         return desk.show(
-            request, "today.html", today=seen, queues=read_queues(desk.house, seat=seat), flows=_flows(seen)
+            request,
+            "today.html",
+            reviews=reviews,
+            today=seen,
+            queues=read_queues(desk.house, seat=seat),
+            waiting=waiting,
+            flows=_flows(seen),
         )
 
     @page("/today/close", needs=Permission.TODAY)

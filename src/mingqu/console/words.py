@@ -16,6 +16,7 @@ _SHAPES: Final = {
     "active": "ok", "settled": "idle", "planned": "run", "charged_off": "bad", "written_off": "bad",
     "cancelled": "idle", "UNKNOWN": "unk", "SENT": "run", "RESERVED": "run", "PAID": "ok", "FAILED": "bad",
     "approved": "ok", "refused": "bad", "hit": "bad", "near": "warn", "passed": "ok",
+    "open": "run", "declined": "bad", "expired": "idle",
 }  # fmt: skip
 
 

@@ -11,7 +11,14 @@ from mingqu.domain.personal import Personal, mask_card
 from mingqu.services.house import House
 from mingqu.services.keep_operator import add_operator, operators, set_password_at_once
 
-OPERATORS: Final = (("guide-operations", "operations"), ("guide-risk", "risk"), ("guide-auditor", "auditor"))
+# Two of each role that proposes: what one proposes the other checks.
+OPERATORS: Final = (
+    ("guide-operations", "operations"),
+    ("guide-checker", "operations"),
+    ("guide-risk", "risk"),
+    ("guide-risk-two", "risk"),
+    ("guide-auditor", "auditor"),
+)
 _PASSWORD_BYTES: Final = 15
 
 

@@ -228,14 +228,14 @@ _ONE_WAY: Final[frozenset[Way]] = frozenset(
         (_C.LOAN_FEE_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
         (_C.MIGRATION_CLEARING, _C.OVERPAYMENT, _R.MIGRATE),
         (_C.MIGRATION_CLEARING, _C.INTEREST_SUSPENDED, _R.MIGRATE),
-        (_C.COLLECTION_CLEARING, _C.UNMATCHED_RECEIPT, _R.OVERPAY),
         (_C.LIMIT_GRANTED, _C.LIMIT_AVAILABLE, _R.LIMIT_GRANT),
         (_C.LIMIT_AVAILABLE, _C.LIMIT_DRAWN, _R.LIMIT_DRAW),
         (_C.LIMIT_OVER, _C.LIMIT_AVAILABLE, _R.OVER_LIMIT),
         (_C.LIMIT_AVAILABLE, _C.LIMIT_OVER, _R.OVER_LIMIT_END),
     }
 )
-# What a loan told again, or an accrual corrected downwards, may also take back by the same line turned about.
+# What a loan told again, an accrual corrected downwards, or parked money that found its loan may also take back by the
+# same line turned about.
 _CORRECTED: Final[frozenset[Way]] = frozenset(
     {
         (_C.LOAN_PRINCIPAL_DUE, _C.LOAN_PRINCIPAL, _R.BILL_PRINCIPAL),
@@ -261,6 +261,7 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
         (_C.CREDIT_LOSS, _C.LOAN_PENALTY_DUE, _R.WRITE_OFF),
         (_C.CREDIT_LOSS, _C.LOAN_FEE_DUE, _R.WRITE_OFF),
         (_C.COLLECTION_CLEARING, _C.OVERPAYMENT, _R.OVERPAY),
+        (_C.COLLECTION_CLEARING, _C.UNMATCHED_RECEIPT, _R.OVERPAY),
         (_C.OVERPAYMENT, _C.COLLECTION_CLEARING, _R.RETURN_OVERPAYMENT),
         (_C.LOAN_FEE_DUE, _C.COLLECTION_CLEARING, _R.RETURN_OVERPAYMENT),
         (_C.LIMIT_DRAWN, _C.LIMIT_AVAILABLE, _R.LIMIT_RELEASE),

@@ -69,7 +69,7 @@ class OperatorForbidden(Refusal):
 
 
 class ReasonMissing(Refusal):
-    """Personal data is shown for a reason that somebody else can understand later."""
+    """What is shown or done for a reason takes one that somebody else can understand later."""
 
     code: ClassVar[str] = "reason_missing"
 
@@ -107,18 +107,29 @@ class Permission(Enum):
     EVIDENCE = "evidence"
     VERIFY_BOOK = "verify_book"
     ACCESS_LOG = "access_log"
+    PROPOSALS = "proposals"  # what one person proposed and another is to check
+    CHECK = "check"  # approve or decline what somebody else proposed, of what one may propose oneself
+    REVIEWS = "reviews"  # what borrowers asked a person for
+    ANSWER = "answer"  # take such a request and answer it
+    FREEZE = "freeze"  # stop a person's drawing, and propose that it goes on
+    NOTE = "note"  # write down what a customer said
+    MOVE_MONEY = "move_money"  # propose that money which no machine could place goes to a loan
 
 
 _P = Permission
+# What changes something, or shows what is masked: nothing for whoever is there to look.
+ACTING: Final = frozenset({_P.UNMASK, _P.ASK_AGAIN, _P.CHECK, _P.MOVE_MONEY, _P.ANSWER, _P.FREEZE, _P.NOTE})
 _EVERYBODY: Final = frozenset({_P.OWN_ACCOUNT})
 GRANTED: Final = MappingProxyType(
     {
         Role.OPERATIONS: _EVERYBODY
-        | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.UNMASK, _P.LOAN, _P.DECISION, _P.QUEUE, _P.ASK_AGAIN, _P.EVIDENCE},
+        | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.UNMASK, _P.LOAN, _P.DECISION, _P.QUEUE, _P.ASK_AGAIN, _P.EVIDENCE}
+        | {_P.PROPOSALS, _P.CHECK, _P.MOVE_MONEY, _P.REVIEWS, _P.ANSWER, _P.NOTE},
         Role.RISK: _EVERYBODY
-        | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.UNMASK, _P.LOAN, _P.DECISION, _P.DECISION_INPUTS, _P.EVIDENCE},
+        | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.UNMASK, _P.LOAN, _P.DECISION, _P.DECISION_INPUTS, _P.EVIDENCE}
+        | {_P.PROPOSALS, _P.CHECK, _P.REVIEWS, _P.ANSWER, _P.FREEZE, _P.NOTE},
         Role.LENDER: _EVERYBODY | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.LOAN},
-        Role.AUDITOR: frozenset(_P) - {_P.UNMASK, _P.ASK_AGAIN},
+        Role.AUDITOR: frozenset(_P) - ACTING,
         # Whoever makes operators sees what they looked at, and no customer: the two together would be one key too many.
         Role.ADMIN: _EVERYBODY | {_P.TODAY, _P.EVIDENCE, _P.VERIFY_BOOK, _P.ACCESS_LOG},
     }
@@ -200,7 +211,7 @@ def check_password(*, password: Personal[str], name: str) -> None:
 
 
 def check_reason(reason: str) -> str:
-    """Return the reason for which personal data is shown. Errors: ReasonMissing."""
+    """Return the reason for which something is shown or done. Errors: ReasonMissing."""
     text = " ".join(reason.split())
     if not REASON_LENGTH_MIN <= len(text) <= REASON_LENGTH_MAX:
         raise ReasonMissing(f"Say why in {REASON_LENGTH_MIN} to {REASON_LENGTH_MAX} characters.")

@@ -44,7 +44,7 @@ def ask_again(house: House, *, seat: Seat, order_id: UUID) -> str:
     def hasten(tx: Transaction) -> None:
         tx.lock_cell(tx.cell_of(order_id))
         now, waiting = house.clock.now(), order.load(tx, order_id=order_id)
-        if not waiting.open or waiting.conflict_code is not None or waiting.sent_at is None:
+        if not waiting.open or waiting.disputed or waiting.sent_at is None:
             raise NothingToAsk("There is nothing to ask about this order.", state=waiting.state.value)
         asked = queue.last_asked_at(tx, order_id=order_id)
         if asked is not None and now - asked < AGAIN_AFTER:

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar
 from uuid import UUID
 
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.review import OF_DECISION, OF_LOAN
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.store import decision, loan, work
 from mingqu.store.database import Transaction
-
-ASKED: Final = "person_asked"  # the kind of work that only people take
-# What may be asked for; about a decision, or about a loan.
-OF_DECISION: Final = ("explain", "review")
-OF_LOAN: Final = ("defer", "respread", "talk")
+from mingqu.store.review import ASKED
 
 
 class WishUnknown(Refusal):

@@ -24,6 +24,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.ports.bureau import BureauQuery, BureauReport, NotCovered, QueryRefused
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
+from mingqu.services.read_review import may_apply_again
 from mingqu.services.replay_decision import replay_decision
 from mingqu.services.tell_webhooks import Event, Told, tell
 from mingqu.store import consent, decision, evidence, ledger, offer, party, vault
@@ -154,7 +155,7 @@ def assess(
 def _require_waited(tx: Transaction, house: House, *, person_id: UUID, today: date) -> None:
     """Return when the day has come that the last refusal named: each query leaves a mark on the person's record."""
     last = decision.latest_decision(tx, person_id=person_id)
-    if last is None:
+    if last is None or may_apply_again(tx, person_id=person_id, decision_id=last.decision_id):
         return
     made = replay_decision(tx, house, person_id=person_id, decision_id=last.decision_id)
     retry_on = max((reason.retry_on for reason in made.reasons if reason.retry_on is not None), default=today)

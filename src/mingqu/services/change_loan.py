@@ -18,6 +18,7 @@ from mingqu.services.record_event import record_event
 from mingqu.services.settle_order import spare_deductions, withdraw_returns
 from mingqu.store import evidence, loan
 from mingqu.store.database import Transaction
+from mingqu.store.loan import Loan
 from mingqu.store.loan_event import CONCEDED, detail_of, kind_of
 
 
@@ -54,16 +55,7 @@ def change_loan(house: House, *, loan_id: UUID, event: Event, key: str) -> UUID:
         if isinstance(event, Reversed):
             _require_not_of_order(event.target, loan.events(tx, loan=before))
         after, outcome = record_event(tx, house, before=before, event=event)
-        evidence.append(
-            tx,
-            keyring=house.keyring,
-            cell=after.cell,
-            person_id=after.person_id,
-            kind=LeafKind.AMENDMENT,
-            subject_id=event.event_id,
-            at=house.clock.now(),
-            facts=_facts(loan_id, event),
-        )
+        witness_change(tx, house, of=after, event=event)
         follow_up(tx, house, of=after, outcome=outcome)
         withdraw_returns(tx, house, of=after)
         spare_deductions(tx, house, of=after)
@@ -72,6 +64,20 @@ def change_loan(house: House, *, loan_id: UUID, event: Event, key: str) -> UUID:
     request = {"event_id": event.event_id.hex, **_facts(loan_id, event)}
     answer = once(house, person_id=loan_id, command="change_loan", key=key, request=request, work=work)
     return UUID(str(answer["event_id"]))
+
+
+def witness_change(tx: Transaction, house: House, *, of: Loan, event: Event) -> None:
+    """Write the leaf of an event that no order of its loan tells; the caller recorded it and commits."""
+    evidence.append(
+        tx,
+        keyring=house.keyring,
+        cell=of.cell,
+        person_id=of.person_id,
+        kind=LeafKind.AMENDMENT,
+        subject_id=event.event_id,
+        at=house.clock.now(),
+        facts=_facts(of.loan_id, event),
+    )
 
 
 def _is_told_by_order(event: Event) -> bool:

@@ -15,7 +15,7 @@ from mingqu.domain.cost import DELAY_DAYS_SHOWN, cost_of_delay
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.services.make_offers import Offered, delay_terms, priced, require_nothing_overdue
+from mingqu.services.make_offers import Offered, delay_terms, priced, require_drawing_open
 from mingqu.services.once import once
 from mingqu.store import evidence, offer
 from mingqu.store.database import Transaction
@@ -52,10 +52,10 @@ class CostTable:
 def live_offer(tx: Transaction, house: House, *, person_id: UUID, offer_id: UUID) -> tuple[Offer, Offered]:
     """Return a person's offer that can still be taken, with its price.
 
-    Errors: NotFound, OfferStale, DrawingFrozen, CostAboveCap.
+    Errors: NotFound, OfferStale, DrawingFrozen, DrawingStopped, CostAboveCap.
     """
     stored, facility = offer.load_offer_with_line(tx, person_id=person_id, offer_id=offer_id)
-    require_nothing_overdue(tx, house, person_id=person_id)
+    require_drawing_open(tx, house, person_id=person_id)
     if house.clock.now() >= stored.expires_at:
         raise OfferStale("This offer has run out; ask for new offers.")
     if stored.loan_id is not None:

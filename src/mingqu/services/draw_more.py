@@ -13,7 +13,7 @@ from mingqu.domain.money import AmountOutOfRange, Money
 from mingqu.domain.order import OrderKind
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.services.make_offers import require_nothing_overdue
+from mingqu.services.make_offers import require_drawing_open
 from mingqu.services.once import Response, once
 from mingqu.services.reserve_payout import reserve_payout
 from mingqu.store import instrument, loan, order
@@ -31,8 +31,8 @@ def draw_more(house: House, *, person_id: UUID, loan_id: UUID, instrument_id: UU
     """Reserve a further payout of a person's loan to their own debit card, now; return its order's id.
 
     The contract says how many there may be and how much they are together. Errors: NotFound, AmountOutOfRange,
-    LoanNotActive, DrawingFrozen, DisbursementNotAllowed, PayoutWaiting, InstrumentNotVerified, CardNotSupported,
-    LimitExceeded, FundingExhausted, and those of the idempotency key.
+    LoanNotActive, DrawingFrozen, DrawingStopped, DisbursementNotAllowed, PayoutWaiting, InstrumentNotVerified,
+    CardNotSupported, LimitExceeded, FundingExhausted, and those of the idempotency key.
     """
     if Money(amount_fen).fen <= 0:
         raise AmountOutOfRange("A disbursement is of at least one fen.")
@@ -42,7 +42,7 @@ def draw_more(house: House, *, person_id: UUID, loan_id: UUID, instrument_id: UU
         state, terms = of.state, of.terms
         if state.stage is not Stage.ACTIVE or state.ended:
             raise LoanNotActive("Only a loan that is running can be drawn from.")
-        require_nothing_overdue(tx, house, person_id=person_id)
+        require_drawing_open(tx, house, person_id=person_id)
         payouts = [each for each in order.orders_of_loan(tx, loan_id=loan_id) if each.kind is OrderKind.PAYOUT]
         if any(each.open for each in payouts):
             raise PayoutWaiting("An earlier payout of this loan is on its way; please wait for its end.")

@@ -20,6 +20,7 @@ from mingqu.domain.rate import Rate, format_percent
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX
 from mingqu.domain.schedule import InterestBasis, Method
+from mingqu.services.freeze_drawing import require_not_stopped
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.store import ledger, loan, offer
@@ -116,12 +117,12 @@ def make_offers(
     The effective yearly rate decides the order; nothing else does. Offers stand for a week. Asked again with the same
     `key` the same offers are answered.
     Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
-    Errors: NoLimit, DrawingFrozen, TermsNotOffered, CostAboveCap, and those of the idempotency key.
+    Errors: NoLimit, DrawingFrozen, DrawingStopped, TermsNotOffered, CostAboveCap, and those of the idempotency key.
     """
 
     def make(tx: Transaction) -> list[Offered]:
         tx.lock_cell(tx.cell_of(person_id))
-        require_nothing_overdue(tx, house, person_id=person_id)
+        require_drawing_open(tx, house, person_id=person_id)
         made: list[Offered] = []
         not_offered: TermsNotOffered | None = None
         for facility, available_fen in lines_of(tx, person_id=person_id):
@@ -162,8 +163,12 @@ def _made_before(house: House, *, person_id: UUID, offer_ids: list[UUID]) -> lis
     return _in_order([priced(house, stored=one, facility=lines[one.facility_id]) for one in found])
 
 
-def require_nothing_overdue(tx: Transaction, house: House, *, person_id: UUID) -> None:
-    """Return when none of a person's loans is overdue today. Repaying is never frozen. Errors: DrawingFrozen."""
+def require_drawing_open(tx: Transaction, house: House, *, person_id: UUID) -> None:
+    """Return when a person may draw: nobody stopped it, and none of their loans is overdue today.
+
+    Repaying never asks here. Errors: DrawingStopped, DrawingFrozen.
+    """
+    require_not_stopped(tx, person_id=person_id)
     today = house.clock.business_date()
     overdue_days = max(
         (state.overdue_days(today) for state in loan.states_of_person(tx, person_id=person_id)), default=0

@@ -6,17 +6,17 @@ from uuid import UUID
 
 from mingqu.domain.product import TermsNotOffered
 from mingqu.services.house import House
-from mingqu.services.make_offers import Offered, lines_of, loan_terms, priced, require_nothing_overdue
+from mingqu.services.make_offers import Offered, lines_of, loan_terms, priced, require_drawing_open
 from mingqu.store.offer import Facility, Offer
 
 
 def preview_offers(house: House, *, person_id: UUID, amount_fen: int, instalments: int, method: str) -> list[Offered]:
     """Return what `make_offers` would offer now, in its order, and keep nothing; empty where it would refuse.
 
-    Errors: DrawingFrozen.
+    Errors: DrawingFrozen, DrawingStopped.
     """
     with house.database.transaction() as tx:
-        require_nothing_overdue(tx, house, person_id=person_id)
+        require_drawing_open(tx, house, person_id=person_id)
         found = [
             _previewed(house, facility, amount_fen, instalments, method)
             for facility, available_fen in lines_of(tx, person_id=person_id)

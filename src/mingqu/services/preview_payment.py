@@ -37,7 +37,9 @@ class Preview:
     replayed: bool
 
 
-def preview_payment(house: House, *, seat: Seat, loan_id: UUID, on: date, amount_fen: int) -> Preview:
+def preview_payment(
+    house: House, *, seat: Seat, loan_id: UUID, on: date, amount_fen: int, intent: Intent = Intent.DUE
+) -> Preview:
     """Return what a payment with value date `on`, heard of today, would change. Nothing is written.
 
     Errors: OperatorForbidden, NotFound, PreviewAhead, those of `mingqu.domain.loan.record`.
@@ -49,7 +51,7 @@ def preview_payment(house: House, *, seat: Seat, loan_id: UUID, on: date, amount
     with house.database.transaction() as tx:
         of = visible_loan(tx, seat=seat, loan_id=loan_id)
         history = loan.events(tx, loan=of)
-    event = Repaid(event_id=_NO_ID, value_date=on, amount_fen=amount_fen, intent=Intent.DUE)
+    event = Repaid(event_id=_NO_ID, value_date=on, amount_fen=amount_fen, intent=intent)
     outcome = record(terms=of.terms, events=history, state=of.state, event=event, business_date=today)
     return Preview(
         on=on,

@@ -7,10 +7,12 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.freeze import Freeze
 from mingqu.domain.moment import MARKET_TIME, business_date_of
 from mingqu.domain.operator import Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.party import LoginProvider
+from mingqu.domain.proposal import Deed
 from mingqu.services.find_customer import DecisionLine, require_visible
 from mingqu.services.follow_up import NOTICE, QUIET_FROM, QUIET_UNTIL
 from mingqu.services.house import House
@@ -19,8 +21,10 @@ from mingqu.services.read_limit import LimitView, limit_view
 from mingqu.services.read_loans import LoanView, loans_of
 from mingqu.services.read_person import ConsentView, PersonView, consents_of, person_view
 from mingqu.services.sign_in_operator import Seat
-from mingqu.store import access, directory, find, loan, order, party, vault, work
+from mingqu.services.write_note import NoteView, notes_of
+from mingqu.store import access, directory, find, freeze, loan, operator, order, party, proposal, vault, work
 from mingqu.store.access import Access
+from mingqu.store.database import Transaction
 from mingqu.store.vault import PersonErased
 
 NOTICES_MAX: Final = 8
@@ -71,6 +75,15 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeView:
+    """That drawing is stopped: by whom, why, and the proposal to let it go on, if one waits."""
+
+    freeze: Freeze
+    operator: str
+    waits: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerView:
     """Everything on the customer page. For a lender's operator: only what concerns that lender's loans."""
 
@@ -88,6 +101,8 @@ class CustomerView:
     notices: tuple[Notice, ...]
     accesses: tuple[Access, ...]
     contact: Contact
+    freeze: FreezeView | None
+    notes: tuple[NoteView, ...]
 
     @property
     def outstanding_fen(self) -> int:
@@ -127,6 +142,8 @@ def read_customer(house: House, *, seat: Seat, person_id: UUID) -> CustomerView:
         ]
         logins = directory.logins(tx, person_id=person_id)
         looks = access.of_person(tx, person_id=person_id, limit=ACCESSES_MAX)
+        notes = notes_of(tx, house, person_id=person_id) if lender_id is None else []
+        stopped = _freeze(tx, person_id=person_id, at=now) if lender_id is None else None
         decisions = find.decisions(tx, person_id=person_id) if seat.operator.may(Permission.DECISION) else []
     whole = lender_id is None and not erased
     return CustomerView(
@@ -144,6 +161,20 @@ def read_customer(house: House, *, seat: Seat, person_id: UUID) -> CustomerView:
         notices=tuple(notices),
         accesses=tuple(looks) if lender_id is None else (),
         contact=_contact(now, notices, erased=erased),
+        freeze=stopped,
+        notes=tuple(notes),
+    )
+
+
+def _freeze(tx: Transaction, *, person_id: UUID, at: datetime) -> FreezeView | None:
+    standing = freeze.standing(tx, person_id=person_id)
+    if standing is None:
+        return None
+    waits = proposal.waits_for(tx, deed=Deed.THAW_DRAWING, subject_id=standing.freeze_id, at=at)
+    return FreezeView(
+        freeze=standing,
+        operator=operator.load(tx, operator_id=standing.frozen_by).name,
+        waits=waits.proposal_id if waits else None,
     )
 
 

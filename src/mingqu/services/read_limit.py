@@ -10,6 +10,7 @@ from uuid import UUID
 from mingqu.domain.decision import Decision, Reason
 from mingqu.domain.ledger import Account, AccountCode, Balance
 from mingqu.services.house import House
+from mingqu.services.read_review import ReviewView, may_apply_again, review_of_subject
 from mingqu.services.replay_decision import replay
 from mingqu.store import decision, ledger, offer
 from mingqu.store.decision import DecisionNotFound as DecisionNotFound
@@ -52,7 +53,8 @@ class LimitView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionView:
     """A decision as its person may read it. `retry_on` is the first day on which applying again has a point;
-    `factors` say in Chinese and English what kept the points down, the heaviest first."""
+    `factors` say in Chinese and English what kept the points down, the heaviest first; `review` is what was asked of a
+    person last, and the answer."""
 
     decision_id: UUID
     decided_at: datetime
@@ -65,6 +67,7 @@ class DecisionView:
     factors: tuple[tuple[str, str], ...]
     retry_on: date | None
     record_hash: bytes
+    review: ReviewView | None
 
 
 def limit_view(house: House, *, person_id: UUID) -> LimitView | None:
@@ -102,6 +105,8 @@ def decision_view(house: House, *, person_id: UUID, decision_id: UUID | None = N
         else:
             stored = decision.load_decision(tx, person_id=person_id, decision_id=decision_id)
         made = replay(tx, house, stored=stored)
+        asked = review_of_subject(tx, house, person_id=person_id, subject_id=stored.decision_id)
+        anew = may_apply_again(tx, person_id=person_id, decision_id=stored.decision_id)
     return DecisionView(
         decision_id=stored.decision_id,
         decided_at=stored.decided_at,
@@ -112,8 +117,9 @@ def decision_view(house: House, *, person_id: UUID, decision_id: UUID | None = N
         limit_fen=made.limit_fen,
         reasons=made.reasons,
         factors=tuple((factor.reason_zh, factor.reason_en) for factor in made.factors),
-        retry_on=_retry_on(made),
+        retry_on=None if anew else _retry_on(made),
         record_hash=stored.record_hash,
+        review=asked,
     )
 
 

@@ -138,7 +138,7 @@ def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:
         waiting = order.load_for(tx, person_id=person_id, order_id=order_id)
         if waiting.kind is not OrderKind.COLLECTION or waiting.channel != HOSTED:
             raise NotFound  # a payout's or a deduction's number must never be a page's as well
-        if not waiting.open or waiting.conflict_code is not None:
+        if not waiting.open or waiting.disputed:
             raise NothingDue("This payment has ended.")
         payer = payer_of(tx, house, waiting=waiting)
     errand = errand_of(house, order=waiting)

@@ -42,7 +42,7 @@ def run_due_work(house: House) -> Round:
         try:
             after, _ = run_errand(house, order_id=order_id)
             if after.alerted_at is not None and after.alerted_at >= now:
-                alerts.append((order_id, after.conflict_code or "order_open_too_long"))
+                alerts.append((order_id, (after.disputed and after.conflict_code) or "order_open_too_long"))
         except DatabaseUnavailable:
             raise  # nothing else will work either; the caller tries again
         except Refusal as refusal:

@@ -22,7 +22,8 @@ def send_signing_code(house: House, *, person_id: UUID, offer_id: UUID) -> None:
 
     The message names the lender and the amount, so that nobody gives away a code without reading what it signs. The
     code is stored (as a keyed hash) before it is sent; if the message is lost the person asks for another.
-    Errors: NotFound, OfferStale, CostTableNotRead, DrawingFrozen, CostAboveCap, CodeTooSoon, CodeSendsExhausted.
+    Errors: NotFound, OfferStale, CostTableNotRead, DrawingFrozen, DrawingStopped, CostAboveCap, CodeTooSoon,
+    CodeSendsExhausted.
     """
     digits = house.codes.digits()
     with house.database.transaction() as tx:

@@ -25,6 +25,7 @@ from mingqu.store.loan import Loan
 
 PAID_ALREADY: Final = "paid_already"
 REVERSED: Final = "payment_reversed"
+TAKING: Final = (Stage.ACTIVE, Stage.SETTLED, Stage.CHARGED_OFF)  # in which a loan takes money; else it is parked
 RETURNS_MAX: Final = 3  # of one overpayment; after that the card is the trouble, and people ask the person
 RETURN_AGAIN_AFTER: Final = timedelta(days=1)
 
@@ -113,7 +114,7 @@ def _not_paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None
 def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
     """Money came in. It is never refused: what no loan can take is parked, for people to work on."""
     assert ended.value_date is not None
-    if of.state.stage not in (Stage.ACTIVE, Stage.SETTLED, Stage.CHARGED_OFF):
+    if of.state.stage not in TAKING:
         today = house.booking_date(tx, cell=of.cell)
         parked = Account(owner=of.lender_id, code=AccountCode.UNMATCHED_RECEIPT, currency=of.currency)
         ledger.open_accounts(tx, cell=of.cell, accounts=[parked])
@@ -135,7 +136,7 @@ def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
         value_date=ended.value_date,
         amount_fen=ended.amount_fen,
         intent=meant,
-        receipt=_receipt_of(of),
+        receipt=receipt_of(of),
     )
     after, outcome = record_event(tx, house, before=of, event=event)
     _witness(tx, house, of, ended, LeafKind.REPAYMENT)
@@ -144,7 +145,7 @@ def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
     spare_deductions(tx, house, of=after)
 
 
-def _receipt_of(of: Loan) -> Receipt:
+def receipt_of(of: Loan) -> Receipt:
     """Return what money from the borrower is: once the lender has its own, the guarantor who had paid is served."""
     if of.state.stage is Stage.SETTLED and of.state.guarantor_claim_fen:
         return Receipt.SUBROGATION

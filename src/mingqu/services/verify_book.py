@@ -63,7 +63,11 @@ def verify_book(*, database: Database, keyring: Keyring, progress: Progress | No
             + verify_loans(tx, total=counts["loans"], progress=progress)
             + _groups(tx)
             + proof.group_days(tx),
-            5: order_proof.prove(tx) + proof.words(tx) + proof.orders_and_ledger(tx) + proof.orders_and_events(tx),
+            5: order_proof.prove(tx)
+            + proof.words(tx)
+            + proof.orders_and_ledger(tx)
+            + proof.orders_and_events(tx)
+            + proof.proposals(tx),
             6: proof.limits(tx) + proof.decisions(tx, keyring=keyring),
             7: proof.payees(tx),
             8: evidence.prove(

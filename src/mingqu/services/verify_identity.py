@@ -25,7 +25,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.ports.identity import FourElements
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
-from mingqu.store import consent, directory, idempotency, instrument, loan, one_time_code, party
+from mingqu.store import consent, directory, freeze, idempotency, instrument, loan, one_time_code, party
 from mingqu.store.database import Transaction
 from mingqu.store.directory import PersonMergeNeedsReview as PersonMergeNeedsReview
 
@@ -195,7 +195,8 @@ def _one_person(tx: Transaction, house: House, *, person_id: UUID, proof: _Proof
         tx,
         from_person_id=person_id,
         to_person_id=known,
-        owes_money=lambda who: loan.owes_money(tx, person_id=who),
+        # Who was stopped does not leave that behind by turning out to be somebody else.
+        owes_money=lambda who: loan.owes_money(tx, person_id=who) or freeze.standing(tx, person_id=who) is not None,
         at=house.clock.now(),
     )
     return known

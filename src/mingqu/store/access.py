@@ -15,6 +15,8 @@ from mingqu.store.database import Transaction
 # A screen is read by a person; who needs more narrows it to a customer or asks the database.
 ROWS_MAX: Final = 200
 CUSTOMER, LOAN, DECISION, UNMASK, PROOF, ASK_AGAIN = "customer", "loan", "decision", "unmask", "proof", "ask_again"
+ORDER, PROPOSAL, PROPOSE, APPROVE, DECLINE = "order", "proposal", "propose", "approve", "decline"
+REVIEW, ANSWER, NOTE, FREEZE = "review", "answer", "note", "freeze"
 
 _SELECT: Final[LiteralString] = """
     SELECT a.access_id, a.person_id, a.operator_id, a.session_id, a.what, a.subject_id, a.reason, a.at, a.expires_at,

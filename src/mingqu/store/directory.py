@@ -30,7 +30,7 @@ class DirectoryTaken(Refusal):
 
 
 class PersonMergeNeedsReview(Refusal):
-    """Two persons turn out to be one, and the second owes money: people decide, not the machine."""
+    """Two persons turn out to be one, and the second owes money or is frozen: people decide, not the machine."""
 
     code = "person_merge_needs_review"
     status = 409

@@ -24,7 +24,8 @@ DUE_ORDERS_MAX: Final = 100
 
 _COLUMNS: Final[LiteralString] = """
     order_id, kind, state, person_id, loan_id, instrument_id, amount_fen, currency, channel, run_at, next_at,
-    sent_at, attempts, asks, missing, alerted_at, conflict_code, paid_at, value_date, reference, refusal_code, version
+    sent_at, attempts, asks, missing, alerted_at, conflict_code, paid_at, value_date, reference, refusal_code, version,
+    decided_at
 """
 _TOLD: Final[LiteralString] = f"""
     SELECT {_COLUMNS}, w.states, w.moments FROM channel_order o
@@ -79,17 +80,6 @@ class Told:
 
     order: Order
     steps: tuple[tuple[OrderState, datetime], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaidTotal:
-    """What channels say they paid, added up."""
-
-    kind: OrderKind
-    channel: str
-    currency: str
-    orders: int
-    amount_fen: int
 
 
 def insert(tx: Transaction, *, order: Order) -> bool:
@@ -173,7 +163,8 @@ def update(tx: Transaction, *, before: Order, after: Order) -> None:
         """
         UPDATE channel_order
         SET state = %s, next_at = %s, sent_at = %s, attempts = %s, asks = %s, missing = %s, alerted_at = %s,
-            conflict_code = %s, paid_at = %s, value_date = %s, reference = %s, refusal_code = %s, version = %s
+            conflict_code = %s, paid_at = %s, value_date = %s, reference = %s, refusal_code = %s, version = %s,
+            decided_at = %s
         WHERE cell = %s AND order_id = %s AND state = %s AND version = %s
         """,
         (
@@ -190,6 +181,7 @@ def update(tx: Transaction, *, before: Order, after: Order) -> None:
             after.reference,
             after.refusal_code,
             after.version,
+            after.decided_at,
             tx.cell_of(before.order_id),
             before.order_id,
             before.state.value,
@@ -201,12 +193,19 @@ def update(tx: Transaction, *, before: Order, after: Order) -> None:
 
 
 def record_word(
-    tx: Transaction, *, order: Order, at: datetime, direction: Direction, word: Word | str, code: str | None = None
+    tx: Transaction,
+    *,
+    order: Order,
+    at: datetime,
+    direction: Direction,
+    word: Word | str,
+    code: str | None = None,
+    reference: str | None = None,
 ) -> None:
     """Append one word to the order's log; `order` is the order after the word was taken in.
 
     A word of the channel is given as its value, our own ("reserve", "send", "ask", "alert", "withdraw",
-    "conflict") as text with the reason as `code`.
+    "conflict", "decide") as text with the reason as `code`, a decision that it was paid with the word's `reference`.
     """
     heard = None if isinstance(word, str) else word
     paid = heard if isinstance(heard, Paid) else None
@@ -226,7 +225,7 @@ def record_word(
             "word": word if isinstance(word, str) else words_of.name_of(word),
             "amount_fen": None if paid is None else paid.amount_fen,
             "currency": None if paid is None else paid.currency,
-            "reference": None if paid is None else paid.reference,
+            "reference": reference if paid is None else paid.reference,
             "code": code if heard is None else words_of.code_of(heard),
             "state": order.state.value,
         },
@@ -301,7 +300,8 @@ def due_orders(tx: Transaction, *, cell: int, now: datetime, limit: int = DUE_OR
     rows = tx.execute(
         f"""
         SELECT order_id FROM channel_order
-        WHERE cell = %s AND {_OPEN} AND next_at <= %s AND (conflict_code IS NULL OR alerted_at IS NULL)
+        WHERE cell = %s AND {_OPEN} AND next_at <= %s
+          AND (conflict_code IS NULL OR alerted_at IS NULL OR decided_at IS NOT NULL)
         ORDER BY next_at, order_id LIMIT %s
         """,  # noqa: S608  Only a constant condition is put in.
         (cell, now, limit),
@@ -316,20 +316,6 @@ def orders_of_loan(tx: Transaction, *, loan_id: UUID) -> list[Order]:
         (tx.cell_of(loan_id), loan_id),
     )
     return [_order(row) for row in rows]
-
-
-def paid_totals(tx: Transaction) -> list[PaidTotal]:
-    """Return the sum of paid orders for each kind, channel and currency, to compare with the ledger and the channel."""
-    rows = tx.execute(
-        """
-        SELECT kind, channel, currency, count(*), sum(amount_fen) FROM channel_order
-        WHERE state = 'PAID' GROUP BY kind, channel, currency ORDER BY kind, channel, currency
-        """
-    )
-    return [
-        PaidTotal(kind=OrderKind(row[0]), channel=row[1], currency=row[2], orders=row[3], amount_fen=int(row[4]))
-        for row in rows
-    ]
 
 
 def _body(order: Order) -> tuple[object, ...]:
@@ -379,6 +365,7 @@ def _order(row: TupleRow) -> Order:
         reference=row[19],
         refusal_code=row[20],
         version=row[21],
+        decided_at=row[22],
     )
 
 

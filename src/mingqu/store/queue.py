@@ -56,7 +56,8 @@ class Parked:
 
 _ORDERS: Final[LiteralString] = """
     SELECT o.order_id, o.kind, o.state, o.person_id, o.loan_id, l.lender_id, l.product_id, o.amount_fen, o.currency,
-           o.channel, o.sent_at, o.asks, o.next_at, o.conflict_code, w.word, w.at
+           o.channel, o.sent_at, o.asks, o.next_at,
+           CASE WHEN o.decided_at IS NULL THEN o.conflict_code END, w.word, w.at
     FROM channel_order o
     LEFT JOIN loan l ON l.cell = o.cell AND l.loan_id = o.loan_id
     LEFT JOIN LATERAL (
@@ -71,7 +72,8 @@ def unknown_orders(tx: Transaction, *, lender_id: UUID | None = None) -> list[Wa
     """Return orders that were said and whose channel fell silent, the one that waits longest first."""
     rows = tx.execute(
         _ORDERS
-        + """ AND o.state IN ('RESERVED', 'SENT', 'UNKNOWN') AND o.state = 'UNKNOWN' AND o.conflict_code IS NULL
+        + """ AND o.state IN ('RESERVED', 'SENT', 'UNKNOWN') AND o.state = 'UNKNOWN'
+            AND (o.conflict_code IS NULL OR o.decided_at IS NOT NULL)
             ORDER BY o.sent_at, o.order_id LIMIT %(limit)s""",
         {"lender_id": lender_id, "limit": ROWS_MAX},
     )
@@ -81,7 +83,8 @@ def unknown_orders(tx: Transaction, *, lender_id: UUID | None = None) -> list[Wa
 def disputed_orders(tx: Transaction, *, lender_id: UUID | None = None) -> list[WaitingOrder]:
     """Return orders of which a channel said what cannot be; machines leave them alone."""
     rows = tx.execute(
-        _ORDERS + " AND o.conflict_code IS NOT NULL ORDER BY o.sent_at, o.order_id LIMIT %(limit)s",
+        _ORDERS
+        + " AND o.conflict_code IS NOT NULL AND o.decided_at IS NULL ORDER BY o.sent_at, o.order_id LIMIT %(limit)s",
         {"lender_id": lender_id, "limit": ROWS_MAX},
     )
     return [_order(row) for row in rows]
@@ -92,7 +95,8 @@ def unknown_totals(tx: Transaction, *, lender_id: UUID | None = None) -> dict[st
     rows = tx.execute(
         """
         SELECT o.kind, count(*), sum(o.amount_fen) FROM channel_order o
-        WHERE o.state IN ('RESERVED', 'SENT', 'UNKNOWN') AND o.state = 'UNKNOWN' AND o.conflict_code IS NULL
+        WHERE o.state IN ('RESERVED', 'SENT', 'UNKNOWN') AND o.state = 'UNKNOWN'
+          AND (o.conflict_code IS NULL OR o.decided_at IS NOT NULL)
           AND (%(lender_id)s::uuid IS NULL OR EXISTS (SELECT FROM loan l
                WHERE l.cell = o.cell AND l.loan_id = o.loan_id AND l.lender_id = %(lender_id)s))
         GROUP BY o.kind
@@ -112,6 +116,7 @@ def parked_receipts(tx: Transaction, *, lender_id: UUID | None = None) -> list[P
              AND a.currency = t.currency AND a.credits_posted_fen > a.debits_posted_fen
         LEFT JOIN channel_order o ON o.cell = t.cell AND o.order_id = t.reference
         WHERE t.credit_code = 2002 AND (%(lender_id)s::uuid IS NULL OR t.credit_owner = %(lender_id)s)
+          AND NOT EXISTS (SELECT FROM placed_receipt p WHERE p.cell = t.cell AND p.order_id = t.reference)
         ORDER BY t.posted_on, t.id LIMIT %(limit)s
         """,
         {"lender_id": lender_id, "limit": ROWS_MAX},

@@ -29,6 +29,9 @@ class LeafKind(Enum):
     AMENDMENT = "amendment"  # a loan was changed: by agreement, in the borrower's favor, or for loss
     CERTIFICATE = "certificate"
     ERASURE = "erasure"
+    FREEZE = "freeze"  # drawing stopped by a person
+    REVIEW = "review"  # what a person answered whoever asked for one
+    PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,10 +22,12 @@ from mingqu.domain.order.life import (
     announce,
     apply,
     ask_delay,
+    decide,
     dispute,
     next_action,
     parent_of_holds,
     reserve,
+    verdicts,
     withdraw,
 )
 from mingqu.domain.order.table import (
@@ -43,6 +45,8 @@ from mingqu.domain.order.table import (
     PaidAfterFailed,
     PaidOtherwise,
     ResendNotAllowed,
+    Verdict,
+    VerdictImpossible,
 )
 
 __all__ = [
@@ -71,13 +75,17 @@ __all__ = [
     "PaidOtherwise",
     "ResendNotAllowed",
     "Send",
+    "Verdict",
+    "VerdictImpossible",
     "Wait",
     "announce",
     "apply",
     "ask_delay",
+    "decide",
     "dispute",
     "next_action",
     "parent_of_holds",
     "reserve",
+    "verdicts",
     "withdraw",
 ]

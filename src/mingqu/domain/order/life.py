@@ -19,6 +19,8 @@ from mingqu.domain.order.table import (
     OrderState,
     PaidOtherwise,
     ResendNotAllowed,
+    Verdict,
+    VerdictImpossible,
 )
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused, Silent, Word
 
@@ -57,6 +59,7 @@ class Order:
     missing: bool = False  # since the last send the channel said "not found"
     alerted_at: datetime | None = None
     conflict_code: str | None = None
+    decided_at: datetime | None = None  # people said which word holds: machines go on
     paid_at: datetime | None = None  # the channel's success time
     value_date: date | None = None
     reference: str | None = None  # the channel's own number
@@ -72,6 +75,11 @@ class Order:
     def open(self) -> bool:
         """Whether money is still held for this order."""
         return not self.state.ended
+
+    @property
+    def disputed(self) -> bool:
+        """Whether the channel said what cannot be, and nobody has decided yet which word holds."""
+        return self.conflict_code is not None and self.decided_at is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +166,11 @@ def next_action(order: Order, *, now: datetime, resend_is_safe: bool = True) -> 
     Example, a channel that never answers: Send at 0 s, Ask at 10 s, 30 s, 70 s, …, AlertHuman at 24 h, then Ask.
     """
     if order.alerted_at is None:
-        if order.conflict_code is not None:
+        if order.conflict_code is not None and order.disputed:
             return AlertHuman(code=order.conflict_code)
         if order.open and order.sent_at is not None and now - order.sent_at >= ALERT_AFTER:
             return AlertHuman(code="order_open_too_long")
-    if order.state.ended or order.conflict_code is not None:
+    if order.state.ended or order.disputed:
         return Done()
     if now < order.next_at:
         return Wait(until=order.next_at)
@@ -240,9 +248,47 @@ def apply(order: Order, word: Word, *, at: datetime) -> Order:
 
 def dispute(order: Order, conflict: OrderConflict) -> Order:
     """Return the order marked with a conflict: its state and money stay, machines leave it, a human is alerted."""
-    if order.conflict_code is not None:
+    if order.disputed:
         return order  # the first conflict is the one to look at; later words are in the log
-    return replace(order, conflict_code=conflict.code, alerted_at=None, version=order.version + 1)
+    code = order.conflict_code or conflict.code
+    return replace(order, conflict_code=code, decided_at=None, alerted_at=None, version=order.version + 1)
+
+
+def verdicts(order: Order) -> tuple[Verdict, ...]:
+    """Return what people may decide about an order in dispute; nothing about any other.
+
+    A payout's money cannot be told anew: what it held was given back, or its loan has begun.
+    """
+    if not order.disputed:
+        return ()
+    if order.kind is OrderKind.COLLECTION and order.state is OrderState.FAILED:
+        return (Verdict.AS_BOOKED, Verdict.PAID)
+    if order.kind is OrderKind.COLLECTION and order.state is OrderState.PAID:
+        return (Verdict.AS_BOOKED, Verdict.BOUNCED)
+    return (Verdict.AS_BOOKED,)
+
+
+def decide(
+    order: Order, verdict: Verdict, *, at: datetime, paid_at: datetime | None = None, reference: str | None = None
+) -> Order:
+    """Return the order after people decided; one that is open is asked about again at once.
+
+    `paid_at` and `reference` are of the word that holds, for PAID alone. Errors: VerdictImpossible.
+    """
+    if verdict not in verdicts(order):
+        raise VerdictImpossible("This cannot be decided of this order.", order_number=order.number)
+    settled = replace(order, decided_at=at, version=order.version + 1)
+    if verdict is Verdict.PAID:
+        assert paid_at is not None
+        return replace(
+            settled,
+            state=OrderState.PAID,
+            refusal_code=None,
+            paid_at=paid_at,
+            value_date=business_date_of(paid_at),
+            reference=reference,
+        )
+    return replace(settled, next_at=at) if order.open else settled
 
 
 def _moved(order: Order, event: OrderEvent) -> OrderState:

@@ -52,6 +52,21 @@ class OrderConflict(Refusal):
     status = 409
 
 
+class Verdict(Enum):
+    """Which of a channel's words holds, as two people decided. Words are stored: never changed, never used again."""
+
+    AS_BOOKED = "as_booked"  # what the book has; an open order is asked about again
+    PAID = "paid"  # the money of a collection came after all
+    BOUNCED = "bounced"  # the money of a collection went back: the repayment is told away
+
+
+class VerdictImpossible(Refusal):
+    """This cannot be decided of this order: it is not in dispute, or its words do not bear it out."""
+
+    code = "verdict_impossible"
+    status = 409
+
+
 class PaidAfterFailed(OrderConflict):
     """The channel says paid for an order that ended as failed."""
 

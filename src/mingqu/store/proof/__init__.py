@@ -2,7 +2,8 @@
 
 `book` compares tables with each other, `transfer` asks what each transfer means, `contract` holds loans against
 what was signed, `decision` limits against what was decided, `word` orders against their words, `document` rows
-against their evidence. What a part proves of itself is in `ledger_proof` and `evidence`.
+against their evidence, `proposal` what takes two people against the two. What a part proves of itself is in
+`ledger_proof` and `evidence`.
 """
 
 from mingqu.store.proof.book import (
@@ -20,6 +21,7 @@ from mingqu.store.proof.book import (
 from mingqu.store.proof.contract import contracts, differing_terms
 from mingqu.store.proof.decision import decisions
 from mingqu.store.proof.document import compared_leaves
+from mingqu.store.proof.proposal import proposals
 from mingqu.store.proof.transfer import LoanBooks, Moved, group_days, loan_books, meanings
 from mingqu.store.proof.word import words
 
@@ -43,5 +45,6 @@ __all__ = [
     "orders_and_events",
     "orders_and_ledger",
     "payees",
+    "proposals",
     "words",
 ]

@@ -78,7 +78,8 @@ _PAID_OUT: Final[LiteralString] = """
 # A payment may be told again as a difference: what counts is what clearing gained by it. A reversal is an event
 # of its own, which leaves the payment's postings as they were and takes from clearing just what the payment brought;
 # so is a charge back. What a lender gives up is a repayment too, of which clearing sees nothing; nor does it see an
-# agreement that tells payments again and leaves their sum as it is.
+# agreement that tells payments again and leaves their sum as it is. Money that was parked and that two people placed
+# is told by the receipt they placed it with, as is money that came by no channel.
 _COLLECTED: Final[LiteralString] = """
     WITH posted AS (
         SELECT cell, reference,
@@ -87,7 +88,10 @@ _COLLECTED: Final[LiteralString] = """
         WHERE (debit_code = 1002 OR credit_code = 1002) AND kind IN (1, 3) GROUP BY cell, reference
     ), paid AS (
         SELECT cell, order_id, CASE WHEN kind = 'return' THEN -amount_fen ELSE amount_fen END AS amount_fen
-        FROM channel_order WHERE kind IN ('collection', 'return') AND state = 'PAID'
+        FROM channel_order o WHERE kind IN ('collection', 'return') AND state = 'PAID' AND NOT EXISTS (
+            SELECT FROM placed_receipt p WHERE p.cell = o.cell AND p.order_id = o.order_id)
+        UNION ALL
+        SELECT cell, proposal_id, amount_fen FROM placed_receipt
         UNION ALL
         SELECT e.cell, e.event_id, CASE target.kind WHEN 'repaid' THEN -target.amount_fen ELSE target.amount_fen END
         FROM loan_event e
@@ -116,9 +120,13 @@ _EVENTS: Final[LiteralString] = """
                     WHEN o.kind = 'collection' THEN 'repaid' ELSE 'overpayment_returned' END AS kind,
                CASE WHEN o.kind = 'collection' THEN coalesce(r.intent, 'due') END AS intent
         FROM channel_order o LEFT JOIN repayment r ON r.cell = o.cell AND r.order_id = o.order_id
-        WHERE o.state = 'PAID' OR (o.state = 'FAILED' AND o.kind = 'payout' AND NOT EXISTS (
+        WHERE (o.state = 'PAID' AND NOT EXISTS (
+                  SELECT FROM placed_receipt p WHERE p.cell = o.cell AND p.order_id = o.order_id))
+           OR (o.state = 'FAILED' AND o.kind = 'payout' AND NOT EXISTS (
             SELECT FROM channel_order p WHERE p.cell = o.cell AND p.loan_id = o.loan_id AND p.kind = 'payout'
                                           AND p.state = 'PAID'))
+        UNION ALL
+        SELECT cell, proposal_id, loan_id, value_date, amount_fen, 'repaid', intent FROM placed_receipt
     )
     SELECT format('order %%s and the event of its loan do not agree', coalesce(ended.order_id, told.event_id))
     FROM told FULL JOIN ended ON ended.cell = told.cell AND ended.order_id = told.event_id
@@ -198,6 +206,9 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
                              = CASE e.kind WHEN 'reversed' THEN e.target ELSE e.event_id END)""",
     ),
     (LeafKind.CERTIFICATE, "SELECT cell, certificate_id FROM certificate"),
+    (LeafKind.FREEZE, "SELECT cell, freeze_id FROM drawing_freeze"),
+    (LeafKind.REVIEW, "SELECT cell, request_id FROM review WHERE answered_at IS NOT NULL"),
+    (LeafKind.PROPOSAL, "SELECT cell, proposal_id FROM proposal WHERE decided_at IS NOT NULL"),
 )
 
 

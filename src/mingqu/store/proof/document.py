@@ -158,6 +158,59 @@ def _amendment(
     return person_id, at, facts
 
 
+_FREEZE: Final[LiteralString] = """
+    SELECT freeze_id, person_id, frozen_at, cause, frozen_by FROM drawing_freeze
+    WHERE cell = %s AND freeze_id = ANY (%s)"""
+
+
+def _freeze(person_id: UUID, at: datetime, cause: str, frozen_by: UUID) -> Witnessed:
+    return person_id, at, {"cause": cause, "operator": frozen_by.hex}
+
+
+_REVIEW: Final[LiteralString] = """
+    SELECT request_id, person_id, answered_at, subject_id, wish, outcome, answered_by FROM review
+    WHERE cell = %s AND request_id = ANY (%s) AND answered_at IS NOT NULL"""
+
+
+def _review(person_id: UUID, at: datetime, subject_id: UUID, wish: str, outcome: str, answered_by: UUID) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "about": subject_id.hex,
+        "wish": wish,
+        "outcome": outcome,
+        "operator": answered_by.hex,
+    }
+    return person_id, at, facts
+
+
+_PROPOSAL: Final[LiteralString] = """
+    SELECT proposal_id, person_id, decided_at, deed, subject_id, body, basis, reason, maker_id, checker_id, state
+    FROM proposal WHERE cell = %s AND proposal_id = ANY (%s) AND decided_at IS NOT NULL"""
+
+
+def _proposal(
+    person_id: UUID,
+    at: datetime,
+    deed: str,
+    subject_id: UUID,
+    body: Mapping[str, Canonical],
+    basis: str,
+    reason: str,
+    maker_id: UUID,
+    checker_id: UUID,
+    state: str,
+) -> Witnessed:
+    said: dict[str, Canonical] = {"body": body, "basis": basis, "reason": reason}
+    facts: dict[str, Canonical] = {
+        "deed": deed,
+        "subject": subject_id.hex,
+        "proposal_hash": hashlib.sha256(canonical(said)).hexdigest(),
+        "maker": maker_id.hex,
+        "checker": checker_id.hex,
+        "outcome": state,
+    }
+    return person_id, at, facts
+
+
 _DECISION: Final[LiteralString] = """
     SELECT decision_id, person_id, decided_at, outcome, business_date, record FROM decision
     WHERE cell = %s AND decision_id = ANY (%s)"""
@@ -205,4 +258,7 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.DISBURSEMENT: (_DISBURSEMENT, _payment),
     LeafKind.REPAYMENT: (_REPAYMENT, _payment),
     LeafKind.AMENDMENT: (_AMENDMENT, _amendment),
+    LeafKind.FREEZE: (_FREEZE, _freeze),
+    LeafKind.REVIEW: (_REVIEW, _review),
+    LeafKind.PROPOSAL: (_PROPOSAL, _proposal),
 }

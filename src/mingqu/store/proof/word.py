@@ -11,7 +11,7 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 from mingqu.domain.moment import business_date_of
-from mingqu.domain.order import CLOCK_SKEW_MAX, TRANSITIONS, OrderEvent, OrderState
+from mingqu.domain.order import CLOCK_SKEW_MAX, TRANSITIONS, OrderEvent, OrderState, Verdict
 from mingqu.store.database import Transaction
 
 # Enough to see what kind of break it is; a broken book may have millions.
@@ -37,7 +37,7 @@ _HEARD: Final[Mapping[str, OrderEvent]] = {
     "silent": OrderEvent.SILENT,
 }
 # Our own words that leave the state alone.
-_ASIDE: Final = frozenset({("said", "ask"), ("noted", "alert"), ("noted", "conflict")})
+_ASIDE: Final = frozenset({("said", "ask"), ("noted", "alert"), ("noted", "conflict"), ("noted", "decide")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +111,8 @@ def _replayed(listed: Sequence[_Word], *, run_at: datetime) -> _Told | None:
         event = _event(word, state)
         if event is None and (word.direction, word.word) not in _ASIDE:
             return None
+        if (word.word, word.code) == ("decide", Verdict.PAID.value) and state is OrderState.FAILED:
+            state = OrderState.PAID
         if event is OrderEvent.RESEND and not missing:
             return None
         # A word that could not be was kept, changed nothing, and is followed by the note of a conflict.

@@ -1,0 +1,89 @@
+"""Proposals against what they did: two people for each, and nothing that takes two without them."""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+from mingqu.store.database import Transaction
+
+# Enough to see what kind of break it is; a broken book may have millions.
+FINDINGS_MAX: Final = 20
+
+_TWO_PEOPLE: Final[LiteralString] = """
+    SELECT format('proposal %%s was carried out by one person, or too late', p.proposal_id)
+    FROM proposal p
+    LEFT JOIN operator maker ON maker.operator_id = p.maker_id
+    LEFT JOIN operator checker ON checker.operator_id = p.checker_id
+    WHERE p.state = 'approved'
+      AND (maker.operator_id = checker.operator_id OR maker.operator_id IS NULL OR checker.operator_id IS NULL
+           OR p.decided_at NOT BETWEEN p.made_at AND p.expires_at)"""
+
+# Each receipt is what its proposal says, of the proposal's own person; parked money is all of what its order brought.
+_RECEIPTS: Final[LiteralString] = """
+    SELECT format('receipt %%s is not what two people placed', coalesce(r.proposal_id, p.proposal_id))
+    FROM placed_receipt r
+    FULL JOIN (SELECT * FROM proposal WHERE state = 'approved' AND deed IN ('assign_receipt', 'book_receipt')) p
+        ON p.cell = r.cell AND p.proposal_id = r.proposal_id
+    LEFT JOIN loan l ON l.cell = r.cell AND l.loan_id = r.loan_id
+    LEFT JOIN channel_order o ON o.cell = r.cell AND o.order_id = r.order_id
+    WHERE NOT coalesce(
+        r.person_id = p.person_id AND l.person_id = r.person_id AND r.currency = l.currency
+        AND replace(r.loan_id::text, '-', '') = p.body ->> 'loan_id'
+        AND r.intent = p.body ->> 'intent'
+        AND r.amount_fen = (p.body ->> 'amount_fen')::bigint AND r.value_date = (p.body ->> 'value_date')::date
+        AND CASE p.deed
+            WHEN 'assign_receipt' THEN
+                r.order_id = p.subject_id AND o.kind = 'collection' AND o.state = 'PAID'
+                AND o.person_id = r.person_id AND o.amount_fen = r.amount_fen AND o.currency = r.currency
+                AND EXISTS (SELECT FROM transfer t WHERE t.cell = o.cell AND t.reference = o.order_id
+                            AND t.credit_code = 2002 AND t.credit_owner = l.lender_id
+                            AND t.amount_fen = o.amount_fen)
+            ELSE r.order_id IS NULL AND r.loan_id = p.subject_id AND r.source = p.body ->> 'source'
+        END, false)"""
+
+# Which word holds was decided when two people did, and as they did.
+_DECIDED: Final[LiteralString] = """
+    WITH decided AS (
+        SELECT cell, order_id, at, code FROM channel_word WHERE direction = 'noted' AND word = 'decide'
+    ), approved AS (
+        SELECT * FROM proposal WHERE state = 'approved' AND deed = 'decide_order'
+    )
+    SELECT format('what holds of order %%s was not decided by two people', coalesce(d.order_id, p.subject_id))
+    FROM decided d
+    FULL JOIN approved p ON p.cell = d.cell AND p.subject_id = d.order_id AND p.decided_at = d.at
+                        AND p.body ->> 'verdict' = d.code
+    WHERE d.order_id IS NULL OR p.subject_id IS NULL
+    UNION ALL
+    SELECT format('order %%s is decided, but nobody did', o.order_id) FROM channel_order o
+    WHERE o.decided_at IS NOT NULL AND NOT EXISTS (
+        SELECT FROM decided d WHERE d.cell = o.cell AND d.order_id = o.order_id AND d.at = o.decided_at)"""
+
+# A freeze ends by the proposal that two people carried out to end just it.
+_THAWED: Final[LiteralString] = """
+    SELECT format('freeze %%s was not ended by two people', coalesce(f.freeze_id, p.subject_id))
+    FROM (SELECT * FROM drawing_freeze WHERE thawed_at IS NOT NULL) f
+    FULL JOIN (SELECT * FROM proposal WHERE state = 'approved' AND deed = 'thaw_drawing') p
+        ON p.cell = f.cell AND p.proposal_id = f.thawed_by AND p.subject_id = f.freeze_id
+       AND p.person_id = f.person_id AND p.decided_at = f.thawed_at
+    WHERE f.freeze_id IS NULL OR p.proposal_id IS NULL"""
+
+# What is parked with a lender is what waits: parked, and taken back once when it was placed.
+_PARKED: Final[LiteralString] = """
+    WITH parked AS (
+        SELECT cell, reference,
+               sum(CASE WHEN credit_code = 2002 THEN amount_fen ELSE -amount_fen END) AS amount_fen
+        FROM transfer WHERE (credit_code = 2002 OR debit_code = 2002) AND kind IN (1, 3) GROUP BY cell, reference
+    )
+    SELECT format('what is parked of order %%s is not what waits', parked.reference)
+    FROM parked LEFT JOIN channel_order o ON o.cell = parked.cell AND o.order_id = parked.reference
+    LEFT JOIN placed_receipt r ON r.cell = parked.cell AND r.order_id = parked.reference
+    WHERE parked.amount_fen IS DISTINCT FROM CASE WHEN r.order_id IS NULL THEN o.amount_fen ELSE 0 END"""
+
+
+def proposals(tx: Transaction) -> list[str]:
+    """Return a sentence for each deed that two people did not do, and for each receipt that is not what they placed."""
+    return [
+        sentence
+        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED)
+        for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)
+    ]
