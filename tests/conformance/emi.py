@@ -127,8 +127,17 @@ def _pay_interest(course: Course, args: list[Any]) -> None:
 
 def _correct(course: Course, args: list[Any]) -> None:
     on = date.fromisoformat(args[0])
-    course.move(on=on, moved_fen=_fen_of(args[1]))
+    course.move(on=on, moved_fen=_moved_fen(course, str(args[1]), on))
     settle_last(course, on=on)
+
+
+def _moved_fen(course: Course, text: str, on: date) -> int:
+    """Return the amount of a correction: a number, or the principal that fell due last, asked of the plan itself."""
+    asked = text.removesuffix(".negated")
+    if not asked.endswith(".getDueAmounts.getDuePrincipal"):
+        return _fen_of(text)
+    due_fen = next(one.principal_due_fen for one in reversed(course.stretches) if one.due <= on)
+    return due_fen if asked == text else -due_fen
 
 
 def _day(text: str) -> date:
