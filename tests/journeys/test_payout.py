@@ -13,6 +13,7 @@ from mingqu.domain.ledger import AccountCode
 from mingqu.domain.loan import Stage
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
+from mingqu.ports.sms import MessageKind
 from mingqu.services.disclose_cost import OfferStale
 from mingqu.services.issue_certificate import NotSettled, issue_certificate
 from mingqu.services.read_loan import loan_state, order_states
@@ -160,3 +161,30 @@ def test_an_offer_is_signed_once_and_the_same_command_again_is_the_same_contract
         sign("another key")
     assert limit_of(house, known.person_id) == HELD
     assert_coherent(house)
+
+
+@pytest.mark.parametrize(("fault", "said"), [(None, "loan.disbursed"), (Fault.REFUSE, "loan.payout_failed")])
+def test_the_borrower_is_told_once_how_a_payout_ended(world: OpenWorld, fault: Fault | None, said: str) -> None:
+    known = arrive(world)
+    if fault is not None:
+        world.bank.faults.plan("payout.send", fault)
+    borrow(world, known)
+    for _ in range(2):
+        world.go_to(world.house.clock.now() + timedelta(minutes=1))
+        work_until_idle(world)
+    told = [message for message in world.sms.inbox(phone=XIA.phone) if message.kind is MessageKind.NOTICE]
+    assert [message.template for message in told] == [said]
+    assert told[0].values["amount"].reveal() == "10,000.00"
+
+
+def test_nobody_is_told_at_night(world: OpenWorld) -> None:
+    known = arrive(world)
+    night = start_of(date(2026, 8, 15)) + timedelta(hours=23, minutes=30)
+    take_loan(world, known, amount_fen=1_000_000, instalments=12, method="equal_instalment", payout_at=night)
+    world.go_to(night + timedelta(minutes=1))
+    work_until_idle(world)
+    assert [one for one in world.sms.inbox(phone=XIA.phone) if one.kind is MessageKind.NOTICE] == []
+    world.go_to(night + timedelta(hours=10))
+    work_until_idle(world)
+    (told,) = [one for one in world.sms.inbox(phone=XIA.phone) if one.kind is MessageKind.NOTICE]
+    assert told.template == "loan.disbursed"

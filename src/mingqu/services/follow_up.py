@@ -160,13 +160,24 @@ def _told(of: Loan, happening: Happening) -> Told:
 
 
 def _notice(of: Loan, happening: Happening, now: datetime) -> NewWork:
-    template = _NOTIFIED[happening.kind]
+    return notice_of(
+        of,
+        template=_NOTIFIED[happening.kind],
+        on=happening.on,
+        mark=str(happening.instalment),
+        amount_fen=happening.amount_fen,
+        at=max(now, start_of(happening.on) + NOTICE_AT),
+    )
+
+
+def notice_of(of: Loan, *, template: str, on: date, mark: str, amount_fen: int, at: datetime) -> NewWork:
+    """Return the work of telling a borrower something once: by the loan, the day, what it is and its `mark`."""
     return NewWork(
-        work_id=dated(of.loan_id, on=happening.on, purpose=f"{template} {happening.instalment}"),
+        work_id=dated(of.loan_id, on=on, purpose=f"{template} {mark}"),
         kind=NOTICE,
         subject_id=of.loan_id,
-        run_at=awake(max(now, start_of(happening.on) + NOTICE_AT)),
-        payload={"template": template, "on": happening.on.isoformat(), "amount_fen": happening.amount_fen},
+        run_at=awake(at),
+        payload={"template": template, "on": on.isoformat(), "amount_fen": amount_fen},
     )
 
 

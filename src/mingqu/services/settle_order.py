@@ -14,12 +14,12 @@ from mingqu.domain.loan import Cancelled, Disbursed, Intent, OverpaymentReturned
 from mingqu.domain.order import Action, Order, OrderKind, OrderState
 from mingqu.domain.word import Word
 from mingqu.services import keep_order
-from mingqu.services.follow_up import deduction_of, follow_up, give_back, reserve_deductions
+from mingqu.services.follow_up import deduction_of, follow_up, give_back, notice_of, reserve_deductions
 from mingqu.services.house import BANK, House
 from mingqu.services.record_event import record_event
 from mingqu.services.reserve_payout import give_holds_back, held_for
 from mingqu.services.tell_webhooks import Event, Told, tell, today
-from mingqu.store import evidence, ledger, loan, order, repayment
+from mingqu.store import evidence, ledger, loan, order, repayment, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 
@@ -222,11 +222,13 @@ def _witness(tx: Transaction, house: House, of: Loan, ended: Order, kind: LeafKi
 
 
 def _tell(tx: Transaction, house: House, of: Loan, ended: Order, event: Event) -> None:
+    """Tell whoever subscribed, and the borrower: the pages promise that they need not wait for the end of an order."""
+    on = ended.value_date or today(house)
     told = Told(
         event=event,
         person_id=of.person_id,
         subject_id=ended.order_id,
-        on=ended.value_date or today(house),
+        on=on,
         facts={
             "loan_id": str(of.loan_id),
             "order_id": str(ended.order_id),
@@ -236,3 +238,12 @@ def _tell(tx: Transaction, house: House, of: Loan, ended: Order, event: Event) -
         },
     )
     tell(tx, house, cell=of.cell, told=[told])
+    notice = notice_of(
+        of,
+        template=event.value,
+        on=on,
+        mark=ended.order_id.hex,
+        amount_fen=ended.amount_fen,
+        at=house.clock.now(),
+    )
+    work.enqueue_many(tx, cell=of.cell, rows=[notice])
