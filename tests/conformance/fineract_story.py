@@ -178,7 +178,10 @@ class Story:
         its due date if that lies before it. The older strategies tell every payment again as if each fee had been
         owed all along.
         """
-        fee = FeeCharged(event_id=self.next_id(), value_date=min(due, self.business_date), rule=rule, due=due)
+        seen = min(due, self.business_date)
+        if self.is_disbursed:  # charging a fee is not looking at the loan: nothing else becomes known on the way
+            seen = min(seen, self.looked_at + timedelta(days=1))
+        fee = FeeCharged(event_id=self.next_id(), value_date=seen, rule=rule, due=due)
         if self.is_disbursed:
             first = self.disbursements[0].value_date
             strategy = self.requested.get("payment_strategy") or self.product["transactionProcessingStrategyCode"]
