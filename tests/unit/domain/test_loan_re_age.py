@@ -15,6 +15,8 @@ from mingqu.domain.loan import (
     Instalment,
     InterestHandling,
     LoanTerms,
+    Paused,
+    RateChanged,
     ReAged,
     Repaid,
     Rescheduled,
@@ -22,7 +24,8 @@ from mingqu.domain.loan import (
 from mingqu.domain.loan.agree import RescheduleImpossible
 from mingqu.domain.loan.fee import FeeDue, FeeRule
 from mingqu.domain.loan.terms import Recalculation
-from mingqu.domain.rate import NO_RATE
+from mingqu.domain.rate import NO_RATE, Rate
+from mingqu.domain.schedule import Smoothing
 from tests.models.loan_on_course_book import START, Book, an_id
 from tests.models.loan_on_course_terms import terms_daily
 
@@ -117,3 +120,26 @@ def test_new_instalments_are_moved_and_keep_their_distances() -> None:
     ):
         with pytest.raises(RescheduleImpossible):
             told(PLAN, spread, event)
+
+
+def test_instalments_added_after_it_follow_each_other_by_whole_periods() -> None:
+    more = Rescheduled(event_id=an_id(3), value_date=date(2026, 3, 2), due=date(2026, 5, 20), added=2)
+    lines = told(terms_daily(principal_fen=80_000), re_aged(2, first=date(2026, 3, 20)), more)
+    assert [str(line.due) for line in lines[-4:]] == ["2026-05-20", "2026-06-20", "2026-07-20", "2026-08-20"]
+
+
+def test_a_pause_makes_the_last_new_instalment_smaller_and_not_all() -> None:
+    terms = terms_daily(principal_fen=80_000, smoothing=Smoothing.EVEN_OUT)
+    pause = Paused(event_id=an_id(2), value_date=START, since=date(2026, 4, 1), until=date(2026, 5, 1))
+    spread = re_aged(3, first=date(2026, 3, 20))
+    plain, paused = told(terms, spread)[-4:], told(terms, pause, spread)[-4:]
+    assert [line.due_fen for line in paused[:3]] == [line.due_fen for line in plain[:3]]
+    assert 500 < plain[3].due_fen - paused[3].due_fen < 700  # a month of about 600.00 at 1 %
+    assert abs(plain[3].due_fen - plain[2].due_fen) <= 2
+
+
+def test_a_new_rate_counts_for_nothing_where_interest_was_cut_into_parts_and_nothing_bears() -> None:
+    spread = re_aged(2, first=date(2026, 3, 20), interest=InterestHandling.SPLIT_PAYABLE)
+    rate = RateChanged(event_id=an_id(3), value_date=date(2026, 3, 2), since=MARCH, rate=Rate.per_year(ppm=240_000))
+    terms = terms_daily(principal_fen=80_000)
+    assert told(terms, spread, rate) == told(terms, spread)

@@ -163,7 +163,18 @@ def re_age(course: Course, *, on: date, opened: date, dues: Sequence[date]) -> N
         begun = planned.due
     course.stretches.extend(fresh)
     settle_last(course, on=on)
-    even_out(course, fresh)
+    _even_out_unpaused(course, len(fresh), on)
+
+
+def _even_out_unpaused(course: Course, count: int, on: date) -> None:
+    """Even out the last stretches as if nothing paused from a day on: a pause makes the last one smaller, not all."""
+    plain = course.copy()
+    plain.pauses = [(start, min(end, on)) for start, end in course.pauses if start < on]
+    settle_last(plain, on=on)
+    even_out(plain, plain.stretches[-count:])
+    for stretch, other in zip(course.stretches[-count:], plain.stretches[-count:], strict=True):
+        stretch.target_fen, stretch.agreed_fen = other.target_fen, other.agreed_fen
+    settle_last(course, on=on)
 
 
 def re_age_split(

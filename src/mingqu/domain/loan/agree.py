@@ -130,12 +130,11 @@ def _as_far(day: date, *, since: date, moved_to: date) -> date:
 
 
 def _dues_behind(working: Working, course: courses.Course, count: int) -> list[date]:
-    """Return so many due dates behind the last: those the plan would have, or whole periods from a last one moved."""
+    """Return so many due dates behind the last: those the plan would have, or whole periods from another last one."""
     start, placed, period = course.stretches[0].start, len(course.stretches), working.terms.period
-    dues = [add_periods(day=start, period=period, times=placed + number) for number in range(1, count + 1)]
-    if dues and dues[0] <= course.maturity:
-        dues = [add_periods(day=course.maturity, period=period, times=number) for number in range(1, count + 1)]
-    return dues
+    if add_periods(day=start, period=period, times=placed) != course.maturity:
+        start, placed = course.maturity, 0
+    return [add_periods(day=start, period=period, times=placed + number) for number in range(1, count + 1)]
 
 
 def day_before(day: date) -> date:
