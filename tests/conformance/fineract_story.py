@@ -171,7 +171,7 @@ class Story:
         ]
         return (*disbursed, *charged)
 
-    def charge(self, *, rule: FeeRule, due: date) -> None:
+    def charge(self, *, rule: FeeRule, due: date, unnamed: bool = False) -> None:
         """Charge a fee now, or with the first money if none went out.
 
         Where payments follow an order of their own for each kind, a fee is owed from the day it was charged, or from
@@ -189,7 +189,8 @@ class Story:
             self.events.append(fee if advanced else replace(fee, value_date=first))
         else:
             self.waiting.append(fee)
-        self._charged_last = fee
+        if not unnamed or self._charged_last is None:
+            self._charged_last = fee
 
     @property
     def charged_last(self) -> FeeCharged:

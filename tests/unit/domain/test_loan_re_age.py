@@ -143,3 +143,43 @@ def test_a_new_rate_counts_for_nothing_where_interest_was_cut_into_parts_and_not
     rate = RateChanged(event_id=an_id(3), value_date=date(2026, 3, 2), since=MARCH, rate=Rate.per_year(ppm=240_000))
     terms = terms_daily(principal_fen=80_000)
     assert told(terms, spread, rate) == told(terms, spread)
+
+
+def test_on_the_day_of_the_money_an_empty_period_ends_and_is_not_evened_out() -> None:
+    terms = terms_daily(principal_fen=80_000, smoothing=Smoothing.EVEN_OUT)
+    spread = ReAged(event_id=an_id(2), value_date=START, first_due=START, period=MONTHLY, instalments=4)
+    lines = told(terms, spread)
+    assert (lines[0].due_fen, lines[0].due, len(lines)) == (0, START, 5)
+    assert max(line.due_fen for line in lines[1:]) - min(line.due_fen for line in lines[1:]) <= 2
+
+
+@pytest.mark.parametrize("interest", list(InterestHandling))
+def test_a_second_one_with_nothing_between_ends_the_same_period(interest: InterestHandling) -> None:
+    terms = terms_daily(principal_fen=80_000)
+    first = re_aged(2, first=date(2026, 3, 20), interest=interest)
+    second = ReAged(
+        event_id=an_id(3),
+        value_date=date(2026, 3, 3),
+        first_due=date(2026, 3, 25),
+        period=MONTHLY,
+        instalments=3,
+        interest=interest,
+    )
+    lines = told(terms, first, second)
+    assert [(str(line.start), str(line.due)) for line in lines[:3]] == [
+        ("2026-01-15", "2026-02-15"),
+        ("2026-02-15", "2026-03-03"),
+        ("2026-03-03", "2026-03-25"),
+    ]
+    assert len(lines) == 5
+    assert sum(line.principal_fen for line in lines) == 80_000
+
+
+def test_a_fee_between_two_of_them_is_not_lost() -> None:
+    fee = FeeCharged(event_id=an_id(3), value_date=date(2026, 3, 2), rule=FEE, due=date(2026, 3, 2))
+    second = ReAged(
+        event_id=an_id(4), value_date=date(2026, 3, 3), first_due=date(2026, 3, 25), period=MONTHLY, instalments=3
+    )
+    lines = told(terms_daily(principal_fen=80_000), re_aged(2, first=date(2026, 3, 20)), fee, second)
+    assert [(str(line.due), line.fee_fen) for line in lines if line.fee_fen] == [("2026-03-03", 1_000)]
+    assert sum(line.principal_fen for line in lines) == 80_000

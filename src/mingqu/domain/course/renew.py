@@ -143,7 +143,7 @@ def _retarget_from(course: Course, on: date) -> None:
     _spread(course, course.stretches[index:], course.stretches[index].due)
 
 
-def re_age(course: Course, *, on: date, opened: date, dues: Sequence[date]) -> None:
+def re_age(course: Course, *, on: date, opened: date, dues: Sequence[date], again: bool = False) -> None:
     """End the plan on a day and repay what is owed in new instalments; interest unpaid falls due with the first.
 
     `opened` is where the first new period would begin if it were a whole one: instalments are worked out for
@@ -151,7 +151,7 @@ def re_age(course: Course, *, on: date, opened: date, dues: Sequence[date]) -> N
     """
     owed = sum(stretch.principal_unpaid_fen for stretch in course.stretches)
     paid = _paid_from(course, on)
-    _end_on(course, on)
+    _end_on(course, on, again=again)
     _close(course, on)
     _hold_paid(course, paid)
     plan = _plan_of(course, opened=opened, dues=dues, amount_fen=owed)
@@ -178,7 +178,7 @@ def _even_out_unpaused(course: Course, count: int, on: date) -> None:
 
 
 def re_age_split(
-    course: Course, *, on: date, dues: Sequence[date], whole: bool, others: Sequence[int] = ()
+    course: Course, *, on: date, dues: Sequence[date], whole: bool, others: Sequence[int] = (), again: bool = False
 ) -> tuple[int, int]:
     """End the plan on a day; cut principal and interest into equal parts; nothing bears from then on.
 
@@ -188,7 +188,7 @@ def re_age_split(
     matured = course.maturity
     principal, interest = outstanding(course, on=max(on, matured) if whole else on)
     paid = _paid_from(course, on)
-    _end_on(course, on)
+    _end_on(course, on, again=again)
     for stretch in course.stretches:
         stretch.target_fen = stretch.paid_fen
         stretch.closed = stretch.silent = True
@@ -220,16 +220,28 @@ def _paid_from(course: Course, on: date) -> tuple[int, int]:
     return sum(s.principal_paid_fen for s in later), sum(s.interest_paid_fen for s in later)
 
 
-def _end_on(course: Course, on: date) -> None:
-    """Let the running period end on a day, and drop those after it."""
+def _end_on(course: Course, on: date, *, again: bool) -> None:
+    """Let the running period end on a day, and drop those after it.
+
+    `again`: if it began with such an end of which nothing came, it is the one period that ends anew.
+    """
     running = course.at(on)
     if running is None:
         return
-    running.due = on
+    running.cut, running.due = running.due != on, on
     for day in [day for day in course.movements if day > on]:  # what counted to the end of a period that is no more
         movement = course.movements.pop(day)
         course.move(on=on, lent_fen=movement.lent_fen, moved_fen=movement.moved_fen, overdue_fen=movement.overdue_fen)
     course.stretches = [stretch for stretch in course.stretches if stretch.due <= on]
+    before = course.stretches[-2] if len(course.stretches) > 1 else None
+    if again and before is not None and before.cut and _is_empty(before):
+        running.start = before.start
+        del course.stretches[-2]
+
+
+def _is_empty(stretch: Stretch) -> bool:
+    held = stretch.principal_credited_fen or stretch.interest_credited_fen or stretch.paid_fen
+    return not (held or stretch.room_fen)
 
 
 def _hold_paid(course: Course, paid: tuple[int, int]) -> None:

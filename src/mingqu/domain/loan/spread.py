@@ -110,23 +110,26 @@ def _re_age_course(working: Working, event: ReAged, dues: list[date]) -> Allocat
     fees, penalties = _lift_fees(working) if event.interest is not InterestHandling.ANEW else (0, 0)
     _take_in(working, on, behind=True)
     settle_last(course, on=on)
+    again = not any(line.fee_fen or line.penalty_fen for line in working.lines)  # a fee keeps to the line it is in
     advance = sum(line.advance_fen for line in working.lines if line.due >= on and not line.down_payment)
     if event.interest is InterestHandling.ANEW:
         seen = courses.as_of(course, on=on)
         interest = sum(s.interest_unpaid_fen for s in seen.stretches if s.start < on)
         principal = sum(s.principal_unpaid_fen for s in course.stretches)
         opened = add_periods(day=event.first_due, period=event.period, times=-1)
-        re_age_course(course, on=on, opened=opened, dues=dues)
+        re_age_course(course, on=on, opened=opened, dues=dues, again=again)
     else:
         others = _others(working, fees, penalties, event.instalments)
         whole = event.interest is InterestHandling.SPLIT_ALL
-        principal, interest = re_age_split(course, on=on, dues=dues, whole=whole, others=others)
+        principal, interest = re_age_split(course, on=on, dues=dues, whole=whole, others=others, again=again)
     matured = course.maturity
     working.lines = [line for line in working.lines if line.due_fen or not line.additional or line.due > matured]
     renew_lines(working, on=on)
     held = next((i for i in working.regular() if working.lines[i].due == on), None)
     if held is not None:
-        working.lines[held] = changed(working.lines[held], advance_fen=advance)
+        line = changed(working.lines[held], advance_fen=advance)
+        ended = event.interest is not InterestHandling.ANEW and not line.unpaid_fen
+        working.lines[held] = changed(line, paid_on=on) if ended else line
     _lay_fees(working, fees, penalties, working.regular()[-event.instalments :])
     return Allocation(
         event_id=event.event_id,
