@@ -32,7 +32,8 @@ def add_instalment_charge(story: Story, step: Step) -> None:
 
 
 def add_nsf_fee(story: Story, step: Step) -> None:
-    story.charge(rule=story.definitions["LOAN_NSF_FEE"].rule(NSF_FEE_AMOUNT), due=day(step["date"]))
+    """Add the fee for a payment that bounced; a later step means it only if no charge was added by its name."""
+    story.charge(rule=story.definitions["LOAN_NSF_FEE"].rule(NSF_FEE_AMOUNT), due=day(step["date"]), unnamed=True)
 
 
 def add_processing_fee(story: Story, step: Step) -> None:

@@ -80,7 +80,7 @@ def schedule_rows(story: Story, view: View) -> list[Row]:
         repaid += line.principal_fen
         if line.down_payment:
             begun.add(line.due)
-        out = sum(fen for day, fen in lent + awaited if day < line.due or day in begun)
+        out = sum(fen for day, fen in lent + awaited if day < line.due or day <= line.start or day in begun)
         out += sum(fen for day, fen in restored if day < line.due or (day == line.due and line.additional))
         row = _instalment_row(line, max(0, out - repaid), view.state.fees)
         if not story.is_disbursed:

@@ -171,14 +171,17 @@ class Story:
         ]
         return (*disbursed, *charged)
 
-    def charge(self, *, rule: FeeRule, due: date) -> None:
+    def charge(self, *, rule: FeeRule, due: date, unnamed: bool = False) -> None:
         """Charge a fee now, or with the first money if none went out.
 
         Where payments follow an order of their own for each kind, a fee is owed from the day it was charged, or from
         its due date if that lies before it. The older strategies tell every payment again as if each fee had been
         owed all along.
         """
-        fee = FeeCharged(event_id=self.next_id(), value_date=min(due, self.business_date), rule=rule, due=due)
+        seen = min(due, self.business_date)
+        if self.is_disbursed:  # charging a fee is not looking at the loan: nothing else becomes known on the way
+            seen = min(seen, self.looked_at + timedelta(days=1))
+        fee = FeeCharged(event_id=self.next_id(), value_date=seen, rule=rule, due=due)
         if self.is_disbursed:
             first = self.disbursements[0].value_date
             strategy = self.requested.get("payment_strategy") or self.product["transactionProcessingStrategyCode"]
@@ -186,7 +189,8 @@ class Story:
             self.events.append(fee if advanced else replace(fee, value_date=first))
         else:
             self.waiting.append(fee)
-        self._charged_last = fee
+        if not unnamed or self._charged_last is None:
+            self._charged_last = fee
 
     @property
     def charged_last(self) -> FeeCharged:

@@ -9,9 +9,10 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.domain import identifier
+from mingqu.domain.course.renew import equal_parts
 from mingqu.domain.loan import Disbursed, Event, LoanState, LoanTerms, Receipt, Repaid, Rescheduled, fold
 from mingqu.domain.loan.terms import Recalculation, Surplus
-from mingqu.domain.money import format_fen
+from mingqu.domain.money import Rounding, format_fen
 from mingqu.domain.rate import NO_RATE
 from mingqu.domain.schedule import InterestBasis, Method
 from tests.docs.table import Line, day, fen, rate
@@ -112,9 +113,15 @@ def _grace(line: Line) -> Line:
     return {**dict(zip(("first", "second", "third", "fourth"), due, strict=False)), "interest in all": interest}
 
 
+def _parts(line: Line) -> Line:
+    cut = equal_parts(fen(line["amount"]), int(line["in"]), Rounding.HALF_UP)
+    return {"parts": " ".join(map(format_fen, cut))}
+
+
 CONVENTION_TABLES: Final[dict[str, Callable[[Line], Line]]] = {
     "whole-plan": _whole_plan,
     "at-once": _at_once,
     "computed": _computed,
     "grace": _grace,
+    "parts": _parts,
 }

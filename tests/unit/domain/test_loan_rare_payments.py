@@ -113,7 +113,7 @@ def test_parts_of_interest_come_on_top_of_equal_principal_and_once(recalculation
     ("fen", "count", "parts"),
     [
         (7, 5, [1, 1, 1, 1, 3]),
-        (3, 5, [0, 0, 0, 0, 3]),  # rounded, each would be 0.01, and the last 0.01 below nothing
+        (3, 5, [1, 1, 1, 0, 0]),  # four times 0.01 is more than there is
         (8, 3, [3, 3, 2]),
         (0, 2, [0, 0]),
         (5, 0, []),

@@ -46,7 +46,10 @@ def change_rate(course: Course, *, on: date, rate: Rate) -> None:
     """Let another rate count from a day on; the instalments from there on are worked out anew.
 
     They are worked out as if nothing were overdue: being late costs its interest, and no higher instalments.
+    Where interest was cut into parts and nothing bears since, there is nothing that a rate could count for.
     """
+    if not course.rate_on(on).numerator and any(stretch.interest_fixed_fen for stretch in _from(course, on)):
+        return
     course.rates.append((on, rate))
     course.rates.sort(key=lambda dated: dated[0])
     course.reckon()

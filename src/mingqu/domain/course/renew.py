@@ -10,7 +10,7 @@ from mingqu.domain.course.course import Course
 from mingqu.domain.course.operation import lend
 from mingqu.domain.course.stretch import Stretch
 from mingqu.domain.course.target import even_out, set_targets, settle_last, to_multiple
-from mingqu.domain.course.terms import Share
+from mingqu.domain.course.terms import CourseTerms, Share
 from mingqu.domain.course.view import outstanding
 from mingqu.domain.money import Rounding, divide
 from mingqu.domain.rate import NO_RATE
@@ -101,16 +101,20 @@ def re_amortize_split(course: Course, *, on: date, parts_rounded_alone: bool = F
 
 
 def equal_parts(fen: int, count: int, rounding: Rounding) -> list[int]:
-    """Cut an amount into equal parts; the last takes the tail, which is never below zero.
+    """Cut an amount into equal parts, as long as there is any of it; the last takes the tail.
 
-    Example: 0.07 in five is four times 0.01 and 0.03; 0.03 in five is four times nothing, for four times 0.01 is more.
+    Example: 0.07 in five is four times 0.01 and 0.03; 0.03 in five is three times 0.01 and twice nothing.
     """
-    if not count:
-        return []
-    each = divide(fen, count, rounding)
-    if each * (count - 1) > fen:
-        each = divide(fen, count, Rounding.FLOOR)
-    return [each] * (count - 1) + [fen - each * (count - 1)]
+    each = divide(fen, max(1, count), rounding)
+    parts = [min(each, max(0, fen - each * place)) for place in range(count - 1)]
+    return [*parts, fen - sum(parts)] if count else []
+
+
+def parts_beside(terms: CourseTerms, principal_fen: int, besides: Sequence[int]) -> list[int]:
+    """Cut principal so that instalments are alike with what stands beside it in each; the last takes the tail."""
+    whole = to_multiple(terms, divide(principal_fen + sum(besides), len(besides), terms.rounding))
+    parts = [whole - beside for beside in besides[:-1]]
+    return [*parts, principal_fen - sum(parts)]
 
 
 def _close(course: Course, on: date) -> None:
@@ -139,7 +143,7 @@ def _retarget_from(course: Course, on: date) -> None:
     _spread(course, course.stretches[index:], course.stretches[index].due)
 
 
-def re_age(course: Course, *, on: date, opened: date, dues: Sequence[date]) -> None:
+def re_age(course: Course, *, on: date, opened: date, dues: Sequence[date], again: bool = False) -> None:
     """End the plan on a day and repay what is owed in new instalments; interest unpaid falls due with the first.
 
     `opened` is where the first new period would begin if it were a whole one: instalments are worked out for
@@ -147,7 +151,7 @@ def re_age(course: Course, *, on: date, opened: date, dues: Sequence[date]) -> N
     """
     owed = sum(stretch.principal_unpaid_fen for stretch in course.stretches)
     paid = _paid_from(course, on)
-    _end_on(course, on)
+    _end_on(course, on, again=again)
     _close(course, on)
     _hold_paid(course, paid)
     plan = _plan_of(course, opened=opened, dues=dues, amount_fen=owed)
@@ -159,21 +163,32 @@ def re_age(course: Course, *, on: date, opened: date, dues: Sequence[date]) -> N
         begun = planned.due
     course.stretches.extend(fresh)
     settle_last(course, on=on)
-    even_out(course, fresh)
+    _even_out_unpaused(course, len(fresh), on)
+
+
+def _even_out_unpaused(course: Course, count: int, on: date) -> None:
+    """Even out the last stretches as if nothing paused from a day on: a pause makes the last one smaller, not all."""
+    plain = course.copy()
+    plain.pauses = [(start, min(end, on)) for start, end in course.pauses if start < on]
+    settle_last(plain, on=on)
+    even_out(plain, plain.stretches[-count:])
+    for stretch, other in zip(course.stretches[-count:], plain.stretches[-count:], strict=True):
+        stretch.target_fen, stretch.agreed_fen = other.target_fen, other.agreed_fen
+    settle_last(course, on=on)
 
 
 def re_age_split(
-    course: Course, *, on: date, dues: Sequence[date], whole: bool, others_fen: int = 0, others_each_fen: int = 0
+    course: Course, *, on: date, dues: Sequence[date], whole: bool, others: Sequence[int] = (), again: bool = False
 ) -> tuple[int, int]:
     """End the plan on a day; cut principal and interest into equal parts; nothing bears from then on.
 
-    `whole` takes all interest of the old plan, not only that up to the day. `others_fen` are fees spread beside
-    it, `others_each_fen` in each instalment. Returns principal and interest that were spread.
+    `whole` takes all interest of the old plan, not only that up to the day. `others` are fees in each instalment.
+    Returns principal and interest that were spread.
     """
     matured = course.maturity
-    principal, interest = outstanding(course, on=matured if whole else on)
+    principal, interest = outstanding(course, on=max(on, matured) if whole else on)
     paid = _paid_from(course, on)
-    _end_on(course, on)
+    _end_on(course, on, again=again)
     for stretch in course.stretches:
         stretch.target_fen = stretch.paid_fen
         stretch.closed = stretch.silent = True
@@ -189,12 +204,10 @@ def re_age_split(
         begun = due
     count = len(fresh)
     interests = equal_parts(interest, count, course.terms.rounding)
-    whole_each = to_multiple(course.terms, divide(principal + interest + others_fen, count, course.terms.rounding))
-    principal_each = whole_each - interests[0] - others_each_fen
-    for index, stretch in enumerate(fresh):
-        part = principal_each if index < count - 1 else principal - principal_each * (count - 1)
-        stretch.interest_fixed_fen = interests[index]
-        stretch.target_fen = stretch.agreed_fen = part if stretch.on_top else part + interests[index]
+    besides = [sum(parts) for parts in zip(interests, others or [0] * count, strict=True)]
+    for stretch, part, fixed in zip(fresh, parts_beside(course.terms, principal, besides), interests, strict=True):
+        stretch.interest_fixed_fen = fixed
+        stretch.target_fen = stretch.agreed_fen = part if stretch.on_top else part + fixed
     course.stretches.extend(fresh)
     course.rates.append((min(on, matured), NO_RATE))
     course.rates.sort(key=lambda dated: dated[0])
@@ -207,16 +220,28 @@ def _paid_from(course: Course, on: date) -> tuple[int, int]:
     return sum(s.principal_paid_fen for s in later), sum(s.interest_paid_fen for s in later)
 
 
-def _end_on(course: Course, on: date) -> None:
-    """Let the running period end on a day, and drop those after it."""
+def _end_on(course: Course, on: date, *, again: bool) -> None:
+    """Let the running period end on a day, and drop those after it.
+
+    `again`: if it began with such an end of which nothing came, it is the one period that ends anew.
+    """
     running = course.at(on)
     if running is None:
         return
-    running.due = on
+    running.cut, running.due = running.due != on, on
     for day in [day for day in course.movements if day > on]:  # what counted to the end of a period that is no more
         movement = course.movements.pop(day)
         course.move(on=on, lent_fen=movement.lent_fen, moved_fen=movement.moved_fen, overdue_fen=movement.overdue_fen)
     course.stretches = [stretch for stretch in course.stretches if stretch.due <= on]
+    before = course.stretches[-2] if len(course.stretches) > 1 else None
+    if again and before is not None and before.cut and _is_empty(before):
+        running.start = before.start
+        del course.stretches[-2]
+
+
+def _is_empty(stretch: Stretch) -> bool:
+    held = stretch.principal_credited_fen or stretch.interest_credited_fen or stretch.paid_fen
+    return not (held or stretch.room_fen)
 
 
 def _hold_paid(course: Course, paid: tuple[int, int]) -> None:

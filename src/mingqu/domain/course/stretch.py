@@ -32,6 +32,7 @@ class Stretch:
     on_top: bool = False
     waits: bool = False  # its interest falls due with a later one
     interest_only: bool = False  # by agreement it asks for no principal, whatever instalments are worked out
+    cut: bool = False  # it ends on the day of an agreement, before its due date
     closed: bool = False  # a new agreement took over what was unpaid here
     # Worked out from the above, and from the stretches before.
     interest_fen: int = 0

@@ -183,12 +183,13 @@ def defer(course: Course, last: Stretch, *, on: date) -> None:
 
 
 def even_out(course: Course, stretches: list[Stretch]) -> None:
-    """Spread a large difference between the last two instalments over all of them.
+    """Spread a large difference between the last two of a course's last stretches over all of these.
 
     More than half a fen an instalment is large; a try is kept if it narrows the difference, three at most.
     """
     if course.terms.smoothing is not Smoothing.EVEN_OUT or course.terms.share is not Share.INSTALMENT:
         return
+    begin = len(course.stretches) - len(stretches)
     for _ in range(SMOOTHING_TRIES_MAX):
         agreed, difference, counted = _difference(stretches)
         if abs(difference) <= counted // 2:
@@ -197,17 +198,14 @@ def even_out(course: Course, stretches: list[Stretch]) -> None:
         if tried == agreed:
             return
         trial = course.copy()
-        first = stretches[0]
-        for stretch in trial.stretches:
-            alike = stretch.start >= first.start and stretch.due >= first.due and not stretch.interest_only
-            if alike and tried >= stretch.paid_fen:
+        for stretch in trial.stretches[begin:]:
+            if tried >= stretch.paid_fen and not stretch.interest_only:
                 stretch.target_fen = stretch.agreed_fen = tried
-        settle_last(trial, on=first.due)
+        settle_last(trial, on=stretches[0].due)
         if abs(_difference(trial.stretches)[1]) >= abs(difference):
             return
-        for stretch, other in zip(course.stretches, trial.stretches, strict=True):
-            if stretch.start >= first.start and stretch.due >= first.due:
-                stretch.target_fen = stretch.agreed_fen = other.target_fen
+        for stretch, other in zip(stretches, trial.stretches[begin:], strict=True):
+            stretch.target_fen = stretch.agreed_fen = other.target_fen
         course.reckon()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from mingqu.domain import course as courses
-from mingqu.domain.calendar import add_periods, check_date
+from mingqu.domain.calendar import MONTHLY, add_periods, check_date
+from mingqu.domain.changed import changed
 from mingqu.domain.course.renew import extend, move_due
 from mingqu.domain.loan.event import Paused, RateChanged, Rescheduled
 from mingqu.domain.loan.grace import give_grace
@@ -74,6 +75,9 @@ def reschedule(working: Working, event: Rescheduled) -> None:
     Errors: RescheduleImpossible, GraceImpossible.
     """
     course = on_course(working)
+    if any(line.renewed for line in working.lines):
+        _move_renewed(working, event)
+        return
     position = next((index for index, stretch in enumerate(course.stretches) if stretch.due >= event.due), None)
     check_date(event.due)
     counts = (event.added, event.principal_grace, event.interest_grace)
@@ -104,13 +108,33 @@ def reschedule(working: Working, event: Rescheduled) -> None:
         give_grace(working, event, position=position, dues=dues)
 
 
+def _move_renewed(working: Working, event: Rescheduled) -> None:
+    """Move instalments that replaced those of the plan: each keeps its distance from the first, in months or days."""
+    moved = [index for index in working.agreed() if working.lines[index].due >= event.due]
+    if event.due_to is None or not moved or event.due_to <= working.lines[moved[0]].start:
+        raise RescheduleImpossible("Instalments that replaced a plan are moved to later days, and none is added.")
+    first, opened = working.lines[moved[0]].due, working.lines[moved[0]].start
+    for index in moved:
+        line = working.lines[index]
+        due = _as_far(line.due, since=first, moved_to=event.due_to)
+        working.fees = [changed(fee, line_due=due) if fee.line_due == line.due else fee for fee in working.fees]
+        working.lines[index] = changed(line, period_start=opened, start=opened, due=due)
+        opened = due
+
+
+def _as_far(day: date, *, since: date, moved_to: date) -> date:
+    months = (day.year - since.year) * 12 + day.month - since.month
+    if add_periods(day=since, period=MONTHLY, times=months) == day:
+        return add_periods(day=moved_to, period=MONTHLY, times=months)
+    return date.fromordinal(moved_to.toordinal() + (day - since).days)
+
+
 def _dues_behind(working: Working, course: courses.Course, count: int) -> list[date]:
-    """Return so many due dates behind the last: those the plan would have, or whole periods from a last one moved."""
+    """Return so many due dates behind the last: those the plan would have, or whole periods from another last one."""
     start, placed, period = course.stretches[0].start, len(course.stretches), working.terms.period
-    dues = [add_periods(day=start, period=period, times=placed + number) for number in range(1, count + 1)]
-    if dues and dues[0] <= course.maturity:
-        dues = [add_periods(day=course.maturity, period=period, times=number) for number in range(1, count + 1)]
-    return dues
+    if add_periods(day=start, period=period, times=placed) != course.maturity:
+        start, placed = course.maturity, 0
+    return [add_periods(day=start, period=period, times=placed + number) for number in range(1, count + 1)]
 
 
 def day_before(day: date) -> date:

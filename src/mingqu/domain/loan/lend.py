@@ -7,6 +7,7 @@ from datetime import date
 from mingqu.domain.calendar import Period, PeriodUnit, add_periods
 from mingqu.domain.changed import changed
 from mingqu.domain.course import Course, lend, lend_full_term, lend_whole_plan
+from mingqu.domain.course.renew import parts_beside
 from mingqu.domain.course.target import to_multiple
 from mingqu.domain.loan.anew import pay_anew
 from mingqu.domain.loan.charge import fees_at_disbursement, fees_of_instalments
@@ -143,15 +144,18 @@ def _down_payment(event: Disbursed, amount_fen: int) -> Instalment:
 
 
 def _place(working: Working, event: Disbursed, missing_fen: int) -> None:
-    """What the course's instalments did not take falls due with the last one.
+    """What the course's instalments did not take falls due with those that replaced them, in equal parts.
 
-    On a plan, an agreement may have replaced those instalments by others beside the course.
+    On a plan, an agreement may have put others in their place; the last takes the tail.
     """
     if not missing_fen:
         return
-    index = working.agreed()[-1]
-    line = changed(working.lines[index], principal_fen=working.lines[index].principal_fen + missing_fen)
-    working.lines[index] = changed(line, paid_on=paid_on(line, event.value_date))
+    assert working.course is not None
+    agreed = working.agreed()
+    taking = [i for i in agreed if working.lines[i].renewed and working.lines[i].due > event.value_date] or agreed[-1:]
+    for index, part in zip(taking, parts_beside(working.course.terms, missing_fen, [0] * len(taking)), strict=True):
+        line = changed(working.lines[index], principal_fen=working.lines[index].principal_fen + part)
+        working.lines[index] = changed(line, paid_on=paid_on(line, event.value_date))
 
 
 def _add_behind(working: Working, event: Disbursed, amount_fen: int) -> None:

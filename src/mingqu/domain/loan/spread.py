@@ -7,16 +7,16 @@ from datetime import date
 from mingqu.domain import course as courses
 from mingqu.domain.calendar import add_periods
 from mingqu.domain.changed import changed
-from mingqu.domain.course.renew import equal_parts, re_age_split, re_amortize_split
+from mingqu.domain.course.renew import equal_parts, parts_beside, re_age_split, re_amortize_split
 from mingqu.domain.course.renew import re_age as re_age_course
 from mingqu.domain.course.renew import re_amortize as re_amortize_course
-from mingqu.domain.course.target import to_multiple
-from mingqu.domain.loan.agree import RescheduleImpossible, day_before, on_course
+from mingqu.domain.course.target import settle_last, to_multiple
+from mingqu.domain.loan.agree import RescheduleImpossible, on_course
 from mingqu.domain.loan.event import InterestHandling, ReAged, ReAmortized
 from mingqu.domain.loan.posting import Change
 from mingqu.domain.loan.receive import record_use
 from mingqu.domain.loan.state import Allocation, Instalment
-from mingqu.domain.loan.working import Working, paid_on, renew_lines
+from mingqu.domain.loan.working import Working, paid_on, renew_lines, take_in_fees
 from mingqu.domain.money import divide
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.schedule import INSTALMENTS_MAX
@@ -42,7 +42,7 @@ def re_amortize(working: Working, event: ReAmortized, change: Change) -> None:
         raise NothingToSpread("Nothing is overdue, or no instalment is left to take it.")
     if working.recalculates:
         assert working.course is not None
-        _take_in_down_payments(working, on)
+        _take_in(working, on)
         if event.interest is InterestHandling.ANEW:
             re_amortize_course(working.course, on=on)
         else:
@@ -65,11 +65,11 @@ def re_amortize(working: Working, event: ReAmortized, change: Change) -> None:
     )
 
 
-def _take_in_down_payments(working: Working, on: date) -> None:
-    """Let the course carry what is unpaid of down payments: it bears interest from the day on."""
+def _take_in(working: Working, on: date, *, behind: bool = False) -> None:
+    """Let the course carry what is unpaid of down payments, and `behind` the plan: it bears from the day on."""
     assert working.course is not None
     for index, line in enumerate(working.lines):
-        if line.down_payment and line.due <= on:
+        if (line.down_payment or (behind and line.additional)) and line.due <= on:
             if line.principal_fen > line.principal_paid_fen:
                 working.course.move(on=on, lent_fen=line.principal_fen - line.principal_paid_fen)
             line = changed(line, principal_fen=line.principal_paid_fen)
@@ -108,29 +108,28 @@ def _re_age_course(working: Working, event: ReAged, dues: list[date]) -> Allocat
     course, on = working.course, event.value_date
     assert course is not None
     fees, penalties = _lift_fees(working) if event.interest is not InterestHandling.ANEW else (0, 0)
+    _take_in(working, on, behind=True)
+    settle_last(course, on=on)
+    again = not any(line.fee_fen or line.penalty_fen for line in working.lines)  # a fee keeps to the line it is in
     advance = sum(line.advance_fen for line in working.lines if line.due >= on and not line.down_payment)
     if event.interest is InterestHandling.ANEW:
         seen = courses.as_of(course, on=on)
         interest = sum(s.interest_unpaid_fen for s in seen.stretches if s.start < on)
         principal = sum(s.principal_unpaid_fen for s in course.stretches)
         opened = add_periods(day=event.first_due, period=event.period, times=-1)
-        re_age_course(course, on=on, opened=opened, dues=dues)
+        re_age_course(course, on=on, opened=opened, dues=dues, again=again)
     else:
-        rounding = working.terms.rounding
-        each = sum(equal_parts(fen, event.instalments, rounding)[0] for fen in (fees, penalties))
-        principal, interest = re_age_split(
-            course,
-            on=on,
-            dues=dues,
-            whole=event.interest is InterestHandling.SPLIT_ALL,
-            others_fen=fees + penalties,
-            others_each_fen=each,
-        )
-    working.lines = [line for line in working.lines if not (line.additional and line.due <= course.maturity)]
+        others = _others(working, fees, penalties, event.instalments)
+        whole = event.interest is InterestHandling.SPLIT_ALL
+        principal, interest = re_age_split(course, on=on, dues=dues, whole=whole, others=others, again=again)
+    matured = course.maturity
+    working.lines = [line for line in working.lines if line.due_fen or not line.additional or line.due > matured]
     renew_lines(working, on=on)
     held = next((i for i in working.regular() if working.lines[i].due == on), None)
     if held is not None:
-        working.lines[held] = changed(working.lines[held], advance_fen=advance)
+        line = changed(working.lines[held], advance_fen=advance)
+        ended = event.interest is not InterestHandling.ANEW and not line.unpaid_fen
+        working.lines[held] = changed(line, paid_on=on) if ended else line
     _lay_fees(working, fees, penalties, working.regular()[-event.instalments :])
     return Allocation(
         event_id=event.event_id,
@@ -156,6 +155,12 @@ def _lift_fees(working: Working) -> tuple[int, int]:
     return fees, penalties
 
 
+def _others(working: Working, fees: int, penalties: int, count: int) -> list[int]:
+    """Return the fees and penalties of each new instalment, together."""
+    rounding = working.terms.rounding
+    return [sum(both) for both in zip(*(equal_parts(fen, count, rounding) for fen in (fees, penalties)), strict=True)]
+
+
 def _lay_fees(working: Working, fees: int, penalties: int, fresh: list[int]) -> None:
     """Lay fees and penalties on the new lines in equal parts; the last takes the tail."""
     rounding, instalments = working.terms.rounding, len(fresh)
@@ -169,46 +174,43 @@ def _lay_fees(working: Working, fees: int, penalties: int, fresh: list[int]) -> 
 
 def _re_age_lines(working: Working, event: ReAged, dues: list[date]) -> Allocation:
     """The same for a loan whose interest follows its plan: what is owed is cut into equal parts."""
-    on, rounding = event.value_date, working.terms.rounding
+    on = event.value_date
     assert working.course is not None
     split = event.interest is not InterestHandling.ANEW
     fees, penalties = _lift_fees(working) if split else (0, 0)
     principal = interest = 0
     for index, line in enumerate(working.lines):
-        if line.down_payment and split:
-            continue
         principal += line.principal_fen - line.principal_paid_fen
         line = changed(line, principal_fen=line.principal_paid_fen)
         if split:
             interest += line.interest_fen - line.interest_paid_fen
             line = changed(line, interest_fen=line.interest_paid_fen)
         working.lines[index] = changed(line, paid_on=paid_on(line, on))
-    _gather_early(working, event)
+    _end_on(working, on)
     count = event.instalments
-    interests = equal_parts(interest, count, rounding)
-    others_each = sum(equal_parts(fen, count, rounding)[0] for fen in (fees, penalties))
-    whole = to_multiple(working.course.terms, divide(principal + interest + fees + penalties, count, rounding))
-    each = whole - interests[0] - others_each
+    interests = equal_parts(interest, count, working.terms.rounding)
+    besides = [sum(both) for both in zip(interests, _others(working, fees, penalties, count), strict=True)]
+    principals = parts_beside(working.course.terms, principal, besides)
     begun = max(
         (line.due for line in working.lines if not line.down_payment and line.due <= event.first_due), default=None
     )
     begun = begun or working.course.stretches[0].start
-    for position, due in enumerate(dues, start=1):
-        last = position == count
+    for due, part, borne in zip(dues, principals, interests, strict=True):
         working.lines.append(
             Instalment(
                 number=0,
                 period_start=begun,
                 start=begun,
                 due=due,
-                principal_fen=principal - each * (count - 1) if last else each,
-                interest_fen=interests[position - 1],
+                principal_fen=part,
+                interest_fen=borne,
                 renewed=True,
             )
         )
         begun = due
     if fees or penalties:
         _lay_fees(working, fees, penalties, list(range(len(working.lines) - count, len(working.lines))))
+    take_in_fees(working)
     return Allocation(
         event_id=event.event_id,
         receipt=None,
@@ -221,37 +223,14 @@ def _re_age_lines(working: Working, event: ReAged, dues: list[date]) -> Allocati
     )
 
 
-def _gather_early(working: Working, event: ReAged) -> None:
-    """Drop lines that the new ones replace, and keep what was paid early in them in one that ends on the day."""
-    on = event.value_date
-    kept: list[Instalment] = []
-    early: list[Instalment] = []
-    for line in working.lines:
-        later = not (line.down_payment or line.additional) and line.due >= on
-        (early if later and line.paid_fen else kept).append(line)
-    paid = [line for line in early if line.paid_fen]
-    working.lines = [
-        line
-        for line in kept
-        if line.down_payment or line.additional or line.due <= max(on, day_before(event.first_due))
-    ]
-    working.lines += [
-        changed(
-            line,
-            principal_fen=0,
-            principal_paid_fen=0,
-            interest_fen=0,
-            interest_paid_fen=0,
-            fee_fen=0,
-            fee_paid_fen=0,
-            penalty_fen=0,
-            penalty_paid_fen=0,
-            advance_fen=0,
-        )
-        for line in early
-        if line.due < event.first_due
-    ]
-    if not paid:
+def _end_on(working: Working, on: date) -> None:
+    """Let the running line end on the day, and drop those after it; what was paid early of them is in it."""
+    agreed = [working.lines[index] for index in working.agreed()]
+    cut = any(line.start < on < line.due for line in agreed)
+    paid = [line for line in agreed if line.due >= on and line.paid_fen]
+    gone = {id(line) for line in agreed if line.due > on or line in paid}
+    working.lines = [line for line in working.lines if id(line) not in gone]
+    if not paid and not cut:
         return
     begun = max((line.due for line in working.lines if line.due < on and not line.down_payment), default=None)
     assert working.course is not None

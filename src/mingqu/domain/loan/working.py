@@ -271,28 +271,31 @@ def renew_lines(working: Working, *, on: date, by_place: bool = False) -> None:
             line = changed(line, advance_fen=0, late_fen=0)
         lines.append(changed(line, paid_on=paid_on(line, on)))
     working.lines = [*lines, *others]
-    _take_in_fees(working)
+    take_in_fees(working)
 
 
-def _take_in_fees(working: Working) -> None:
+def take_in_fees(working: Working) -> None:
     """Let fees that stood behind the last line be part of a line that has come to reach over their dates."""
     behind = next((index for index, line in enumerate(working.lines) if line.additional), None)
     if behind is None:
         return
+    taken = False
     for number, fee in enumerate(working.fees):
         last = working.lines[behind]
-        reached = (i for i in working.regular() if working.lines[i].start < fee.due <= working.lines[i].due)
+        reached = (i for i in working.agreed() if working.lines[i].start < fee.due <= working.lines[i].due)
         index = next(reached, None)
-        if index is None or fee.line_due != last.due or fee.paid_fen or fee.waived_fen:
-            continue
         name = "penalty_fen" if fee.penalty else "fee_fen"
+        stands = fee.line_due == last.due and getattr(last, name) >= fee.amount_fen  # else it was spread anew
+        if index is None or not stands or fee.paid_fen or fee.waived_fen:
+            continue
         working.lines[behind] = changed(last, **{name: getattr(last, name) - fee.amount_fen})
         line = working.lines[index]
         working.lines[index] = changed(line, paid_on=None, **{name: getattr(line, name) + fee.amount_fen})
         working.fees[number] = changed(fee, line_due=line.due)
-    if not working.lines[behind].due_fen:
+        taken = True
+    if taken and not working.lines[behind].due_fen:
         del working.lines[behind]
         return
-    begun = max(working.lines[index].due for index in working.regular())
+    begun = max(working.lines[index].due for index in working.agreed())
     if begun < working.lines[behind].due:
         working.lines[behind] = changed(working.lines[behind], period_start=begun, start=begun)
