@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
-from uuid import UUID
 
 import httpx
 import pytest
@@ -22,12 +21,13 @@ from mingqu.domain.session import Door
 from mingqu.services.give_consent import give_consent
 from mingqu.services.keep_session import open_session
 from mingqu.services.sign_in import send_code
-from mingqu.services.sign_in_with_wechat import page_openid, sign_in_at_wechat_page
+from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
 from mingqu.services.verify_identity import verify_identity
 from mingqu.store.database import Database
 from mingqu.web.signed_in import COOKIE
 from tests.browser.visitor import open_window
 from tests.conftest import OPENED_ON
+from tests.journeys.pages import Phone
 from tests.journeys.reading import Books, arrive, assert_coherent, books_of, borrow
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
 
@@ -54,7 +54,7 @@ def world(database: Database, tmp_path: Path) -> Iterator[SandboxWorld]:
         yield opened
 
 
-def come_in_by_wechat(world: SandboxWorld) -> UUID:
+def come_in_by_wechat(world: SandboxWorld) -> CameIn:
     code = world.sandbox.control.wechat.new_code(openid=OPENID)
     return sign_in_at_wechat_page(world.house, code=Personal(code))
 
@@ -63,7 +63,7 @@ def test_whoever_came_in_by_wechat_pays_inside_it(world: SandboxWorld) -> None:
     house = world.house
     known = arrive(world)
     loan_id = borrow(world, known).signed.loan_id
-    login = come_in_by_wechat(world)
+    login = come_in_by_wechat(world).person_id
     give_consent(house, person_id=login, purpose=ConsentPurpose.REAL_NAME_VERIFICATION, recipient=None, key="k")
     world.go_to(house.clock.now() + timedelta(minutes=2))
     send_code(house, phone=XIA.phone, purpose=CodePurpose.VERIFY_IDENTITY)
@@ -77,9 +77,8 @@ def test_whoever_came_in_by_wechat_pays_inside_it(world: SandboxWorld) -> None:
         card_number=XIA.card_number,
         digits=world.read_code(XIA.phone),
     )
-    assert page_openid(house, person_id=known.person_id) is None
-    assert come_in_by_wechat(world) == known.person_id
-    assert page_openid(house, person_id=known.person_id) == Personal(OPENID)
+    came = come_in_by_wechat(world)
+    assert (came.person_id, came.openid) == (known.person_id, Personal(OPENID))
 
     fingers = iter(["cancel", "ok"])
     asked: list[str] = []
@@ -97,7 +96,7 @@ def test_whoever_came_in_by_wechat_pays_inside_it(world: SandboxWorld) -> None:
         page = visitor.page
         page.expose_function("payInWechat", pay_in_wechat)
         page.add_init_script(BRIDGE)
-        token = open_session(house, person_id=known.person_id, door=Door.PAGE).reveal()
+        token = open_session(house, person_id=known.person_id, door=Door.PAGE, login=came.openid).reveal()
         page.context.add_cookies([{"name": COOKIE, "value": token, "url": visitor.address}])
         visitor.go(f"/loans/{loan_id.hex}/repay")
         page.locator("label.pick:has(input[value=all])").click()
@@ -115,3 +114,36 @@ def test_whoever_came_in_by_wechat_pays_inside_it(world: SandboxWorld) -> None:
     assert asked == ["getBrandWCPayRequest"] * 2
     assert books_of(house, loan_id) == Books()
     assert_coherent(house)
+
+
+@pytest.mark.parametrize(("agent", "login", "inside"), [(AGENT, None, False), ("Safari", Personal(OPENID), False)])
+def test_a_session_that_wechat_did_not_open_or_another_browser_pays_on_a_page(
+    world: SandboxWorld, agent: str, login: Personal[str] | None, inside: bool
+) -> None:
+    house = world.house
+    known = arrive(world)
+    loan_id = borrow(world, known).signed.loan_id
+    token = open_session(house, person_id=known.person_id, door=Door.PAGE, login=login).reveal()
+    phone = Phone(world)
+    phone.client.headers["user-agent"] = agent
+    phone.client.cookies.set(COOKIE, token)
+    page = phone.send(phone.get(f"/loans/{loan_id.hex}/repay").main_form, how="all")
+    assert ("wechat-pay" in page.ids) is inside
+    assert page.ids["bank"] == "a"
+
+
+def test_a_payment_begun_inside_wechat_shows_elsewhere_how_to_go_on(world: SandboxWorld) -> None:
+    house = world.house
+    known = arrive(world)
+    loan_id = borrow(world, known).signed.loan_id
+    token = open_session(house, person_id=known.person_id, door=Door.PAGE, login=Personal(OPENID)).reveal()
+    phone = Phone(world)
+    phone.client.headers["user-agent"] = AGENT
+    phone.client.cookies.set(COOKIE, token)
+    inside = phone.send(phone.get(f"/loans/{loan_id.hex}/repay").main_form, how="all")
+    assert inside.ids["wechat-pay"] == "button"
+    phone.client.headers["user-agent"] = "Safari"
+    outside = phone.get(inside.path)
+    assert "wechat-pay" not in outside.ids
+    assert f"/loans/{loan_id.hex}/repay" in outside.links
+    assert "在微信里发起" in outside.text

@@ -69,6 +69,7 @@ def test_a_contract_is_signed_with_the_code_that_was_sent_for_it_and_what_was_fi
     assert sent.main_form.fields["agree"] == "yes"
     too_soon = Page(phone.post(f"{page.main_form.action}/code", filled))
     assert (too_soon.status, "一分钟内只能发一次" in too_soon.text) == (429, True)
+    assert phone.get(f"{page.main_form.action}/code").path == page.path, "another language, or a sign-in, leads back"
     right = phone.code()
     wrong = phone.send(sent.main_form, code=f"{(int(right) + 1) % 1_000_000:06}")
     assert (wrong.status, "验证码不对" in wrong.text) == (422, True)

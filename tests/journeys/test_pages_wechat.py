@@ -13,7 +13,7 @@ from mingqu.demo.people import XIA
 from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.personal import Personal
 from mingqu.services.sign_in import send_code, sign_in
-from mingqu.services.sign_in_with_wechat import WechatCodeWrong
+from mingqu.services.sign_in_with_wechat import CameIn, WechatCodeWrong
 from mingqu.web.signed_in import COOKIE
 from mingqu.web.site import make_site
 from tests.world import OpenWorld
@@ -28,10 +28,10 @@ class WechatStandIn:
     def address(self, *, state: str) -> str:
         return f"https://wechat.test/authorize?state={state}"
 
-    def sign_in(self, *, code: Personal[str]) -> UUID:
+    def sign_in(self, *, code: Personal[str]) -> CameIn:
         if code.reveal() != "good":
             raise WechatCodeWrong("This way in has expired.")
-        return self._person_id
+        return CameIn(person_id=self._person_id, openid=Personal("oStandIn"))
 
 
 @pytest.fixture

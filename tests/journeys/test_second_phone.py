@@ -49,8 +49,11 @@ def test_a_second_phone_of_the_same_person_leads_to_the_loans_they_have(world: O
     assert state.principal_outstanding_fen == 1_000_000
     assert_coherent(house)
 
-    # There is one limit, the one that was there.
-    borrow(world, known, amount_fen=500_000)
+    # There is one limit, the one that was there; and a contract is signed with a code to the phone proved last.
+    old = len(world.sms.inbox(phone=XIA.phone))
+    borrow(world, proved, amount_fen=500_000)
+    assert [one.template for one in world.sms.inbox(phone=XIA.phone)[old:]] == []
+    assert "code.sign_contract" in [one.template for one in world.sms.inbox(phone=OTHER_PHONE.phone)]
     assert limit_of(house, proved.person_id).drawn == 1_500_000
     assert enter(world, OTHER_PHONE.phone) == enter(world, XIA.phone) == known.person_id
     assert_coherent(house)

@@ -82,5 +82,6 @@ def print_certificate(visit: Visit) -> Response[Any]:
         visit.house, person_id=visit.person_id, loan_id=parse(str(paper.body["loan_id"])), with_payout=False
     )
     party = party_of(visit.house, person_id=visit.person_id)
+    visit.moment.close()  # printing takes a while, and needs nothing more of the book
     printed = certificate_pdf(paper, party=party, lender=loan.lender_zh)
     return file_of(printed, name=f"certificate-{certificate_id.hex[:8]}.pdf", kind="application/pdf")

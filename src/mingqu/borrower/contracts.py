@@ -40,6 +40,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
         door.page("/offers/{offer_id:str}/contract", show_contract),
         door.step("/offers/{offer_id:str}/contract", sign),
         door.step("/offers/{offer_id:str}/contract/code", send_code),
+        door.page("/offers/{offer_id:str}/contract/code", back_to_contract),
         door.page("/agreement", show_agreement),
         door.step("/agreement", begin_agreement),
         door.page("/agreement/{agreement_id:str}", show_agreement_code),
@@ -82,6 +83,11 @@ def send_code(visit: Visit, form: Form) -> Response[Any]:
             raise
         return _contract_page(visit, form=form, refusal=refusal)
     return _contract_page(visit, form=form, code_sent=True)
+
+
+def back_to_contract(visit: Visit) -> Response[Any]:
+    """Lead back to the contract whoever comes here without a form: by another language, or signed in anew."""
+    return visit.go(f"/offers/{visit.identifier('offer_id').hex}/contract")
 
 
 def sign(visit: Visit, form: Form) -> Response[Any]:

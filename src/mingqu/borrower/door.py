@@ -209,13 +209,17 @@ class Door:
             samesite="lax",
         )
 
+    def stranger(self, request: Request[Any, Any, Any]) -> Visit:
+        """Return a visit of which nothing is asked, for pages that are shown where no work may be done."""
+        return Visit(door=self, house=self.house, request=request, caller=None, holder=None)
+
     def visitor(self, request: Request[Any, Any, Any]) -> Visit:
         """Return the visit of whoever is there, signed in or not, without a refusal."""
         try:
             visit = self._visit(self.house, request, is_open=True)
             self._note(visit)
         except Refusal:
-            return Visit(door=self, house=self.house, request=request, caller=None, holder=None)
+            return self.stranger(request)
         return visit
 
     def _note(self, visit: Visit) -> None:
@@ -248,9 +252,11 @@ class Door:
         except Refusal as refusal:
             return self.refused(request, refusal)
 
-    def refused(self, request: Request[Any, Any, Any], refusal: Refusal) -> Response[Any]:
+    def refused(
+        self, request: Request[Any, Any, Any], refusal: Refusal, *, visit: Visit | None = None
+    ) -> Response[Any]:
         """Return the page of a refusal: whether anything was sent or charged, what is wrong, what to do."""
-        visit = self.visitor(request)
+        visit = visit or self.visitor(request)
         if refusal.status == 404:
             return visit.show("not_found.html", status=404)
         answer = visit.show("refused.html", status=refusal.status, refusal=visit.words.refusal(refusal))

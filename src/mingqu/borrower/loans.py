@@ -118,7 +118,9 @@ def print_contract(visit: Visit) -> Response[Any]:
     """Give a signed contract as PDF."""
     contract_id = visit.identifier("contract_id")
     signed = contract_view(visit.house, person_id=visit.person_id, contract_id=contract_id)
-    printed = contract_pdf(signed, party=party_of(visit.house, person_id=visit.person_id))
+    party = party_of(visit.house, person_id=visit.person_id)
+    visit.moment.close()  # printing takes a while, and needs nothing more of the book
+    printed = contract_pdf(signed, party=party)
     return file_of(printed, name=f"contract-{contract_id.hex[:8]}.pdf", kind="application/pdf")
 
 

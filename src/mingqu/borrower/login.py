@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import Protocol
-from uuid import UUID
 
 from mingqu.domain.personal import Personal
+from mingqu.services.sign_in_with_wechat import CameIn
 
 
 class SuperAppLogin(Protocol):
@@ -15,6 +15,6 @@ class SuperAppLogin(Protocol):
         """Return where the person is sent to agree."""
         ...
 
-    def sign_in(self, *, code: Personal[str]) -> UUID:
-        """Return the person that a code leads to. Errors: refusals of the login."""
+    def sign_in(self, *, code: Personal[str]) -> CameIn:
+        """Return the person that a code leads to, and who they are there. Errors: refusals of the login."""
         ...

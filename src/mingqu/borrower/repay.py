@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -17,11 +18,11 @@ from mingqu.domain.money import parse_yuan
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
+from mingqu.services.keep_session import login_of
 from mingqu.services.preview_repayment import PaymentPreview, preview_payment, ways_of
 from mingqu.services.read_loans import LoanView, OrderView, loan_view, order_view
 from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
 from mingqu.services.run_errand import Payer
-from mingqu.services.sign_in_with_wechat import page_openid
 
 DUE, ALL, PART = "due", "all", "part"
 _INTENTS: Final = {DUE: Intent.DUE, ALL: Intent.PAYOFF, PART: Intent.PREPAY}
@@ -89,16 +90,29 @@ def show_payment(visit: Visit) -> Response[Any]:
         paid_at=order.paid_at,
         bank_page=address,
         handover=handover,
+        inside=_is_inside_wechat(visit),
         silent=silent,
         back=back,
     )
 
 
 def _payer(visit: Visit) -> Payer:
-    """Return who pays from where; whoever came in by WeChat and stands inside it pays there."""
-    client, agent = visit.request.client, visit.request.headers.get("user-agent", "")
-    login = page_openid(visit.house, person_id=visit.person_id) if _INSIDE_WECHAT in agent else None
-    return Payer(login=login, address=None if client is None else Personal(client.host))
+    """Return who pays, or from where; whoever came in by WeChat and stands inside it pays there."""
+    assert visit.caller is not None
+    login = login_of(visit.house, caller=visit.caller) if _is_inside_wechat(visit) else None
+    return Payer(login=login, address=_address(visit) if login is None else None)
+
+
+def _is_inside_wechat(visit: Visit) -> bool:
+    return _INSIDE_WECHAT in visit.request.headers.get("user-agent", "")
+
+
+def _address(visit: Visit) -> Personal[str] | None:
+    """Return the network address that a visit comes from, which a page in a browser is made for."""
+    try:
+        return Personal(str(ip_address(visit.request.client.host))) if visit.request.client else None
+    except ValueError:
+        return None
 
 
 def _payment(visit: Visit, order_id: UUID) -> tuple[OrderView, LoanView]:

@@ -41,17 +41,18 @@ def make_router(
     door = Door(house, secure_cookies=secure_cookies, wechat=wechat, pace=pace)
     parts = (sign_in, home, identity, consents, apply, offers, contracts, loans, repay, overdue, certificate)
 
+    # Handlers answer for themselves. These stand in the thread that serves everybody: nothing may be asked of the book.
     def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[Any]:
-        return door.refused(request, refusal)
+        return door.refused(request, refusal, visit=door.stranger(request))
 
     def malformed(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
         name = "not_found.html" if error.status_code == 404 else "malformed.html"
-        return door.visitor(request).show(name, status=error.status_code)
+        return door.stranger(request).show(name, status=error.status_code)
 
     def broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         request_id = request.scope["state"].get(REQUEST_ID, "")
         log.error("http.bug", exc_info=error, extra={"fields": {"request_id": request_id}})
-        return door.visitor(request).show("broken.html", status=500, request_id=request_id)
+        return door.stranger(request).show("broken.html", status=500, request_id=request_id)
 
     return Router(
         "/",

@@ -137,19 +137,20 @@ def from_wechat(visit: Visit) -> Response[Any]:
     given = visit.query("state")
     if not state or not hmac.compare_digest(state.encode(), given.encode("utf-8", "replace")):
         raise ForgedRequest("This sign-in was not begun here.")
-    person_id = visit.door.wechat.sign_in(code=Personal(visit.query("code")))
+    came = visit.door.wechat.sign_in(code=Personal(visit.query("code")))
     answer = visit.go(own_path(there))
-    _open(visit, answer, person_id=person_id)
+    _open(visit, answer, person_id=came.person_id, login=came.openid)
     answer.delete_cookie(_STATE_COOKIE, path=_PLACE)
     return answer
 
 
-def _open(visit: Visit, answer: Response[Any], *, person_id: UUID) -> None:
+def _open(visit: Visit, answer: Response[Any], *, person_id: UUID, login: Personal[str] | None = None) -> None:
     held = visit.request.cookies.get(COOKIE)
     token = open_session(
         visit.house,
         person_id=person_id,
         door=SessionDoor.PAGE,
+        login=login,
         instead_of=Personal(held) if held else None,
     )
     set_cookie(answer, token=token, secure=visit.door.secure_cookies)

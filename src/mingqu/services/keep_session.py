@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.session import Door, NotSignedIn, Session, read_token, write_token
 from mingqu.services.house import House
-from mingqu.store import party, session
+from mingqu.store import party, session, vault
 
 # A session is written at most so often: a page of ten requests is one write.
 _SEEN_EVERY: Final = timedelta(minutes=1)
@@ -28,9 +29,18 @@ class Caller:
 
 
 def open_session(
-    house: House, *, person_id: UUID, door: Door, instead_of: Personal[str] | None = None
+    house: House,
+    *,
+    person_id: UUID,
+    door: Door,
+    login: Personal[str] | None = None,
+    instead_of: Personal[str] | None = None,
 ) -> Personal[str]:
-    """Return the token of a new session; the one it replaces ends, so that a token planted before is worth nothing."""
+    """Return the token of a new session; the one it replaces ends, so that a token planted before is worth nothing.
+
+    `login` is the subject of the super-app's login that the session was opened with, kept sealed: another session of
+    the same person may have been opened with another, or with none.
+    """
     secret, now = house.codes.secret(), house.clock.now()
     opened = Session(
         session_id=house.id_for(person_id),
@@ -44,8 +54,25 @@ def open_session(
         end_session(house, token=instead_of)
     with house.database.transaction() as tx:
         session.insert(tx, session=opened)
+        if login is not None:
+            values = {_login_field(opened.session_id): login}
+            vault.seal_all(tx, keyring=house.keyring, person_id=person_id, values=values, at=now)
         tx.commit()
     return write_token(identity=opened.session_id, secret=secret)
+
+
+def login_of(house: House, *, caller: Caller) -> Personal[str] | None:
+    """Return the subject of the super-app's login that a session was opened with, or None if it was by a code."""
+    with house.database.transaction() as tx:
+        try:
+            field = _login_field(caller.session_id)
+            return vault.open_field(tx, keyring=house.keyring, person_id=caller.person_id, field=field)
+        except NotFound:
+            return None  # also when the login was found to be another person's: it is theirs from the next session on
+
+
+def _login_field(session_id: UUID) -> str:
+    return f"session_login.{session_id.hex}"
 
 
 def recognize(house: House, *, token: Personal[str]) -> Caller:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from dataclasses import dataclass
+from typing import ClassVar
 from uuid import UUID
 
-from mingqu.domain.ownership import NotFound
 from mingqu.domain.party import LoginProvider
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
@@ -13,10 +13,14 @@ from mingqu.ports.login import LoginChannel, LoginRefused
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
 from mingqu.services.sign_in import person_of_login
-from mingqu.store import vault
-from mingqu.store.database import Transaction
 
-_PAGE_OPENID: Final = "wechat_page_openid"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameIn:
+    """Whoever came in by WeChat, and who they are there."""
+
+    person_id: UUID
+    openid: Personal[str]
 
 
 class WechatCodeWrong(Refusal):
@@ -49,31 +53,14 @@ def sign_in_with_wechat(house: House, *, channel: LoginChannel, code: Personal[s
     return person_of_login(house, provider=LoginProvider.WECHAT, subject=openid_of(channel=channel, code=code))
 
 
-def sign_in_at_wechat_page(house: House, *, code: Personal[str]) -> UUID:
-    """Return the person who came back from the house's WeChat page, and keep their openid, sealed.
+def sign_in_at_wechat_page(house: House, *, code: Personal[str]) -> CameIn:
+    """Return who came back from the house's WeChat page, and their openid, which WeChat asks for when they pay in it.
 
-    With it they can pay inside WeChat, which takes the openid of its payer ("JSAPI支付"). No transaction may be open.
-    Errors: WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent.
+    No transaction may be open. Errors: WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent.
     """
     assert house.wechat_page is not None
     openid = openid_of(channel=house.wechat_page, code=code)
-    person_id = person_of_login(house, provider=LoginProvider.WECHAT, subject=openid)
-
-    def keep(tx: Transaction) -> None:
-        values = {_PAGE_OPENID: openid}
-        vault.seal_all(tx, keyring=house.keyring, person_id=person_id, values=values, at=house.clock.now())
-
-    house.database.run(keep)
-    return person_id
-
-
-def page_openid(house: House, *, person_id: UUID) -> Personal[str] | None:
-    """Return who a person is at the house's WeChat page, or None if they never came in by it."""
-    with house.database.transaction() as tx:
-        try:
-            return vault.open_field(tx, keyring=house.keyring, person_id=person_id, field=_PAGE_OPENID)
-        except NotFound:
-            return None
+    return CameIn(person_id=person_of_login(house, provider=LoginProvider.WECHAT, subject=openid), openid=openid)
 
 
 def openid_of(*, channel: LoginChannel, code: Personal[str]) -> Personal[str]:

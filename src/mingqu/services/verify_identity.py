@@ -178,6 +178,9 @@ def _bind(tx: Transaction, house: House, *, person_id: UUID, proof: _Proof) -> V
         if level is IdentityLevel.NONE:
             party.set_identity_level(tx, person_id=owner, event=IdentityEvent.NUMBER_CHECKED)
         party.set_identity_level(tx, person_id=owner, event=IdentityEvent.FOUR_ELEMENTS_MATCHED)
+    else:
+        # The number proved last is theirs now: codes that sign go there, and none to whoever has the old one.
+        party.set_phone(tx, keyring=house.keyring, person_id=owner, phone=elements.phone, at=at)
     return Verified(person_id=owner, instrument_id=own.instrument_id)
 
 

@@ -186,7 +186,8 @@ class _Reading(Transaction):
         """Run one statement, or return what it returned before: nothing changes within a snapshot."""
         assert not self._over, "this snapshot is over"
         given = [parameters[name] for name in sorted(parameters)] if isinstance(parameters, dict) else parameters or ()
-        asked = (sql, *(tuple(value) if isinstance(value, list) else value for value in given))
+        # 1, 1.0 and True are equal here, and three types there.
+        asked = (sql, *((type(value), tuple(value) if isinstance(value, list) else value) for value in given))
         if asked not in self._answers:
             with self._lost_is_a_refusal():
                 self._answers[asked] = self._cursor.execute(sql, parameters, binary=binary).fetchall()

@@ -90,6 +90,11 @@ def set_identity(
     vault.seal_all(tx, keyring=keyring, person_id=person_id, values=values, at=at)
 
 
+def set_phone(tx: Transaction, *, keyring: Keyring, person_id: UUID, phone: Personal[str], at: datetime) -> None:
+    """Seal another phone of a person, in place of the one before. Errors: NotFound, PersonErased."""
+    vault.seal_all(tx, keyring=keyring, person_id=person_id, values={FIELD_PHONE: phone}, at=at)
+
+
 def merge(
     tx: Transaction, *, from_person_id: UUID, to_person_id: UUID, owes_money: Callable[[UUID], bool], at: datetime
 ) -> int:

@@ -11,6 +11,7 @@ import hashlib
 import mimetypes
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 from litestar import Request, Response, Router, get
@@ -31,13 +32,26 @@ _SHRINKS: Final = ("text/css", "text/javascript", "application/javascript", "ima
 
 
 @cache
+def _known() -> dict[str, bytes]:
+    """Every file that is served, by its name: what nobody packed is not looked for, whoever asks."""
+    found: dict[str, bytes] = {}
+    for root, (package, *folders) in ROOTS.items():
+        _collect(found, name=root, folder=files(package).joinpath(*folders))
+    return found
+
+
+def _collect(found: dict[str, bytes], *, name: str, folder: Traversable) -> None:
+    if not folder.is_dir():
+        return
+    for item in folder.iterdir():
+        if item.is_dir():
+            _collect(found, name=f"{name}/{item.name}", folder=item)
+        else:
+            found[f"{name}/{item.name}"] = item.read_bytes()
+
+
 def _content(name: str) -> bytes | None:
-    root, _, rest = name.partition("/")
-    if root not in ROOTS or not rest or any(part in ("", ".", "..") for part in rest.split("/")):
-        return None
-    package, *folders = ROOTS[root]
-    place = files(package).joinpath(*folders, *rest.split("/"))
-    return place.read_bytes() if place.is_file() else None
+    return _known().get(name)
 
 
 @cache

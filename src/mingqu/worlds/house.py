@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from uuid import UUID
 
 from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.bureau import FakeBureau
@@ -22,7 +21,7 @@ from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
 from mingqu.services.house import BANK, HOSTED, House, NoticeSource, Settings
-from mingqu.services.sign_in_with_wechat import sign_in_at_wechat_page
+from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.database import Database
 
@@ -111,8 +110,8 @@ class WechatDoor:
         assert self.house.wechat_page is not None
         return self.house.wechat_page.address(back=f"{self.public_url}/sign-in/wechat/back", state=state)
 
-    def sign_in(self, *, code: Personal[str]) -> UUID:
-        """Return the person that a code stands for. Errors: those of `sign_in_at_wechat_page`."""
+    def sign_in(self, *, code: Personal[str]) -> CameIn:
+        """Return whom a code stands for. Errors: those of `sign_in_at_wechat_page`."""
         return sign_in_at_wechat_page(self.house, code=code)
 
 

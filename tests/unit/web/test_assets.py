@@ -65,3 +65,11 @@ def test_every_vendored_file_has_its_licence_beside_it() -> None:
         "jetbrains-mono.txt",
         "noto-sans-sc.txt",
     }
+
+
+def test_names_of_nothing_are_not_remembered(client: TestClient) -> None:
+    client.get("/assets/x/borrower/nothing")
+    known = len(assets._known())
+    for number in range(20):
+        assert client.get(f"/assets/x/borrower/{number}").status_code == 404
+    assert len(assets._known()) == known

@@ -14,6 +14,7 @@ from litestar.testing import TestClient
 from mingqu import api, borrower, console
 from mingqu.domain.refusal import Refusal
 from mingqu.web.record import JsonLines
+from mingqu.web.signed_in import COOKIE
 from mingqu.web.site import BODY_BYTES_MAX, make_site
 from tests.world import OpenWorld
 
@@ -133,6 +134,10 @@ def test_invented_methods_are_counted_as_one(client: TestClient) -> None:
     assert 'method="(other)"' in figures
 
 
+def _nobody_is_asked(*_: object) -> None:
+    raise AssertionError("a lost page is shown in the thread that serves everybody: it asks nothing of the book")
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [
@@ -142,7 +147,9 @@ def test_invented_methods_are_counted_as_one(client: TestClient) -> None:
         ("/consolenowhere", "明渠"),
     ],
 )
-def test_a_browser_that_is_lost_sees_a_page_and_a_program_a_problem(world: OpenWorld, path: str, says: str) -> None:
+def test_a_browser_that_is_lost_sees_a_page_and_a_program_a_problem(
+    world: OpenWorld, path: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     house = world.house
     doors = [
         api.make_router(house),
@@ -150,6 +157,8 @@ def test_a_browser_that_is_lost_sees_a_page_and_a_program_a_problem(world: OpenW
         console.make_router(house, secure_cookies=False),
     ]
     client = TestClient(make_site(house, routers=doors), raise_server_exceptions=False)
+    monkeypatch.setattr("mingqu.borrower.door.caller_by_cookie", _nobody_is_asked)
+    client.cookies.set(COOKIE, "a" * 64)
     page = client.get(path, headers={"accept": "text/html,application/xhtml+xml"})
     assert (page.status_code, page.headers["content-type"].split(";")[0]) == (404, "text/html")
     assert says in page.text
