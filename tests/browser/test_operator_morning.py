@@ -28,12 +28,16 @@ from mingqu.web import assets
 from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
 from tests.console import PASSWORD, employ
+from tests.soak import SOAK
 from tests.world import OpenWorld
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests take the package playwright")
 
 CHROMIUM: Final = shutil.which("chromium")
 SHOTS: Final = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+_ALL: Final = (("wide", "zh", "light"), ("wide", "en", "dark"), ("narrow", "zh", "dark"), ("narrow", "en", "dark"))
+_TWO: Final = (("wide", "zh", "light"), ("narrow", "en", "dark"))  # each size, language and scheme once
+LOOKS: Final = _ALL if SOAK else _TWO
 SIZES: Final = {"wide": (1440, 900), "narrow": (375, 812)}
 # axe counts a hidden page part or a scrolled table's edge as undecided, never as wrong; only what is wrong is asked.
 AXE_RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
@@ -155,7 +159,7 @@ def test_every_screen_is_clean_wide_and_narrow_in_both_languages(world: OpenWorl
     pages.pop("silent")
     wrong: list[str] = []
     with served(world) as address:
-        for size, language, scheme in (("wide", "zh", "light"), ("wide", "en", "dark"), ("narrow", "zh", "dark")):
+        for size, language, scheme in LOOKS:
             with desk(browser, address, size=size, language=language, scheme=scheme, name="auditor") as page:
                 for name, path in pages.items():
                     page.goto(address + path)

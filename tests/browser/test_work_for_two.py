@@ -19,14 +19,13 @@ from mingqu.services.propose import propose
 from mingqu.services.read_limit import decision_view
 from mingqu.services.settle_order import hear_word
 from mingqu.services.write_note import write_note
-from tests.browser.test_operator_morning import browser, desk, look, pytestmark, served
+from tests.browser.test_operator_morning import LOOKS, browser, desk, look, pytestmark, served
 from tests.journeys.reading import orders_of
 from tests.journeys.two_people import parked, seat_of
 from tests.world import OpenWorld
 
 __all__ = ["browser", "pytestmark"]  # the fixture and the marks are the other file's
 WHY: Final = "人工核对渠道账单 0920 第 4118 行"
-LOOKS: Final = (("wide", "zh", "light"), ("wide", "en", "dark"), ("narrow", "zh", "dark"), ("narrow", "en", "light"))
 
 
 def a_desk(world: OpenWorld) -> Mapping[str, str]:

@@ -84,7 +84,7 @@ class Visitor:
         self.page.screenshot(path=str(self.pictures / f"{self._count:02d}-{name}.png"), full_page=True)
         size = self.page.viewport_size
         assert size is not None
-        for width in PHONE_WIDTHS:
+        for width in PHONE_WIDTHS if size["width"] in PHONE_WIDTHS else (size["width"],):
             self.page.set_viewport_size({"width": width, "height": size["height"]})
             over = self.page.evaluate(_OVERFLOW)
             if over > 0:

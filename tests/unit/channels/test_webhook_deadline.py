@@ -47,7 +47,11 @@ def test_the_status_of_an_answer_is_enough() -> None:
 
 
 def test_whoever_says_nothing_is_left_at_the_deadline() -> None:
-    with receiver(lambda connection: connection.recv(1) and None) as url, pytest.raises(httpx.TimeoutException):
+    def listen_only(connection: socket.socket) -> None:
+        while connection.recv(65_536):
+            pass
+
+    with receiver(listen_only) as url, pytest.raises(httpx.TimeoutException):
         deliver(url)
 
 
