@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID
 
 import pytest
 
@@ -15,10 +18,14 @@ from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.ports.sms import MessageKind
 from mingqu.services.disclose_cost import OfferStale
+from mingqu.services.house import House
 from mingqu.services.issue_certificate import NotSettled, issue_certificate
 from mingqu.services.read_loan import loan_state, order_states
 from mingqu.services.repay import NothingDue, quote_repayment
+from mingqu.services.reserve_payout import reserve_payout
 from mingqu.services.sign_contract import PayoutTimeOutOfRange, sign_contract
+from mingqu.store.database import Transaction
+from mingqu.store.loan import Loan
 from tests.journeys.reading import (
     Books,
     Limit,
@@ -188,3 +195,27 @@ def test_nobody_is_told_at_night(world: OpenWorld) -> None:
     work_until_idle(world)
     (told,) = [one for one in world.sms.inbox(phone=XIA.phone) if one.kind is MessageKind.NOTICE]
     assert told.template == "loan.disbursed"
+
+
+@pytest.mark.parametrize("fault", [None, Fault.REFUSE])
+def test_a_payout_on_its_way_since_an_older_version_ends_as_any_other(
+    world: OpenWorld, monkeypatch: pytest.MonkeyPatch, fault: Fault | None
+) -> None:
+    """Its holds have ids that were derived from the contract."""
+    known = arrive(world)
+    if fault is not None:
+        world.bank.faults.plan("payout.send", fault)
+    with monkeypatch.context() as older:
+        older.setattr("mingqu.services.sign_contract.reserve_payout", _as_before)
+        borrowed = take_loan(world, known, amount_fen=1_000_000, instalments=12, method="equal_instalment")
+    assert_coherent(world.house)
+    work_until_idle(world)
+    assert limit_of(world.house, known.person_id) == (FREE if fault else DRAWN)
+    stage = loan_state(world.house, person_id=known.person_id, loan_id=borrowed.signed.loan_id).stage
+    assert stage is (Stage.CANCELLED if fault else Stage.ACTIVE)
+    assert_coherent(world.house)
+
+
+def _as_before(tx: Transaction, house: House, *, of: Loan, **given: Any) -> UUID:
+    with patch("mingqu.services.reserve_payout.parent_of_holds", lambda _: of.contract_id):
+        return reserve_payout(tx, house, of=of, **given)

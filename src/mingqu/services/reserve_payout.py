@@ -67,30 +67,39 @@ def reserve_payout(
     return order_id
 
 
-def held_for(order_id: UUID) -> dict[Reason, list[UUID]]:
+def held_for(tx: Transaction, *, of: Loan, order_id: UUID) -> dict[Reason, list[UUID]]:
     """Return the holds of a payout, by the reason of the posting that takes them."""
-    parent = parent_of_holds(order_id)
+    first = _first_hold(tx, of, order_id)
     return {
-        Reason.DISBURSE: [derived(parent, _PRINCIPAL)],
-        Reason.LIMIT_DRAW: [derived(parent, place) for place in _LIMITS],
+        Reason.DISBURSE: [_beside_hold(first, _PRINCIPAL)],
+        Reason.LIMIT_DRAW: [_beside_hold(first, place) for place in _LIMITS],
     }
 
 
 def give_holds_back(tx: Transaction, house: House, *, of: Loan, order_id: UUID, amount_fen: int) -> None:
     """Void what was held for a payout that will not happen."""
     today = house.booking_date(tx, cell=of.cell)
-    parent = parent_of_holds(order_id)
+    first = _first_hold(tx, of, order_id)
     voids = [
         replace(
             held,
-            id=derived(parent, _VOIDS_AFTER + place),
+            id=_beside_hold(first, _VOIDS_AFTER + place),
             kind=TransferKind.VOID,
             posted_on=today,
-            pending_id=held.id,
+            pending_id=_beside_hold(first, place),
         )
         for place, held in enumerate(_holds(of, order_id=order_id, amount_fen=amount_fen, on=today), start=1)
     ]
     ledger.post(tx, cell=of.cell, transfers=voids)
+
+
+def _first_hold(tx: Transaction, of: Loan, order_id: UUID) -> UUID:
+    """The hold on the principal as it stands in the book: an older version made its id of something else."""
+    return ledger.hold_of(tx, cell=of.cell, debit_owner=of.loan_id, reference=order_id)
+
+
+def _beside_hold(first: UUID, place: int) -> UUID:
+    return UUID(int=first.int - _PRINCIPAL + place)
 
 
 def _holds(of: Loan, *, order_id: UUID, amount_fen: int, on: date) -> list[Transfer]:

@@ -92,7 +92,7 @@ def _paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
             amount_fen=ended.amount_fen,
             tranche=of.state.disbursements + 1,
         ),
-        pending=held_for(ended.order_id),
+        pending=held_for(tx, of=of, order_id=ended.order_id),
     )
     _witness(tx, house, of, ended, LeafKind.DISBURSEMENT)
     _tell(tx, house, of, ended, Event.LOAN_DISBURSED)

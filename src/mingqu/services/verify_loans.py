@@ -157,7 +157,8 @@ def _owner(one: Loan, code: AccountCode) -> UUID:
 def _has_cause(one: Loan, moved: Moved, books: LoanBooks) -> bool:
     """Whether a transfer was booked with the event or on the morning that caused it, under an id that follows."""
     if moved.kind in (TransferKind.PENDING, TransferKind.VOID):
-        return _parent(moved.id) in (parent_of_holds(moved.reference), one.contract_id)  # invariant 3 has the order
+        # Invariant 3 has the order. The holds of an older book hang on the contract.
+        return _parent(moved.id) in (parent_of_holds(moved.reference), one.contract_id)
     booked = books.booked.get(moved.reference)
     if booked is None:
         is_cause = moved.reference == dated(one.loan_id, on=moved.posted_on, purpose="morning")

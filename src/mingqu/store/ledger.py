@@ -219,6 +219,18 @@ def balance(tx: Transaction, *, cell: int, account: Account) -> Balance:
     return _balance(row)
 
 
+def hold_of(tx: Transaction, *, cell: int, debit_owner: UUID, reference: UUID) -> UUID:
+    """Return the one pending transfer that debits an owner for a cause, whether it is still open or not."""
+    ((found,),) = tx.execute(
+        """
+        SELECT id FROM transfer
+        WHERE cell = %s AND debit_owner = %s AND amount_fen > 0 AND reference = %s AND kind = %s
+        """,
+        (cell, debit_owner, reference, TransferKind.PENDING),
+    ).fetchall()
+    return UUID(str(found))
+
+
 def entries(tx: Transaction, *, cell: int, owner: UUID) -> list[Entry]:
     """Return the statement of an owner: each side of each transfer on its accounts, in order of posting.
 
