@@ -84,7 +84,7 @@ class DescriptionInJson(JsonRenderPlugin):
 
 
 class DescriptionInHtml(OpenAPIRenderPlugin):
-    """/v1/docs: the same for people, without a script."""
+    """/v1/docs: the same for people, who can ask from the page; read without a script it is whole as well."""
 
     def __init__(self, *, path: str) -> None:
         super().__init__(path=path, media_type=MediaType.HTML)
@@ -106,6 +106,7 @@ class DescriptionInHtml(OpenAPIRenderPlugin):
             operations=operations,
             example=lambda content: _pretty(example_of(content, schema)),
             stylesheet=assets.address("api/docs.css"),
+            script=assets.address("api/docs.js"),
         )
         return page.encode()
 
