@@ -167,14 +167,14 @@ TAMPERINGS = [
     ),
     Tampering(
         what="a loan's snapshot",
-        sql="""UPDATE loan SET state = jsonb_set(state, '{disbursed_fen}', '999999')
+        sql="""UPDATE loan SET state = jsonb_set(state::jsonb, '{disbursed_fen}', '999999')::json
                WHERE cell = %(cell)s AND loan_id = %(loan_id)s""",
         breaks=(4,),
         named="loan {loan_id} is not what its events make of it",
     ),
     Tampering(
         what="an instalment inside a loan's snapshot",
-        sql="""UPDATE loan SET state = jsonb_set(state, '{instalments,11,interest_fen}', '1354')
+        sql="""UPDATE loan SET state = jsonb_set(state::jsonb, '{instalments,11,interest_fen}', '1354')::json
                WHERE cell = %(cell)s AND loan_id = %(loan_id)s""",
         breaks=(4,),
         named="loan {loan_id} is not what its events make of it",
@@ -184,6 +184,25 @@ TAMPERINGS = [
         sql="UPDATE loan SET overdue_since = '2026-08-16' WHERE cell = %(cell)s AND loan_id = %(loan_id)s",
         breaks=(4,),
         named="loan {loan_id} is not what its events make of it",
+    ),
+    Tampering(
+        what="the plan beside the snapshot, by a fen of a later bill",
+        sql="""UPDATE loan SET plan = set_byte(plan, 32, get_byte(plan, 32) # 1)
+               WHERE cell = %(cell)s AND loan_id = %(loan_id)s""",
+        breaks=(4,),
+        named="loan {loan_id} is not what its events make of it",
+    ),
+    Tampering(
+        what="how far a loan has come in its plan",
+        sql="UPDATE loan SET passed = passed + 1 WHERE cell = %(cell)s AND loan_id = %(loan_id)s",
+        breaks=(4,),
+        named="loan {loan_id} is not what its events make of it",
+    ),
+    Tampering(
+        what="a loan's page in the diary of its next event",
+        sql="DELETE FROM loan_diary WHERE cell = %(cell)s AND loan_id = %(loan_id)s",
+        breaks=(4,),
+        named="loan {loan_id} has an event that is not in the diary of its day",
     ),
     Tampering(
         what="a day on which something is due, put behind the close",
@@ -233,7 +252,7 @@ TAMPERINGS = [
     Tampering(
         what="the card money was paid out to, for somebody else's",
         sql="""UPDATE channel_order SET instrument_id = %(person_id)s WHERE order_id = %(order_id)s""",
-        breaks=(7,),
+        breaks=(7, 5),
         named="payout {order_id} went to what is not the borrower's own debit card",
     ),
     Tampering(

@@ -256,7 +256,8 @@ TERMS = [
         what="the terms of a loan and of its offer alike, in what nothing has come of yet",
         sql="""WITH other AS (UPDATE offer SET terms = jsonb_set(terms, '{grace_days}', '1')
                              WHERE offer_id = %(offer_id)s)
-               UPDATE loan SET terms = jsonb_set(terms, '{grace_days}', '1') WHERE loan_id = %(loan_id)s""",
+               UPDATE loan SET terms = jsonb_set(terms::jsonb, '{grace_days}', '1')::json
+               WHERE loan_id = %(loan_id)s""",
         breaks=(4,),
         named="loan {loan_id} has other terms than were signed",
     ),
@@ -526,7 +527,8 @@ def test_verify_finds_terms_forged_down_to_the_contract(book: Database, lived_bo
     victim = lived_book.victim
     with behind_its_back(book) as tx:
         for forged in (
-            "UPDATE loan SET terms = jsonb_set(terms, '{grace_days}', '1') WHERE loan_id = %(loan_id)s",
+            """UPDATE loan SET terms = jsonb_set(terms::jsonb, '{grace_days}', '1')::json, plan = NULL
+               WHERE loan_id = %(loan_id)s""",
             "UPDATE offer SET terms = jsonb_set(terms, '{grace_days}', '1') WHERE offer_id = %(offer_id)s",
         ):
             tx.execute(forged, victim.names())

@@ -16,17 +16,12 @@ from uuid import UUID
 from mingqu.domain.accrual import AccrualGroup, DayAccrued, accrue_day
 from mingqu.domain.identifier import dated, derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
-from mingqu.domain.loan import Outcome, bring_up
 from mingqu.domain.refusal import Refusal
-from mingqu.services.follow_up import follow_up_all
+from mingqu.services.close_mornings import bring_up_chunk
 from mingqu.services.house import House
-from mingqu.services.record_event import deltas_of, open_rare_accounts, transfers_of
-from mingqu.store import accrual, book, ledger, loan
+from mingqu.store import accrual, book, ledger
 from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
 
-# One chunk is one transaction under the cell's lock: at this size it holds it for some tens of milliseconds.
-CHUNK_LOANS: Final = 100
 _CHUNKS_MAX: Final = 1_000_000  # of one cell and day; beyond it something does not move on
 _ACCOUNTS: Final = {
     accrual.INTEREST: (AccountCode.ACCRUED_INTEREST, AccountCode.INTEREST_INCOME, Reason.ACCRUE_INTEREST),
@@ -81,8 +76,9 @@ def close_cell_day(house: House, *, cell: int, on: date) -> int:
         tx.lock_cell(cell)
         if book.last_closed_on(tx, cell=cell) >= on:
             return 0
-        late = _chunk(tx, house, cell=cell, on=on)  # what arrived while the lock was free
-        assert late < CHUNK_LOANS, "a chunk of loans appeared within one close"
+        late = 0
+        while (done := bring_up_chunk(tx, house, cell=cell, on=on)) is not None:  # came while the lock was free
+            late += done
         _accrue(tx, cell=cell, on=on)
         book.close_day(tx, cell=cell, on=on)
         return late
@@ -95,16 +91,16 @@ def bring_up_day(house: House, *, cell: int, on: date) -> int:
     total = 0
     for _ in range(_CHUNKS_MAX):
 
-        def chunk(tx: Transaction) -> int:
+        def chunk(tx: Transaction) -> int | None:
             tx.lock_cell(cell)
             if book.last_closed_on(tx, cell=cell) >= on:
-                return 0
-            return _chunk(tx, house, cell=cell, on=on)
+                return None
+            return bring_up_chunk(tx, house, cell=cell, on=on)
 
         done = house.database.run(chunk)
-        total += done
-        if done < CHUNK_LOANS:
+        if done is None:
             return total
+        total += done
     raise AssertionError("a day's loans do not end")
 
 
@@ -114,29 +110,6 @@ def bring_up_today(house: House) -> int:
     with house.database.transaction() as tx:
         cells = [cell for cell in range(tx.cells) if book.last_closed_on(tx, cell=cell) == today - timedelta(days=1)]
     return sum(bring_up_day(house, cell=cell, on=today) for cell in cells)
-
-
-def _chunk(tx: Transaction, house: House, *, cell: int, on: date) -> int:
-    """Bring up to CHUNK_LOANS loans over a morning; everything they cause is in this one transaction."""
-    changes: list[tuple[Loan, Outcome]] = []
-    transfers: list[Transfer] = []
-    deltas = []
-    for before in loan.waiting(tx, cell=cell, on=on, limit=CHUNK_LOANS):
-        outcome = bring_up(terms=before.terms, state=before.state, business_date=on)
-        after = before.with_state(outcome.state)
-        cause = dated(before.loan_id, on=on, purpose="morning")
-        transfers += transfers_of(after, outcome.postings, cause=cause, on=on, pending={})
-        deltas += deltas_of(after, outcome, cause=cause, on=on)
-        changes.append((after, outcome))
-    if not changes:
-        return 0
-    if transfers:
-        open_rare_accounts(tx, cell=cell, transfers=transfers)
-        ledger.post(tx, cell=cell, transfers=transfers)
-    loan.save(tx, loans=[after for after, _ in changes])
-    accrual.add_deltas(tx, cell=cell, rows=deltas)
-    follow_up_all(tx, house, changes=changes, cell=cell)
-    return len(changes)
 
 
 def _accrue(tx: Transaction, *, cell: int, on: date) -> None:

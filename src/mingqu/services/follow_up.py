@@ -25,13 +25,13 @@ DEDUCTION_AT: Final = timedelta(hours=9)
 NOTICE_AT: Final = timedelta(hours=9)
 QUIET_UNTIL: Final = timedelta(hours=8)
 QUIET_FROM: Final = timedelta(hours=22)
-_DEDUCTION_MINUTE: Final = 60  # 09:00 in the market is 01:00 UTC: behind the morning in the order of ids
-_TOLD: Final = {
+DEDUCTION_MINUTE: Final = 60  # 09:00 in the market is 01:00 UTC: behind the morning in the order of ids
+TOLD: Final = {
     Kind.BILLED: Event.BILL_DUE,
     Kind.OVERDUE: Event.LOAN_OVERDUE,
     Kind.SETTLED: Event.LOAN_SETTLED,
 }
-_NOTIFIED: Final = {
+NOTIFIED: Final = {
     Kind.BILLED: "loan.due",
     Kind.OVERDUE: "loan.overdue",
     Kind.SETTLED: "loan.settled",
@@ -70,7 +70,7 @@ def follow_up_all(tx: Transaction, house: House, *, changes: Sequence[tuple[Loan
                     continue
                 give_back(tx, house, of, amount_fen=surplus_fen, at=now)
             # Nobody is told "overdue" while a collection may have succeeded unheard.
-            if happening.kind in _NOTIFIED and not (happening.kind is Kind.OVERDUE and over):
+            if happening.kind in NOTIFIED and not (happening.kind is Kind.OVERDUE and over):
                 notices.append(_notice(of, happening, now))
     reserve_deductions(tx, cell=cell, deductions=deductions)
     work.enqueue_many(tx, cell=cell, rows=notices)
@@ -79,10 +79,10 @@ def follow_up_all(tx: Transaction, house: House, *, changes: Sequence[tuple[Loan
         house,
         cell=cell,
         told=[
-            _told(of, happening)
+            told(loan_id=of.loan_id, person_id=of.person_id, currency=of.currency, happening=happening)
             for of, outcome in telling
             for happening in outcome.happenings
-            if happening.kind in _TOLD and not (happening.kind is Kind.OVERDUE and collecting.get(of.loan_id))
+            if happening.kind in TOLD and not (happening.kind is Kind.OVERDUE and collecting.get(of.loan_id))
         ],
     )
 
@@ -106,9 +106,9 @@ def deduction_of(of: Loan, agreement: Agreement, *, day: date) -> Order | None:
     amount_fen = quote(terms=of.terms, state=of.state, on=day).due_fen
     if amount_fen == 0:
         return None
-    purpose = f"deduct {amount_fen} {agreement.agreement_id.hex}"
+    purpose = deduction_purpose(amount_fen=amount_fen, agreement_id=agreement.agreement_id)
     return reserve(
-        order_id=dated(of.loan_id, on=day, purpose=purpose, minute=_DEDUCTION_MINUTE),
+        order_id=dated(of.loan_id, on=day, purpose=purpose, minute=DEDUCTION_MINUTE),
         kind=OrderKind.COLLECTION,
         person_id=of.person_id,
         loan_id=of.loan_id,
@@ -118,6 +118,11 @@ def deduction_of(of: Loan, agreement: Agreement, *, day: date) -> Order | None:
         channel=BANK,
         run_at=start_of(day) + DEDUCTION_AT,  # in the past it is due at once; the body follows from the id alone
     )
+
+
+def deduction_purpose(*, amount_fen: int, agreement_id: UUID) -> str:
+    """Return what names a deduction beside its loan and day: another amount or agreement is another order."""
+    return f"deduct {amount_fen} {agreement_id.hex}"
 
 
 def give_back(tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: datetime) -> None:
@@ -142,19 +147,20 @@ def give_back(tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: d
     )
 
 
-def _told(of: Loan, happening: Happening) -> Told:
+def told(*, loan_id: UUID, person_id: UUID, currency: str, happening: Happening) -> Told:
+    """Return what programs of others are told of something that happened to a loan."""
     return Told(
-        event=_TOLD[happening.kind],
-        person_id=of.person_id,
-        subject_id=of.loan_id,
+        event=TOLD[happening.kind],
+        person_id=person_id,
+        subject_id=loan_id,
         on=happening.on,
         mark=str(happening.instalment),
         facts={
-            "loan_id": str(of.loan_id),
+            "loan_id": str(loan_id),
             "on": happening.on.isoformat(),
             "instalment": happening.instalment,
             "amount_fen": happening.amount_fen,
-            "currency": of.currency,
+            "currency": currency,
         },
     )
 
@@ -162,7 +168,7 @@ def _told(of: Loan, happening: Happening) -> Told:
 def _notice(of: Loan, happening: Happening, now: datetime) -> NewWork:
     return notice_of(
         of,
-        template=_NOTIFIED[happening.kind],
+        template=NOTIFIED[happening.kind],
         on=happening.on,
         mark=str(happening.instalment),
         amount_fen=happening.amount_fen,
@@ -173,12 +179,17 @@ def _notice(of: Loan, happening: Happening, now: datetime) -> NewWork:
 def notice_of(of: Loan, *, template: str, on: date, mark: str, amount_fen: int, at: datetime) -> NewWork:
     """Return the work of telling a borrower something once: by the loan, the day, what it is and its `mark`."""
     return NewWork(
-        work_id=dated(of.loan_id, on=on, purpose=f"{template} {mark}"),
+        work_id=dated(of.loan_id, on=on, purpose=notice_purpose(template=template, mark=mark)),
         kind=NOTICE,
         subject_id=of.loan_id,
         run_at=awake(at),
         payload={"template": template, "on": on.isoformat(), "amount_fen": amount_fen},
     )
+
+
+def notice_purpose(*, template: str, mark: str) -> str:
+    """Return what names a notice beside its loan and day."""
+    return f"{template} {mark}"
 
 
 def awake(moment: datetime) -> datetime:

@@ -64,6 +64,7 @@ def verify_book(*, database: Database, keyring: Keyring, progress: Progress | No
             + _groups(tx)
             + proof.group_days(tx),
             5: order_proof.prove(tx)
+            + order_proof.prove_belonging(tx)
             + proof.words(tx)
             + proof.orders_and_ledger(tx)
             + proof.orders_and_events(tx)

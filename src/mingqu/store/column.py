@@ -12,21 +12,41 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from enum import Enum
 from typing import Final
 from uuid import UUID
 
+import numpy as np
+import numpy.typing as npt
 from psycopg.adapt import AdaptersMap, Dumper
 from psycopg.pq import Format
 
 _HEADER: Final = struct.Struct("!iiiii")
 # The numbers of PostgreSQL's own types never change.
-_SMALLINT, _BIGINT, _TEXT, _DATE, _TIMESTAMPTZ, _UUID = 21, 20, 25, 1082, 1184, 2950
+_SMALLINT, _BIGINT, _BYTEA, _TEXT, _DATE, _TIMESTAMPTZ, _UUID = 21, 20, 17, 25, 1082, 1184, 2950
 _SIZE_OF_UUID: Final = struct.pack("!i", 16)
 _NULL: Final = struct.pack("!i", -1)
 _SIZED_NUMBER: Final = struct.Struct("!ii")
 _DAY_ZERO: Final = date(2000, 1, 1).toordinal()
 _MOMENT_ZERO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Kind(Enum):
+    """What a whole array is packed as."""
+
+    SMALLINT = "smallint"
+    BIGINT = "bigint"
+    DATE = "date"
+    UUID = "uuid"
+
+
+_ARRAYS: Final = {
+    Kind.SMALLINT: (_SMALLINT, ">i2"),
+    Kind.BIGINT: (_BIGINT, ">i8"),
+    Kind.DATE: (_DATE, ">i4"),
+    Kind.UUID: (_UUID, "V16"),
+}
 
 
 class Column:
@@ -87,9 +107,23 @@ def of_texts(values: Sequence[str]) -> Column:
     return _of_bytes(_TEXT, [struct.pack("!i", len(value)) + value for value in encoded])
 
 
+def of_bytes_or_nulls(values: Sequence[bytes | None]) -> Column:
+    """Pack strings of bytes; None is null."""
+    return _of_bytes(_BYTEA, [_NULL if value is None else struct.pack("!i", len(value)) + value for value in values])
+
+
 def of_uuids(values: Sequence[UUID | None]) -> Column:
     """Pack ids; None is null."""
     return _of_bytes(_UUID, [_NULL if value is None else _SIZE_OF_UUID + value.bytes for value in values])
+
+
+def of_array(values: npt.NDArray[np.int64] | npt.NDArray[np.uint8], *, kind: Kind) -> Column:
+    """Pack a whole array at once: numbers [n], days counted from 2000-01-01 [n], or ids as bytes [n, 16]."""
+    element_type, letter = _ARRAYS[kind]
+    sized = np.empty(len(values), dtype=np.dtype([("size", ">i4"), ("value", letter)]))
+    sized["size"] = sized.dtype["value"].itemsize
+    sized["value"] = values.view("V16").reshape(-1) if kind is Kind.UUID else values
+    return Column(_HEADER.pack(1, 0, element_type, len(values), 1) + sized.tobytes())
 
 
 def _of_numbers(element_type: int, size: int, letter: str, values: Sequence[int]) -> Column:

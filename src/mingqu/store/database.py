@@ -129,6 +129,12 @@ class Transaction:
                     copy.write_row(row)
             return cursor.rowcount
 
+    def copy_out(self, sql: LiteralString, parameters: Parameters) -> bytes:
+        """Return everything that COPY ... TO STDOUT sends."""
+        assert not self._over, "this transaction is over"
+        with self._lost_is_a_refusal(), self._connection.cursor() as cursor, cursor.copy(sql, parameters) as copy:
+            return b"".join(copy)
+
     def script(self, text: str) -> None:
         """Run the statements of a file of our own; a text that came from anywhere else never gets here."""
         assert not self._over, "this transaction is over"

@@ -1,25 +1,29 @@
-"""Loans at rest: one snapshot row each, and their events, which are only ever added to."""
+"""Loans at rest: one snapshot row each, and their events, which are only ever added to.
+
+The snapshot itself is written when something happened to the loan. What mornings did to it since is in the columns
+beside it alone, with the day they reached; whoever opens the snapshot brings it up to that day.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 from uuid import UUID
 
 import msgspec
 
+from mingqu.domain.batch.standing import PLAN_ROW_BYTES
+from mingqu.domain.loan import bring_up
 from mingqu.domain.loan.event import Event
-from mingqu.domain.loan.state import LoanState, interest_line, penalty_line
+from mingqu.domain.loan.state import LoanState
 from mingqu.domain.loan.terms import LoanTerms
 from mingqu.domain.ownership import NotFound, require_owner
 from mingqu.store import column
 from mingqu.store.database import Transaction
 from mingqu.store.loan_event import columns_of, event_of, kind_of
-
-# A chunk of the close is one transaction under its cell's lock: some tens of milliseconds at this size.
-CHUNK_LOANS_MAX: Final = 500
+from mingqu.store.loan_summary import NEW, NEXT_EVENT, PACKED, PLAN, STANDING, SUMMARY, as_told, summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,21 +56,12 @@ class Loan:
         return replace(self, state=state)
 
 
-# How each value of `_summary` is sent when many are.
-_PACKED: Final[tuple[Callable[[Sequence[Any]], column.Column], ...]] = (
-    *(column.of_texts,) * 2,
-    *(column.of_dates_or_nulls,) * 3,
-    *(column.of_bigints,) * 8,
-    column.of_dates_or_nulls,
-    *(column.of_bigints,) * 2,
-    column.of_dates_or_nulls,
-)
 _terms: Final = msgspec.json.Decoder(LoanTerms)
 _state: Final = msgspec.json.Decoder(LoanState)
 
 _COLUMNS: Final[LiteralString] = """
     SELECT cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency,
-    terms::text, state::text"""
+    terms::text, state::text, as_of"""
 _SELECT: Final = _COLUMNS + " FROM loan"
 _SELECT_SIGNED: Final[LiteralString] = f"""{_COLUMNS},
     (SELECT product_version FROM facility AS f
@@ -83,20 +78,28 @@ def insert(tx: Transaction, *, loan: Loan) -> None:
 
 def insert_many(tx: Transaction, *, loans: Iterable[Loan]) -> None:
     """Store new loans by COPY."""
+    diary: list[tuple[object, ...]] = []
     tx.copy(
-        """COPY loan (cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency,
-            terms, state, stage, as_of, next_event, overdue_since, principal_unbilled_fen, payable_principal_fen,
-            payable_interest_fen, payable_penalty_fen, payable_fee_fen, overpayment_fen, interest_daily_micro,
-            interest_base_micro, interest_on, penalty_daily_micro, penalty_base_micro, penalty_on) FROM STDIN""",
+        f"""COPY loan (cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency,
+            terms, state, {SUMMARY}, {STANDING}) FROM STDIN""",
         (
             (
                 loan.cell, loan.loan_id, loan.person_id, loan.contract_id, loan.facility_id, loan.product_id,
                 loan.lender_id, loan.group_id, loan.currency, msgspec.json.encode(loan.terms).decode(),
-                *_summary(loan),
+                *_noted(loan, diary),
             )
             for loan in loans
         ),
     )  # fmt: skip
+    tx.copy("COPY loan_diary (cell, on_date, loan_id, plain) FROM STDIN", diary)
+
+
+def _noted(loan: Loan, diary: list[tuple[object, ...]]) -> tuple[object, ...]:
+    """Return a loan's columns, and note its next event in the diary."""
+    columns = summary(terms=loan.terms, state=loan.state)
+    if (on := columns[NEXT_EVENT]) is not None:
+        diary.append((loan.cell, on, loan.loan_id, columns[PLAN] is not None))
+    return columns
 
 
 def get(tx: Transaction, *, cell: int, loan_id: UUID) -> Loan:
@@ -126,10 +129,10 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[Loan]:
 def states_of_person(tx: Transaction, *, person_id: UUID) -> list[LoanState]:
     """Return the snapshots of all loans of a person, the oldest loan first."""
     rows = tx.execute(
-        "SELECT state::text FROM loan WHERE cell = %s AND person_id = %s ORDER BY loan_id",
+        "SELECT terms::text, state::text, as_of FROM loan WHERE cell = %s AND person_id = %s ORDER BY loan_id",
         (tx.cell_of(person_id), person_id),
     )
-    return [_state.decode(str(state)) for (state,) in rows]
+    return [_opened(_terms.decode(str(terms)), str(state), as_of) for terms, state, as_of in rows]
 
 
 def signed_of_person(tx: Transaction, *, person_id: UUID) -> list[SignedLoan]:
@@ -149,10 +152,35 @@ def get_signed_for(tx: Transaction, *, person_id: UUID, loan_id: UUID) -> Signed
     return _signed(row)
 
 
-def waiting(tx: Transaction, *, cell: int, on: date, limit: int = CHUNK_LOANS_MAX) -> list[Loan]:
-    """Return loans of a cell whose next event is on that very day, at most `limit`; the cell is locked."""
-    rows = tx.execute(_SELECT + " WHERE cell = %s AND next_event = %s LIMIT %s", (cell, on, limit), binary=True)
+def without_plan(tx: Transaction, *, cell: int, on: date, first: UUID, last: UUID) -> list[Loan]:
+    """Return loans of a stretch of a day's diary whose next event is on that day and whose snapshot has to be opened.
+
+    The others are read in columns: see `store/close.py`.
+    """
+    rows = tx.execute(
+        f"""{_SELECT} WHERE cell = %(cell)s AND next_event = %(on)s AND plan IS NULL AND loan_id IN (
+            SELECT loan_id FROM loan_diary WHERE cell = %(cell)s AND on_date = %(on)s
+                AND loan_id BETWEEN %(first)s AND %(last)s)""",  # noqa: S608  Our own list of columns.
+        {"cell": cell, "on": on, "first": first, "last": last},
+        binary=True,
+    )
     return [_loan(row) for row in rows]
+
+
+def some(tx: Transaction, *, cell: int, loan_ids: Sequence[UUID]) -> list[Loan]:
+    """Return these loans of a cell, in no order; what is not there is left out."""
+    if not loan_ids:
+        return []
+    rows = tx.execute(_SELECT + " WHERE cell = %s AND loan_id = ANY (%s)", (cell, list(loan_ids)), binary=True)
+    return [_loan(row) for row in rows]
+
+
+def terms_of(tx: Transaction, *, cell: int, loan_id: UUID) -> LoanTerms:
+    """Return the terms of a loan alone. Errors: NotFound."""
+    row = tx.execute("SELECT terms::text FROM loan WHERE cell = %s AND loan_id = %s", (cell, loan_id)).fetchone()
+    if row is None:
+        raise NotFound
+    return _terms.decode(str(row[0]))
 
 
 def page(tx: Transaction, *, cell: int, after: UUID, limit: int) -> list[Loan]:
@@ -168,14 +196,17 @@ def summary_differs(tx: Transaction, *, loans: Sequence[Loan]) -> list[UUID]:
     stored = {
         row[0]: tuple(row[1:])
         for row in tx.execute(
-            """SELECT loan_id, stage, as_of, next_event, overdue_since, principal_unbilled_fen, payable_principal_fen,
-                   payable_interest_fen, payable_penalty_fen, payable_fee_fen, overpayment_fen, interest_daily_micro,
-                   interest_base_micro, interest_on, penalty_daily_micro, penalty_base_micro, penalty_on
-               FROM loan WHERE cell = %s AND loan_id = ANY (%s)""",
+            f"""SELECT loan_id, {SUMMARY}, substr(plan, 1 + {PLAN_ROW_BYTES} * passed), 0, terms_kind, waiting_number,
+                   waiting_due, waiting_principal_fen, waiting_unpaid_fen, suspends_on
+               FROM loan WHERE cell = %s AND loan_id = ANY (%s)""",  # noqa: S608  Our own columns and a constant.
             (loans[0].cell, [loan.loan_id for loan in loans]),
         )
     }
-    return [loan.loan_id for loan in loans if _summary(loan)[1:] != stored.get(loan.loan_id)]
+    return [
+        loan.loan_id
+        for loan in loans
+        if not as_told(told=summary(terms=loan.terms, state=loan.state)[1:], stored=stored.get(loan.loan_id))
+    ]
 
 
 def histories(tx: Transaction, *, loans: Sequence[Loan]) -> dict[UUID, tuple[Event, ...]]:
@@ -196,31 +227,29 @@ def save(tx: Transaction, *, loans: Sequence[Loan]) -> None:
     """Write the snapshots of loans of one cell back, in one statement."""
     if not loans:
         return
-    columns = zip(*(_summary(loan) for loan in loans), strict=True)
+    diary: list[tuple[object, ...]] = []
+    columns = zip(*(_noted(loan, diary) for loan in loans), strict=True)
     updated = tx.execute(
-        """UPDATE loan SET state = u.state::jsonb, stage = u.stage, as_of = u.as_of, next_event = u.next_event,
-               overdue_since = u.overdue_since, principal_unbilled_fen = u.principal_unbilled_fen,
-               payable_principal_fen = u.payable_principal_fen, payable_interest_fen = u.payable_interest_fen,
-               payable_penalty_fen = u.payable_penalty_fen, payable_fee_fen = u.payable_fee_fen,
-               overpayment_fen = u.overpayment_fen, interest_daily_micro = u.interest_daily_micro,
-               interest_base_micro = u.interest_base_micro, interest_on = u.interest_on,
-               penalty_daily_micro = u.penalty_daily_micro, penalty_base_micro = u.penalty_base_micro,
-               penalty_on = u.penalty_on
+        f"""UPDATE loan SET (state, {SUMMARY}, {STANDING}) = ROW (u.state::json, {NEW})
            FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::date[], %b::date[], %b::date[], %b::bigint[],
                        %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[],
-                       %b::bigint[], %b::date[], %b::bigint[], %b::bigint[], %b::date[])
-                AS u (loan_id, state, stage, as_of, next_event, overdue_since, principal_unbilled_fen,
-                      payable_principal_fen, payable_interest_fen, payable_penalty_fen, payable_fee_fen,
-                      overpayment_fen, interest_daily_micro, interest_base_micro, interest_on, penalty_daily_micro,
-                      penalty_base_micro, penalty_on)
-           WHERE loan.cell = %s AND loan.loan_id = u.loan_id""",
+                       %b::bigint[], %b::date[], %b::bigint[], %b::bigint[], %b::date[],
+                       %b::bytea[], %b::bigint[], %b::bigint[], %b::bigint[], %b::date[], %b::bigint[], %b::bigint[],
+                       %b::date[])
+                AS u (loan_id, state, {SUMMARY}, {STANDING})
+           WHERE loan.cell = %s AND loan.loan_id = u.loan_id""",  # noqa: S608  Our own lists of columns.
         (
             column.of_uuids([loan.loan_id for loan in loans]),
-            *(pack(values) for pack, values in zip(_PACKED, columns, strict=True)),
+            *(pack(values) for pack, values in zip(PACKED, columns, strict=True)),
             loans[0].cell,
         ),
     ).rowcount
     assert updated == len(loans), "a loan that is saved was stored before"
+    tx.execute(
+        """INSERT INTO loan_diary SELECT %s, u.* FROM unnest(%s::date[], %s::uuid[], %s::boolean[]) AS u
+           ON CONFLICT DO NOTHING""",
+        (loans[0].cell, [row[1] for row in diary], [row[2] for row in diary], [row[3] for row in diary]),
+    )
 
 
 def append_event(tx: Transaction, *, loan: Loan, event: Event, posted_on: date, posted_at: datetime) -> None:
@@ -267,7 +296,9 @@ def events(tx: Transaction, *, loan: Loan) -> tuple[Event, ...]:
 
 
 def _loan(row: tuple[object, ...]) -> Loan:
-    cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency, terms, state = row
+    cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency, *rest = row
+    told, state, as_of = rest
+    terms = _terms.decode(str(told))
     return Loan(
         cell=int(str(cell)),
         loan_id=_uuid(loan_id),
@@ -278,9 +309,18 @@ def _loan(row: tuple[object, ...]) -> Loan:
         lender_id=_uuid(lender_id),
         group_id=_uuid(group_id),
         currency=str(currency),
-        terms=_terms.decode(str(terms)),
-        state=_state.decode(str(state)),
+        terms=terms,
+        state=_opened(terms, str(state), as_of),
     )
+
+
+def _opened(terms: LoanTerms, snapshot: str, as_of: object) -> LoanState:
+    """Return a snapshot brought up to the day that its mornings have reached."""
+    state = _state.decode(snapshot)
+    if as_of is None or state.as_of == as_of:
+        return state
+    assert isinstance(as_of, date)
+    return bring_up(terms=terms, state=state, business_date=as_of).state
 
 
 def _signed(row: tuple[object, ...]) -> SignedLoan:
@@ -294,34 +334,6 @@ def _signed(row: tuple[object, ...]) -> SignedLoan:
 def _uuid(value: object) -> UUID:
     assert isinstance(value, UUID)
     return value
-
-
-def _summary(loan: Loan) -> tuple[object, ...]:
-    """The snapshot and what set-based checks and the close read of it without opening it."""
-    state, terms = loan.state, loan.terms
-    payable = state.payable
-    oldest = next(state.unpaid_billed, None)
-    overdue = oldest.due if oldest is not None and oldest.penalty_from is not None else None
-    interest, penalty = interest_line(state, terms), penalty_line(state, terms)
-    return (
-        msgspec.json.encode(state).decode(),
-        state.stage.value,
-        state.as_of,
-        state.next_event(terms),
-        overdue,
-        state.principal_unbilled_fen,
-        payable.principal_fen,
-        payable.interest_fen,
-        payable.penalty_fen,
-        payable.fee_fen,
-        state.overpayment_fen,
-        interest.daily_micro if interest else 0,
-        interest.base_micro if interest else 0,
-        interest.on if interest else None,
-        penalty.daily_micro if penalty else 0,
-        penalty.base_micro if penalty else 0,
-        penalty.on if penalty else None,
-    )
 
 
 def owes_money(tx: Transaction, *, person_id: UUID) -> bool:

@@ -168,8 +168,10 @@ def cell_days(tx: Transaction) -> list[CellDay]:
     rows = tx.execute(
         """
         SELECT c.cell, c.last_closed_on,
-               (SELECT count(*) FROM loan l WHERE l.cell = c.cell AND l.next_event = c.last_closed_on + 1),
-               (SELECT count(*) FROM loan l WHERE l.cell = c.cell AND l.next_event <= c.last_closed_on)
+               (SELECT count(*) FROM loan_diary d JOIN loan l USING (cell, loan_id)
+                WHERE d.cell = c.cell AND d.on_date = c.last_closed_on + 1 AND l.next_event = d.on_date),
+               (SELECT count(*) FROM loan_diary d JOIN loan l USING (cell, loan_id)
+                WHERE d.cell = c.cell AND d.on_date <= c.last_closed_on AND l.next_event = d.on_date)
         FROM cell c ORDER BY c.cell
         """
     )

@@ -13,6 +13,9 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import numpy as np
+import numpy.typing as npt
+
 from mingqu.domain.refusal import Refusal
 from mingqu.store import column
 from mingqu.store.database import Transaction
@@ -88,6 +91,37 @@ def enqueue_many(tx: Transaction, *, cell: int, rows: Sequence[NewWork]) -> int:
             column.of_texts([json.dumps(row.payload) for row in rows]),
         ),
     ).rowcount
+
+
+def enqueue_columns(
+    tx: Transaction,
+    *,
+    cell: int,
+    work_ids: npt.NDArray[np.uint8],
+    kind: str,
+    subject_ids: npt.NDArray[np.uint8],
+    run_at: datetime,
+    payloads: Sequence[str],
+) -> None:
+    """Write work of one kind and moment, as `enqueue_many` does; ids are bytes [n, 16], payloads are JSON."""
+    if not payloads:
+        return
+    tx.execute(
+        """
+        INSERT INTO work (cell, work_id, kind, subject_id, run_at, payload)
+        SELECT %s, w.work_id, %s, w.subject_id, %s, w.payload::jsonb
+        FROM unnest(%b::uuid[], %b::uuid[], %b::text[]) AS w (work_id, subject_id, payload)
+        ON CONFLICT (cell, work_id) DO NOTHING
+        """,
+        (
+            cell,
+            kind,
+            run_at,
+            column.of_array(work_ids, kind=column.Kind.UUID),
+            column.of_array(subject_ids, kind=column.Kind.UUID),
+            column.of_texts(payloads),
+        ),
+    )
 
 
 def lease(

@@ -16,6 +16,7 @@ from mingqu.domain.batch.outcome import (
 )
 from mingqu.domain.batch.schedules import build_all
 from mingqu.domain.batch.snapshot import line_columns, morning_columns
+from mingqu.domain.batch.standing import Standing, StandingColumns, standing
 
 __all__ = [
     "KINDS",
@@ -28,10 +29,13 @@ __all__ = [
     "MorningOutcome",
     "PostingColumns",
     "ScheduleColumns",
+    "Standing",
+    "StandingColumns",
     "accrued",
     "build_all",
     "line_columns",
     "morning",
     "morning_columns",
+    "standing",
     "total",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from datetime import date
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -35,8 +36,8 @@ _INSTALMENT_FOLLOWED: Final = frozenset(
 )  # fmt: skip
 
 
-class _Loan(NamedTuple):
-    """One loan's values in the order of the columns."""
+class Morning(NamedTuple):
+    """What a morning reads of one loan; see `MorningColumns`."""
 
     common: bool
     running_number: int
@@ -61,9 +62,9 @@ def morning_columns(*, loans: Sequence[tuple[LoanTerms, LoanState]]) -> MorningC
     snapshot; lines beyond them put the loan off the common path.
     """
     places: dict[tuple[object, ...], int] = {}
-    template = [places.setdefault(_borne_alike(terms), len(places)) for terms, _ in loans]
+    template = [places.setdefault(borne_alike(terms), len(places)) for terms, _ in loans]
     first_with = {place: terms for (terms, _), place in zip(reversed(loans), reversed(template), strict=True)}
-    rows = [_loan(terms, state) for terms, state in loans]
+    rows = [morning_of(terms=terms, state=state) for terms, state in loans]
 
     def integers(name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
         return np.array([getattr(row, name) for row in rows], dtype=np.int64)
@@ -100,7 +101,7 @@ def line_columns(*, lines: Sequence[Line | None]) -> LineColumns:
     )
 
 
-def _borne_alike(terms: LoanTerms) -> tuple[object, ...]:
+def borne_alike(terms: LoanTerms) -> tuple[object, ...]:
     """Return what decides how a common loan's morning goes, besides its amounts: few different ones in any book."""
     return (
         terms.rate,
@@ -109,6 +110,7 @@ def _borne_alike(terms: LoanTerms) -> tuple[object, ...]:
         terms.day_count,
         terms.penalty_multiple_ppm,
         terms.grace_days,
+        terms.suspends_income,
         _terms_are_common(terms),
     )
 
@@ -117,7 +119,8 @@ def _days(listed: list[date | None]) -> Days:
     return np.array([NO_DAY if day is None else day for day in listed], dtype="datetime64[D]")
 
 
-def _loan(terms: LoanTerms, state: LoanState) -> _Loan:
+def morning_of(*, terms: LoanTerms, state: LoanState) -> Morning:
+    """Return what a morning reads of one loan, from its terms and snapshot."""
     lines = state.instalments
     at = next((index for index, line in enumerate(lines) if not line.billed), len(lines))
     running = lines[at] if at < len(lines) and state.stage is Stage.ACTIVE else None
@@ -129,12 +132,12 @@ def _loan(terms: LoanTerms, state: LoanState) -> _Loan:
         and _at_defaults(state, _STATE_FOLLOWED)
         and len(waiting) <= 1
         and not any(line.billed for line in lines[at:])
-        and _bills_plainly(running, following)
-        and all(_at_defaults(line, _INSTALMENT_FOLLOWED) for line in (running, following, *waiting) if line)
+        and bills_plainly(running, following)
+        and all(is_plain(line) for line in (running, following, *waiting) if line)
         and all(_fits(line) for line in (interest, penalty))
     )
     overdue = waiting[0] if waiting else None
-    return _Loan(
+    return Morning(
         common=common,
         running_number=running.number if running else 0,
         running_due=running.due if running else None,
@@ -152,7 +155,12 @@ def _loan(terms: LoanTerms, state: LoanState) -> _Loan:
     )
 
 
-def _bills_plainly(running: Instalment | None, following: Instalment | None) -> bool:
+def is_plain(line: Instalment) -> bool:
+    """Whether an instalment has nothing about it that a morning here does not follow."""
+    return _at_defaults(line, _INSTALMENT_FOLLOWED)
+
+
+def bills_plainly(running: Instalment | None, following: Instalment | None) -> bool:
     """Whether the running instalment is as planned, and the one after it begins when it ends."""
     if running is None:
         return True
@@ -176,8 +184,17 @@ def _terms_are_common(terms: LoanTerms) -> bool:
 
 def _at_defaults(value: LoanTerms | LoanState | Instalment, followed: frozenset[str]) -> bool:
     """Whether every field but those followed here has its default."""
-    return all(
-        getattr(value, item.name) == (item.default_factory() if item.default_factory is not MISSING else item.default)
-        for item in fields(value)
-        if item.name not in followed
-    )
+    kind: Any = type(value)
+    read, defaults = _not_followed(kind, followed)
+    return bool(read(value) == defaults)
+
+
+@lru_cache
+def _not_followed(
+    kind: Any, followed: frozenset[str]
+) -> tuple[Callable[[object], tuple[object, ...]], tuple[object, ...]]:
+    """Return what reads the fields that are not followed at once, and the defaults they must have."""
+    others = [item for item in fields(kind) if item.name not in followed]
+    assert len(others) > 1, "several are read at once"
+    defaults = tuple(item.default_factory() if item.default_factory is not MISSING else item.default for item in others)
+    return attrgetter(*(item.name for item in others)), defaults

@@ -64,6 +64,12 @@ _NEXT_EVENTS: Final[LiteralString] = """
     SELECT format('loan %%s has an event on a day that is closed', l.loan_id)
     FROM loan l JOIN cell c ON c.cell = l.cell WHERE l.next_event <= c.last_closed_on"""
 
+# What is not in the diary no close looks at.
+_DIARY: Final[LiteralString] = """
+    SELECT format('loan %%s has an event that is not in the diary of its day', l.loan_id)
+    FROM loan l WHERE l.next_event IS NOT NULL AND NOT EXISTS (
+        SELECT FROM loan_diary d WHERE d.cell = l.cell AND d.on_date = l.next_event AND d.loan_id = l.loan_id)"""
+
 _PAID_OUT: Final[LiteralString] = """
     WITH posted AS (
         SELECT cell, reference, sum(amount_fen) AS amount_fen FROM transfer
@@ -218,8 +224,12 @@ def holds(tx: Transaction) -> list[str]:
 
 
 def loans_and_ledger(tx: Transaction) -> list[str]:
-    """Each loan's payable components equal its accounts; no loan's next event lies in a closed day."""
-    return _found(tx, _LOAN_ACCOUNTS) + _found(tx, _GUARANTOR_CLAIMS) + _found(tx, _NEXT_EVENTS)
+    """Each loan's payable components equal its accounts; its next event is in the diary and in no closed day."""
+    return [
+        sentence
+        for question in (_LOAN_ACCOUNTS, _GUARANTOR_CLAIMS, _NEXT_EVENTS, _DIARY)
+        for sentence in _found(tx, question)
+    ]
 
 
 def orders_and_ledger(tx: Transaction) -> list[str]:

@@ -1,0 +1,237 @@
+"""What follows from a morning of many loans: deductions of what fell due, notices, webhooks.
+
+The rules are those of `follow_up`, which does the same for loans one by one; here each kind of row is one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+
+from mingqu.domain.batch import KINDS, HappeningColumns, MorningOutcome, StandingColumns
+from mingqu.domain.batch.columns import NO_DAY_NUMBER, Integers, days_of
+from mingqu.domain.batch.ids import Ids, dated_all
+from mingqu.domain.loan import Happening, Kind
+from mingqu.domain.moment import start_of
+from mingqu.domain.order import Order
+from mingqu.services.follow_up import (
+    DEDUCTION_AT,
+    DEDUCTION_MINUTE,
+    NOTICE,
+    NOTICE_AT,
+    NOTIFIED,
+    TOLD,
+    awake,
+    deduction_of,
+    deduction_purpose,
+    notice_purpose,
+    reserve_deductions,
+    told,
+)
+from mingqu.services.house import BANK, House
+from mingqu.services.tell_webhooks import tell
+from mingqu.store import deduction, loan, webhook, work
+from mingqu.store.close import ClosingLoans
+from mingqu.store.database import Transaction
+from mingqu.store.deduction import NewDeductions
+from mingqu.store.repayment import Agreement
+
+_OVERDUE: Final = KINDS.index(Kind.OVERDUE)
+
+
+def follow_mornings(
+    tx: Transaction,
+    house: House,
+    *,
+    cell: int,
+    loans: ClosingLoans,
+    made: MorningOutcome,
+    chosen: Integers,
+    stands: StandingColumns,
+) -> None:
+    """Write the work that a morning of the `chosen` loans causes; `stands` is how those stand after it.
+
+    The caller holds the cell's lock and commits.
+    """
+    happened = _happened(made.happenings, chosen=chosen, loans=len(loans))
+    if not len(happened.loan):
+        return
+    on = made.on
+    now = house.clock.now()
+    agreed = deduction.agreed(tx, cell=cell, person_id=loans.person_id[chosen])
+    # A loan that was billed and settled in columns has no collection under way more often than not.
+    collecting = deduction.collecting(tx, cell=cell, loan_id=loans.loan_id[chosen], channel=BANK)
+    # Nobody is told "overdue" while a collection may have succeeded unheard.
+    waits = np.zeros(len(chosen), dtype=np.bool_)
+    waits[list(collecting)] = True
+    said = ~((happened.kind == _OVERDUE) & waits[happened.loan])
+    deducted = [place for place in agreed if not collecting.get(place, False) and _has(happened, place)]
+    _deduct(tx, cell=cell, loans=loans, chosen=chosen, stands=stands, deducted=deducted, agreed=agreed, on=on)
+    _notify(tx, cell=cell, loans=loans, chosen=chosen, happened=happened, said=said, on=on, now=now)
+    _tell(tx, house, cell=cell, loans=loans, chosen=chosen, happened=happened, said=said, on=on)
+
+
+def _happened(all_of_them: HappeningColumns, *, chosen: Integers, loans: int) -> HappeningColumns:
+    """Return the happenings of the chosen loans, with `loan` as their place among these."""
+    place = np.full(loans, -1, dtype=np.int64)
+    place[chosen] = np.arange(len(chosen))
+    kept = place[all_of_them.loan] >= 0
+    return HappeningColumns(
+        loan=place[all_of_them.loan][kept],
+        kind=all_of_them.kind[kept],
+        instalment=all_of_them.instalment[kept],
+        amount_fen=all_of_them.amount_fen[kept],
+    )
+
+
+def _has(happened: HappeningColumns, place: int) -> bool:
+    at = int(np.searchsorted(happened.loan, place))
+    return at < len(happened.loan) and int(happened.loan[at]) == place
+
+
+def _deduct(
+    tx: Transaction,
+    *,
+    cell: int,
+    loans: ClosingLoans,
+    chosen: Integers,
+    stands: StandingColumns,
+    deducted: list[int],
+    agreed: Mapping[int, tuple[UUID, UUID]],
+    on: date,
+) -> None:
+    """Reserve deductions of all that is payable; where a penalty is running, the loan is opened to say how much."""
+    places = np.array(deducted, dtype=np.int64)
+    plain = places[days_of(stands.overdue_since)[places] == NO_DAY_NUMBER] if deducted else places
+    amounts = (
+        stands.payable_principal_fen[plain]
+        + stands.payable_interest_fen[plain]
+        + loans.payable_penalty_fen[chosen[plain]]
+        + loans.payable_fee_fen[chosen[plain]]
+    )
+    plain, amounts = plain[amounts > 0], amounts[amounts > 0]
+    currencies = np.array([loans.currency[at] for at in chosen[plain].tolist()], dtype=np.str_)
+    for currency in np.unique(currencies).tolist():
+        members = currencies == currency
+        _reserve(
+            tx, cell=cell, loans=loans, rows=chosen[plain[members]], amounts=amounts[members],
+            agreements=[agreed[place] for place in plain[members].tolist()], currency=currency, on=on,
+        )  # fmt: skip
+    with_penalty = sorted(set(deducted) - set(plain.tolist()))
+    ids = [UUID(bytes=loans.loan_id[chosen[place]].tobytes()) for place in with_penalty]
+    opened = {one.loan_id: one for one in loan.some(tx, cell=cell, loan_ids=ids)}
+    orders: dict[UUID, tuple[Order, Agreement]] = {}
+    for place, loan_id in zip(with_penalty, ids, strict=True):
+        of = opened[loan_id]
+        agreement_id, card = agreed[place]
+        agreement = Agreement(agreement_id=agreement_id, person_id=of.person_id, instrument_id=card, state="active")
+        order = deduction_of(of, agreement, day=on)
+        if order is not None:
+            orders[loan_id] = (order, agreement)
+    reserve_deductions(tx, cell=cell, deductions=orders)
+
+
+def _reserve(
+    tx: Transaction,
+    *,
+    cell: int,
+    loans: ClosingLoans,
+    rows: Integers,
+    amounts: Integers,
+    agreements: list[tuple[UUID, UUID]],
+    currency: str,
+    on: date,
+) -> None:
+    purposes = [
+        deduction_purpose(amount_fen=amount_fen, agreement_id=agreement_id)
+        for amount_fen, (agreement_id, _) in zip(amounts.tolist(), agreements, strict=True)
+    ]
+    deduction.reserve_all(
+        tx,
+        cell=cell,
+        new=NewDeductions(
+            order_id=dated_all(parents=loans.loan_id[rows], on=on, purpose=purposes, minute=DEDUCTION_MINUTE),
+            loan_id=loans.loan_id[rows],
+            person_id=loans.person_id[rows],
+            instrument_id=deduction.as_ids([card for _, card in agreements]),
+            agreement_id=deduction.as_ids([agreement_id for agreement_id, _ in agreements]),
+            amount_fen=amounts,
+        ),
+        currency=currency,
+        channel=BANK,
+        run_at=start_of(on) + DEDUCTION_AT,
+    )
+
+
+def _notify(
+    tx: Transaction,
+    *,
+    cell: int,
+    loans: ClosingLoans,
+    chosen: Integers,
+    happened: HappeningColumns,
+    said: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    on: date,
+    now: datetime,
+) -> None:
+    """Write a notice of each happening that people are told of."""
+    templates = [NOTIFIED[kind] for kind in KINDS]
+    day = on.isoformat()
+    kinds, numbers = happened.kind[said].tolist(), happened.instalment[said].tolist()
+    subjects: Ids = loans.loan_id[chosen[happened.loan[said]]]
+    purposes = [
+        notice_purpose(template=templates[kind], mark=str(number)) for kind, number in zip(kinds, numbers, strict=True)
+    ]
+    work.enqueue_columns(
+        tx,
+        cell=cell,
+        work_ids=dated_all(parents=subjects, on=on, purpose=purposes),
+        kind=NOTICE,
+        subject_ids=subjects,
+        run_at=awake(max(now, start_of(on) + NOTICE_AT)),
+        payloads=[
+            f'{{"template": "{templates[kind]}", "on": "{day}", "amount_fen": {amount_fen}}}'
+            for kind, amount_fen in zip(kinds, happened.amount_fen[said].tolist(), strict=True)
+        ],
+    )
+
+
+def _tell(
+    tx: Transaction,
+    house: House,
+    *,
+    cell: int,
+    loans: ClosingLoans,
+    chosen: Integers,
+    happened: HappeningColumns,
+    said: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    on: date,
+) -> None:
+    """Tell programs of others, if any listens."""
+    if not webhook.active(tx):
+        return
+    tell(
+        tx,
+        house,
+        cell=cell,
+        told=[
+            told(
+                loan_id=UUID(bytes=loans.loan_id[chosen[place]].tobytes()),
+                person_id=UUID(bytes=loans.person_id[chosen[place]].tobytes()),
+                currency=loans.currency[chosen[place]],
+                happening=Happening(kind=KINDS[kind], on=on, instalment=number, amount_fen=amount_fen),
+            )
+            for place, kind, number, amount_fen in zip(
+                happened.loan[said].tolist(),
+                happened.kind[said].tolist(),
+                happened.instalment[said].tolist(),
+                happened.amount_fen[said].tolist(),
+                strict=True,
+            )
+            if KINDS[kind] in TOLD
+        ],
+    )

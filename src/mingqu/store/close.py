@@ -1,0 +1,282 @@
+"""Loans as the close reads and writes them: by the thousand, in columns, without opening a snapshot.
+
+The caller holds the cell's lock. What is read comes by COPY in binary, every value of a fixed width, so that a chunk
+of loans is one array; what is written goes out as one array a column. Source of the format: PostgreSQL 18, COPY,
+"Binary Format".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from mingqu.domain.batch import LineColumns, StandingColumns
+from mingqu.domain.batch.columns import NO_DAY_NUMBER, Days, Integers, days_of
+from mingqu.domain.batch.standing import PLAN_ROW, PLAN_ROW_BYTES
+from mingqu.store import column
+from mingqu.store.column import Kind
+from mingqu.store.database import Transaction
+
+Ids = npt.NDArray[np.uint8]  # [n, 16]
+
+_EPOCH_DAYS: Final = 10_957  # from 1970-01-01 to 2000-01-01, from which PostgreSQL counts
+_NO_DATE: Final = -(2**31)  # "-infinity" as it is sent: a day that no loan has
+_HEADER_BYTES: Final = 19  # signature, flags, and no extension
+_TRAILER_BYTES: Final = 2
+
+# (name, SQL, type): the row that is read, in order.
+_READ: Final[tuple[tuple[str, LiteralString, str], ...]] = (
+    ("loan_id", "loan_id", "V16"),
+    ("person_id", "person_id", "V16"),
+    ("group_id", "group_id", "V16"),
+    ("currency", "currency::char(3)", "S3"),
+    ("kind", "terms_kind", ">i8"),
+    ("passed", "passed", ">i2"),
+    ("unbilled", "principal_unbilled_fen", ">i8"),
+    ("principal", "payable_principal_fen", ">i8"),
+    ("interest", "payable_interest_fen", ">i8"),
+    ("penalty", "payable_penalty_fen", ">i8"),
+    ("fee", "payable_fee_fen", ">i8"),
+    ("overdue_since", "coalesce(overdue_since, '-infinity')", ">i4"),
+    ("waiting_number", "waiting_number", ">i4"),
+    ("waiting_due", "coalesce(waiting_due, '-infinity')", ">i4"),
+    ("waiting_principal", "waiting_principal_fen", ">i8"),
+    ("waiting_unpaid", "waiting_unpaid_fen", ">i8"),
+    ("suspends_on", "coalesce(suspends_on, '-infinity')", ">i4"),
+    ("interest_daily", "interest_daily_micro", ">i8"),
+    ("interest_base", "interest_base_micro", ">i8"),
+    ("interest_on", "coalesce(interest_on, '-infinity')", ">i4"),
+    ("penalty_daily", "penalty_daily_micro", ">i8"),
+    ("penalty_base", "penalty_base_micro", ">i8"),
+    ("penalty_on", "coalesce(penalty_on, '-infinity')", ">i4"),
+    ("plan", "substr(plan, 1 + 24 * passed, 48)", f"V{2 * PLAN_ROW_BYTES}"),
+)
+assert PLAN_ROW_BYTES == 24, "the statement above counts in rows of a plan"
+_ROW: Final = np.dtype(
+    [("fields", ">i2"), *(part for name, _, kind in _READ for part in ((f"{name} size", ">i4"), (name, kind)))]
+)
+_COLUMNS: Final[LiteralString] = ", ".join(sql for _, sql, _ in _READ)
+_COPY: Final[LiteralString] = f"""
+    COPY (SELECT {_COLUMNS} FROM loan_diary AS d JOIN loan AS l USING (cell, loan_id)
+          WHERE d.cell = %(cell)s AND d.on_date = %(on)s AND d.loan_id BETWEEN %(first)s AND %(last)s
+            AND l.next_event = d.on_date AND l.plan IS NOT NULL) TO STDOUT (FORMAT binary)"""  # noqa: S608  As above.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClosingLoans:
+    """A chunk of n loans on the common path, with the names of what they belong to. Ids are bytes [n, 16]."""
+
+    loan_id: Ids
+    person_id: Ids
+    group_id: Ids
+    currency: Sequence[str]
+    kind: Integers
+    payable_penalty_fen: Integers
+    payable_fee_fen: Integers
+    standing: StandingColumns
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TransferColumns:
+    """Transfers of a morning, n of one day; `debit`, `credit`: the owners' ids, with the codes of their accounts."""
+
+    transfer_id: Ids
+    cause: Ids
+    debit: Ids
+    debit_code: Integers
+    credit: Ids
+    credit_code: Integers
+    amount_fen: Integers
+    reason: Integers
+    currency: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A stretch of a cell's diary of a day, by the ids it begins and ends with; `plain` if all had a plan."""
+
+    cell: int
+    on: date
+    first: UUID
+    last: UUID
+    plain: bool
+
+
+def next_chunk(tx: Transaction, *, cell: int, on: date, loans_max: int, scalar_max: int) -> Chunk | None:
+    """Return the first stretch of a day's diary with at most so many loans, and so many of them without a plan."""
+    rows = tx.execute(
+        "SELECT loan_id, plain FROM loan_diary WHERE cell = %s AND on_date = %s ORDER BY loan_id LIMIT %s",
+        (cell, on, loans_max),
+        binary=True,
+    ).fetchall()
+    if not rows:
+        return None
+    scalar = [place for place, (_, plain) in enumerate(rows) if not plain]
+    end = scalar[scalar_max - 1] if len(scalar) >= scalar_max else len(rows) - 1
+    return Chunk(cell=cell, on=on, first=rows[0][0], last=rows[end][0], plain=not scalar)
+
+
+def done(tx: Transaction, *, chunk: Chunk) -> None:
+    """Strike a stretch off the diary."""
+    tx.execute(
+        "DELETE FROM loan_diary WHERE cell = %s AND on_date = %s AND loan_id BETWEEN %s AND %s",
+        (chunk.cell, chunk.on, chunk.first, chunk.last),
+    )
+
+
+def waiting(tx: Transaction, *, chunk: Chunk) -> ClosingLoans:
+    """Return the loans of a stretch that are on the common path and whose next event is on that very day."""
+    stretch = {"cell": chunk.cell, "on": chunk.on, "first": chunk.first, "last": chunk.last}
+    sent = tx.copy_out(_COPY, stretch)
+    rows: npt.NDArray[Any] = np.frombuffer(sent[_HEADER_BYTES : len(sent) - _TRAILER_BYTES], dtype=_ROW)
+    plan = np.ascontiguousarray(rows["plan"]).view(PLAN_ROW).reshape(len(rows), 2)
+    return ClosingLoans(
+        loan_id=_ids(rows["loan_id"]),
+        person_id=_ids(rows["person_id"]),
+        group_id=_ids(rows["group_id"]),
+        currency=[code.decode("ascii") for code in rows["currency"].tolist()],
+        kind=_numbers(rows["kind"]),
+        payable_penalty_fen=_numbers(rows["penalty"]),
+        payable_fee_fen=_numbers(rows["fee"]),
+        standing=StandingColumns(
+            passed=_numbers(rows["passed"]),
+            running=plan[:, 0],
+            following=plan[:, 1],
+            principal_unbilled_fen=_numbers(rows["unbilled"]),
+            payable_principal_fen=_numbers(rows["principal"]),
+            payable_interest_fen=_numbers(rows["interest"]),
+            overdue_since=_days(rows["overdue_since"]),
+            waiting_number=_numbers(rows["waiting_number"]),
+            waiting_due=_days(rows["waiting_due"]),
+            waiting_principal_fen=_numbers(rows["waiting_principal"]),
+            waiting_unpaid_fen=_numbers(rows["waiting_unpaid"]),
+            suspends_on=_days(rows["suspends_on"]),
+            interest=_lines(rows, "interest"),
+            penalty=_lines(rows, "penalty"),
+        ),
+    )
+
+
+def save(tx: Transaction, *, cell: int, loan_id: Ids, as_of: date, next_event: Days, standing: StandingColumns) -> None:
+    """Write how loans of a cell stand after a morning, in one statement; their snapshots stay as they are."""
+    updated = tx.execute(
+        """UPDATE loan SET as_of = %s, next_event = nullif(u.next_event, '-infinity'), passed = u.passed,
+               principal_unbilled_fen = u.unbilled, payable_principal_fen = u.principal,
+               payable_interest_fen = u.interest, overdue_since = nullif(u.overdue_since, '-infinity'),
+               waiting_number = u.waiting_number, waiting_due = nullif(u.waiting_due, '-infinity'),
+               waiting_principal_fen = u.waiting_principal, waiting_unpaid_fen = u.waiting_unpaid,
+               suspends_on = nullif(u.suspends_on, '-infinity'), interest_daily_micro = u.interest_daily,
+               interest_base_micro = u.interest_base, interest_on = nullif(u.interest_on, '-infinity'),
+               penalty_daily_micro = u.penalty_daily, penalty_base_micro = u.penalty_base,
+               penalty_on = nullif(u.penalty_on, '-infinity')
+           FROM unnest(%b::uuid[], %b::date[], %b::smallint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::date[],
+                       %b::bigint[], %b::date[], %b::bigint[], %b::bigint[], %b::date[], %b::bigint[], %b::bigint[],
+                       %b::date[], %b::bigint[], %b::bigint[], %b::date[])
+                AS u (loan_id, next_event, passed, unbilled, principal, interest, overdue_since, waiting_number,
+                      waiting_due, waiting_principal, waiting_unpaid, suspends_on, interest_daily, interest_base,
+                      interest_on, penalty_daily, penalty_base, penalty_on)
+           WHERE loan.cell = %s AND loan.loan_id = u.loan_id""",
+        (
+            as_of,
+            column.of_array(loan_id, kind=Kind.UUID),
+            _dates(next_event),
+            column.of_array(standing.passed, kind=Kind.SMALLINT),
+            _bigints(standing.principal_unbilled_fen),
+            _bigints(standing.payable_principal_fen),
+            _bigints(standing.payable_interest_fen),
+            _dates(standing.overdue_since),
+            _bigints(standing.waiting_number),
+            _dates(standing.waiting_due),
+            _bigints(standing.waiting_principal_fen),
+            _bigints(standing.waiting_unpaid_fen),
+            _dates(standing.suspends_on),
+            _bigints(standing.interest.daily_micro),
+            _bigints(standing.interest.base_micro),
+            _dates(standing.interest.on),
+            _bigints(standing.penalty.daily_micro),
+            _bigints(standing.penalty.base_micro),
+            _dates(standing.penalty.on),
+            cell,
+        ),
+    ).rowcount
+    assert updated == len(loan_id), "a loan that is saved was read before, under the same lock"
+    tx.execute(
+        """INSERT INTO loan_diary SELECT %s, on_date, loan_id, true FROM unnest(%b::date[], %b::uuid[])
+           AS u (on_date, loan_id) WHERE on_date <> '-infinity' ON CONFLICT DO NOTHING""",
+        (cell, _dates(next_event), column.of_array(loan_id, kind=Kind.UUID)),
+    )
+
+
+def post(tx: Transaction, *, cell: int, transfers: TransferColumns, on: date) -> bool:
+    """Post all transfers of a morning and return whether all are in the books; otherwise roll back."""
+    count = len(transfers.reason)
+    if count == 0:
+        return True
+    days = column.of_array(np.full(count, on.toordinal() - _DAY_ZERO, dtype=np.int64), kind=Kind.DATE)
+    currencies = column.of_texts(transfers.currency)
+    row = tx.execute(
+        "SELECT 1 >= ALL (post_batch(%s::smallint, %b::uuid[], %b::smallint[],"
+        " %b::uuid[], %b::smallint[], %b::text[], %b::uuid[], %b::smallint[], %b::text[],"
+        " %b::bigint[], %b::smallint[], %b::date[], %b::date[], %b::uuid[], %b::uuid[]))",
+        (
+            cell,
+            column.of_array(transfers.transfer_id, kind=Kind.UUID),
+            column.of_array(np.ones(count, dtype=np.int64), kind=Kind.SMALLINT),
+            column.of_array(transfers.debit, kind=Kind.UUID),
+            column.of_array(transfers.debit_code, kind=Kind.SMALLINT),
+            currencies,
+            column.of_array(transfers.credit, kind=Kind.UUID),
+            column.of_array(transfers.credit_code, kind=Kind.SMALLINT),
+            currencies,
+            _bigints(transfers.amount_fen),
+            column.of_array(transfers.reason, kind=Kind.SMALLINT),
+            days,
+            days,
+            column.of_array(transfers.cause, kind=Kind.UUID),
+            column.of_uuids([None] * count),
+        ),
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
+_DAY_ZERO: Final = date(2000, 1, 1).toordinal()
+
+
+def _ids(values: npt.NDArray[Any]) -> Ids:
+    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), 16)
+
+
+def _numbers(values: npt.NDArray[Any]) -> Integers:
+    return values.astype(np.int64)
+
+
+def _days(values: npt.NDArray[Any]) -> Days:
+    numbers = values.astype(np.int64)
+    return np.where(numbers == _NO_DATE, NO_DAY_NUMBER, numbers + _EPOCH_DAYS).view("datetime64[D]")
+
+
+def _lines(rows: npt.NDArray[Any], name: str) -> LineColumns:
+    return LineColumns(
+        daily_micro=_numbers(rows[f"{name}_daily"]),
+        base_micro=_numbers(rows[f"{name}_base"]),
+        on=_days(rows[f"{name}_on"]),
+    )
+
+
+def _bigints(values: Integers) -> column.Column:
+    return column.of_array(values, kind=Kind.BIGINT)
+
+
+def _dates(values: Days) -> column.Column:
+    numbers = days_of(values)
+    return column.of_array(np.where(numbers == NO_DAY_NUMBER, _NO_DATE, numbers - _EPOCH_DAYS), kind=Kind.DATE)

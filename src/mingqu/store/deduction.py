@@ -1,0 +1,105 @@
+"""Deductions of what fell due, for many loans of a cell at once: who agreed, who is being collected, the orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, LiteralString
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from mingqu.domain.batch.columns import Integers
+from mingqu.domain.loan import Intent
+from mingqu.domain.order import OrderKind
+from mingqu.store import column
+from mingqu.store.column import Kind
+from mingqu.store.database import Transaction
+
+Ids = npt.NDArray[np.uint8]  # [n, 16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NewDeductions:
+    """Orders to deduct, n of one channel, currency and moment; ids are bytes [n, 16]."""
+
+    order_id: Ids
+    loan_id: Ids
+    person_id: Ids
+    instrument_id: Ids
+    agreement_id: Ids
+    amount_fen: Integers
+
+
+_AGREED: Final[LiteralString] = """
+    SELECT u.place, a.agreement_id, a.instrument_id
+    FROM unnest(%b::uuid[]) WITH ORDINALITY AS u (person_id, place)
+    JOIN repayment_agreement a ON a.cell = %s AND a.person_id = u.person_id AND a.state = 'active'
+    ORDER BY u.place"""
+_COLLECTING: Final[LiteralString] = """
+    SELECT u.place, o.over
+    FROM unnest(%b::uuid[]) WITH ORDINALITY AS u (loan_id, place)
+    CROSS JOIN LATERAL (
+        SELECT bool_or(channel = %s) AS over FROM channel_order
+        WHERE cell = %s AND loan_id = u.loan_id AND kind = 'collection' AND state IN ('RESERVED', 'SENT', 'UNKNOWN')
+    ) AS o WHERE o.over IS NOT NULL"""
+# Three tables in one statement, so that a chunk of loans is one round trip.
+_RESERVE: Final[LiteralString] = """
+    WITH asked AS (
+        SELECT * FROM unnest(%(order_id)b::uuid[], %(loan_id)b::uuid[], %(person_id)b::uuid[],
+                             %(instrument_id)b::uuid[], %(agreement_id)b::uuid[], %(amount_fen)b::bigint[])
+            AS asked (order_id, loan_id, person_id, instrument_id, agreement_id, amount_fen)
+    ), made AS (
+        INSERT INTO channel_order (cell, order_id, kind, person_id, loan_id, instrument_id, amount_fen, currency,
+                                   channel, run_at, next_at, state, attempts, asks, missing, version)
+        SELECT %(cell)s, order_id, %(kind)s, person_id, loan_id, instrument_id, amount_fen, %(currency)s,
+               %(channel)s, %(run_at)s, %(run_at)s, 'RESERVED', 0, 0, false, 0 FROM asked
+        ON CONFLICT (cell, order_id) DO NOTHING RETURNING order_id
+    ), said AS (
+        INSERT INTO channel_word (cell, order_id, seq, at, direction, word, state)
+        SELECT %(cell)s, order_id, 1, %(run_at)s, 'noted', 'reserve', 'RESERVED' FROM made
+    )
+    INSERT INTO repayment (cell, order_id, loan_id, agreement_id, intent)
+    SELECT %(cell)s, order_id, loan_id, agreement_id, %(intent)s FROM asked JOIN made USING (order_id)"""
+
+
+def agreed(tx: Transaction, *, cell: int, person_id: Ids) -> dict[int, tuple[UUID, UUID]]:
+    """Return (agreement, card) by the place of each person who has an active agreement to deduct."""
+    rows = tx.execute(_AGREED, (column.of_array(person_id, kind=Kind.UUID), cell), binary=True)
+    return {place - 1: (agreement, card) for place, agreement, card in rows}
+
+
+def collecting(tx: Transaction, *, cell: int, loan_id: Ids, channel: str) -> dict[int, bool]:
+    """Return, by the place of each loan with a collection whose end is not known, whether it is over this channel."""
+    rows = tx.execute(_COLLECTING, (column.of_array(loan_id, kind=Kind.UUID), channel, cell), binary=True)
+    return {place - 1: over for place, over in rows}
+
+
+def reserve_all(
+    tx: Transaction, *, cell: int, new: NewDeductions, currency: str, channel: str, run_at: datetime
+) -> int:
+    """Store deductions with the agreements they rest on, and return how many are new; one that exists stays."""
+    return tx.execute(
+        _RESERVE,
+        {
+            "cell": cell,
+            "order_id": column.of_array(new.order_id, kind=Kind.UUID),
+            "loan_id": column.of_array(new.loan_id, kind=Kind.UUID),
+            "person_id": column.of_array(new.person_id, kind=Kind.UUID),
+            "instrument_id": column.of_array(new.instrument_id, kind=Kind.UUID),
+            "agreement_id": column.of_array(new.agreement_id, kind=Kind.UUID),
+            "amount_fen": column.of_array(new.amount_fen, kind=Kind.BIGINT),
+            "kind": OrderKind.COLLECTION.value,
+            "intent": Intent.DUE.value,
+            "currency": currency,
+            "channel": channel,
+            "run_at": run_at,
+        },
+    ).rowcount
+
+
+def as_ids(values: Sequence[UUID]) -> Ids:
+    """Return ids as bytes [n, 16]."""
+    return np.frombuffer(b"".join(value.bytes for value in values), dtype=np.uint8).reshape(len(values), 16)

@@ -1,0 +1,84 @@
+"""The columns beside a loan's snapshot: what set-based checks and the close read of it without opening it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, LiteralString
+
+import msgspec
+
+from mingqu.domain.batch import standing
+from mingqu.domain.loan import LoanState, LoanTerms
+from mingqu.domain.loan.state import interest_line, penalty_line
+from mingqu.store import column
+
+# How each value of `summary` is sent when many are.
+PACKED: Final[tuple[Callable[[Sequence[Any]], column.Column], ...]] = (
+    *(column.of_texts,) * 2,
+    *(column.of_dates_or_nulls,) * 3,
+    *(column.of_bigints,) * 8,
+    column.of_dates_or_nulls,
+    *(column.of_bigints,) * 2,
+    column.of_dates_or_nulls,
+    column.of_bytes_or_nulls,
+    *(column.of_bigints,) * 3,
+    column.of_dates_or_nulls,
+    *(column.of_bigints,) * 2,
+    column.of_dates_or_nulls,
+)
+SUMMARY: Final[LiteralString] = """stage, as_of, next_event, overdue_since, principal_unbilled_fen,
+    payable_principal_fen, payable_interest_fen, payable_penalty_fen, payable_fee_fen, overpayment_fen,
+    interest_daily_micro, interest_base_micro, interest_on, penalty_daily_micro, penalty_base_micro, penalty_on"""
+STANDING: Final[LiteralString] = """plan, passed, terms_kind, waiting_number, waiting_due, waiting_principal_fen,
+    waiting_unpaid_fen, suspends_on"""
+_OF_STANDING: Final = 8
+NEXT_EVENT, PLAN = 3, 17  # places in `summary`
+NEW: Final[LiteralString] = """u.stage, u.as_of, u.next_event, u.overdue_since, u.principal_unbilled_fen,
+    u.payable_principal_fen, u.payable_interest_fen, u.payable_penalty_fen, u.payable_fee_fen, u.overpayment_fen,
+    u.interest_daily_micro, u.interest_base_micro, u.interest_on, u.penalty_daily_micro, u.penalty_base_micro,
+    u.penalty_on, u.plan, u.passed, u.terms_kind, u.waiting_number, u.waiting_due, u.waiting_principal_fen,
+    u.waiting_unpaid_fen, u.suspends_on"""
+
+
+def summary(*, terms: LoanTerms, state: LoanState) -> tuple[object, ...]:
+    """Return the snapshot and the columns beside it, in order."""
+    payable = state.payable
+    oldest = next(state.unpaid_billed, None)
+    overdue = oldest.due if oldest is not None and oldest.penalty_from is not None else None
+    interest, penalty = interest_line(state, terms), penalty_line(state, terms)
+    stands = standing(terms=terms, state=state)
+    return (
+        msgspec.json.encode(state).decode(),
+        state.stage.value,
+        state.as_of,
+        state.next_event(terms),
+        overdue,
+        state.principal_unbilled_fen,
+        payable.principal_fen,
+        payable.interest_fen,
+        payable.penalty_fen,
+        payable.fee_fen,
+        state.overpayment_fen,
+        interest.daily_micro if interest else 0,
+        interest.base_micro if interest else 0,
+        interest.on if interest else None,
+        penalty.daily_micro if penalty else 0,
+        penalty.base_micro if penalty else 0,
+        penalty.on if penalty else None,
+        stands.plan,
+        0,  # of the plan's rows none is passed when it is written
+        stands.kind,
+        stands.waiting_number,
+        stands.waiting_due,
+        stands.waiting_principal_fen,
+        stands.waiting_unpaid_fen,
+        stands.suspends_on,
+    )
+
+
+def as_told(*, told: tuple[object, ...], stored: tuple[object, ...] | None) -> bool:
+    """Whether the columns are what the snapshot says. A row from before there were plans has none, and needs none."""
+    if stored is None:
+        return False
+    beside = len(told) - _OF_STANDING
+    return told[:beside] == stored[:beside] and (stored[beside] is None or told[beside:] == stored[beside:])
