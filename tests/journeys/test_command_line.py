@@ -128,7 +128,7 @@ def test_verify_tells_people_what_each_invariant_means(story: Story) -> None:
 def test_closing_again_changes_nothing_and_says_so(story: Story) -> None:
     said = mingqu("close", "--data", story.data, "--json")
     report = said.value
-    assert set(report) == {"cell_days", "loan_events", "last_closed_on", "evidence_root", "seconds"}
+    assert set(report) == {"cell_days", "loan_events", "last_closed_on", "set_aside", "evidence_root", "seconds"}
     assert (report["cell_days"], report["last_closed_on"], said.code) == (0, "2027-08-15", 0)
     assert report["evidence_root"] == story.said.value["evidence_root"]
 

@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -18,7 +17,8 @@ from rich.console import Console
 
 import mingqu
 from mingqu.api.command import webhook_commands
-from mingqu.cli.option import Day, data_option, json_option, say
+from mingqu.cli.close import close
+from mingqu.cli.option import data_option, json_option, say
 from mingqu.cli.serve import sandbox, serve
 from mingqu.cli.wiring import Wiring
 from mingqu.console.command import operator_commands
@@ -29,8 +29,6 @@ from mingqu.demo.story import STARTS_ON, tell_story
 from mingqu.demo.tell import Teller
 from mingqu.demo.world import World
 from mingqu.domain.refusal import Refusal
-from mingqu.services.close_day import close_through
-from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.read_loan import paid_orders
 from mingqu.services.verify_book import Report, verify_book
 
@@ -184,41 +182,6 @@ def migrate(wiring: Wiring, data: Path, as_json: bool) -> int:
     return 0
 
 
-@commands.command(short_help="Close days: bills, overdue starts, accrual.")
-@data_option
-@click.option("--to", "to", type=Day(), metavar="DATE", help="The last day to close; by default yesterday.")
-@json_option
-@click.pass_obj
-def close(wiring: Wiring, data: Path, to: date | None, as_json: bool) -> int:
-    """Close days: bills, overdue starts, deductions to send, accrual; only loans with an event are touched.
-
-    Missed days are closed in order; a closed day is left alone; killed anywhere, it goes on where it was.
-    """
-    started = time.monotonic()
-    with wiring.live_house(data=data, makes_book=False) as house:
-        last = to or house.clock.business_date() - timedelta(days=1)
-        tell = Teller(Console(stderr=True))
-        with tell.progress("closing", 0) as step:
-            done = close_through(house, to=last, progress=lambda day, events: step(f"{day} ({events} loans)"))
-        checkpoint = publish_evidence(house)
-    seconds = round(time.monotonic() - started, 3)
-    if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "cell_days": done.cell_days,
-                    "loan_events": done.loan_events,
-                    "last_closed_on": done.last_closed_on.isoformat(),
-                    "evidence_root": checkpoint.root.hex(),
-                    "seconds": seconds,
-                }
-            )
-        )
-    else:
-        say(f"{done.cell_days} cell-days closed to {done.last_closed_on}, {done.loan_events} loans had an event")
-    return 0
-
-
 @commands.command(short_help="Prove the book: eight invariants over everything.")
 @data_option
 @json_option
@@ -269,6 +232,7 @@ def bench(name: str, as_json: bool) -> int:
     return 0
 
 
+commands.add_command(close)
 commands.add_command(serve)
 commands.add_command(sandbox)
 commands.add_command(operator_commands)

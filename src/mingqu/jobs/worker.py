@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from mingqu.domain.refusal import Refusal
-from mingqu.services.close_day import bring_up_today, close_through
+from mingqu.services.close_day import RETRY_AFTER, bring_up_today, close_through
 from mingqu.services.house import House
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.run_due_work import run_due_work
@@ -64,7 +64,7 @@ def work_until(house: House, *, stop: threading.Event, report: Callable[[str], N
 def work_once(house: House, *, report: Callable[[str], None]) -> bool:
     """Close what is over, bring this morning up, do what is due; return whether there may be more at once."""
     yesterday = house.clock.business_date() - timedelta(days=1)
-    closed = close_through(house, to=yesterday)
+    closed = close_through(house, to=yesterday, retry_after=RETRY_AFTER)
     events = bring_up_today(house)
     done = run_due_work(house)
     for order_id, code in done.stuck:

@@ -3,11 +3,17 @@
 The morning of a day (bills, overdue starts) can be done at any time of it, as often as anybody likes:
 `bring_up_day`. The close does what is left of it, accrues each group once, and marks the day. Killed anywhere,
 it goes on where it was, because a loan that is done has moved its next event on.
+
+A loan whose morning fails is set aside with the reason, and the others go on. Its day is marked when it has gone
+through: every close tries it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import ClassVar, Final
@@ -17,17 +23,27 @@ from mingqu.domain.accrual import AccrualGroup, DayAccrued, accrue_day
 from mingqu.domain.identifier import dated, derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.refusal import Refusal
-from mingqu.services.close_mornings import bring_up_chunk
+from mingqu.services.close_mornings import bring_up_chunk, bring_up_one, ids_of_chunk
 from mingqu.services.house import House
-from mingqu.store import accrual, book, ledger
-from mingqu.store.database import Transaction
+from mingqu.store import accrual, book, ledger, set_aside
+from mingqu.store.database import DatabaseUnavailable, Transaction
+from mingqu.store.set_aside import SetAside as SetAside
+
+log = logging.getLogger("mingqu.close")
 
 _CHUNKS_MAX: Final = 1_000_000  # of one cell and day; beyond it something does not move on
+# More loans of one cell and day that fail are no loans' fault: the close stops and says so.
+SET_ASIDE_MAX: Final = 100
+WORKERS_MAX: Final = 64
+# A worker comes round every second; what failed is tried again by it after this long.
+RETRY_AFTER: Final = timedelta(minutes=5)
+AT_ONCE: Final = timedelta(0)
 _ACCOUNTS: Final = {
     accrual.INTEREST: (AccountCode.ACCRUED_INTEREST, AccountCode.INTEREST_INCOME, Reason.ACCRUE_INTEREST),
     accrual.PENALTY: (AccountCode.ACCRUED_PENALTY, AccountCode.PENALTY_INCOME, Reason.ACCRUE_PENALTY),
 }
-Progress = Callable[[date, int], None]
+# Told (cell, day, loans of this chunk, whether the cell's day is done) after each transaction, by several threads.
+Progress = Callable[[int, date, int, bool], None]
 
 
 class DayNotOver(Refusal):
@@ -36,58 +52,123 @@ class DayNotOver(Refusal):
     code: ClassVar[str] = "day_not_over"
 
 
+class CloseStopped(Refusal):
+    """So many loans of one day fail that it is not the loans: nothing more is set aside, and the day stays open."""
+
+    code: ClassVar[str] = "close_stopped"
+    status = 500
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
-    """What a close did: cell-days marked, and loans that had an event."""
+    """What a close did: cell-days marked, loans that had an event, and what was set aside.
+
+    `last_closed_on` is the last day that every cell has closed.
+    """
 
     cell_days: int
     loan_events: int
     last_closed_on: date
+    set_aside: tuple[SetAside, ...] = ()
 
 
-def close_through(house: House, *, to: date, progress: Progress | None = None) -> Closed:
+def close_through(
+    house: House,
+    *,
+    to: date,
+    workers: int = 1,
+    progress: Progress | None = None,
+    retry_after: timedelta = AT_ONCE,
+) -> Closed:
     """Close every open day of every cell up to `to`, in order; days closed already are left alone.
 
-    `progress` is told the date and the loans done after each cell-day. Errors: DayNotOver when `to` has not ended.
+    Cells have nothing to do with each other: `workers` threads take one each, with all its days. What was set aside
+    is tried again when its last try is `retry_after` ago. Errors: DayNotOver when `to` has not ended, CloseStopped.
     """
+    assert 1 <= workers <= WORKERS_MAX
     if to >= house.clock.business_date():
         raise DayNotOver(f"{to} is not over yet in the market; the last day to close is yesterday.")
     with house.database.transaction() as tx:
-        cells = tx.cells
-        opens = [book.last_closed_on(tx, cell=cell) + timedelta(days=1) for cell in range(cells)]
-    cell_days = events = 0
-    day = min(opens)
-    while day <= to:
-        for cell in range(cells):
-            if opens[cell] <= day:
-                done = close_cell_day(house, cell=cell, on=day)
-                cell_days, events = cell_days + 1, events + done
-                if progress is not None:
-                    progress(day, done)
-        day += timedelta(days=1)
-    return Closed(cell_days=cell_days, loan_events=events, last_closed_on=max(to, day - timedelta(days=1)))
+        opens = {cell: book.last_closed_on(tx, cell=cell) + timedelta(days=1) for cell in range(tx.cells)}
+
+    def close_cell(cell: int) -> tuple[int, int]:
+        days = events = 0
+        day = opens[cell]
+        while day <= to:
+            done = close_cell_day(house, cell=cell, on=day, progress=progress, retry_after=retry_after)
+            events += done.loans
+            if not done.marked:
+                break  # days are closed in order
+            days += 1
+            day += timedelta(days=1)
+        return days, events
+
+    waiting = [cell for cell, day in opens.items() if day <= to]
+    done: Iterable[tuple[int, int]]
+    if workers == 1:
+        done = [close_cell(cell) for cell in waiting]
+    else:
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="close") as pool:
+            done = list(pool.map(close_cell, waiting))
+    with house.database.transaction() as tx:
+        last = min(book.last_closed_on(tx, cell=cell) for cell in opens)
+        left = tuple(set_aside.everything(tx)) if waiting else ()
+    return Closed(
+        cell_days=sum(days for days, _ in done),
+        loan_events=sum(events for _, events in done),
+        last_closed_on=last,
+        set_aside=left,
+    )
 
 
-def close_cell_day(house: House, *, cell: int, on: date) -> int:
-    """Close one day of one cell and return how many loans had an event; a day closed before is left alone."""
-    done = bring_up_day(house, cell=cell, on=on)
+def open_cell_days(house: House, *, to: date) -> int:
+    """Return how many days of cells are to be closed up to a date."""
+    with house.database.transaction() as tx:
+        return sum(max(0, (to - book.last_closed_on(tx, cell=cell)).days) for cell in range(tx.cells))
 
-    def mark(tx: Transaction) -> int:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellDayClosed:
+    """How many loans of a cell's day had an event, and whether the day is marked now."""
+
+    loans: int
+    marked: bool
+
+
+def close_cell_day(
+    house: House, *, cell: int, on: date, progress: Progress | None = None, retry_after: timedelta = AT_ONCE
+) -> CellDayClosed:
+    """Close one day of one cell; a day closed before is left alone, and one with a loan set aside stays open.
+
+    Errors: CloseStopped.
+    """
+    again = _try_again(house, cell=cell, on=on, retry_after=retry_after)
+    loans = again + bring_up_day(house, cell=cell, on=on, progress=progress)
+
+    def mark(tx: Transaction) -> tuple[bool, int]:
         tx.lock_cell(cell)
         if book.last_closed_on(tx, cell=cell) >= on:
-            return 0
+            return True, 0
         late = 0
         while (done := bring_up_chunk(tx, house, cell=cell, on=on)) is not None:  # came while the lock was free
             late += done
+        if set_aside.count(tx, cell=cell, on=on):
+            return False, late
         _accrue(tx, cell=cell, on=on)
         book.close_day(tx, cell=cell, on=on)
-        return late
+        return True, late
 
-    return done + house.database.run(mark)
+    marked, late = house.database.run(mark)
+    if progress is not None:
+        progress(cell, on, late, marked)
+    return CellDayClosed(loans=loans + late, marked=marked)
 
 
-def bring_up_day(house: House, *, cell: int, on: date) -> int:
-    """Do a morning for every loan of a cell whose next event is that day, chunk by chunk; return how many."""
+def bring_up_day(house: House, *, cell: int, on: date, progress: Progress | None = None) -> int:
+    """Do a morning for every loan of a cell whose next event is that day, chunk by chunk; return how many.
+
+    A loan that fails is set aside. Errors: CloseStopped.
+    """
     total = 0
     for _ in range(_CHUNKS_MAX):
 
@@ -95,13 +176,79 @@ def bring_up_day(house: House, *, cell: int, on: date) -> int:
             tx.lock_cell(cell)
             if book.last_closed_on(tx, cell=cell) >= on:
                 return None
-            return bring_up_chunk(tx, house, cell=cell, on=on)
+            done = bring_up_chunk(tx, house, cell=cell, on=on)
+            if done:
+                set_aside.note_progress(tx, cell=cell, on=on, loans=done)
+            return done
 
-        done = house.database.run(chunk)
+        try:
+            done = house.database.run(chunk)
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, one loan of the chunk has it, and the others shall go on
+            done = _one_by_one(house, cell=cell, on=on)
         if done is None:
             return total
         total += done
+        if progress is not None:
+            progress(cell, on, done, False)
     raise AssertionError("a day's loans do not end")
+
+
+def _one_by_one(house: House, *, cell: int, on: date) -> int | None:
+    """Bring the loans of the next chunk up each for itself, and set aside those that fail; return how many went."""
+    with house.database.transaction() as tx:
+        ids = ids_of_chunk(tx, cell=cell, on=on)
+    return sum(_one(house, cell=cell, on=on, loan_id=loan_id) for loan_id in ids) if ids else None
+
+
+def _try_again(house: House, *, cell: int, on: date, retry_after: timedelta) -> int:
+    """Try what was set aside of a day again; return how many went through."""
+    latest = house.clock.now() - retry_after
+    with house.database.transaction() as tx:
+        waiting = [each for each in set_aside.of_day(tx, cell=cell, on=on) if each.tried_at <= latest]
+    return sum(_one(house, cell=cell, on=on, loan_id=each.loan_id) for each in waiting)
+
+
+def _one(house: House, *, cell: int, on: date, loan_id: UUID) -> bool:
+    """Bring one loan up for itself or set it aside; return whether it went through."""
+
+    def bring_up(tx: Transaction) -> None:
+        tx.lock_cell(cell)
+        if book.last_closed_on(tx, cell=cell) < on:
+            bring_up_one(tx, house, cell=cell, on=on, loan_id=loan_id)
+        set_aside.resolve(tx, cell=cell, on=on, loan_id=loan_id)
+
+    try:
+        house.database.run(bring_up)
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - kept with its reason, and tried again until somebody has mended it
+        _set_aside(house, cell=cell, on=on, loan_id=loan_id, code=_named(error))
+        return False
+    return True
+
+
+def _set_aside(house: House, *, cell: int, on: date, loan_id: UUID, code: str) -> None:
+    with house.database.transaction() as tx:
+        tx.lock_cell(cell)
+        set_aside.put(tx, cell=cell, on=on, loan_id=loan_id, code=code, at=house.clock.now())
+        if set_aside.count(tx, cell=cell, on=on) > SET_ASIDE_MAX:
+            raise CloseStopped(
+                f"More than {SET_ASIDE_MAX} loans of one day fail, the last one with {code}: it is not the loans.",
+                cell=cell,
+                on=on.isoformat(),
+            )
+        tx.commit()
+    log.warning("close.set_aside", extra={"fields": {"loan_id": loan_id.hex, "on": on.isoformat(), "code": code}})
+
+
+def _named(error: Exception) -> str:
+    """Return a refusal's code, or a bug's kind and the function it showed in: its words may carry data."""
+    if isinstance(error, Refusal):
+        return error.code
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "mingqu" in frame.filename]
+    return f"{type(error).__name__} in {frames[-1].name}" if frames else type(error).__name__
 
 
 def bring_up_today(house: House) -> int:

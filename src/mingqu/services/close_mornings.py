@@ -56,6 +56,18 @@ def bring_up_chunk(tx: Transaction, house: House, *, cell: int, on: date) -> int
     return len(loans) + len(one_by_one)
 
 
+def ids_of_chunk(tx: Transaction, *, cell: int, on: date) -> list[UUID]:
+    """Return the loans of the next chunk of a day's diary; an empty list when none is left."""
+    return close.noted(tx, cell=cell, on=on, loans_max=CHUNK_LOANS)
+
+
+def bring_up_one(tx: Transaction, house: House, *, cell: int, on: date, loan_id: UUID) -> None:
+    """Bring one loan over a morning by the scalar reference, if its next event is on that day; strike the diary."""
+    close.strike(tx, cell=cell, on=on, loan_id=loan_id)
+    if close.is_due(tx, cell=cell, on=on, loan_id=loan_id):
+        bring_up_loans(tx, house, cell=cell, on=on, loans=loan.some(tx, cell=cell, loan_ids=[loan_id]))
+
+
 def _in_columns(tx: Transaction, house: House, *, cell: int, on: date, loans: ClosingLoans) -> list[Loan]:
     """Bring loans over a morning in columns; return those that the columns cannot speak for, as they were."""
     terms, template = _terms(tx, cell=cell, loans=loans)
@@ -73,6 +85,7 @@ def bring_up_loans(tx: Transaction, house: House, *, cell: int, on: date, loans:
     transfers: list[Transfer] = []
     deltas = []
     for before in loans:
+        assert before.state.next_event(before.terms) == on, "a snapshot says what the columns beside it say"
         outcome = bring_up(terms=before.terms, state=before.state, business_date=on)
         changed = before.with_state(outcome.state)
         cause = dated(before.loan_id, on=on, purpose=MORNING)

@@ -125,6 +125,28 @@ def next_chunk(tx: Transaction, *, cell: int, on: date, loans_max: int, scalar_m
     return Chunk(cell=cell, on=on, first=rows[0][0], last=rows[end][0], plain=not scalar)
 
 
+def noted(tx: Transaction, *, cell: int, on: date, loans_max: int) -> list[UUID]:
+    """Return the first loans of a day's diary, in order of id."""
+    rows = tx.execute(
+        "SELECT loan_id FROM loan_diary WHERE cell = %s AND on_date = %s ORDER BY loan_id LIMIT %s",
+        (cell, on, loans_max),
+    )
+    return [row[0] for row in rows]
+
+
+def strike(tx: Transaction, *, cell: int, on: date, loan_id: UUID) -> None:
+    """Strike one loan off the diary of a day."""
+    tx.execute("DELETE FROM loan_diary WHERE cell = %s AND on_date = %s AND loan_id = %s", (cell, on, loan_id))
+
+
+def is_due(tx: Transaction, *, cell: int, on: date, loan_id: UUID) -> bool:
+    """Return whether a loan's next event is on that very day."""
+    row = tx.execute(
+        "SELECT next_event = %s FROM loan WHERE cell = %s AND loan_id = %s", (on, cell, loan_id)
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def done(tx: Transaction, *, chunk: Chunk) -> None:
     """Strike a stretch off the diary."""
     tx.execute(

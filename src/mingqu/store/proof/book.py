@@ -68,7 +68,9 @@ _NEXT_EVENTS: Final[LiteralString] = """
 _DIARY: Final[LiteralString] = """
     SELECT format('loan %%s has an event that is not in the diary of its day', l.loan_id)
     FROM loan l WHERE l.next_event IS NOT NULL AND NOT EXISTS (
-        SELECT FROM loan_diary d WHERE d.cell = l.cell AND d.on_date = l.next_event AND d.loan_id = l.loan_id)"""
+        SELECT FROM loan_diary d WHERE d.cell = l.cell AND d.on_date = l.next_event AND d.loan_id = l.loan_id)
+      AND NOT EXISTS (
+        SELECT FROM loan_set_aside a WHERE a.cell = l.cell AND a.on_date = l.next_event AND a.loan_id = l.loan_id)"""
 
 _PAID_OUT: Final[LiteralString] = """
     WITH posted AS (
