@@ -16,6 +16,7 @@ from mingqu.services.change_loan import change_loan
 from mingqu.services.close_day import bring_up_today, close_through
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.read_loan import order_states, paid_orders
+from mingqu.store import set_aside
 from tests.console import employ, signed_in, visitor
 from tests.docs.test_verify_a_proof import verify
 from tests.world import OpenWorld
@@ -153,6 +154,19 @@ def test_a_loan_is_told_as_it_was_known_then_and_now(world: OpenWorld) -> None:
     assert "–" in desk.get(page, on="2026-08-15").text
     for strange in ("2026-13-40", "yesterday", "9999-12-31", "0001-01-01"):
         assert desk.get(page, on=strange).status_code == 200
+
+
+def test_what_a_close_set_aside_is_named_first_thing_with_its_reason(world: OpenWorld) -> None:
+    taken = borrow(world, silent=False)
+    house, loan_id = world.house, taken.signed.loan_id
+    today = house.clock.business_date()
+    with house.database.transaction() as tx:
+        cell = tx.cell_of(loan_id)
+        set_aside.put(tx, cell=cell, on=today, loan_id=loan_id, code="transfer_refused", at=house.clock.now())
+        tx.commit()
+    said = signed_in(house, "operations").get("/console/today/close").text
+    assert "transfer_refused" in said
+    assert f"/console/loans/{loan_id.hex}" in said
 
 
 def test_a_payment_is_tried_without_being_booked(world: OpenWorld) -> None:

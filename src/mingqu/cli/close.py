@@ -52,9 +52,11 @@ def close(wiring: Wiring, data: Path, to: date | None, workers: int, as_json: bo
         say(f"{done.cell_days} cell-days closed to {done.last_closed_on}, {done.loan_events} loans had an event")
         for each in done.set_aside:
             say(f"set aside: loan {each.loan_id} on {each.on}, {each.code} (tried {each.tries} times)")
+        for cell, on in done.unproved:
+            say(f"cell {cell} on {on}: its groups are not the sum of its loans; `mingqu verify` says which")
         if done.set_aside:
             say("Their days stay open. Mend the reason and close again: what was set aside is tried first.")
-    return 1 if done.set_aside else 0
+    return 1 if done.set_aside or done.unproved else 0
 
 
 def _told(done: Closed, *, evidence_root: str, seconds: float) -> dict[str, object]:
@@ -72,6 +74,7 @@ def _told(done: Closed, *, evidence_root: str, seconds: float) -> dict[str, obje
             }
             for each in done.set_aside
         ],
+        "unproved": [{"cell": cell, "on": on.isoformat()} for cell, on in done.unproved],
         "evidence_root": evidence_root,
         "seconds": seconds,
     }

@@ -27,6 +27,7 @@ from mingqu.services.close_mornings import bring_up_chunk, bring_up_one, ids_of_
 from mingqu.services.house import House
 from mingqu.store import accrual, book, ledger, set_aside
 from mingqu.store.database import DatabaseUnavailable, Transaction
+from mingqu.store.proof import group_totals
 from mingqu.store.set_aside import SetAside as SetAside
 
 log = logging.getLogger("mingqu.close")
@@ -70,6 +71,7 @@ class Closed:
     loan_events: int
     last_closed_on: date
     set_aside: tuple[SetAside, ...] = ()
+    unproved: tuple[tuple[int, date], ...] = ()  # cells and days whose groups are not the sum of their loans
 
 
 def close_through(
@@ -113,11 +115,13 @@ def close_through(
     with house.database.transaction() as tx:
         last = min(book.last_closed_on(tx, cell=cell) for cell in opens)
         left = tuple(set_aside.everything(tx)) if waiting else ()
+        unproved = tuple(set_aside.unproved(tx)) if waiting else ()
     return Closed(
         cell_days=sum(days for days, _ in done),
         loan_events=sum(events for _, events in done),
         last_closed_on=last,
         set_aside=left,
+        unproved=unproved,
     )
 
 
@@ -159,9 +163,25 @@ def close_cell_day(
         return True, late
 
     marked, late = house.database.run(mark)
+    if marked:
+        _prove(house, cell=cell, on=on)
     if progress is not None:
         progress(cell, on, late, marked)
     return CellDayClosed(loans=loans + late, marked=marked)
+
+
+def _prove(house: House, *, cell: int, on: date) -> None:
+    """Compare what the groups accrued with all loans of the cell, to the micro-fen, and keep the answer.
+
+    One view of the cell, without its lock: what is written meanwhile is either in both sides of it or in neither.
+    """
+    with house.database.snapshot() as then, then.transaction() as tx:
+        proved = all(total.agrees for total in group_totals(tx, cell=cell))
+    with house.database.transaction() as tx:
+        set_aside.note_proof(tx, cell=cell, on=on, proved=proved)
+        tx.commit()
+    if not proved:
+        log.error("close.unproved", extra={"fields": {"cell": cell, "on": on.isoformat()}})
 
 
 def bring_up_day(house: House, *, cell: int, on: date, progress: Progress | None = None) -> int:
@@ -185,7 +205,11 @@ def bring_up_day(house: House, *, cell: int, on: date, progress: Progress | None
             done = house.database.run(chunk)
         except DatabaseUnavailable:
             raise
-        except Exception:  # noqa: BLE001 - whatever it is, one loan of the chunk has it, and the others shall go on
+        except Exception as error:  # noqa: BLE001 - one loan of the chunk has it, and the others shall go on
+            log.warning(
+                "close.chunk_failed",
+                extra={"fields": {"cell": cell, "on": on.isoformat(), "code": _named(error)}},
+            )
             done = _one_by_one(house, cell=cell, on=on)
         if done is None:
             return total

@@ -47,7 +47,9 @@ def bring_up_chunk(tx: Transaction, house: House, *, cell: int, on: date) -> int
     if chunk is None:
         return None
     loans = close.waiting(tx, chunk=chunk)
-    one_by_one = loan.without_plan(tx, cell=cell, on=on, first=chunk.first, last=chunk.last)
+    one_by_one: list[Loan] = []
+    if len(loans) < chunk.loans:  # the others have no plan, or no event that day any more
+        one_by_one = loan.without_plan(tx, cell=cell, on=on, first=chunk.first, last=chunk.last)
     close.done(tx, chunk=chunk)
     if len(loans):
         one_by_one += _in_columns(tx, house, cell=cell, on=on, loans=loans)

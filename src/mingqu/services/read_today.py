@@ -10,13 +10,14 @@ from uuid import UUID
 from mingqu.domain.personal import mask_name
 from mingqu.services.house import House
 from mingqu.services.sign_in_operator import Seat
-from mingqu.store import overview, party, queue, vault
+from mingqu.store import overview, party, queue, set_aside, vault
 from mingqu.store.database import Transaction
 from mingqu.store.overview import Bucket as Bucket
 from mingqu.store.overview import CellDay as CellDay
 from mingqu.store.overview import Flow as Flow
 from mingqu.store.queue import Parked as Parked
 from mingqu.store.queue import WaitingOrder
+from mingqu.store.set_aside import SetAside as SetAside
 
 FLOW_DAYS: Final = 30  # a month of bars fits a card and shows the rhythm of due dates
 
@@ -53,6 +54,12 @@ class CloseProgress:
     cells: tuple[CellDay, ...]
     done: int
     stuck: int
+    set_aside: tuple[SetAside, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """Whether a day that is over is being closed now, with something said of its pace."""
+        return any(cell.last_closed_on < self.day and cell.time_left is not None for cell in self.cells)
 
     @property
     def complete(self) -> bool:
@@ -137,11 +144,13 @@ def read_close(house: House) -> CloseProgress:
     day = house.clock.business_date() - timedelta(days=1)
     with house.database.transaction() as tx:
         cells = tuple(overview.cell_days(tx))
+        left_out = tuple(set_aside.everything(tx)) if any(cell.stuck for cell in cells) else ()
     return CloseProgress(
         day=day,
         cells=cells,
         done=sum(cell.last_closed_on >= day for cell in cells),
         stuck=sum(cell.stuck for cell in cells),
+        set_aside=left_out,
     )
 
 

@@ -1,13 +1,12 @@
 """Loans as the close reads and writes them: by the thousand, in columns, without opening a snapshot.
 
-The caller holds the cell's lock. What is read comes by COPY in binary, every value of a fixed width, so that a chunk
-of loans is one array; what is written goes out as one array a column. Source of the format: PostgreSQL 18, COPY,
-"Binary Format".
+The caller holds the cell's lock. What is read comes as one array a column, in binary and with every value of a fixed
+width, so that no loan of a chunk is looked at by itself; what is written goes out the same way (`store/column.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, LiteralString
@@ -27,12 +26,11 @@ Ids = npt.NDArray[np.uint8]  # [n, 16]
 
 _EPOCH_DAYS: Final = 10_957  # from 1970-01-01 to 2000-01-01, from which PostgreSQL counts
 _NO_DATE: Final = -(2**31)  # "-infinity" as it is sent: a day that no loan has
-_HEADER_BYTES: Final = 19  # signature, flags, and no extension
-_TRAILER_BYTES: Final = 2
+_HEADER_BYTES: Final = 20  # dimensions, whether there are nulls, the type, the length, the lower bound
 
-# (name, SQL, type): the row that is read, in order.
+# (name, SQL, type): what is read of a loan.
 _READ: Final[tuple[tuple[str, LiteralString, str], ...]] = (
-    ("loan_id", "loan_id", "V16"),
+    ("loan_id", "l.loan_id", "V16"),
     ("person_id", "person_id", "V16"),
     ("group_id", "group_id", "V16"),
     ("currency", "currency::char(3)", "S3"),
@@ -58,14 +56,13 @@ _READ: Final[tuple[tuple[str, LiteralString, str], ...]] = (
     ("plan", "substr(plan, 1 + 24 * passed, 48)", f"V{2 * PLAN_ROW_BYTES}"),
 )
 assert PLAN_ROW_BYTES == 24, "the statement above counts in rows of a plan"
-_ROW: Final = np.dtype(
-    [("fields", ">i2"), *(part for name, _, kind in _READ for part in ((f"{name} size", ">i4"), (name, kind)))]
-)
-_COLUMNS: Final[LiteralString] = ", ".join(sql for _, sql, _ in _READ)
-_COPY: Final[LiteralString] = f"""
-    COPY (SELECT {_COLUMNS} FROM loan_diary AS d JOIN loan AS l USING (cell, loan_id)
-          WHERE d.cell = %(cell)s AND d.on_date = %(on)s AND d.loan_id BETWEEN %(first)s AND %(last)s
-            AND l.next_event = d.on_date AND l.plan IS NOT NULL) TO STDOUT (FORMAT binary)"""  # noqa: S608  As above.
+_ARRAYS: Final[LiteralString] = ", ".join(f"array_agg({sql})" for _, sql, _ in _READ)
+# Whatever the planner believes of the table, loans are looked up by their keys: OFFSET keeps the inner query apart.
+_WAITING: Final[LiteralString] = f"""
+    SELECT {_ARRAYS} FROM loan_diary AS d CROSS JOIN LATERAL (
+        SELECT * FROM loan WHERE cell = d.cell AND loan_id = d.loan_id OFFSET 0
+    ) AS l WHERE d.cell = %(cell)s AND d.on_date = %(on)s AND d.loan_id BETWEEN %(first)s AND %(last)s
+             AND l.next_event = d.on_date AND l.plan IS NOT NULL"""  # noqa: S608  Our own list of columns.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,13 +99,13 @@ class TransferColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A stretch of a cell's diary of a day, by the ids it begins and ends with; `plain` if all had a plan."""
+    """A stretch of a cell's diary of a day: the ids it begins and ends with, and how many are in it."""
 
     cell: int
     on: date
     first: UUID
     last: UUID
-    plain: bool
+    loans: int
 
 
 def next_chunk(tx: Transaction, *, cell: int, on: date, loans_max: int, scalar_max: int) -> Chunk | None:
@@ -122,7 +119,7 @@ def next_chunk(tx: Transaction, *, cell: int, on: date, loans_max: int, scalar_m
         return None
     scalar = [place for place, (_, plain) in enumerate(rows) if not plain]
     end = scalar[scalar_max - 1] if len(scalar) >= scalar_max else len(rows) - 1
-    return Chunk(cell=cell, on=on, first=rows[0][0], last=rows[end][0], plain=not scalar)
+    return Chunk(cell=cell, on=on, first=rows[0][0], last=rows[end][0], loans=end + 1)
 
 
 def noted(tx: Transaction, *, cell: int, on: date, loans_max: int) -> list[UUID]:
@@ -158,9 +155,10 @@ def done(tx: Transaction, *, chunk: Chunk) -> None:
 def waiting(tx: Transaction, *, chunk: Chunk) -> ClosingLoans:
     """Return the loans of a stretch that are on the common path and whose next event is on that very day."""
     stretch = {"cell": chunk.cell, "on": chunk.on, "first": chunk.first, "last": chunk.last}
-    sent = tx.copy_out(_COPY, stretch)
-    rows: npt.NDArray[Any] = np.frombuffer(sent[_HEADER_BYTES : len(sent) - _TRAILER_BYTES], dtype=_ROW)
-    plan = np.ascontiguousarray(rows["plan"]).view(PLAN_ROW).reshape(len(rows), 2)
+    rows = {
+        name: _values(sent, kind) for (name, _, kind), sent in zip(_READ, tx.columns(_WAITING, stretch), strict=True)
+    }
+    plan = np.ascontiguousarray(rows["plan"]).view(PLAN_ROW).reshape(len(rows["kind"]), 2)
     return ClosingLoans(
         loan_id=_ids(rows["loan_id"]),
         person_id=_ids(rows["person_id"]),
@@ -274,6 +272,14 @@ def post(tx: Transaction, *, cell: int, transfers: TransferColumns, on: date) ->
 _DAY_ZERO: Final = date(2000, 1, 1).toordinal()
 
 
+def _values(sent: bytes, kind: str) -> npt.NDArray[Any]:
+    """Return the elements of an array in binary, none of them null and all of one size."""
+    sized = np.dtype([("size", ">i4"), ("value", kind)])
+    values = np.frombuffer(sent[_HEADER_BYTES:], dtype=sized)
+    assert (values["size"] == sized["value"].itemsize).all(), "an element has the size of its type"
+    return np.asarray(values["value"])
+
+
 def _ids(values: npt.NDArray[Any]) -> Ids:
     return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), 16)
 
@@ -287,7 +293,7 @@ def _days(values: npt.NDArray[Any]) -> Days:
     return np.where(numbers == _NO_DATE, NO_DAY_NUMBER, numbers + _EPOCH_DAYS).view("datetime64[D]")
 
 
-def _lines(rows: npt.NDArray[Any], name: str) -> LineColumns:
+def _lines(rows: Mapping[str, npt.NDArray[Any]], name: str) -> LineColumns:
     return LineColumns(
         daily_micro=_numbers(rows[f"{name}_daily"]),
         base_micro=_numbers(rows[f"{name}_base"]),

@@ -129,11 +129,18 @@ class Transaction:
                     copy.write_row(row)
             return cursor.rowcount
 
-    def copy_out(self, sql: LiteralString, parameters: Parameters) -> bytes:
-        """Return everything that COPY ... TO STDOUT sends."""
+    def columns(self, sql: LiteralString, parameters: Parameters) -> list[bytes]:
+        """Run a query of one row whose values are arrays, and return each as the server sends it, in binary.
+
+        A null, which is what an aggregate of no rows is, comes as no bytes.
+        """
         assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal(), self._connection.cursor() as cursor, cursor.copy(sql, parameters) as copy:
-            return b"".join(copy)
+        with self._lost_is_a_refusal(), self._connection.cursor(binary=True) as cursor:
+            cursor.execute(sql, parameters)
+            row = cursor.pgresult
+            assert row is not None
+            assert row.ntuples == 1
+            return [row.get_value(0, place) or b"" for place in range(row.nfields)]
 
     def script(self, text: str) -> None:
         """Run the statements of a file of our own; a text that came from anywhere else never gets here."""

@@ -247,7 +247,7 @@ def save(tx: Transaction, *, loans: Sequence[Loan]) -> None:
     assert updated == len(loans), "a loan that is saved was stored before"
     tx.execute(
         """INSERT INTO loan_diary SELECT %s, u.* FROM unnest(%s::date[], %s::uuid[], %s::boolean[]) AS u
-           ON CONFLICT DO NOTHING""",
+           ON CONFLICT (cell, on_date, loan_id) DO UPDATE SET plain = EXCLUDED.plain""",
         (loans[0].cell, [row[1] for row in diary], [row[2] for row in diary], [row[3] for row in diary]),
     )
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -53,12 +53,28 @@ class Flow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellDay:
-    """How far a cell has closed its days: `left` loans have an event on the next day to close."""
+    """How far a cell has closed its days: `left` loans have an event on the next day to close.
+
+    `done` of that day's loans have had it, in `busy` of work so far; both are nothing before it begins.
+    """
 
     cell: int
     last_closed_on: date
     left: int
-    stuck: int  # loans whose next event lies on a closed day: there must be none
+    stuck: int  # loans that were set aside, or whose next event lies on a closed day: there must be none
+    done: int
+    busy: timedelta
+
+    @property
+    def a_second(self) -> int:
+        """How many loans a second the day's close has done so far; 0 before anything can be said."""
+        seconds = self.busy.total_seconds()
+        return int(self.done / seconds) if seconds > 0 else 0
+
+    @property
+    def time_left(self) -> timedelta | None:
+        """How long the rest of the day will take at this pace, or None before anything can be said."""
+        return timedelta(seconds=self.left // self.a_second) if self.a_second else None
 
 
 def buckets(tx: Transaction, *, on: date, lender_id: UUID | None = None) -> list[Bucket]:
@@ -172,10 +188,14 @@ def cell_days(tx: Transaction) -> list[CellDay]:
                 WHERE d.cell = c.cell AND d.on_date = c.last_closed_on + 1 AND l.next_event = d.on_date),
                (SELECT count(*) FROM loan_diary d JOIN loan l USING (cell, loan_id)
                 WHERE d.cell = c.cell AND d.on_date <= c.last_closed_on AND l.next_event = d.on_date)
-        FROM cell c ORDER BY c.cell
+               + (SELECT count(*) FROM loan_set_aside a WHERE a.cell = c.cell),
+               coalesce(n.loans, 0), coalesce(n.touched_at - n.began_at, interval '0')
+        FROM cell c LEFT JOIN closing n ON n.cell = c.cell AND n.on_date = c.last_closed_on + 1 ORDER BY c.cell
         """
     )
-    return [CellDay(cell=row[0], last_closed_on=row[1], left=row[2], stuck=row[3]) for row in rows]
+    return [
+        CellDay(cell=row[0], last_closed_on=row[1], left=row[2], stuck=row[3], done=row[4], busy=row[5]) for row in rows
+    ]
 
 
 def decided_on(tx: Transaction, *, on: date) -> tuple[int, int]:

@@ -68,6 +68,22 @@ def note_progress(tx: Transaction, *, cell: int, on: date, loans: int) -> None:
     )
 
 
+def note_proof(tx: Transaction, *, cell: int, on: date, proved: bool) -> None:
+    """Note what the proof of a closed day said."""
+    tx.execute(
+        """INSERT INTO closing (cell, on_date, began_at, touched_at, loans, proved)
+           VALUES (%s, %s, transaction_timestamp(), clock_timestamp(), 0, %s)
+           ON CONFLICT (cell, on_date) DO UPDATE SET proved = EXCLUDED.proved""",
+        (cell, on, proved),
+    )
+
+
+def unproved(tx: Transaction) -> list[tuple[int, date]]:
+    """Return the (cell, day) whose proof failed."""
+    rows = tx.execute("SELECT cell, on_date FROM closing WHERE NOT proved ORDER BY on_date, cell")
+    return [(row[0], row[1]) for row in rows]
+
+
 def _read(tx: Transaction, *, cell: int | None, on: date | None) -> list[SetAside]:
     rows = tx.execute(
         """SELECT cell, on_date, loan_id, code, since, tried_at, tries FROM loan_set_aside

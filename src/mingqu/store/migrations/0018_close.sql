@@ -18,5 +18,7 @@ CREATE TABLE closing (
     began_at   timestamptz NOT NULL,
     touched_at timestamptz NOT NULL,
     loans      bigint      NOT NULL CHECK (loans >= 0),
+    -- Whether the day's accrual of all loans was the groups' own, to the micro-fen; null until it was asked.
+    proved     boolean,
     PRIMARY KEY (cell, on_date)
 ) WITH (fillfactor = 50);

@@ -1,16 +1,15 @@
 """The proofs across parts of the book, that `verify` puts together; each returns one sentence for each break.
 
-`book` compares tables with each other, `transfer` asks what each transfer means, `contract` holds loans against
-what was signed, `decision` limits against what was decided, `word` orders against their words, `document` rows
-against their evidence, `proposal` what takes two people against the two. What a part proves of itself is in
-`ledger_proof` and `evidence`.
+`book` compares tables with each other, `group` what groups accrued with their loans, `transfer` asks what each transfer
+means, `contract` holds loans against what was signed, `decision` limits against what was decided, `word` orders against
+their words, `document` rows against their evidence, `proposal` what takes two people against the two. What a part
+proves of itself is in `ledger_proof` and `evidence`.
 """
 
 from mingqu.store.proof.book import (
     EXPECTED_LEAVES,
     all_loans,
     counts,
-    group_totals,
     holds,
     limits,
     loans_and_ledger,
@@ -21,6 +20,7 @@ from mingqu.store.proof.book import (
 from mingqu.store.proof.contract import contracts, differing_terms
 from mingqu.store.proof.decision import decisions
 from mingqu.store.proof.document import compared_leaves
+from mingqu.store.proof.group import group_totals
 from mingqu.store.proof.proposal import proposals
 from mingqu.store.proof.transfer import LoanBooks, Moved, group_days, loan_books, meanings
 from mingqu.store.proof.word import words

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final, LiteralString
 from uuid import UUID
 
-from mingqu.domain.accrual import GroupTotal
 from mingqu.domain.evidence import LeafKind
 from mingqu.store import loan
 from mingqu.store.database import Transaction
@@ -261,56 +260,6 @@ def all_loans(tx: Transaction) -> Iterator[Loan]:
         while page := loan.page(tx, cell=cell, after=after, limit=LOANS_PER_PAGE):
             yield from page
             after = page[-1].loan_id
-
-
-def group_totals(tx: Transaction) -> list[GroupTotal]:
-    """Return, for each group and kind, what its account and carries hold and what its loans' lines add up to.
-
-    Both are taken on one day: the first that is open, or a later one on which something was booked already.
-    """
-    rows = tx.execute(
-        """
-        WITH day AS (
-            SELECT c.cell, greatest(c.last_closed_on + 1, max(d.on_date)) AS on_day, c.last_closed_on + 1 AS open_day
-            FROM cell c LEFT JOIN accrual_delta d ON d.cell = c.cell AND d.on_date > c.last_closed_on
-            GROUP BY c.cell, c.last_closed_on
-        ), pending AS (
-            SELECT d.cell, d.group_id, d.kind, sum(d.income_micro + d.rounding_micro) AS micro,
-                   sum(d.slope_micro) AS slope, sum(d.slope_micro * (day.on_day - d.on_date)) AS grown
-            FROM accrual_delta d JOIN day ON day.cell = d.cell WHERE d.on_date >= day.open_day GROUP BY 1, 2, 3
-        ), lines AS (
-            SELECT l.cell, l.group_id, kind, sum(daily) AS slope, sum(base + daily * (day.on_day - since)) AS micro
-            FROM loan l JOIN day ON day.cell = l.cell
-            CROSS JOIN LATERAL (VALUES
-                ('interest', interest_daily_micro::numeric, interest_base_micro, interest_on),
-                ('penalty', penalty_daily_micro::numeric, penalty_base_micro, penalty_on)
-            ) AS line (kind, daily, base, since) WHERE since IS NOT NULL GROUP BY 1, 2, 3
-        )
-        SELECT g.cell, g.group_id, g.kind,
-               (a.debits_posted_fen - a.credits_posted_fen)::numeric * 1000000 + g.income_carry_micro
-                   + g.rounding_carry_micro + coalesce(p.micro, 0) + coalesce(p.grown, 0)
-                   + g.slope_micro::numeric * (day.on_day - day.open_day),
-               coalesce(l.micro, 0), g.slope_micro + coalesce(p.slope, 0), coalesce(l.slope, 0)
-        FROM accrual_group g
-        JOIN day ON day.cell = g.cell
-        JOIN account a ON a.cell = g.cell AND a.owner = g.group_id AND a.currency = g.currency
-            AND a.code = CASE g.kind WHEN 'interest' THEN 1131 ELSE 1132 END
-        LEFT JOIN pending p ON p.cell = g.cell AND p.group_id = g.group_id AND p.kind = g.kind
-        LEFT JOIN lines l ON l.cell = g.cell AND l.group_id = g.group_id AND l.kind = g.kind
-        """
-    )
-    return [
-        GroupTotal(
-            cell=row[0],
-            group_id=row[1],
-            kind=row[2],
-            books_micro=int(row[3]),
-            loans_micro=int(row[4]),
-            books_slope_micro=int(row[5]),
-            loans_slope_micro=int(row[6]),
-        )
-        for row in rows
-    ]
 
 
 def counts(tx: Transaction) -> dict[str, int]:
