@@ -22,7 +22,7 @@ from mingqu.channels.fake.ids import SeededIdentifiers
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.domain.decision import Pack
 from mingqu.domain.order import Order
-from mingqu.services.house import House
+from mingqu.services.house import House, Settings
 from mingqu.services.run_due_work import run_due_work
 from mingqu.store import consent, instrument, keyring, order, policy
 from mingqu.store.database import DatabaseUnavailable
@@ -44,6 +44,9 @@ RATES_PPM: Final = {
     Fault.REFUSE: 30_000,
 }
 Returned = TypeVar("Returned")
+
+
+CHUNK_LOANS: Final = 100  # of a close: a day of a few loans more is two chunks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +199,7 @@ def _stage(life: Life, database: MortalDatabase, reaper: Reaper, start: datetime
         identity=identity,
         sms=MortalSms(sms, reaper=reaper),
         bureau=bureau,
+        settings=Settings(close_chunk_loans=CHUNK_LOANS),
     )
     world = FakeWorld(house=house, clock=clock, bank=bank, sms=sms, identity=identity, bureau=bureau)
     stage = Stage(life=life, house=house, clock=clock, bank=bank, world=world, reaper=reaper)

@@ -25,7 +25,7 @@ from mingqu.domain.loan import Stage as LoanStage
 from mingqu.domain.moment import start_of
 from mingqu.domain.one_time_code import CodeTooSoon
 from mingqu.domain.personal import Personal
-from mingqu.services.close_day import CHUNK_LOANS, bring_up_today, close_through
+from mingqu.services.close_day import bring_up_today, close_through
 from mingqu.services.disclose_cost import OfferStale, confirm_cost_table, show_cost_table
 from mingqu.services.give_consent import give_consent
 from mingqu.services.make_offers import make_offers
@@ -34,7 +34,7 @@ from mingqu.services.read_loan import loan_state
 from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import Signed, sign_contract
-from tests.simulation.mortal_house import Stage
+from tests.simulation.mortal_house import CHUNK_LOANS, Stage
 
 OPENED_ON: Final = date(2026, 8, 15)
 STARTS_AT: Final = start_of(OPENED_ON) + timedelta(hours=10)

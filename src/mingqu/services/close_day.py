@@ -222,7 +222,7 @@ def bring_up_day(house: House, *, cell: int, on: date, progress: Progress | None
 def _one_by_one(house: House, *, cell: int, on: date) -> int | None:
     """Bring the loans of the next chunk up each for itself, and set aside those that fail; return how many went."""
     with house.database.transaction() as tx:
-        ids = ids_of_chunk(tx, cell=cell, on=on)
+        ids = ids_of_chunk(tx, house, cell=cell, on=on)
     return sum(_one(house, cell=cell, on=on, loan_id=loan_id) for loan_id in ids) if ids else None
 
 

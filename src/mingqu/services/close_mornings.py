@@ -29,9 +29,8 @@ from mingqu.store.close import ClosingLoans, TransferColumns
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 
-# One chunk is one transaction under the cell's lock: at these sizes it holds it for some tens of milliseconds.
-CHUNK_LOANS: Final = 500
-CHUNK_LOANS_SCALAR: Final = 50
+# Of a chunk so many at most are brought up one by one, which takes ten times as long.
+SCALAR_SHARE: Final = 10
 MORNING: Final = "morning"
 # Terms by their kind: the number is made of what the terms say, so it means the same in every book and for ever.
 _known: Final[dict[int, LoanTerms]] = {}
@@ -43,7 +42,8 @@ class PostingRefusedError(AssertionError):
 
 def bring_up_chunk(tx: Transaction, house: House, *, cell: int, on: date) -> int | None:
     """Bring the next chunk of a day's loans over its morning; return how many, or None when none is left."""
-    chunk = close.next_chunk(tx, cell=cell, on=on, loans_max=CHUNK_LOANS, scalar_max=CHUNK_LOANS_SCALAR)
+    loans_max = house.settings.close_chunk_loans
+    chunk = close.next_chunk(tx, cell=cell, on=on, loans_max=loans_max, scalar_max=max(1, loans_max // SCALAR_SHARE))
     if chunk is None:
         return None
     loans = close.waiting(tx, chunk=chunk)
@@ -58,9 +58,9 @@ def bring_up_chunk(tx: Transaction, house: House, *, cell: int, on: date) -> int
     return len(loans) + len(one_by_one)
 
 
-def ids_of_chunk(tx: Transaction, *, cell: int, on: date) -> list[UUID]:
+def ids_of_chunk(tx: Transaction, house: House, *, cell: int, on: date) -> list[UUID]:
     """Return the loans of the next chunk of a day's diary; an empty list when none is left."""
-    return close.noted(tx, cell=cell, on=on, loans_max=CHUNK_LOANS)
+    return close.noted(tx, cell=cell, on=on, loans_max=house.settings.close_chunk_loans)
 
 
 def bring_up_one(tx: Transaction, house: House, *, cell: int, on: date, loan_id: UUID) -> None:
