@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/.ready
+# A hundred of the commands below start Python: what a module compiles to is kept, also where the shell says otherwise.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo serve test soak check bench browser-deps lock clean
 .DEFAULT_GOAL := help

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,8 +19,9 @@ from mingqu.demo.story import fund_lenders
 from mingqu.store import book, migration
 from mingqu.store.database import Database
 from mingqu.store.postgres import DATABASE, Server, open_server
+from tests.memory import COPIED_BY, use_memory
 from tests.soak import SOAK
-from tests.world import OpenWorld, open_world
+from tests.world import OpenWorld, open_world, pass_over_funding
 
 # The same examples in every `make test`, so that it fails for a change and not by chance; others in every soak.
 # Under load a slow draw is no finding, and neither is a strategy that throws much away.
@@ -30,10 +32,17 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 settings.load_profile("mingqu")
+use_memory()
 
 OPENED_ON = date(2026, 8, 15)
 CELLS = 4
 _numbers = count(1)
+
+
+def pytest_collection_finish() -> None:
+    """Leave the modules and tests that are here to stay out of every later collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -63,18 +72,29 @@ def template(server: Server) -> str:
 def database_named(server: Server, name: str, *, copy_of: str) -> Iterator[str]:
     """Make a database as a copy of another, to which nobody is connected, and take it away in the end; its address."""
     with psycopg.connect(server.url.replace(f"/{DATABASE}?", "/postgres?"), autocommit=True) as administrator:
-        administrator.execute(f"CREATE DATABASE {name} TEMPLATE {copy_of}")
+        administrator.execute(f"CREATE DATABASE {name} TEMPLATE {copy_of} STRATEGY {COPIED_BY}")
         try:
             yield server.url.replace(f"/{DATABASE}?", f"/{name}?")
         finally:
             administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def funded(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database with the policies and every lender's money in every cell, from which each world's own is copied."""
+    folder = tmp_path_factory.mktemp("funded")
+    with database_named(server, "funded", copy_of=template) as address:
+        with Database(address) as database, open_world(database=database, folder=folder, opened_on=OPENED_ON) as world:
+            fund_lenders(world)
+        yield "funded"
+
+
 @pytest.fixture
-def database(server: Server, template: str) -> Iterator[Database]:
-    """A fresh migrated book of four cells, opened on 2026-08-15; gone after the test."""
+def database(request: pytest.FixtureRequest, server: Server) -> Iterator[Database]:
+    """A fresh migrated book of four cells, opened on 2026-08-15, empty unless a world is on it; gone after the test."""
+    copy_of = request.getfixturevalue("funded" if "world" in request.fixturenames else "template")
     with (
-        database_named(server, f"book_{next(_numbers)}", copy_of=template) as address,
+        database_named(server, f"book_{next(_numbers)}", copy_of=copy_of) as address,
         Database(address, ensure=server.ensure) as fresh,
     ):
         yield fresh
@@ -84,5 +104,5 @@ def database(server: Server, template: str) -> Iterator[Database]:
 def world(database: Database, tmp_path: Path) -> Iterator[OpenWorld]:
     """A house on a fresh book, at ten in the morning of 2026-08-15, with every lender's money in every cell."""
     with open_world(database=database, folder=tmp_path, opened_on=OPENED_ON) as opened:
-        fund_lenders(opened)
+        pass_over_funding(opened)
         yield opened

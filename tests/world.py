@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -17,9 +19,13 @@ from mingqu.channels.fake.codes import SeededCodes
 from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.ids import SeededIdentifiers
 from mingqu.channels.fake.sms import FakeSms
+from mingqu.domain.consent import ConsentText
+from mingqu.domain.decision import Pack
+from mingqu.domain.instrument import Bin
 from mingqu.domain.moment import start_of
 from mingqu.ports.clock import Clock
 from mingqu.services.house import House
+from mingqu.services.read_loan import first_slots
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.database import Database
 from mingqu.worlds.fake import FakeWorld
@@ -63,12 +69,34 @@ class SharedIdentifiers:
             return self._own.slot()
 
 
+@cache
+def the_pack() -> Pack:
+    """Return the published policies, which are frozen: read once."""
+    return policy.load_pack()
+
+
+@cache
+def _texts() -> Mapping[tuple[str, int], ConsentText]:
+    return MappingProxyType(consent.load_texts(policy.policy_folder() / "consents"))
+
+
+@cache
+def _bins() -> Sequence[Bin]:
+    return tuple(instrument.load_bins(policy.policy_folder() / "instruments" / "bins.toml"))
+
+
+def pass_over_funding(world: OpenWorld) -> None:
+    """Draw the ids that funding the lenders drew, on a copy of a book in which it happened: they come only once."""
+    for _ in world.house.pack.lenders:
+        for slot in first_slots(world.house):
+            world.house.identifiers.fresh(slot)
+
+
 @contextmanager
 def open_world(*, database: Database, folder: Path, opened_on: date, seed: int = SEED) -> Iterator[OpenWorld]:
     """Wire a house on an empty migrated book: published policies, fresh keys, seeded ids and codes, a clock by hand."""
     clock = SettableClock(start=start_of(opened_on) + MORNING)
-    policies = policy.policy_folder()
-    pack = policy.load_pack(folder=policies)
+    pack = the_pack()
     with database.transaction() as tx:
         policy.publish(tx, pack=pack, at=start_of(opened_on))
         tx.commit()
@@ -81,8 +109,8 @@ def open_world(*, database: Database, folder: Path, opened_on: date, seed: int =
         identifiers=SharedIdentifiers(seed=seed, clock=clock),
         codes=SeededCodes(seed=seed),
         pack=pack,
-        consent_texts=consent.load_texts(policies / "consents"),
-        bins=instrument.load_bins(policies / "instruments" / "bins.toml"),
+        consent_texts=_texts(),
+        bins=_bins(),
         payout=bank,
         collection=bank,
         hosted=bank,

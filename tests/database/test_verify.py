@@ -24,6 +24,7 @@ from tests.conftest import OPENED_ON, database_named
 from tests.journeys.reading import arrive, borrow, cell_of, live_until
 from tests.world import OpenWorld, open_world
 
+pytestmark = pytest.mark.xdist_group("verify")  # the true book is lived once in a run
 _numbers = count(1)
 
 

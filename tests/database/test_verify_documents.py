@@ -37,6 +37,7 @@ from tests.conftest import OPENED_ON, database_named
 from tests.journeys.reading import arrive, borrow, cell_of, live_until, orders_of
 from tests.world import OpenWorld, open_world
 
+pytestmark = pytest.mark.xdist_group("verify documents")  # the book is lived once in a run
 _numbers = count(1)
 
 

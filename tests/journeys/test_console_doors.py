@@ -21,7 +21,7 @@ from mingqu.services.keep_operator import add_operator, end_operator
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.store.database import Transaction
 from mingqu.store.operator import count_failure
-from tests.console import PASSWORD, ROLES, Visitor, employ, signed_in, visitor
+from tests.console import PASSWORD, ROLES, Visitor, employ, employ_at_full_cost, signed_in, visitor
 from tests.world import OpenWorld
 
 NOBODY = "0198f0b4c0007000800000000000aa00"
@@ -116,7 +116,7 @@ def test_a_lender_sees_its_own_loans_and_nobody_elses(world: OpenWorld) -> None:
 
 
 def test_a_wrong_password_and_an_unknown_name_get_the_same_answer_in_the_same_time(world: OpenWorld) -> None:
-    employ(world.house, "risk", name="shenyue")
+    employ_at_full_cost(world.house, "risk", name="shenyue")
     desk, took, said = visitor(world.house), {}, {}
     for name in ("shenyue", "nobody"):
         began = time.process_time()

@@ -15,6 +15,7 @@ import pytest
 
 from tests.journeys.command import environment, passing_folder
 
+pytestmark = pytest.mark.xdist_group("wheel")  # built once in a run
 ROOT = Path(__file__).resolve().parents[2]
 
 

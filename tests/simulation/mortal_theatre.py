@@ -34,13 +34,6 @@ from tests.simulation.mortal_stories import (
 )
 
 _CELLS: Final = 4
-# In memory where there is a place for it: what dies here is processes, never the machine, so that a write needs no
-# disk to outlive them. A server that comes back syncs every file first, which a busy disk makes long.
-_MEMORY: Final = Path("/dev/shm")
-_MEMORY_BYTES_MIN: Final = 1 << 30  # a few books of 10 MB each, and what was written to their logs
-_FOLDER: Final = (
-    _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES_MIN else tempfile.gettempdir()
-)
 _PREPARED: Final[dict[str, Callable[[Stage], None]]] = {
     "payout": prepare_offers,
     "close": prepare_due,
@@ -204,7 +197,7 @@ class Play:
 @contextmanager
 def open_theatre() -> Iterator[Theatre]:
     """Start a server with an empty book, and the driver; both are gone afterwards."""
-    root = Path(tempfile.mkdtemp(prefix="mingqu-mortal-", dir=_FOLDER))
+    root = Path(tempfile.mkdtemp(prefix="mingqu-mortal-"))
     root.chmod(0o711)  # the unprivileged account that runs the server for root must pass
     try:
         with open_server(data=root / "data") as server:

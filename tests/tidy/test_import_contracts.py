@@ -105,6 +105,7 @@ def test_the_empty_house_keeps_every_contract(tmp_path: Path) -> None:
 
 
 # Contract → (room, its new import). Planted all at once, one room each, so that one run shows all eight.
+pytestmark = pytest.mark.xdist_group("import contracts")  # the planted house is read once in a run
 PLANTED: Final = {
     "1. Layers go one way": ("ports.payout", "import mingqu.services.disburse"),
     "2. The domain is pure": ("domain.money", "import time"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from litestar import Request, Router
 from litestar.enums import MediaType
 from litestar.openapi import OpenAPIConfig
@@ -88,9 +89,7 @@ class DescriptionInHtml(OpenAPIRenderPlugin):
 
     def __init__(self, *, path: str) -> None:
         super().__init__(path=path, media_type=MediaType.HTML)
-        self._template = Environment(
-            autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        ).from_string(files("mingqu.api").joinpath("templates", "docs.html").read_text(encoding="utf-8"))
+        self._template = _page()
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002  The protocol names it.
         """Return the page."""
@@ -157,6 +156,13 @@ def _whole(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_whole(each) for each in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@cache
+def _page() -> Template:
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
+        files("mingqu.api").joinpath("templates", "docs.html").read_text(encoding="utf-8")
+    )
 
 
 def _pretty(value: object) -> str:

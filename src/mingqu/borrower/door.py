@@ -38,7 +38,7 @@ from mingqu.web.pace import (
     Pace,
     take_turn,
 )
-from mingqu.web.pages import Pages, language_of
+from mingqu.web.pages import language_of, pages_of
 from mingqu.web.signed_in import COOKIE, caller_by_cookie
 
 VISITOR_COOKIE: Final = "mingqu_visitor"  # what the form token of somebody not signed in rests on
@@ -129,7 +129,7 @@ class Door:
         self, house: House, *, secure_cookies: bool, wechat: SuperAppLogin | None = None, pace: Pace | None = None
     ) -> None:
         self.house, self.secure_cookies, self.wechat = house, secure_cookies, wechat
-        self.pages = Pages(package="mingqu.borrower")
+        self.pages = pages_of("mingqu.borrower")
         self.pace = pace or Pace()
 
     def page(self, path: str, work: Page, *, is_open: bool = False, acts: bool = False) -> HTTPRouteHandler:

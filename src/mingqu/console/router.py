@@ -29,7 +29,7 @@ from mingqu.console.desk import HOME, Asked, Desk
 from mingqu.console.route import require_declared
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.web.pages import Pages
+from mingqu.web.pages import pages_of
 
 # Each screen gives its routes; adding one is a line here.
 SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
@@ -40,7 +40,7 @@ SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
 
 def make_router(house: House, *, secure_cookies: bool) -> Router:
     """Return /console. A route that does not say what it needs stops the program here. Errors: UndeclaredRouteError."""
-    desk = Desk(house=house, pages=Pages(package="mingqu.console"), secure_cookies=secure_cookies)
+    desk = Desk(house=house, pages=pages_of("mingqu.console"), secure_cookies=secure_cookies)
     handlers = [handler for screen in SCREENS for handler in screen(desk)]
 
     def refused(request: Asked, refusal: Refusal) -> Response[Any]:

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -133,6 +134,12 @@ class Pages:
             )
         )
         return Response(text, media_type=MediaType.HTML, status_code=status)
+
+
+@cache
+def pages_of(package: str) -> Pages:
+    """Return the pages of a door, whose templates are compiled once in a process, however many sites it serves."""
+    return Pages(package=package)
 
 
 def language_of(request: Request[Any, Any, Any]) -> str:
