@@ -65,6 +65,7 @@ ROOMS: Final = (
     "domain.revolving",
     "domain.loan.step",
     "domain.batch.schedules",
+    "domain.taking_over",
 )
 
 

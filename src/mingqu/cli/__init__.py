@@ -17,6 +17,7 @@ from rich.console import Console
 
 import mingqu
 from mingqu.api.command import webhook_commands
+from mingqu.cli.book import export_book, generate, import_book
 from mingqu.cli.close import close
 from mingqu.cli.option import data_option, json_option, say
 from mingqu.cli.serve import sandbox, serve
@@ -30,6 +31,7 @@ from mingqu.demo.tell import Teller
 from mingqu.demo.world import World
 from mingqu.domain.refusal import Refusal
 from mingqu.services.read_loan import paid_orders
+from mingqu.services.take_over_book import BookFileRefused
 from mingqu.services.verify_book import Report, verify_book
 
 EXIT_FALSE: Final = 1  # the answer is no: an invariant is broken
@@ -91,7 +93,9 @@ def run(wiring: Wiring, arguments: Sequence[str] | None = None) -> int:
 def _refused(refusal: Refusal, *, as_json: bool) -> int:
     click.echo(f"mingqu: {refusal.code}: {refusal.message}", err=True)
     if as_json:
-        body = {"code": refusal.code, "message": refusal.message, "details": refusal.details}
+        body: dict[str, Any] = {"code": refusal.code, "message": refusal.message, "details": refusal.details}
+        if isinstance(refusal, BookFileRefused):
+            body["faults"] = [fault.written() for fault in refusal.faults]
         click.echo(json.dumps({"refused": body}, ensure_ascii=False))
     return EXIT_REFUSED
 
@@ -233,6 +237,8 @@ def bench(name: str, as_json: bool) -> int:
 
 
 commands.add_command(close)
+for each_of_books in (import_book, export_book, generate):
+    commands.add_command(each_of_books)
 commands.add_command(serve)
 commands.add_command(sandbox)
 commands.add_command(operator_commands)

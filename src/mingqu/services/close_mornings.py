@@ -95,7 +95,7 @@ def bring_up_loans(tx: Transaction, house: House, *, cell: int, on: date, loans:
         deltas += deltas_of(changed, outcome, cause=cause, on=on)
         changes.append((changed, outcome))
     if transfers:
-        open_rare_accounts(tx, cell=cell, transfers=transfers)
+        open_rare_accounts(tx, cell=cell, of=[changed for changed, _ in changes], transfers=transfers)
         ledger.post(tx, cell=cell, transfers=transfers)
     loan.save(tx, loans=[changed for changed, _ in changes])
     accrual.add_deltas(tx, cell=cell, rows=deltas)

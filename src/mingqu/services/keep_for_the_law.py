@@ -22,6 +22,11 @@ def keep_for_the_law(tx: Transaction, house: House, *, person_id: UUID, on: date
     Source: 反洗钱法 (2024) art. 34, the row `identity_retention_years_min` of the rule pack. A hold is only ever
     lengthened. Errors: RuleMissing, NotFound.
     """
+    reason, until = law_of(house, on=on)
+    vault.hold(tx, person_id=person_id, reason=reason, held_until=until)
+
+
+def law_of(house: House, *, on: date) -> tuple[str, date]:
+    """Return which law keeps a person's data, and until when if it counts from `on`. Errors: RuleMissing."""
     rule = house.pack.rules.find(rule_id=RULE, lender_type=ANY, product_kind=ANY, business_date=on)
-    until = add_months(day=on, months=rule.value * _MONTHS_A_YEAR)
-    vault.hold(tx, person_id=person_id, reason=rule.document, held_until=until)
+    return rule.document, add_months(day=on, months=rule.value * _MONTHS_A_YEAR)

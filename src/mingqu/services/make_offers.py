@@ -9,17 +9,16 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain import schedule
-from mingqu.domain.calendar import DayCount, Period, PeriodUnit
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.cost import AllInCost, DelayTerms, all_in_cost
 from mingqu.domain.ledger import Account, AccountCode
-from mingqu.domain.loan import Component, LoanTerms, Timing
+from mingqu.domain.loan import LoanTerms
+from mingqu.domain.loan.of_product import terms_of_product
 from mingqu.domain.money import Rounding
 from mingqu.domain.product import Product, TermsNotOffered
-from mingqu.domain.rate import Rate, format_percent
+from mingqu.domain.rate import format_percent
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX
-from mingqu.domain.schedule import InterestBasis, Method
 from mingqu.services.freeze_drawing import require_not_stopped
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
@@ -70,21 +69,8 @@ class Offered:
 def loan_terms(*, product: Product, rate_year_ppm: int, amount_fen: int, instalments: int, method: str) -> LoanTerms:
     """Return the terms of a loan of a product. Errors: TermsNotOffered and those of the terms."""
     product.check_terms(amount_fen=amount_fen, instalments=instalments, method=method)
-    order = tuple((Timing(step.timing), Component(step.component)) for step in product.allocation)
-    return LoanTerms(
-        principal_fen=amount_fen,
-        currency="CNY",
-        method=Method(method),
-        rate=Rate.per_year(ppm=rate_year_ppm),
-        instalments=instalments,
-        period=Period(every=12 // product.periods_per_year, unit=PeriodUnit.MONTH),
-        interest_basis=InterestBasis.PERIOD if product.interest_basis == "per_period" else InterestBasis.DAILY,
-        day_count=_DAY_COUNTS[product.day_count],
-        rounding=product.rounding,
-        penalty_multiple_ppm=product.penalty_multiple_ppm,
-        grace_days=product.grace_days,
-        allocation=order,
-        suspends_income=True,
+    return terms_of_product(
+        product=product, rate_year_ppm=rate_year_ppm, amount_fen=amount_fen, instalments=instalments, method=method
     )
 
 
@@ -99,14 +85,6 @@ def delay_terms(*, terms: LoanTerms, lender: str) -> DelayTerms:
         rounding=terms.rounding,
         grace_days=terms.grace_days,
     )
-
-
-_DAY_COUNTS = {
-    "thirty_360": DayCount.THIRTY_360,
-    "act_360": DayCount.ACT_360,
-    "act_365": DayCount.ACT_365,
-    "act_act": DayCount.ACT_ACT_1_JANUARY,
-}
 
 
 def make_offers(

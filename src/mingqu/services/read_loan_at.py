@@ -133,12 +133,12 @@ def read_loan_at(house: House, *, seat: Seat, loan_id: UUID, on: date | None = N
         note_access(tx, house, seat=seat, person_id=of.person_id, what=access.LOAN, subject_id=loan_id)
         known = known_events(tx, cell=of.cell, loan_id=loan_id)
         entries = ledger.entries(tx, cell=of.cell, owner=loan_id)
-        contract = offer.load_contract(tx, person_id=of.person_id, contract_id=of.contract_id)
+        signed_on = None if known else _signed_on(tx, of)
         leaves = _leaves(tx, of, known)
         orders = order.orders_of_loan(tx, loan_id=loan_id)
         name = masked_names(tx, house, person_ids=[of.person_id]).get(of.person_id)
         tx.commit()
-    first = known[0].event.value_date if known else contract.signed_at.date()
+    first = signed_on or known[0].event.value_date
     last = max([line.due for line in of.state.instalments], default=today)
     day = min(max(on or today, first), max(last, today))
     then_events, now_events = events_then(known, day), events_now(known, day)
@@ -168,6 +168,10 @@ def read_loan_at(house: House, *, seat: Seat, loan_id: UUID, on: date | None = N
         ledger_then_agrees=_agrees(then, [entry for entry in entries if entry.posted_on <= day], of, day),
         ledger_now_agrees=_agrees(now, [entry for entry in entries if entry.value_date <= day], of, day),
     )
+
+
+def _signed_on(tx: Transaction, of: Loan) -> date:
+    return offer.load_contract(tx, person_id=of.person_id, contract_id=of.contract_id).signed_at.date()
 
 
 def visible_loan(tx: Transaction, *, seat: Seat, loan_id: UUID) -> Loan:

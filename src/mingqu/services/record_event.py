@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -42,6 +42,14 @@ _RARE: Final = frozenset(
         AccountCode.DUE_TO_GUARANTOR,
     }
 )
+# Signing opens these; of a loan that was taken over they are as rare.
+_OWN: Final = frozenset(
+    {
+        AccountCode.LOAN_PENALTY_DUE,
+        AccountCode.LOAN_FEE_DUE,
+        AccountCode.OVERPAYMENT,
+    }
+)
 _GROUP: Final = frozenset({AccountCode.ACCRUED_INTEREST, AccountCode.ACCRUED_PENALTY})
 _LIMIT: Final = frozenset({AccountCode.LIMIT_GRANTED, AccountCode.LIMIT_AVAILABLE, AccountCode.LIMIT_DRAWN})
 
@@ -67,7 +75,7 @@ def record_event(
     transfers = transfers_of(after, postings, cause=event.event_id, on=today, pending=pending or {})
     transfers = with_over_limit(tx, after, transfers, cause=event.event_id, on=today)
     if transfers:
-        open_rare_accounts(tx, cell=before.cell, transfers=transfers)
+        open_rare_accounts(tx, cell=before.cell, of=[after], transfers=transfers)
         ledger.post(tx, cell=before.cell, transfers=transfers)
     loan.save(tx, loans=[after])
     loan.append_event(tx, loan=after, event=event, posted_on=today, posted_at=house.clock.now())
@@ -100,9 +108,15 @@ def in_a_turn_that_holds(postings: Sequence[Posting], *, due_fen: int) -> list[P
     return [replace(paid_anew, debit=paid_anew.credit, credit=paid_anew.debit), *ordered, paid_anew]
 
 
-def open_rare_accounts(tx: Transaction, *, cell: int, transfers: Sequence[Transfer]) -> None:
-    """Open those accounts of transfers that few loans meet, unless they are open."""
-    rare = [account for transfer in transfers for account in (transfer.debit, transfer.credit) if account.code in _RARE]
+def open_rare_accounts(tx: Transaction, *, cell: int, of: Iterable[Loan], transfers: Sequence[Transfer]) -> None:
+    """Open those accounts of transfers that few loans meet, unless they are open; `of` are the loans concerned."""
+    unsigned = {one.loan_id for one in of if not one.has_line}
+    rare = [
+        account
+        for transfer in transfers
+        for account in (transfer.debit, transfer.credit)
+        if account.code in _RARE or (account.owner in unsigned and account.code in _OWN)
+    ]
     if rare:
         ledger.open_accounts(tx, cell=cell, accounts=rare)
 
@@ -117,13 +131,12 @@ def transfers_of(
 ) -> list[Transfer]:
     """Return the transfers of postings: accounts are named by whose they are, ids follow from the cause.
 
-    A posting on limits moves two: the product's limit and the person's own.
+    A posting on limits moves two: the product's limit and the person's own; of a loan that was granted elsewhere, none.
     """
     held = {reason: list(ids) for reason, ids in pending.items()}
     transfers: list[Transfer] = []
     for posting in postings:
-        owners = (of.facility_id, of.person_id) if posting.debit in _LIMIT else (None,)
-        for limit_owner in owners:
+        for limit_owner in _limit_owners(of, posting):
             taken = held.get(posting.reason)
             pending_id = taken.pop(0) if taken else None
             transfers.append(
@@ -142,6 +155,12 @@ def transfers_of(
             )
     assert not any(held.values()), "a hold is taken by a posting of its reason"
     return transfers
+
+
+def _limit_owners(of: Loan, posting: Posting) -> tuple[UUID | None, ...]:
+    if posting.debit not in _LIMIT:
+        return (None,)
+    return (of.facility_id, of.person_id) if of.has_line else ()
 
 
 def with_over_limit(

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from mingqu.domain.money import format_fen
+from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import Message, MessageKind
@@ -60,10 +61,10 @@ def _send(house: House, piece: Work, cell: int) -> None:
 
 
 def _phone(house: House, piece: Work, cell: int) -> Personal[str] | None:
-    """The phone of the loan's borrower, or None when the person was erased: then nobody is told."""
+    """The phone of the loan's borrower; None when they were erased, or came over without one: then nobody is told."""
     with house.database.transaction() as tx:
         of = loan.get(tx, cell=cell, loan_id=piece.subject_id)
         try:
             return vault.open_field(tx, keyring=house.keyring, person_id=of.person_id, field="phone")
-        except PersonErased:
+        except (NotFound, PersonErased):
             return None

@@ -44,6 +44,17 @@ LOAN_ACCOUNTS: Final = (
     AccountCode.LOAN_FEE_DUE,
     AccountCode.OVERPAYMENT,
 )
+_LENDER_ACCOUNTS: Final = (
+    AccountCode.LENDER_CASH,
+    AccountCode.LENDER_FUNDING,
+    AccountCode.COLLECTION_CLEARING,
+    AccountCode.INTEREST_INCOME,
+    AccountCode.PENALTY_INCOME,
+    AccountCode.FEE_INCOME,
+    AccountCode.CONCESSION,
+    AccountCode.CREDIT_LOSS,
+    AccountCode.ROUNDING_DIFFERENCE,
+)
 
 
 class PayoutTimeOutOfRange(Refusal):
@@ -227,22 +238,14 @@ def _group(tx: Transaction, house: House, *, cell: int, offered: Offered, curren
 
 def open_accounts_of(tx: Transaction, made: Loan) -> None:
     """Open a loan's own accounts and the house accounts it will meet in its cell."""
-    house_accounts = (
-        (made.lender_id, AccountCode.LENDER_CASH),
-        (made.lender_id, AccountCode.LENDER_FUNDING),
-        (made.lender_id, AccountCode.COLLECTION_CLEARING),
-        (made.lender_id, AccountCode.INTEREST_INCOME),
-        (made.lender_id, AccountCode.PENALTY_INCOME),
-        (made.lender_id, AccountCode.FEE_INCOME),
-        (made.lender_id, AccountCode.CONCESSION),
-        (made.lender_id, AccountCode.CREDIT_LOSS),
-        (made.lender_id, AccountCode.ROUNDING_DIFFERENCE),
-        (made.group_id, AccountCode.ACCRUED_INTEREST),
-        (made.group_id, AccountCode.ACCRUED_PENALTY),
+    own = [Account(owner=made.loan_id, code=code, currency=made.currency) for code in LOAN_ACCOUNTS]
+    ledger.open_accounts(tx, cell=made.cell, accounts=[*own, *house_accounts_of(made)])
+
+
+def house_accounts_of(made: Loan) -> list[Account]:
+    """Return the accounts of the lender and of the group that a loan will meet in its cell."""
+    owned = (
+        *((made.lender_id, code) for code in _LENDER_ACCOUNTS),
+        *((made.group_id, code) for code in (AccountCode.ACCRUED_INTEREST, AccountCode.ACCRUED_PENALTY)),
     )
-    own = [(made.loan_id, code) for code in LOAN_ACCOUNTS]
-    ledger.open_accounts(
-        tx,
-        cell=made.cell,
-        accounts=[Account(owner=owner, code=code, currency=made.currency) for owner, code in (*own, *house_accounts)],
-    )
+    return [Account(owner=owner, code=code, currency=made.currency) for owner, code in owned]

@@ -60,6 +60,7 @@ def verify_book(*, database: Database, keyring: Keyring, progress: Progress | No
             3: ledger_proof.prove_holds(tx) + proof.holds(tx),
             4: proof.loans_and_ledger(tx)
             + proof.contracts(tx)
+            + proof.taken_over(tx)
             + verify_loans(tx, total=counts["loans"], progress=progress)
             + _groups(tx)
             + proof.group_days(tx),

@@ -104,7 +104,8 @@ def _told(one: Loan, postings: Sequence[Posting]) -> Counter[_Line]:
     """Net what the events post, by line; a posting on limits is one on the product's and one on the person's."""
     net: Counter[_Line] = Counter()
     for item in postings:
-        owners = (one.facility_id, one.person_id) if item.debit in _LIMIT else (None,)
+        on_limits = (one.facility_id, one.person_id) if one.has_line else ()
+        owners: tuple[UUID | None, ...] = on_limits if item.debit in _LIMIT else (None,)
         for owner in owners:
             _add(net, owner, item.debit, item.credit, item.reason, item.value_date, item.amount_fen)
     return _without_zeros(net)

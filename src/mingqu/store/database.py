@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from itertools import islice
-from typing import Final, LiteralString, Protocol, TypeVar
+from typing import Final, LiteralString, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -32,6 +32,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
 from mingqu.store import column
+from mingqu.store.rows import Rows as Rows
 
 Parameters = Sequence[object] | dict[str, object]
 Returned = TypeVar("Returned")
@@ -51,33 +52,9 @@ _CONNECTIONS_MAX: Final = 16
 _BEGIN_ATTEMPTS_MAX: Final = 3
 
 
+_STREAMED: Final = 500  # lines written, or rows fetched, in one go: some kilobytes each at most
 _BEGIN: Final = b"BEGIN"
 _BEGIN_SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-
-
-class Rows(Protocol):
-    """The answer to a statement: rows as psycopg gives them; store functions turn them into domain values at once."""
-
-    @property
-    def rowcount(self) -> int:
-        """How many rows the statement returned or changed."""
-        ...
-
-    def fetchone(self) -> TupleRow | None:
-        """Return the next row, or None."""
-        ...
-
-    def fetchmany(self, size: int, /) -> list[TupleRow]:
-        """Return up to `size` rows more."""
-        ...
-
-    def fetchall(self) -> list[TupleRow]:
-        """Return the rows that are left."""
-        ...
-
-    def __iter__(self) -> Iterator[TupleRow]:
-        """Return the rows that are left, one after the other."""
-        ...
 
 
 class DatabaseUnavailable(Refusal):
@@ -141,6 +118,23 @@ class Transaction:
             assert row is not None
             assert row.ntuples == 1
             return [row.get_value(0, place) or b"" for place in range(row.nfields)]
+
+    def copy_lines(self, sql: LiteralString, lines: Iterable[str]) -> int:
+        """Stream lines in with COPY ... FROM STDIN, written as its text format has them; return how many went in."""
+        assert not self._over, "this transaction is over"
+        waiting = iter(lines)
+        with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
+            with cursor.copy(sql) as copy:
+                while some := "".join(islice(waiting, _STREAMED)):
+                    copy.write(some)
+            return cursor.rowcount
+
+    def stream(self, sql: LiteralString, parameters: Parameters | None = None) -> Iterator[TupleRow]:
+        """Yield the rows of a query that may have more than fit into memory."""
+        assert not self._over, "this transaction is over"
+        with self._lost_is_a_refusal(), self._connection.cursor(name="mingqu_stream") as cursor:
+            cursor.itersize = _STREAMED
+            yield from cursor.execute(sql, parameters)
 
     def script(self, text: str) -> None:
         """Run the statements of a file of our own; a text that came from anywhere else never gets here."""

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from mingqu.domain.batch.standing import PLAN_ROW_BYTES
+from mingqu.domain.changed import changed
 from mingqu.domain.loan import bring_up
 from mingqu.domain.loan.event import Event
 from mingqu.domain.loan.state import LoanState
@@ -28,7 +29,7 @@ from mingqu.store.loan_summary import NEW, NEXT_EVENT, PACKED, PLAN, STANDING, S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedLoan:
-    """A loan with the version of the product it was signed under, and when."""
+    """A loan with the version of the product it was signed under, and when; or under which it was taken over."""
 
     loan: Loan
     product_version: int
@@ -51,6 +52,11 @@ class Loan:
     terms: LoanTerms
     state: LoanState
 
+    @property
+    def has_line(self) -> bool:
+        """Whether the loan is drawn from a line of ours; one that was taken over was granted elsewhere and has none."""
+        return self.facility_id != self.loan_id
+
     def with_state(self, state: LoanState) -> Loan:
         """Return the same loan with another snapshot."""
         return replace(self, state=state)
@@ -59,15 +65,27 @@ class Loan:
 _terms: Final = msgspec.json.Decoder(LoanTerms)
 _state: Final = msgspec.json.Decoder(LoanState)
 
+# Stands in a model's snapshot for the id of whichever loan it is.
+THIS_LOAN: Final = UUID(int=0)
+_IDS: Final[LiteralString] = "cell, loan_id, person_id, contract_id, facility_id"
+# What loans with the same content have in common.
+_ALIKE: Final[LiteralString] = f"product_id, lender_id, group_id, currency, terms, state, {SUMMARY}, {STANDING}"
+_OF_MODEL: Final[LiteralString] = ", ".join(["m." + name.strip() for name in _ALIKE.split(",")])
 _COLUMNS: Final[LiteralString] = """
     SELECT cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency,
     terms::text, state::text, as_of"""
 _SELECT: Final = _COLUMNS + " FROM loan"
 _SELECT_SIGNED: Final[LiteralString] = f"""{_COLUMNS},
-    (SELECT product_version FROM facility AS f
-        WHERE f.cell = loan.cell AND f.facility_id = loan.facility_id AND f.person_id = loan.person_id),
-    (SELECT signed_at FROM contract AS c
-        WHERE c.cell = loan.cell AND c.contract_id = loan.contract_id AND c.person_id = loan.person_id)
+    coalesce(
+        (SELECT product_version FROM facility AS f
+            WHERE f.cell = loan.cell AND f.facility_id = loan.facility_id AND f.person_id = loan.person_id),
+        (SELECT coalesce((detail ->> 'product_version')::integer, 1) FROM loan_event AS e
+            WHERE e.cell = loan.cell AND e.loan_id = loan.loan_id AND e.kind = 'migrated_in')),
+    coalesce(
+        (SELECT signed_at FROM contract AS c
+            WHERE c.cell = loan.cell AND c.contract_id = loan.contract_id AND c.person_id = loan.person_id),
+        (SELECT posted_at FROM loan_event AS e
+            WHERE e.cell = loan.cell AND e.loan_id = loan.loan_id AND e.kind = 'migrated_in'))
     FROM loan"""  # noqa: S608  Only our own list of columns is put in.
 
 
@@ -79,19 +97,40 @@ def insert(tx: Transaction, *, loan: Loan) -> None:
 def insert_many(tx: Transaction, *, loans: Iterable[Loan]) -> None:
     """Store new loans by COPY."""
     diary: list[tuple[object, ...]] = []
-    tx.copy(
-        f"""COPY loan (cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency,
-            terms, state, {SUMMARY}, {STANDING}) FROM STDIN""",
-        (
-            (
-                loan.cell, loan.loan_id, loan.person_id, loan.contract_id, loan.facility_id, loan.product_id,
-                loan.lender_id, loan.group_id, loan.currency, msgspec.json.encode(loan.terms).decode(),
-                *_noted(loan, diary),
-            )
-            for loan in loans
-        ),
-    )  # fmt: skip
+    tx.copy(f"COPY loan ({_IDS}, {_ALIKE}) FROM STDIN", (_row(loan, diary) for loan in loans))
     tx.copy("COPY loan_diary (cell, on_date, loan_id, plain) FROM STDIN", diary)
+
+
+def insert_models(tx: Transaction, *, loans: Iterable[Loan]) -> None:
+    """Store loans as models of others, in the temporary table `loan_model`; a model is found by its loan id.
+
+    What a model's snapshot says of its own id is written as THIS_LOAN, and read as that of whichever loan it is.
+    """
+    tx.copy(f"COPY loan_model ({_IDS}, {_ALIKE}) FROM STDIN", (_row(loan, []) for loan in loans))
+
+
+def insert_like_models(tx: Transaction) -> None:
+    """Store a loan for each row of the temporary table `newcomer` (cell, loan_id, person_id, model).
+
+    Contract and line are none of ours: both have the loan's own id.
+    """
+    tx.execute(
+        f"""INSERT INTO loan ({_IDS}, {_ALIKE})
+            SELECT n.cell, n.loan_id, n.person_id, n.loan_id, n.loan_id, {_OF_MODEL}
+            FROM newcomer n JOIN loan_model m ON m.loan_id = n.model"""  # noqa: S608  Our own lists of columns.
+    )
+    tx.execute(
+        """INSERT INTO loan_diary (cell, on_date, loan_id, plain)
+           SELECT n.cell, m.next_event, n.loan_id, m.plan IS NOT NULL
+           FROM newcomer n JOIN loan_model m ON m.loan_id = n.model WHERE m.next_event IS NOT NULL"""
+    )
+
+
+def _row(loan: Loan, diary: list[tuple[object, ...]]) -> tuple[object, ...]:
+    return (
+        loan.cell, loan.loan_id, loan.person_id, loan.contract_id, loan.facility_id, loan.product_id, loan.lender_id,
+        loan.group_id, loan.currency, msgspec.json.encode(loan.terms).decode(), *_noted(loan, diary),
+    )  # fmt: skip
 
 
 def _noted(loan: Loan, diary: list[tuple[object, ...]]) -> tuple[object, ...]:
@@ -100,6 +139,12 @@ def _noted(loan: Loan, diary: list[tuple[object, ...]]) -> tuple[object, ...]:
     if (on := columns[NEXT_EVENT]) is not None:
         diary.append((loan.cell, on, loan.loan_id, columns[PLAN] is not None))
     return columns
+
+
+def decoded(*, loan_id: UUID, terms: str, state: str, as_of: date | None) -> tuple[LoanTerms, LoanState]:
+    """Return what the texts of a loan's row say, brought up to the day that its columns have reached."""
+    agreed = _terms.decode(terms)
+    return agreed, _own(_opened(agreed, state, as_of), loan_id)
 
 
 def get(tx: Transaction, *, cell: int, loan_id: UUID) -> Loan:
@@ -310,7 +355,7 @@ def _loan(row: tuple[object, ...]) -> Loan:
         group_id=_uuid(group_id),
         currency=str(currency),
         terms=terms,
-        state=_opened(terms, str(state), as_of),
+        state=_own(_opened(terms, str(state), as_of), _uuid(loan_id)),
     )
 
 
@@ -321,6 +366,14 @@ def _opened(terms: LoanTerms, snapshot: str, as_of: object) -> LoanState:
         return state
     assert isinstance(as_of, date)
     return bring_up(terms=terms, state=state, business_date=as_of).state
+
+
+def _own(state: LoanState, loan_id: UUID) -> LoanState:
+    """Return a snapshot in which the loan's id stands where its model had none."""
+    if state.last_key is None or state.last_key[2] != THIS_LOAN:
+        return state
+    fees = tuple(changed(fee, fee_id=loan_id) if fee.fee_id == THIS_LOAN else fee for fee in state.fees)
+    return changed(state, last_key=(*state.last_key[:2], loan_id), fees=fees)
 
 
 def _signed(row: tuple[object, ...]) -> SignedLoan:

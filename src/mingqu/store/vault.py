@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.domain.evidence.leaf import SALT_BYTES
+from mingqu.domain.moment import start_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
@@ -52,10 +53,11 @@ def salt() -> bytes:
 
 
 def create_key(tx: Transaction, *, keyring: Keyring, person_id: UUID, at: datetime) -> None:
-    """Make the data key of a new person."""
+    """Make the data key of a person, unless there is one."""
     wrapping_id, wrapped = keyring.wrap(key=secrets.token_bytes(KEY_BYTES), place=person_id.bytes)
     tx.execute(
-        "INSERT INTO person_key (cell, person_id, wrapping_id, wrapped_key, created_at) VALUES (%s, %s, %s, %s, %s)",
+        "INSERT INTO person_key (cell, person_id, wrapping_id, wrapped_key, created_at) VALUES (%s, %s, %s, %s, %s)"
+        " ON CONFLICT (cell, person_id) DO NOTHING",
         (tx.cell_of(person_id), person_id, wrapping_id, wrapped, at),
     )
 
@@ -71,8 +73,17 @@ def seal(tx: Transaction, *, keyring: Keyring, person_id: UUID, field: str, valu
 def seal_all(
     tx: Transaction, *, keyring: Keyring, person_id: UUID, values: Mapping[str, Personal[str]], at: datetime
 ) -> None:
-    """Seal several fields of a person in one round trip. Errors: NotFound, PersonErased."""
-    key = _data_key(tx, keyring=keyring, person_id=person_id)
+    """Seal several fields of a person in one round trip. Errors: NotFound, PersonErased.
+
+    A person who was taken over from another book without anything personal gets a key with the first field.
+    """
+    try:
+        key = _data_key(tx, keyring=keyring, person_id=person_id)
+    except NotFound:
+        if not _is_known(tx, person_id=person_id):
+            raise
+        create_key(tx, keyring=keyring, person_id=person_id, at=at)
+        key = _data_key(tx, keyring=keyring, person_id=person_id)
     fields = list(values)
     tx.execute(
         """
@@ -132,7 +143,12 @@ def open_all(tx: Transaction, *, keyring: Keyring, person_id: UUID) -> dict[str,
 
     Errors: NotFound, PersonErased, SealBroken.
     """
-    key = _data_key(tx, keyring=keyring, person_id=person_id)
+    try:
+        key = _data_key(tx, keyring=keyring, person_id=person_id)
+    except NotFound:
+        if not _is_known(tx, person_id=person_id):
+            raise
+        return {}  # nothing was ever sealed
     rows = tx.execute(
         "SELECT field, sealed FROM vault_field WHERE cell = %s AND person_id = %s ORDER BY field",
         (tx.cell_of(person_id), person_id),
@@ -190,10 +206,14 @@ def holds(tx: Transaction, *, person_id: UUID, on: date) -> list[Hold]:
     """Return the holds that stand on a date, the longest first."""
     rows = tx.execute(
         """
-        SELECT reason, held_until FROM retention_hold WHERE cell = %s AND person_id = %s AND held_until > %s
+        SELECT reason, held_until FROM retention_hold
+        WHERE cell = %(cell)s AND person_id = %(person)s AND held_until > %(on)s
+        UNION
+        SELECT law, held_until FROM person_reference
+        WHERE cell = %(cell)s AND person_id = %(person)s AND held_until > %(on)s
         ORDER BY held_until DESC, reason
         """,
-        (tx.cell_of(person_id), person_id, on),
+        {"cell": tx.cell_of(person_id), "person": person_id, "on": on},
     )
     return [Hold(reason=reason, held_until=held_until) for reason, held_until in rows]
 
@@ -212,10 +232,11 @@ def erase(tx: Transaction, *, person_id: UUID, on: date) -> None:
             held_until=standing[0].held_until.isoformat(),
         )
     cell = tx.cell_of(person_id)
-    gone = tx.execute("DELETE FROM person_key WHERE cell = %s AND person_id = %s", (cell, person_id))
-    if gone.rowcount == 0:
+    if not _is_known(tx, person_id=person_id):
         raise _absent(tx, person_id=person_id)
+    tx.execute("DELETE FROM person_key WHERE cell = %s AND person_id = %s", (cell, person_id))
     tx.execute("DELETE FROM vault_field WHERE cell = %s AND person_id = %s", (cell, person_id))
+    tx.execute("UPDATE person SET erased_at = %s WHERE cell = %s AND person_id = %s", (start_of(on), cell, person_id))
 
 
 def rewrap(tx: Transaction, *, keyring: Keyring, cell: int) -> int:
@@ -249,11 +270,24 @@ def _data_key(tx: Transaction, *, keyring: Keyring, person_id: UUID) -> bytes:
     return keyring.unwrap(key_id=row[0], wrapped=bytes(row[1]), place=person_id.bytes)
 
 
+def _is_known(tx: Transaction, *, person_id: UUID) -> bool:
+    """Whether there is such a person, who was not erased; of some nothing was ever sealed."""
+    return (
+        tx.execute(
+            "SELECT FROM person WHERE cell = %s AND person_id = %s AND erased_at IS NULL",
+            (tx.cell_of(person_id), person_id),
+        ).fetchone()
+        is not None
+    )
+
+
 def _absent(tx: Transaction, *, person_id: UUID) -> Refusal:
     row = tx.execute(
-        "SELECT FROM person WHERE cell = %s AND person_id = %s", (tx.cell_of(person_id), person_id)
+        "SELECT erased_at FROM person WHERE cell = %s AND person_id = %s", (tx.cell_of(person_id), person_id)
     ).fetchone()
-    return NotFound() if row is None else PersonErased("This person's data was erased; nobody can read it again.")
+    if row is None or row[0] is None:
+        return NotFound()
+    return PersonErased("This person's data was erased; nobody can read it again.")
 
 
 def _place(person_id: UUID, field: str) -> bytes:

@@ -27,6 +27,7 @@ class LeafKind(Enum):
     DISBURSEMENT = "disbursement"
     REPAYMENT = "repayment"
     AMENDMENT = "amendment"  # a loan was changed: by agreement, in the borrower's favor, or for loss
+    TAKING_OVER = "taking_over"  # of a file of another system's loans, all at once
     CERTIFICATE = "certificate"
     ERASURE = "erasure"
     FREEZE = "freeze"  # drawing stopped by a person

@@ -14,7 +14,8 @@ from mingqu.domain.rate import Rate
 class MigratedRow:
     """One instalment as the other book has it, with what was paid of each component; amounts in fen.
 
-    A row that is not due yet says what is still to come: what was paid of it early is not in it any more.
+    A row that is not due yet says what is still to come: what was paid of it early is not in it any more. Where an
+    early repayment cut a period, the row begins with it, and `period_start` says when the period did.
     """
 
     start: date
@@ -27,6 +28,7 @@ class MigratedRow:
     interest_paid_fen: int = 0
     penalty_paid_fen: int = 0
     fee_paid_fen: int = 0
+    period_start: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,9 @@ class MigratedIn:
     `disbursed_fen` less the principal of those named. Penalties are billed in them up to the day. Rows due by then
     are billed. Everything else is the other book's word to check the rows by: what is billed and unpaid by component,
     principal not due yet, and since when the loan is overdue. `accrued_fen` is the interest of the running row up to
-    the day, `overpayment_fen` what is owed back to the borrower.
+    the day, `overpayment_fen` what is owed back to the borrower. `suspended` says that its income stopped while it was
+    more overdue than it is now; of a loan that is so late it has stopped anyway. `product_version` is that of the
+    product here under which the loan goes on.
     """
 
     rank: ClassVar[int] = 0
@@ -56,3 +60,5 @@ class MigratedIn:
     overpayment_fen: int = 0
     overdue_since: date | None = None
     disbursements: int = 1
+    suspended: bool = False
+    product_version: int = 1

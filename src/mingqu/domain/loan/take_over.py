@@ -51,7 +51,11 @@ def take_over(*, terms: LoanTerms, state: LoanState, event: MigratedIn, change: 
         fees=tuple(_fees(event)),
         last_key=order_key(event),
     )
-    if terms.suspends_income and after.overdue_days(event.value_date) > NON_ACCRUAL_AFTER_DAYS:
+    late_days = after.overdue_days(event.value_date)
+    _require(
+        not event.suspended or (terms.suspends_income and late_days > 0), "Income stops of a loan that is overdue."
+    )
+    if event.suspended or (terms.suspends_income and late_days > NON_ACCRUAL_AFTER_DAYS):
         after = changed(after, suspended=True)
     _check_balances(event, after)
     if terms.uses_course:
@@ -76,6 +80,7 @@ def _check_rows(event: MigratedIn) -> None:
     for row in rows:
         _require(row.start == begun < row.due, "Rows follow each other without a gap.", due=row.due.isoformat())
         begun = row.due
+        _require(row.period_start is None or row.period_start <= row.start, "A row begins in its period.")
         _require(all(getattr(row, name) >= 0 for name in _AMOUNTS), "No amount of a row is below zero.")
         _require(
             all(_paid(row, component) <= _owed(row, component) for component in Component),
@@ -150,7 +155,7 @@ def _lines(terms: LoanTerms, event: MigratedIn) -> Iterator[Instalment]:
         billed = row.due <= event.value_date
         line = Instalment(
             number=number,
-            period_start=row.start,
+            period_start=row.period_start or row.start,
             start=row.start,
             billed=billed,
             due=row.due,

@@ -2,8 +2,9 @@
 
 `book` compares tables with each other, `group` what groups accrued with their loans, `transfer` asks what each transfer
 means, `contract` holds loans against what was signed, `decision` limits against what was decided, `word` orders against
-their words, `document` rows against their evidence, `proposal` what takes two people against the two. What a part
-proves of itself is in `ledger_proof` and `evidence`.
+their words, `document` rows against their evidence, `proposal` what takes two people against the two, `taking_over`
+loans of other books against the files that brought them. What a part proves of itself is in `ledger_proof` and
+`evidence`.
 """
 
 from mingqu.store.proof.book import (
@@ -22,6 +23,7 @@ from mingqu.store.proof.decision import decisions
 from mingqu.store.proof.document import compared_leaves
 from mingqu.store.proof.group import group_totals
 from mingqu.store.proof.proposal import proposals
+from mingqu.store.proof.taking_over import taken_over
 from mingqu.store.proof.transfer import LoanBooks, Moved, group_days, loan_books, meanings
 from mingqu.store.proof.word import words
 
@@ -46,5 +48,6 @@ __all__ = [
     "orders_and_ledger",
     "payees",
     "proposals",
+    "taken_over",
     "words",
 ]

@@ -32,7 +32,8 @@ _HOLDS: Final[LiteralString] = """
 # Receipts that move no cash: the lender gives something up.
 _CONCEDED: Final = sorted(receipt.value for receipt in CONCEDED)
 
-# What each column of a loan's snapshot must be in the ledger: the balance on the normal side of an account.
+# What each column of a loan's snapshot must be in the ledger: the balance on the normal side of an account, nothing
+# where no account was opened yet.
 _LOAN_ACCOUNTS: Final[LiteralString] = """
     WITH books AS (
         SELECT cell, owner,
@@ -48,7 +49,8 @@ _LOAN_ACCOUNTS: Final[LiteralString] = """
     FROM loan l FULL JOIN books b ON b.cell = l.cell AND b.owner = l.loan_id
     WHERE (l.principal_unbilled_fen, l.payable_principal_fen, l.payable_interest_fen, l.payable_penalty_fen,
            l.payable_fee_fen, l.overpayment_fen)
-          IS DISTINCT FROM (b.unbilled, b.principal, b.interest, b.penalty, b.fee, b.overpaid)"""
+          IS DISTINCT FROM (coalesce(b.unbilled, 0), coalesce(b.principal, 0), coalesce(b.interest, 0),
+                            coalesce(b.penalty, 0), coalesce(b.fee, 0), coalesce(b.overpaid, 0))"""
 
 # What the guarantor may claim; only loans that a guarantor paid for have the account.
 _GUARANTOR_CLAIMS: Final[LiteralString] = """
@@ -146,7 +148,8 @@ _EVENTS: Final[LiteralString] = """
             AND t.credit_code = 2002 AND t.reference = ended.order_id))"""
 
 # Above a limit without a cause: its loans have no payment taken back, and nothing agreed late that told them again.
-# A claim that was written off keeps its part of the limit: what was not repaid is not lent again.
+# A claim that was written off keeps its part of the limit: what was not repaid is not lent again. A loan that was taken
+# over was granted elsewhere and draws on no limit here.
 _LIMITS: Final[LiteralString] = """
     WITH line AS (
         SELECT cell, owner,
@@ -178,7 +181,8 @@ _LIMITS: Final[LiteralString] = """
                    sum(CASE WHEN credit_code = 1102 THEN amount_fen ELSE -amount_fen END) AS fen
             FROM transfer WHERE reason = 27 AND 1102 IN (debit_code, credit_code) GROUP BY 1, 2
         ) lost ON lost.cell = l.cell AND lost.loan_id = l.loan_id
-        CROSS JOIN LATERAL (VALUES (facility_id), (person_id)) AS whose (owner) GROUP BY l.cell, owner
+        CROSS JOIN LATERAL (VALUES (facility_id), (person_id)) AS whose (owner)
+        WHERE l.facility_id <> l.loan_id GROUP BY l.cell, owner
     ) debt ON debt.cell = line.cell AND debt.owner = line.owner
     WHERE line.drawn <> coalesce(debt.owed, 0)"""
 
@@ -208,10 +212,11 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (
         LeafKind.AMENDMENT,
         """SELECT e.cell, e.event_id FROM loan_event e
-           WHERE e.kind NOT IN ('disbursed', 'cancelled', 'overpayment_returned')
+           WHERE e.kind NOT IN ('disbursed', 'cancelled', 'overpayment_returned', 'migrated_in')
              AND NOT EXISTS (SELECT FROM channel_order o WHERE o.cell = e.cell AND o.order_id
                              = CASE e.kind WHEN 'reversed' THEN e.target ELSE e.event_id END)""",
     ),
+    (LeafKind.TAKING_OVER, "SELECT cell, import_id FROM book_import"),
     (LeafKind.CERTIFICATE, "SELECT cell, certificate_id FROM certificate"),
     (LeafKind.FREEZE, "SELECT cell, freeze_id FROM drawing_freeze"),
     (LeafKind.REVIEW, "SELECT cell, request_id FROM review WHERE answered_at IS NOT NULL"),

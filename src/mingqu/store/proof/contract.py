@@ -32,9 +32,11 @@ _LINKS: Final[LiteralString] = """
                           AND d.person_id = l.person_id AND d.confirmed_at <= c.signed_at
     LEFT JOIN facility f ON f.cell = l.cell AND f.facility_id = l.facility_id AND f.person_id = l.person_id
                         AND f.product_id = l.product_id AND f.lender_id = l.lender_id AND f.currency = l.currency
-    WHERE l.loan_id IS NULL OR f.facility_id IS NULL
-       OR ((c.contract_id IS NULL OR o.offer_id IS NULL OR d.disclosure_id IS NULL) AND NOT EXISTS (
-           SELECT FROM loan_event e WHERE e.cell = l.cell AND e.loan_id = l.loan_id AND e.kind = 'migrated_in'))"""
+    WHERE l.loan_id IS NULL
+       OR ((f.facility_id IS NULL OR c.contract_id IS NULL OR o.offer_id IS NULL OR d.disclosure_id IS NULL)
+           -- Contract and line of a loan that was taken over are the other book's.
+           AND NOT ((l.contract_id, l.facility_id) = (l.loan_id, l.loan_id) AND EXISTS (
+               SELECT FROM loan_event e WHERE e.cell = l.cell AND e.loan_id = l.loan_id AND e.kind = 'migrated_in')))"""
 
 _SIGNED: Final[LiteralString] = """
     SELECT l.loan_id, l.terms::text, o.terms::text, c.body, c.contract_id, d.body, d.offer_id, f.rate_year_ppm,

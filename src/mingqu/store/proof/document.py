@@ -158,6 +158,24 @@ def _amendment(
     return person_id, at, facts
 
 
+_TAKING_OVER: Final[LiteralString] = """
+    SELECT import_id, import_id, imported_at, file_hash, as_of, loans, people, report FROM book_import
+    WHERE cell = %s AND import_id = ANY (%s)"""
+
+
+def _taking_over(
+    import_id: UUID, at: datetime, file_hash: bytes, as_of: date, loans: int, people: int, report: dict[str, Canonical]
+) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "file_hash": bytes(file_hash).hex(),
+        "as_of": as_of.isoformat(),
+        "loans": loans,
+        "people": people,
+        "report": report,
+    }
+    return import_id, at, facts
+
+
 _FREEZE: Final[LiteralString] = """
     SELECT freeze_id, person_id, frozen_at, cause, frozen_by FROM drawing_freeze
     WHERE cell = %s AND freeze_id = ANY (%s)"""
@@ -258,6 +276,7 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.DISBURSEMENT: (_DISBURSEMENT, _payment),
     LeafKind.REPAYMENT: (_REPAYMENT, _payment),
     LeafKind.AMENDMENT: (_AMENDMENT, _amendment),
+    LeafKind.TAKING_OVER: (_TAKING_OVER, _taking_over),
     LeafKind.FREEZE: (_FREEZE, _freeze),
     LeafKind.REVIEW: (_REVIEW, _review),
     LeafKind.PROPOSAL: (_PROPOSAL, _proposal),

@@ -71,7 +71,7 @@ _OF_LOANS: Final[LiteralString] = """
         SELECT w.loan_id, t.* FROM wanted w CROSS JOIN LATERAL (VALUES (w.facility_id), (w.person_id)) AS whose (owner)
         JOIN transfer t ON t.cell = %(cell)s AND t.debit_owner = whose.owner AND t.amount_fen > 0
         JOIN loan_event e ON e.cell = t.cell AND e.loan_id = w.loan_id AND e.event_id = t.reference
-        WHERE t.kind IN (1, 3)
+        WHERE t.kind IN (1, 3) AND whose.owner <> w.loan_id
     )
     SELECT loan_id, id, kind, debit_owner, debit_code, credit_owner, credit_code, currency, amount_fen, reason,
            value_date, posted_on, reference

@@ -1,0 +1,51 @@
+"""The terms that a product gives a loan: what the product's version says, and what is agreed for the one loan."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from mingqu.domain.calendar import DayCount, Period, PeriodUnit
+from mingqu.domain.loan.terms import Component, LoanTerms, Timing
+from mingqu.domain.product import Product
+from mingqu.domain.rate import Rate
+from mingqu.domain.schedule import InterestBasis, Method
+
+_DAY_COUNTS: Final = {
+    "thirty_360": DayCount.THIRTY_360,
+    "act_360": DayCount.ACT_360,
+    "act_365": DayCount.ACT_365,
+    "act_act": DayCount.ACT_ACT_1_JANUARY,
+}
+
+
+def terms_of_product(
+    *,
+    product: Product,
+    rate_year_ppm: int,
+    amount_fen: int,
+    instalments: int,
+    method: str,
+    first_due: date | None = None,
+) -> LoanTerms:
+    """Return the terms of a loan of a product, whether or not the product would offer it today.
+
+    Errors: LoanTermsImpossible, RateOutOfRange.
+    """
+    order = tuple((Timing(step.timing), Component(step.component)) for step in product.allocation)
+    return LoanTerms(
+        principal_fen=amount_fen,
+        currency="CNY",
+        method=Method(method),
+        rate=Rate.per_year(ppm=rate_year_ppm),
+        instalments=instalments,
+        period=Period(every=12 // product.periods_per_year, unit=PeriodUnit.MONTH),
+        interest_basis=InterestBasis.PERIOD if product.interest_basis == "per_period" else InterestBasis.DAILY,
+        day_count=_DAY_COUNTS[product.day_count],
+        rounding=product.rounding,
+        penalty_multiple_ppm=product.penalty_multiple_ppm,
+        grace_days=product.grace_days,
+        allocation=order,
+        first_due=first_due,
+        suspends_income=True,
+    )

@@ -1,0 +1,23 @@
+"""A running book as lines of a file: one loan a line, read into terms and the event of its taking over, and back.
+
+`content` knows the columns and how each is written, `agreement` what a line means, `totals` adds lines up.
+"""
+
+from mingqu.domain.taking_over.agreement import TakenOver, content_of, taken_over
+from mingqu.domain.taking_over.content import COLUMNS, HEADER, Content, Fault, parse_content, reference_fault
+from mingqu.domain.taking_over.totals import BUCKETS, Totals, bucket_of
+
+__all__ = [
+    "BUCKETS",
+    "COLUMNS",
+    "HEADER",
+    "Content",
+    "Fault",
+    "TakenOver",
+    "Totals",
+    "bucket_of",
+    "content_of",
+    "parse_content",
+    "reference_fault",
+    "taken_over",
+]
