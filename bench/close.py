@@ -1,86 +1,75 @@
-"""`mingqu bench close`: closing days on a book of 100,000 loans, in processor time of everything that takes part.
+"""`mingqu bench close [--loans N] [--days D]`: closing days on a large book, in processor time of everybody.
 
-    close_cpu_per_loan_day   processor microseconds for each loan in the book and day closed, of this process and of
-                             every process of the server together; yardstick: set-based SQL that writes one accrual
-                             row for each loan and day, and does nothing else, on the same server in the same run
-    close_cpu_per_event      the same time for each loan that had an event: what an event costs, all included
-    close_events             loans with an event per second of waiting
-    close_rows_without_event rows written for loans that had no event; asserted to be 0
+    cpu_per_loan_day          processor microseconds for each loan in the book and day closed, of this process and of
+                              every process of the server together, everything written back (a checkpoint ends it)
+    vs_row_per_loan_sql       the same; yardstick: set-based SQL that writes one accrual row for each loan and day, and
+                              does nothing else, on the same server in the same run
+    cpu_per_event             the same time for each loan that had an event, all included; the yardstick is a row
+    flat_over_days            processor time an event in the last third of the days, over that in the first third
+    rows_without_event        rows written for loans that had no event; asserted to be 0
+    bytes_per_day             what the database grows by in a day; yardstick: what those accrual rows grow it by
+    ordinary_day_vs_copy_out  processor seconds of the day in the middle; yardstick: copying the table of loans out
 
 Nobody pays while days are closed, so each bill is followed by the start of an overdue the next morning: twice the
-events of a book in which people pay. Most loans have an agreement to deduct, so the close prepares deductions too.
-Afterwards the ledger, the loans' accounts and the accrual groups are proved.
+events of a book in which people pay. Most people have an agreement, so the close prepares deductions too. Afterwards
+ledger, loans' accounts and accrual groups are proved.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
+from statistics import median
 from typing import Any
 
 from bench import book as bench_book
+from bench.meter import Meter, Spent
 from mingqu.main import Wiring
-from mingqu.services.close_day import Closed, close_through
+from mingqu.services.close_day import close_through
 from mingqu.services.house import House
 from mingqu.store import ledger, proof
 from mingqu.store.database import Database, Transaction
 
 LOANS = 100_000
-# Two paydays lie within, on which several times as many loans fall due as on other days.
-DAYS = 12
-# The yardstick's days; it costs the same every day.
-YARDSTICK_DAYS = 4
-TICKS_PER_SECOND = 100  # of /proc/*/stat on Linux, whatever the kernel's own clock
-_STATE, _PARENT, _UTIME, _STIME, _CUTIME, _CSTIME = 0, 1, 11, 12, 13, 14  # of /proc/*/stat, behind the name
+# A month: each loan has a bill, and two thirds of the paydays lie within.
+DAYS = 30
+# The yardstick writes as many rows a day on every day.
+YARDSTICK_DAYS_MAX = 10
+COMMIT = "synchronous_commit on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """Processor seconds of this process and of the server's, and seconds on the wall."""
+class Day:
+    """One day closed: what it took, and how many loans had an event."""
 
-    cpu: float
-    wall: float
-
-
-class Meter:
-    """Measures what a stretch of work costs everybody. Begin after the connections are open."""
-
-    def __init__(self, database: Database) -> None:
-        with database.transaction() as tx:
-            row = tx.execute("SELECT pg_backend_pid()").fetchone()
-        assert row is not None
-        self._postmaster = int(_stat(row[0])[_PARENT])
-        self._cpu, self._wall = self._now()
-
-    def spent(self) -> Spent:
-        """Return what was spent since the meter was made."""
-        cpu, wall = self._now()
-        return Spent(cpu=cpu - self._cpu, wall=wall - self._wall)
-
-    def _now(self) -> tuple[float, float]:
-        return time.process_time() + self._server_seconds(), time.monotonic()
-
-    def _server_seconds(self) -> float:
-        """Add up the postmaster, its children, and the children that have ended and that it waited for."""
-        ticks = 0
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    fields = _stat(int(entry.name))
-                except (FileNotFoundError, ProcessLookupError):
-                    continue  # it ended just now; its parent has its ticks
-                if int(entry.name) == self._postmaster:
-                    ticks += sum(int(fields[at]) for at in (_UTIME, _STIME, _CUTIME, _CSTIME))
-                elif int(fields[_PARENT]) == self._postmaster:
-                    ticks += int(fields[_UTIME]) + int(fields[_STIME])
-        return ticks / TICKS_PER_SECOND
+    spent: Spent
+    events: int
 
 
-def _stat(process: int) -> list[str]:
-    """Return the fields of a process behind its name, which may hold spaces and parentheses."""
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Days:
+    """Days closed one after the other, writing back included in `spent`."""
+
+    days: tuple[Day, ...]
+    spent: Spent
+    grown_bytes: int
+
+    @property
+    def events(self) -> int:
+        """How many events there were."""
+        return sum(day.events for day in self.days)
+
+    @property
+    def ordinary_cpu(self) -> float:
+        """Processor seconds of the day in the middle."""
+        return median(day.spent.cpu for day in self.days)
+
+    @property
+    def flatness(self) -> float:
+        """What an event costs in the last third of the days, over what it costs in the first."""
+        third = max(1, len(self.days) // 3)
+        first, last = self.days[:third], self.days[-third:]
+        return _per_event(last) / max(_per_event(first), 1e-9)
 
 
 def run(*, loans: int = LOANS, days: int = DAYS) -> list[dict[str, Any]]:
@@ -88,54 +77,56 @@ def run(*, loans: int = LOANS, days: int = DAYS) -> list[dict[str, Any]]:
     with Wiring().demo_world(data=None, seed=1) as world:
         house = world.house
         opens_on = house.clock.business_date()
-        bench_book.fill(house.database, pack=house.pack, opens_on=opens_on, loans=loans)
-        mark = _mark(house.database)
+        bench_book.fill(house, loans=loans)
+        mark = mark_of(house.database)
+        copied = copied_out(house.database)
         world.go_to_date(opens_on + timedelta(days=days))
-        spent, closed = _close(house, opens_on=opens_on, days=days)
-        written = _rows_without_event(house.database, mark=mark, opens_on=opens_on)
+        closed = close_days(house, opens_on=opens_on, days=days)
+        written = rows_without_event(house.database, mark=mark, opens_on=opens_on)
         assert written == 0, f"{written} rows were written for loans without an event"
         _prove(house.database)
-        row_per_loan = _row_per_loan(house.database, opens_on=opens_on)
-    micro = 1_000_000 * spent.cpu
-    yardstick_value = 1_000_000 * row_per_loan.cpu / (loans * YARDSTICK_DAYS)
-    yardstick = "row_per_loan_sql: one accrual row for each loan and day by set-based SQL, same server"
-    commit = "synchronous_commit on"
+        yard_days = min(days, YARDSTICK_DAYS_MAX)
+        yard, yard_bytes = _row_per_loan(house.database, opens_on=opens_on, days=yard_days)
+    micro = 1_000_000 * closed.spent.cpu
+    cpu, yard_cpu = micro / (loans * days), 1_000_000 * yard.cpu / (loans * yard_days)
+    row_sql = f"one accrual row for each loan and day by set-based SQL, same server, {yard_days} days"
+    unit = f"µs of processor a loan and day ({loans:,} loans, {days} days, {closed.events:,} events, {COMMIT})"
     return [
-        _row(
-            "close_cpu_per_loan_day", micro / (loans * days), f"µs of processor ({commit})", yardstick, yardstick_value
+        row_of("cpu_per_loan_day", cpu, unit, f"row_per_loan_sql: {row_sql}", yard_cpu),
+        row_of("vs_row_per_loan_sql", cpu, unit, f"row_per_loan_sql: {row_sql}", yard_cpu),
+        row_of("cpu_per_event", micro / closed.events, "µs of processor an event, all included", row_sql, yard_cpu),
+        row_of("flat_over_days", closed.flatness, "cost of an event, last third of the days", "the first third", 1.0),
+        row_of("rows_without_event", written, "rows", "row_per_loan_sql: rows", loans * days),
+        row_of(
+            "bytes_per_day",
+            closed.grown_bytes / days,
+            "bytes that the database grows by in a day",
+            f"row_per_loan_sql: {row_sql}",
+            yard_bytes / yard_days,
         ),
-        _row(
-            "close_cpu_per_event", micro / closed.loan_events, f"µs of processor ({commit})", yardstick, yardstick_value
-        ),
-        _row(
-            "close_events",
-            closed.loan_events / spent.wall,
-            f"loans with an event per second ({commit})",
-            "row_per_loan_sql: rows per second",
-            loans * YARDSTICK_DAYS / row_per_loan.wall,
-        ),
-        _row(
-            "close_rows_without_event",
-            written,
-            f"rows in {days} days, {closed.loan_events} loan events",
-            "row_per_loan_sql: rows in as many days",
-            loans * days,
+        row_of(
+            "ordinary_day_vs_copy_out",
+            closed.ordinary_cpu,
+            "processor seconds of the day in the middle",
+            "copy_out: COPY of the table of loans to nowhere, same server",
+            copied.cpu,
         ),
     ]
 
 
-def _row(name: str, value: float, unit: str, yardstick: str, yardstick_value: float) -> dict[str, Any]:
+def row_of(name: str, value: float, unit: str, yardstick: str, yardstick_value: float) -> dict[str, Any]:
+    """Return a row of a bench."""
     return {
         "name": name,
-        "value": round(value, 2),
+        "value": round(value, 3),
         "unit": unit,
         "yardstick": yardstick,
-        "yardstick_value": round(yardstick_value, 2),
-        "ratio": round(value / yardstick_value, 3),
+        "yardstick_value": round(yardstick_value, 3),
+        "ratio": round(value / yardstick_value, 4),
     }
 
 
-def _mark(database: Database) -> int:
+def mark_of(database: Database) -> int:
     """Write everything out, assert durable commits, and return the number of a transaction behind the filling."""
     with database.transaction() as tx:
         tx.script("CHECKPOINT")
@@ -145,16 +136,32 @@ def _mark(database: Database) -> int:
     return mark
 
 
-def _close(house: House, *, opens_on: date, days: int) -> tuple[Spent, Closed]:
-    meter = Meter(house.database)
-    closed = close_through(house, to=opens_on + timedelta(days=days - 1))
-    spent = meter.spent()
-    assert closed.cell_days % days == 0
-    return spent, closed
+def close_days(house: House, *, opens_on: date, days: int) -> Days:
+    """Close days one after the other, and write everything back in the end."""
+    size = _size(house.database)
+    whole = Meter(house.database)
+    closed = []
+    for number in range(days):
+        meter = Meter(house.database)
+        done = close_through(house, to=opens_on + timedelta(days=number))
+        assert not done.set_aside
+        assert not done.unproved
+        closed.append(Day(spent=meter.spent(), events=done.loan_events))
+    with house.database.transaction() as tx:
+        tx.script("CHECKPOINT")
+    return Days(days=tuple(closed), spent=whole.spent(), grown_bytes=_size(house.database) - size)
 
 
-def _rows_without_event(database: Database, *, mark: int, opens_on: date) -> int:
-    """Count what was written since the mark about loans whose snapshot still stands on the day before the first."""
+def copied_out(database: Database) -> Spent:
+    """Copy the table of loans to nowhere: what any close has to pay that reads every loan once."""
+    meter = Meter(database)
+    with database.transaction() as tx:
+        tx.script("COPY loan TO '/dev/null' (FORMAT binary)")
+    return meter.spent()
+
+
+def rows_without_event(database: Database, *, mark: int, opens_on: date) -> int:
+    """Count what was written since the mark about loans whose columns still stand on the day they were taken over."""
     with database.transaction() as tx:
         return int(
             str(
@@ -162,25 +169,30 @@ def _rows_without_event(database: Database, *, mark: int, opens_on: date) -> int
                     tx,
                     """
                     WITH quiet AS MATERIALIZED (
-                        SELECT cell, loan_id, xmin FROM loan WHERE as_of < %(opens_on)s
+                        SELECT cell, loan_id, xmin FROM loan WHERE xmin::text::bigint < %(mark)s
                     ), written AS (
-                        SELECT cell, debit_owner AS loan_id FROM transfer WHERE posted_on >= %(opens_on)s
+                        SELECT cell, debit_owner AS loan_id FROM transfer
+                        WHERE posted_on >= %(opens_on)s AND xmin::text::bigint >= %(mark)s
                         UNION ALL
-                        SELECT cell, credit_owner FROM transfer WHERE posted_on >= %(opens_on)s
+                        SELECT cell, credit_owner FROM transfer
+                        WHERE posted_on >= %(opens_on)s AND xmin::text::bigint >= %(mark)s
                         UNION ALL
-                        SELECT cell, loan_id FROM loan_event WHERE posted_on >= %(opens_on)s
+                        SELECT cell, loan_id FROM loan_event WHERE xmin::text::bigint >= %(mark)s
                         UNION ALL
                         SELECT cell, loan_id FROM channel_order
                         UNION ALL
                         SELECT cell, subject_id FROM work
                     )
-                    SELECT (SELECT count(*) FROM quiet WHERE xmin::text::bigint >= %(mark)s)
-                         + (SELECT count(*) FROM quiet JOIN written USING (cell, loan_id))
+                    SELECT count(*) FROM quiet JOIN written USING (cell, loan_id)
                     """,
                     {"opens_on": opens_on, "mark": mark},
                 )
             )
         )
+
+
+def _per_event(days: tuple[Day, ...]) -> float:
+    return sum(day.spent.cpu for day in days) / max(1, sum(day.events for day in days))
 
 
 def _prove(database: Database) -> None:
@@ -192,7 +204,7 @@ def _prove(database: Database) -> None:
         assert all(total.agrees for total in totals)
 
 
-def _row_per_loan(database: Database, *, opens_on: date) -> Spent:
+def _row_per_loan(database: Database, *, opens_on: date, days: int) -> tuple[Spent, int]:
     """Write one accrual row for each loan and day, a transaction a day: the least that a row per loan can cost."""
     with database.transaction() as tx:
         tx.script(
@@ -200,8 +212,9 @@ def _row_per_loan(database: Database, *, opens_on: date) -> Spent:
                                            PRIMARY KEY (cell, loan_id, on_date))"""
         )
         tx.commit()
+    size = _size(database)
     meter = Meter(database)
-    for day in range(YARDSTICK_DAYS):
+    for day in range(days):
         with database.transaction() as tx:
             tx.execute(
                 """INSERT INTO bench_accrual
@@ -211,7 +224,14 @@ def _row_per_loan(database: Database, *, opens_on: date) -> Spent:
                 {"day": opens_on + timedelta(days=day)},
             )
             tx.commit()
-    return meter.spent()
+    with database.transaction() as tx:
+        tx.script("CHECKPOINT")
+    return meter.spent(), _size(database) - size
+
+
+def _size(database: Database) -> int:
+    with database.transaction() as tx:
+        return int(str(_one(tx, "SELECT pg_database_size(current_database())")))
 
 
 def _one(tx: Transaction, sql: Any, parameters: dict[str, object] | None = None) -> object:

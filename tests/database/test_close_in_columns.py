@@ -16,12 +16,11 @@ from mingqu.services import close_day
 from mingqu.services.close_day import CloseStopped, close_through
 from mingqu.store import ledger_proof, loan, proof
 from mingqu.store.database import Database, Transaction
-from mingqu.store.policy import load_pack
 from mingqu.store.postgres import Server
 from tests.conftest import OPENED_ON, database_named
 from tests.world import OpenWorld, open_world
 
-LOANS = 150
+LOANS = 100
 DAYS = 34  # every loan has a bill, and whoever pays nothing is overdue on the next morning
 LAST = OPENED_ON + timedelta(days=DAYS - 1)
 
@@ -60,12 +59,15 @@ def assert_proved(tx: Transaction) -> None:
 
 
 @pytest.fixture(scope="module")
-def lived_in(server: Server, template: str) -> Iterator[str]:
+def lived_in(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A database with a book in the middle of its life, from which each test's own is copied."""
     name = "book_lived_in"
     with database_named(server, name, copy_of=template) as address:
-        with Database(address, ensure=server.ensure) as database:
-            bench_book.fill(database, pack=load_pack(), opens_on=OPENED_ON, loans=LOANS)
+        with (
+            Database(address, ensure=server.ensure) as database,
+            open_world(database=database, folder=tmp_path_factory.mktemp(name), opened_on=OPENED_ON) as world,
+        ):
+            bench_book.fill(world.house, loans=LOANS)
         yield name
 
 

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -208,14 +209,17 @@ def verify(wiring: Wiring, data: Path, as_json: bool) -> int:
     return 0 if report.all_hold else EXIT_FALSE
 
 
-BENCHES: Final = ("posting", "decide", "schedule", "fold", "close", "page")
+BENCHES: Final = ("posting", "decide", "schedule", "fold", "close", "growth", "proof", "page")
 
 
 @commands.command(short_help="Measure, as a ratio to a yardstick in the same run.")
 @click.argument("name", type=click.Choice([*BENCHES, "all"]))
+@click.option("--loans", type=click.IntRange(1), help="How many loans, for the benches that make a book.")
+@click.option("--days", type=click.IntRange(1), help="How many days, for those that close some.")
 @json_option
-def bench(name: str, as_json: bool) -> int:
+def bench(name: str, loans: int | None, days: int | None, as_json: bool) -> int:
     """Measure NAME as a ratio to a yardstick in the same run; the benches come with the source, in bench/."""
+    asked = {what: many for what, many in (("loans", loans), ("days", days)) if many is not None}
     folder = Path(mingqu.__file__).parents[2]
     if not (folder / "bench" / "posting.py").exists():
         raise BenchesMissing("The benches come with the source: clone the project and run it there.")
@@ -223,8 +227,12 @@ def bench(name: str, as_json: bool) -> int:
     rows: list[dict[str, Any]] = []
     for each in BENCHES if name == "all" else (name,):
         say(f"measuring {each} …")
-        run_it: Callable[[], list[dict[str, Any]]] = import_module(f"bench.{each}").run
-        rows += run_it()
+        run_it: Callable[..., list[dict[str, Any]]] = import_module(f"bench.{each}").run
+        known = signature(run_it).parameters
+        strange = [what for what in asked if what not in known]
+        if strange and name != "all":
+            raise click.UsageError(f"The bench {name} does not ask how many {strange[0]}.")
+        rows += run_it(**{what: many for what, many in asked.items() if what in known})
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return 0
