@@ -86,7 +86,7 @@ def a_house(server: Server, lived_in: str, folder: Path, *, name: str) -> Iterat
 
 def without_plans(database: Database) -> None:
     with database.transaction() as tx:
-        tx.execute("UPDATE loan SET plan = NULL")
+        tx.execute("UPDATE loan SET plain = false")
         tx.execute("UPDATE loan_diary SET plain = false")
         tx.commit()
 
@@ -95,7 +95,7 @@ def test_a_close_in_columns_by_two_is_that_of_one_loan_by_loan(server: Server, l
     with a_house(server, lived_in, tmp_path, name="columns") as world:
         done = close_through(world.house, to=LAST, workers=2)
         with world.house.database.transaction() as tx:
-            opened = tx.execute("SELECT count(*) FROM loan WHERE plan IS NOT NULL AND passed > 0").fetchone()
+            opened = tx.execute("SELECT count(*) FROM loan WHERE plain AND passed > 0").fetchone()
             assert opened is not None
             assert opened[0] > LOANS * 9 // 10, "nearly all were carried in columns"
             assert_proved(tx)
@@ -115,7 +115,8 @@ def break_two(tx: Transaction) -> dict[object, date]:
            ORDER BY next_event, loan_id LIMIT 2"""
     ).fetchall()
     tx.execute("UPDATE account SET closed_on = '2026-01-01' WHERE owner = %s AND code = 1102", (first[0],))
-    tx.execute("UPDATE loan SET plan = NULL, state = '{\"stage\": 1}' WHERE loan_id = %s", (second[0],))
+    tx.execute("UPDATE loan SET plain = false WHERE loan_id = %s", (second[0],))
+    tx.execute("UPDATE loan_snapshot SET state = '{\"stage\": 1}' WHERE loan_id = %s", (second[0],))
     return {first[0]: first[1], second[0]: second[1]}
 
 
@@ -126,8 +127,7 @@ def test_a_loan_that_fails_waits_and_the_others_do_not(server: Server, lived_in:
     with a_house(server, lived_in, tmp_path, name="broken") as world:
         house, database = world.house, world.house.database
         with database.transaction() as tx:
-            snapshots = dict(tx.execute("SELECT loan_id, state::text FROM loan WHERE cell = 1").fetchall())
-            plans = dict(tx.execute("SELECT loan_id, plan FROM loan WHERE cell = 1").fetchall())
+            snapshots = dict(tx.execute("SELECT loan_id, state::text FROM loan_snapshot WHERE cell = 1").fetchall())
             broken = break_two(tx)
             tx.commit()
         stopped_on = min(broken.values())
@@ -147,10 +147,7 @@ def test_a_loan_that_fails_waits_and_the_others_do_not(server: Server, lived_in:
             # Somebody mends it.
             tx.execute("UPDATE account SET closed_on = NULL")
             for loan_id in broken:
-                tx.execute(
-                    "UPDATE loan SET state = %s, plan = %s WHERE loan_id = %s",
-                    (snapshots[loan_id], plans[loan_id], loan_id),
-                )
+                tx.execute("UPDATE loan_snapshot SET state = %s WHERE loan_id = %s", (snapshots[loan_id], loan_id))
             tx.commit()
         later = close_through(house, to=LAST, retry_after=timedelta(minutes=5))
         assert later.last_closed_on == stopped_on - timedelta(days=1), "it was tried a moment ago"
@@ -168,7 +165,8 @@ def test_a_close_whose_loans_all_fail_stops_and_sets_few_aside(
     with a_house(server, lived_in, tmp_path, name="failing") as world:
         database = world.house.database
         with database.transaction() as tx:
-            tx.execute("UPDATE loan SET state = '{\"stage\": 1}', plan = NULL")
+            tx.execute("UPDATE loan SET plain = false")
+            tx.execute("UPDATE loan_snapshot SET state = '{\"stage\": 1}'")
             tx.commit()
         with pytest.raises(CloseStopped):
             close_through(world.house, to=LAST)

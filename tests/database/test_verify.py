@@ -168,14 +168,14 @@ TAMPERINGS = [
     ),
     Tampering(
         what="a loan's snapshot",
-        sql="""UPDATE loan SET state = jsonb_set(state::jsonb, '{disbursed_fen}', '999999')::json
+        sql="""UPDATE loan_snapshot SET state = jsonb_set(state::jsonb, '{disbursed_fen}', '999999')::json
                WHERE cell = %(cell)s AND loan_id = %(loan_id)s""",
         breaks=(4,),
         named="loan {loan_id} is not what its events make of it",
     ),
     Tampering(
         what="an instalment inside a loan's snapshot",
-        sql="""UPDATE loan SET state = jsonb_set(state::jsonb, '{instalments,11,interest_fen}', '1354')::json
+        sql="""UPDATE loan_snapshot SET state = jsonb_set(state::jsonb, '{instalments,11,interest_fen}', '1354')::json
                WHERE cell = %(cell)s AND loan_id = %(loan_id)s""",
         breaks=(4,),
         named="loan {loan_id} is not what its events make of it",
@@ -188,7 +188,7 @@ TAMPERINGS = [
     ),
     Tampering(
         what="the plan beside the snapshot, by a fen of a later bill",
-        sql="""UPDATE loan SET plan = set_byte(plan, 32, get_byte(plan, 32) # 1)
+        sql="""UPDATE loan_snapshot SET plan = set_byte(plan, 32, get_byte(plan, 32) # 1)
                WHERE cell = %(cell)s AND loan_id = %(loan_id)s""",
         breaks=(4,),
         named="loan {loan_id} is not what its events make of it",

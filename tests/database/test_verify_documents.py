@@ -257,7 +257,7 @@ TERMS = [
         what="the terms of a loan and of its offer alike, in what nothing has come of yet",
         sql="""WITH other AS (UPDATE offer SET terms = jsonb_set(terms, '{grace_days}', '1')
                              WHERE offer_id = %(offer_id)s)
-               UPDATE loan SET terms = jsonb_set(terms::jsonb, '{grace_days}', '1')::json
+               UPDATE loan_snapshot SET terms = jsonb_set(terms::jsonb, '{grace_days}', '1')::json
                WHERE loan_id = %(loan_id)s""",
         breaks=(4,),
         named="loan {loan_id} has other terms than were signed",
@@ -528,13 +528,15 @@ def test_verify_finds_terms_forged_down_to_the_contract(book: Database, lived_bo
     victim = lived_book.victim
     with behind_its_back(book) as tx:
         for forged in (
-            """UPDATE loan SET terms = jsonb_set(terms::jsonb, '{grace_days}', '1')::json, plan = NULL
+            """WITH row AS (UPDATE loan SET plain = false WHERE loan_id = %(loan_id)s)
+               UPDATE loan_snapshot SET terms = jsonb_set(terms::jsonb, '{grace_days}', '1')::json, plan = NULL
                WHERE loan_id = %(loan_id)s""",
             "UPDATE offer SET terms = jsonb_set(terms, '{grace_days}', '1') WHERE offer_id = %(offer_id)s",
         ):
             tx.execute(forged, victim.names())
         row = tx.execute(
-            """SELECT l.terms::text, c.body FROM loan l JOIN contract c ON c.contract_id = l.contract_id
+            """SELECT s.terms::text, c.body FROM loan l JOIN loan_snapshot s USING (loan_id)
+               JOIN contract c ON c.contract_id = l.contract_id
                WHERE l.loan_id = %s""",
             (victim.loan_id,),
         ).fetchone()

@@ -141,7 +141,8 @@ def test_the_guarantor_s_claim_stands_in_the_ledger_and_verify_compares_it(world
         account = Account(owner=loan_id, code=AccountCode.GUARANTOR_CLAIM, currency="CNY")
         assert ledger.balance(tx, cell=of.cell, account=account).posted_fen == 70_000
         tx.execute(
-            "UPDATE loan SET state = jsonb_set(state::jsonb, '{guarantor_claim_fen}', '1')::json WHERE loan_id = %s",
+            """UPDATE loan_snapshot SET state = jsonb_set(state::jsonb, '{guarantor_claim_fen}', '1')::json
+               WHERE loan_id = %s""",
             (loan_id,),
         )
         tx.commit()

@@ -53,7 +53,7 @@ _READ: Final[tuple[tuple[str, LiteralString, str], ...]] = (
     ("penalty_daily", "penalty_daily_micro", ">i8"),
     ("penalty_base", "penalty_base_micro", ">i8"),
     ("penalty_on", "coalesce(penalty_on, '-infinity')", ">i4"),
-    ("plan", "substr(plan, 1 + 24 * passed, 48)", f"V{2 * PLAN_ROW_BYTES}"),
+    ("plan", "substr(s.plan, 1 + 24 * passed, 48)", f"V{2 * PLAN_ROW_BYTES}"),
 )
 assert PLAN_ROW_BYTES == 24, "the statement above counts in rows of a plan"
 _ARRAYS: Final[LiteralString] = ", ".join(f"array_agg({sql})" for _, sql, _ in _READ)
@@ -61,8 +61,10 @@ _ARRAYS: Final[LiteralString] = ", ".join(f"array_agg({sql})" for _, sql, _ in _
 _WAITING: Final[LiteralString] = f"""
     SELECT {_ARRAYS} FROM loan_diary AS d CROSS JOIN LATERAL (
         SELECT * FROM loan WHERE cell = d.cell AND loan_id = d.loan_id OFFSET 0
-    ) AS l WHERE d.cell = %(cell)s AND d.on_date = %(on)s AND d.loan_id BETWEEN %(first)s AND %(last)s
-             AND l.next_event = d.on_date AND l.plan IS NOT NULL"""  # noqa: S608  Our own list of columns.
+    ) AS l CROSS JOIN LATERAL (
+        SELECT plan FROM loan_snapshot WHERE cell = d.cell AND loan_id = d.loan_id OFFSET 0
+    ) AS s WHERE d.cell = %(cell)s AND d.on_date = %(on)s AND d.loan_id BETWEEN %(first)s AND %(last)s
+             AND l.next_event = d.on_date AND l.plain"""  # noqa: S608  Our own list of columns.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

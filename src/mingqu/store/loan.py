@@ -6,7 +6,7 @@ beside it alone, with the day they reached; whoever opens the snapshot brings it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final, LiteralString
@@ -24,7 +24,7 @@ from mingqu.domain.ownership import NotFound, require_owner
 from mingqu.store import column
 from mingqu.store.database import Transaction
 from mingqu.store.loan_event import columns_of, event_of, kind_of
-from mingqu.store.loan_summary import NEW, NEXT_EVENT, PACKED, PLAN, STANDING, SUMMARY, as_told, summary
+from mingqu.store.loan_summary import BESIDE, NEW, NEXT_EVENT, PACKED, PLAN, STANDING, STATE, SUMMARY, as_told, summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +67,15 @@ _state: Final = msgspec.json.Decoder(LoanState)
 
 # Stands in a model's snapshot for the id of whichever loan it is.
 THIS_LOAN: Final = UUID(int=0)
-_IDS: Final[LiteralString] = "cell, loan_id, person_id, contract_id, facility_id"
+IDS: Final[LiteralString] = "cell, loan_id, person_id, contract_id, facility_id"
 # What loans with the same content have in common.
-_ALIKE: Final[LiteralString] = f"product_id, lender_id, group_id, currency, terms, state, {SUMMARY}, {STANDING}"
-_OF_MODEL: Final[LiteralString] = ", ".join(["m." + name.strip() for name in _ALIKE.split(",")])
+ALIKE: Final[LiteralString] = f"product_id, lender_id, group_id, currency, {SUMMARY}, {STANDING}"
+SNAPSHOT: Final[LiteralString] = "cell, loan_id, terms, state, plan"
 _COLUMNS: Final[LiteralString] = """
     SELECT cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency,
     terms::text, state::text, as_of"""
-_SELECT: Final = _COLUMNS + " FROM loan"
+_FROM: Final[LiteralString] = " FROM loan JOIN loan_snapshot USING (cell, loan_id)"
+_SELECT: Final[LiteralString] = _COLUMNS + _FROM
 _SELECT_SIGNED: Final[LiteralString] = f"""{_COLUMNS},
     coalesce(
         (SELECT product_version FROM facility AS f
@@ -86,7 +87,7 @@ _SELECT_SIGNED: Final[LiteralString] = f"""{_COLUMNS},
             WHERE c.cell = loan.cell AND c.contract_id = loan.contract_id AND c.person_id = loan.person_id),
         (SELECT posted_at FROM loan_event AS e
             WHERE e.cell = loan.cell AND e.loan_id = loan.loan_id AND e.kind = 'migrated_in'))
-    FROM loan"""  # noqa: S608  Only our own list of columns is put in.
+    {_FROM}"""  # noqa: S608  Only our own list of columns is put in.
 
 
 def insert(tx: Transaction, *, loan: Loan) -> None:
@@ -96,45 +97,34 @@ def insert(tx: Transaction, *, loan: Loan) -> None:
 
 def insert_many(tx: Transaction, *, loans: Iterable[Loan]) -> None:
     """Store new loans by COPY."""
-    diary: list[tuple[object, ...]] = []
-    tx.copy(f"COPY loan ({_IDS}, {_ALIKE}) FROM STDIN", (_row(loan, diary) for loan in loans))
+    diary = copy_in(tx, loans, into="loan", beside="loan_snapshot")
     tx.copy("COPY loan_diary (cell, on_date, loan_id, plain) FROM STDIN", diary)
 
 
-def insert_models(tx: Transaction, *, loans: Iterable[Loan]) -> None:
-    """Store loans as models of others, in the temporary table `loan_model`; a model is found by its loan id.
+def copy_in(
+    tx: Transaction, loans: Iterable[Loan], *, into: LiteralString, beside: LiteralString
+) -> list[tuple[object, ...]]:
+    """Send loans, each in two rows, and return the rows of the diary that name their next events."""
+    diary: list[tuple[object, ...]] = []
+    snapshots: list[tuple[object, ...]] = []
 
-    What a model's snapshot says of its own id is written as THIS_LOAN, and read as that of whichever loan it is.
-    """
-    tx.copy(f"COPY loan_model ({_IDS}, {_ALIKE}) FROM STDIN", (_row(loan, []) for loan in loans))
+    def rows() -> Iterator[tuple[object, ...]]:
+        for loan in loans:
+            columns = _noted(loan, diary)
+            terms = msgspec.json.encode(loan.terms).decode()
+            snapshots.append((loan.cell, loan.loan_id, terms, *columns[:BESIDE]))
+            yield (
+                loan.cell, loan.loan_id, loan.person_id, loan.contract_id, loan.facility_id, loan.product_id,
+                loan.lender_id, loan.group_id, loan.currency, *columns[BESIDE:],
+            )  # fmt: skip
 
-
-def insert_like_models(tx: Transaction) -> None:
-    """Store a loan for each row of the temporary table `newcomer` (cell, loan_id, person_id, model).
-
-    Contract and line are none of ours: both have the loan's own id.
-    """
-    tx.execute(
-        f"""INSERT INTO loan ({_IDS}, {_ALIKE})
-            SELECT n.cell, n.loan_id, n.person_id, n.loan_id, n.loan_id, {_OF_MODEL}
-            FROM newcomer n JOIN loan_model m ON m.loan_id = n.model"""  # noqa: S608  Our own lists of columns.
-    )
-    tx.execute(
-        """INSERT INTO loan_diary (cell, on_date, loan_id, plain)
-           SELECT n.cell, m.next_event, n.loan_id, m.plan IS NOT NULL
-           FROM newcomer n JOIN loan_model m ON m.loan_id = n.model WHERE m.next_event IS NOT NULL"""
-    )
-
-
-def _row(loan: Loan, diary: list[tuple[object, ...]]) -> tuple[object, ...]:
-    return (
-        loan.cell, loan.loan_id, loan.person_id, loan.contract_id, loan.facility_id, loan.product_id, loan.lender_id,
-        loan.group_id, loan.currency, msgspec.json.encode(loan.terms).decode(), *_noted(loan, diary),
-    )  # fmt: skip
+    tx.copy(f"COPY {into} ({IDS}, {ALIKE}) FROM STDIN", rows())
+    tx.copy(f"COPY {beside} ({SNAPSHOT}) FROM STDIN", snapshots)
+    return diary
 
 
 def _noted(loan: Loan, diary: list[tuple[object, ...]]) -> tuple[object, ...]:
-    """Return a loan's columns, and note its next event in the diary."""
+    """Return a loan's snapshot and columns, and note its next event in the diary."""
     columns = summary(terms=loan.terms, state=loan.state)
     if (on := columns[NEXT_EVENT]) is not None:
         diary.append((loan.cell, on, loan.loan_id, columns[PLAN] is not None))
@@ -174,7 +164,7 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[Loan]:
 def states_of_person(tx: Transaction, *, person_id: UUID) -> list[LoanState]:
     """Return the snapshots of all loans of a person, the oldest loan first."""
     rows = tx.execute(
-        "SELECT terms::text, state::text, as_of FROM loan WHERE cell = %s AND person_id = %s ORDER BY loan_id",
+        f"SELECT terms::text, state::text, as_of {_FROM} WHERE cell = %s AND person_id = %s ORDER BY loan_id",
         (tx.cell_of(person_id), person_id),
     )
     return [_opened(_terms.decode(str(terms)), str(state), as_of) for terms, state, as_of in rows]
@@ -203,7 +193,7 @@ def without_plan(tx: Transaction, *, cell: int, on: date, first: UUID, last: UUI
     The others are read in columns: see `store/close.py`.
     """
     rows = tx.execute(
-        f"""{_SELECT} WHERE cell = %(cell)s AND next_event = %(on)s AND plan IS NULL AND loan_id IN (
+        f"""{_SELECT} WHERE cell = %(cell)s AND next_event = %(on)s AND NOT plain AND loan_id IN (
             SELECT loan_id FROM loan_diary WHERE cell = %(cell)s AND on_date = %(on)s
                 AND loan_id BETWEEN %(first)s AND %(last)s)""",  # noqa: S608  Our own list of columns.
         {"cell": cell, "on": on, "first": first, "last": last},
@@ -222,7 +212,9 @@ def some(tx: Transaction, *, cell: int, loan_ids: Sequence[UUID]) -> list[Loan]:
 
 def terms_of(tx: Transaction, *, cell: int, loan_id: UUID) -> LoanTerms:
     """Return the terms of a loan alone. Errors: NotFound."""
-    row = tx.execute("SELECT terms::text FROM loan WHERE cell = %s AND loan_id = %s", (cell, loan_id)).fetchone()
+    row = tx.execute(
+        "SELECT terms::text FROM loan_snapshot WHERE cell = %s AND loan_id = %s", (cell, loan_id)
+    ).fetchone()
     if row is None:
         raise NotFound
     return _terms.decode(str(row[0]))
@@ -241,9 +233,9 @@ def summary_differs(tx: Transaction, *, loans: Sequence[Loan]) -> list[UUID]:
     stored = {
         row[0]: tuple(row[1:])
         for row in tx.execute(
-            f"""SELECT loan_id, {SUMMARY}, substr(plan, 1 + {PLAN_ROW_BYTES} * passed), 0, terms_kind, waiting_number,
-                   waiting_due, waiting_principal_fen, waiting_unpaid_fen, suspends_on
-               FROM loan WHERE cell = %s AND loan_id = ANY (%s)""",  # noqa: S608  Our own columns and a constant.
+            f"""SELECT loan_id, substr(plan, 1 + {PLAN_ROW_BYTES} * passed), {SUMMARY}, plain::int, 0, terms_kind,
+                   waiting_number, waiting_due, waiting_principal_fen, waiting_unpaid_fen, suspends_on
+               {_FROM} WHERE cell = %s AND loan_id = ANY (%s)""",
             (loans[0].cell, [loan.loan_id for loan in loans]),
         )
     }
@@ -273,22 +265,29 @@ def save(tx: Transaction, *, loans: Sequence[Loan]) -> None:
     if not loans:
         return
     diary: list[tuple[object, ...]] = []
-    columns = zip(*(_noted(loan, diary) for loan in loans), strict=True)
+    columns = list(zip(*(_noted(loan, diary) for loan in loans), strict=True))
+    ids = column.of_uuids([loan.loan_id for loan in loans])
     updated = tx.execute(
-        f"""UPDATE loan SET (state, {SUMMARY}, {STANDING}) = ROW (u.state::json, {NEW})
-           FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::date[], %b::date[], %b::date[], %b::bigint[],
+        f"""UPDATE loan SET ({SUMMARY}, {STANDING}) = ROW ({NEW})
+           FROM unnest(%b::uuid[], %b::text[], %b::date[], %b::date[], %b::date[], %b::bigint[],
                        %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[],
                        %b::bigint[], %b::date[], %b::bigint[], %b::bigint[], %b::date[],
-                       %b::bytea[], %b::bigint[], %b::bigint[], %b::bigint[], %b::date[], %b::bigint[], %b::bigint[],
+                       %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::date[], %b::bigint[], %b::bigint[],
                        %b::date[])
-                AS u (loan_id, state, {SUMMARY}, {STANDING})
+                AS u (loan_id, {SUMMARY}, {STANDING})
            WHERE loan.cell = %s AND loan.loan_id = u.loan_id""",  # noqa: S608  Our own lists of columns.
         (
-            column.of_uuids([loan.loan_id for loan in loans]),
-            *(pack(values) for pack, values in zip(PACKED, columns, strict=True)),
+            ids,
+            *(pack(values) for pack, values in zip(PACKED, columns[BESIDE:], strict=True)),
             loans[0].cell,
         ),
     ).rowcount
+    tx.execute(
+        """UPDATE loan_snapshot SET state = u.state::json, plan = u.plan
+           FROM unnest(%b::uuid[], %b::text[], %b::bytea[]) AS u (loan_id, state, plan)
+           WHERE loan_snapshot.cell = %s AND loan_snapshot.loan_id = u.loan_id""",
+        (ids, column.of_texts(columns[STATE]), column.of_bytes_or_nulls(columns[PLAN]), loans[0].cell),
+    )
     assert updated == len(loans), "a loan that is saved was stored before"
     tx.execute(
         """INSERT INTO loan_diary SELECT %s, u.* FROM unnest(%s::date[], %s::uuid[], %s::boolean[]) AS u

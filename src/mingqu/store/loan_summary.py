@@ -12,16 +12,15 @@ from mingqu.domain.loan import LoanState, LoanTerms
 from mingqu.domain.loan.state import interest_line, penalty_line
 from mingqu.store import column
 
-# How each value of `summary` is sent when many are.
+# How each value of `summary` beside the snapshot is sent when many are.
 PACKED: Final[tuple[Callable[[Sequence[Any]], column.Column], ...]] = (
-    *(column.of_texts,) * 2,
+    column.of_texts,
     *(column.of_dates_or_nulls,) * 3,
     *(column.of_bigints,) * 8,
     column.of_dates_or_nulls,
     *(column.of_bigints,) * 2,
     column.of_dates_or_nulls,
-    column.of_bytes_or_nulls,
-    *(column.of_bigints,) * 3,
+    *(column.of_bigints,) * 4,
     column.of_dates_or_nulls,
     *(column.of_bigints,) * 2,
     column.of_dates_or_nulls,
@@ -29,14 +28,15 @@ PACKED: Final[tuple[Callable[[Sequence[Any]], column.Column], ...]] = (
 SUMMARY: Final[LiteralString] = """stage, as_of, next_event, overdue_since, principal_unbilled_fen,
     payable_principal_fen, payable_interest_fen, payable_penalty_fen, payable_fee_fen, overpayment_fen,
     interest_daily_micro, interest_base_micro, interest_on, penalty_daily_micro, penalty_base_micro, penalty_on"""
-STANDING: Final[LiteralString] = """plan, passed, terms_kind, waiting_number, waiting_due, waiting_principal_fen,
+STANDING: Final[LiteralString] = """plain, passed, terms_kind, waiting_number, waiting_due, waiting_principal_fen,
     waiting_unpaid_fen, suspends_on"""
 _OF_STANDING: Final = 8
-NEXT_EVENT, PLAN = 3, 17  # places in `summary`
+STATE, PLAN, BESIDE = 0, 1, 2  # places in `summary`: what is in the snapshot, and where the columns beside it begin
+NEXT_EVENT: Final = 4
 NEW: Final[LiteralString] = """u.stage, u.as_of, u.next_event, u.overdue_since, u.principal_unbilled_fen,
     u.payable_principal_fen, u.payable_interest_fen, u.payable_penalty_fen, u.payable_fee_fen, u.overpayment_fen,
     u.interest_daily_micro, u.interest_base_micro, u.interest_on, u.penalty_daily_micro, u.penalty_base_micro,
-    u.penalty_on, u.plan, u.passed, u.terms_kind, u.waiting_number, u.waiting_due, u.waiting_principal_fen,
+    u.penalty_on, u.plain <> 0, u.passed, u.terms_kind, u.waiting_number, u.waiting_due, u.waiting_principal_fen,
     u.waiting_unpaid_fen, u.suspends_on"""
 
 
@@ -49,6 +49,7 @@ def summary(*, terms: LoanTerms, state: LoanState) -> tuple[object, ...]:
     stands = standing(terms=terms, state=state)
     return (
         msgspec.json.encode(state).decode(),
+        stands.plan,
         state.stage.value,
         state.as_of,
         state.next_event(terms),
@@ -65,7 +66,7 @@ def summary(*, terms: LoanTerms, state: LoanState) -> tuple[object, ...]:
         penalty.daily_micro if penalty else 0,
         penalty.base_micro if penalty else 0,
         penalty.on if penalty else None,
-        stands.plan,
+        int(stands.plan is not None),
         0,  # of the plan's rows none is passed when it is written
         stands.kind,
         stands.waiting_number,
@@ -77,8 +78,14 @@ def summary(*, terms: LoanTerms, state: LoanState) -> tuple[object, ...]:
 
 
 def as_told(*, told: tuple[object, ...], stored: tuple[object, ...] | None) -> bool:
-    """Whether the columns are what the snapshot says. A row from before there were plans has none, and needs none."""
+    """Whether columns are what the snapshot says; both begin with the plan.
+
+    A row from before there were plans has none, and needs none.
+    """
     if stored is None:
         return False
     beside = len(told) - _OF_STANDING
-    return told[:beside] == stored[:beside] and (stored[beside] is None or told[beside:] == stored[beside:])
+    if told[1:beside] != stored[1:beside]:
+        return False
+    plan, plain = stored[0], stored[beside]
+    return (plan is None and not plain) or told == stored

@@ -18,7 +18,7 @@ import psycopg
 from mingqu.domain.ledger import Account, Transfer
 from mingqu.domain.loan import Event, LoanState, LoanTerms
 from mingqu.domain.refusal import Refusal
-from mingqu.store import column, loan
+from mingqu.store import column, loan, loan_model
 from mingqu.store.database import Transaction
 from mingqu.store.lean import lean, lean_text
 from mingqu.store.ledger_proof import strict_side
@@ -31,6 +31,7 @@ _TABLES: Final[LiteralString] = """
     CREATE TEMP TABLE newcomer (line bigint, cell smallint, loan_id uuid, head text, person_id uuid, model uuid,
                                 reference_cell smallint, reference text COLLATE "C") ON COMMIT DROP;
     CREATE TEMP TABLE loan_model (LIKE loan) ON COMMIT DROP;
+    CREATE TEMP TABLE snapshot_model (LIKE loan_snapshot) ON COMMIT DROP;
     CREATE TEMP TABLE event_model (model uuid, kind text, value_date date, detail jsonb) ON COMMIT DROP;
     CREATE TEMP TABLE account_model (model uuid, code smallint, currency text, strict_side smallint, debits bigint,
                                      credits bigint) ON COMMIT DROP;
@@ -134,12 +135,12 @@ def keep_people(tx: Transaction, *, references: Sequence[tuple[int, str]], law: 
 
 def forget_models(tx: Transaction) -> None:
     """Forget all models: those that come are others."""
-    tx.execute("TRUNCATE loan_model, event_model, account_model, transfer_model")
+    tx.execute("TRUNCATE loan_model, snapshot_model, event_model, account_model, transfer_model")
 
 
 def add_models(tx: Transaction, *, models: Sequence[Model]) -> None:
     """Send models, for the loans that come."""
-    loan.insert_models(tx, loans=[model.loan for model in models])
+    loan_model.insert_models(tx, loans=[model.loan for model in models])
     tx.copy(
         "COPY event_model (model, kind, value_date, detail) FROM STDIN",
         ((model.loan.loan_id, kind_of(model.event), model.event.value_date, _detail(model.event)) for model in models),
@@ -209,7 +210,7 @@ def refer(tx: Transaction, *, rows: Sequence[Newcomer]) -> list[int]:
 
 def write(tx: Transaction, *, posted_on: date, posted_at: datetime) -> None:
     """Write everything of those who came last: loans, their first events, accounts and transfers."""
-    loan.insert_like_models(tx)
+    loan_model.insert_like_models(tx)
     tx.execute(
         """INSERT INTO loan_event (cell, loan_id, event_id, kind, value_date, posted_on, posted_at, detail)
            SELECT n.cell, n.loan_id, n.loan_id, m.kind, m.value_date, %s, %s, m.detail
@@ -312,7 +313,7 @@ def forget_person(tx: Transaction, *, person_id: UUID) -> None:
 # A loan that began here is known by its id, and so is a person.
 _ALL: Final[LiteralString] = """
     SELECT r.reference, coalesce(p.reference, replace(l.person_id::text, '-', '')), l.cell, l.loan_id, l.product_id,
-           l.lender_id, l.terms::text, l.state::text, l.as_of, e.detail ->> 'disbursed_on',
+           l.lender_id, s.terms::text, s.state::text, l.as_of, e.detail ->> 'disbursed_on',
            coalesce(f.product_version, (e.detail ->> 'product_version')::integer, 1)
     FROM (
         SELECT reference, loan_cell AS cell, loan_id FROM loan_reference
@@ -320,6 +321,7 @@ _ALL: Final[LiteralString] = """
         SELECT replace(loan_id::text, '-', ''), cell, loan_id FROM loan WHERE facility_id <> loan_id
     ) r
     JOIN loan l ON l.cell = r.cell AND l.loan_id = r.loan_id
+    JOIN loan_snapshot s ON s.cell = r.cell AND s.loan_id = r.loan_id
     LEFT JOIN person_reference p ON p.cell = l.cell AND p.person_id = l.person_id
     LEFT JOIN facility f ON f.cell = l.cell AND f.facility_id = l.facility_id
     LEFT JOIN loan_event e ON e.cell = l.cell AND e.loan_id = l.loan_id AND e.kind = 'migrated_in'

@@ -1,23 +1,30 @@
 -- A loan's mornings in columns: the snapshot stays as its last event left it, and is not written for a morning.
 
--- Read whole and never searched: as text it is neither parsed when it is written nor printed when it is read.
-ALTER TABLE loan ALTER COLUMN state TYPE json USING state::text::json,
-                 ALTER COLUMN terms TYPE json USING terms::text::json;
+-- What a morning does not write lies in a table of its own, so that a new version of a loan's row is a few hundred bytes
+-- and finds room on its page. Terms and snapshot are read whole and never searched: as `json` they are neither parsed
+-- when they are written nor printed when they are read. `plan` is the instalments that are not billed, in rows of 24
+-- bytes; without it a morning opens the snapshot.
+CREATE TABLE loan_snapshot (
+    cell    smallint NOT NULL,
+    loan_id uuid     NOT NULL,
+    terms   json     NOT NULL,
+    state   json     NOT NULL,
+    plan    bytea,
+    PRIMARY KEY (cell, loan_id)
+) WITH (fillfactor = 80);
+INSERT INTO loan_snapshot SELECT cell, loan_id, terms::text::json, state::text::json, NULL FROM loan;
 
--- `plan` is the instalments that are not billed, in rows of 24 bytes; without it a morning opens the snapshot.
--- `passed` is how many of its rows the loan has left behind. See mingqu.domain.batch.standing.
-ALTER TABLE loan ADD COLUMN terms_kind           bigint   NOT NULL DEFAULT 0,
+-- `plain` says that there is a plan, `passed` how many of its rows the loan has left behind, `terms_kind` by which terms
+-- its mornings go. See mingqu.domain.batch.standing.
+ALTER TABLE loan DROP COLUMN terms, DROP COLUMN state,
+                 ADD COLUMN plain                boolean  NOT NULL DEFAULT false,
+                 ADD COLUMN terms_kind           bigint   NOT NULL DEFAULT 0,
                  ADD COLUMN passed               smallint NOT NULL DEFAULT 0,
                  ADD COLUMN waiting_number       integer  NOT NULL DEFAULT 0,
                  ADD COLUMN waiting_due          date,
                  ADD COLUMN waiting_principal_fen bigint  NOT NULL DEFAULT 0,
                  ADD COLUMN waiting_unpaid_fen   bigint   NOT NULL DEFAULT 0,
-                 ADD COLUMN suspends_on          date,
-                 ADD COLUMN plan                 bytea;
-
--- What a morning does not touch lies beside the row, so that a new version of the row is a few hundred bytes.
-ALTER TABLE loan ALTER COLUMN plan SET STORAGE EXTERNAL;
-ALTER TABLE loan SET (toast_tuple_target = 256);
+                 ADD COLUMN suspends_on          date;
 
 -- On which day which loan has its next event. An index over `next_event` would be the same and make every morning write
 -- all indexes of the loan anew: a version of a row whose indexed columns stay touches none of them. A row here is a

@@ -58,7 +58,7 @@ _GUARANTOR_CLAIMS: Final[LiteralString] = """
         SELECT cell, owner, debits_posted_fen - credits_posted_fen AS fen FROM account WHERE code = 9101
     )
     SELECT format('loan %%s and the claim of its guarantor do not agree', coalesce(l.loan_id, c.owner))
-    FROM loan l FULL JOIN claim c ON c.cell = l.cell AND c.owner = l.loan_id
+    FROM loan_snapshot l FULL JOIN claim c ON c.cell = l.cell AND c.owner = l.loan_id
     WHERE coalesce((l.state ->> 'guarantor_claim_fen')::bigint, 0) <> coalesce(c.fen, 0)"""
 
 _NEXT_EVENTS: Final[LiteralString] = """

@@ -39,9 +39,10 @@ _LINKS: Final[LiteralString] = """
                SELECT FROM loan_event e WHERE e.cell = l.cell AND e.loan_id = l.loan_id AND e.kind = 'migrated_in')))"""
 
 _SIGNED: Final[LiteralString] = """
-    SELECT l.loan_id, l.terms::text, o.terms::text, c.body, c.contract_id, d.body, d.offer_id, f.rate_year_ppm,
+    SELECT l.loan_id, s.terms::text, o.terms::text, c.body, c.contract_id, d.body, d.offer_id, f.rate_year_ppm,
            f.product_version
     FROM loan l
+    JOIN loan_snapshot s ON s.cell = l.cell AND s.loan_id = l.loan_id
     JOIN contract c ON c.cell = l.cell AND c.contract_id = l.contract_id
     JOIN offer o ON o.cell = l.cell AND o.offer_id = c.offer_id
     JOIN disclosure d ON d.cell = l.cell AND d.disclosure_id = c.disclosure_id
