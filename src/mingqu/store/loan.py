@@ -67,10 +67,9 @@ _state: Final = msgspec.json.Decoder(LoanState)
 
 # Stands in a model's snapshot for the id of whichever loan it is.
 THIS_LOAN: Final = UUID(int=0)
-_IDS: Final[LiteralString] = "cell, loan_id, person_id, contract_id, facility_id"
+IDS: Final[LiteralString] = "cell, loan_id, person_id, contract_id, facility_id"
 # What loans with the same content have in common.
-_ALIKE: Final[LiteralString] = f"product_id, lender_id, group_id, currency, terms, state, {SUMMARY}, {STANDING}"
-_OF_MODEL: Final[LiteralString] = ", ".join(["m." + name.strip() for name in _ALIKE.split(",")])
+ALIKE: Final[LiteralString] = f"product_id, lender_id, group_id, currency, terms, state, {SUMMARY}, {STANDING}"
 _COLUMNS: Final[LiteralString] = """
     SELECT cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency,
     terms::text, state::text, as_of"""
@@ -97,36 +96,12 @@ def insert(tx: Transaction, *, loan: Loan) -> None:
 def insert_many(tx: Transaction, *, loans: Iterable[Loan]) -> None:
     """Store new loans by COPY."""
     diary: list[tuple[object, ...]] = []
-    tx.copy(f"COPY loan ({_IDS}, {_ALIKE}) FROM STDIN", (_row(loan, diary) for loan in loans))
+    tx.copy(f"COPY loan ({IDS}, {ALIKE}) FROM STDIN", (row_of(loan, diary) for loan in loans))
     tx.copy("COPY loan_diary (cell, on_date, loan_id, plain) FROM STDIN", diary)
 
 
-def insert_models(tx: Transaction, *, loans: Iterable[Loan]) -> None:
-    """Store loans as models of others, in the temporary table `loan_model`; a model is found by its loan id.
-
-    What a model's snapshot says of its own id is written as THIS_LOAN, and read as that of whichever loan it is.
-    """
-    tx.copy(f"COPY loan_model ({_IDS}, {_ALIKE}) FROM STDIN", (_row(loan, []) for loan in loans))
-
-
-def insert_like_models(tx: Transaction) -> None:
-    """Store a loan for each row of the temporary table `newcomer` (cell, loan_id, person_id, model).
-
-    Contract and line are none of ours: both have the loan's own id.
-    """
-    tx.execute(
-        f"""INSERT INTO loan ({_IDS}, {_ALIKE})
-            SELECT n.cell, n.loan_id, n.person_id, n.loan_id, n.loan_id, {_OF_MODEL}
-            FROM newcomer n JOIN loan_model m ON m.loan_id = n.model"""  # noqa: S608  Our own lists of columns.
-    )
-    tx.execute(
-        """INSERT INTO loan_diary (cell, on_date, loan_id, plain)
-           SELECT n.cell, m.next_event, n.loan_id, m.plan IS NOT NULL
-           FROM newcomer n JOIN loan_model m ON m.loan_id = n.model WHERE m.next_event IS NOT NULL"""
-    )
-
-
-def _row(loan: Loan, diary: list[tuple[object, ...]]) -> tuple[object, ...]:
+def row_of(loan: Loan, diary: list[tuple[object, ...]]) -> tuple[object, ...]:
+    """Return a loan's row, of IDS and ALIKE, and note its next event in the diary."""
     return (
         loan.cell, loan.loan_id, loan.person_id, loan.contract_id, loan.facility_id, loan.product_id, loan.lender_id,
         loan.group_id, loan.currency, msgspec.json.encode(loan.terms).decode(), *_noted(loan, diary),

@@ -18,7 +18,7 @@ import psycopg
 from mingqu.domain.ledger import Account, Transfer
 from mingqu.domain.loan import Event, LoanState, LoanTerms
 from mingqu.domain.refusal import Refusal
-from mingqu.store import column, loan
+from mingqu.store import column, loan, loan_model
 from mingqu.store.database import Transaction
 from mingqu.store.lean import lean, lean_text
 from mingqu.store.ledger_proof import strict_side
@@ -27,11 +27,17 @@ from mingqu.store.loan_event import kind_of
 
 # Joins with the models of a chunk stay in memory.
 _WORK_MEM: Final[LiteralString] = "SET LOCAL work_mem = '64MB'"
+# Long values are packed in a model and copied packed, which costs a loan nothing. The database packs rows of two
+# kilobytes and more: what fills a model's row up to that stays where it is.
 _TABLES: Final[LiteralString] = """
     CREATE TEMP TABLE newcomer (line bigint, cell smallint, loan_id uuid, head text, person_id uuid, model uuid,
                                 reference_cell smallint, reference text COLLATE "C") ON COMMIT DROP;
-    CREATE TEMP TABLE loan_model (LIKE loan) ON COMMIT DROP;
-    CREATE TEMP TABLE event_model (model uuid, kind text, value_date date, detail jsonb) ON COMMIT DROP;
+    CREATE TEMP TABLE loan_model (LIKE loan, filler text STORAGE PLAIN DEFAULT repeat(' ', 2000))
+        WITH (toast_tuple_target = 128) ON COMMIT DROP;
+    ALTER TABLE loan_model ALTER terms SET STORAGE MAIN, ALTER state SET STORAGE MAIN, ALTER plan SET STORAGE MAIN;
+    CREATE TEMP TABLE event_model (model uuid, kind text, value_date date, detail jsonb STORAGE MAIN,
+                                   filler text STORAGE PLAIN DEFAULT repeat(' ', 2000))
+        WITH (toast_tuple_target = 128) ON COMMIT DROP;
     CREATE TEMP TABLE account_model (model uuid, code smallint, currency text, strict_side smallint, debits bigint,
                                      credits bigint) ON COMMIT DROP;
     CREATE TEMP TABLE transfer_model (model uuid, place text, debit_owner uuid, debit_code smallint, credit_owner uuid,
@@ -139,7 +145,7 @@ def forget_models(tx: Transaction) -> None:
 
 def add_models(tx: Transaction, *, models: Sequence[Model]) -> None:
     """Send models, for the loans that come."""
-    loan.insert_models(tx, loans=[model.loan for model in models])
+    loan_model.insert_models(tx, loans=[model.loan for model in models])
     tx.copy(
         "COPY event_model (model, kind, value_date, detail) FROM STDIN",
         ((model.loan.loan_id, kind_of(model.event), model.event.value_date, _detail(model.event)) for model in models),
@@ -209,7 +215,7 @@ def refer(tx: Transaction, *, rows: Sequence[Newcomer]) -> list[int]:
 
 def write(tx: Transaction, *, posted_on: date, posted_at: datetime) -> None:
     """Write everything of those who came last: loans, their first events, accounts and transfers."""
-    loan.insert_like_models(tx)
+    loan_model.insert_like_models(tx)
     tx.execute(
         """INSERT INTO loan_event (cell, loan_id, event_id, kind, value_date, posted_on, posted_at, detail)
            SELECT n.cell, n.loan_id, n.loan_id, m.kind, m.value_date, %s, %s, m.detail
