@@ -23,6 +23,7 @@ from mingqu.domain.loan.terms import LoanTerms
 from mingqu.domain.ownership import NotFound, require_owner
 from mingqu.store import column
 from mingqu.store.database import Transaction
+from mingqu.store.lean import lean_text
 from mingqu.store.loan_event import columns_of, event_of, kind_of
 from mingqu.store.loan_summary import BESIDE, NEW, NEXT_EVENT, PACKED, PLAN, STANDING, STATE, SUMMARY, as_told, summary
 
@@ -102,17 +103,23 @@ def insert_many(tx: Transaction, *, loans: Iterable[Loan]) -> None:
 
 
 def copy_in(
-    tx: Transaction, loans: Iterable[Loan], *, into: LiteralString, beside: LiteralString
+    tx: Transaction, loans: Iterable[Loan], *, into: LiteralString, beside: LiteralString, lean: bool = False
 ) -> list[tuple[object, ...]]:
-    """Send loans, each in two rows, and return the rows of the diary that name their next events."""
+    """Send loans, each in two rows, and return the rows of the diary that name their next events.
+
+    `lean` texts leave out what has its default.
+    """
     diary: list[tuple[object, ...]] = []
     snapshots: list[tuple[object, ...]] = []
 
     def rows() -> Iterator[tuple[object, ...]]:
         for loan in loans:
             columns = _noted(loan, diary)
-            terms = msgspec.json.encode(loan.terms).decode()
-            snapshots.append((loan.cell, loan.loan_id, terms, *columns[:BESIDE]))
+            if lean:
+                texts = (lean_text(loan.terms), lean_text(loan.state))
+            else:
+                texts = (msgspec.json.encode(loan.terms).decode(), str(columns[STATE]))
+            snapshots.append((loan.cell, loan.loan_id, *texts, columns[PLAN]))
             yield (
                 loan.cell, loan.loan_id, loan.person_id, loan.contract_id, loan.facility_id, loan.product_id,
                 loan.lender_id, loan.group_id, loan.currency, *columns[BESIDE:],
@@ -306,27 +313,6 @@ def append_event(tx: Transaction, *, loan: Loan, event: Event, posted_on: date, 
             getattr(event, "amount_fen", None), *columns_of(event),
         ),
     )  # fmt: skip
-
-
-def append_first_events(tx: Transaction, *, rows: Iterable[tuple[Loan, Event, date, datetime]]) -> None:
-    """Add the first events of many new loans by COPY; each row is (loan, event, posted_on, posted_at)."""
-    tx.copy(
-        """COPY loan_event (cell, loan_id, event_id, kind, value_date, posted_on, posted_at, amount_fen)
-           FROM STDIN""",
-        (
-            (
-                loan.cell,
-                loan.loan_id,
-                event.event_id,
-                kind_of(event),
-                event.value_date,
-                posted_on,
-                posted_at,
-                getattr(event, "amount_fen", None),
-            )
-            for loan, event, posted_on, posted_at in rows
-        ),
-    )
 
 
 def events(tx: Transaction, *, loan: Loan) -> tuple[Event, ...]:

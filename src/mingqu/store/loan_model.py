@@ -19,7 +19,7 @@ def insert_models(tx: Transaction, *, loans: Iterable[Loan]) -> None:
 
     What a model's snapshot says of its own id is written as THIS_LOAN, and read as that of whichever loan it is.
     """
-    copy_in(tx, loans, into="loan_model", beside="snapshot_model")
+    copy_in(tx, loans, into="loan_model", beside="snapshot_model", lean=True)
 
 
 def insert_like_models(tx: Transaction) -> None:

@@ -27,12 +27,18 @@ from mingqu.store.loan_event import kind_of
 
 # Joins with the models of a chunk stay in memory.
 _WORK_MEM: Final[LiteralString] = "SET LOCAL work_mem = '64MB'"
+# Long values are packed in a model and copied packed, which costs a loan nothing. The database packs rows of two
+# kilobytes and more: what fills a model's row up to that stays where it is.
 _TABLES: Final[LiteralString] = """
     CREATE TEMP TABLE newcomer (line bigint, cell smallint, loan_id uuid, head text, person_id uuid, model uuid,
                                 reference_cell smallint, reference text COLLATE "C") ON COMMIT DROP;
     CREATE TEMP TABLE loan_model (LIKE loan) ON COMMIT DROP;
-    CREATE TEMP TABLE snapshot_model (LIKE loan_snapshot) ON COMMIT DROP;
-    CREATE TEMP TABLE event_model (model uuid, kind text, value_date date, detail jsonb) ON COMMIT DROP;
+    CREATE TEMP TABLE snapshot_model (LIKE loan_snapshot, filler text STORAGE PLAIN DEFAULT repeat(' ', 2000))
+        WITH (toast_tuple_target = 128) ON COMMIT DROP;
+    ALTER TABLE snapshot_model ALTER terms SET STORAGE MAIN, ALTER state SET STORAGE MAIN, ALTER plan SET STORAGE MAIN;
+    CREATE TEMP TABLE event_model (model uuid, kind text, value_date date, detail jsonb STORAGE MAIN,
+                                   filler text STORAGE PLAIN DEFAULT repeat(' ', 2000))
+        WITH (toast_tuple_target = 128) ON COMMIT DROP;
     CREATE TEMP TABLE account_model (model uuid, code smallint, currency text, strict_side smallint, debits bigint,
                                      credits bigint) ON COMMIT DROP;
     CREATE TEMP TABLE transfer_model (model uuid, place text, debit_owner uuid, debit_code smallint, credit_owner uuid,
