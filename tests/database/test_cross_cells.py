@@ -136,7 +136,7 @@ def test_killed_between_the_legs_it_goes_on(house: House, world: OpenWorld, dies
         with suppress(Killed):
             finish_crossings(mortal, cell=0)
     assert proved(house)
-    world.clock.set(world.clock.now() + timedelta(seconds=LEASE_SECONDS + 1))
+    world.clock.advance(timedelta(seconds=LEASE_SECONDS + 1))
     cross_cells(house, crossing=way)
     for _ in range(2):
         finish_crossings(house, cell=0)

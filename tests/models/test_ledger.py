@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import count
@@ -214,6 +215,34 @@ class LedgerMachine(RuleBasedStateMachine):
         known = self.model.accepted[pick % len(self.model.accepted)]
         self.send([*transfers, *[known] * times, transfers[0]])  # also as members of a chain
 
+    @rule(ours=st.lists(batches, min_size=1, max_size=3), theirs=st.lists(batches, min_size=1, max_size=3))
+    def two_writers_at_once_are_answered_as_one_after_the_other(
+        self, ours: list[list[dict[str, Any]]], theirs: list[list[dict[str, Any]]]
+    ) -> None:
+        sent = [[[self.transfer(body) for body in batch] for batch in side] for side in (ours, theirs)]
+        # Each also sends what the other does, in the other order: every replay races with its original.
+        sent[0], sent[1] = sent[0] + sent[1][::-1], sent[1] + sent[0][::-1]
+        turns, begin = count(), threading.Barrier(2)
+        heard: list[tuple[int, list[Transfer], list[Result]]] = []
+
+        def writer(batches_: list[list[Transfer]]) -> None:
+            begin.wait()
+            for batch in batches_:
+                with self.database.transaction() as tx:
+                    results = ledger.post_batch(tx, cell=self.cell, transfers=batch)
+                    # Still under the cell's lock: the turns are in the order in which the batches came about.
+                    heard.append((next(turns), batch, results))
+                    tx.commit()
+
+        writers = [threading.Thread(target=writer, args=(side,)) for side in sent]
+        for one in writers:
+            one.start()
+        for one in writers:
+            one.join()
+        assert len(heard) == 2 * (len(ours) + len(theirs))
+        for _, batch, results in sorted(heard, key=lambda said: said[0]):
+            assert results == self.model.post_batch(batch)
+
     @rule(pick=st.integers(0, 50), field=st.sampled_from(list(range(10))))
     def the_same_id_with_another_body_is_refused_by_field(self, pick: int, field: int) -> None:
         known = self.model.accepted[pick % len(self.model.accepted)]
@@ -322,7 +351,7 @@ def test_the_ledger_agrees_with_the_model_on_any_history(database: Database) -> 
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
-            max_examples=1_000 if soak else 40,
+            max_examples=1_000 if soak else 30,
             stateful_step_count=40 if soak else 12,
             deadline=None,
             database=None,
