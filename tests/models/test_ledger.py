@@ -243,6 +243,26 @@ class LedgerMachine(RuleBasedStateMachine):
         for _, batch, results in sorted(heard, key=lambda said: said[0]):
             assert results == self.model.post_batch(batch)
 
+    @rule(pick=st.integers(0, 3), over=st.integers(-1, 1), pieces=st.sampled_from([1, 6]), held=st.booleans())
+    def a_strict_account_gives_its_last_fen_and_no_more_whatever_is_held(
+        self, pick: int, over: int, pieces: int, held: bool
+    ) -> None:
+        """All but the edge is left to chance elsewhere; here it is looked for."""
+        at = pick // 2 * len(CODES) + pick % 2 * 2  # the cash or the limit of one of the owners
+        strict = self.accounts[at]
+        sides = (1, at) if strict.code is AccountCode.LENDER_CASH else (at, 3)
+        kind = TransferKind.PENDING if held else TransferKind.POSTED
+
+        def give(amount_fen: int) -> Transfer:
+            return replace(self.transfer_of(*sides, amount_fen), kind=kind)
+
+        left = self.model.balance(strict).available_fen(strict.code)
+        if left > 20:
+            self.send([give(left - 20)])
+            left = 20
+        sizes = [1] * (pieces - 1) + [max(1, left + over - (pieces - 1))]
+        self.send([give(size) for size in sizes])
+
     @rule(pick=st.integers(0, 50), field=st.sampled_from(list(range(10))))
     def the_same_id_with_another_body_is_refused_by_field(self, pick: int, field: int) -> None:
         known = self.model.accepted[pick % len(self.model.accepted)]

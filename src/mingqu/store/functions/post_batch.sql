@@ -6,7 +6,8 @@
 -- in order, otherwise. A test compares both with a model that knows neither.
 --
 -- A transfer with p_linked forms a chain with the next one. A chain is posted whole or not at all: the first that is
--- refused keeps its result, the others answer a replay or 12. 13: the batch ends within a chain.
+-- refused keeps its result, the others answer a replay or 12. 13: the batch ends within a chain. Who has neither
+-- chains nor holds that lapse leaves both arrays away.
 
 DROP FUNCTION IF EXISTS post_batch;
 
@@ -15,7 +16,7 @@ CREATE FUNCTION post_batch(
     p_debit_owner uuid[], p_debit_code smallint[], p_debit_currency text[],
     p_credit_owner uuid[], p_credit_code smallint[], p_credit_currency text[],
     p_amount_fen bigint[], p_reason smallint[], p_value_date date[], p_posted_on date[],
-    p_reference uuid[], p_pending_id uuid[], p_expires_on date[], p_linked boolean[]
+    p_reference uuid[], p_pending_id uuid[], p_expires_on date[] DEFAULT NULL, p_linked boolean[] DEFAULT NULL
 ) RETURNS smallint[] LANGUAGE plpgsql
 -- Plans are kept from call to call and made for the tables as they will be, not as empty as they are on the
 -- first day: accounts and transfers are always found by their keys.
@@ -47,7 +48,7 @@ BEGIN
         WHILE last < n AND p_linked[last] LOOP
             last := last + 1;
         END LOOP;
-        IF first = last AND NOT p_linked[last] THEN
+        IF first = last AND p_linked[last] IS NOT TRUE THEN
             results[first] := post_one(
                 p_cell, p_id[first], p_kind[first], p_debit_owner[first], p_debit_code[first], p_debit_currency[first],
                 p_credit_owner[first], p_credit_code[first], p_credit_currency[first], p_amount_fen[first],
