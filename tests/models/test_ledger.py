@@ -295,6 +295,10 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert self.model.is_empty(account)
                 self.model.closed.add(account)
             tx.commit()
+        other = replace(self.accounts[1 if account != self.accounts[1] else 3], currency=account.currency)
+        small = self.transfer_of(0, 1, 1)
+        for sides in ({"debit": other, "credit": account}, {"debit": account, "credit": other}):
+            self.send([replace(small, id=fresh_id(), debit=sides["debit"], credit=sides["credit"])])
 
     @invariant()
     def every_balance_is_the_sum_of_what_was_accepted(self) -> None:

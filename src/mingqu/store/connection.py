@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count, islice
 from typing import Any
 
 import psycopg
@@ -15,13 +16,42 @@ from mingqu.store import column
 Packed = Sequence[bytes | None]  # parameters in PostgreSQL's binary format, as mingqu.store.column packs them
 
 
+_names = count()
+
+
 class Connection(psycopg.Connection[TupleRow]):
     """A connection that remembers which statements the server has ready for it."""
 
     ready: dict[str, bytes]  # a statement's text, and its name there
 
 
+class Answer:
+    """Rows from memory, read from the start by whoever asks."""
+
+    __slots__ = ("_left", "rowcount")
+
+    def __init__(self, rows: list[TupleRow]) -> None:
+        self._left, self.rowcount = iter(rows), len(rows)
+
+    def fetchone(self) -> TupleRow | None:
+        """Return the next row, or None."""
+        return next(self._left, None)
+
+    def fetchmany(self, size: int, /) -> list[TupleRow]:
+        """Return up to `size` rows more."""
+        return list(islice(self._left, size))
+
+    def fetchall(self) -> list[TupleRow]:
+        """Return the rows that are left."""
+        return list(self._left)
+
+    def __iter__(self) -> Iterator[TupleRow]:
+        """Return the rows that are left, one after the other."""
+        return self._left
+
+
 def configure(connection: Connection) -> None:
+    """Make a new connection of the pool ready for what is said to it here."""
     connection.ready = {}
     column.register(connection.adapters)
 
@@ -33,7 +63,7 @@ def call(connection: Connection, sql: str, parameters: Packed) -> bytes:
     """
     name = connection.ready.get(sql)
     if name is None:
-        name = b"call_%d" % len(connection.ready)
+        name = b"call_%d" % next(_names)
         _checked(connection, connection.pgconn.prepare(name, sql.encode()), ExecStatus.COMMAND_OK)
         connection.ready[sql] = name
     values: list[Any] = list(parameters)  # libpq takes None for null, which the type of the next line forgets

@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from itertools import islice
 from typing import Final, LiteralString, TypeVar
 from uuid import UUID
 
@@ -31,7 +30,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
-from mingqu.store.connection import Connection, Packed, call, configure, say
+from mingqu.store.connection import Answer, Connection, Packed, call, configure, say
 from mingqu.store.rows import Rows as Rows
 
 Parameters = Sequence[object] | dict[str, object]
@@ -147,6 +146,7 @@ class Transaction:
         assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal():
             self._connection.execute(text.encode())
+        self._connection.ready.clear()  # after DDL the driver forgets all that is prepared, ours included
 
     def commit(self) -> None:
         """Make everything done so far durable and end the transaction; once, in the use case."""
@@ -204,7 +204,7 @@ class _Reading(Transaction):
         if asked not in self._answers:
             with self._lost_is_a_refusal():
                 self._answers[asked] = self._cursor.execute(sql, parameters, binary=binary).fetchall()
-        return _Answer(self._answers[asked])
+        return Answer(self._answers[asked])
 
     def end(self) -> None:
         """Answer nothing any more: the moment is over, and the connection somebody else's."""
@@ -213,27 +213,6 @@ class _Reading(Transaction):
     def commit(self) -> None:
         """Refuse: whoever has something to write opens a transaction of the database itself."""
         raise AssertionError("a snapshot is read and not written")
-
-
-class _Answer:
-    """Rows from memory, read from the start by whoever asks."""
-
-    __slots__ = ("_left", "rowcount")
-
-    def __init__(self, rows: list[TupleRow]) -> None:
-        self._left, self.rowcount = iter(rows), len(rows)
-
-    def fetchone(self) -> TupleRow | None:
-        return next(self._left, None)
-
-    def fetchmany(self, size: int, /) -> list[TupleRow]:
-        return list(islice(self._left, size))
-
-    def fetchall(self) -> list[TupleRow]:
-        return list(self._left)
-
-    def __iter__(self) -> Iterator[TupleRow]:
-        return self._left
 
 
 class Database:
@@ -398,6 +377,8 @@ class Database:
             if connection.pgconn.transaction_status == TransactionStatus.INTRANS:
                 say(connection, b"ROLLBACK")
             elif not (connection.closed or connection.broken):
+                if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                    connection.ready.clear()  # after an error, too, the driver forgets all that is prepared
                 connection.rollback()  # sends nothing after a commit
         except psycopg.OperationalError:
             connection.close()  # the server went away; it rolls back by itself

@@ -180,24 +180,7 @@ def statement(
         first_on=first_on,
         last_on=last_on,
         opening=opening,
-        lines=tuple(
-            Line(
-                entry=Entry(
-                    transfer_id=row[1],
-                    kind=TransferKind(row[2]),
-                    account=account,
-                    other=Account(owner=row[4], code=AccountCode(row[5]), currency=account.currency),
-                    side=Side(row[3]),
-                    amount_fen=row[6],
-                    reason=Reason(row[7]),
-                    value_date=row[8],
-                    posted_on=row[9],
-                    reference=row[10],
-                ),
-                balance_fen=row[11],
-            )
-            for row in page
-        ),
+        lines=tuple(_line(account, *row[1:]) for row in page),
         closing=closing,
         next=f"{page[-1][0].isoformat()}.{page[-1][1].hex}" if len(rows) > lines_max else None,
     )
@@ -212,6 +195,27 @@ def cells_of(tx: Transaction, *, owner: UUID) -> list[int]:
             (list(range(tx.cells)), owner),
         )
     ]
+
+
+def _line(
+    account: Account, transfer_id: UUID, kind: int, side: str, other_owner: UUID, other_code: int, amount_fen: int,
+    reason: int, value_date: date, posted_on: date, reference: UUID, balance_fen: int,
+) -> Line:  # fmt: skip
+    return Line(
+        entry=Entry(
+            transfer_id=transfer_id,
+            kind=TransferKind(kind),
+            account=account,
+            other=Account(owner=other_owner, code=AccountCode(other_code), currency=account.currency),
+            side=Side(side),
+            amount_fen=amount_fen,
+            reason=Reason(reason),
+            value_date=value_date,
+            posted_on=posted_on,
+            reference=reference,
+        ),
+        balance_fen=balance_fen,
+    )
 
 
 def _balance_at(tx: Transaction, *, cell: int, account: Account, by: DatedBy, on: date) -> Balance:
