@@ -6,7 +6,7 @@ durable when it is answered. Ours also checks ids, limits and states, and answer
     single                        8 clients in 8 cells, each one transfer per transaction, from Python, awaiting each
     single_from_pgbench           the same statement sent by pgbench itself: the database's side alone
     callers_128                   128 coroutines, each one transfer after the other through `services/post_together`,
-                                  awaiting its own durable result before the next; 2 processes with 2 lanes each
+                                  awaiting its own durable result before the next; 2 processes with a lane each
     batch_1000                    2 clients, each 1,000 transfers per transaction between random people of its cell
     batch_1000_one_house_account  the same, every transfer with its cell's house account on the other side
 
@@ -52,15 +52,15 @@ BATCH = 1_000
 # More than a client gets done in the time; a faster machine ends earlier, which the rate allows for.
 BATCHES_MAX = {0: 2_000, 1: 10_000, BATCH: 400}
 CALLERS = 128
-# Cells of the callers: fewer lanes mean larger batches, and two cores have no use for more.
-LANES_OF_A_PROCESS = 2
+# One lane (and cell) for each core: fewer lanes mean larger batches.
+LANES_OF_A_PROCESS = 1
 
 
 HOW = {
     "single": f"{CLIENTS} Python clients in {CLIENTS} cells, one transfer a transaction, each awaited",
     "single_from_pgbench": f"{CLIENTS} pgbench clients in {CLIENTS} cells, the same function",
     "callers_128": f"{CALLERS} coroutines in {PROCESSES} processes through the micro-batcher,"
-    f" {LANES_OF_A_PROCESS} lanes each, every result awaited by its caller",
+    f" {LANES_OF_A_PROCESS} lane each, every result awaited by its caller",
     "batch_1000": f"{PROCESSES} clients, {BATCH} transfers a transaction between {PEOPLE_OF_A_CELL} people of a cell",
     "batch_1000_one_house_account": f"{PROCESSES} clients, {BATCH} transfers a transaction, one house account a cell",
 }
