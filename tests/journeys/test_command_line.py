@@ -20,6 +20,7 @@ import pytest
 from mingqu import __version__, cli
 from mingqu.channels.system.clock import SystemClock
 from mingqu.domain.moment import start_of
+from mingqu.main import Wiring
 from mingqu.store import book, keyring, migration, policy
 from mingqu.store.database import Database
 from mingqu.store.postgres import open_server
