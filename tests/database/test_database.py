@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from mingqu.domain import identifier
-from mingqu.store import book
+from mingqu.store import book, column
 from mingqu.store.database import ATTEMPTS_MAX, TRANSIENT, BookMissing, Database, DatabaseUnavailable, Transaction
 
 PERSON = UUID("0199a000-0000-7abc-8000-000000000100")
@@ -142,6 +142,43 @@ def test_a_connection_that_dies_in_a_transaction_is_a_refusal_and_the_next_one_w
         write_and_lose()
     assert refused.value.code == "database_unavailable"
     assert work_rows(database) == 0
+
+
+def test_a_statement_alone_is_a_transaction_and_a_connection_dead_before_it_is_replaced(
+    database: Database,
+) -> None:
+    def write_alone(number: int) -> int:
+        sql = "SELECT write_alone($1::uuid)"
+        return column.read_smallint(database.call(sql, [UUID(int=number).bytes]))
+
+    with database.transaction() as tx:
+        tx.script("""CREATE FUNCTION write_alone(p_id uuid) RETURNS smallint LANGUAGE sql
+                     BEGIN ATOMIC INSERT INTO hold (cell, id, amount_fen) VALUES (0, p_id, 5) RETURNING state; END""")
+        tx.commit()
+    assert write_alone(1) == 1
+    with database.transaction() as tx:
+        for _ in range(7):  # from the sixth time on the driver has this one prepared, which it forgets after DDL
+            tx.execute("SELECT 1 WHERE %s = 1", (1,))
+        tx.script("DROP TABLE IF EXISTS gone")
+        tx.execute("SELECT 1 WHERE %s = 1", (1,))
+        tx.commit()
+    assert write_alone(7) == 1
+    with database.transaction() as tx:
+        for _ in range(7):
+            tx.execute("SELECT 1 / %s", (1,))
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            tx.execute("SELECT 1 / %s", (0,))
+    assert write_alone(8) == 1
+    with psycopg.connect(database.url, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+        assert write_alone(2) == 1
+        assert other.execute("SELECT count(*) FROM hold").fetchone() == (4,)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        write_alone(2)
+    assert write_alone(3) == 1
 
 
 def test_a_server_that_cannot_be_reached_is_a_refusal() -> None:

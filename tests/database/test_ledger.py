@@ -1,12 +1,9 @@
-"""What the ledger promises on the real database beyond the model: all or nothing, no change, no lost update, proof."""
+"""What the ledger promises on the real database beyond the model: all or nothing, no change, lapsing, proof."""
 
 from __future__ import annotations
 
-import random
-import threading
-from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -108,6 +105,53 @@ def test_a_void_releases_and_never_posts(funded: Database) -> None:
     assert post(funded, again) == [Result.PENDING_ALREADY_VOIDED]
 
 
+def test_a_hold_lapses_on_its_day_and_not_before_and_is_refused_from_then_on(funded: Database) -> None:
+    hold = transfer(AVAILABLE, DRAWN, 30_000, kind=TransferKind.PENDING, expires_on=DAY + timedelta(days=2))
+    lapse = replace(hold, id=PERSON, kind=TransferKind.EXPIRE, pending_id=hold.id, expires_on=None)
+    early = replace(lapse, posted_on=DAY + timedelta(days=1))
+    due = replace(lapse, posted_on=DAY + timedelta(days=2))
+    assert post(funded, hold, early) == [Result.OK, Result.PENDING_NOT_EXPIRED]
+    assert post(funded, due, due) == [Result.OK, Result.EXISTS]
+    assert balance(funded, AVAILABLE) == Balance(credits_posted_fen=50_000)
+    for kind in (TransferKind.POST, TransferKind.VOID, TransferKind.EXPIRE):
+        assert post(funded, replace(due, id=LENDER, kind=kind)) == [Result.PENDING_EXPIRED]
+    assert findings(funded) == []
+
+
+def test_a_chain_is_posted_whole_or_not_at_all_and_the_others_go_on(funded: Database) -> None:
+    def chain(*amounts: int) -> list[Transfer]:
+        made = [transfer(AVAILABLE, DRAWN, amount_fen, linked=True) for amount_fen in amounts]
+        return [*made[:-1], replace(made[-1], linked=False)]
+
+    good, bad, alone = chain(100, 200, 300), chain(1, 50_001, 0), transfer(AVAILABLE, DRAWN, 7)
+    refused = [Result.LINKED_TRANSFER_FAILED, Result.EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT, Result.LINKED_TRANSFER_FAILED]
+    assert post(funded, *bad, alone, *good) == [*refused, *[Result.OK] * 4]
+    assert post(funded, *good, *bad) == [*[Result.EXISTS] * 3, *refused]
+    assert post(funded, good[0], replace(bad[1], linked=False)) == [Result.EXISTS, refused[1]]
+    open_ended = [replace(one, id=identifier.derived(one.id, 1), linked=True) for one in good]
+    assert post(funded, *open_ended) == [Result.LINKED_TRANSFER_FAILED] * 2 + [Result.LINKED_CHAIN_OPEN]
+    assert balance(funded, DRAWN).credits_posted_fen == 607
+
+
+def test_one_transfer_alone_is_answered_as_in_a_batch(funded: Database) -> None:
+    hold = transfer(AVAILABLE, DRAWN, 30_000, kind=TransferKind.PENDING, expires_on=DAY + timedelta(days=1))
+    part = transfer(AVAILABLE, DRAWN, 20_000, kind=TransferKind.POST, pending_id=hold.id)
+    more = transfer(AVAILABLE, DRAWN, 30_001)
+    sent = [hold, hold, more, part, part, replace(part, reason=Reason.LIMIT_DRAW), more, transfer(AVAILABLE, DRAWN, 0)]
+    assert [ledger.post_single(funded, cell=0, transfer=one) for one in sent] == [
+        Result.OK,
+        Result.EXISTS,
+        Result.EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT,
+        Result.OK,
+        Result.EXISTS,
+        Result.EXISTS_WITH_DIFFERENT_REASON,
+        Result.EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT,
+        Result.AMOUNT_ZERO,
+    ]
+    assert balance(funded, AVAILABLE) == Balance(credits_posted_fen=50_000, debits_posted_fen=20_000)
+    assert findings(funded) == []
+
+
 def test_nothing_is_lent_beyond_the_funding_whatever_the_order_in_a_batch(funded: Database) -> None:
     lend = [transfer(PRINCIPAL, CASH, 20_000) for _ in range(6)]
     assert post(funded, *lend) == [Result.OK] * 5 + [Result.EXCEEDS_LIMIT_OF_CREDIT_ACCOUNT]
@@ -145,6 +189,8 @@ FLAWS: list[tuple[dict[str, Any], Result]] = [
     ({"pending_id": PERSON}, Result.PENDING_ID_UNEXPECTED),
     ({"credit": FUNDING, "debit": FUNDING}, Result.SAME_ACCOUNT),
     ({"debit": DOLLARS}, Result.CURRENCY_MISMATCH),
+    ({"expires_on": DAY + timedelta(days=1)}, Result.EXPIRES_ON_UNEXPECTED),
+    ({"kind": TransferKind.PENDING, "expires_on": DAY}, Result.EXPIRES_ON_NOT_AFTER_POSTED_ON),
     ({"debit": STRANGER}, Result.DEBIT_ACCOUNT_UNKNOWN),
     ({"credit": STRANGER}, Result.CREDIT_ACCOUNT_UNKNOWN),
     ({"debit": CLOSED}, Result.DEBIT_ACCOUNT_CLOSED),
@@ -262,7 +308,9 @@ TAMPERINGS = [
     ("UPDATE hold SET amount_fen = amount_fen + 1", "not the hold"),
     ("INSERT INTO hold (cell, id, amount_fen) VALUES (0, gen_random_uuid(), 1)", "not the hold"),
     ("UPDATE hold SET state = 3 WHERE state = 1", "not in the state"),
+    ("UPDATE hold SET state = 4 WHERE state = 1", "not in the state"),
     ("UPDATE hold SET state = 1, posted_fen = 0 WHERE state = 2", "not in the state"),
+    ("UPDATE hold SET expires_on = '2030-01-01' WHERE state = 1", "not the hold"),
     ("UPDATE hold SET posted_fen = posted_fen - 1 WHERE state = 2", "not in the state"),
     ("UPDATE transfer SET pending_id = gen_random_uuid() WHERE kind = 3", "not in the state"),
 ]
@@ -279,40 +327,3 @@ def test_the_proof_finds_what_was_tampered_with(funded: Database) -> None:
 def test_the_proof_names_no_more_than_can_be_read(funded: Database) -> None:
     many = "INSERT INTO hold (cell, id, amount_fen) SELECT 0, gen_random_uuid(), 1 FROM generate_series(1, 100)"
     assert len(findings(funded, many)) < 100
-
-
-def test_callers_at_the_same_moment_lose_and_double_nothing(database: Database) -> None:
-    owners = [identifier.fresh(milliseconds=next(numbers), slot=0, entropy=0) for _ in range(3)]
-    accounts = [Account(owner=owner, code=AccountCode.LIMIT_AVAILABLE) for owner in owners]
-    with database.transaction() as tx:
-        ledger.open_accounts(tx, cell=0, accounts=[*accounts, GRANTED])
-        ledger.post(tx, cell=0, transfers=[transfer(GRANTED, account, 300) for account in accounts])
-        tx.commit()
-    chance = random.Random(7)
-
-    def between(debit: Account, credit: Account) -> Transfer:
-        return transfer(debit, credit, chance.randrange(1, 40))
-
-    # Each batch is sent by two callers, so that every replay races with its original.
-    batches = [[between(*chance.sample(accounts, 2)) for _ in range(chance.choice((1, 3, 8)))] for _ in range(60)]
-    answers: list[Counter[UUID]] = [Counter() for _ in range(4)]
-
-    def caller(number: int) -> None:
-        for batch in batches if number % 2 else reversed(batches):
-            with database.transaction() as tx:
-                results = ledger.post_batch(tx, cell=0, transfers=batch)
-                tx.commit()
-            answers[number].update(sent.id for sent, result in zip(batch, results, strict=True) if result is Result.OK)
-
-    threads = [threading.Thread(target=caller, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    posted = sum(answers, Counter())
-    assert set(posted.values()) == {1}
-    with database.transaction() as tx:
-        (rows,) = tx.execute("SELECT count(*) - 3 FROM transfer").fetchone() or (None,)
-        assert rows == len(posted)
-        assert ledger.prove(tx) == []
-        assert sum(ledger.balance(tx, cell=0, account=account).posted_fen for account in accounts) == -900

@@ -20,6 +20,7 @@ import pytest
 from mingqu import __version__, cli
 from mingqu.channels.system.clock import SystemClock
 from mingqu.domain.moment import start_of
+from mingqu.main import Wiring
 from mingqu.store import book, keyring, migration, policy
 from mingqu.store.database import Database
 from mingqu.store.postgres import open_server
@@ -91,6 +92,42 @@ def test_a_kept_book_verifies(story: Story) -> None:
     assert report["set_aside"] == report["unproved"] == []
     assert (report["cell_days"], report["last_closed_on"], said.code) == (0, "2027-08-15", 0)
     assert report["evidence_root"] == story.said.value["evidence_root"]
+
+
+def test_accounts_are_read_on_any_day_and_a_statement_leads_from_one_balance_to_the_other(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_server(data=story.data) as server, Database(server.url) as database, database.transaction() as tx:
+        ((loan_id, lent_on),) = tx.execute(
+            "SELECT debit_owner, posted_on FROM transfer WHERE debit_code = 1101 AND kind = 3 ORDER BY id LIMIT 1"
+        ).fetchall()
+
+    def account(*more: str) -> dict[str, Any]:
+        """Run in this process: a process for each question would take most of the time."""
+        code = cli.run(Wiring(), ["account", loan_id.hex, "--data", str(story.data), "--json", *more])
+        said: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert code == (cli.EXIT_REFUSED if "refused" in said else 0)
+        return said
+
+    assert {row["balance_fen"] for row in account()["accounts"]} == {0}
+    day = lent_on.isoformat()
+    lent, due = (
+        account("--code", code, "--as-of", day)["accounts"][0]["balance_fen"] for code in ("loan_principal", "1102")
+    )
+    assert (lent > 0, due) == (True, 0)
+    period = ("--code", "1101", "--from", day, "--to", (lent_on + timedelta(days=366)).isoformat())
+    whole = account(*period)
+    assert (whole["opening"]["balance_fen"], whole["closing"]["balance_fen"], whole["next"]) == (0, 0, None)
+    assert {lent} < {line["balance_fen"] for line in whole["lines"]}
+    page = account(*period, "--limit", "2")
+    assert page["lines"] + account(*period, "--after", page["next"])["lines"] == whole["lines"]
+    for wrong, code in (
+        (("--from", day), "command_malformed"),
+        (("--code", "1101", "--from", day, "--to", "2026-01-01"), "statement_period_empty"),
+        (("--code", "1101", "--from", day, "--to", day, "--after", "x"), "statement_page_unknown"),
+        (("--code", "9001", "--from", day, "--to", day), "account_unknown"),
+    ):
+        assert account(*wrong)["refused"]["code"] == code
 
 
 def test_migrating_a_book_of_this_version_applies_nothing(story: Story) -> None:

@@ -107,6 +107,12 @@ class MortalTransaction:
         self._written(sql)
         return answer
 
+    def call(self, sql: str, parameters: Any) -> bytes:
+        """Run one prepared statement."""
+        answer = self._tx.call(sql, parameters)
+        self._written(sql)
+        return answer
+
     def copy(self, sql: str, rows: Any) -> int:
         """Stream rows in."""
         copied = self._tx.copy(sql, rows)

@@ -18,6 +18,7 @@ from rich.console import Console
 
 import mingqu
 from mingqu.api.command import webhook_commands
+from mingqu.cli.account import account
 from mingqu.cli.book import export_book, generate, import_book
 from mingqu.cli.close import close
 from mingqu.cli.option import data_option, json_option, say
@@ -209,7 +210,7 @@ def verify(wiring: Wiring, data: Path, as_json: bool) -> int:
     return 0 if report.all_hold else EXIT_FALSE
 
 
-BENCHES: Final = ("posting", "decide", "schedule", "fold", "close", "growth", "proof", "page")
+BENCHES: Final = ("ledger", "decide", "schedule", "fold", "close", "growth", "proof", "page")
 
 
 @commands.command(short_help="Measure, as a ratio to a yardstick in the same run.")
@@ -221,7 +222,7 @@ def bench(name: str, loans: int | None, days: int | None, as_json: bool) -> int:
     """Measure NAME as a ratio to a yardstick in the same run; the benches come with the source, in bench/."""
     asked = {what: many for what, many in (("loans", loans), ("days", days)) if many is not None}
     folder = Path(mingqu.__file__).parents[2]
-    if not (folder / "bench" / "posting.py").exists():
+    if not (folder / "bench" / "ledger.py").exists():
         raise BenchesMissing("The benches come with the source: clone the project and run it there.")
     sys.path.insert(0, str(folder))
     rows: list[dict[str, Any]] = []
@@ -249,6 +250,7 @@ for each_of_books in (import_book, export_book, generate):
     commands.add_command(each_of_books)
 commands.add_command(serve)
 commands.add_command(sandbox)
+commands.add_command(account)
 commands.add_command(operator_commands)
 
 

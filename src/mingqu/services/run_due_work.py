@@ -1,4 +1,4 @@
-"""What a worker does in one round: take each due order one step, send each due notice."""
+"""What a worker does in one round: take each due order one step, send each due notice, book what is due."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from uuid import UUID
 
 from mingqu.domain.refusal import Refusal
 from mingqu.services import keep_order
+from mingqu.services.cross_cells import finish_crossings
 from mingqu.services.end_agreement import tell_bank
+from mingqu.services.expire_holds import expire_holds
 from mingqu.services.house import House
 from mingqu.services.run_errand import run_errand
 from mingqu.services.send_notice import send_due_notices
@@ -23,13 +25,14 @@ class Round:
 
     orders: int
     notices: int
+    booked: int  # holds that lapsed, and money that arrived from another cell
     stuck: tuple[tuple[UUID, str], ...] = ()  # orders that could not be taken further, with the refusal's code
     alerts: tuple[tuple[UUID, str], ...] = ()  # orders that a person must look at, with the reason
 
     @property
     def idle(self) -> bool:
         """Whether nothing was due."""
-        return self.orders == 0 and self.notices == 0
+        return self.orders == 0 and self.notices == 0 and self.booked == 0
 
 
 def run_due_work(house: House) -> Round:
@@ -52,7 +55,8 @@ def run_due_work(house: House) -> Round:
         send_due_notices(house, cell=cell) + tell_bank(house, cell=cell) + deliver_webhooks(house, cell=cell)
         for cell in cells
     )
-    return Round(orders=len(due) - len(stuck), notices=told, stuck=tuple(stuck), alerts=tuple(alerts))
+    booked = sum(expire_holds(house, cell=cell) + finish_crossings(house, cell=cell) for cell in cells)
+    return Round(orders=len(due) - len(stuck), notices=told, booked=booked, stuck=tuple(stuck), alerts=tuple(alerts))
 
 
 def _postpone(house: House, *, order_id: UUID, at: datetime) -> None:

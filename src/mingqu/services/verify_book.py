@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mingqu.services.verify_loans import Progress, verify_loans
-from mingqu.store import evidence, ledger_proof, order_proof, proof
+from mingqu.store import evidence, headroom, ledger_proof, order_proof, proof
 from mingqu.store.database import Database, Transaction
 from mingqu.store.keyring import Keyring
 
@@ -55,7 +55,7 @@ def verify_book(*, database: Database, keyring: Keyring, progress: Progress | No
         tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         counts = proof.counts(tx)
         findings = {
-            1: ledger_proof.prove_balances(tx) + proof.meanings(tx),
+            1: ledger_proof.prove_balances(tx) + proof.meanings(tx) + proof.crossings(tx),
             2: ledger_proof.prove_sides(tx),
             3: ledger_proof.prove_holds(tx) + proof.holds(tx),
             4: proof.loans_and_ledger(tx)
@@ -70,7 +70,7 @@ def verify_book(*, database: Database, keyring: Keyring, progress: Progress | No
             + proof.orders_and_ledger(tx)
             + proof.orders_and_events(tx)
             + proof.proposals(tx),
-            6: proof.limits(tx) + proof.decisions(tx, keyring=keyring),
+            6: proof.limits(tx) + proof.decisions(tx, keyring=keyring) + headroom.prove(tx),
             7: proof.payees(tx),
             8: evidence.prove(
                 tx,

@@ -22,6 +22,7 @@ GLOBAL_TABLES: Final[dict[str, str]] = {
     "webhook_subscription": "the operator's programs are told of all cells",
     "operator": "works for the whole book",
     "operator_session": "is an operator's",
+    "headroom": "a limit of the whole book, of which each cell has a slice",
     "operator_attempt": "counts wrong passwords of names that may be nobody's",
 }
 

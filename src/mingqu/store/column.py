@@ -23,10 +23,12 @@ from psycopg.pq import Format
 
 _HEADER: Final = struct.Struct("!iiiii")
 # The numbers of PostgreSQL's own types never change.
-_SMALLINT, _BIGINT, _BYTEA, _TEXT, _DATE, _TIMESTAMPTZ, _UUID = 21, 20, 17, 25, 1082, 1184, 2950
+_BOOLEAN, _SMALLINT, _BIGINT, _BYTEA = 16, 21, 20, 17
+_TEXT, _DATE, _TIMESTAMPTZ, _UUID = 25, 1082, 1184, 2950
 _SIZE_OF_UUID: Final = struct.pack("!i", 16)
 _NULL: Final = struct.pack("!i", -1)
 _SIZED_NUMBER: Final = struct.Struct("!ii")
+_TRUE, _FALSE = struct.pack("!i?", 1, True), struct.pack("!i?", 1, False)
 _DAY_ZERO: Final = date(2000, 1, 1).toordinal()
 _MOMENT_ZERO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -71,6 +73,11 @@ class ColumnDumper(Dumper):
 def register(adapters: AdaptersMap) -> None:
     """Let the connections of a pool send columns."""
     adapters.register_dumper(Column, ColumnDumper)
+
+
+def of_booleans(values: Sequence[bool]) -> Column:
+    """Pack truths."""
+    return _of_bytes(_BOOLEAN, [_TRUE if value else _FALSE for value in values])
 
 
 def of_smallints(values: Sequence[int]) -> Column:
@@ -124,6 +131,32 @@ def of_array(values: npt.NDArray[np.int64] | npt.NDArray[np.uint8], *, kind: Kin
     sized["size"] = sized.dtype["value"].itemsize
     sized["value"] = values.view("V16").reshape(-1) if kind is Kind.UUID else values
     return Column(_HEADER.pack(1, 0, element_type, len(values), 1) + sized.tobytes())
+
+
+def smallint(value: int) -> bytes:
+    """Pack one whole number of two bytes."""
+    return value.to_bytes(2, "big", signed=True)
+
+
+def bigint(value: int) -> bytes:
+    """Pack one whole number of eight bytes."""
+    return value.to_bytes(8, "big", signed=True)
+
+
+def day(value: date) -> bytes:
+    """Pack one date."""
+    return (value.toordinal() - _DAY_ZERO).to_bytes(4, "big", signed=True)
+
+
+def read_smallint(packed: bytes) -> int:
+    """Read one whole number of two bytes."""
+    return int.from_bytes(packed, "big", signed=True)
+
+
+def read_smallints(packed: bytes) -> list[int]:
+    """Read an array of whole numbers of two bytes without nulls."""
+    (length,) = struct.unpack_from("!i", packed, 12)
+    return list(struct.unpack_from("!" + "4xh" * length, packed, _HEADER.size))
 
 
 def _of_numbers(element_type: int, size: int, letter: str, values: Sequence[int]) -> Column:

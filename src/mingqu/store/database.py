@@ -25,13 +25,13 @@ from uuid import UUID
 
 import psycopg
 from psycopg import errors
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
-from mingqu.store import column
+from mingqu.store.connection import Answer, Connection, Packed, call, configure, say
 from mingqu.store.rows import Rows as Rows
 
 Parameters = Sequence[object] | dict[str, object]
@@ -80,7 +80,7 @@ class Transaction:
 
     __slots__ = ("_connection", "_database", "_over")
 
-    def __init__(self, connection: psycopg.Connection[TupleRow], database: Database) -> None:
+    def __init__(self, connection: Connection, database: Database) -> None:
         self._connection = connection
         self._database = database
         self._over = False
@@ -90,6 +90,12 @@ class Transaction:
         assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal():
             return self._connection.execute(sql, parameters, binary=binary)
+
+    def call(self, sql: LiteralString, parameters: Packed) -> bytes:
+        """Run a prepared statement ($1, $2, …) that returns one value, packed both ways; see `Database.call`."""
+        assert not self._over, "this transaction is over"
+        with self._lost_is_a_refusal():
+            return call(self._connection, sql, parameters)
 
     def executemany(self, sql: LiteralString, rows: Iterable[Parameters]) -> None:
         """Run one statement for each row of parameters, sent together without waiting for each answer."""
@@ -141,12 +147,13 @@ class Transaction:
         assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal():
             self._connection.execute(text.encode())
+        self._connection.ready.clear()  # after DDL the driver forgets all that is prepared, ours included
 
     def commit(self) -> None:
         """Make everything done so far durable and end the transaction; once, in the use case."""
         assert not self._over, "a transaction is committed once"
         with self._lost_is_a_refusal():
-            answer = _say(self._connection, b"COMMIT")
+            answer = say(self._connection, b"COMMIT")
         # After an error that was caught and forgotten PostgreSQL answers a COMMIT with a rollback.
         assert answer == b"COMMIT", "a transaction with an error in it cannot be committed"
         self._over = True
@@ -184,7 +191,7 @@ class _Reading(Transaction):
 
     __slots__ = ("_answers", "_cursor")
 
-    def __init__(self, connection: psycopg.Connection[TupleRow], database: Database) -> None:
+    def __init__(self, connection: Connection, database: Database) -> None:
         super().__init__(connection, database)
         self._answers: dict[tuple[object, ...], list[TupleRow]] = {}
         self._cursor = connection.cursor()  # one for all: each answer is taken whole before the next question
@@ -198,7 +205,7 @@ class _Reading(Transaction):
         if asked not in self._answers:
             with self._lost_is_a_refusal():
                 self._answers[asked] = self._cursor.execute(sql, parameters, binary=binary).fetchall()
-        return _Answer(self._answers[asked])
+        return Answer(self._answers[asked])
 
     def end(self) -> None:
         """Answer nothing any more: the moment is over, and the connection somebody else's."""
@@ -207,27 +214,6 @@ class _Reading(Transaction):
     def commit(self) -> None:
         """Refuse: whoever has something to write opens a transaction of the database itself."""
         raise AssertionError("a snapshot is read and not written")
-
-
-class _Answer:
-    """Rows from memory, read from the start by whoever asks."""
-
-    __slots__ = ("_left", "rowcount")
-
-    def __init__(self, rows: list[TupleRow]) -> None:
-        self._left, self.rowcount = iter(rows), len(rows)
-
-    def fetchone(self) -> TupleRow | None:
-        return next(self._left, None)
-
-    def fetchmany(self, size: int, /) -> list[TupleRow]:
-        return list(islice(self._left, size))
-
-    def fetchall(self) -> list[TupleRow]:
-        return list(self._left)
-
-    def __iter__(self) -> Iterator[TupleRow]:
-        return self._left
 
 
 class Database:
@@ -249,12 +235,13 @@ class Database:
         self._cells: int | None = None
         self._reading: Transaction | None = None  # the one transaction, if this is a snapshot
         self._lost = False  # a connection was found dead since the server was last seen to
-        self._pool = ConnectionPool(
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
+            connection_class=Connection,
             # Each transaction begins and ends with our own words, so that a dead connection is found
             # by BEGIN, before any work, and replaced without the caller's knowledge.
             kwargs={"autocommit": True, "options": "-c timezone=UTC"},
-            configure=lambda connection: column.register(connection.adapters),
+            configure=configure,
             min_size=0,
             max_size=connections_max,
             timeout=connection_seconds_max,
@@ -317,6 +304,28 @@ class Database:
                     raise
         raise AssertionError("the loop returns or raises")
 
+    def call(self, sql: LiteralString, parameters: Packed) -> bytes:
+        """Run one prepared statement as a transaction of its own, in one round trip, and return its one value.
+
+        A statement on a connection that was lost may have been carried out: it is sent again, so it must be one that
+        may come twice. Errors: DatabaseUnavailable.
+        """
+        assert self._reading is None, "a snapshot is read and not written"
+        for attempt in range(1, _BEGIN_ATTEMPTS_MAX + 1):
+            connection = self._connection(None)
+            try:
+                return call(connection, sql, parameters)
+            except psycopg.OperationalError as error:
+                if not (connection.closed or connection.broken or isinstance(error, _GONE)):
+                    raise
+                self._lost = True
+                if attempt == _BEGIN_ATTEMPTS_MAX:
+                    raise DatabaseUnavailable("The database went away; try again in a moment.") from error
+            finally:
+                self._lost = self._lost or connection.closed
+                self._pool.putconn(connection)
+        raise AssertionError("the loop returns or raises")
+
     def cells_of(self, tx: Transaction) -> int:
         """Return how many cells the book has; asked once, since it is fixed while anything runs."""
         if self._cells is None:
@@ -336,15 +345,16 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _connection(self, begin: bytes) -> psycopg.Connection[TupleRow]:
-        """Return a connection on which a transaction has begun."""
+    def _connection(self, begin: bytes | None) -> Connection:
+        """Return a connection on which a transaction has begun, if one is to."""
         for attempt in range(1, _BEGIN_ATTEMPTS_MAX + 1):
             if self._lost:
                 self._bring_back()
             try:
                 connection = self._pool.getconn()
                 try:
-                    _say(connection, begin)
+                    if begin is not None:
+                        say(connection, begin)
                 except BaseException:
                     connection.close()
                     self._pool.putconn(connection)
@@ -363,27 +373,16 @@ class Database:
         self._lost = False
         self._pool.drain()  # what was opened to the old server is as dead as this one
 
-    def _end(self, connection: psycopg.Connection[TupleRow]) -> None:
+    def _end(self, connection: Connection) -> None:
         try:
             if connection.pgconn.transaction_status == TransactionStatus.INTRANS:
-                _say(connection, b"ROLLBACK")
+                say(connection, b"ROLLBACK")
             elif not (connection.closed or connection.broken):
+                if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                    connection.ready.clear()  # after an error, too, the driver forgets all that is prepared
                 connection.rollback()  # sends nothing after a commit
         except psycopg.OperationalError:
             connection.close()  # the server went away; it rolls back by itself
         finally:
             self._lost = self._lost or connection.closed
             self._pool.putconn(connection)
-
-
-def _say(connection: psycopg.Connection[TupleRow], word: bytes) -> bytes | None:
-    """Send BEGIN, COMMIT or ROLLBACK and return what the server answers.
-
-    Straight through libpq: a cursor for a word without parameters or rows would cost more than the word.
-    """
-    result = connection.pgconn.exec_(word)
-    if connection.broken:
-        raise psycopg.OperationalError("the connection was lost")
-    if result.status != ExecStatus.COMMAND_OK:
-        raise psycopg.errors.error_from_result(result)
-    return result.command_status

@@ -26,7 +26,8 @@ from mingqu.domain.ledger import (
 )
 from mingqu.domain.refusal import Refusal
 from mingqu.store import column
-from mingqu.store.database import Transaction
+from mingqu.store.connection import Packed
+from mingqu.store.database import Database, Transaction
 from mingqu.store.ledger_proof import prove, strict_side
 
 __all__ = [
@@ -44,11 +45,24 @@ __all__ = [
     "open_accounts",
     "post",
     "post_batch",
+    "post_batch_at_once",
+    "post_single",
     "prove",
 ]
 
 # A statement of a person or a loan has hundreds of lines; a house account is read by day instead.
 ENTRIES_MAX: Final = 10_000
+
+_POST_BATCH: Final = (
+    "SELECT post_batch($1::smallint, $2::uuid[], $3::smallint[], $4::uuid[], $5::smallint[], $6::text[],"
+    " $7::uuid[], $8::smallint[], $9::text[], $10::bigint[], $11::smallint[], $12::date[], $13::date[],"
+    " $14::uuid[], $15::uuid[], $16::date[], $17::boolean[])"
+)
+_POST_SINGLE: Final = (
+    "SELECT post_single($1::smallint, $2::uuid, $3::smallint, $4::uuid, $5::smallint, $6::text,"
+    " $7::uuid, $8::smallint, $9::text, $10::bigint, $11::smallint, $12::date, $13::date,"
+    " $14::uuid, $15::uuid, $16::date)"
+)
 
 _RESULTS: Final = {int(result): result for result in Result}
 # What the amounts beyond bigint are sent as; post_one answers AMOUNT_OUT_OF_RANGE and AMOUNT_NEGATIVE.
@@ -146,36 +160,61 @@ def post_batch(tx: Transaction, *, cell: int, transfers: Sequence[Transfer]) -> 
     """Post what can be posted and return one result per transfer, in order (see `Result`).
 
     Transfers are taken in order: one may rest on what an earlier one of the batch did. A refused one
-    changes nothing and the rest goes on. At most TRANSFERS_MAX. Errors: BatchTooLarge.
+    changes nothing and the rest goes on; of a chain (`Transfer.linked`) all or none is posted. At most TRANSFERS_MAX.
+    Errors: BatchTooLarge.
     """
     if len(transfers) > TRANSFERS_MAX:
         raise BatchTooLarge(f"A batch holds at most {TRANSFERS_MAX} transfers.", transfers=len(transfers))
     if not transfers:
         return []
-    row = tx.execute(
-        "SELECT post_batch(%s::smallint, %b::uuid[], %b::smallint[],"
-        " %b::uuid[], %b::smallint[], %b::text[], %b::uuid[], %b::smallint[], %b::text[],"
-        " %b::bigint[], %b::smallint[], %b::date[], %b::date[], %b::uuid[], %b::uuid[])",
+    return [_RESULTS[number] for number in column.read_smallints(tx.call(_POST_BATCH, _packed(cell, transfers)))]
+
+
+def post_batch_at_once(database: Database, *, cell: int, transfers: Sequence[Transfer]) -> list[Result]:
+    """Post a batch in a transaction of its own, in one round trip; the results are durable when they are returned.
+
+    For one who has nothing else to write. Errors: BatchTooLarge, DatabaseUnavailable; then the batch may be in the
+    books, and asking again tells.
+    """
+    if len(transfers) > TRANSFERS_MAX:
+        raise BatchTooLarge(f"A batch holds at most {TRANSFERS_MAX} transfers.", transfers=len(transfers))
+    if len(transfers) == 1 and not transfers[0].linked:
+        return [post_single(database, cell=cell, transfer=transfers[0])]
+    if not transfers:
+        return []
+    return [_RESULTS[number] for number in column.read_smallints(database.call(_POST_BATCH, _packed(cell, transfers)))]
+
+
+def post_single(database: Database, *, cell: int, transfer: Transfer) -> Result:
+    """Post one transfer in a transaction of its own, in one round trip; the result is durable when it is returned.
+
+    Errors: DatabaseUnavailable; then the transfer may be in the books, and asking again tells.
+    """
+    assert not transfer.linked, "a transfer alone has no next one"
+    debit, credit = transfer.debit, transfer.credit
+    pending, expires = transfer.pending_id, transfer.expires_on
+    answer = database.call(
+        _POST_SINGLE,
         (
-            cell,
-            column.of_uuids([transfer.id for transfer in transfers]),
-            column.of_smallints([transfer.kind for transfer in transfers]),
-            column.of_uuids([transfer.debit.owner for transfer in transfers]),
-            column.of_smallints([transfer.debit.code for transfer in transfers]),
-            column.of_texts([transfer.debit.currency for transfer in transfers]),
-            column.of_uuids([transfer.credit.owner for transfer in transfers]),
-            column.of_smallints([transfer.credit.code for transfer in transfers]),
-            column.of_texts([transfer.credit.currency for transfer in transfers]),
-            column.of_bigints([_in_range(transfer.amount_fen) for transfer in transfers]),
-            column.of_smallints([transfer.reason for transfer in transfers]),
-            column.of_dates([transfer.value_date for transfer in transfers]),
-            column.of_dates([transfer.posted_on for transfer in transfers]),
-            column.of_uuids([transfer.reference for transfer in transfers]),
-            column.of_uuids([transfer.pending_id for transfer in transfers]),
+            column.smallint(cell),
+            transfer.id.bytes,
+            column.smallint(transfer.kind),
+            debit.owner.bytes,
+            column.smallint(debit.code),
+            debit.currency.encode(),
+            credit.owner.bytes,
+            column.smallint(credit.code),
+            credit.currency.encode(),
+            column.bigint(_in_range(transfer.amount_fen)),
+            column.smallint(transfer.reason),
+            column.day(transfer.value_date),
+            column.day(transfer.posted_on),
+            transfer.reference.bytes,
+            None if pending is None else pending.bytes,
+            None if expires is None else column.day(expires),
         ),
-    ).fetchone()
-    assert row is not None
-    return [_RESULTS[number] for number in row[0]]
+    )
+    return _RESULTS[column.read_smallint(answer)]
 
 
 def post(tx: Transaction, *, cell: int, transfers: Sequence[Transfer]) -> None:
@@ -231,6 +270,12 @@ def hold_of(tx: Transaction, *, cell: int, debit_owner: UUID, reference: UUID) -
     return UUID(str(found))
 
 
+def posted_on(tx: Transaction, *, cell: int, transfer_id: UUID) -> date | None:
+    """Return the business date on which a transfer was written, or None if it is not in the books of the cell."""
+    row = tx.execute("SELECT posted_on FROM transfer WHERE cell = %s AND id = %s", (cell, transfer_id)).fetchone()
+    return row[0] if row else None
+
+
 def entries(tx: Transaction, *, cell: int, owner: UUID) -> list[Entry]:
     """Return the statement of an owner: each side of each transfer on its accounts, in order of posting.
 
@@ -267,6 +312,33 @@ def entries(tx: Transaction, *, cell: int, owner: UUID) -> list[Entry]:
         )
         for row in rows
     ]
+
+
+def _packed(cell: int, transfers: Sequence[Transfer]) -> Packed:
+    return (
+        column.smallint(cell),
+        *(
+            one.packed
+            for one in (
+                column.of_uuids([transfer.id for transfer in transfers]),
+                column.of_smallints([transfer.kind for transfer in transfers]),
+                column.of_uuids([transfer.debit.owner for transfer in transfers]),
+                column.of_smallints([transfer.debit.code for transfer in transfers]),
+                column.of_texts([transfer.debit.currency for transfer in transfers]),
+                column.of_uuids([transfer.credit.owner for transfer in transfers]),
+                column.of_smallints([transfer.credit.code for transfer in transfers]),
+                column.of_texts([transfer.credit.currency for transfer in transfers]),
+                column.of_bigints([_in_range(transfer.amount_fen) for transfer in transfers]),
+                column.of_smallints([transfer.reason for transfer in transfers]),
+                column.of_dates([transfer.value_date for transfer in transfers]),
+                column.of_dates([transfer.posted_on for transfer in transfers]),
+                column.of_uuids([transfer.reference for transfer in transfers]),
+                column.of_uuids([transfer.pending_id for transfer in transfers]),
+                column.of_dates_or_nulls([transfer.expires_on for transfer in transfers]),
+                column.of_booleans([transfer.linked for transfer in transfers]),
+            )
+        ),
+    )
 
 
 def _in_range(amount_fen: int) -> int:

@@ -69,7 +69,7 @@ _HOLDS: Final[tuple[LiteralString, ...]] = (
     """
     SELECT format('hold %%s/%%s is not the hold of a pending transfer', coalesce(h.cell, t.cell), coalesce(h.id, t.id))
     FROM hold h FULL JOIN (SELECT * FROM transfer WHERE kind = 2) t ON t.cell = h.cell AND t.id = h.id
-    WHERE h.id IS NULL OR t.id IS NULL OR h.amount_fen <> t.amount_fen
+    WHERE h.id IS NULL OR t.id IS NULL OR h.amount_fen <> t.amount_fen OR h.expires_on IS DISTINCT FROM t.expires_on
     """,
     # A hold's state is what the one transfer that ended it says.
     """
@@ -78,7 +78,7 @@ _HOLDS: Final[tuple[LiteralString, ...]] = (
                bool_and((e.debit_owner, e.debit_code, e.credit_owner, e.credit_code, e.currency)
                         = (p.debit_owner, p.debit_code, p.credit_owner, p.credit_code, p.currency)) IS TRUE AS is_same
         FROM transfer e LEFT JOIN transfer p ON p.cell = e.cell AND p.id = e.pending_id AND p.kind = 2
-        WHERE e.kind IN (3, 4) GROUP BY e.cell, e.pending_id
+        WHERE e.kind IN (3, 4, 5) GROUP BY e.cell, e.pending_id
     )
     SELECT format('hold %%s/%%s is not in the state its transfers say', coalesce(h.cell, e.cell),
                   coalesce(h.id, e.pending_id))
@@ -88,7 +88,8 @@ _HOLDS: Final[tuple[LiteralString, ...]] = (
             WHEN 1 THEN e.times IS NOT NULL OR h.posted_fen <> 0
             WHEN 2 THEN (e.times, e.kind, e.is_same) IS DISTINCT FROM (1::bigint, 3::smallint, true)
                         OR e.amount_fen <> h.posted_fen
-            ELSE (e.times, e.kind, e.is_same) IS DISTINCT FROM (1::bigint, 4::smallint, true)
+            -- Voided by a transfer of kind 4, expired by one of kind 5.
+            ELSE (e.times, e.kind, e.is_same) IS DISTINCT FROM (1::bigint, h.state + 1::smallint, true)
                  OR e.amount_fen <> h.amount_fen OR h.posted_fen <> 0
           END
     """,

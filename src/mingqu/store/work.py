@@ -182,6 +182,12 @@ def reschedule(tx: Transaction, *, work: Work, run_at: datetime, payload: Mappin
     _assert_held(changed.rowcount)
 
 
+def payload_of(tx: Transaction, *, cell: int, work_id: UUID) -> dict[str, object] | None:
+    """Return the payload of a piece of work, done or not; None if there is none of this id."""
+    row = tx.execute("SELECT payload FROM work WHERE cell = %s AND work_id = %s", (cell, work_id)).fetchone()
+    return row[0] if row else None
+
+
 def pending(tx: Transaction) -> dict[str, int]:
     """Return how many pieces of work of each kind are not done, in the whole book."""
     return dict(

@@ -8,27 +8,33 @@ CREATE FUNCTION post_all_at_once(
     p_debit_owner uuid[], p_debit_code smallint[], p_debit_currency text[],
     p_credit_owner uuid[], p_credit_code smallint[], p_credit_currency text[],
     p_amount_fen bigint[], p_reason smallint[], p_value_date date[], p_posted_on date[],
-    p_reference uuid[], p_pending_id uuid[]
+    p_reference uuid[], p_pending_id uuid[], p_expires_on date[], p_linked boolean[]
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     written int;
     touched int;
 BEGIN
-    IF 3 = ANY (p_kind) OR 4 = ANY (p_kind) OR p_debit_currency <> p_credit_currency
-       OR 0 >= ANY (p_amount_fen) OR num_nonnulls(VARIADIC p_pending_id) > 0 THEN
+    IF 3 <= ANY (p_kind) OR p_debit_currency <> p_credit_currency OR 0 >= ANY (p_amount_fen)
+       OR num_nonnulls(VARIADIC p_pending_id) > 0 OR p_linked[cardinality(p_linked)] THEN
         RETURN false;
+    END IF;
+    IF num_nonnulls(VARIADIC p_expires_on) > 0 THEN
+        IF EXISTS (SELECT FROM unnest(p_kind, p_posted_on, p_expires_on) AS t (kind, posted_on, expires_on)
+                   WHERE t.expires_on IS NOT NULL AND (t.kind <> 2 OR t.expires_on <= t.posted_on)) THEN
+            RETURN false;
+        END IF;
     END IF;
 
     -- The changes of this block are undone when it raises.
     BEGIN
         INSERT INTO transfer (cell, id, kind, debit_owner, debit_code, credit_owner, credit_code, currency,
-                              amount_fen, reason, value_date, posted_on, reference)
+                              amount_fen, reason, value_date, posted_on, reference, expires_on)
         SELECT p_cell, t.id, t.kind, t.debit_owner, t.debit_code, t.credit_owner, t.credit_code, t.currency,
-               t.amount_fen, t.reason, t.value_date, t.posted_on, t.reference
+               t.amount_fen, t.reason, t.value_date, t.posted_on, t.reference, t.expires_on
         FROM unnest(p_id, p_kind, p_debit_owner, p_debit_code, p_credit_owner, p_credit_code, p_debit_currency,
-                    p_amount_fen, p_reason, p_value_date, p_posted_on, p_reference)
+                    p_amount_fen, p_reason, p_value_date, p_posted_on, p_reference, p_expires_on)
              AS t (id, kind, debit_owner, debit_code, credit_owner, credit_code, currency,
-                   amount_fen, reason, value_date, posted_on, reference)
+                   amount_fen, reason, value_date, posted_on, reference, expires_on)
         WHERE (t.debit_owner, t.debit_code) <> (t.credit_owner, t.credit_code);
         GET DIAGNOSTICS written = ROW_COUNT;
         IF written <> cardinality(p_id) THEN
@@ -38,8 +44,9 @@ BEGIN
         -- One update per account. A strict account's other side is compared with its normal side as it was
         -- before: then no order of the batch could have broken it.
         WITH delta AS (
-            SELECT owner, code, currency, sum(debits) AS debits, sum(credits) AS credits,
-                   sum(debits_held) AS debits_held, sum(credits_held) AS credits_held
+            -- A sum beyond bigint raises here or below.
+            SELECT owner, code, currency, sum(debits)::bigint AS debits, sum(credits)::bigint AS credits,
+                   sum(debits_held)::bigint AS debits_held, sum(credits_held)::bigint AS credits_held
             FROM (
                 SELECT t.owner, t.code, t.currency,
                        CASE t.kind WHEN 1 THEN t.amount_fen ELSE 0 END AS debits, 0::bigint AS credits,
@@ -56,22 +63,22 @@ BEGIN
             GROUP BY owner, code, currency
         ), updated AS (
             UPDATE account a
-            SET debits_posted_fen = a.debits_posted_fen + d.debits::bigint,
-                credits_posted_fen = a.credits_posted_fen + d.credits::bigint,
-                debits_pending_fen = a.debits_pending_fen + d.debits_held::bigint,
-                credits_pending_fen = a.credits_pending_fen + d.credits_held::bigint
+            SET debits_posted_fen = a.debits_posted_fen + d.debits,
+                credits_posted_fen = a.credits_posted_fen + d.credits,
+                debits_pending_fen = a.debits_pending_fen + d.debits_held,
+                credits_pending_fen = a.credits_pending_fen + d.credits_held
             FROM delta d
             WHERE a.cell = p_cell AND a.owner = d.owner AND a.code = d.code AND a.currency = d.currency
               AND a.closed_on IS NULL
               -- These two raise when a sum passes the largest bigint.
-              AND (a.debits_posted_fen + a.debits_pending_fen) + (d.debits + d.debits_held)::bigint >= 0
-              AND (a.credits_posted_fen + a.credits_pending_fen) + (d.credits + d.credits_held)::bigint >= 0
+              AND (a.debits_posted_fen + a.debits_pending_fen) + (d.debits + d.debits_held) >= 0
+              AND (a.credits_posted_fen + a.credits_pending_fen) + (d.credits + d.credits_held) >= 0
               AND CASE a.strict_side
                     WHEN 1 THEN d.credits + d.credits_held = 0 OR
-                        a.credits_posted_fen + a.credits_pending_fen + (d.credits + d.credits_held)::bigint
+                        a.credits_posted_fen + a.credits_pending_fen + (d.credits + d.credits_held)
                         <= a.debits_posted_fen
                     WHEN 2 THEN d.debits + d.debits_held = 0 OR
-                        a.debits_posted_fen + a.debits_pending_fen + (d.debits + d.debits_held)::bigint
+                        a.debits_posted_fen + a.debits_pending_fen + (d.debits + d.debits_held)
                         <= a.credits_posted_fen
                     ELSE true
                   END
@@ -83,8 +90,9 @@ BEGIN
         END IF;
 
         IF 2 = ANY (p_kind) THEN
-            INSERT INTO hold (cell, id, amount_fen)
-            SELECT p_cell, t.id, t.amount_fen FROM unnest(p_id, p_kind, p_amount_fen) AS t (id, kind, amount_fen)
+            INSERT INTO hold (cell, id, amount_fen, expires_on)
+            SELECT p_cell, t.id, t.amount_fen, t.expires_on
+            FROM unnest(p_id, p_kind, p_amount_fen, p_expires_on) AS t (id, kind, amount_fen, expires_on)
             WHERE t.kind = 2;
         END IF;
         RETURN true;

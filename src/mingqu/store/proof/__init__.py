@@ -1,10 +1,10 @@
 """The proofs across parts of the book, that `verify` puts together; each returns one sentence for each break.
 
 `book` compares tables with each other, `group` what groups accrued with their loans, `transfer` asks what each transfer
-means, `contract` holds loans against what was signed, `decision` limits against what was decided, `word` orders against
-their words, `document` rows against their evidence, `proposal` what takes two people against the two, `taking_over`
-loans of other books against the files that brought them. What a part proves of itself is in `ledger_proof` and
-`evidence`.
+means, `contract` holds loans against what was signed, `crossing` money between cells against its other half, `decision`
+limits against what was decided, `word` orders against their words, `document` rows against their evidence, `proposal`
+what takes two people against the two, `taking_over` loans of other books against the files that brought them. What a
+part proves of itself is in `ledger_proof`, `headroom` and `evidence`.
 """
 
 from mingqu.store.proof.book import (
@@ -19,6 +19,7 @@ from mingqu.store.proof.book import (
     payees,
 )
 from mingqu.store.proof.contract import contracts, differing_terms
+from mingqu.store.proof.crossing import crossings
 from mingqu.store.proof.decision import decisions
 from mingqu.store.proof.document import compared_leaves
 from mingqu.store.proof.group import group_totals
@@ -35,6 +36,7 @@ __all__ = [
     "compared_leaves",
     "contracts",
     "counts",
+    "crossings",
     "decisions",
     "differing_terms",
     "group_days",

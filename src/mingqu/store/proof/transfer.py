@@ -27,10 +27,11 @@ _OTHER_WAYS: Final[LiteralString] = """
     LEFT JOIN unnest(%(debits)s::smallint[], %(credits)s::smallint[], %(reasons)s::smallint[])
         AS way (debit, credit, reason)
         ON way.debit = t.debit_code AND way.credit = t.credit_code AND way.reason = t.reason
-    WHERE way.reason IS NULL OR t.amount_fen <= 0 OR t.kind NOT BETWEEN 1 AND 4
+    WHERE way.reason IS NULL OR t.amount_fen <= 0 OR t.kind NOT BETWEEN 1 AND 5
        OR (t.kind <> 1 AND t.reason <> ALL (%(held)s::smallint[]))"""
 
-# Bills and income that stops are asked loan by loan, for a morning has no row of its own; a funding is its own cause.
+# Bills and income that stops are asked loan by loan, for a morning has no row of its own; a funding is its own cause,
+# and money between cells is held against its other half (`crossing`).
 _CAUSELESS: Final[LiteralString] = """
     WITH cause AS (
         SELECT e.cell, e.event_id AS reference, l.loan_id, l.facility_id, l.person_id
@@ -50,7 +51,7 @@ _CAUSELESS: Final[LiteralString] = """
                             AND (t.debit_owner = d.person_id OR f.decision_id = d.decision_id)
         WHEN t.reason BETWEEN 42 AND 45 THEN t.debit_owner = t.credit_owner
                                          AND t.debit_owner IN (c.facility_id, c.person_id)
-        WHEN t.reason BETWEEN 10 AND 13 OR t.reason = 33 THEN true
+        WHEN t.reason BETWEEN 10 AND 13 OR t.reason IN (33, 50) THEN true
         WHEN t.reason BETWEEN 30 AND 32 THEN EXISTS (
             SELECT FROM accrual_group g WHERE g.cell = t.cell AND g.group_id IN (t.debit_owner, t.credit_owner))
         WHEN 2002 IN (t.debit_code, t.credit_code) THEN c.reference IS NOT NULL

@@ -1,40 +1,15 @@
-"""The ledger's words: accounts, transfers, reasons and results.
+"""The chart of accounts, the reasons for which money moves, and the ways in which it may.
 
-A transfer moves an amount from a credit account to a debit account, so the books are balanced by
-construction; it is never changed, only followed by another. A transfer is POSTED at once, or PENDING
-(the amount is held) until a POST takes part or all of it, or a VOID gives it back.
+Numbers are stored: never changed, never used again. Each code and each reason has its meaning beside it, from which
+the page docs/reference/chart-of-accounts.md is written.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from enum import Enum, IntEnum
 from typing import Final
 from uuid import UUID
-
-from mingqu.domain.money import AMOUNT_FEN_MAX
-
-__all__ = [
-    "AMOUNT_FEN_MAX",
-    "CHART",
-    "FORWARD",
-    "HELD",
-    "TRANSFERS_MAX",
-    "WAYS",
-    "Account",
-    "AccountCode",
-    "Balance",
-    "ChartLine",
-    "Reason",
-    "Result",
-    "Side",
-    "Transfer",
-    "TransferKind",
-]
-
-# A batch is one transaction under one cell's lock; 8,190 keeps it to tens of milliseconds.
-TRANSFERS_MAX: Final = 8_190
 
 
 class Side(Enum):
@@ -171,15 +146,6 @@ CHART: Final = {
 assert set(CHART) == set(AccountCode)
 
 
-class TransferKind(IntEnum):
-    """What a transfer does with its amount."""
-
-    POSTED = 1  # moves it at once
-    PENDING = 2  # holds it
-    POST = 3  # moves part or all of what `pending_id` holds and releases the rest
-    VOID = 4  # releases all of what `pending_id` holds
-
-
 class Reason(IntEnum):
     """Why money moved. Numbers are stored: never changed, never used again."""
 
@@ -210,7 +176,42 @@ class Reason(IntEnum):
     LIMIT_RELEASE = 43
     OVER_LIMIT = 44
     OVER_LIMIT_END = 45
+    BETWEEN_CELLS = 50
     CORRECT = 90
+
+
+REASONS: Final = {
+    Reason.FUND_LENDER: "A lender puts money in.",
+    Reason.DISBURSE: "A loan is paid out to its borrower; held until the channel says so.",
+    Reason.MIGRATE: "A loan is taken over from another system's book with its balances.",
+    Reason.BILL_PRINCIPAL: "Principal falls due.",
+    Reason.BILL_INTEREST: "Interest that grew is billed.",
+    Reason.BILL_PENALTY: "Penalty that grew is billed.",
+    Reason.BILL_FEE: "A fee is billed.",
+    Reason.REPAY_PRINCIPAL: "A borrower's money pays principal.",
+    Reason.REPAY_INTEREST: "A borrower's money pays interest.",
+    Reason.REPAY_PENALTY: "A borrower's money pays penalty.",
+    Reason.REPAY_FEE: "A borrower's money pays a fee.",
+    Reason.OVERPAY: "Money came that nothing was owed for: an overpayment, or a receipt of nobody yet.",
+    Reason.RETURN_OVERPAYMENT: "What was paid too much goes back.",
+    Reason.CONCEDE: "The lender gives up a claim for goodwill.",
+    Reason.WRITE_OFF: "A claim is taken for lost.",
+    Reason.COMPENSATE: "A guarantor pays in the borrower's place and has the claim instead.",
+    Reason.RECOVER_CLAIM: "A borrower pays what a guarantor had paid.",
+    Reason.ACCRUE_INTEREST: "A day's interest of a group of loans.",
+    Reason.ACCRUE_PENALTY: "A day's penalty of a group of loans.",
+    Reason.ROUNDING: "What whole fen leave over between a line and the exact figure.",
+    Reason.SUSPEND: "Interest or penalty of a loan long overdue stops being income, or is income again.",
+    Reason.LIMIT_GRANT: "A person or a line is granted a limit.",
+    Reason.LIMIT_CUT: "A limit is lowered.",
+    Reason.LIMIT_DRAW: "A limit is drawn on; held until the payout has ended.",
+    Reason.LIMIT_RELEASE: "Principal that was paid back frees the limit.",
+    Reason.OVER_LIMIT: "A repayment bounced, and more is drawn than the limit allows.",
+    Reason.OVER_LIMIT_END: "What was drawn above the limit is paid back.",
+    Reason.BETWEEN_CELLS: "One of the two legs by which money goes from one cell to another.",
+    Reason.CORRECT: "A person corrects what no other reason covers.",
+}
+assert set(REASONS) == set(Reason)
 
 
 Way = tuple[AccountCode, AccountCode, Reason]
@@ -275,6 +276,8 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
         (_C.ACCRUED_PENALTY, _C.PENALTY_INCOME, _R.ACCRUE_PENALTY),
         (_C.ACCRUED_INTEREST, _C.ROUNDING_DIFFERENCE, _R.ROUNDING),
         (_C.ACCRUED_PENALTY, _C.ROUNDING_DIFFERENCE, _R.ROUNDING),
+        (_C.CLEARING, _C.LENDER_CASH, _R.BETWEEN_CELLS),
+        (_C.CLEARING, _C.COLLECTION_CLEARING, _R.BETWEEN_CELLS),
     }
 )
 # Every way in which money may move in this house, corrections included. A transfer that goes another way means
@@ -292,102 +295,3 @@ class Account:
     owner: UUID
     code: AccountCode
     currency: str = "CNY"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
-    """One movement of money. The caller makes the id and stores it before sending.
-
-    `amount_fen` is a whole number above zero. `value_date` is the day it counts from, `posted_on` the
-    business date on which it is written; `reference` is the event, order or application behind it.
-    A POST or VOID names the PENDING transfer in `pending_id` and repeats its accounts; a VOID repeats
-    its amount, too.
-    """
-
-    id: UUID
-    kind: TransferKind = TransferKind.POSTED
-    debit: Account
-    credit: Account
-    amount_fen: int
-    reason: Reason
-    value_date: date
-    posted_on: date
-    reference: UUID
-    pending_id: UUID | None = None
-
-
-class Result(IntEnum):
-    """What became of a transfer. Numbers are in order of precedence: the first that holds is the answer.
-
-    A replay is answered before everything else, so that a caller who asks again hears what happened
-    the first time even if the account was closed since. A refused transfer leaves nothing behind: the
-    same id may be sent again later. Only OK and EXISTS mean that the transfer is in the books.
-    """
-
-    OK = 0
-    EXISTS = 1  # the same transfer is in the books already
-    EXISTS_WITH_DIFFERENT_KIND = 2
-    EXISTS_WITH_DIFFERENT_DEBIT = 3
-    EXISTS_WITH_DIFFERENT_CREDIT = 4
-    EXISTS_WITH_DIFFERENT_AMOUNT = 5
-    EXISTS_WITH_DIFFERENT_REASON = 6
-    EXISTS_WITH_DIFFERENT_VALUE_DATE = 7
-    EXISTS_WITH_DIFFERENT_POSTED_ON = 8
-    EXISTS_WITH_DIFFERENT_REFERENCE = 9
-    EXISTS_WITH_DIFFERENT_PENDING_ID = 10
-    AMOUNT_ZERO = 20
-    AMOUNT_NEGATIVE = 21
-    AMOUNT_OUT_OF_RANGE = 22  # above 2^63 − 1 fen
-    PENDING_ID_MISSING = 23  # a POST or VOID names no pending transfer
-    PENDING_ID_UNEXPECTED = 24  # a POSTED or PENDING names one
-    SAME_ACCOUNT = 25
-    CURRENCY_MISMATCH = 26
-    DEBIT_ACCOUNT_UNKNOWN = 30
-    CREDIT_ACCOUNT_UNKNOWN = 31
-    DEBIT_ACCOUNT_CLOSED = 32
-    CREDIT_ACCOUNT_CLOSED = 33
-    PENDING_NOT_FOUND = 40  # no such transfer, or it is not a PENDING one
-    PENDING_HAS_DIFFERENT_ACCOUNTS = 41
-    PENDING_ALREADY_POSTED = 42
-    PENDING_ALREADY_VOIDED = 43
-    EXCEEDS_PENDING_AMOUNT = 44  # a POST above the amount held
-    PENDING_HAS_DIFFERENT_AMOUNT = 45  # a VOID of another amount than the one held
-    EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT = 50  # strict: its debits would exceed its posted credits
-    EXCEEDS_LIMIT_OF_CREDIT_ACCOUNT = 51  # strict: its credits would exceed its posted debits
-    OVERFLOW = 60  # a sum of an account, posted and pending, would pass 2^63 − 1 fen
-
-    @property
-    def is_in_books(self) -> bool:
-        """Whether the transfer is in the books, now or from before."""
-        return self in (Result.OK, Result.EXISTS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
-    """The four sums of an account, in fen."""
-
-    debits_posted_fen: int = 0
-    credits_posted_fen: int = 0
-    debits_pending_fen: int = 0
-    credits_pending_fen: int = 0
-
-    @property
-    def posted_fen(self) -> int:
-        """Posted debits less posted credits: above zero on the debit side."""
-        return self.debits_posted_fen - self.credits_posted_fen
-
-    def normal_fen(self, code: AccountCode) -> int:
-        """Return the posted balance as it reads on the account's normal side (debit for EITHER).
-
-        Example: of LIMIT_AVAILABLE with 500 credited and 200 debited, 300.
-        """
-        return -self.posted_fen if code.side is Side.CREDIT else self.posted_fen
-
-    def available_fen(self, code: AccountCode) -> int:
-        """Return what a strict account can still give: its normal side less the other side and what is held there.
-
-        Example: of LIMIT_AVAILABLE with 500 credited, 200 debited and 100 held, 200.
-        """
-        if code.side is Side.CREDIT:
-            return self.credits_posted_fen - self.debits_posted_fen - self.debits_pending_fen
-        return self.debits_posted_fen - self.credits_posted_fen - self.credits_pending_fen

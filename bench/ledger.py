@@ -3,16 +3,20 @@
 TPC-B and a transfer are the same kind of work: a few balances and one row of history per transaction,
 durable when it is answered. Ours also checks ids, limits and states, and answers with a result each.
 
-    posting_single                        8 clients in 8 cells, one transfer per transaction, from Python
-    posting_single_same_client            the same, sent by pgbench itself: the database's side alone
-    posting_batch_1000                    2 clients, each 1,000 transfers per transaction over the people of its cell
-    posting_batch_1000_one_house_account  the same, every transfer with its cell's house account on the other side
+    single                        8 clients in 8 cells, each one transfer per transaction, from Python, awaiting each
+    single_from_pgbench           the same statement sent by pgbench itself: the database's side alone
+    callers_128                   128 coroutines, each one transfer after the other through `services/post_together`,
+                                  awaiting its own durable result before the next; 2 processes with a lane each
+    batch_1000                    2 clients, each 1,000 transfers per transaction between random people of its cell
+    batch_1000_one_house_account  the same, every transfer with its cell's house account on the other side
 
 Clients are spread over two processes, as pgbench's are over two threads.
 """
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import multiprocessing
 import random
 import re
@@ -31,6 +35,7 @@ from uuid import UUID
 
 from mingqu.domain import identifier
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer
+from mingqu.services.post_together import Lanes
 from mingqu.store import binaries, book, ledger, migration
 from mingqu.store.database import Database
 from mingqu.store.postgres import Server, open_server
@@ -45,7 +50,20 @@ PEOPLE_OF_A_CELL = 10_000
 PROCESSES = 2
 BATCH = 1_000
 # More than a client gets done in the time; a faster machine ends earlier, which the rate allows for.
-BATCHES_MAX = {1: 10_000, BATCH: 400}
+BATCHES_MAX = {0: 2_000, 1: 10_000, BATCH: 400}
+CALLERS = 128
+# One lane (and cell) for each core: fewer lanes mean larger batches.
+LANES_OF_A_PROCESS = 1
+
+
+HOW = {
+    "single": f"{CLIENTS} Python clients in {CLIENTS} cells, one transfer a transaction, each awaited",
+    "single_from_pgbench": f"{CLIENTS} pgbench clients in {CLIENTS} cells, the same function",
+    "callers_128": f"{CALLERS} coroutines in {PROCESSES} processes through the micro-batcher,"
+    f" {LANES_OF_A_PROCESS} lane each, every result awaited by its caller",
+    "batch_1000": f"{PROCESSES} clients, {BATCH} transfers a transaction between {PEOPLE_OF_A_CELL} people of a cell",
+    "batch_1000_one_house_account": f"{PROCESSES} clients, {BATCH} transfers a transaction, one house account a cell",
+}
 
 
 def run() -> list[dict[str, object]]:
@@ -67,12 +85,11 @@ def run() -> list[dict[str, object]]:
 
 def _measure(server: Server, accounts: list[list[Account]], script: list[str]) -> list[dict[str, object]]:
     measures: dict[str, Callable[[], float]] = {
-        "posting_single": lambda: _rate(server.url, accounts, clients=CLIENTS, batch=1, house=False),
-        "posting_single_same_client": lambda: _pgbench(server, *script),
-        "posting_batch_1000": lambda: _rate(server.url, accounts, clients=PROCESSES, batch=BATCH, house=False),
-        "posting_batch_1000_one_house_account": lambda: _rate(
-            server.url, accounts, clients=PROCESSES, batch=BATCH, house=True
-        ),
+        "single": lambda: _rate(server.url, accounts, clients=CLIENTS, batch=1, house=False),
+        "single_from_pgbench": lambda: _pgbench(server, *script),
+        "callers_128": lambda: _rate(server.url, accounts, clients=CALLERS, batch=0, house=False),
+        "batch_1000": lambda: _rate(server.url, accounts, clients=PROCESSES, batch=BATCH, house=False),
+        "batch_1000_one_house_account": lambda: _rate(server.url, accounts, clients=PROCESSES, batch=BATCH, house=True),
     }
     rows: list[dict[str, object]] = []
     before = _pgbench(server)
@@ -84,6 +101,7 @@ def _measure(server: Server, accounts: list[list[Account]], script: list[str]) -
                 "name": name,
                 "value": round(value, 1),
                 "unit": "transfers per second (synchronous_commit on)",
+                "measured": HOW[name],
                 "yardstick": f"pgbench TPC-B, scale {SCALE}, {CLIENTS} clients, prepared, same server",
                 "yardstick_value": round(yardstick, 1),
                 "ratio": round(value / yardstick, 2),
@@ -167,7 +185,10 @@ def _process(
     begin: Barrier,
     said: SimpleQueue[float],
 ) -> None:
-    """Run some of the clients, each a thread on a cell of its own as far as cells go, and say their rate."""
+    """Run some of the clients and say their rate: callers, or threads that each have a cell as far as cells go."""
+    if batch == 0:
+        said.put(_callers(url, accounts, list(clients), begin))
+        return
     made = []
     for client in clients:
         cell = client % CELLS
@@ -177,6 +198,7 @@ def _process(
         # Made beforehand: the bench is about posting, not about random numbers.
         made.append((cell, [[next(transfers) for _ in range(batch)] for _ in range(BATCHES_MAX[batch])]))
     done = [0] * len(made)
+    gc.freeze()
     with Database(url) as database:
         threads = [threading.Thread(target=_client, args=(database, *work, done, at)) for at, work in enumerate(made)]
         begin.wait()
@@ -193,10 +215,36 @@ def _client(database: Database, cell: int, batches: list[list[Transfer]], done: 
     for batch in batches:
         if time.monotonic() > stop:
             return
-        with database.transaction() as tx:
-            assert set(ledger.post_batch(tx, cell=cell, transfers=batch)) == {Result.OK}
-            tx.commit()
+        assert set(ledger.post_batch_at_once(database, cell=cell, transfers=batch)) == {Result.OK}
         done[at] += len(batch)
+
+
+def _callers(url: str, accounts: list[list[Account]], numbers: list[int], begin: Barrier) -> float:
+    """Run some of the callers, each a coroutine, and return their rate."""
+    first = numbers[0] % PROCESSES * LANES_OF_A_PROCESS
+    made = []
+    for number in numbers:
+        cell = first + number // PROCESSES % LANES_OF_A_PROCESS
+        transfers = _transfers(accounts[cell], cell=cell, house=None, ids=count((3 << 41) + (number << 32)))
+        made.append((cell, [next(transfers) for _ in range(BATCHES_MAX[0])]))
+    gc.freeze()
+
+    async def caller(lanes: Lanes, cell: int, transfers: list[Transfer], stop: float) -> int:
+        for done, transfer in enumerate(transfers):
+            if time.monotonic() > stop:
+                return done
+            assert await lanes.post_async(cell=cell, transfers=(transfer,)) == [Result.OK]
+        return len(transfers)
+
+    async def everybody(lanes: Lanes) -> int:
+        stop = time.monotonic() + SECONDS
+        return sum(await asyncio.gather(*(caller(lanes, *work, stop) for work in made)))
+
+    with Database(url) as database, Lanes(database) as lanes:
+        begin.wait()
+        started = time.monotonic()
+        done = asyncio.run(everybody(lanes))
+        return done / (time.monotonic() - started)
 
 
 def _prepare_pgbench(server: Server) -> None:
@@ -211,13 +259,12 @@ def _script(data: Path) -> list[str]:
         \\set debit random(1, {PEOPLE_OF_A_CELL // 2})
         \\set credit random({PEOPLE_OF_A_CELL // 2 + 1}, {PEOPLE_OF_A_CELL})
         \\set amount random(1, 100000)
-        SELECT post_batch(:cell::smallint, ARRAY[uuidv7()], '{{1}}'::smallint[],
-            ARRAY[(SELECT owner FROM bench_person WHERE cell = :cell AND number = :debit)],
-            '{{{AccountCode.OVERPAYMENT:d}}}'::smallint[], '{{CNY}}'::text[],
-            ARRAY[(SELECT owner FROM bench_person WHERE cell = :cell AND number = :credit)],
-            '{{{AccountCode.OVERPAYMENT:d}}}'::smallint[], '{{CNY}}'::text[],
-            ARRAY[:amount::bigint], '{{{Reason.OVERPAY:d}}}'::smallint[], '{{{DAY}}}'::date[], '{{{DAY}}}'::date[],
-            ARRAY[uuidv7()], '{{NULL}}'::uuid[]);
+        SELECT post_single(:cell::smallint, uuidv7(), 1::smallint,
+            (SELECT owner FROM bench_person WHERE cell = :cell AND number = :debit),
+            {AccountCode.OVERPAYMENT:d}::smallint, 'CNY',
+            (SELECT owner FROM bench_person WHERE cell = :cell AND number = :credit),
+            {AccountCode.OVERPAYMENT:d}::smallint, 'CNY',
+            :amount::bigint, {Reason.OVERPAY:d}::smallint, '{DAY}', '{DAY}', uuidv7(), NULL, NULL);
     """)
     return ["--file", str(script)]
 
