@@ -3,6 +3,7 @@
 from mingqu.store.evidence.audit import Comparison as Comparison
 from mingqu.store.evidence.audit import Said as Said
 from mingqu.store.evidence.audit import prove as prove
+from mingqu.store.evidence.checkpoint import book_id as book_id
 from mingqu.store.evidence.checkpoint import build_trees as build_trees
 from mingqu.store.evidence.checkpoint import is_covered as is_covered
 from mingqu.store.evidence.checkpoint import last_checkpoint as last_checkpoint
