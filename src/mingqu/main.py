@@ -30,10 +30,13 @@ from mingqu.domain.decision.pack import Pack
 from mingqu.domain.moment import start_of
 from mingqu.sandbox import Sandbox
 from mingqu.services.house import House
+from mingqu.services.recut_book import recut_book
+from mingqu.services.verify_loans import Progress
 from mingqu.store import backup, book, data_folder, keyring, migration, policy, restore
 from mingqu.store.backup import Manifest
 from mingqu.store.database import BookMissing, Database
 from mingqu.store.postgres import open_server
+from mingqu.store.recut import Recut
 from mingqu.web.pace import Pace
 from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
@@ -204,6 +207,15 @@ class Wiring:
                     backup_seconds=taken - started,
                     restore_seconds=restored - taken,
                 )
+
+    def recut(self, *, data: Path, cells: int, progress: Progress) -> Recut:
+        """Cut the book of a folder into another number of cells. Errors: those of `reading` and of `recut_book`."""
+        clock = SystemClock()
+        recut_id = SystemIdentifiers(clock=clock).fresh(0)
+        with self.reading(data=data) as (database, keys):
+            return recut_book(
+                database=database, keyring=keys, cells=cells, recut_id=recut_id, at=clock.now(), progress=progress
+            )
 
     def migrate(self, *, data: Path) -> list[str]:
         """Bring a folder's book up to this version, making it if there is none; return the files applied."""

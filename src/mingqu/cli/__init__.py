@@ -22,6 +22,7 @@ from mingqu.cli.book import export_book, generate, import_book
 from mingqu.cli.close import close
 from mingqu.cli.copy import backup, drill, restore
 from mingqu.cli.option import EXIT_FALSE, data_option, json_option, say
+from mingqu.cli.recut import recut
 from mingqu.cli.serve import sandbox, serve
 from mingqu.cli.wiring import Wiring
 from mingqu.console.command import operator_commands
@@ -248,6 +249,7 @@ commands.add_command(close)
 for each_of_books in (import_book, export_book, generate):
     commands.add_command(each_of_books)
 commands.add_command(backup)
+commands.add_command(recut)
 commands.add_command(restore)
 commands.add_command(drill)
 commands.add_command(serve)

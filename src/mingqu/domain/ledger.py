@@ -210,6 +210,7 @@ class Reason(IntEnum):
     LIMIT_RELEASE = 43
     OVER_LIMIT = 44
     OVER_LIMIT_END = 45
+    RECUT = 50
     CORRECT = 90
 
 
@@ -275,6 +276,9 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
         (_C.ACCRUED_PENALTY, _C.PENALTY_INCOME, _R.ACCRUE_PENALTY),
         (_C.ACCRUED_INTEREST, _C.ROUNDING_DIFFERENCE, _R.ROUNDING),
         (_C.ACCRUED_PENALTY, _C.ROUNDING_DIFFERENCE, _R.ROUNDING),
+        (_C.LENDER_CASH, _C.CLEARING, _R.RECUT),
+        (_C.ACCRUED_INTEREST, _C.CLEARING, _R.RECUT),
+        (_C.ACCRUED_PENALTY, _C.CLEARING, _R.RECUT),
     }
 )
 # Every way in which money may move in this house, corrections included. A transfer that goes another way means

@@ -32,6 +32,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
 from mingqu.store import column
+from mingqu.store.rows import Answer
 from mingqu.store.rows import Rows as Rows
 
 Parameters = Sequence[object] | dict[str, object]
@@ -160,6 +161,15 @@ class Transaction:
         """Return the cell that an id routes itself to."""
         return identifier.cell_of(identity, cells=self.cells)
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many cells the book had, from the first count to the one of now: one, unless it was recut."""
+        return (*self._database.former_of(self), self.cells)
+
+    def recounted(self) -> None:
+        """Ask anew how many cells there are, next time: this transaction has changed it, or was not to be."""
+        self._database.forget_cells()
+
     def lock_cell(self, cell: int) -> None:
         """Wait for and take the cell's writer lock until the transaction ends.
 
@@ -198,7 +208,7 @@ class _Reading(Transaction):
         if asked not in self._answers:
             with self._lost_is_a_refusal():
                 self._answers[asked] = self._cursor.execute(sql, parameters, binary=binary).fetchall()
-        return _Answer(self._answers[asked])
+        return Answer(self._answers[asked])
 
     def end(self) -> None:
         """Answer nothing any more: the moment is over, and the connection somebody else's."""
@@ -207,27 +217,6 @@ class _Reading(Transaction):
     def commit(self) -> None:
         """Refuse: whoever has something to write opens a transaction of the database itself."""
         raise AssertionError("a snapshot is read and not written")
-
-
-class _Answer:
-    """Rows from memory, read from the start by whoever asks."""
-
-    __slots__ = ("_left", "rowcount")
-
-    def __init__(self, rows: list[TupleRow]) -> None:
-        self._left, self.rowcount = iter(rows), len(rows)
-
-    def fetchone(self) -> TupleRow | None:
-        return next(self._left, None)
-
-    def fetchmany(self, size: int, /) -> list[TupleRow]:
-        return list(islice(self._left, size))
-
-    def fetchall(self) -> list[TupleRow]:
-        return list(self._left)
-
-    def __iter__(self) -> Iterator[TupleRow]:
-        return self._left
 
 
 class Database:
@@ -247,6 +236,7 @@ class Database:
         self._url = url
         self._ensure = ensure
         self._cells: int | None = None
+        self._former: tuple[int, ...] = ()  # counts of before, the first one first
         self._reading: Transaction | None = None  # the one transaction, if this is a snapshot
         self._lost = False  # a connection was found dead since the server was last seen to
         self._pool = ConnectionPool(
@@ -254,7 +244,7 @@ class Database:
             # Each transaction begins and ends with our own words, so that a dead connection is found
             # by BEGIN, before any work, and replaced without the caller's knowledge.
             kwargs={"autocommit": True, "options": "-c timezone=UTC"},
-            configure=lambda connection: column.register(connection.adapters),
+            configure=self._configure,
             min_size=0,
             max_size=connections_max,
             timeout=connection_seconds_max,
@@ -318,13 +308,29 @@ class Database:
         raise AssertionError("the loop returns or raises")
 
     def cells_of(self, tx: Transaction) -> int:
-        """Return how many cells the book has; asked once, since it is fixed while anything runs."""
-        if self._cells is None:
-            row = tx.execute("SELECT cells FROM book").fetchone()
+        """Return how many cells the book has; asked once, since it is fixed while anybody is connected."""
+        cells = self._cells
+        if cells is None:
+            row = tx.execute("SELECT cells, ARRAY(SELECT from_cells FROM recut ORDER BY number) FROM book").fetchone()
             if row is None:
                 raise BookMissing("This database holds no book yet: `mingqu migrate` makes one.")
-            self._cells = int(row[0])
-        return self._cells
+            cells, self._former = int(row[0]), tuple(row[1])
+            self._cells = cells
+        return cells
+
+    def former_of(self, tx: Transaction) -> tuple[int, ...]:
+        """Return how many cells the book had before it was recut, each time; nothing if it never was."""
+        self.cells_of(tx)
+        return self._former
+
+    def forget_cells(self) -> None:
+        """Ask for the number of cells anew, next time."""
+        self._cells = None
+
+    def _configure(self, connection: psycopg.Connection[TupleRow]) -> None:
+        """See to a new connection. While there was none the book may have been recut."""
+        column.register(connection.adapters)
+        self._cells = None
 
     def close(self) -> None:
         """Close every connection."""

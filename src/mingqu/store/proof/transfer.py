@@ -50,6 +50,7 @@ _CAUSELESS: Final[LiteralString] = """
                             AND (t.debit_owner = d.person_id OR f.decision_id = d.decision_id)
         WHEN t.reason BETWEEN 42 AND 45 THEN t.debit_owner = t.credit_owner
                                          AND t.debit_owner IN (c.facility_id, c.person_id)
+        WHEN t.reason = 50 THEN EXISTS (SELECT FROM recut r WHERE r.recut_id = t.reference)
         WHEN t.reason BETWEEN 10 AND 13 OR t.reason = 33 THEN true
         WHEN t.reason BETWEEN 30 AND 32 THEN EXISTS (
             SELECT FROM accrual_group g WHERE g.cell = t.cell AND g.group_id IN (t.debit_owner, t.credit_owner))
