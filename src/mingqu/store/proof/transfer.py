@@ -58,6 +58,12 @@ _CAUSELESS: Final[LiteralString] = """
         ELSE c.loan_id IN (t.debit_owner, t.credit_owner)
     END, false)"""
 
+# What left one cell came to another.
+_UNCLEARED: Final[LiteralString] = """
+    SELECT format('clearing of %%s in %%s does not net to zero over the cells', owner, currency)
+    FROM account WHERE code = 2101 GROUP BY owner, currency
+    HAVING sum(debits_posted_fen) <> sum(credits_posted_fen)"""
+
 _OF_LOANS: Final[LiteralString] = """
     WITH wanted AS (
         SELECT * FROM unnest(%(loans)s::uuid[], %(facilities)s::uuid[], %(people)s::uuid[])
@@ -133,7 +139,8 @@ def meanings(tx: Transaction) -> list[str]:
     }
     other = tx.execute(_OTHER_WAYS, parameters).fetchmany(FINDINGS_MAX)
     causeless = tx.execute(_CAUSELESS, ()).fetchmany(FINDINGS_MAX)
-    return [sentence for (sentence,) in (*other, *causeless)] + list(islice(_fundings(tx), FINDINGS_MAX))
+    uncleared = tx.execute(_UNCLEARED, ()).fetchmany(FINDINGS_MAX)
+    return [sentence for (sentence,) in (*other, *causeless, *uncleared)] + list(islice(_fundings(tx), FINDINGS_MAX))
 
 
 def _fundings(tx: Transaction) -> Iterator[str]:
