@@ -100,7 +100,11 @@ def _made(administered: str, name: str, *, copy_of: str) -> Iterator[None]:
             administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-<<<<<<< HEAD
+def _addressed(url: str, name: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"
+
+
 @pytest.fixture(scope="session")
 def funded(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A database with the policies and every lender's money in every cell, from which each world's own is copied."""
@@ -109,11 +113,6 @@ def funded(server: Server, template: str, tmp_path_factory: pytest.TempPathFacto
         with Database(address) as database, open_world(database=database, folder=folder, opened_on=OPENED_ON) as world:
             fund_lenders(world)
         yield "funded"
-=======
-def _addressed(url: str, name: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"
->>>>>>> d2dc48d (The commands that spread a book over Citus are derived from the catalogue; tests run against a server that is named)
 
 
 @pytest.fixture

@@ -26,3 +26,26 @@ END
 $$;
 CREATE TRIGGER recut_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON recut
     FOR EACH STATEMENT EXECUTE FUNCTION recut_stays();
+
+-- How soon the dead rows of a table are swept up. A fifth of the table, which is what a server does by itself, is
+-- millions of rows in a large book: the index that the close reads would be walked past all of them. Tables whose rows
+-- change all their lives are swept at one row in a hundred; tables of a few rows, by number. The close and the doors
+-- are never waited for by it: a sweep takes no lock that stops a reader or a writer.
+ALTER TABLE account SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE loan SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE hold SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE channel_order SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE session SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, fillfactor = 80);
+ALTER TABLE idempotency SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, fillfactor = 80);
+-- A lease, a delay and an end are three changes of one row, the first two of a column that is indexed while it is open.
+ALTER TABLE work SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, fillfactor = 70);
+ALTER TABLE accrual_group SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, fillfactor = 20);
+ALTER TABLE cell SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+ALTER TABLE cell_lease SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+ALTER TABLE evidence_tree SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, fillfactor = 20);
+-- Rows that are only ever added have nothing to sweep up, but are frozen in small portions rather than all at once.
+ALTER TABLE transfer SET (autovacuum_vacuum_insert_scale_factor = 0.05);
+ALTER TABLE loan_event SET (autovacuum_vacuum_insert_scale_factor = 0.05);
+ALTER TABLE accrual_delta SET (autovacuum_vacuum_insert_scale_factor = 0.05);
+ALTER TABLE channel_word SET (autovacuum_vacuum_insert_scale_factor = 0.05);
+ALTER TABLE evidence_leaf SET (autovacuum_vacuum_insert_scale_factor = 0.05);
