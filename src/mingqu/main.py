@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 
 from litestar import Litestar
 
-from mingqu import api, borrower, cli, console
+from mingqu import __version__, api, borrower, cli, console
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.fake.codes import SeededCodes
 from mingqu.channels.fake.ids import SeededIdentifiers
@@ -171,7 +171,8 @@ class Wiring:
         """Copy the book of a folder into another while it runs. Errors: those of `reading` and of `backup.take`."""
         own = "MINGQU_DATABASE_URL" not in os.environ
         with self.reading(data=data) as (database, keys):
-            return backup.take(database=database, keyring=keys, data=data, to=to, own=own, at=SystemClock().now())
+            at = SystemClock().now()
+            return backup.take(database=database, keyring=keys, data=data, to=to, own=own, program=__version__, at=at)
 
     def restore(self, *, source: Path, data: Path, keys: Path | None) -> Manifest:
         """Make the book of a backup anew in a folder. Errors: those of `restore.restore`."""
@@ -269,6 +270,16 @@ def _ensure_book(database: Database, folder: Path, *, business_date: date) -> ke
         policy.publish(tx, pack=pack, at=start_of(business_date))
         tx.commit()
     return keys
+
+
+@contextlib.contextmanager
+def house_at(address: str) -> Iterator[House]:
+    """Open the house of a data folder, for a task that a cluster runs here (`jobs.dask_close`). Errors: BookMissing.
+
+    The folder holds the keys, or MINGQU_KEYS does; the book is in it, or where MINGQU_DATABASE_URL says.
+    """
+    with Wiring().live_house(data=Path(address), makes_book=False) as house:
+        yield house
 
 
 def run() -> None:

@@ -106,7 +106,9 @@ def test_a_server_that_somebody_else_keeps_is_written_out_and_read_in(
     with passing_folder() as folder:
         source, new = folder / "backup", folder / "new"
         at = house.clock.now()
-        taken = backup.take(database=house.database, keyring=house.keyring, data=tmp_path, to=source, own=False, at=at)
+        taken = backup.take(
+            database=house.database, keyring=house.keyring, data=tmp_path, to=source, own=False, program="test", at=at
+        )
         assert (taken.kind, taken.checkpoint) == (backup.DUMP, 0)
         monkeypatch.setenv("MINGQU_DATABASE_URL", house.database.url)
         with pytest.raises(RestoreNotThere, match="not empty"):

@@ -14,9 +14,9 @@ from litestar import Litestar
 from mingqu.demo.world import Newcomer, OnlineWorld, World
 from mingqu.domain.decision.pack import Pack
 from mingqu.services.house import House
+from mingqu.services.prove_copy import Manifest
+from mingqu.services.recut_book import Recut
 from mingqu.services.verify_loans import Progress
-from mingqu.store.backup import Manifest
-from mingqu.store.recut import Recut
 
 
 class Served(Protocol):

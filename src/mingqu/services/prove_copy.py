@@ -8,6 +8,7 @@ from mingqu.domain.evidence import Checkpoint
 from mingqu.services.verify_book import Report, verify_book
 from mingqu.services.verify_loans import Progress
 from mingqu.store import evidence
+from mingqu.store.backup import Manifest as Manifest
 from mingqu.store.database import Database
 from mingqu.store.keyring import Keyring
 

@@ -10,7 +10,8 @@ from mingqu.services.verify_loans import Progress
 from mingqu.store import evidence
 from mingqu.store.database import Database
 from mingqu.store.keyring import Keyring
-from mingqu.store.recut import Recut, RecutRefused, recut
+from mingqu.store.recut import Recut as Recut
+from mingqu.store.recut import RecutRefused, recut
 
 
 def recut_book(

@@ -18,7 +18,6 @@ from typing import Final
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from mingqu import __version__
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.store import binaries, book, evidence
@@ -90,15 +89,17 @@ class Manifest:
     hashes: dict[str, str]
 
 
-def take(*, database: Database, keyring: Keyring, data: Path, to: Path, own: bool, at: datetime) -> Manifest:
+def take(
+    *, database: Database, keyring: Keyring, data: Path, to: Path, own: bool, program: str, at: datetime
+) -> Manifest:
     """Copy the book of a data folder into the folder `to`, new or empty, and return what it says of itself.
 
-    `own` is whether the server is the embedded one. What is committed when this begins is in the copy. Errors:
-    FolderTaken, FolderInTheMaking, BackupFailed, BackupKeysOther (keys that the book needs are not there), BookMissing,
-    PostgresqlUnavailable.
+    `own` is whether the server is the embedded one, `program` our version. What is committed when this begins is in the
+    copy. Errors: FolderTaken, FolderInTheMaking, BackupFailed, BackupKeysOther (keys that the book needs are not
+    there), BookMissing, PostgresqlUnavailable.
     """
-    described = _described(database, keyring, kind=CLUSTER if own else DUMP, at=at)  # before it: the copy can hold more
-    require_keys(described, keyring=keyring)
+    described = _described(database, keyring, kind=CLUSTER if own else DUMP, program=program, at=at)
+    require_keys(described, keyring=keyring)  # as it stands before the copy, which can only hold more
     ourselves = Account(name="", user=os.geteuid(), group=os.getegid())
     programs = binaries.find(
         account=ourselves, wheel=binaries.of_wheel(), search_path=os.environ.get("PATH", os.defpath)
@@ -204,7 +205,7 @@ def run_program(command: list[str | Path], *, url: str, lock: int | None = None)
         raise BackupFailed(f"{Path(command[0]).name} could not do it. {_last_words(ended.stderr)}")
 
 
-def _described(database: Database, keyring: Keyring, *, kind: str, at: datetime) -> Manifest:
+def _described(database: Database, keyring: Keyring, *, kind: str, program: str, at: datetime) -> Manifest:
     with database.transaction() as tx:
         made = book.load(tx)
         if made is None:
@@ -220,7 +221,7 @@ def _described(database: Database, keyring: Keyring, *, kind: str, at: datetime)
         return Manifest(
             format=FORMAT,
             kind=kind,
-            program=__version__,
+            program=program,
             postgresql=postgresql,
             taken_at=at.isoformat(),
             book=evidence.book_id(tx).hex,
