@@ -39,6 +39,9 @@ ALTER TABLE session SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuu
 ALTER TABLE idempotency SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, fillfactor = 80);
 -- A lease, a delay and an end are three changes of one row, the first two of a column that is indexed while it is open.
 ALTER TABLE work SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, fillfactor = 70);
+-- Rows that come and go: a line of the diary lives until its morning, the day of a closing changes with each chunk.
+ALTER TABLE loan_diary SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE closing SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 ALTER TABLE accrual_group SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, fillfactor = 20);
 ALTER TABLE cell SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 ALTER TABLE cell_lease SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
