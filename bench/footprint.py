@@ -48,7 +48,7 @@ def run(*, loans: int, days: int) -> None:
         Path(folder).chmod(0o711)
         with Wiring().demo_world(data=Path(folder), seed=1, fresh=True) as world:
             house, opens_on = world.house, world.house.clock.business_date()
-            bench_book.fill(house.database, pack=house.pack, opens_on=opens_on, loans=loans)
+            bench_book.fill(house, loans=loans)
             before = sizes(house.database.url, compact=True)
             world.go_to_date(opens_on + timedelta(days=days))
             logged = log_bytes(house.database)

@@ -30,7 +30,7 @@ WAIT_SECONDS_MAX = 60  # on a busy machine
 def lived_in(database: Database, tmp_path: Path) -> Iterator[OpenWorld]:
     """A book of two hundred loans, three of whose days are over."""
     with open_world(database=database, folder=tmp_path, opened_on=OPENED_ON) as world:
-        bench_book.fill(database, pack=world.house.pack, opens_on=OPENED_ON, loans=200)
+        bench_book.fill(world.house, loans=200)
         world.clock.advance_to(start_of(LAST + timedelta(days=1)))
         yield world
 

@@ -35,7 +35,7 @@ def open_house(address: str) -> Iterator[House]:
 def lived_in(database: Database, tmp_path: Path) -> Iterator[OpenWorld]:
     """A book of sixty loans, two of whose days are over."""
     with open_world(database=database, folder=tmp_path, opened_on=OPENED_ON) as world:
-        bench_book.fill(database, pack=world.house.pack, opens_on=OPENED_ON, loans=60)
+        bench_book.fill(world.house, loans=60)
         world.clock.advance_to(start_of(LAST + timedelta(days=1)))
         _houses[database.url] = world.house
         yield world

@@ -190,14 +190,12 @@ def _assert_private_values_open(world: OpenWorld, people: list[Borrowed]) -> Non
 def test_groups_of_many_loans_are_exact_in_every_number_of_cells(database: Database, tmp_path: Path) -> None:
     with open_world(database=database, folder=tmp_path, opened_on=OPENED_ON) as world:
         house = world.house
-        bench_book.fill(database, pack=house.pack, opens_on=OPENED_ON, loans=300)
-        with database.transaction() as tx:  # in the book of the bench what a lender put in routes itself nowhere
+        bench_book.fill(house, loans=300)
+        with pytest.raises(RecutRefused, match="taken over"), alone(world) as single, single.transaction() as tx:
+            recut.recut(tx, cells=7, recut_id=recut_id(), at=house.clock.now())
+        with database.transaction() as tx:  # as if the loans had come by themselves
             tx.script("SET LOCAL session_replication_role = replica")
-            tx.execute(
-                """UPDATE transfer
-                   SET id = overlay(id::text PLACING to_hex((7 << 12) | ((cell * 256) << 2)) FROM 15 FOR 4)::uuid
-                   WHERE reason = 1"""
-            )
+            tx.execute("DELETE FROM loan_reference")
             tx.commit()
         world.clock.advance_to(start_of(OPENED_ON + timedelta(days=4)))
         close_through(house, to=OPENED_ON + timedelta(days=1))

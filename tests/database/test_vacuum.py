@@ -20,6 +20,7 @@ SELDOM: Final = {
     "loan_set_aside": "few rows at any time",
     "one_time_code": "a row for a phone, swept with the others",
     "person": "a level more, an erasure",
+    "person_reference": "taken away by an erasure",
     "person_key": "wrapped anew when the book's key is",
     "proposal": "decided once",
     "repayment_agreement": "begins and ends once",
