@@ -40,7 +40,6 @@ _BY_KEY: Final[LiteralString] = f"""(CASE
 GOES: Final[dict[LiteralString, LiteralString]] = {
     "access_log": _by("person_id"),
     "account": _by("owner"),
-    "accrual_delta": _by("delta_id"),
     "application": _by("person_id"),
     "book_import": _by("import_id"),
     "card_attempt": _by_hash("number_hash"),
@@ -79,6 +78,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
 }
 # Tables with a cell whose rows do not go by an id, each with what becomes of it.
 STAYS: Final[dict[str, str]] = {
+    "accrual_delta": "is a sum over loans: stays, or goes to a cell that is there",
     "accrual_group": "made in every cell, with the share of its loans",
     "cell": "made anew",
     "cell_lease": "empty while nobody works",
@@ -132,6 +132,7 @@ def recut(tx: Transaction, *, cells: int, recut_id: UUID, at: datetime) -> Recut
     carried = recut_house.carried(tx)
     _let_rows_move(tx)
     rows = sum(_move(tx, table=table, slot=slot, cells=cells, before=made.cells) for table, slot in GOES.items())
+    tx.execute("UPDATE accrual_delta SET cell = cell %% %s WHERE cell >= %s AND on_date > %s", (cells, cells, closed))
     _make_cells(tx, cells=max(cells, made.cells), closed=closed)
     tx.execute("SET LOCAL session_replication_role = origin")
     _require_references(tx)
