@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from datetime import date
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -39,6 +41,10 @@ CELLS = 4
 _numbers = count(1)
 
 
+# A server to test against in place of one of our own. Taken out of the environment: tests that start servers mean it.
+ELSEWHERE = os.environ.pop("MINGQU_DATABASE_URL", None)
+
+
 def pytest_collection_finish() -> None:
     """Leave the modules and tests that are here to stay out of every later collection of garbage."""
     gc.collect()
@@ -47,7 +53,12 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """One server for all tests of a process, in a folder of its own."""
+    """One server for all tests of a process, in a folder of its own; or a database on MINGQU_DATABASE_URL."""
+    if ELSEWHERE is not None:
+        name = f"mingqu_test_{os.getpid()}"  # processes share the server
+        with _made(ELSEWHERE, name, copy_of="template0"):
+            yield Server(url=_addressed(ELSEWHERE, name), folder=None, programs=None, owners=None)
+        return
     data = Path(tempfile.mkdtemp(prefix="mingqu-test-"))
     data.chmod(0o711)  # the unprivileged account that runs the server for root must pass
     try:
@@ -71,12 +82,27 @@ def template(server: Server) -> str:
 @contextmanager
 def database_named(server: Server, name: str, *, copy_of: str) -> Iterator[str]:
     """Make a database as a copy of another, to which nobody is connected, and take it away in the end; its address."""
-    with psycopg.connect(server.url.replace(f"/{DATABASE}?", "/postgres?"), autocommit=True) as administrator:
+    own = urlsplit(server.url).path.removeprefix("/")
+    before = "" if own == DATABASE else f"{own}_"  # on a server that other processes use as well
+    with _made(
+        _addressed(server.url, "postgres"), before + name, copy_of=own if copy_of == DATABASE else before + copy_of
+    ):
+        yield _addressed(server.url, before + name)
+
+
+@contextmanager
+def _made(administered: str, name: str, *, copy_of: str) -> Iterator[None]:
+    with psycopg.connect(administered, autocommit=True) as administrator:
         administrator.execute(f"CREATE DATABASE {name} TEMPLATE {copy_of} STRATEGY {COPIED_BY}")
         try:
-            yield server.url.replace(f"/{DATABASE}?", f"/{name}?")
+            yield
         finally:
             administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _addressed(url: str, name: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"
 
 
 @pytest.fixture(scope="session")

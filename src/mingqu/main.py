@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,13 +15,14 @@ from typing import Final, NoReturn
 
 from litestar import Litestar
 
-from mingqu import api, borrower, cli, console
+from mingqu import __version__, api, borrower, cli, console
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.fake.codes import SeededCodes
 from mingqu.channels.fake.ids import SeededIdentifiers
 from mingqu.channels.system.clock import SystemClock
 from mingqu.channels.system.codes import SystemCodes
 from mingqu.channels.system.identifiers import SystemIdentifiers
+from mingqu.cli.wiring import Copied
 from mingqu.counterparties.channels import NOTICES_PATH
 from mingqu.counterparties.credentials import Chosen, check_credentials, choose
 from mingqu.demo.story import STARTS_ON
@@ -28,9 +30,13 @@ from mingqu.domain.decision.pack import Pack
 from mingqu.domain.moment import start_of
 from mingqu.sandbox import Sandbox
 from mingqu.services.house import House
-from mingqu.store import book, data_folder, keyring, migration, policy
+from mingqu.services.recut_book import recut_book
+from mingqu.services.verify_loans import Progress
+from mingqu.store import backup, book, data_folder, keyring, migration, policy, restore
+from mingqu.store.backup import Manifest
 from mingqu.store.database import BookMissing, Database
 from mingqu.store.postgres import open_server
+from mingqu.store.recut import Recut
 from mingqu.web.pace import Pace
 from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
@@ -161,6 +167,57 @@ class Wiring:
             migration.require_current(database)
             yield database, keyring.load(folder=data, environment=os.environ)
 
+    def backup(self, *, data: Path, to: Path) -> Manifest:
+        """Copy the book of a folder into another while it runs. Errors: those of `reading` and of `backup.take`."""
+        own = "MINGQU_DATABASE_URL" not in os.environ
+        with self.reading(data=data) as (database, keys):
+            at = SystemClock().now()
+            return backup.take(database=database, keyring=keys, data=data, to=to, own=own, program=__version__, at=at)
+
+    def restore(self, *, source: Path, data: Path, keys: Path | None) -> Manifest:
+        """Make the book of a backup anew in a folder. Errors: those of `restore.restore`."""
+        return restore.restore(source=source, data=data, keys=keys, environment=os.environ, own=False)
+
+    @contextlib.contextmanager
+    def copied(self, *, data: Path, source: Path | None, keys: Path | None) -> Iterator[Copied]:
+        """Give a book beside a copy of it, which was restored from a backup and runs in a folder that goes away.
+
+        The backup is `source`, or is taken now. Keys are those of `keys`, or the book's own. The copy runs on a server
+        of its own, also where MINGQU_DATABASE_URL names another.
+        """
+        with self.reading(data=data) as (database, ring), _passing_folder() as passing:
+            started, folder = time.monotonic(), Path(passing)
+            backed_up = source or folder / "backup"
+            if source is None:
+                self.backup(data=data, to=backed_up)
+            taken = time.monotonic()
+            if keys is None:
+                keyring.write(ring, folder=folder)
+            copy = folder / "book"
+            manifest = restore.restore(
+                source=backed_up, data=copy, keys=keys or folder / keyring.FILE_NAME, environment=os.environ, own=True
+            )
+            restored = time.monotonic()
+            with open_server(data=copy, own=True) as server, Database(server.url, ensure=server.ensure) as second:
+                migration.require_current(second)
+                yield Copied(
+                    manifest=manifest,
+                    book=database,
+                    copy=second,
+                    keys=keyring.load(folder=copy, environment={}),
+                    backup_seconds=taken - started,
+                    restore_seconds=restored - taken,
+                )
+
+    def recut(self, *, data: Path, cells: int, progress: Progress) -> Recut:
+        """Cut the book of a folder into another number of cells. Errors: those of `reading` and of `recut_book`."""
+        clock = SystemClock()
+        recut_id = SystemIdentifiers(clock=clock).fresh(0)
+        with self.reading(data=data) as (database, keys):
+            return recut_book(
+                database=database, keyring=keys, cells=cells, recut_id=recut_id, at=clock.now(), progress=progress
+            )
+
     def migrate(self, *, data: Path) -> list[str]:
         """Bring a folder's book up to this version, making it if there is none; return the files applied."""
         with open_server(data=data) as server, Database(server.url, ensure=server.ensure) as database:
@@ -213,6 +270,16 @@ def _ensure_book(database: Database, folder: Path, *, business_date: date) -> ke
         policy.publish(tx, pack=pack, at=start_of(business_date))
         tx.commit()
     return keys
+
+
+@contextlib.contextmanager
+def house_at(address: str) -> Iterator[House]:
+    """Open the house of a data folder, for a task that a cluster runs here (`jobs.dask_close`). Errors: BookMissing.
+
+    The folder holds the keys, or MINGQU_KEYS does; the book is in it, or where MINGQU_DATABASE_URL says.
+    """
+    with Wiring().live_house(data=Path(address), makes_book=False) as house:
+        yield house
 
 
 def run() -> None:

@@ -207,7 +207,7 @@ def test_private_values_are_committed_to_sealed_and_gone_after_an_erasure(databa
             facts={"outcome": "approved"},
             private={"name": Personal("林知夏"), "inputs": {"monthly_income_fen": 1_200_000}},
         )
-        opened = evidence.open_private(tx, keyring=keyring, person_id=person_id, sequence=leaf.sequence)
+        opened = evidence.open_private(tx, keyring=keyring, person_id=person_id, cell=leaf.cell, sequence=leaf.sequence)
         assert opened["name"][1].reveal() == "林知夏"
         for salt, value in opened.values():
             assert commit(salt=salt, value=value.reveal()).hex().encode() in leaf.body
@@ -217,7 +217,7 @@ def test_private_values_are_committed_to_sealed_and_gone_after_an_erasure(databa
         evidence.publish_checkpoint(tx, keyring=keyring, at=AT)
         party.erase(tx, person_id=person_id, at=later(days=1))
         with pytest.raises(PersonErased):
-            evidence.open_private(tx, keyring=keyring, person_id=person_id, sequence=leaf.sequence)
+            evidence.open_private(tx, keyring=keyring, person_id=person_id, cell=leaf.cell, sequence=leaf.sequence)
         assert evidence.prove(tx, keyring=keyring) == []
         assert verifies(evidence.inclusion_proof(tx, keyring=keyring, leaf=leaf))
 
@@ -230,7 +230,7 @@ def test_someone_elses_subject_has_no_leaves_to_show(database: Database) -> None
         assert evidence.leaves_of(tx, person_id=owner, subject_id=leaf.subject_id) == [leaf]
         assert evidence.leaves_of(tx, person_id=other, subject_id=leaf.subject_id) == []
         with pytest.raises(NotFound):
-            evidence.open_private(tx, keyring=keyring, person_id=owner, sequence=leaf.sequence)
+            evidence.open_private(tx, keyring=keyring, person_id=owner, cell=leaf.cell, sequence=leaf.sequence)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def proof(database: Database) -> dict[str, Any]:
                 private={"name": Personal("林知夏"), "plan": {"b": [1, 2], "a": None}},
             )
         evidence.publish_checkpoint(tx, keyring=keyring, at=later(hours=1))
-        opened = evidence.open_private(tx, keyring=keyring, person_id=person_id, sequence=leaf.sequence)
+        opened = evidence.open_private(tx, keyring=keyring, person_id=person_id, cell=leaf.cell, sequence=leaf.sequence)
         made = evidence.inclusion_proof(tx, keyring=keyring, leaf=leaf)
         document: dict[str, Any] = json.loads(canonical(evidence.document(made, opened=opened)))
         return document

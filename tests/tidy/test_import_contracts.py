@@ -56,6 +56,7 @@ ROOMS: Final = (
     "domain.order",
     "domain.party",
     "domain.proposal",
+    "domain.recut",
     "domain.review",
     "domain.word",
     "domain.product",

@@ -21,7 +21,9 @@ from mingqu.api.command import webhook_commands
 from mingqu.cli.account import account
 from mingqu.cli.book import export_book, generate, import_book
 from mingqu.cli.close import close
-from mingqu.cli.option import data_option, json_option, say
+from mingqu.cli.copy import backup, drill, restore
+from mingqu.cli.option import EXIT_FALSE, data_option, json_option, say
+from mingqu.cli.recut import recut
 from mingqu.cli.serve import sandbox, serve
 from mingqu.cli.wiring import Wiring
 from mingqu.console.command import operator_commands
@@ -36,7 +38,6 @@ from mingqu.services.read_loan import paid_orders
 from mingqu.services.take_over_book import BookFileRefused
 from mingqu.services.verify_book import Report, verify_book
 
-EXIT_FALSE: Final = 1  # the answer is no: an invariant is broken
 EXIT_REFUSED: Final = 2  # the command could not be done; one line says why
 EXIT_BROKEN: Final = 3  # the program itself is wrong; what follows is for whoever mends it
 EXIT_STOPPED: Final = 130  # Ctrl-C, or a request to end
@@ -248,6 +249,10 @@ def bench(name: str, loans: int | None, days: int | None, as_json: bool) -> int:
 commands.add_command(close)
 for each_of_books in (import_book, export_book, generate):
     commands.add_command(each_of_books)
+commands.add_command(backup)
+commands.add_command(recut)
+commands.add_command(restore)
+commands.add_command(drill)
 commands.add_command(serve)
 commands.add_command(sandbox)
 commands.add_command(account)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 DATA_DEFAULT: Final = Path("data")
+EXIT_FALSE: Final = 1  # the answer is no: an invariant is broken, or a copy is not the same
 
 
 def say(text: str) -> None:

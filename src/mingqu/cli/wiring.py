@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +14,9 @@ from litestar import Litestar
 from mingqu.demo.world import Newcomer, OnlineWorld, World
 from mingqu.domain.decision.pack import Pack
 from mingqu.services.house import House
+from mingqu.services.prove_copy import Manifest
+from mingqu.services.recut_book import Recut
+from mingqu.services.verify_loans import Progress
 
 
 class Served(Protocol):
@@ -28,6 +32,18 @@ class Served(Protocol):
     def silence_bank(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """A book beside a copy of it that was restored from a backup; how long both steps took."""
+
+    manifest: Manifest
+    book: Any
+    copy: Any
+    keys: Any
+    backup_seconds: float
+    restore_seconds: float
+
+
 class Wiring(Protocol):
     """What `main` opens for the commands."""
 
@@ -41,4 +57,8 @@ class Wiring(Protocol):
     def served_house(self, *, data: Path, address: str) -> AbstractContextManager[Served]: ...
     def site(self, house: House, *, public_url: str, is_working: Callable[[], bool]) -> Litestar: ...
     def reading(self, *, data: Path) -> AbstractContextManager[tuple[Any, Any]]: ...
+    def backup(self, *, data: Path, to: Path) -> Manifest: ...
+    def restore(self, *, source: Path, data: Path, keys: Path | None) -> Manifest: ...
+    def copied(self, *, data: Path, source: Path | None, keys: Path | None) -> AbstractContextManager[Copied]: ...
+    def recut(self, *, data: Path, cells: int, progress: Progress) -> Recut: ...
     def migrate(self, *, data: Path) -> list[str]: ...

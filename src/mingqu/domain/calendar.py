@@ -18,6 +18,7 @@ YEAR_MIN: Final = 1900
 YEAR_MAX: Final = 2200
 # A period is at most a century long; longer ones come from a unit confused with another.
 MONTHS_MAX: Final = 1200
+_DUE_DAYS: Final = 28  # every month has them
 DAYS_MAX: Final = 36_600
 # The longest public holiday known is under two weeks; a calendar that closes a month on end is wrong.
 CLOSED_DAYS_MAX: Final = 31
@@ -177,6 +178,16 @@ def first_due_on(*, start: date, day_of_month: int, days_min: int = 1) -> date:
     if candidate >= earliest:
         return candidate
     return add_months(day=earliest, months=1, anchor_day=day_of_month)
+
+
+def spread_due_day(*, slot: int) -> int:
+    """Return the day of the month, 1 to 28, on which loans of a person's slot fall due where a product fixes the day.
+
+    People who come after payday would otherwise all fall due on it, and a close does as much on one day as in a week.
+    By the slot the days of a person's loans are one day, and in every cell each day has as many slots as any other, but
+    for one. 29 to 31 are left out: not every month has them. Example: slot 0 falls due on the 1st, slot 28 again.
+    """
+    return slot % _DUE_DAYS + 1
 
 
 class Shift(Enum):

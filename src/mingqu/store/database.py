@@ -167,6 +167,15 @@ class Transaction:
         """Return the cell that an id routes itself to."""
         return identifier.cell_of(identity, cells=self.cells)
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many cells the book had, from the first count to the one of now: one, unless it was recut."""
+        return (*self._database.former_of(self), self.cells)
+
+    def recounted(self) -> None:
+        """Ask anew how many cells there are, next time: this transaction has changed it, or was not to be."""
+        self._database.forget_cells()
+
     def lock_cell(self, cell: int) -> None:
         """Wait for and take the cell's writer lock until the transaction ends.
 
@@ -233,6 +242,7 @@ class Database:
         self._url = url
         self._ensure = ensure
         self._cells: int | None = None
+        self._former: tuple[int, ...] = ()  # counts of before, the first one first
         self._reading: Transaction | None = None  # the one transaction, if this is a snapshot
         self._lost = False  # a connection was found dead since the server was last seen to
         self._pool: ConnectionPool[Connection] = ConnectionPool(
@@ -241,7 +251,7 @@ class Database:
             # Each transaction begins and ends with our own words, so that a dead connection is found
             # by BEGIN, before any work, and replaced without the caller's knowledge.
             kwargs={"autocommit": True, "options": "-c timezone=UTC"},
-            configure=configure,
+            configure=self._configure,
             min_size=0,
             max_size=connections_max,
             timeout=connection_seconds_max,
@@ -327,13 +337,29 @@ class Database:
         raise AssertionError("the loop returns or raises")
 
     def cells_of(self, tx: Transaction) -> int:
-        """Return how many cells the book has; asked once, since it is fixed while anything runs."""
-        if self._cells is None:
-            row = tx.execute("SELECT cells FROM book").fetchone()
+        """Return how many cells the book has; asked once, since it is fixed while anybody is connected."""
+        cells = self._cells
+        if cells is None:
+            row = tx.execute("SELECT cells, ARRAY(SELECT from_cells FROM recut ORDER BY number) FROM book").fetchone()
             if row is None:
                 raise BookMissing("This database holds no book yet: `mingqu migrate` makes one.")
-            self._cells = int(row[0])
-        return self._cells
+            cells, self._former = int(row[0]), tuple(row[1])
+            self._cells = cells
+        return cells
+
+    def former_of(self, tx: Transaction) -> tuple[int, ...]:
+        """Return how many cells the book had before it was recut, each time; nothing if it never was."""
+        self.cells_of(tx)
+        return self._former
+
+    def forget_cells(self) -> None:
+        """Ask for the number of cells anew, next time."""
+        self._cells = None
+
+    def _configure(self, connection: Connection) -> None:
+        """See to a new connection. While there was none the book may have been recut."""
+        configure(connection)
+        self._cells = None
 
     def close(self) -> None:
         """Close every connection."""

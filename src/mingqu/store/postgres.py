@@ -106,16 +106,16 @@ class Server:
         self.close()
 
 
-def open_server(*, data: Path) -> Server:
+def open_server(*, data: Path, own: bool = False) -> Server:
     """Return the running server of a data folder: attach to it, or start it, or create it.
 
-    MINGQU_DATABASE_URL in the environment names a server to use instead of an embedded one.
+    MINGQU_DATABASE_URL in the environment names a server to use instead of an embedded one, unless it is to be `own`.
 
     Errors: data_folder_not_ours, data_folder_newer, data_folder_unusable, postgresql_unavailable,
     postgresql_start_failed, database_not_durable.
     """
     data_folder.make(data)
-    elsewhere = os.environ.get("MINGQU_DATABASE_URL")
+    elsewhere = None if own else os.environ.get("MINGQU_DATABASE_URL")
     with _turn(data):
         folder = data_folder.prepare(path=data)
         if elsewhere:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -24,8 +25,10 @@ from mingqu.domain.calendar import (
     due_dates,
     first_due_on,
     shifted,
+    spread_due_day,
     year_fraction,
 )
+from mingqu.domain.identifier import SLOTS, cell_of_slot
 
 
 def test_month_ends_clip_and_come_back_to_the_day_that_was_agreed() -> None:
@@ -154,3 +157,13 @@ def test_a_span_that_runs_backwards_is_refused() -> None:
     for day_count in DayCount:
         with pytest.raises(DatesOutOfOrder):
             year_fraction(start=date(2026, 1, 2), end=date(2026, 1, 1), day_count=day_count)
+
+
+@pytest.mark.parametrize("cells", [1, 4, 16, 32])
+def test_due_days_by_slot_are_even_in_every_cell_and_in_every_month(cells: int) -> None:
+    days: dict[int, Counter[int]] = {cell: Counter() for cell in range(cells)}
+    for slot in range(SLOTS):
+        days[cell_of_slot(slot, cells=cells)][spread_due_day(slot=slot)] += 1
+    for counted in days.values():
+        assert set(counted) == set(range(1, 29))
+        assert max(counted.values()) - min(counted.values()) <= 1

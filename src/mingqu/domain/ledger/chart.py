@@ -177,6 +177,7 @@ class Reason(IntEnum):
     OVER_LIMIT = 44
     OVER_LIMIT_END = 45
     BETWEEN_CELLS = 50
+    RECUT = 51
     CORRECT = 90
 
 
@@ -278,6 +279,9 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
         (_C.ACCRUED_PENALTY, _C.ROUNDING_DIFFERENCE, _R.ROUNDING),
         (_C.CLEARING, _C.LENDER_CASH, _R.BETWEEN_CELLS),
         (_C.CLEARING, _C.COLLECTION_CLEARING, _R.BETWEEN_CELLS),
+        (_C.LENDER_CASH, _C.CLEARING, _R.RECUT),
+        (_C.ACCRUED_INTEREST, _C.CLEARING, _R.RECUT),
+        (_C.ACCRUED_PENALTY, _C.CLEARING, _R.RECUT),
     }
 )
 # Every way in which money may move in this house, corrections included. A transfer that goes another way means

@@ -3,6 +3,7 @@
 from mingqu.store.evidence.audit import Comparison as Comparison
 from mingqu.store.evidence.audit import Said as Said
 from mingqu.store.evidence.audit import prove as prove
+from mingqu.store.evidence.checkpoint import book_id as book_id
 from mingqu.store.evidence.checkpoint import build_trees as build_trees
 from mingqu.store.evidence.checkpoint import is_covered as is_covered
 from mingqu.store.evidence.checkpoint import last_checkpoint as last_checkpoint
@@ -16,7 +17,9 @@ from mingqu.store.evidence.leaf import leaf_about as leaf_about
 from mingqu.store.evidence.leaf import leaf_at as leaf_at
 from mingqu.store.evidence.leaf import leaf_count as leaf_count
 from mingqu.store.evidence.leaf import leaves_of as leaves_of
+from mingqu.store.evidence.leaf import log_sizes as log_sizes
 from mingqu.store.evidence.leaf import open_private as open_private
+from mingqu.store.evidence.leaf import private_field as private_field
 from mingqu.store.evidence.proof import EvidencePending as EvidencePending
 from mingqu.store.evidence.proof import InclusionProof as InclusionProof
 from mingqu.store.evidence.proof import consistency_proof as consistency_proof

@@ -9,6 +9,7 @@ from mingqu.domain.evidence import EMPTY_ROOT, CellRoot, Checkpoint, Leaf, cells
 from mingqu.domain.evidence.checkpoint import checkpoint_body
 from mingqu.store.database import Transaction
 from mingqu.store.evidence import tree
+from mingqu.store.evidence.leaf import log_sizes
 from mingqu.store.keyring import Keyring
 
 
@@ -26,7 +27,7 @@ def build_trees(tx: Transaction) -> dict[int, int]:
     """
     # Two builders would write the same nodes: the second waits here, then finds nothing to do.
     tx.execute("LOCK TABLE checkpoint IN SHARE ROW EXCLUSIVE MODE")
-    sizes: dict[int, int] = dict(tx.execute("SELECT cell, leaf_count FROM cell ORDER BY cell").fetchall())
+    sizes = log_sizes(tx)
     built: dict[int, int] = dict(tx.execute("SELECT cell, built FROM evidence_tree").fetchall())
     for cell, size in sizes.items():
         if built.get(cell, 0) < size:
@@ -43,7 +44,7 @@ def publish_checkpoint(tx: Transaction, *, keyring: Keyring, at: datetime) -> Ch
     sizes = build_trees(tx)
     last = last_checkpoint(tx)
     before = {} if last is None else {cell.cell: cell for cell in last.cells}
-    if last is not None and all(before[cell].size == size for cell, size in sizes.items()):
+    if last is not None and {cell.cell: cell.size for cell in last.cells} == sizes:
         return last
     cells = tuple(
         before[cell]

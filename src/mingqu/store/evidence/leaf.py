@@ -12,6 +12,7 @@ from uuid import UUID
 
 from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.evidence import Leaf, LeafKind, commit, leaf_body, leaf_hash
+from mingqu.domain.identifier import cell_of
 from mingqu.domain.personal import Personal
 from mingqu.store import vault
 from mingqu.store.database import Transaction
@@ -21,6 +22,24 @@ Private = Mapping[str, Personal[str] | Canonical]
 _NOTHING: Final[Private] = MappingProxyType({})
 # A close appends a chunk of loans at a time; more leaves would hold the cell's lock too long.
 LEAVES_PER_APPEND_MAX: Final = 10_000
+
+
+def log_sizes(tx: Transaction) -> dict[int, int]:
+    """Return how many leaves each log has. Cell and log have one number; a log outlives a recut to fewer cells."""
+    sizes: dict[int, int] = dict(tx.execute("SELECT cell, leaf_count FROM cell ORDER BY cell").fetchall())
+    rows = tx.execute("SELECT cell, built FROM evidence_tree WHERE cell >= %s", (tx.cells,))
+    return dict.fromkeys(range(max(tx.counts)), 0) | sizes | dict(rows.fetchall())
+
+
+def logs_of(tx: Transaction, *, identity: UUID) -> list[int]:
+    """Return the logs in which evidence about a person, or an id made for one, may lie; the one of now first."""
+    return list(dict.fromkeys(cell_of(identity, cells=cells) for cells in reversed(tx.counts)))
+
+
+def private_field(tx: Transaction, *, person_id: UUID, cell: int, sequence: int) -> str:
+    """Return the vault's field in which a leaf's private values lie. Sequences are counted in each log anew."""
+    is_first = cell == cell_of(person_id, cells=tx.counts[0])
+    return f"evidence.{sequence}" if is_first else f"evidence.{cell}.{sequence}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,16 +111,17 @@ def append_all(tx: Transaction, *, keyring: Keyring, cell: int, at: datetime, dr
 
 def leaves_of(tx: Transaction, *, person_id: UUID, subject_id: UUID) -> list[Leaf]:
     """Return the leaves about a subject (a consent, a contract …) of this person, in order; none if it is another's."""
+    logs = logs_of(tx, identity=person_id)[::-1]
     rows = tx.execute(
         """
-        SELECT sequence, kind, at, body, hash FROM evidence_leaf
-        WHERE cell = %s AND subject_id = %s AND person_id = %s ORDER BY sequence
+        SELECT cell, sequence, kind, at, body, hash FROM evidence_leaf
+        WHERE cell = ANY (%s) AND subject_id = %s AND person_id = %s ORDER BY array_position(%s, cell), sequence
         """,
-        (tx.cell_of(person_id), subject_id, person_id),
+        (logs, subject_id, person_id, logs),
     )
     return [
         Leaf(
-            cell=tx.cell_of(person_id),
+            cell=cell,
             sequence=sequence,
             person_id=person_id,
             kind=LeafKind(kind),
@@ -110,7 +130,7 @@ def leaves_of(tx: Transaction, *, person_id: UUID, subject_id: UUID) -> list[Lea
             body=bytes(body),
             hash=bytes(leaf_hash_stored),
         )
-        for sequence, kind, at, body, leaf_hash_stored in rows
+        for cell, sequence, kind, at, body, leaf_hash_stored in rows
     ]
 
 
@@ -136,17 +156,19 @@ def leaf_at(tx: Transaction, *, cell: int, sequence: int) -> Leaf | None:
 
 def leaf_about(tx: Transaction, *, subject_id: UUID) -> tuple[int, int] | None:
     """Return cell and sequence of the newest leaf about a subject, whoever's it is, or None."""
-    cell = tx.cell_of(subject_id)
-    row = tx.execute(
-        "SELECT max(sequence) FROM evidence_leaf WHERE cell = %s AND subject_id = %s", (cell, subject_id)
-    ).fetchone()
-    return None if row is None or row[0] is None else (cell, row[0])
+    for cell in logs_of(tx, identity=subject_id):
+        row = tx.execute(
+            "SELECT max(sequence) FROM evidence_leaf WHERE cell = %s AND subject_id = %s", (cell, subject_id)
+        ).fetchone()
+        if row is not None and row[0] is not None:
+            return (cell, row[0])
+    return None
 
 
 def latest_leaves(tx: Transaction, *, limit: int) -> list[Leaf]:
     """Return the newest leaves of all cells, the newest first."""
     found: list[Leaf] = []
-    for cell, count in tx.execute("SELECT cell, leaf_count FROM cell ORDER BY cell").fetchall():
+    for cell, count in log_sizes(tx).items():
         places = range(max(0, count - limit), count)
         found += [leaf for place in places if (leaf := leaf_at(tx, cell=cell, sequence=place)) is not None]
     return sorted(found, key=lambda leaf: (leaf.at, leaf.cell, leaf.sequence), reverse=True)[:limit]
@@ -154,19 +176,18 @@ def latest_leaves(tx: Transaction, *, limit: int) -> list[Leaf]:
 
 def leaf_count(tx: Transaction) -> int:
     """Return how many leaves the book has."""
-    row = tx.execute("SELECT coalesce(sum(leaf_count), 0) FROM cell").fetchone()
-    assert row is not None
-    return int(row[0])
+    return sum(log_sizes(tx).values())
 
 
 def open_private(
-    tx: Transaction, *, keyring: Keyring, person_id: UUID, sequence: int
+    tx: Transaction, *, keyring: Keyring, person_id: UUID, cell: int, sequence: int
 ) -> dict[str, tuple[bytes, Personal[Canonical]]]:
-    """Return salt and value of each commitment of a leaf, for the person's eyes and for a replay.
+    """Return salt and value of each commitment of a leaf, named by its cell and sequence, for its person's eyes.
 
     Errors: NotFound (the leaf has no private values), PersonErased, SealBroken.
     """
-    text = vault.open_field(tx, keyring=keyring, person_id=person_id, field=_field(sequence)).reveal()
+    name = private_field(tx, person_id=person_id, cell=cell, sequence=sequence)
+    text = vault.open_field(tx, keyring=keyring, person_id=person_id, field=name).reveal()
     return {name: (bytes.fromhex(entry["salt"]), Personal(entry["value"])) for name, entry in json.loads(text).items()}
 
 
@@ -181,7 +202,7 @@ def _leaf(tx: Transaction, *, keyring: Keyring, cell: int, sequence: int, at: da
             tx,
             keyring=keyring,
             person_id=draft.person_id,
-            field=_field(sequence),
+            field=private_field(tx, person_id=draft.person_id, cell=cell, sequence=sequence),
             value=Personal(sealed.decode()),
             at=at,
         )
@@ -205,7 +226,3 @@ def _leaf(tx: Transaction, *, keyring: Keyring, cell: int, sequence: int, at: da
         body=body,
         hash=leaf_hash(body),
     )
-
-
-def _field(sequence: int) -> str:
-    return f"evidence.{sequence}"

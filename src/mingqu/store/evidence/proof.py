@@ -45,7 +45,7 @@ def inclusion_proof(
     Reads some hundred hashes, however many leaves there are. Errors: EvidencePending, KeyUnknown.
     """
     signed = last_checkpoint(tx) if checkpoint is None else checkpoint
-    if signed is None or signed.cells[leaf.cell].size <= leaf.sequence:
+    if signed is None or leaf.cell >= len(signed.cells) or signed.cells[leaf.cell].size <= leaf.sequence:
         raise EvidencePending("The next checkpoint will cover this: ask again in a while.")
     cell_root = signed.cells[leaf.cell]
     nodes = inclusion_nodes(index=leaf.sequence, size=cell_root.size)
@@ -63,7 +63,8 @@ def inclusion_proof(
 
 def consistency_proof(tx: Transaction, *, cell: int, older: Checkpoint, newer: Checkpoint) -> tuple[Hash, ...]:
     """Return the proof that a cell's tree under the newer checkpoint begins with the one under the older."""
-    older_size, size = older.cells[cell].size, newer.cells[cell].size
+    older_size = older.cells[cell].size if cell < len(older.cells) else 0  # the book was cut into more cells since
+    size = newer.cells[cell].size
     nodes = consistency_nodes(older=older_size, size=size)
     return consistency_path(older=older_size, size=size, look_up=tree.look_up_of(tx, cell=cell, nodes=nodes))
 

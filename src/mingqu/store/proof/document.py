@@ -11,7 +11,7 @@ from uuid import UUID
 
 from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.evidence import LeafKind, commit, moment
-from mingqu.store import vault
+from mingqu.store import evidence, vault
 from mingqu.store.database import Transaction
 from mingqu.store.evidence import Comparison, Said
 from mingqu.store.keyring import Keyring
@@ -250,7 +250,11 @@ def _commitments(tx: Transaction, cell: int, leaves: Sequence[Said], *, keyring:
         (cell, [leaf.subject_id for leaf in leaves]),
     )
     hashes: dict[UUID, bytes] = {decision_id: bytes(record_hash) for decision_id, record_hash in rows}
-    fields = {(UUID(leaf.person), f"evidence.{leaf.sequence}"): leaf for leaf in leaves}
+    fields = {
+        (person, evidence.private_field(tx, person_id=person, cell=leaf.cell, sequence=leaf.sequence)): leaf
+        for leaf in leaves
+        for person in (UUID(leaf.person),)
+    }
     for place, opened in vault.open_many(tx, keyring=keyring, cell=cell, fields=list(fields)).items():
         leaf = fields[place]
         if opened is None or not _is_committed(

@@ -51,12 +51,19 @@ _CAUSELESS: Final[LiteralString] = """
                             AND (t.debit_owner = d.person_id OR f.decision_id = d.decision_id)
         WHEN t.reason BETWEEN 42 AND 45 THEN t.debit_owner = t.credit_owner
                                          AND t.debit_owner IN (c.facility_id, c.person_id)
+        WHEN t.reason = 51 THEN EXISTS (SELECT FROM recut r WHERE r.recut_id = t.reference)
         WHEN t.reason BETWEEN 10 AND 13 OR t.reason IN (33, 50) THEN true
         WHEN t.reason BETWEEN 30 AND 32 THEN EXISTS (
             SELECT FROM accrual_group g WHERE g.cell = t.cell AND g.group_id IN (t.debit_owner, t.credit_owner))
         WHEN 2002 IN (t.debit_code, t.credit_code) THEN c.reference IS NOT NULL
         ELSE c.loan_id IN (t.debit_owner, t.credit_owner)
     END, false)"""
+
+# What left one cell came to another.
+_UNCLEARED: Final[LiteralString] = """
+    SELECT format('clearing of %%s in %%s does not net to zero over the cells', owner, currency)
+    FROM account WHERE code = 2101 GROUP BY owner, currency
+    HAVING sum(debits_posted_fen) <> sum(credits_posted_fen)"""
 
 _OF_LOANS: Final[LiteralString] = """
     WITH wanted AS (
@@ -133,7 +140,8 @@ def meanings(tx: Transaction) -> list[str]:
     }
     other = tx.execute(_OTHER_WAYS, parameters).fetchmany(FINDINGS_MAX)
     causeless = tx.execute(_CAUSELESS, ()).fetchmany(FINDINGS_MAX)
-    return [sentence for (sentence,) in (*other, *causeless)] + list(islice(_fundings(tx), FINDINGS_MAX))
+    uncleared = tx.execute(_UNCLEARED, ()).fetchmany(FINDINGS_MAX)
+    return [sentence for (sentence,) in (*other, *causeless, *uncleared)] + list(islice(_fundings(tx), FINDINGS_MAX))
 
 
 def _fundings(tx: Transaction) -> Iterator[str]:

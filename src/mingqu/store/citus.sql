@@ -1,0 +1,81 @@
+-- How a book is spread over a Citus cluster. Derived from the catalogue of a migrated database by
+-- `python -m tests.database.citus`, and compared with it by a test: a table or function that is added must appear.
+--
+-- NOT RUN by any test of this project, which has no Citus at hand. Read docs/explanation/scale.md before you do.
+-- On the coordinator, in the database of a migrated and still empty book:  psql -v ON_ERROR_STOP=1 -f citus.sql
+
+-- Rows that must stay as they are say so by triggers, which look at their own row or statement and at nothing else.
+SET citus.enable_unsafe_triggers TO on;
+
+-- One copy on each node: small, and read with the rows of any cell.
+SELECT create_reference_table('book');
+SELECT create_reference_table('evidence_book');
+SELECT create_reference_table('operator');
+SELECT create_reference_table('policy_version');
+SELECT create_reference_table('recut');
+
+-- On the coordinator: asked before a cell is known, or about all cells together.
+SELECT citus_add_local_table_to_metadata('checkpoint');
+SELECT citus_add_local_table_to_metadata('directory');
+SELECT citus_add_local_table_to_metadata('migration');
+SELECT citus_add_local_table_to_metadata('operator_attempt');
+SELECT citus_add_local_table_to_metadata('operator_session');
+SELECT citus_add_local_table_to_metadata('repeatable');
+SELECT citus_add_local_table_to_metadata('webhook_subscription');
+
+-- By cell, all alike, so that what belongs to a cell lies on one node.
+SELECT create_distributed_table('cell', 'cell', colocate_with := 'none');
+SELECT create_distributed_table('person', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('account', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('accrual_delta', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('accrual_group', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('book_import', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('card_attempt', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('cell_lease', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('loan', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('channel_order', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('channel_word', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('checkpoint_cell', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('closing', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('evidence_leaf', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('evidence_node', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('evidence_tree', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('hold', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('idempotency', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('loan_diary', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('loan_event', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('loan_reference', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('loan_set_aside', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('one_time_code', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('person_reference', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('repayment', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('work', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('transfer', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('application', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('access_log', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('consent', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('customer_note', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('instrument', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('person_key', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('proposal', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('retention_hold', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('session', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('vault_field', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('certificate', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('review', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('decision', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('repayment_agreement', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('drawing_freeze', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('placed_receipt', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('facility', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('offer', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('disclosure', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('contract', 'cell', colocate_with := 'cell');
+
+-- Run where the cell is; the others are called by these, there.
+SELECT create_distributed_function('claim_idempotency_key(smallint,text,text,bytea)', 'p_cell',
+    colocate_with := 'cell', force_delegation := true);
+SELECT create_distributed_function('post_all_at_once(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[])');
+SELECT create_distributed_function('post_batch(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[])', 'p_cell',
+    colocate_with := 'cell', force_delegation := true);
+SELECT create_distributed_function('post_one(smallint,uuid,smallint,uuid,smallint,text,uuid,smallint,text,bigint,smallint,date,date,uuid,uuid)');
