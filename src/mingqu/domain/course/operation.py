@@ -185,8 +185,9 @@ def pay_principal(course: Course, *, stretch: Stretch, on: date, amount_fen: int
     settle_last(course, on=counted)
     if course.terms.bearing is Bearing.DECLINING and course.terms.recalculated:
         several = sum(1 for other in course.stretches if not other.is_paid) > 1
-        full = stretch.paid_fen > stretch.room_fen or stretch.paid_fen == stretch.agreed_fen + stretch.credited_fen
-        if several and on < stretch.start and full and not stretch.on_top:
+        over = stretch.paid_fen > stretch.room_fen
+        full = on <= stretch.start and stretch.paid_fen == stretch.agreed_fen + stretch.credited_fen
+        if several and (over or full) and not stretch.on_top:
             stretch.target_fen = stretch.paid_fen - stretch.credited_fen
         settle_last(course, on=counted)
 
@@ -203,7 +204,7 @@ def repay_ahead(course: Course, *, on: date, amount_fen: int, lower_all: bool) -
     stretch.principal_paid_fen += amount_fen
     course.reckon()
     planned = stretch.target_fen
-    least = stretch.principal_paid_fen - stretch.principal_credited_fen
+    least = stretch.principal_paid_fen - (0 if stretch.closed else stretch.principal_credited_fen)
     stretch.target_fen = max(planned, least if stretch.on_top else least + stretch.interest_fen)
     course.reckon()
     surplus = stretch.target_fen - planned
