@@ -352,3 +352,43 @@ def test_money_lent_behind_a_plan_that_had_ended_is_owed_though_all_was_paid() -
     book.happen(Disbursed(event_id=an_id(100), value_date=START, amount_fen=1, tranche=2))
     book.check()
     assert (book.state.stage, book.state.payable.principal_fen) == (Stage.ACTIVE, 1)
+
+
+def test_added_instalments_take_what_is_not_overdue_and_a_late_payoff_pays_what_is_borne_behind_the_plan() -> None:
+    """What was overdue was asked for twice: the third instalment took all that was left, and the added one nothing."""
+    book = opened(terms_daily(instalments=3, period=Period(every=15, unit=PeriodUnit.DAY)))
+    book.live(31)
+    book.happen(Rescheduled(event_id=an_id(2), value_date=book.today, due=book.state.instalments[2].due, added=1))
+    book.check()
+    third, fourth = book.state.instalments[2:]
+    assert (third.principal_fen, fourth.principal_fen) == (16_684, 16_976)
+    book.live(15)
+    pay_off(book)
+    assert settled(book)
+
+
+def test_a_payoff_after_the_last_open_instalment_fell_due_pays_interest_of_the_days_since() -> None:
+    """Paying principal as of its due date forgot them: what had been quoted was 0.06 too much."""
+    book = opened(terms_daily(principal_fen=1_825_608, instalments=2))
+    pay_off(book)
+    book.happen(ChargedBack(event_id=an_id(100), value_date=START, amount_fen=18_256, target=an_id(99)))
+    book.live(32)
+    owed = payoff_fen(terms=book.terms, state=book.state, on=book.today)
+    assert owed == 18_256 + 192
+    split = InterestHandling.SPLIT_ALL
+    book.happen(ReAmortized(event_id=an_id(101), value_date=book.today, interest=split))
+    owed = payoff_fen(terms=book.terms, state=book.state, on=book.today)
+    book.happen(Repaid(event_id=an_id(102), value_date=book.today, amount_fen=owed, intent=Intent.PAYOFF))
+    book.check()
+    assert settled(book)
+
+
+def test_the_next_instalments_ask_for_no_less_than_what_was_paid_of_them() -> None:
+    terms = terms_daily(instalments=1, surplus=Surplus.PRINCIPAL_NEXT, recalculation=Recalculation.EARLY)
+    book = opened(terms)
+    split = InterestHandling.SPLIT_ALL
+    book.happen(
+        ReAged(event_id=an_id(2), value_date=START, first_due=START, period=MONTHLY, instalments=2, interest=split)
+    )
+    pay(book, 3, 88_349)
+    assert book.state.principal_outstanding_fen == 101_019 - 88_349 - 509

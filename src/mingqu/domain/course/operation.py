@@ -38,7 +38,7 @@ def lend(course: Course, *, on: date, amount_fen: int) -> None:
     plain.movements = {day: Movement(lent_fen=movement.lent_fen) for day, movement in plain.movements.items()}
     plain.reckon()
     _retarget(plain, _from(plain, on))
-    _take_targets(course, plain, related)
+    take_targets(course, plain, related)
     settle_last(course, on=related[0].due)
 
 
@@ -61,11 +61,11 @@ def change_rate(course: Course, *, on: date, rate: Rate) -> None:
     plain.forget_overdue()
     plain.reckon()
     _retarget(plain, _from(plain, on))
-    _take_targets(course, plain, related)
+    take_targets(course, plain, related)
     settle_last(course, on=on)
 
 
-def _take_targets(course: Course, plain: Course, related: list[Stretch]) -> None:
+def take_targets(course: Course, plain: Course, related: list[Stretch]) -> None:
     """Let stretches ask for what they ask for in a course in which less happened."""
     for stretch, other in zip(course.stretches, plain.stretches, strict=True):
         if related and stretch.due >= related[0].due:
@@ -155,7 +155,7 @@ def lend_whole_plan(course: Course, *, on: date, amount_fen: int) -> None:
         course.movements = plain.movements
     else:
         course.move(on=on, lent_fen=amount_fen)
-    _take_targets(course, plain, course.stretches)
+    take_targets(course, plain, course.stretches)
     settle_last(course, on=on)
 
 
@@ -180,16 +180,15 @@ def pay_principal(course: Course, *, stretch: Stretch, on: date, amount_fen: int
     paid = course.total("principal_paid_fen")
     amount = amount_fen if paid + amount_fen <= due else course.total("principal_due_fen") - paid
     stretch.principal_paid_fen += amount
-    counted = min(on, stretch.due)
-    course.move(on=counted, moved_fen=-amount_fen)
-    settle_last(course, on=counted)
+    course.move(on=min(on, stretch.due), moved_fen=-amount_fen)
+    settle_last(course, on=on)
     if course.terms.bearing is Bearing.DECLINING and course.terms.recalculated:
         several = sum(1 for other in course.stretches if not other.is_paid) > 1
         over = stretch.paid_fen > stretch.room_fen
         full = on <= stretch.start and stretch.paid_fen == stretch.agreed_fen + stretch.credited_fen
         if several and (over or full) and not stretch.on_top:
             stretch.target_fen = stretch.paid_fen - stretch.credited_fen
-        settle_last(course, on=counted)
+        settle_last(course, on=on)
 
 
 def repay_ahead(course: Course, *, on: date, amount_fen: int, lower_all: bool) -> None:
@@ -214,7 +213,9 @@ def repay_ahead(course: Course, *, on: date, amount_fen: int, lower_all: bool) -
         set_targets(course, later)
     for other in later if surplus and not lower_all else ():
         course.reckon()
-        part = min(surplus, max(0, other.target_fen - (0 if other.on_top else other.interest_fen)))
+        paid = other.principal_paid_fen if other.on_top else other.paid_fen
+        least = max(0 if other.on_top else other.interest_fen, paid - other.credited_fen)
+        part = min(surplus, max(0, other.target_fen - least))
         other.target_fen -= part
         surplus -= part
     settle_last(course, on=on)
