@@ -132,7 +132,8 @@ def settle_last(course: Course, *, on: date) -> None:
         least = last.paid_fen - last.credited_fen - (last.interest_due_fen if last.on_top else 0)
         if last.interest_fixed_fen:
             fixed = 0 if last.on_top else last.interest_fixed_fen
-            least = max(least, last.principal_paid_fen + fixed)
+            credited = 0 if last.closed else last.principal_credited_fen
+            least = max(least, last.principal_paid_fen - credited + fixed)
             held.append(course.place_of(last))
         if last.target_fen >= least:
             if last.target_fen != planned:
