@@ -66,10 +66,10 @@ def change_rate(course: Course, *, on: date, rate: Rate) -> None:
 
 
 def take_targets(course: Course, plain: Course, related: list[Stretch]) -> None:
-    """Let stretches ask for what they ask for in a course in which less happened."""
+    """Let stretches ask for what they ask for in a course in which less happened, but for no less than was paid."""
     for stretch, other in zip(course.stretches, plain.stretches, strict=True):
         if related and stretch.due >= related[0].due:
-            stretch.target_fen, stretch.agreed_fen = other.target_fen, other.agreed_fen
+            stretch.target_fen, stretch.agreed_fen = max(other.target_fen, stretch.least_fen), other.agreed_fen
 
 
 def pause(course: Course, *, start: date, end: date) -> None:
@@ -213,8 +213,7 @@ def repay_ahead(course: Course, *, on: date, amount_fen: int, lower_all: bool) -
         set_targets(course, later)
     for other in later if surplus and not lower_all else ():
         course.reckon()
-        paid = other.principal_paid_fen if other.on_top else other.paid_fen
-        least = max(0 if other.on_top else other.interest_fen, paid - other.credited_fen)
+        least = max(0 if other.on_top else other.interest_fen, other.least_fen)
         part = min(surplus, max(0, other.target_fen - least))
         other.target_fen -= part
         surplus -= part

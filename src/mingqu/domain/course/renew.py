@@ -244,7 +244,11 @@ def _end_on(course: Course, on: date, *, again: bool) -> None:
     for day in [day for day in course.movements if day > on]:  # what counted to the end of a period that is no more
         movement = course.movements.pop(day)
         course.move(on=on, lent_fen=movement.lent_fen, moved_fen=movement.moved_fen, overdue_fen=movement.overdue_fen)
+    dropped = [stretch for stretch in course.stretches if stretch.due > on]
     course.stretches = [stretch for stretch in course.stretches if stretch.due <= on]
+    last = course.stretches[-1]  # what was charged back is owed again, whatever becomes of the period it stood in
+    last.principal_credited_fen += sum(stretch.principal_credited_fen for stretch in dropped)
+    last.interest_credited_fen += sum(stretch.interest_credited_fen for stretch in dropped)
     before = course.stretches[-2] if len(course.stretches) > 1 else None
     if again and before is not None and before.cut and _is_empty(before):
         running.start = before.start
