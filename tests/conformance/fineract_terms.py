@@ -101,7 +101,7 @@ def loan_terms(
         smoothing=fineract.SMOOTHING if even_out else Smoothing.NONE,
         fees=fees,
         start=_start(requested, product),
-        days_max=_days_max(requested, product, period),
+        length_days=_length_days(requested, product, period),
         disbursements_max=int(product.get("maxTrancheCount") or 1) if product.get("multiDisburseLoan") else 1,
         whole_plan_each=cumulative and (not product.get("isInterestRecalculationEnabled") or method is Method.FLAT),
         periods_alike=cumulative,
@@ -127,7 +127,7 @@ def _start(requested: dict[str, Any], product: dict[str, Any]) -> date | None:
     return None
 
 
-def _days_max(requested: dict[str, Any], product: dict[str, Any], period: Period) -> int | None:
+def _length_days(requested: dict[str, Any], product: dict[str, Any], period: Period) -> int | None:
     """Return the length of the loan in days; it is given in the unit of the repayment period."""
     length = requested.get("fixed_length") or product.get("fixedLength")
     if not length:

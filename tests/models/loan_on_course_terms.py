@@ -38,8 +38,12 @@ def _conventions(draw: st.DrawFn, *, plan: bool) -> dict[str, Any]:
 
 
 @st.composite
-def _shapes(draw: st.DrawFn, method: Method, plan: bool, disbursements: int, instalments: int) -> dict[str, Any]:
-    """Return graces, a start of its own, a limit of days, a full term for each disbursement."""
+def _shapes(
+    draw: st.DrawFn, method: Method, plan: bool, disbursements: int, instalments: int, period: Period
+) -> dict[str, Any]:
+    """Return graces, a start of its own, a length in days, a full term for each disbursement."""
+    room = (instalments + 1) * (28 if period.unit is PeriodUnit.MONTH else period.every)
+    lengths = st.sampled_from([None, None, *(days for days in (25, 80, 140) if days < room)])
     full_term_each = disbursements > 1 and method is not Method.SINGLE_PAYMENT and draw(st.booleans())
     graces = st.sampled_from([0, 0, 1, 2])
     return {
@@ -47,7 +51,7 @@ def _shapes(draw: st.DrawFn, method: Method, plan: bool, disbursements: int, ins
         "principal_grace": min(draw(graces), instalments - 1),
         "interest_grace": min(draw(graces), instalments - 1) if plan and method is not Method.FLAT else 0,
         "start": draw(st.sampled_from([None, None, START, START - timedelta(days=20)])),
-        "days_max": None if full_term_each else draw(st.sampled_from([None, None, 25, 80, 140])),
+        "length_days": None if full_term_each else draw(lengths),
     }
 
 
@@ -96,7 +100,11 @@ def terms_on_course(draw: st.DrawFn, *, recalculation: Recalculation | None = No
         multiple_fen=draw(st.sampled_from([1, 1, 100])),
         smoothing=draw(st.sampled_from(list(Smoothing))),
         suspends_income=draw(st.booleans()),
-        **draw(_conventions(plan=plan) if draw(st.booleans()) else _shapes(method, plan, disbursements, instalments)),
+        **draw(
+            _conventions(plan=plan)
+            if draw(st.booleans())
+            else _shapes(method, plan, disbursements, instalments, period)
+        ),
     )
 
 

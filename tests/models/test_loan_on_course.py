@@ -39,7 +39,7 @@ from mingqu.domain.loan import (
     WrittenOff,
     payoff_fen,
 )
-from mingqu.domain.loan.terms import Direction
+from mingqu.domain.loan.event import order_key
 from mingqu.domain.rate import Rate
 from mingqu.domain.refusal import Refusal
 from tests.models.loan_on_course_book import START, Book, an_id
@@ -116,9 +116,7 @@ class CourseMachine(RuleBasedStateMachine):
         )
         assert self.try_to(event), "money is never refused"
 
-    @precondition(
-        lambda self: self.book.state.stage is Stage.ACTIVE and self.book.terms.direction is Direction.HORIZONTAL
-    )
+    @precondition(lambda self: self.book.state.stage is Stage.ACTIVE)
     @rule()
     def pay_everything(self) -> None:
         book = self.book
@@ -127,7 +125,9 @@ class CourseMachine(RuleBasedStateMachine):
         event = Repaid(event_id=self.event_id(), value_date=book.today, amount_fen=owed, intent=Intent.PAYOFF)
         book.happen(event)
         assert book.state.stage is Stage.SETTLED
-        assert book.state.overpayment_fen == over
+        # Money that went back today comes behind the payment in the day's order: told so, it was never owed again.
+        behind = any(order_key(other) > order_key(event) for other in book.standing())
+        assert book.state.overpayment_fen >= over if behind else book.state.overpayment_fen == over
 
     @rule(amount=st.integers(1, 1_000_000))
     def lend_more(self, amount: int) -> None:

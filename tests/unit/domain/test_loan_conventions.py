@@ -198,11 +198,34 @@ def test_interest_free_periods_are_some_of_several() -> None:
 
 
 def test_a_last_period_cut_short_keeps_its_days_when_due_dates_move() -> None:
-    terms = terms_daily(recalculation=Recalculation.PLAN, instalments=3, days_max=70)
+    terms = terms_daily(recalculation=Recalculation.PLAN, instalments=3, length_days=70)
     moved = Rescheduled(event_id=an_id(2), value_date=START, due=date(2026, 3, 15), due_to=date(2026, 3, 25))
     before, after = told(terms, lent(1, START, 100_000)), told(terms, lent(1, START, 100_000), moved)
     assert [str(line.due) for line in before.instalments] == ["2026-02-15", "2026-03-15", "2026-03-26"]
     assert [str(line.due) for line in after.instalments] == ["2026-02-15", "2026-03-25", "2026-04-05"]
+
+
+@pytest.mark.parametrize(
+    ("days", "dues"),
+    [
+        (59, ["2026-02-15", "2026-03-15"]),  # the day itself falls due once
+        (60, ["2026-02-15", "2026-03-15", "2026-03-16"]),
+        (90, ["2026-02-15", "2026-03-15", "2026-04-15"]),
+        (100, ["2026-02-15", "2026-03-15", "2026-04-25"]),
+        (119, ["2026-02-15", "2026-03-15", "2026-05-14"]),
+        (120, None),  # a fourth instalment would be due that day
+        (140, None),
+    ],
+)
+def test_a_length_of_its_own_makes_the_last_period_shorter_or_longer_by_less_than_a_period(
+    days: int, dues: list[str] | None
+) -> None:
+    terms = terms_daily(instalments=3, length_days=days)
+    if dues is not None:
+        assert [str(line.due) for line in told(terms, lent(1, START, 100_000)).instalments] == dues
+        return
+    with pytest.raises(LoanTermsImpossible):
+        told(terms, lent(1, START, 100_000))
 
 
 def test_a_line_that_asks_for_nothing_has_nothing_to_wait_for() -> None:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from mingqu.domain.calendar import MONTHLY
+from mingqu.domain.calendar import MONTHLY, Period, PeriodUnit
 from mingqu.domain.course.renew import equal_parts
 from mingqu.domain.loan import (
     ChargedBack,
@@ -14,6 +14,7 @@ from mingqu.domain.loan import (
     Intent,
     InterestHandling,
     LoanTerms,
+    Paused,
     ReAged,
     ReAmortized,
     Repaid,
@@ -241,3 +242,153 @@ def test_interest_charged_back_stays_owed_when_the_instalment_is_spread_anew() -
     # 10.00 charged back, 10.00 borne until the instalment that was spread, 10.00 borne since.
     assert [line.interest_fen for line in book.state.instalments[:3]] == [1_000, 0, 3_000]
     assert sum(line.unpaid_fen for line in book.state.instalments if line.due == date(2026, 3, 15)) == 0
+
+
+def pay(book: Book, number: int, fen: int, on: date | None = None) -> None:
+    """Pay an amount as it may come, today or on a day before."""
+    book.happen(Repaid(event_id=an_id(number), value_date=on or book.today, amount_fen=fen))
+    book.check()
+
+
+def settled(book: Book) -> bool:
+    return (book.state.stage, book.state.overpayment_fen) == (Stage.SETTLED, 0)
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_early_money_that_repays_principal_at_once_pays_no_interest_before_it(direction: Direction) -> None:
+    """Down the components interest came first: 10.19 were paid of a period that then bore 5.02, and it was refused."""
+    to_the_end = {"rest": Rest.PERIOD, "payoff_rest": Rest.PERIOD, "recalculation": Recalculation.EARLY}
+    terms = terms_daily(instalments=2, surplus=Surplus.PRINCIPAL_LOWER, direction=direction, **to_the_end)
+    book = opened(terms)
+    pay(book, 2, 51_755)
+    first = book.state.instalments[0]
+    assert (first.principal_paid_fen, first.interest_paid_fen) == (51_755, 0)
+
+
+def test_a_payoff_to_the_end_of_the_period_takes_more_than_an_instalment_that_asks_for_less_now() -> None:
+    terms = terms_daily(
+        instalments=3, surplus=Surplus.PRINCIPAL_NEXT, payoff_rest=Rest.PERIOD, recalculation=Recalculation.EARLY
+    )
+    book = opened(terms)
+    pay(book, 2, book.state.instalments[0].due_fen)
+    pay_off(book)
+    assert settled(book)
+
+
+def test_a_payoff_to_the_end_of_a_period_that_was_made_longer_settles_from_the_last_instalment_on() -> None:
+    """Counted to the day on which the last one begins, its agreed amount was paid, and nobody asked it for the rest."""
+    terms = terms_daily(
+        instalments=2, surplus=Surplus.LAST_INSTALMENT, payoff_rest=Rest.PERIOD, recalculation=Recalculation.EARLY
+    )
+    book = opened(terms)
+    book.happen(Rescheduled(event_id=an_id(2), value_date=START, due=date(2026, 2, 15), due_to=date(2026, 3, 2)))
+    assert pay_off(book) == 101_512  # 46 days of 1,000.00 at 12 %
+    assert settled(book)
+
+
+def test_principal_repaid_at_once_on_the_day_of_an_agreement_may_be_what_was_charged_back() -> None:
+    terms = terms_daily(instalments=1, surplus=Surplus.PRINCIPAL_LOWER, recalculation=Recalculation.EARLY)
+    book = opened(terms)
+    pay(book, 2, 1)
+    book.happen(ChargedBack(event_id=an_id(3), value_date=START, amount_fen=1, target=an_id(2)))
+    tomorrow, split = START + timedelta(days=1), InterestHandling.SPLIT_ALL
+    book.happen(
+        ReAged(event_id=an_id(4), value_date=START, first_due=tomorrow, period=MONTHLY, instalments=1, interest=split)
+    )
+    pay(book, 5, 1)
+    assert sum(line.principal_fen - line.principal_paid_fen for line in book.state.instalments) == 99_999
+
+
+def test_an_instalment_paid_early_that_a_pause_turns_into_principal_is_not_called_paid() -> None:
+    """The last one bears less and asks for so much more principal; interest paid in it goes to the second."""
+    terms = terms_daily(surplus=Surplus.NEXT_THEN_LAST, recalculation=Recalculation.PLAN)
+    book = opened(terms)
+    pay(book, 2, 77_882)
+    book.live(1)
+    book.happen(Paused(event_id=an_id(3), value_date=book.today, since=book.today, until=START + timedelta(days=4)))
+    book.check()
+    assert [line.paid_on for line in book.state.instalments if line.unpaid_fen] == [None, None]
+
+
+def test_interest_paid_behind_the_plan_s_last_open_instalment_is_not_asked_for_as_principal() -> None:
+    """13,107 fen are owed a day too long and bear 4: paid, they came back as principal the day after."""
+    book = opened(terms_daily(principal_fen=1_310_734, instalments=2))
+    pay_off(book)
+    book.happen(ChargedBack(event_id=an_id(100), value_date=START, amount_fen=13_107, target=an_id(99)))
+    book.live(33)
+    pay(book, 101, 139, on=date(2026, 2, 16))
+    assert [line.principal_fen for line in book.state.instalments] == [678_187, 645_654]
+    assert book.state.instalments[0].interest_fen == 143  # 134 for the month, 9 for two days
+
+
+def test_interest_that_principal_paid_ahead_left_no_room_for_is_asked_for_with_the_last_open_instalment() -> None:
+    """What is overdue bears to the end of the next period: 2.29 there, of which 2.23 remained for interest."""
+    terms = terms_daily(instalments=2, surplus=Surplus.EVERY_INSTALMENT, rest=Rest.PERIOD, payoff_rest=Rest.PERIOD)
+    book = opened(terms)
+    pay(book, 2, 76_111)
+    book.happen(Rescheduled(event_id=an_id(3), value_date=START, due=date(2026, 3, 15), added=1))
+    book.live(32)
+    book.check()
+    second = book.state.instalments[1]
+    assert (second.principal_fen, second.interest_fen) == (25_248, 229)
+
+
+def test_no_money_is_too_much_while_principal_is_owed_and_principal_comes_first() -> None:
+    terms = terms_daily(instalments=2, surplus=Surplus.LAST_INSTALMENT, direction=Direction.VERTICAL)
+    book = opened(terms)
+    pay(book, 2, 65_567)
+    book.live(30)
+    pay(book, 3, 19_957)
+    assert book.state.overpayment_fen == 0
+    assert book.state.principal_outstanding_fen == 100_000 + 340 - 65_567 - 19_957
+
+
+def test_money_lent_behind_a_plan_that_had_ended_is_owed_though_all_was_paid() -> None:
+    fortnight = Period(every=15, unit=PeriodUnit.DAY)
+    terms = terms_daily(instalments=1, period=fortnight, disbursements_max=2, start=START - timedelta(days=20))
+    book = opened(terms, 63_000)
+    pay_off(book)
+    assert settled(book)
+    book.happen(Disbursed(event_id=an_id(100), value_date=START, amount_fen=1, tranche=2))
+    book.check()
+    assert (book.state.stage, book.state.payable.principal_fen) == (Stage.ACTIVE, 1)
+
+
+def test_added_instalments_take_what_is_not_overdue_and_a_late_payoff_pays_what_is_borne_behind_the_plan() -> None:
+    """What was overdue was asked for twice: the third instalment took all that was left, and the added one nothing."""
+    book = opened(terms_daily(instalments=3, period=Period(every=15, unit=PeriodUnit.DAY)))
+    book.live(31)
+    book.happen(Rescheduled(event_id=an_id(2), value_date=book.today, due=book.state.instalments[2].due, added=1))
+    book.check()
+    third, fourth = book.state.instalments[2:]
+    assert (third.principal_fen, fourth.principal_fen) == (16_684, 16_976)
+    book.live(15)
+    pay_off(book)
+    assert settled(book)
+
+
+def test_a_payoff_after_the_last_open_instalment_fell_due_pays_interest_of_the_days_since() -> None:
+    """Paying principal as of its due date forgot them: what had been quoted was 0.06 too much."""
+    book = opened(terms_daily(principal_fen=1_825_608, instalments=2))
+    pay_off(book)
+    book.happen(ChargedBack(event_id=an_id(100), value_date=START, amount_fen=18_256, target=an_id(99)))
+    book.live(32)
+    owed = payoff_fen(terms=book.terms, state=book.state, on=book.today)
+    assert owed == 18_256 + 192
+    split = InterestHandling.SPLIT_ALL
+    book.happen(ReAmortized(event_id=an_id(101), value_date=book.today, interest=split))
+    owed = payoff_fen(terms=book.terms, state=book.state, on=book.today)
+    book.happen(Repaid(event_id=an_id(102), value_date=book.today, amount_fen=owed, intent=Intent.PAYOFF))
+    book.check()
+    assert settled(book)
+
+
+def test_the_next_instalments_ask_for_no_less_than_what_was_paid_of_them() -> None:
+    terms = terms_daily(instalments=1, surplus=Surplus.PRINCIPAL_NEXT, recalculation=Recalculation.EARLY)
+    book = opened(terms)
+    split = InterestHandling.SPLIT_ALL
+    book.happen(
+        ReAged(event_id=an_id(2), value_date=START, first_due=START, period=MONTHLY, instalments=2, interest=split)
+    )
+    pay(book, 3, 88_349)
+    assert book.state.principal_outstanding_fen == 101_019 - 88_349 - 509

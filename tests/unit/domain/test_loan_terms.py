@@ -58,7 +58,7 @@ TWICE = (*ALLOCATION_USUAL, ALLOCATION_USUAL[0])
         {"down_payment_ppm": 1_000_000},
         {"down_payment_ppm": -1},
         {"disbursements_max": 0},
-        {"days_max": 0},
+        {"length_days": 0},
         {"start": START, "first_due": START},
         {"allocation": HOLE},
         {"allocation": HALF_AHEAD},

@@ -218,3 +218,14 @@ def test_a_remainder_of_a_few_fen_is_still_a_schedule() -> None:
 def test_what_cannot_be_rebuilt_is_refused(principal_fen: int, dues: list[date], refusal: type[Refusal]) -> None:
     with pytest.raises(refusal):
         rebuild(terms=TERMS, principal_fen=principal_fen, start=TERMS.start, dues=dues)
+
+
+def test_periods_that_bear_more_than_an_instalment_ask_for_interest_only_however_many_there_are() -> None:
+    """4.93 % a week for 1,200 weeks: in whole yuan an instalment is its interest, or less, 1,050 times."""
+    rate = Rate(numerator=18, denominator=7, unit=TERMS.rate.unit)
+    week = Period(every=7, unit=PeriodUnit.DAY)
+    terms = replace(TERMS, rate=rate, instalments=INSTALMENTS_MAX, period=week, multiple_fen=100)
+    schedule = build(terms=terms)
+    assert {(row.principal_fen, row.interest_fen) for row in schedule.rows[:1_050]} == {(0, 49_315)}
+    assert schedule.rows[1_050].principal_fen > 0
+    assert (len(schedule.rows), schedule.principal_fen) == (INSTALMENTS_MAX, 1_000_000)

@@ -38,7 +38,7 @@ def lend(course: Course, *, on: date, amount_fen: int) -> None:
     plain.movements = {day: Movement(lent_fen=movement.lent_fen) for day, movement in plain.movements.items()}
     plain.reckon()
     _retarget(plain, _from(plain, on))
-    _take_targets(course, plain, related)
+    take_targets(course, plain, related)
     settle_last(course, on=related[0].due)
 
 
@@ -61,15 +61,15 @@ def change_rate(course: Course, *, on: date, rate: Rate) -> None:
     plain.forget_overdue()
     plain.reckon()
     _retarget(plain, _from(plain, on))
-    _take_targets(course, plain, related)
+    take_targets(course, plain, related)
     settle_last(course, on=on)
 
 
-def _take_targets(course: Course, plain: Course, related: list[Stretch]) -> None:
-    """Let stretches ask for what they ask for in a course in which less happened."""
+def take_targets(course: Course, plain: Course, related: list[Stretch]) -> None:
+    """Let stretches ask for what they ask for in a course in which less happened, but for no less than was paid."""
     for stretch, other in zip(course.stretches, plain.stretches, strict=True):
         if related and stretch.due >= related[0].due:
-            stretch.target_fen, stretch.agreed_fen = other.target_fen, other.agreed_fen
+            stretch.target_fen, stretch.agreed_fen = max(other.target_fen, stretch.least_fen), other.agreed_fen
 
 
 def pause(course: Course, *, start: date, end: date) -> None:
@@ -155,7 +155,7 @@ def lend_whole_plan(course: Course, *, on: date, amount_fen: int) -> None:
         course.movements = plain.movements
     else:
         course.move(on=on, lent_fen=amount_fen)
-    _take_targets(course, plain, course.stretches)
+    take_targets(course, plain, course.stretches)
     settle_last(course, on=on)
 
 
@@ -180,15 +180,15 @@ def pay_principal(course: Course, *, stretch: Stretch, on: date, amount_fen: int
     paid = course.total("principal_paid_fen")
     amount = amount_fen if paid + amount_fen <= due else course.total("principal_due_fen") - paid
     stretch.principal_paid_fen += amount
-    counted = min(on, stretch.due)
-    course.move(on=counted, moved_fen=-amount_fen)
-    settle_last(course, on=counted)
+    course.move(on=min(on, stretch.due), moved_fen=-amount_fen)
+    settle_last(course, on=on)
     if course.terms.bearing is Bearing.DECLINING and course.terms.recalculated:
         several = sum(1 for other in course.stretches if not other.is_paid) > 1
-        full = stretch.paid_fen > stretch.room_fen or stretch.paid_fen == stretch.agreed_fen + stretch.credited_fen
-        if several and on < stretch.start and full and not stretch.on_top:
+        over = stretch.paid_fen > stretch.room_fen
+        full = on <= stretch.start and stretch.paid_fen == stretch.agreed_fen + stretch.credited_fen
+        if several and (over or full) and not stretch.on_top:
             stretch.target_fen = stretch.paid_fen - stretch.credited_fen
-        settle_last(course, on=counted)
+        settle_last(course, on=on)
 
 
 def repay_ahead(course: Course, *, on: date, amount_fen: int, lower_all: bool) -> None:
@@ -203,7 +203,7 @@ def repay_ahead(course: Course, *, on: date, amount_fen: int, lower_all: bool) -
     stretch.principal_paid_fen += amount_fen
     course.reckon()
     planned = stretch.target_fen
-    least = stretch.principal_paid_fen - stretch.principal_credited_fen
+    least = stretch.principal_paid_fen - (0 if stretch.closed else stretch.principal_credited_fen)
     stretch.target_fen = max(planned, least if stretch.on_top else least + stretch.interest_fen)
     course.reckon()
     surplus = stretch.target_fen - planned
@@ -213,7 +213,8 @@ def repay_ahead(course: Course, *, on: date, amount_fen: int, lower_all: bool) -
         set_targets(course, later)
     for other in later if surplus and not lower_all else ():
         course.reckon()
-        part = min(surplus, max(0, other.target_fen - (0 if other.on_top else other.interest_fen)))
+        least = max(0 if other.on_top else other.interest_fen, other.least_fen)
+        part = min(surplus, max(0, other.target_fen - least))
         other.target_fen -= part
         surplus -= part
     settle_last(course, on=on)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from mingqu.domain.course.course import Course
-from mingqu.domain.course.operation import lend
+from mingqu.domain.course.operation import lend, take_targets
 from mingqu.domain.course.stretch import Stretch
 from mingqu.domain.course.target import even_out, set_targets, settle_last, to_multiple
 from mingqu.domain.course.terms import CourseTerms, Share
@@ -21,12 +21,21 @@ def _on_top(course: Course) -> bool:
 
 
 def extend(course: Course, *, on: date, dues: Sequence[date]) -> None:
-    """Add instalments behind the last one; those from a day on become smaller."""
+    """Add instalments behind the last one; those from a day on become smaller.
+
+    They are worked out as if nothing were overdue: what is overdue is owed where it is, and not asked for again.
+    """
     opened = course.maturity
     for due in dues:
         course.stretches.append(Stretch(start=opened, due=due, on_top=_on_top(course)))
         opened = due
-    _retarget_from(course, on)
+    if not any(movement.overdue_fen for movement in course.movements.values()):
+        _retarget_from(course, on)
+        return
+    plain = course.copy()
+    plain.forget_overdue()
+    take_targets(course, plain, _retarget_from(plain, on))
+    settle_last(course, on=on)
 
 
 def put_off(course: Course, *, index: int, dues: Sequence[date]) -> None:
@@ -134,13 +143,16 @@ def _spread(course: Course, later: list[Stretch], on: date) -> None:
     even_out(course, later)
 
 
-def _retarget_from(course: Course, on: date) -> None:
+def _retarget_from(course: Course, on: date) -> list[Stretch]:
+    """Work out the instalments from a day on anew, and return them."""
     course.reckon()
     first = course.at(on) or course.stretches[-1]
     index = course.place_of(first)
     if first.due == on and index + 1 < len(course.stretches):
         index += 1
-    _spread(course, course.stretches[index:], course.stretches[index].due)
+    related = course.stretches[index:]
+    _spread(course, related, related[0].due)
+    return related
 
 
 def re_age(course: Course, *, on: date, opened: date, dues: Sequence[date], again: bool = False) -> None:
@@ -232,7 +244,11 @@ def _end_on(course: Course, on: date, *, again: bool) -> None:
     for day in [day for day in course.movements if day > on]:  # what counted to the end of a period that is no more
         movement = course.movements.pop(day)
         course.move(on=on, lent_fen=movement.lent_fen, moved_fen=movement.moved_fen, overdue_fen=movement.overdue_fen)
+    dropped = [stretch for stretch in course.stretches if stretch.due > on]
     course.stretches = [stretch for stretch in course.stretches if stretch.due <= on]
+    last = course.stretches[-1]  # what was charged back is owed again, whatever becomes of the period it stood in
+    last.principal_credited_fen += sum(stretch.principal_credited_fen for stretch in dropped)
+    last.interest_credited_fen += sum(stretch.interest_credited_fen for stretch in dropped)
     before = course.stretches[-2] if len(course.stretches) > 1 else None
     if again and before is not None and before.cut and _is_empty(before):
         running.start = before.start

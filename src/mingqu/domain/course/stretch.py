@@ -61,6 +61,13 @@ class Stretch:
         return self.principal_paid_fen + self.interest_paid_fen
 
     @property
+    def least_fen(self) -> int:
+        """The target below which more would be paid here than is asked for."""
+        if self.on_top:
+            return self.principal_paid_fen - (0 if self.closed else self.principal_credited_fen)
+        return self.paid_fen - self.credited_fen
+
+    @property
     def is_paid(self) -> bool:
         """Whether nothing is left to pay."""
         return self.room_fen == self.principal_paid_fen + self.interest_paid_fen

@@ -126,12 +126,14 @@ def settle_last(course: Course, *, on: date) -> None:
         if _let_speak(course, last):
             course.reckon()
         owed = course.lent_fen + course.total("principal_credited_fen") + course.total("interest_due_fen")
+        owed += _without_room_fen(last)
         planned = last.target_fen
         last.target_fen += owed - course.total("room_fen")
         least = last.paid_fen - last.credited_fen - (last.interest_due_fen if last.on_top else 0)
         if last.interest_fixed_fen:
             fixed = 0 if last.on_top else last.interest_fixed_fen
-            least = max(least, last.principal_paid_fen + fixed)
+            credited = 0 if last.closed else last.principal_credited_fen
+            least = max(least, last.principal_paid_fen - credited + fixed)
             held.append(course.place_of(last))
         if last.target_fen >= least:
             if last.target_fen != planned:
@@ -140,6 +142,13 @@ def settle_last(course: Course, *, on: date) -> None:
             return
         last.target_fen = least
     raise AssertionError("a course does not settle")
+
+
+def _without_room_fen(last: Stretch) -> int:
+    """Return interest of the last unpaid instalment for which principal that was paid in it has left no room."""
+    if last.on_top or last.waits:
+        return 0
+    return max(0, last.interest_fen - last.interest_due_fen)
 
 
 def _let_speak(course: Course, last: Stretch) -> bool:
@@ -174,7 +183,10 @@ def defer(course: Course, last: Stretch, *, on: date) -> None:
         seen.reckon()
     for stretch in reversed(seen.stretches):
         if stretch.due > last.due and stretch.unrecognized_fen > 0:
+            paid_ahead = max(0, last.interest_due_fen - last.interest_fen)  # is part of what it asks for already
             last.interest_ahead_fen = stretch.unrecognized_fen
+            if not last.on_top:
+                last.target_fen -= min(paid_ahead, last.interest_ahead_fen)
             for later in course.stretches:
                 if later.due > last.due:
                     later.silent = True

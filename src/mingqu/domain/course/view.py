@@ -47,8 +47,8 @@ def due_if_paid(course: Course, *, stretch: Stretch, on: date, principal_alone: 
     principal_left = seen.total("principal_due_fen") - seen.total("principal_paid_fen")
     interest_left = seen.total("interest_due_fen") - seen.total("interest_paid_fen")
     return (
-        min(principal, max(principal_left, mine.principal_paid_fen)),
-        min(mine.interest_due_fen, max(interest_left, mine.interest_paid_fen)),
+        min(principal, mine.principal_paid_fen + max(0, principal_left)),
+        min(mine.interest_due_fen, mine.interest_paid_fen + max(0, interest_left)),
     )
 
 

@@ -98,7 +98,7 @@ def reschedule(working: Working, event: Rescheduled) -> None:
             add_periods(day=event.due_to, period=working.terms.period, times=times)
             for times in range(len(course.stretches) - position)
         ]
-        if working.terms.days_max is not None and len(moved) > 1:  # a last period cut short keeps its length
+        if working.terms.length_days is not None and len(moved) > 1:  # the last period keeps its length
             last = course.stretches[-1]
             moved[-1] = date.fromordinal(moved[-2].toordinal() + (last.due - last.start).days)
         move_due(course, due=old.due, dues=moved)

@@ -57,13 +57,18 @@ def pay(
     """
     purse = _Purse(working, rule, on, paid, payoff=payoff, direction=direction or working.terms.direction)
     rest = amount_fen
-    if purse.direction is _VERTICAL:
-        for timing, component in rule.order:
-            rest = purse.serve(timing, [component], rest)
-        return rest
-    for timing, components in _blocks(rule.order):
+    blocks = _steps(rule.order) if purse.direction is _VERTICAL else _blocks(rule.order)
+    for timing, components in blocks:
+        if timing is _IN_ADVANCE and rest:
+            rest = purse.repay_at_once(rest)  # what is left after all principal pays the rest of the order
         rest = purse.serve(timing, components, rest)
     return rest
+
+
+@lru_cache(maxsize=256)
+def _steps(order: tuple[AllocationStep, ...]) -> tuple[tuple[Timing, tuple[Component, ...]], ...]:
+    """Return each step as a block of its own."""
+    return tuple((timing, (component,)) for timing, component in order)
 
 
 # A house has a few orders, one or two for each product, and allocates millions of payments.
@@ -95,9 +100,6 @@ class _Purse:
 
     def serve(self, timing: Timing, components: Sequence[Component], rest: int) -> int:
         """Serve lines of one timing until nothing is left on either side."""
-        at_once = timing is _IN_ADVANCE and self.rule.surplus in PRINCIPAL_AT_ONCE and not self.payoff
-        if at_once and rest and Component.PRINCIPAL in components:
-            rest = self._repay_principal(rest)  # what is left after all principal pays interest
         for _ in range(ROUNDS_MAX):
             lines = self._lines(timing, components) if rest else []
             if not lines:
@@ -113,8 +115,10 @@ class _Purse:
                 return rest
         raise AssertionError("a payment is not used up")
 
-    def _repay_principal(self, rest: int) -> int:
-        """Repay principal at once, with the instalment today lies in."""
+    def repay_at_once(self, rest: int) -> int:
+        """Repay principal at once, if that is agreed, with the instalment today lies in; return what is left."""
+        if self.payoff or self.rule.surplus not in PRINCIPAL_AT_ONCE:
+            return rest
         course = self.working.course if self.working.recalculates else None
         stretch = course.at(self.on) if course is not None else None
         part = min(rest, max(0, course.owed_fen)) if course is not None else 0

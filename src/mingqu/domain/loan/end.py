@@ -19,11 +19,12 @@ from mingqu.domain.money import divide
 
 def accelerate(working: Working, event: Accelerated, change: Change) -> None:
     """Everything is due on the day; nothing bears interest after it."""
-    working.keep_bearing(to=event.value_date)
-    _all_due_on(working, event.value_date)
-    turn_not_borne(working, change)
+    on = event.value_date
+    working.keep_bearing(to=on)
+    _all_due_on(working, on)
+    turn_not_borne(working, change, on=on)
     working.state = changed(working.state, ended=True)
-    record_use(working, change, _unpaid(working, event.event_id, event.value_date))
+    record_use(working, change, _unpaid(working, event.event_id, on))
 
 
 def charge_off(working: Working, event: ChargedOff, change: Change) -> None:
@@ -37,7 +38,7 @@ def charge_off(working: Working, event: ChargedOff, change: Change) -> None:
             _without_interest_after(working, on)
         case ChargeOffRule.ACCELERATE:
             _all_due_on(working, on)
-    turn_not_borne(working, change)
+    turn_not_borne(working, change, on=on)
     follow_instalments(working, on)
     working.state = changed(working.state, stage=Stage.CHARGED_OFF, lost=True)
     record_use(working, change, _unpaid(working, event.event_id, on))

@@ -57,7 +57,7 @@ def follow(*, terms: LoanTerms, state: LoanState, event: Event, change: Change) 
     _apply(working, event, change)
     if working.course is not None:
         charge.follow_instalments(working, event.value_date)
-        receive.turn_not_borne(working, change)
+        receive.turn_not_borne(working, change, on=event.value_date)
         if not isinstance(event, WrittenOff):
             _check_principal(working, change, owed + working.state.disbursed_fen - state.disbursed_fen)
     _close_or_open(working, event.value_date, change)

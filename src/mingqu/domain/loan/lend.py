@@ -163,7 +163,8 @@ def _add_behind(working: Working, event: Disbursed, amount_fen: int) -> None:
     on = event.value_date
     for index, line in enumerate(working.lines):
         if line.additional:
-            working.lines[index] = changed(line, due=max(line.due, on), principal_fen=line.principal_fen + amount_fen)
+            line = changed(line, due=max(line.due, on), principal_fen=line.principal_fen + amount_fen)
+            working.lines[index] = changed(line, paid_on=paid_on(line, on))
             return
     working.lines.append(
         Instalment(

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.calendar import check_date
 from mingqu.domain.course import outstanding
 from mingqu.domain.loan.billing import with_penalties_billed
 from mingqu.domain.loan.early import early_interest_fen, fees_unbilled_fen
@@ -49,8 +50,9 @@ def quote(*, terms: LoanTerms, state: LoanState, on: date) -> Quote:
     """Return what is owed on `on`, a day not before the state's own.
 
     Example (10,000.00 at 18 %, twelve months from 2026-08-15, three paid, on 2026-11-25): due 0.00,
-    payoff 7,703.24 = 7,664.92 principal + 38.32 interest for ten days.
+    payoff 7,703.24 = 7,664.92 principal + 38.32 interest for ten days. Errors: DateOutOfRange.
     """
+    check_date(on)
     dropped = Change()
     brought_up = advance(terms=terms, state=state, to=on, change=dropped)
     billed = with_penalties_billed(terms=terms, state=brought_up, on=on)

@@ -13,7 +13,7 @@ from mingqu.domain.loan.event import ChargedBack, Intent, OverpaymentReturned, R
 from mingqu.domain.loan.posting import PURSE_OF, Change, Flow, Kind, Purse
 from mingqu.domain.loan.state import Allocation, Instalment, Stage
 from mingqu.domain.loan.terms import Component, Direction, Rest, by_component
-from mingqu.domain.loan.working import Working, work_on
+from mingqu.domain.loan.working import Working, paid_on, work_on
 from mingqu.domain.refusal import Refusal
 
 
@@ -257,7 +257,7 @@ def _with_more(line: Instalment, parts: Paid) -> Instalment:
     return changed(more, paid_on=None) if more.unpaid_fen else more
 
 
-def turn_not_borne(working: Working, change: Change) -> None:
+def turn_not_borne(working: Working, change: Change, *, on: date) -> None:
     """Let what was paid in advance and is not owed after all pay other principal; what is left is owed back.
 
     A pause or a lower rate can make an instalment smaller than what was paid of it already.
@@ -268,18 +268,21 @@ def turn_not_borne(working: Working, change: Change) -> None:
             continue
         interest += max(0, line.interest_paid_fen - line.interest_fen)
         principal += max(0, line.principal_paid_fen - line.principal_fen)
-        working.lines[index] = changed(
+        line = changed(
             line,
             interest_paid_fen=min(line.interest_paid_fen, line.interest_fen),
             principal_paid_fen=min(line.principal_paid_fen, line.principal_fen),
         )
+        working.lines[index] = changed(line, paid_on=paid_on(line, on))
     rest = interest + principal
     if not rest:
         return
     for index, line in enumerate(working.lines):
         part = min(rest, line.principal_fen - line.principal_paid_fen)
-        rest -= part
-        working.lines[index] = changed(line, principal_paid_fen=line.principal_paid_fen + part)
+        if part:
+            rest -= part
+            line = changed(line, principal_paid_fen=line.principal_paid_fen + part)
+            working.lines[index] = changed(line, paid_on=paid_on(line, on))
     working.overpayment_fen += rest
     turned = {Component.INTEREST: -interest, Component.PRINCIPAL: interest - rest}
     change.flows.append(Flow(purse=Purse.CASH, paid=turned, overpaid_fen=rest))

@@ -307,8 +307,10 @@ def interest_line(state: LoanState, terms: LoanTerms) -> Line | None:
         return None
     if state.course is not None:
         return _course_line(state, line)
-    numerator, denominator = exact_interest(terms=terms, line=line, principal_fen=state.principal_unbilled_fen)
     days = (line.due - line.start).days
+    if not days:  # owed again on a day to come: it is due as it begins
+        return None
+    numerator, denominator = exact_interest(terms=terms, line=line, principal_fen=state.principal_unbilled_fen)
     return Line(daily_micro=numerator * MICRO_PER_FEN // (denominator * days), base_micro=0, on=line.start)
 
 

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Final
 
 from mingqu.domain import schedule
-from mingqu.domain.calendar import DayCount, Period, due_dates
+from mingqu.domain.calendar import DayCount, Period, add_periods, check_date, due_dates
 from mingqu.domain.changed import made
 from mingqu.domain.loan.event import Receipt
 from mingqu.domain.loan.fee import FeeDue, FeeRule
@@ -187,7 +187,7 @@ class LoanTerms:
     smoothing: Smoothing = Smoothing.NONE
     first_due: date | None = None
     start: date | None = None  # the plan begins here even if the money comes later; otherwise with the money
-    days_max: int | None = None  # the last instalment falls due at most so many days after the start
+    length_days: int | None = None  # 固定期限: the last instalment falls due so many days after the start
     suspends_income: bool = False  # 非应计: beyond ninety days overdue, what is not paid is no income
     rate_min: Rate | None = None  # a rate agreed later is not lower, whatever its unit
     rate_max: Rate | None = None  # nor higher: a cap that the contract names, such as 24 % a year
@@ -251,7 +251,7 @@ class LoanTerms:
             raise LoanTermsImpossible("Interest that waits for a later instalment follows a plan, and no flat one.")
         if self.interest_free and self.method in (Method.FLAT, Method.SINGLE_PAYMENT):
             raise LoanTermsImpossible("Periods without interest are some of several, and no flat interest knows them.")
-        if self.full_term_each and (self.first_due or self.days_max or self.method is Method.SINGLE_PAYMENT):
+        if self.full_term_each and (self.first_due or self.length_days or self.method is Method.SINGLE_PAYMENT):
             raise LoanTermsImpossible("Disbursements with a full term each fall due by whole periods.")
         if self.whole_plan_each and (self.full_term_each or self.recalculation is not Recalculation.PLAN):
             raise LoanTermsImpossible("Disbursements are spread over the whole of a plan, whose interest it gives.")
@@ -259,7 +259,7 @@ class LoanTerms:
             raise LoanTermsImpossible("A fee on a date is charged by an event, which names the date.")
         if self.start is not None and self.first_due is not None and self.first_due <= self.start:
             raise LoanTermsImpossible("The first due date comes after the start.")
-        if self.days_max is not None and not 1 <= self.days_max <= DAYS_MAX:
+        if self.length_days is not None and not 1 <= self.length_days <= DAYS_MAX:
             raise LoanTermsImpossible(f"A loan runs for 1 to {DAYS_MAX} days.")
         if self.method is Method.FLAT and self.recalculation is not Recalculation.PLAN:
             raise LoanTermsImpossible("Flat interest is agreed for the whole term: early money does not change it.")
@@ -293,15 +293,23 @@ class LoanTerms:
             or self.interest_free > 0
             or self.down_payment_ppm > 0
             or self.start is not None
-            or self.days_max is not None
+            or self.length_days is not None
         )
 
     def due_dates(self, *, start: date) -> tuple[date, ...]:
-        """Return the due dates of a plan that begins on a day. Errors: DateOutOfRange."""
+        """Return the due dates of a plan that begins on a day.
+
+        Errors: DateOutOfRange; LoanTermsImpossible where `length_days` leaves room for one instalment more.
+        """
         dues = due_dates(start=start, period=self.period, instalments=self.instalments, first_due=self.first_due)
-        if self.days_max is None:
+        if self.length_days is None:
             return dues
-        last = date.fromordinal(start.toordinal() + self.days_max)
+        last = date.fromordinal(check_date(start).toordinal() + self.length_days)
+        if add_periods(day=dues[-1], period=self.period, times=1) <= check_date(last):
+            raise LoanTermsImpossible(
+                "The loan runs on for a whole period after its last instalment: it takes more of them, or ends before.",
+                length_days=self.length_days,
+            )
         return (*(due for due in dues[:-1] if due < last), last)
 
     def schedule_terms(self, *, start: date, first_due: date | None = None) -> schedule.Terms:

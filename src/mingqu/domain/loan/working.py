@@ -151,7 +151,7 @@ class Working:
 
 def paid_on(line: Instalment, on: date) -> date | None:
     """Return the day a line was paid in full: today, if it was not before; None if anything is left."""
-    if line.unpaid_fen:
+    if line.unpaid_fen > 0:  # below nothing it was paid more than it asks for now, and that goes elsewhere
         return None
     return line.paid_on or on
 

@@ -139,18 +139,21 @@ def _equal_instalment(
 ) -> list[Part]:
     if agreed_fen is not None:
         return _rows_of_instalment(terms, principal_fen, ratios, agreed_fen, accrued, agreed=True)
-    exact = exact_instalment(principal_fen=principal_fen, ratios=ratios, accrued=accrued)
-    instalment = _to_multiple(terms, exact, refuse_multiple)
-    first_interest = _interest(principal_fen, ratios[0], accrued, terms.rounding)
-    if len(ratios) > 1 and first_interest > instalment:
+    before: list[Part] = []
+    while True:
+        exact = exact_instalment(principal_fen=principal_fen, ratios=ratios, accrued=accrued)
+        instalment = _to_multiple(terms, exact, refuse_multiple and not before)
+        first_interest = _interest(principal_fen, ratios[0], accrued, terms.rounding)
+        if len(ratios) == 1 or first_interest <= instalment:
+            break
         # A long first period bears more than an instalment. Interest is never added to principal: the first
         # row asks for its interest only, and the rest is made equal over the periods after it.
-        rest = _equal_instalment(terms, principal_fen, ratios[1:], None, (0, 1), False)
-        return [(0, first_interest), *rest]
+        before.append((0, first_interest))
+        ratios, accrued = ratios[1:], (0, 1)
     parts = _rows_of_instalment(terms, principal_fen, ratios, instalment, accrued, agreed=False)
     if terms.smoothing is Smoothing.EVEN_OUT:
-        return _evened_out(terms, principal_fen, ratios, instalment, accrued, parts)
-    return parts
+        parts = _evened_out(terms, principal_fen, ratios, instalment, accrued, parts)
+    return before + parts if before else parts
 
 
 def _rows_of_instalment(
