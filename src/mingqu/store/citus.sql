@@ -17,6 +17,7 @@ SELECT create_reference_table('recut');
 -- On the coordinator: asked before a cell is known, or about all cells together.
 SELECT citus_add_local_table_to_metadata('checkpoint');
 SELECT citus_add_local_table_to_metadata('directory');
+SELECT citus_add_local_table_to_metadata('headroom');
 SELECT citus_add_local_table_to_metadata('migration');
 SELECT citus_add_local_table_to_metadata('operator_attempt');
 SELECT citus_add_local_table_to_metadata('operator_session');
@@ -40,12 +41,14 @@ SELECT create_distributed_table('closing', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('evidence_leaf', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('evidence_node', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('evidence_tree', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('headroom_slice', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('hold', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('idempotency', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_diary', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_event', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_reference', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_set_aside', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('loan_snapshot', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('one_time_code', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('person_reference', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('repayment', 'cell', colocate_with := 'cell');
@@ -62,6 +65,7 @@ SELECT create_distributed_table('retention_hold', 'cell', colocate_with := 'cell
 SELECT create_distributed_table('session', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('vault_field', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('certificate', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('headroom_use', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('review', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('decision', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('repayment_agreement', 'cell', colocate_with := 'cell');
@@ -75,7 +79,8 @@ SELECT create_distributed_table('contract', 'cell', colocate_with := 'cell');
 -- Run where the cell is; the others are called by these, there.
 SELECT create_distributed_function('claim_idempotency_key(smallint,text,text,bytea)', 'p_cell',
     colocate_with := 'cell', force_delegation := true);
-SELECT create_distributed_function('post_all_at_once(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[])');
-SELECT create_distributed_function('post_batch(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[])', 'p_cell',
+SELECT create_distributed_function('post_all_at_once(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[],date[],boolean[])');
+SELECT create_distributed_function('post_batch(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[],date[],boolean[])', 'p_cell',
     colocate_with := 'cell', force_delegation := true);
-SELECT create_distributed_function('post_one(smallint,uuid,smallint,uuid,smallint,text,uuid,smallint,text,bigint,smallint,date,date,uuid,uuid)');
+SELECT create_distributed_function('post_one(smallint,uuid,smallint,uuid,smallint,text,uuid,smallint,text,bigint,smallint,date,date,uuid,uuid,date,boolean)');
+SELECT create_distributed_function('post_single(smallint,uuid,smallint,uuid,smallint,text,uuid,smallint,text,bigint,smallint,date,date,uuid,uuid,date)');

@@ -16,25 +16,24 @@ page, opens a snapshot, in which all transactions are one:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
-from itertools import islice
 from typing import Final, LiteralString, TypeVar
-from uuid import UUID
 
 import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
-from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
-from mingqu.store.connection import Answer, Connection, Packed, call, configure, say
+from mingqu.store.connection import Connection, Packed, call, configure, say
 from mingqu.store.rows import Rows as Rows
+from mingqu.store.transaction import GONE, Reading
+from mingqu.store.transaction import DatabaseUnavailable as DatabaseUnavailable
+from mingqu.store.transaction import Parameters as Parameters
+from mingqu.store.transaction import Transaction as Transaction
 
-Parameters = Sequence[object] | dict[str, object]
 Returned = TypeVar("Returned")
 
 # The errors after which the same work may simply be done again: PostgreSQL ended one of two that
@@ -43,8 +42,6 @@ TRANSIENT: Final = (errors.DeadlockDetected, errors.SerializationFailure)
 # A second collision of the same work is rare and a fifth in a row means that something is wrong.
 ATTEMPTS_MAX: Final = 5
 
-# What a lost or absent server looks like from a connection that still thinks it is open.
-_GONE: Final = (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)
 # A caller would rather hear "unavailable" than hang; a busy pool hands out a connection in milliseconds.
 _CONNECTION_SECONDS_MAX: Final = 5.0
 _CONNECTIONS_MAX: Final = 16
@@ -52,20 +49,8 @@ _CONNECTIONS_MAX: Final = 16
 _BEGIN_ATTEMPTS_MAX: Final = 3
 
 
-_STREAMED: Final = 500  # lines written, or rows fetched, in one go: some kilobytes each at most
 _BEGIN: Final = b"BEGIN"
 _BEGIN_SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-
-
-class DatabaseUnavailable(Refusal):
-    """The database could not be reached, or went away in the middle: nothing is known to be committed.
-
-    Try again with the same idempotency key. If it went away during the commit itself, the effect may
-    be there; the key tells.
-    """
-
-    code = "database_unavailable"
-    status = 503
 
 
 class BookMissing(Refusal):
@@ -73,156 +58,6 @@ class BookMissing(Refusal):
 
     code = "book_missing"
     status = 503
-
-
-class Transaction:
-    """One open transaction. Store functions take it first and never commit."""
-
-    __slots__ = ("_connection", "_database", "_over")
-
-    def __init__(self, connection: Connection, database: Database) -> None:
-        self._connection = connection
-        self._database = database
-        self._over = False
-
-    def execute(self, sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False) -> Rows:
-        """Run one statement and return its answer. Errors: DatabaseUnavailable when the connection is lost."""
-        assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal():
-            return self._connection.execute(sql, parameters, binary=binary)
-
-    def call(self, sql: LiteralString, parameters: Packed) -> bytes:
-        """Run a prepared statement ($1, $2, …) that returns one value, packed both ways; see `Database.call`."""
-        assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal():
-            return call(self._connection, sql, parameters)
-
-    def executemany(self, sql: LiteralString, rows: Iterable[Parameters]) -> None:
-        """Run one statement for each row of parameters, sent together without waiting for each answer."""
-        assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
-            cursor.executemany(sql, rows)
-
-    def copy(self, sql: LiteralString, rows: Iterable[Sequence[object]]) -> int:
-        """Stream rows in with COPY ... FROM STDIN and return how many went in."""
-        assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
-            with cursor.copy(sql) as copy:
-                for row in rows:
-                    copy.write_row(row)
-            return cursor.rowcount
-
-    def columns(self, sql: LiteralString, parameters: Parameters) -> list[bytes]:
-        """Run a query of one row whose values are arrays, and return each as the server sends it, in binary.
-
-        A null, which is what an aggregate of no rows is, comes as no bytes.
-        """
-        assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal(), self._connection.cursor(binary=True) as cursor:
-            cursor.execute(sql, parameters)
-            row = cursor.pgresult
-            assert row is not None
-            assert row.ntuples == 1
-            return [row.get_value(0, place) or b"" for place in range(row.nfields)]
-
-    def copy_lines(self, sql: LiteralString, lines: Iterable[str]) -> int:
-        """Stream lines in with COPY ... FROM STDIN, written as its text format has them; return how many went in."""
-        assert not self._over, "this transaction is over"
-        waiting = iter(lines)
-        with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
-            with cursor.copy(sql) as copy:
-                while some := "".join(islice(waiting, _STREAMED)):
-                    copy.write(some)
-            return cursor.rowcount
-
-    def stream(self, sql: LiteralString, parameters: Parameters | None = None) -> Iterator[TupleRow]:
-        """Yield the rows of a query that may have more than fit into memory."""
-        assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal(), self._connection.cursor(name="mingqu_stream") as cursor:
-            cursor.itersize = _STREAMED
-            yield from cursor.execute(sql, parameters)
-
-    def script(self, text: str) -> None:
-        """Run the statements of a file of our own; a text that came from anywhere else never gets here."""
-        assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal():
-            self._connection.execute(text.encode())
-        self._connection.ready.clear()  # after DDL the driver forgets all that is prepared, ours included
-
-    def commit(self) -> None:
-        """Make everything done so far durable and end the transaction; once, in the use case."""
-        assert not self._over, "a transaction is committed once"
-        with self._lost_is_a_refusal():
-            answer = say(self._connection, b"COMMIT")
-        # After an error that was caught and forgotten PostgreSQL answers a COMMIT with a rollback.
-        assert answer == b"COMMIT", "a transaction with an error in it cannot be committed"
-        self._over = True
-
-    @property
-    def cells(self) -> int:
-        """How many cells the book has."""
-        return self._database.cells_of(self)
-
-    def cell_of(self, identity: UUID) -> int:
-        """Return the cell that an id routes itself to."""
-        return identifier.cell_of(identity, cells=self.cells)
-
-    @property
-    def counts(self) -> tuple[int, ...]:
-        """How many cells the book had, from the first count to the one of now: one, unless it was recut."""
-        return (*self._database.former_of(self), self.cells)
-
-    def recounted(self) -> None:
-        """Ask anew how many cells there are, next time: this transaction has changed it, or was not to be."""
-        self._database.forget_cells()
-
-    def lock_cell(self, cell: int) -> None:
-        """Wait for and take the cell's writer lock until the transaction ends.
-
-        Lock before reading what will be written; several cells in ascending order, so that two
-        transactions never wait for each other.
-        """
-        found = self.execute("SELECT cell FROM cell WHERE cell = %s FOR UPDATE", (cell,)).fetchone()
-        assert found is not None, "a cell is locked that the book does not have"
-
-    @contextmanager
-    def _lost_is_a_refusal(self) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.OperationalError as error:
-            if self._connection.closed or self._connection.broken or isinstance(error, _GONE):
-                raise DatabaseUnavailable("The database went away; try again in a moment.") from error
-            raise
-
-
-class _Reading(Transaction):
-    """The one transaction of a snapshot. It is never committed, and what it was asked before it answers from memory."""
-
-    __slots__ = ("_answers", "_cursor")
-
-    def __init__(self, connection: Connection, database: Database) -> None:
-        super().__init__(connection, database)
-        self._answers: dict[tuple[object, ...], list[TupleRow]] = {}
-        self._cursor = connection.cursor()  # one for all: each answer is taken whole before the next question
-
-    def execute(self, sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False) -> Rows:
-        """Run one statement, or return what it returned before: nothing changes within a snapshot."""
-        assert not self._over, "this snapshot is over"
-        given = [parameters[name] for name in sorted(parameters)] if isinstance(parameters, dict) else parameters or ()
-        # 1, 1.0 and True are equal here, and three types there.
-        asked = (sql, *((type(value), tuple(value) if isinstance(value, list) else value) for value in given))
-        if asked not in self._answers:
-            with self._lost_is_a_refusal():
-                self._answers[asked] = self._cursor.execute(sql, parameters, binary=binary).fetchall()
-        return Answer(self._answers[asked])
-
-    def end(self) -> None:
-        """Answer nothing any more: the moment is over, and the connection somebody else's."""
-        self._over = True
-
-    def commit(self) -> None:
-        """Refuse: whoever has something to write opens a transaction of the database itself."""
-        raise AssertionError("a snapshot is read and not written")
 
 
 class Database:
@@ -290,7 +125,7 @@ class Database:
             return
         connection = self._connection(_BEGIN_SNAPSHOT)
         then = copy(self)
-        then._reading = reading = _Reading(connection, self)
+        then._reading = reading = Reading(connection, self)
         try:
             yield then
         finally:
@@ -326,7 +161,7 @@ class Database:
             try:
                 return call(connection, sql, parameters)
             except psycopg.OperationalError as error:
-                if not (connection.closed or connection.broken or isinstance(error, _GONE)):
+                if not (connection.closed or connection.broken or isinstance(error, GONE)):
                     raise
                 self._lost = True
                 if attempt == _BEGIN_ATTEMPTS_MAX:

@@ -60,6 +60,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "loan_diary": _by("loan_id"),
     "loan_event": _by("loan_id"),
     "loan_set_aside": _by("loan_id"),
+    "loan_snapshot": _by("loan_id"),
     "offer": _by("person_id"),
     "one_time_code": _by_hash("phone_hash"),
     "person": _by("person_id"),
@@ -87,6 +88,8 @@ STAYS: Final[dict[str, str]] = {
     "evidence_leaf": "stays in its log",
     "evidence_node": "stays in its log",
     "evidence_tree": "stays in its log",
+    "headroom_slice": "empty, or the recut is refused: what a cell was handed belongs to the cell",
+    "headroom_use": "empty, or the recut is refused: it is used out of its cell's slice",
     "loan_reference": "empty, or the recut is refused: its slot follows from a hash that the database cannot make",
 }
 # Of the tables that go, the rows that are the house's and not a person's.
@@ -165,6 +168,8 @@ def _require_quiet(tx: Transaction, *, made: book.Book, cells: int) -> date:
     days = {row[0] for row in tx.execute("SELECT last_closed_on FROM cell").fetchall()}
     if len(days) != 1:
         raise RecutRefused("The cells are closed to different days: `mingqu close` first.")
+    if tx.execute("SELECT FROM headroom_slice LIMIT 1").fetchone() is not None:
+        raise RecutRefused("Limits of the whole book are handed out to cells: take them back first.")
     if tx.execute("SELECT FROM loan_reference LIMIT 1").fetchone() is not None:
         raise RecutRefused("A book with loans taken over cannot be cut anew yet: their references would not be found.")
     if lease.standing(tx):

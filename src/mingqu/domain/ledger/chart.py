@@ -210,6 +210,7 @@ REASONS: Final = {
     Reason.OVER_LIMIT: "A repayment bounced, and more is drawn than the limit allows.",
     Reason.OVER_LIMIT_END: "What was drawn above the limit is paid back.",
     Reason.BETWEEN_CELLS: "One of the two legs by which money goes from one cell to another.",
+    Reason.RECUT: "What cells hold of the house is evened out when the book is cut into another number of them.",
     Reason.CORRECT: "A person corrects what no other reason covers.",
 }
 assert set(REASONS) == set(Reason)

@@ -20,7 +20,7 @@ CREATE TABLE headroom (
 
 CREATE TABLE headroom_slice (
     cell        smallint NOT NULL,
-    headroom_id uuid     NOT NULL REFERENCES headroom,
+    headroom_id uuid     NOT NULL, -- of the global table, which may be on another machine: `verify` compares them
     slice_fen   bigint   NOT NULL DEFAULT 0,
     used_fen    bigint   NOT NULL DEFAULT 0 CHECK (used_fen BETWEEN 0 AND slice_fen),
     PRIMARY KEY (cell, headroom_id)
