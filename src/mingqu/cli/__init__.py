@@ -211,7 +211,7 @@ def verify(wiring: Wiring, data: Path, as_json: bool) -> int:
     return 0 if report.all_hold else EXIT_FALSE
 
 
-BENCHES: Final = ("ledger", "decide", "schedule", "fold", "close", "growth", "proof", "page")
+BENCHES: Final = ("ledger", "decide", "schedule", "fold", "close", "growth", "proof", "repay", "page")
 
 
 @commands.command(short_help="Measure, as a ratio to a yardstick in the same run.")
