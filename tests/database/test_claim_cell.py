@@ -13,7 +13,7 @@ import pytest
 from bench import book as bench_book
 from mingqu.domain.moment import start_of
 from mingqu.services.claim_cell import claimed_cell
-from mingqu.services.close_cell import TASK, close_cell_through, close_free_cells
+from mingqu.services.close_cell import TASK, close_cell_through, close_free_cells, close_shared
 from mingqu.services.close_day import DayNotOver
 from mingqu.store import book, lease, ledger_proof, proof
 from mingqu.store.database import Database
@@ -126,6 +126,16 @@ def test_who_lost_a_cell_learns_it_and_commits_nothing_more(lived_in: OpenWorld)
             ours.require()
     with database.transaction() as tx:
         assert [one.lease.fence for one in lease.standing(tx)] == [2]  # the other's was not given back by us
+
+
+def test_who_shares_closes_all_that_nobody_else_has(lived_in: OpenWorld) -> None:
+    house = lived_in.house
+    to = house.clock.business_date() - timedelta(days=1)
+    with claimed_cell(house, cells=[2], task=TASK, holder="another machine"):
+        done = close_shared(house, to=to, holder="this one", workers=2)
+        assert done.last_closed_on < to, "one cell is another's"
+    done = close_shared(house, to=to, holder="this one", workers=2)
+    assert (done.last_closed_on, done.set_aside) == (to, ())
 
 
 def test_a_day_that_is_not_over_is_closed_by_nobody(lived_in: OpenWorld) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mingqu.cli.option import Day, data_option, json_option, say
 from mingqu.cli.wiring import Wiring
 from mingqu.services import close_day
+from mingqu.services.close_cell import close_shared
 from mingqu.services.close_day import WORKERS_MAX, Closed, close_through, open_cell_days
 from mingqu.services.publish_evidence import publish_evidence
 
@@ -31,9 +34,10 @@ from mingqu.services.publish_evidence import publish_evidence
     show_default=True,
     help="How many cells to close at the same time.",
 )
+@click.option("--shared", is_flag=True, help="Leave the cells that a closer on another machine has claimed to it.")
 @json_option
 @click.pass_obj
-def close(wiring: Wiring, data: Path, to: date | None, workers: int, as_json: bool) -> int:
+def close(wiring: Wiring, data: Path, to: date | None, workers: int, shared: bool, as_json: bool) -> int:
     """Close days: bills, overdue starts, deductions to send, accrual; only loans with an event are touched.
 
     Missed days are closed in order; a closed day is left alone; killed anywhere, it goes on where it was. A loan that
@@ -43,7 +47,11 @@ def close(wiring: Wiring, data: Path, to: date | None, workers: int, as_json: bo
     with wiring.live_house(data=data, makes_book=False) as house:
         last = to or house.clock.business_date() - timedelta(days=1)
         with _bar(cell_days=open_cell_days(house, to=last)) as tell:
-            done = close_through(house, to=last, workers=workers, progress=tell)
+            if shared:
+                holder = f"{socket.gethostname()} {os.getpid()}"
+                done = close_shared(house, to=last, holder=holder, workers=workers, progress=tell)
+            else:
+                done = close_through(house, to=last, workers=workers, progress=tell)
         checkpoint = publish_evidence(house)
     seconds = round(time.monotonic() - started, 3)
     if as_json:

@@ -112,17 +112,19 @@ def close_through(
     else:
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="close") as pool:
             done = list(pool.map(close_cell, waiting))
+    return what_stands(house, cell_days=sum(days for days, _ in done), loan_events=sum(events for _, events in done))
+
+
+def what_stands(house: House, *, cell_days: int, loan_events: int) -> Closed:
+    """Return what a close did, with how far the book is closed now and what is left to mend."""
     with house.database.transaction() as tx:
-        last = min(book.last_closed_on(tx, cell=cell) for cell in opens)
-        left = tuple(set_aside.everything(tx)) if waiting else ()
-        unproved = tuple(set_aside.unproved(tx)) if waiting else ()
-    return Closed(
-        cell_days=sum(days for days, _ in done),
-        loan_events=sum(events for _, events in done),
-        last_closed_on=last,
-        set_aside=left,
-        unproved=unproved,
-    )
+        return Closed(
+            cell_days=cell_days,
+            loan_events=loan_events,
+            last_closed_on=min(book.last_closed_on(tx, cell=cell) for cell in range(tx.cells)),
+            set_aside=tuple(set_aside.everything(tx)),
+            unproved=tuple(set_aside.unproved(tx)),
+        )
 
 
 def open_cell_days(house: House, *, to: date) -> int:
