@@ -215,7 +215,7 @@ def test_groups_of_many_loans_are_exact_in_every_number_of_cells(database: Datab
                 tx.execute(
                     "UPDATE account SET debits_posted_fen = debits_posted_fen + 1 WHERE cell = 0 AND code = 2101"
                 )
-                assert any("does not net to zero" in sentence for sentence in proof.meanings(tx))
+                assert proof.crossings(tx) != []
                 assert all(total.agrees for total in totals)
 
 

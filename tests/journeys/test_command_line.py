@@ -86,6 +86,49 @@ def test_its_prose_goes_to_standard_error(story: Story) -> None:
 def test_a_kept_book_verifies(story: Story) -> None:
     said = mingqu("verify", "--data", story.data, "--json")
     report = said.value
+    assert set(report) == {"invariants", "people", "loans", "transfers", "leaves", "seconds"}
+    assert report["invariants"] == {str(number): True for number in range(1, 9)}
+    assert (report["people"], report["loans"], said.code) == (3, 2, 0)
+    assert report["transfers"] > 100
+    assert report["leaves"] > 30
+
+
+def test_a_tampered_book_does_not(story: Story) -> None:
+    with _spoiled(story.data, by=1):
+        said = mingqu("verify", "--data", story.data, "--json")
+    report = said.value
+    assert said.code == cli.EXIT_FALSE
+    assert report["invariants"]["1"] is False
+    assert report["invariants"]["7"] is True
+    assert mingqu("verify", "--data", story.data, "--json").code == 0
+
+
+@contextmanager
+def _spoiled(data: Path, *, by: int) -> Iterator[None]:
+    """Add some fen to one balance of a book, behind everybody's back, for a while."""
+    with open_server(data=data) as server, Database(server.url) as database:
+        for change in (by, -by):
+            with database.transaction() as tx:
+                tx.script("SET LOCAL session_replication_role = replica")
+                tx.execute(
+                    "UPDATE account SET debits_posted_fen = debits_posted_fen + %s WHERE (cell, owner, code) ="
+                    " (SELECT cell, owner, code FROM account WHERE debits_posted_fen > 0 ORDER BY 1, 2, 3 LIMIT 1)",
+                    (change,),
+                )
+                tx.commit()
+            if change == by:
+                yield
+
+
+def test_verify_tells_people_what_each_invariant_means(story: Story) -> None:
+    said = mingqu("verify", "--data", story.data)
+    assert said.code == 0
+    assert said.out.count("✓") == 8
+
+
+def test_closing_again_changes_nothing_and_says_so(story: Story) -> None:
+    said = mingqu("close", "--data", story.data, "--json")
+    report = said.value
     assert set(report) == {
         "cell_days", "loan_events", "last_closed_on", "set_aside", "unproved", "evidence_root", "seconds"
     }  # fmt: skip

@@ -16,6 +16,7 @@ from mingqu.borrower import make_router
 from mingqu.domain.session import PAGE_IDLE_MAX, Door
 from mingqu.services.keep_session import open_session
 from mingqu.store import database as store
+from mingqu.store import transaction
 from mingqu.web.signed_in import COOKIE
 from mingqu.web.site import make_site
 from tests.world import OpenWorld
@@ -54,7 +55,7 @@ ACTING: Final = {"/payments/{id}"}
 def said(monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
     """What was said to the database: its own words for transactions, and everything else as one."""
     heard: Counter[bytes] = Counter()
-    say: Callable[[Any, bytes], bytes | None] = store._say
+    say: Callable[[Any, bytes], bytes | None] = store.say
     execute: Callable[..., Any] = psycopg.Cursor.execute
 
     def counted_word(connection: Any, word: bytes) -> bytes | None:
@@ -65,7 +66,8 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
         heard[b"statement"] += 1
         return execute(self, *args, **options)
 
-    monkeypatch.setattr(store, "_say", counted_word)
+    monkeypatch.setattr(store, "say", counted_word)
+    monkeypatch.setattr(transaction, "say", counted_word)
     monkeypatch.setattr(psycopg.Cursor, "execute", counted_statement)
     return heard
 

@@ -67,6 +67,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "UUID": st.uuids(),
     "UUID | None": st.one_of(st.none(), st.uuids()),
     "int": st.integers(1, 2**62),
+    "bool": st.booleans(),
     "date": days,
     "date | None": st.one_of(st.none(), days),
     "Rate": rates,

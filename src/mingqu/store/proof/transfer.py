@@ -59,11 +59,14 @@ _CAUSELESS: Final[LiteralString] = """
         ELSE c.loan_id IN (t.debit_owner, t.credit_owner)
     END, false)"""
 
-# What left one cell came to another.
+# What a recut took out of one cell it put into another. Money on its way between cells is proved in `crossing`.
 _UNCLEARED: Final[LiteralString] = """
-    SELECT format('clearing of %%s in %%s does not net to zero over the cells', owner, currency)
-    FROM account WHERE code = 2101 GROUP BY owner, currency
-    HAVING sum(debits_posted_fen) <> sum(credits_posted_fen)"""
+    SELECT format('clearing of %%s in %%s does not net to zero over the cells after a recut', owner, currency)
+    FROM (
+        SELECT debit_owner AS owner, currency, amount_fen FROM transfer WHERE debit_code = 2101 AND reason = 51
+        UNION ALL
+        SELECT credit_owner, currency, -amount_fen FROM transfer WHERE credit_code = 2101 AND reason = 51
+    ) AS side GROUP BY owner, currency HAVING sum(amount_fen) <> 0"""
 
 _OF_LOANS: Final[LiteralString] = """
     WITH wanted AS (
