@@ -42,6 +42,7 @@ class PostingRefusedError(AssertionError):
 
 def bring_up_chunk(tx: Transaction, house: House, *, cell: int, on: date) -> int | None:
     """Bring the next chunk of a day's loans over its morning; return how many, or None when none is left."""
+    close.by_keys(tx)
     loans_max = house.settings.close_chunk_loans
     chunk = close.next_chunk(tx, cell=cell, on=on, loans_max=loans_max, scalar_max=max(1, loans_max // SCALAR_SHARE))
     if chunk is None:

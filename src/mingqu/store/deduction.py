@@ -43,7 +43,7 @@ _COLLECTING: Final[LiteralString] = """
     FROM unnest(%b::uuid[]) WITH ORDINALITY AS u (loan_id, place)
     CROSS JOIN LATERAL (
         SELECT bool_or(channel = %s) AS over FROM channel_order
-        WHERE cell = %s AND loan_id = u.loan_id AND kind = 'collection' AND state IN ('RESERVED', 'SENT', 'UNKNOWN')
+        WHERE cell = %s AND loan_id = u.loan_id AND kind = 'collection' AND state NOT IN ('PAID', 'FAILED')
     ) AS o WHERE o.over IS NOT NULL"""
 # Three tables in one statement, so that a chunk of loans is one round trip.
 _RESERVE: Final[LiteralString] = """

@@ -141,7 +141,7 @@ def loans_being_collected(tx: Transaction, *, cell: int, loan_ids: Collection[UU
     rows = tx.execute(
         """SELECT loan_id, array_agg(DISTINCT channel) FROM channel_order
            WHERE cell = %s AND loan_id = ANY (%s) AND kind = 'collection'
-             AND state IN ('RESERVED', 'SENT', 'UNKNOWN') GROUP BY loan_id""",
+             AND state NOT IN ('PAID', 'FAILED') GROUP BY loan_id""",
         (cell, list(loan_ids)),
     )
     return {loan_id: set(channels) for loan_id, channels in rows}
