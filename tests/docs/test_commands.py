@@ -36,7 +36,7 @@ AT_ONCE: Final = ("mingqu version --json", "mingqu close --to yesterday --json")
 
 def sections(page: str) -> dict[str, str]:
     """Return the text under each heading "mingqu NAME"."""
-    parts = re.split(r"^## mingqu ([\w ]+)\n", page, flags=re.MULTILINE)
+    parts = re.split(r"^## mingqu ([\w -]+)\n", page, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 

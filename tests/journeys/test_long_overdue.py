@@ -24,6 +24,7 @@ from mingqu.services.change_loan import OrderNeeded, _facts, change_loan
 from mingqu.services.house import House
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.record_event import record_event
+from mingqu.services.report_days import Asked, report_portfolio
 from mingqu.services.sign_contract import open_accounts_of
 from mingqu.services.verify_book import verify_book
 from mingqu.store import evidence, ledger, loan
@@ -49,6 +50,9 @@ def test_income_of_a_loan_ninety_one_days_overdue_stops_and_a_loss_of_it_is_undo
     live_until(world, date(2026, 12, 16))
     owed = change.state.payable
     assert change.state.suspended
+    for on, counted in ((date(2026, 12, 14), ("61-90", False)), (date(2026, 12, 15), ("90+", True))):
+        (row,) = report_portfolio(world.house, asked=Asked(as_of=on))
+        assert (row.arrears, row.non_accrual) == counted
     assert loan_fen(world, loan_id, AccountCode.INTEREST_SUSPENDED) == owed.interest_fen + owed.penalty_fen > 0
     assert abs(lender_fen(world, borrowed, AccountCode.INTEREST_INCOME)) <= 1, "what rounding left over"
     assert_coherent(world.house)

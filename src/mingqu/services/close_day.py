@@ -25,6 +25,7 @@ from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.refusal import Refusal
 from mingqu.services.close_mornings import bring_up_chunk, bring_up_one, ids_of_chunk
 from mingqu.services.house import House
+from mingqu.services.sum_days import sum_days
 from mingqu.store import accrual, book, ledger, set_aside
 from mingqu.store.database import DatabaseUnavailable, Transaction
 from mingqu.store.proof import group_totals
@@ -167,6 +168,7 @@ def close_cell_day(
     marked, late = house.database.run(mark)
     if marked:
         _prove(house, cell=cell, on=on)
+        sum_days(house, cell=cell)
     if progress is not None:
         progress(cell, on, late, marked)
     return CellDayClosed(loans=loans + late, marked=marked)

@@ -60,7 +60,7 @@ def verify_as_it_stands(tx: Transaction, *, keyring: Keyring, progress: Progress
     """Return what the whole book proves as a transaction sees it, what it has written itself included."""
     counts = proof.counts(tx)
     findings = {
-        1: ledger_proof.prove_balances(tx) + proof.meanings(tx) + proof.crossings(tx),
+        1: ledger_proof.prove_balances(tx) + proof.meanings(tx) + proof.crossings(tx) + proof.day_balances(tx),
         2: ledger_proof.prove_sides(tx),
         3: ledger_proof.prove_holds(tx) + proof.holds(tx),
         4: proof.loans_and_ledger(tx)
@@ -68,7 +68,8 @@ def verify_as_it_stands(tx: Transaction, *, keyring: Keyring, progress: Progress
         + proof.taken_over(tx)
         + verify_loans(tx, total=counts["loans"], progress=progress)
         + _groups(tx)
-        + proof.group_days(tx),
+        + proof.group_days(tx)
+        + proof.day_portfolios(tx),
         5: order_proof.prove(tx)
         + order_proof.prove_belonging(tx)
         + proof.words(tx)

@@ -4,7 +4,8 @@
 -- NOT RUN by any test of this project, which has no Citus at hand. Read docs/explanation/scale.md before you do.
 -- On the coordinator, in the database of a migrated and still empty book:  psql -v ON_ERROR_STOP=1 -f citus.sql
 
--- Rows that must stay as they are say so by triggers, which look at their own row or statement and at nothing else.
+-- Rows that must stay as they are say so by triggers, which look at their own row or statement and at nothing else;
+-- those of `loan` add what a statement changed to `portfolio_delta` of the same cell.
 SET citus.enable_unsafe_triggers TO on;
 
 -- One copy on each node: small, and read with the rows of any cell.
@@ -38,6 +39,9 @@ SELECT create_distributed_table('channel_order', 'cell', colocate_with := 'cell'
 SELECT create_distributed_table('channel_word', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('checkpoint_cell', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('closing', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('day_balance', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('day_portfolio', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('day_sum', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('evidence_leaf', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('evidence_node', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('evidence_tree', 'cell', colocate_with := 'cell');
@@ -51,6 +55,8 @@ SELECT create_distributed_table('loan_set_aside', 'cell', colocate_with := 'cell
 SELECT create_distributed_table('loan_snapshot', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('one_time_code', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('person_reference', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('portfolio_class', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('portfolio_delta', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('repayment', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('work', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('transfer', 'cell', colocate_with := 'cell');
@@ -77,8 +83,10 @@ SELECT create_distributed_table('disclosure', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('contract', 'cell', colocate_with := 'cell');
 
 -- Run where the cell is; the others are called by these, there.
+SELECT create_distributed_function('bears_no_income(text,date,date,date,bigint)');
 SELECT create_distributed_function('claim_idempotency_key(smallint,text,text,bytea)', 'p_cell',
     colocate_with := 'cell', force_delegation := true);
+SELECT create_distributed_function('line_at_zero(bigint,bigint,date)');
 SELECT create_distributed_function('post_all_at_once(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[],date[],boolean[])');
 SELECT create_distributed_function('post_batch(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[],date[],boolean[])', 'p_cell',
     colocate_with := 'cell', force_delegation := true);

@@ -18,7 +18,7 @@ from psycopg import errors
 from mingqu.domain.identifier import SLOTS
 from mingqu.domain.ledger import Reason
 from mingqu.domain.refusal import Refusal
-from mingqu.store import book, catalogue, lease, recut_house
+from mingqu.store import book, catalogue, day_sum, lease, recut_house
 from mingqu.store.book import CellsOutOfRange
 from mingqu.store.database import BookMissing, Transaction
 
@@ -85,12 +85,17 @@ STAYS: Final[dict[str, str]] = {
     "cell_lease": "empty while nobody works",
     "closing": "says how a cell of that number was closed",
     "checkpoint_cell": "says what was signed",
+    "day_balance": "is a sum of the whole book's closed days, in whichever cell: stays",
+    "day_portfolio": "the same",
+    "day_sum": "made in every cell",
     "evidence_leaf": "stays in its log",
     "evidence_node": "stays in its log",
     "evidence_tree": "stays in its log",
     "headroom_slice": "empty, or the recut is refused: what a cell was handed belongs to the cell",
     "headroom_use": "empty, or the recut is refused: it is used out of its cell's slice",
     "loan_reference": "empty, or the recut is refused: its slot follows from a hash that the database cannot make",
+    "portfolio_class": "is a sum over loans: stays, or goes to a cell that is there",
+    "portfolio_delta": "the same",
 }
 # Of the tables that go, the rows that are the house's and not a person's.
 _KEPT: Final[dict[LiteralString, LiteralString]] = {
@@ -133,6 +138,7 @@ def recut(tx: Transaction, *, cells: int, recut_id: UUID, at: datetime) -> Recut
     closed = _require_quiet(tx, made=made, cells=cells)
     _require_known_tables(tx)
     carried = recut_house.carried(tx)
+    day_sum.recut(tx, cells=cells)
     _let_rows_move(tx)
     rows = sum(_move(tx, table=table, slot=slot, cells=cells, before=made.cells) for table, slot in GOES.items())
     tx.execute("UPDATE accrual_delta SET cell = cell %% %s WHERE cell >= %s AND on_date > %s", (cells, cells, closed))

@@ -1,10 +1,11 @@
 """The proofs across parts of the book, that `verify` puts together; each returns one sentence for each break.
 
 `book` compares tables with each other, `group` what groups accrued with their loans, `transfer` asks what each transfer
-means, `contract` holds loans against what was signed, `crossing` money between cells against its other half, `decision`
-limits against what was decided, `word` orders against their words, `document` rows against their evidence, `proposal`
-what takes two people against the two, `taking_over` loans of other books against the files that brought them. What a
-part proves of itself is in `ledger_proof`, `headroom` and `evidence`.
+means, `contract` holds loans against what was signed, `crossing` money between cells against its other half, `day` days
+that were added up against what they were made of, `decision` limits against what was decided, `word` orders against
+their words, `document` rows against their evidence, `proposal` what takes two people against the two, `taking_over`
+loans of other books against the files that brought them. What a part proves of itself is in `ledger_proof`, `headroom`
+and `evidence`.
 """
 
 from mingqu.store.proof.book import (
@@ -20,6 +21,7 @@ from mingqu.store.proof.book import (
 )
 from mingqu.store.proof.contract import contracts, differing_terms
 from mingqu.store.proof.crossing import crossings
+from mingqu.store.proof.day import day_balances, day_portfolios
 from mingqu.store.proof.decision import decisions
 from mingqu.store.proof.document import compared_leaves
 from mingqu.store.proof.group import group_totals
@@ -37,6 +39,8 @@ __all__ = [
     "contracts",
     "counts",
     "crossings",
+    "day_balances",
+    "day_portfolios",
     "decisions",
     "differing_terms",
     "group_days",

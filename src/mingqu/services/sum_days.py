@@ -1,0 +1,30 @@
+"""Add closed days up, for reports: after the mark, without the cell's lock, a day of a cell in one transaction."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from mingqu.services.house import House
+from mingqu.store import day_sum
+
+_DAYS_MAX: Final = 100_000  # of one cell; beyond it something does not move on
+
+
+def sum_days(house: House, *, cell: int) -> int:
+    """Add up every closed day of a cell that is not added up yet, in order; return how many there were."""
+    for days in range(_DAYS_MAX):
+        if _sum_next_day(house, cell=cell) is None:
+            return days
+    raise AssertionError("a cell's closed days do not end")
+
+
+def sum_all_days(house: House) -> int:
+    """Add up every closed day of every cell that is not yet: what a close that was killed left over."""
+    with house.database.transaction() as tx:
+        behind = day_sum.unsummed(tx)
+    return sum(sum_days(house, cell=cell) for cell in behind)
+
+
+def _sum_next_day(house: House, *, cell: int) -> date | None:
+    return house.database.run(lambda tx: day_sum.sum_next_day(tx, cell=cell))
