@@ -1,5 +1,8 @@
 -- A loan's mornings in columns: the snapshot stays as its last event left it, and is not written for a morning.
 
+-- Nobody writes a loan between the copy of its snapshot and the end of the column it was in.
+LOCK TABLE loan IN ACCESS EXCLUSIVE MODE;
+
 -- What a morning does not write lies in a table of its own, so that a new version of a loan's row is a few hundred bytes
 -- and finds room on its page. Terms and snapshot are read whole and never searched: as `json` they are neither parsed
 -- when they are written nor printed when they are read. `plan` is the instalments that are not billed, in rows of 24
