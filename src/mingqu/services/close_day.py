@@ -27,7 +27,7 @@ from mingqu.services.close_mornings import bring_up_chunk, bring_up_one, ids_of_
 from mingqu.services.house import House
 from mingqu.services.sum_days import sum_days
 from mingqu.store import accrual, book, ledger, set_aside
-from mingqu.store.database import DatabaseUnavailable, Transaction
+from mingqu.store.database import TROUBLE, Transaction
 from mingqu.store.proof import group_totals
 from mingqu.store.set_aside import SetAside as SetAside
 
@@ -207,7 +207,7 @@ def bring_up_day(house: House, *, cell: int, on: date, progress: Progress | None
 
         try:
             done = house.database.run(chunk)
-        except DatabaseUnavailable:
+        except TROUBLE:  # no loan is to blame
             raise
         except Exception as error:  # noqa: BLE001 - one loan of the chunk has it, and the others shall go on
             log.warning(
@@ -249,7 +249,7 @@ def _one(house: House, *, cell: int, on: date, loan_id: UUID) -> bool:
 
     try:
         house.database.run(bring_up)
-    except DatabaseUnavailable:
+    except TROUBLE:  # no loan is to blame
         raise
     except Exception as error:  # noqa: BLE001 - kept with its reason, and tried again until somebody has mended it
         _set_aside(house, cell=cell, on=on, loan_id=loan_id, code=_named(error))
@@ -284,7 +284,10 @@ def bring_up_today(house: House) -> int:
     today = house.clock.business_date()
     with house.database.transaction() as tx:
         cells = [cell for cell in range(tx.cells) if book.last_closed_on(tx, cell=cell) == today - timedelta(days=1)]
-    return sum(bring_up_day(house, cell=cell, on=today) for cell in cells)
+    return sum(
+        _try_again(house, cell=cell, on=today, retry_after=RETRY_AFTER) + bring_up_day(house, cell=cell, on=today)
+        for cell in cells
+    )
 
 
 def _accrue(tx: Transaction, *, cell: int, on: date) -> None:

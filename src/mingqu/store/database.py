@@ -39,6 +39,8 @@ Returned = TypeVar("Returned")
 # The errors after which the same work may simply be done again: PostgreSQL ended one of two that
 # were in each other's way. Everything else is either a refusal or a bug.
 TRANSIENT: Final = (errors.DeadlockDetected, errors.SerializationFailure)
+# Trouble of the server and not of what it was asked: gone, cancelled, out of memory or disk, in each other's way.
+TROUBLE: Final = (DatabaseUnavailable, psycopg.OperationalError, MemoryError)
 # A second collision of the same work is rare and a fifth in a row means that something is wrong.
 ATTEMPTS_MAX: Final = 5
 
