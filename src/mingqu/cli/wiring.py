@@ -7,16 +7,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from litestar import Litestar
+if TYPE_CHECKING:  # whatever a command needs of these it imports itself
+    from litestar import Litestar
 
-from mingqu.demo.world import Newcomer, OnlineWorld, World
-from mingqu.domain.decision.pack import Pack
-from mingqu.services.house import House
-from mingqu.services.prove_copy import Manifest
-from mingqu.services.recut_book import Recut
-from mingqu.services.verify_loans import Progress
+    from mingqu.demo.world import Newcomer, OnlineWorld, World
+    from mingqu.domain.decision.pack import Pack
+    from mingqu.services.house import House
+    from mingqu.services.prove_copy import Manifest
+    from mingqu.services.recut_book import Recut
+    from mingqu.services.verify_loans import Progress
 
 
 class Served(Protocol):
