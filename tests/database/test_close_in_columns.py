@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Final, LiteralString
+from uuid import UUID
 
 import pytest
 
+from mingqu.domain.batch.standing import kind_of
 from mingqu.services import bring_up_mornings
 from mingqu.services.close_day import close_through
-from mingqu.store import proof
+from mingqu.store import loan, migration, proof
 from mingqu.store.database import Database, Transaction
 from mingqu.store.postgres import Server
 from tests.conftest import CELLS, OPENED_ON
 from tests.database.lived_in import DAYS, LAST, LOANS, a_house, assert_proved, portrait
+
+MIGRATIONS: Final = Path(migration.__file__).parent / "migrations"
 
 
 def without_plans(database: Database) -> None:
@@ -111,3 +116,61 @@ def test_a_close_whose_loans_all_fail_stops_and_sets_few_aside(
             assert tx.execute(
                 "SELECT max(n) FROM (SELECT count(*) AS n FROM loan_set_aside GROUP BY cell, on_date)"
             ).fetchone() == (2,)
+
+
+def test_loans_from_before_the_columns_learn_when_their_income_would_stop(
+    server: Server, lived_in: str, tmp_path: Path
+) -> None:
+    counted: LiteralString = """SELECT non_accrual, sum(loans) FROM (
+        SELECT non_accrual, loans FROM portfolio_class UNION ALL SELECT non_accrual, loans FROM portfolio_delta
+        ) AS k GROUP BY 1 HAVING sum(loans) <> 0"""
+    waiting: LiteralString = """stage = 'active' AND suspends_on IS NOT NULL
+        AND payable_principal_fen + payable_interest_fen + payable_penalty_fen + payable_fee_fen > 0"""
+    with a_house(server, lived_in, tmp_path, name="old", days_later=12) as world:
+        database = world.house.database
+        for day in range(12):
+            without_plans(database)  # as before 0017, when mornings wrote snapshots
+            close_through(world.house, to=OPENED_ON + timedelta(days=day))
+        with database.transaction() as tx:
+            right = dict(tx.execute(f"SELECT loan_id, suspends_on FROM loan WHERE {waiting}").fetchall())
+            as_it_was = dict(tx.execute(counted).fetchall())
+            # The last instalment is billed, and its grace runs: nothing is borne, and 0017 knew no day.
+            tx.execute(
+                f"""UPDATE loan SET suspends_on = NULL, terms_kind = 0, interest_on = NULL, penalty_on = NULL
+                    WHERE {waiting}"""
+            )
+            wrong = dict(tx.execute(counted).fetchall())
+            assert wrong[True] - as_it_was.get(True, 0) == len(right) > 5
+            stopped = min(right)
+            tx.execute(
+                "UPDATE loan_snapshot SET state = jsonb_set(state::jsonb, '{suspended}', 'true')::json"
+                " WHERE loan_id = %s",
+                (stopped,),
+            )
+            tx.script((MIGRATIONS / "0024_income_of_old_loans.sql").read_text())
+            assert dict(
+                tx.execute("SELECT loan_id, suspends_on FROM loan WHERE loan_id = ANY (%s)", (list(right),)).fetchall()
+            ) == right | {stopped: None}
+            mended = dict(tx.execute(counted).fetchall())
+            assert mended[True] == as_it_was.get(True, 0) + 1
+
+
+def test_a_number_of_terms_of_another_version_makes_no_loan_wrong_and_closes_alike(
+    server: Server, lived_in: str, tmp_path: Path
+) -> None:
+    with a_house(server, lived_in, tmp_path, name="numbers", days_later=3) as world:
+        database = world.house.database
+        with database.transaction() as tx:
+            page = loan.page(tx, cell=1, after=UUID(int=0), limit=5)
+            assert all(kind_of(one.terms) < 0 for one in page)
+            tx.execute("UPDATE loan SET terms_kind = -terms_kind")  # as before there were versions
+            assert loan.summary_differs(tx, loans=page) == []
+            tx.execute("UPDATE loan SET terms_kind = terms_kind + 1")
+            assert loan.summary_differs(tx, loans=page) == []
+            tx.execute("UPDATE loan SET terms_kind = -terms_kind")
+            assert loan.summary_differs(tx, loans=page) == [one.loan_id for one in page], "of the version of now"
+            tx.execute("UPDATE loan SET terms_kind = -terms_kind")
+            tx.commit()
+        assert close_through(world.house, to=OPENED_ON + timedelta(days=2)).failed_chunks == 0
+        with database.transaction() as tx:
+            assert_proved(tx)

@@ -32,7 +32,8 @@ from mingqu.store.loan import Loan
 # Of a chunk so many at most are brought up one by one, which takes ten times as long.
 SCALAR_SHARE: Final = 10
 MORNING: Final = "morning"
-# Terms by their kind: the number is made of what the terms say, so it means the same in every book and for ever.
+# Terms by their kind: the number is made of what the terms say, so it means the same in every book. Those of an earlier
+# version stay beside the new ones until an event writes their loan.
 _known: Final[dict[int, LoanTerms]] = {}
 
 
