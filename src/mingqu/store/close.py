@@ -103,11 +103,14 @@ def by_keys(tx: Transaction) -> None:
     """Let everything in this transaction be found by its key, whatever the planner believes of a table.
 
     A book's first orders are asked for when no statistics know of any; a plan made then, and kept, reads all of them
-    for every loan. A close only ever looks rows up, so there is no plan that this takes away.
+    for every loan. A close only ever looks rows up, so there is no plan that this takes away. Nor is a plan used that
+    was kept before this was said, by a door on the same connection: each statement of a chunk is planned for itself.
+    Two unsorted lists are compared line by line then, so a close that has two hashes one (`store/deduction.py`).
     """
     tx.execute(
         "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
-        " set_config('enable_mergejoin', 'off', true), set_config('enable_bitmapscan', 'off', true)"
+        " set_config('enable_mergejoin', 'off', true), set_config('enable_bitmapscan', 'off', true),"
+        " set_config('plan_cache_mode', 'force_custom_plan', true)"
     )
 
 
