@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import pytest
+from psycopg.errors import UndefinedTable
 
 from mingqu.jobs.worker import Resting, work_once
 from mingqu.services.bring_up_mornings import RETRY_AFTER
@@ -185,6 +187,38 @@ def test_what_is_due_is_done_though_a_cell_stops_and_the_cell_rests(
         [(open_still,)] = ask(database, "SELECT count(*) FROM work WHERE kind = 'notice' AND done_at IS NULL")
         [(told,)] = ask(database, "SELECT count(*) FROM work WHERE kind = 'notice' AND done_at IS NOT NULL")
         assert told > open_still
+        # Nor when the whole close fails, for a reason that is no cell's.
+        do(
+            database,
+            "UPDATE work SET done_at = NULL, run_at = run_at - interval '1 day' WHERE kind = 'notice'; ALTER TABLE loan_set_aside RENAME TO gone",
+        )
+        with pytest.raises(UndefinedTable):
+            work_once(world.house, report=said.append, resting=Resting())
+        assert ask(database, "SELECT count(*) FROM work WHERE kind = 'notice' AND done_at IS NOT NULL") == [(told,)]
+
+
+def test_a_loan_that_comes_into_the_diary_behind_the_chunks_has_its_morning_before_the_mark(
+    server: Server, lived_in: str, tmp_path: Path
+) -> None:
+    with a_house(server, lived_in, tmp_path, name="behind", days_later=DAYS) as world:
+        database = world.house.database
+        [(loan_id, on)] = ask(
+            database,
+            """SELECT loan_id, on_date FROM loan_diary WHERE cell = 1 AND on_date IN (
+                   SELECT on_date FROM loan_diary WHERE cell = 1 GROUP BY 1 HAVING count(*) > 1)
+               ORDER BY on_date, loan_id LIMIT 1""",
+        )
+        line = f"(1, '{on}', '{loan_id}', true)"
+        do(database, f"DELETE FROM loan_diary WHERE loan_id = '{loan_id}'")
+
+        def come(cell: int, day: date, loans: int, _marked: bool) -> None:
+            if (cell, day) == (1, on) and loans:
+                do(database, f"INSERT INTO loan_diary VALUES {line} ON CONFLICT DO NOTHING")
+
+        assert close_through(world.house, to=LAST, progress=come).set_aside == ()
+        assert ask(database, "SELECT count(*) FROM loan JOIN cell USING (cell) WHERE next_event <= last_closed_on") == [
+            (0,)
+        ]
 
 
 def test_this_morning_tries_again_what_failed_when_it_has_waited(server: Server, lived_in: str, tmp_path: Path) -> None:
@@ -290,6 +324,9 @@ def test_more_workers_than_connections_get_them_or_are_refused(server: Server, l
         assert closed_on(database) == dict.fromkeys(range(CELLS), OPENED_ON - timedelta(days=1))
         do(database, f"ALTER DATABASE {name} CONNECTION LIMIT -1")
         assert database.make_room(connections=20) >= 20
+        with ExitStack() as open_at_once:
+            for _ in range(20):
+                open_at_once.enter_context(database.transaction())
         assert close_through(house, to=OPENED_ON, workers=18).last_closed_on == OPENED_ON
 
 
