@@ -131,7 +131,8 @@ def test_closing_again_changes_nothing_and_says_so(story: Story) -> None:
     said = mingqu("close", "--data", story.data, "--json")
     report = said.value
     assert set(report) == {
-        "cell_days", "loan_events", "last_closed_on", "set_aside", "unproved", "evidence_root", "seconds"
+        "cell_days", "loan_events", "last_closed_on", "set_aside", "unproved", "stopped", "failed_chunks",
+        "evidence_root", "seconds"
     }  # fmt: skip
     assert report["set_aside"] == report["unproved"] == []
     assert (report["cell_days"], report["last_closed_on"], said.code) == (0, "2027-08-15", 0)
