@@ -17,7 +17,7 @@ from mingqu.services.bring_up_mornings import RETRY_AFTER
 from mingqu.services.claim_cell import claimed_cell
 from mingqu.services.close_cell import TASK, close_shared
 from mingqu.services.close_day import Closed, TooManyWorkers, bring_up_today, close_through
-from mingqu.store import proof, set_aside
+from mingqu.store import book, proof, set_aside
 from mingqu.store.database import Database
 from mingqu.store.postgres import Server
 from tests.conftest import CELLS, OPENED_ON
@@ -190,7 +190,8 @@ def test_what_is_due_is_done_though_a_cell_stops_and_the_cell_rests(
         # Nor when the whole close fails, for a reason that is no cell's.
         do(
             database,
-            "UPDATE work SET done_at = NULL, run_at = run_at - interval '1 day' WHERE kind = 'notice'; ALTER TABLE loan_set_aside RENAME TO gone",
+            "UPDATE work SET done_at = NULL, run_at = run_at - interval '1 day' WHERE kind = 'notice'; "
+            "ALTER TABLE loan_set_aside RENAME TO gone",
         )
         with pytest.raises(UndefinedTable):
             work_once(world.house, report=said.append, resting=Resting())
@@ -290,6 +291,21 @@ def test_a_day_that_was_marked_and_not_proved_is_proved_by_the_next_close(
         assert proofs(close_through(house, to=LAST - timedelta(days=1))) == []
         do(database, f"UPDATE closing SET proved = false WHERE on_date = '{LAST - timedelta(days=3)}'")
         assert proofs(close_through(house, to=LAST)) == []
+
+
+def test_a_day_that_was_marked_and_not_added_up_is_by_the_next_close(
+    server: Server, lived_in: str, tmp_path: Path
+) -> None:
+    last = LAST - timedelta(days=1)
+    with a_house(server, lived_in, tmp_path, name="unsummed", days_later=DAYS) as world:
+        house, database = world.house, world.house.database
+        close_through(house, to=last - timedelta(days=1))
+        with database.transaction() as tx:  # what a close that is killed behind its mark leaves
+            tx.lock_cell(2)
+            book.close_day(tx, cell=2, on=last)
+            tx.commit()
+        close_through(house, to=last)
+        assert ask(database, "SELECT DISTINCT summed_to FROM day_sum") == [(last,)]
 
 
 def test_a_proof_sees_a_group_or_an_account_that_is_gone(server: Server, lived_in: str, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from mingqu.services.bring_up_mornings import CloseStopped as CloseStopped
 from mingqu.services.bring_up_mornings import Progress as Progress
 from mingqu.services.house import House
 from mingqu.services.prove_groups import prove_groups, prove_what_is_left
-from mingqu.services.sum_days import sum_days
+from mingqu.services.sum_days import sum_days, sum_what_is_left
 from mingqu.store import book, closing, set_aside
 from mingqu.store.database import DatabaseUnavailable, Transaction
 from mingqu.store.set_aside import SetAside as SetAside
@@ -184,11 +184,12 @@ def close_cell(house: House, *, cell: int, to: date, closer: Closer = ALONE) -> 
     """Close the open days of a cell up to `to`, in order, and say what was done, also when something stops it.
 
     Behind a day that stays open, because a loan of it was set aside, the others' mornings are done and no day is
-    marked. What an earlier close marked and did not prove is proved first.
+    marked. What an earlier close marked and did not prove or add up is done first.
     """
     brought_up, days, on, marking = BroughtUp(), 0, None, True
     try:
         prove_what_is_left(house, cell=cell, retry_after=closer.retry_after)
+        sum_what_is_left(house, cell=cell)
         with house.database.transaction() as tx:
             on = book.last_closed_on(tx, cell=cell) + timedelta(days=1)
         for _ in range(_DAYS_MAX):
