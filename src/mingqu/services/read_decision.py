@@ -203,7 +203,7 @@ def _best(variable: Variable) -> int:
 def _table(made: Decision, *, shown: bool) -> list[TableLine]:
     """Return the table's rows, those hit first, then near misses by distance."""
     hit = {reason.row for reason in made.reasons}
-    near = dict(made.near_misses)
+    near = {miss.row: miss.distance for miss in made.near_misses}
     vector = made.inputs
     computed = {"band": made.band, "score": made.score, "probability_ppm": made.probability_ppm}
     lines = []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.decision.card import Card, parse_card
-from mingqu.domain.decision.field import COMPUTED, Fields, parse_fields
+from mingqu.domain.decision.field import COMPUTED, Fields, Vector, parse_fields, picker
 from mingqu.domain.decision.grid import Grid, parse_grid
 from mingqu.domain.decision.table import PolicyTable, Words, parse_policy_table, read_words
 from mingqu.domain.policy_file import FAR_FUTURE, Document, Reader
@@ -18,6 +18,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook, parse_rules, rule_book
 
 EXPOSURE_MAX: Final = "exposure_person_fen_max"
+REDUCED_MAX: Final = 16  # sets of switches in force at once on one date; more are worked out anew
 AMOUNT_FEN_MAX: Final = 10**13  # a hundred billion yuan: no person's limit, and far inside 2^53
 
 
@@ -31,6 +32,12 @@ class PriceAboveCap(Refusal):
     """A price stands above the legal all-in cap of its lender type on some day of the product's validity."""
 
     code: ClassVar[str] = "price_above_cap"
+
+
+class LawNotSwitchedOff(Refusal):
+    """A row that is law can be replaced by another version, never switched off."""
+
+    code: ClassVar[str] = "law_not_switched_off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +54,16 @@ class Offer:
 class Strategy:
     """Everything one decision reads. `versions` maps "kind/id" to the hash of the document used.
 
-    `written` remembers the public part of records by outcome; it changes no answer.
+    `product_ids` are those asked for, `offers` those made. `pick_card` picks the card's values in its order. `written`,
+    `reasons` and `reduced` remember parts of records, reasons and strategies without what is switched off; remembering
+    changes no answer.
     """
 
     id: str
     fields: Fields
     card: Card
     business_date: date
-    card_at: tuple[int, ...]
+    pick_card: Callable[[Vector], tuple[int | None, ...]]
     band_places: Mapping[str, int]
     policy: PolicyTable
     limits: Grid
@@ -63,8 +72,55 @@ class Strategy:
     no_offer_reason: str
     no_offer_words: Words
     offers: tuple[Offer, ...]
+    product_ids: tuple[str, ...]
+    rules: RuleBook
     versions: Mapping[str, str]
-    written: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    written: dict[tuple[object, ...], str] = field(default_factory=dict, compare=False, repr=False)
+    reasons: dict[tuple[str, int | None], object] = field(default_factory=dict, compare=False, repr=False)
+    reduced: dict[frozenset[str], Strategy] = field(default_factory=dict, compare=False, repr=False)
+
+    def without(self, *, switches: Mapping[str, str]) -> Strategy:
+        """Return the strategy without the rows, products and lenders that are switched off.
+
+        A switch for something that this strategy does not have changes nothing. Errors: LawNotSwitchedOff.
+        """
+        off = frozenset(switches)
+        found = self.reduced.get(off)
+        if found is None:
+            for row in self.policy.rows:
+                if row.law and f"row/{row.id}" in off:
+                    raise LawNotSwitchedOff(f"Row {row.id} is law ({row.law}) and stays.", row=row.id)
+            if len(self.reduced) >= REDUCED_MAX:
+                self.reduced.clear()
+            found = self.reduced[off] = replace(
+                self,
+                policy=self.policy.without(rows=frozenset(name[4:] for name in off if name.startswith("row/"))),
+                offers=tuple(
+                    one
+                    for one in self.offers
+                    if f"product/{one.product.id}" not in off and f"lender/{one.lender.code}" not in off
+                ),
+                written={},
+                reasons={},
+                reduced={},
+            )
+        return found
+
+    def later(self, *, day: date) -> Strategy:
+        """Return the same policies as they will stand on a later day: products that have ended are not offered, and a
+        person's ceiling at a lender is that day's. Errors: RuleMissing."""
+        return replace(
+            self,
+            business_date=day,
+            offers=tuple(
+                replace(one, amount_max_fen=_amount_max(one.product, one.lender, self.rules, day))
+                for one in self.offers
+                if one.product.valid_from <= day < one.product.valid_to
+            ),
+            written={},
+            reasons={},
+            reduced={},
+        )
 
 
 class Finder:
@@ -156,7 +212,7 @@ def assemble(*, finder: Finder, product_ids: tuple[str, ...]) -> Strategy:
         id=reader.name("id"),
         fields=fields,
         card=card,
-        card_at=tuple(fields.place[variable.name] for variable in card.variables),
+        pick_card=picker([fields.place[variable.name] for variable in card.variables]),
         business_date=finder.business_date,
         band_places={name: place for place, name in enumerate(_band_choices(fields))},
         policy=parse_policy_table(document=finder.named("policy", reader.name("policy")), fields=fields),
@@ -166,6 +222,8 @@ def assemble(*, finder: Finder, product_ids: tuple[str, ...]) -> Strategy:
         no_offer_reason=no_offer.name("reason"),
         no_offer_words=read_words(no_offer),
         offers=tuple(_offer(finder, name, fields, rules) for name in product_ids),
+        product_ids=product_ids,
+        rules=rules,
         versions=dict(sorted(finder.used.items())),
     )
 
@@ -203,15 +261,16 @@ def _offer(finder: Finder, product_id: str, fields: Fields, rules: RuleBook) -> 
     check_price(
         product=product, lender=lender, prices=prices, rules=rules, days=(finder.business_date, product.valid_to)
     )
+    amount_max_fen = _amount_max(product, lender, rules, finder.business_date)
+    return Offer(product=product, lender=lender, prices=prices, amount_max_fen=amount_max_fen)
+
+
+def _amount_max(product: Product, lender: Lender, rules: RuleBook, day: date) -> int:
+    """Return what product and law together let a person borrow on a day, in fen. Errors: RuleMissing."""
     exposure_fen = rules.value(
-        rule_id=EXPOSURE_MAX,
-        lender_type=lender.licence,
-        product_kind=product.kind,
-        business_date=finder.business_date,
+        rule_id=EXPOSURE_MAX, lender_type=lender.licence, product_kind=product.kind, business_date=day
     )
-    return Offer(
-        product=product, lender=lender, prices=prices, amount_max_fen=min(product.amount_max_fen, exposure_fen)
-    )
+    return min(product.amount_max_fen, exposure_fen)
 
 
 def check_price(*, product: Product, lender: Lender, prices: Grid, rules: RuleBook, days: tuple[date, date]) -> None:

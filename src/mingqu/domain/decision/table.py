@@ -6,8 +6,9 @@ A first-hit table answers with the first row that is hit and denies when none is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple, TypeAlias
 
 from mingqu.domain.decision.condition import Box, Spans, contains, overlap, parse_conditions, remainder
 from mingqu.domain.decision.field import Field, Fields, Vector
@@ -20,6 +21,7 @@ DENY: Final = "deny"
 WAIT_DAYS_MAX: Final = 3_650  # ten years: longer than any record that a refusal may rest on
 NEAR_MAX: Final = 10**12
 RETRY_ON: Final = "{retry_on}"
+Cells: TypeAlias = "tuple[tuple[int, Spans], ...]"  # places of fields, and what is admitted there
 
 
 class PolicyCaseFailed(Refusal):
@@ -40,30 +42,68 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row. `changeable` names the field a remedy moves; `near` is the distance that counts as a near miss."""
+    """One row. `changeable` names the field a remedy moves; `near` says for a field the greatest distance that counts
+    as a near miss; `law` names document and article when the row is law, so that nobody switches it off."""
 
     id: str
     box: Box
-    cells: tuple[tuple[int, Spans], ...]
+    cells: Cells
     outcome: str
     reason: str
     words: Words
     changeable: str
     wait_days: int
-    near: int
+    near: Mapping[str, int]
+    law: str
 
     def hit(self, vector: Vector) -> bool:
         """Return whether every cell admits its value; a missing value is admitted by none."""
-        for at, spans in self.cells:
-            value = vector[at]
-            if value is None:
-                return False
-            for low, high in spans:
-                if low <= value <= high:
-                    break
-            else:
-                return False
-        return True
+        return admitted(self.cells, vector)
+
+
+def admitted(cells: Cells, vector: Vector) -> bool:
+    """Return whether every cell admits its value; a missing value is admitted by none."""
+    for at, spans in cells:
+        value = vector[at]
+        if value is None:
+            return False
+        for low, high in spans:
+            if low <= value <= high:
+                break
+        else:
+            return False
+    return True
+
+
+class NearMiss(NamedTuple):
+    """A row that one field alone would have hit: every other cell admits its value, and this one is `distance` away."""
+
+    row: str
+    field: str
+    distance: int
+
+
+class Near(NamedTuple):
+    """What may be missed nearly: row, field, its place and spans, the greatest distance, and the row's other cells.
+
+    Outside `least` … `most` the distance is too great for certain.
+    """
+
+    row: str
+    field: str
+    at: int
+    spans: Spans
+    greatest: int
+    others: Cells
+    least: int
+    most: int
+
+    def distance(self, vector: Vector) -> int:
+        """Return how far this field alone kept the row from being hit; 0 when it did not, or too far."""
+        value = vector[self.at]
+        assert value is not None, "conditions stand on mandatory fields only"
+        found = min(max(low - value, value - high, 0) for low, high in self.spans)
+        return found if found <= self.greatest and admitted(self.others, vector) else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +111,14 @@ class PolicyTable:
     """A policy table: `hits` are collected, never only the first.
 
     `singles` are the rows with one cell of one span as (place of the field, low, high, place of the row), `others` the
-    places of all other rows; `near` holds (row id, place of the field, spans, greatest distance).
+    places of all other rows; `near` holds what may be missed nearly.
     """
 
     id: str
     rows: tuple[Row, ...]
     singles: tuple[tuple[int, int, int, int], ...]
     others: tuple[int, ...]
-    near: tuple[tuple[str, int, Spans, int], ...]
+    near: tuple[Near, ...]
 
     def hits(self, *, vector: Vector) -> tuple[Row, ...]:
         """Return all rows that are hit, in the order of the file."""
@@ -87,18 +127,18 @@ class PolicyTable:
         found += [row for row in self.others if self.rows[row].hit(vector)]
         return tuple([self.rows[row] for row in sorted(found)])
 
-    def near_misses(self, *, vector: Vector) -> tuple[tuple[str, int], ...]:
-        """Return (row id, distance) of the rows that were missed by no more than their `near`."""
+    def near_misses(self, *, vector: Vector) -> tuple[NearMiss, ...]:
+        """Return (row, field, distance) where one cell alone kept a row from being hit, by no more than its `near`."""
         found = []
-        for row, at, spans, greatest in self.near:
-            value = vector[at]
-            assert value is not None, "conditions stand on mandatory fields only"
-            for low, high in spans:
-                distance = low - value if value < low else value - high
-                if 0 < distance <= greatest and not any(a <= value <= b for a, b in spans):
-                    found.append((row, distance))
-                    break
+        for near in self.near:
+            value = vector[near.at]
+            if near.least <= value <= near.most and (distance := near.distance(vector)):  # type: ignore[operator]
+                found.append(NearMiss(near.row, near.field, distance))
         return tuple(found)
+
+    def without(self, *, rows: frozenset[str]) -> PolicyTable:
+        """Return the table without these rows."""
+        return self if not rows else _compiled(self.id, tuple(row for row in self.rows if row.id not in rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +184,15 @@ def _compiled(name: str, rows: tuple[Row, ...]) -> PolicyTable:
         rows=rows,
         singles=tuple((rows[place].cells[0][0], *rows[place].cells[0][1][0], place) for place in single),
         others=tuple(place for place in range(len(rows)) if place not in single),
-        near=tuple((row.id, *row.cells[0], row.near) for row in rows if row.near),
+        near=tuple(_nearly(row, place, name) for row in rows for place, name in enumerate(row.box) if name in row.near),
     )
+
+
+def _nearly(row: Row, place: int, name: str) -> Near:
+    at, spans = row.cells[place]
+    greatest = row.near[name]
+    others = row.cells[:place] + row.cells[place + 1 :]
+    return Near(row.id, name, at, spans, greatest, others, spans[0][0] - greatest, spans[-1][1] + greatest)
 
 
 def parse_first_hit_table(*, document: Document, fields: Fields) -> FirstHitTable:
@@ -182,7 +229,7 @@ def _row_fault(reader: Reader, row: Row, problem: str, remedy: str) -> PolicyFau
 
 
 _WORDS: Final = ("text_zh", "text_en", "remedy_zh", "remedy_en")
-_ROW_COLUMNS: Final = ("id", "when", "outcome", "reason", *_WORDS, "changeable", "wait_days", "near")
+_ROW_COLUMNS: Final = ("id", "when", "outcome", "reason", *_WORDS, "changeable", "wait_days", "near", "law")
 
 
 def _row(reader: Reader, fields: Fields, *, outcomes: tuple[str, ...]) -> Row:
@@ -198,9 +245,6 @@ def _row(reader: Reader, fields: Fields, *, outcomes: tuple[str, ...]) -> Row:
     words = read_words(reader) if outcome != ALLOW else Words(text_zh="", text_en="", remedy_zh="", remedy_en="")
     if (RETRY_ON in words.remedy_zh + words.remedy_en) != bool(wait_days):
         raise reader.fault("wait_days", f"{RETRY_ON} and wait_days go together.", "Write both or neither.")
-    near = reader.integer("near", least=1, most=NEAR_MAX) if reader.has("near") else 0
-    if near and len(box) != 1:
-        raise reader.fault("near", "a near miss needs exactly one cell.", "Remove near or the other cells.")
     return Row(
         id=reader.name("id"),
         box=box,
@@ -210,8 +254,24 @@ def _row(reader: Reader, fields: Fields, *, outcomes: tuple[str, ...]) -> Row:
         words=words,
         changeable=changeable,
         wait_days=wait_days,
-        near=near,
+        near=_near(reader, box),
+        law=reader.text("law") if reader.has("law") else "",
     )
+
+
+def _near(reader: Reader, box: Box) -> dict[str, int]:
+    """Return the greatest distance by field: written as a number for a row of one cell, as a table for any row."""
+    if not reader.has("near"):
+        return {}
+    if not isinstance(reader.value("near"), dict):
+        if len(box) != 1:
+            raise reader.fault("near", "which of the cells?", "Write near = { field = distance }.")
+        return {next(iter(box)): reader.integer("near", least=1, most=NEAR_MAX)}
+    given = reader.table("near")
+    if not given.data:
+        raise reader.fault("near", "empty.", "Name a field of `when`, or remove it.")
+    given.only(tuple(box))
+    return {name: given.integer(name, least=1, most=NEAR_MAX) for name in given.data}
 
 
 def _changeable(reader: Reader, fields: Fields, box: Box) -> str:
@@ -249,7 +309,8 @@ def _default(reader: Reader) -> Row:
         words=read_words(reader),
         changeable="",
         wait_days=0,
-        near=0,
+        near={},
+        law="",
     )
 
 
