@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from mingqu.domain.decision.card import score_values
 from mingqu.domain.decision.field import Value, Vector
@@ -122,6 +122,24 @@ def decide_with(
         read_under or NOTHING,
         record_format,
     )
+
+
+class Outlook(NamedTuple):
+    """What comes out for some numbers, without reasons and record; not offered where nothing is priced."""
+
+    limit_fen: int
+    prices: tuple[ProductPrice, ...]
+
+
+def outlook(*, strategy: Strategy, numbers: Vector) -> Outlook:
+    """Return limit and prices for inputs that were read already; both empty for a refusal. Errors: FeatureMissing."""
+    scored = score_values(card=strategy.card, values=strategy.pick_card(numbers))
+    vector = (*numbers, strategy.band_places[scored.band], scored.points, scored.probability_ppm)
+    if strategy.policy.hits(vector=vector):
+        return Outlook(0, ())
+    cells = [offer.prices.place(vector=vector) for offer in strategy.offers]
+    limit_fen, prices = _priced(strategy, vector, strategy.limits.place(vector=vector), cells)
+    return Outlook(limit_fen if prices else 0, prices)
 
 
 def check_notes(*, notes: Mapping[str, str]) -> None:

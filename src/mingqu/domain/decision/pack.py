@@ -16,6 +16,7 @@ from uuid import UUID
 from mingqu.domain.decision.card import parse_card
 from mingqu.domain.decision.field import Fields, parse_fields
 from mingqu.domain.decision.grid import parse_grid
+from mingqu.domain.decision.lever import parse_guide
 from mingqu.domain.decision.strategy import Finder, PolicyMissing, Strategy, assemble, check_price, version_of
 from mingqu.domain.decision.table import parse_first_hit_table, parse_policy_table
 from mingqu.domain.policy_file import Document, Plain
@@ -24,7 +25,7 @@ from mingqu.domain.rule import RuleBook
 
 # A mapping (columns of a CSV) is kept and published, but decides nothing.
 KINDS: Final = (
-    "lender", "rules", "fields", "card", "policy", "first_hit", "grid", "product", "strategy", "mapping",
+    "lender", "rules", "fields", "card", "policy", "first_hit", "grid", "product", "strategy", "mapping", "remedies",
 )  # fmt: skip
 STRATEGIES_REMEMBERED_MAX: Final = 64  # dates × sets of products in use at once; the rest is put together again
 
@@ -140,7 +141,7 @@ def _newest(documents: Sequence[Document], kind: str) -> tuple[Document, ...]:
 def _check(pack: Pack, document: Document, fields: Sequence[Fields]) -> None:
     """Every table is parsed and its cases run, also those that no strategy uses today."""
     kind: Plain = document.body["kind"]
-    if kind in ("policy", "first_hit", "grid", "product") and len(fields) != 1:
+    if kind in ("policy", "first_hit", "grid", "product", "remedies") and len(fields) != 1:
         raise document.reader().fault("kind", "not exactly one file declares the fields.", "Keep one of kind fields.")
     if kind == "policy":
         parse_policy_table(document=document, fields=fields[0])
@@ -148,6 +149,8 @@ def _check(pack: Pack, document: Document, fields: Sequence[Fields]) -> None:
         parse_first_hit_table(document=document, fields=fields[0])
     elif kind == "grid":
         parse_grid(document=document, fields=fields[0])
+    elif kind == "remedies":
+        parse_guide(document=document, fields=fields[0])
     elif kind == "card":
         parse_card(document=document)
     elif kind == "product":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import ClassVar, Final
@@ -11,11 +12,12 @@ from uuid import UUID
 from mingqu.domain.decision.card import Card, parse_card
 from mingqu.domain.decision.field import COMPUTED, Fields, Vector, parse_fields, picker
 from mingqu.domain.decision.grid import Grid, parse_grid
+from mingqu.domain.decision.lever import Guide, parse_guide
 from mingqu.domain.decision.table import PolicyTable, Words, parse_policy_table, read_words
 from mingqu.domain.policy_file import FAR_FUTURE, Document, Reader
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
 from mingqu.domain.refusal import Refusal
-from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook, parse_rules, rule_book
+from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook, RuleMissing, parse_rules, rule_book
 
 EXPOSURE_MAX: Final = "exposure_person_fen_max"
 REDUCED_MAX: Final = 16  # sets of switches in force at once on one date; more are worked out anew
@@ -54,9 +56,9 @@ class Offer:
 class Strategy:
     """Everything one decision reads. `versions` maps "kind/id" to the hash of the document used.
 
-    `product_ids` are those asked for, `offers` those made. `pick_card` picks the card's values in its order. `written`,
-    `reasons` and `reduced` remember parts of records, reasons and strategies without what is switched off; remembering
-    changes no answer.
+    `product_ids` are those asked for, `offers` those made; `guide` is what people can change about themselves;
+    `pick_card` picks the card's values in its order. `written`, `reasons` and `reduced` remember parts of records,
+    reasons, and strategies without what is switched off; remembering changes no answer.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Strategy:
     offers: tuple[Offer, ...]
     product_ids: tuple[str, ...]
     rules: RuleBook
+    guide: Guide | None
     versions: Mapping[str, str]
     written: dict[tuple[object, ...], str] = field(default_factory=dict, compare=False, repr=False)
     reasons: dict[tuple[str, int | None], object] = field(default_factory=dict, compare=False, repr=False)
@@ -108,19 +111,13 @@ class Strategy:
 
     def later(self, *, day: date) -> Strategy:
         """Return the same policies as they will stand on a later day: products that have ended are not offered, and a
-        person's ceiling at a lender is that day's. Errors: RuleMissing."""
-        return replace(
-            self,
-            business_date=day,
-            offers=tuple(
-                replace(one, amount_max_fen=_amount_max(one.product, one.lender, self.rules, day))
-                for one in self.offers
-                if one.product.valid_from <= day < one.product.valid_to
-            ),
-            written={},
-            reasons={},
-            reduced={},
-        )
+        person's ceiling at a lender is that day's."""
+        offers = []
+        for one in self.offers:
+            if one.product.valid_from <= day < one.product.valid_to:
+                with suppress(RuleMissing):  # nobody knows yet what the law will allow: not promised
+                    offers.append(replace(one, amount_max_fen=_amount_max(one.product, one.lender, self.rules, day)))
+        return replace(self, business_date=day, offers=tuple(offers), written={}, reasons={}, reduced={})
 
 
 class Finder:
@@ -147,6 +144,14 @@ class Finder:
         document = max(found, key=version_of)
         self.used[f"{kind}/{name}"] = document.hash
         return document
+
+    def optional(self, kind: str, name: str) -> Document | None:
+        """Return what `named` does, or None when no version is in force, or the record names none."""
+        if self.versions is not None:
+            return self.named(kind, name) if f"{kind}/{name}" in self.versions else None
+        held = [one for one in self.documents if one.body["kind"] == kind and one.body["id"] == name]
+        current = any(in_force(document=one, business_date=self.business_date) for one in held)
+        return self.named(kind, name) if current else None
 
     def names(self, kind: str) -> tuple[str, ...]:
         """Return the names of a kind, those of the record when there is one."""
@@ -205,6 +210,7 @@ def assemble(*, finder: Finder, product_ids: tuple[str, ...]) -> Strategy:
     exposure = fields.named(reader.name("exposure_field"))
     if exposure is None or exposure.missing_allowed:
         raise reader.fault("exposure_field", "not a mandatory field.", "Name a declared mandatory field.")
+    guide = finder.optional("remedies", reader.name("fields"))
     no_offer = reader.table("no_offer")
     no_offer.only(("reason", "text_zh", "text_en", "remedy_zh", "remedy_en"))
     rules = finder.rules()
@@ -224,6 +230,7 @@ def assemble(*, finder: Finder, product_ids: tuple[str, ...]) -> Strategy:
         offers=tuple(_offer(finder, name, fields, rules) for name in product_ids),
         product_ids=product_ids,
         rules=rules,
+        guide=None if guide is None else parse_guide(document=guide, fields=fields),
         versions=dict(sorted(finder.used.items())),
     )
 
