@@ -24,8 +24,8 @@ from mingqu.domain.decision.record import (
     ProductPrice,
     Reason,
 )
+from mingqu.domain.decision.row import RETRY_ON, Row, Words, nearest_outside
 from mingqu.domain.decision.strategy import Offer, Strategy
-from mingqu.domain.decision.table import RETRY_ON, Row, Words, nearest_outside
 from mingqu.domain.policy_file import Plain
 from mingqu.domain.refusal import Refusal
 

@@ -191,7 +191,10 @@ def _field(reader: Reader) -> Field:
     choices: tuple[str, ...] = ()
     least, most = 0, 1
     if kind is FieldType.CHOICE:
-        choices = tuple(str(value) for value in reader.items("choices"))
+        choices = tuple(
+            Reader(file=reader.file, row=reader.row, data={"choices": value}).text("choices")
+            for value in reader.items("choices")
+        )
         if len(set(choices)) != len(choices):
             raise reader.fault("choices", "a choice stands twice.", "Keep one.")
         most = len(choices) - 1

@@ -21,7 +21,7 @@ from mingqu.domain.decision.strategy import Finder, PolicyMissing, Strategy, ass
 from mingqu.domain.decision.table import parse_first_hit_table, parse_policy_table
 from mingqu.domain.policy_file import Document, Plain
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
-from mingqu.domain.rule import RuleBook
+from mingqu.domain.rule import RuleBook, RuleMissing
 
 # A mapping (columns of a CSV) is kept and published, but decides nothing.
 KINDS: Final = (
@@ -124,8 +124,37 @@ def parse_pack(*, documents: Iterable[Document]) -> Pack:
     )
     fields = [parse_fields(document=one) for one in _newest(held, "fields")]
     for document in held:
-        _check(pack, document, fields)
+        _check_dates(document)
+        try:
+            _check(pack, document, fields)
+        except (PolicyMissing, RuleMissing) as missing:
+            column = _NAMED_BY.get((document.kind, str(missing.details.get("kind"))), "valid_from")
+            raise document.reader().fault(
+                column, missing.message, "Add what is missing, or correct the name."
+            ) from None
     return pack
+
+
+# Which column of a file names what was not found.
+_NAMED_BY: Final = {
+    ("strategy", "fields"): "fields",
+    ("strategy", "card"): "card",
+    ("strategy", "policy"): "policy",
+    ("strategy", "grid"): "limits",
+    ("product", "grid"): "price_grid",
+    ("product", "lender"): "lender_id",
+}
+_DATED: Final = ("fields", "card", "policy", "first_hit", "grid", "strategy", "product", "remedies")
+
+
+def _check_dates(document: Document) -> None:
+    """Refuse a version that is never in force, or does not say from when; and notes that are no text."""
+    reader = document.reader()
+    if document.kind in _DATED or reader.has("valid_from") or reader.has("valid_to"):
+        reader.period()
+    for column in ("note", "about"):
+        if reader.has(column):
+            reader.text(column)
 
 
 def _key(document: Document) -> tuple[str, str, int]:
@@ -162,10 +191,12 @@ def _check(pack: Pack, document: Document, fields: Sequence[Fields]) -> None:
 
 def _check_product(pack: Pack, product: Product, fields: Fields) -> None:
     finder = Finder(documents=pack.documents, business_date=product.valid_from, versions=None)
+    document = finder.named("grid", product.price_grid)
     check_price(
         product=product,
         lender=finder.lender(product.lender_id),
-        prices=parse_grid(document=finder.named("grid", product.price_grid), fields=fields),
+        prices=parse_grid(document=document, fields=fields),
         rules=pack.rules,
         days=(product.valid_from, product.valid_to),
+        file=document.file,
     )

@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 from mingqu.domain.decision.card import Factor
 from mingqu.domain.decision.field import Value, Vector
+from mingqu.domain.decision.row import NearMiss
 from mingqu.domain.decision.strategy import Strategy
-from mingqu.domain.decision.table import NearMiss
 from mingqu.domain.policy_file import Plain, canonical
 
 APPROVED: Final = "approved"

@@ -13,8 +13,9 @@ from mingqu.domain.decision.card import Card, parse_card
 from mingqu.domain.decision.field import COMPUTED, Fields, Vector, parse_fields, picker
 from mingqu.domain.decision.grid import Grid, parse_grid
 from mingqu.domain.decision.lever import Guide, parse_guide
-from mingqu.domain.decision.table import PolicyTable, Words, parse_policy_table, read_words
-from mingqu.domain.policy_file import FAR_FUTURE, Document, Reader
+from mingqu.domain.decision.row import Words, read_words
+from mingqu.domain.decision.table import PolicyTable, parse_policy_table
+from mingqu.domain.policy_file import FAR_FUTURE, Document, PolicyFault, Reader
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook, RuleMissing, parse_rules, rule_book
@@ -30,7 +31,7 @@ class PolicyMissing(Refusal):
     code: ClassVar[str] = "policy_missing"
 
 
-class PriceAboveCap(Refusal):
+class PriceAboveCap(PolicyFault):
     """A price stands above the legal all-in cap of its lender type on some day of the product's validity."""
 
     code: ClassVar[str] = "price_above_cap"
@@ -264,10 +265,10 @@ def _offer(finder: Finder, product_id: str, fields: Fields, rules: RuleBook) -> 
             f"Product {product_id} is not offered on {finder.business_date}.", product_id=product_id
         )
     lender = finder.lender(product.lender_id)
-    prices = parse_grid(document=finder.named("grid", product.price_grid), fields=fields)
-    check_price(
-        product=product, lender=lender, prices=prices, rules=rules, days=(finder.business_date, product.valid_to)
-    )
+    document = finder.named("grid", product.price_grid)
+    prices = parse_grid(document=document, fields=fields)
+    days = (finder.business_date, product.valid_to)
+    check_price(product=product, lender=lender, prices=prices, rules=rules, days=days, file=document.file)
     amount_max_fen = _amount_max(product, lender, rules, finder.business_date)
     return Offer(product=product, lender=lender, prices=prices, amount_max_fen=amount_max_fen)
 
@@ -280,8 +281,10 @@ def _amount_max(product: Product, lender: Lender, rules: RuleBook, day: date) ->
     return min(product.amount_max_fen, exposure_fen)
 
 
-def check_price(*, product: Product, lender: Lender, prices: Grid, rules: RuleBook, days: tuple[date, date]) -> None:
-    """Refuse a price grid with a cell above the legal cap on any day of [days[0], days[1]).
+def check_price(
+    *, product: Product, lender: Lender, prices: Grid, rules: RuleBook, days: tuple[date, date], file: str
+) -> None:
+    """Refuse a price grid (of a file) with a cell above the legal cap on any day of [days[0], days[1]).
 
     The quoted yearly rate is compared; the whole cost with every fee is compared again at each offer.
     Errors: PriceAboveCap, RuleMissing, PolicyMissing when the grid is in another unit.
@@ -298,8 +301,12 @@ def check_price(*, product: Product, lender: Lender, prices: Grid, rules: RuleBo
     ):
         if highest > rule.value:
             raise PriceAboveCap(
-                f"Product {product.id} asks {highest} ppm a year; {rule.document} allows {lender.licence} lenders "
-                f"{rule.value} ppm from {rule.valid_from}: lower the price or end the product before.",
+                file=file,
+                row=prices.cell_name(prices.cells.index(highest)),
+                column="cells",
+                problem=f"product {product.id} asks {highest} ppm a year; {rule.document} allows {lender.licence} "
+                f"lenders {rule.value} ppm from {rule.valid_from}.",
+                remedy="Lower the price, or end the product before.",
                 product_id=product.id,
                 price_year_ppm=highest,
                 cap_year_ppm=rule.value,
