@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import combinations
 from typing import Any
@@ -118,7 +119,7 @@ def check_minimal(person: dict[str, Any], refused: Decision, remedy: Remedy, pac
         if isinstance(one.needed, int) and not isinstance(one.needed, bool):
             assert isinstance(one.now, int)
             toward = STEPS[one.field] if one.needed < one.now else -STEPS[one.field]
-            weaker = one._replace(needed=one.needed + toward)
+            weaker = replace(one, needed=one.needed + toward)
             others = [each for each in remedy.changes if each is not one]
             assert not follow(person, [weaker, *others], pack).approved, (weaker, remedy)
 

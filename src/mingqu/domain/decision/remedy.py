@@ -13,6 +13,7 @@ months late and a waiting time of 90 days: settle two, and pay every bill until 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import combinations, product
 from typing import Final, NamedTuple
@@ -31,7 +32,8 @@ TRIES_MAX: Final = 4_000
 Goal = Callable[[Outlook], bool]
 
 
-class Change(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
     """One thing to do. `field` is empty and `needed` the day for waiting; `by` is the difference, None for a flag."""
 
     field: str
@@ -43,7 +45,8 @@ class Change(NamedTuple):
     text_en: str
 
 
-class Remedy(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
     """Changes that together change the answer, the first day on which to apply, and what then comes out."""
 
     changes: tuple[Change, ...]
@@ -168,24 +171,35 @@ class _Search:
         changes = [self._change(move.lever, move.to) for move in moves if move.lever is not None]
         if days:
             changes.append(_waiting(self.guide, strategy.business_date))
-        return Remedy(tuple(changes), strategy.business_date, reached.limit_fen, reached.prices)
+        return Remedy(
+            changes=tuple(changes), on=strategy.business_date, limit_fen=reached.limit_fen, prices=reached.prices
+        )
 
     def _change(self, lever: Lever, to: int) -> Change:
         field, was = lever.field, self.decision.numbers[lever.at]
         assert was is not None, "levers stand on mandatory fields only"
         now, needed, by = field.written(was), field.written(to), abs(to - was)
-        said = [
-            worded(text, field=field, now=now, needed=needed, by=by, day=None)
-            for text in (lever.text_zh, lever.text_en)
-        ]
-        return Change(field.name, lever.action, now, needed, None if isinstance(now, bool | str) else by, *said)
+        return Change(
+            field=field.name,
+            action=lever.action,
+            now=now,
+            needed=needed,
+            by=None if isinstance(now, bool | str) else by,
+            text_zh=worded(lever.text_zh, field=field, now=now, needed=needed, by=by, day=None),
+            text_en=worded(lever.text_en, field=field, now=now, needed=needed, by=by, day=None),
+        )
 
 
 def _waiting(guide: Guide, day: date) -> Change:
-    said = [
-        worded(text, field=None, now=None, needed=None, by=None, day=day) for text in (guide.text_zh, guide.text_en)
-    ]
-    return Change("", WAIT, None, day.isoformat(), None, *said)
+    return Change(
+        field="",
+        action=WAIT,
+        now=None,
+        needed=day.isoformat(),
+        by=None,
+        text_zh=worded(guide.text_zh, field=None, now=None, needed=None, by=None, day=day),
+        text_en=worded(guide.text_en, field=None, now=None, needed=None, by=None, day=day),
+    )
 
 
 def _moves(decision: Decision, lever: Lever) -> Iterator[_Move]:
