@@ -24,6 +24,7 @@ from mingqu.cli.close import close
 from mingqu.cli.copy import backup, drill, restore
 from mingqu.cli.option import EXIT_FALSE, data_option, json_option, say
 from mingqu.cli.recut import recut
+from mingqu.cli.replay import replay
 from mingqu.cli.report import report_commands
 from mingqu.cli.serve import sandbox, serve
 from mingqu.cli.wiring import Wiring
@@ -255,6 +256,7 @@ commands.add_command(recut)
 commands.add_command(restore)
 commands.add_command(drill)
 commands.add_command(report_commands)
+commands.add_command(replay)
 commands.add_command(serve)
 commands.add_command(sandbox)
 commands.add_command(account)
