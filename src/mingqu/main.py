@@ -182,6 +182,10 @@ class Wiring:
         ]
         return make_site(house, routers=routers, is_working=is_working, openapi=api.openapi())
 
+    def today(self) -> date:
+        """Return the business date of the machine's clock."""
+        return SystemClock().business_date()
+
     @contextlib.contextmanager
     def reading(self, *, data: Path) -> Iterator[tuple[Database, keyring.Keyring]]:
         """Open a book that is there, to read it. Errors: BookMissing, BookOlder."""

@@ -48,6 +48,7 @@ PLACES: Final = {
     "migrate": "mingqu.cli.migrate:migrate",
     "operator": "mingqu.console.command:operator_commands",
     "recut": "mingqu.cli.recut:recut",
+    "replay": "mingqu.cli.replay:replay",
     "report": "mingqu.cli.report:report_commands",
     "restore": "mingqu.cli.copy:restore",
     "sandbox": "mingqu.cli.serve:sandbox",

@@ -125,7 +125,8 @@ def assess(
     for name, value in _ask_bureau(house, query).items():
         field = fields.named(name)
         inputs[name] = bool(value) if field is not None and field.type == "flag" else value
-    made = decide(inputs=inputs, pack=house.pack, product_ids=products, business_date=today)
+    read_under = {"credit_bureau": str(query.consent_id)}
+    made = decide(inputs=inputs, pack=house.pack, product_ids=products, business_date=today, read_under=read_under)
 
     def keep(tx: Transaction) -> Assessment:
         cell = tx.cell_of(person_id)
