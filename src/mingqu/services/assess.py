@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from mingqu.ports.bureau import BureauQuery, BureauReport, NotCovered, QueryRefu
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
 from mingqu.services.read_review import may_apply_again
-from mingqu.services.replay_decision import replay_decision
+from mingqu.services.replay_decision import replay, replay_decision
 from mingqu.services.tell_webhooks import Event, Told, tell
 from mingqu.store import consent, decision, evidence, ledger, offer, party, vault
 from mingqu.store.database import Transaction
@@ -85,6 +85,7 @@ class Assessment:
 
     decision_id: UUID
     decision: Decision
+    decided_at: datetime
 
 
 def assess(
@@ -136,8 +137,8 @@ def assess(
             return _remembered(tx, house, person_id=person_id, decision_id=before)
         if offer.facilities(tx, person_id=person_id):
             raise AssessedAlready("This person was assessed before and holds limits.")
-        decision_id = house.id_for(person_id)
-        _store(tx, house, person_id, application_id, decision_id, requested_amount_fen, made)
+        decision_id, now = house.id_for(person_id), house.clock.now()
+        _store(tx, house, person_id, application_id, decision_id, requested_amount_fen, made, now)
         if made.approved:
             _grant(tx, house, person_id=person_id, decision_id=decision_id, made=made, cell=cell)
         told = Told(
@@ -148,7 +149,7 @@ def assess(
             facts={"decision_id": str(decision_id), "approved": made.approved, "limit_fen": made.limit_fen},
         )
         tell(tx, house, cell=cell, told=[told])
-        return Assessment(decision_id=decision_id, decision=made)
+        return Assessment(decision_id=decision_id, decision=made, decided_at=now)
 
     return house.database.run(keep)
 
@@ -217,8 +218,9 @@ def _store(
     decision_id: UUID,
     requested_amount_fen: int,
     made: Decision,
+    now: datetime,
 ) -> None:
-    now, record = house.clock.now(), made.record()
+    record = made.record()
     whole, public = made.record_bytes(), canonical(record["public"])
     decision.insert_application(
         tx,
@@ -231,8 +233,7 @@ def _store(
     )
     # What the decision says about the person lies in the vault, under their key; here only a reference to it.
     field = f"decision.{decision_id.hex}"
-    sealed = Personal(canonical(record["sealed"]).decode())
-    vault.seal(tx, keyring=house.keyring, person_id=person_id, field=field, value=sealed, at=now)
+    sealed = {field: Personal(canonical(record["sealed"]).decode())}
     decision.insert_decision(
         tx,
         decision=decision.StoredDecision(
@@ -262,15 +263,14 @@ def _store(
             "public_hash": hashlib.sha256(public).hexdigest(),
         },
         private={"record_hash": hashlib.sha256(whole).hexdigest()},
+        sealed=sealed,
     )
 
 
 def _remembered(tx: Transaction, house: House, *, person_id: UUID, decision_id: UUID) -> Assessment:
     """Return a stored decision by deciding again from its record, which also proves that it still holds."""
-    return Assessment(
-        decision_id=decision_id,
-        decision=replay_decision(tx, house, person_id=person_id, decision_id=decision_id),
-    )
+    stored = decision.load_decision(tx, person_id=person_id, decision_id=decision_id)
+    return Assessment(decision_id=decision_id, decision=replay(tx, house, stored=stored), decided_at=stored.decided_at)
 
 
 def _grant(tx: Transaction, house: House, *, person_id: UUID, decision_id: UUID, made: Decision, cell: int) -> None:
