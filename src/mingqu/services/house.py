@@ -92,4 +92,8 @@ class House:
 
         The caller holds the cell's lock, so the day cannot be closed meanwhile.
         """
-        return max(self.clock.business_date(), book.last_closed_on(tx, cell=cell) + timedelta(days=1))
+        return self.booking_day(book.last_closed_on(tx, cell=cell))
+
+    def booking_day(self, last_closed_on: date) -> date:
+        """Return the business date to book on in a cell whose last closed day the caller has read under its lock."""
+        return max(self.clock.business_date(), last_closed_on + timedelta(days=1))
