@@ -24,6 +24,7 @@ from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
 from mingqu.ports.sms import SmsChannel
 from mingqu.ports.webhook import WebhookChannel
+from mingqu.services.take_turns import Turns
 from mingqu.store import book
 from mingqu.store.database import Database, Transaction
 from mingqu.store.keyring import Keyring
@@ -76,6 +77,7 @@ class House:
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
+    turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment
 
     @contextmanager
     def reading(self) -> Iterator[House]:

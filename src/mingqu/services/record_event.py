@@ -252,9 +252,7 @@ def with_over_limit(
         lacking = max(0, draws[owner] - free)
         # What was lacking only on the way goes back at once; of a gain, so does what the limit was over before.
         ending = (
-            min(lacking, free + lacking + gain)
-            if gain < 0
-            else lacking + min(gain, limits[over].normal_fen(over.code))
+            min(lacking, free + lacking + gain) if gain < 0 else lacking + min(gain, limits[over].normal_fen(over.code))
         )
         begin_id, end_id = (_nth_id(cause, len(transfers) + 1 + place * 2 + step, on) for step in (0, 1))
         if lacking:

@@ -107,7 +107,7 @@ def call_all(connection: Connection, statements: Sequence[Statement]) -> list[An
 def _exchanged(connection: Connection, commands: deque[Callable[[], None]]) -> PQGen[list[list[PGresult]]]:
     """Send commands while answers come in, and then take the answers that are left, one list a command."""
     awaited = len(commands)
-    results = yield from pipeline_communicate(connection.pgconn, commands)
+    results: list[list[PGresult]] = yield from pipeline_communicate(connection.pgconn, commands)
     while len(results) < awaited:
         results.append((yield from fetch_many(connection.pgconn)))
     return results

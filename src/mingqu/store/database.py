@@ -20,12 +20,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from typing import Final, LiteralString, TypeVar
+from uuid import UUID
 
 import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
 from mingqu.store.connection import Connection, Packed, call, configure, say
 from mingqu.store.rows import Rows as Rows
@@ -202,6 +204,13 @@ class Database:
             cells, self._former = int(row[0]), tuple(row[1])
             self._cells = cells
         return cells
+
+    def cell_of(self, identity: UUID) -> int:
+        """Return the cell that an id routes itself to, for who has no transaction yet."""
+        if self._cells is None:
+            with self.transaction() as tx:
+                return tx.cell_of(identity)
+        return identifier.cell_of(identity, cells=self._cells)
 
     def former_of(self, tx: Transaction) -> tuple[int, ...]:
         """Return how many cells the book had before it was recut, each time; nothing if it never was."""

@@ -16,7 +16,7 @@ import msgspec
 
 from mingqu.domain.batch.standing import PLAN_ROW_BYTES
 from mingqu.domain.changed import changed
-from mingqu.domain.loan import bring_up
+from mingqu.domain.loan import brought_up
 from mingqu.domain.loan.event import Event
 from mingqu.domain.loan.state import LoanState
 from mingqu.domain.loan.terms import LoanTerms
@@ -94,7 +94,8 @@ _SAVE_SNAPSHOT: Final[LiteralString] = """UPDATE loan_snapshot SET state = u.sta
     WHERE loan_snapshot.cell = $1::smallint AND loan_snapshot.loan_id = u.loan_id"""
 _NOTE: Final[LiteralString] = """INSERT INTO loan_diary
     SELECT $1::smallint, u.* FROM unnest($2::date[], $3::uuid[], $4::boolean[]) AS u
-    ON CONFLICT (cell, on_date, loan_id) DO UPDATE SET plain = EXCLUDED.plain WHERE loan_diary.plain <> EXCLUDED.plain"""
+    ON CONFLICT (cell, on_date, loan_id) DO UPDATE SET plain = EXCLUDED.plain
+    WHERE loan_diary.plain <> EXCLUDED.plain"""
 _SELECT_SIGNED: Final[LiteralString] = f"""{_COLUMNS},
     coalesce(
         (SELECT product_version FROM facility AS f
@@ -364,7 +365,7 @@ def _opened(terms: LoanTerms, snapshot: str, as_of: object) -> LoanState:
     if as_of is None or state.as_of == as_of:
         return state
     assert isinstance(as_of, date)
-    return bring_up(terms=terms, state=state, business_date=as_of).state
+    return brought_up(terms=terms, state=state, business_date=as_of)
 
 
 def _own(state: LoanState, loan_id: UUID) -> LoanState:

@@ -47,16 +47,26 @@ class CellAtHand:
     loans: dict[UUID, AtHand]
 
 
-def locked(tx: Transaction, *, cell: int, loan_ids: Sequence[UUID]) -> CellAtHand:
-    """Wait for the cell's lock and return these loans of it as they stand then; what is not there is left out."""
-    lock, *answers = tx.together(
-        [Statement(_LOCK, (column.smallint(cell),)), found(cell=cell, loan_ids=loan_ids), *_beside(cell, loan_ids)]
-    )
+def locked(
+    tx: Transaction,
+    *,
+    cell: int,
+    loan_ids: Sequence[UUID],
+    first: Sequence[Statement] = (),
+    beside: Sequence[Statement] = (),
+) -> tuple[CellAtHand, list[Answer]]:
+    """Wait for the cell's lock and return these loans of it as they stand then; what is not there is left out.
+
+    In the same round trip `first` is run before the lock and `beside` under it; their answers are returned, too.
+    """
+    asked = [Statement(_LOCK, (column.smallint(cell),)), found(cell=cell, loan_ids=loan_ids), *_beside(cell, loan_ids)]
+    answers = tx.together([*first, *asked, *beside])
+    lock, loans, events, balances = answers[len(first) : len(first) + len(asked)]
+    others = answers[: len(first)] + answers[len(first) + len(asked) :]
     row = lock.fetchone()
     assert row is not None, "a cell is locked that the book does not have"
-    loans, *beside = answers
-    histories, limits = _read(beside, loan_ids)
-    return CellAtHand(
+    histories, limits = _read([events, balances], loan_ids)
+    at_hand = CellAtHand(
         last_closed_on=row[0],
         leaf_count=row[1],
         loans={
@@ -64,13 +74,12 @@ def locked(tx: Transaction, *, cell: int, loan_ids: Sequence[UUID]) -> CellAtHan
             for of in loans_in(loans)
         },
     )
+    return at_hand, others
 
 
 def with_history(tx: Transaction, *, loan: Loan) -> tuple[AtHand, date]:
     """Return a loan, as the caller has it, with what stands beside it, and its cell's last closed day."""
-    day, *answers = tx.together(
-        [Statement(_DAY, (column.smallint(loan.cell),)), *_beside(loan.cell, [loan.loan_id])]
-    )
+    day, *answers = tx.together([Statement(_DAY, (column.smallint(loan.cell),)), *_beside(loan.cell, [loan.loan_id])])
     ((last_closed_on,),) = day.fetchall()
     histories, limits = _read(answers, [loan.loan_id])
     return AtHand(loan=loan, events=histories[loan.loan_id], limits=limits), last_closed_on
@@ -85,12 +94,12 @@ def _read(answers: Sequence[Answer], loan_ids: Sequence[UUID]) -> tuple[dict[UUI
     events, limits = answers
     balances = {
         Account(owner=owner, code=AccountCode(code), currency=currency): Balance(
-            debits_posted_fen=debits,
-            credits_posted_fen=credits,
-            debits_pending_fen=debits_held,
-            credits_pending_fen=credits_held,
+            debits_posted_fen=sums[0],
+            credits_posted_fen=sums[1],
+            debits_pending_fen=sums[2],
+            credits_pending_fen=sums[3],
         )
-        for owner, code, currency, debits, credits, debits_held, credits_held in limits
+        for owner, code, currency, *sums in limits
     }
     return histories_in(events, loan_ids=loan_ids), balances
 

@@ -103,9 +103,7 @@ def columns_of(event: Event) -> tuple[str | None, UUID | None, str | None]:
     )
 
 
-def appended(
-    *, cell: int, events: Sequence[tuple[UUID, Event]], posted_on: date, posted_at: datetime
-) -> Statement:
+def appended(*, cell: int, events: Sequence[tuple[UUID, Event]], posted_on: date, posted_at: datetime) -> Statement:
     """Return what adds events, each as (loan, event), to their histories. One is never changed and never taken away."""
     intents, targets, details = zip(*(columns_of(event) for _, event in events), strict=True)
     return Statement(

@@ -10,7 +10,6 @@ import msgspec
 from mingqu.domain.batch import standing
 from mingqu.domain.batch.standing import kind_version
 from mingqu.domain.loan import LoanState, LoanTerms
-from mingqu.domain.loan.state import interest_line, penalty_line
 from mingqu.store import column
 
 # How each value of `summary` beside the snapshot is sent when many are.
@@ -47,8 +46,8 @@ def summary(*, terms: LoanTerms, state: LoanState) -> tuple[object, ...]:
     payable = state.payable
     oldest = next(state.unpaid_billed, None)
     overdue = oldest.due if oldest is not None and oldest.penalty_from is not None else None
-    interest, penalty = interest_line(state, terms), penalty_line(state, terms)
     stands = standing(terms=terms, state=state)
+    interest, penalty = stands.interest, stands.penalty
     return (
         msgspec.json.encode(state).decode(),
         stands.plan,

@@ -130,9 +130,7 @@ def _stored(leaves: Sequence[Leaf], *, at: datetime) -> Statement:
         column.of_bytes_or_nulls([leaf.body for leaf in leaves]),
         column.of_bytes_or_nulls([leaf.hash for leaf in leaves]),
     )
-    return Statement(
-        _STORE, (column.smallint(leaves[0].cell), column.moment(at), *(each.packed for each in values))
-    )
+    return Statement(_STORE, (column.smallint(leaves[0].cell), column.moment(at), *(each.packed for each in values)))
 
 
 def leaves_of(tx: Transaction, *, person_id: UUID, subject_id: UUID) -> list[Leaf]:
