@@ -113,6 +113,14 @@ class MortalTransaction:
         self._written(sql)
         return answer
 
+    def together(self, statements: Any) -> list[Any]:
+        """Run statements that go in one round trip, one after the other, so that it can die between them."""
+        answers = []
+        for statement in statements:
+            answers += self._tx.together([statement])
+            self._written(statement.sql)
+        return answers
+
     def copy(self, sql: str, rows: Any) -> int:
         """Stream rows in."""
         copied = self._tx.copy(sql, rows)

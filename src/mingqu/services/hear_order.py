@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial
 from uuid import UUID
 
 from mingqu.domain import order as life
@@ -87,21 +86,25 @@ class _Heard:
 def hear_paid(house: House, *, said: Said) -> Order | None:
     """Hear with others that a collection was paid and return the order once that is durable; None: hear it alone."""
     cell = house.database.cell_of(said.order_id)
-    return house.turns.take(("paid", cell), said, turn=partial(_hear_all, house, cell))
+
+    def turn(listed: Sequence[Said]) -> list[Order | Not]:
+        return house.database.run(lambda tx: _hear_all(tx, house, cell, listed))
+
+    return house.turns.take(("paid", cell), said, turn=turn)
 
 
-def _hear_all(house: House, cell: int, listed: Sequence[Said]) -> list[Order | Not]:
-    """Hear words in one transaction and answer each: with its order, or that it is heard alone or later."""
-    with house.database.transaction() as tx:
-        assert all(tx.cell_of(said.order_id) == cell for said in listed), "the book was recut meanwhile"
-        (found,) = tx.together([paid_order.found(cell=cell, order_ids=list({said.order_id for said in listed}))])
-        known = {order_id: order for order_id, (order, _) in paid_order.orders_in(found).items()}
-        answers = _turn_of_each(listed, known)
-        chosen = [place for place, answer in enumerate(answers) if answer is None]
-        plain: list[Order | Not] = [Not.ALONE if answer is None else answer for answer in answers]
-        if chosen and _hear_chosen(tx, house, cell, listed, chosen, known, plain):
-            tx.commit()
-        return plain
+def _hear_all(tx: Transaction, house: House, cell: int, listed: Sequence[Said]) -> list[Order | Not]:
+    """Hear words in a transaction and answer each: with its order, or that it is heard alone or later."""
+    assert all(tx.cell_of(said.order_id) == cell for said in listed), "the book was recut meanwhile"
+    tx.plan_once()
+    (found,) = tx.together([paid_order.found(cell=cell, order_ids=list({said.order_id for said in listed}))])
+    known = {order_id: order for order_id, (order, _) in paid_order.orders_in(found).items()}
+    answers = _turn_of_each(listed, known)
+    chosen = [place for place, answer in enumerate(answers) if answer is None]
+    plain: list[Order | Not] = [Not.ALONE if answer is None else answer for answer in answers]
+    if chosen:
+        _hear_chosen(tx, house, cell, listed, chosen, known, plain)
+    return plain
 
 
 def _turn_of_each(listed: Sequence[Said], known: Mapping[UUID, Order]) -> list[Not | None]:
@@ -138,8 +141,8 @@ def _hear_chosen(
     chosen: Sequence[int],
     known: Mapping[UUID, Order],
     answers: list[Order | Not],
-) -> bool:
-    """Hear the words at the chosen places and set their answers; return whether there is anything to commit."""
+) -> None:
+    """Hear the words at the chosen places and set their answers."""
     order_ids = [listed[place].order_id for place in chosen]
     claiming = sorted(place for place in chosen if listed[place].claim is not None)
     claims = [claim for place in claiming if (claim := listed[place].claim) is not None]
@@ -168,7 +171,6 @@ def _hear_chosen(
                 idempotency.forget(tx, cell=cell, caller=claim.caller, key=claim.key)
     if heard:
         _write(tx, house, cell, at_hand.leaf_count, heard, on)
-    return bool(heard)
 
 
 def _worked_out(said: Said, order: Order, meant: Intent | None, *, at_hand: CellAtHand, on: date) -> _Heard | None:

@@ -81,11 +81,16 @@ class Turns:
                 return None if isinstance(heard, Not) else heard
         return self._lead(key, turn)
 
+    def waiting(self, key: object) -> int:
+        """Return how many wait under a key for the turn after the one that is under way."""
+        with self._changing:
+            return len(self._queues.get(key, ()))
+
     def _lead(self, key: object, turn: Callable[[Sequence[Asked]], Sequence[Answered | Not]]) -> Answered | None:
         """Carry out a turn, of which the leader is the first, tell the others, and hand the lead on."""
         with self._changing:
             queue = self._queues[key]
-            batch = [queue.popleft() for _ in range(min(TURN_MAX, len(queue)))]
+            batch: list[_Waiting[Asked, Answered]] = [queue.popleft() for _ in range(min(TURN_MAX, len(queue)))]
         answers: Sequence[Any] = [Not.ALONE] * len(batch)
         try:
             answers = turn([each.asked for each in batch])

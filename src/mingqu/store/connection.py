@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from itertools import count, islice
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
-from psycopg.generators import fetch_many, pipeline_communicate
+from psycopg.generators import fetch_many, send
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 from psycopg.rows import TupleRow
@@ -90,25 +88,24 @@ def call_all(connection: Connection, statements: Sequence[Statement]) -> list[An
     """
     named = [(_ready(connection, sql), list[Any](parameters)) for sql, parameters in statements]
     server = connection.pgconn
-    commands: deque[Callable[[], None]] = deque(
-        partial(server.send_query_prepared, name, values, [Format.BINARY] * len(values), Format.BINARY)
-        for name, values in named
-    )
-    commands.append(server.pipeline_sync)
     server.enter_pipeline_mode()
     try:
-        results = connection.wait(_exchanged(connection, commands))
+        # They lie in libpq's buffer until the sync: sent one by one, each would wake the server, and it us, by itself.
+        for name, values in named:
+            server.send_query_prepared(name, values, [Format.BINARY] * len(values), Format.BINARY)
+        server.pipeline_sync()
+        results = connection.wait(_exchanged(connection, many=len(named) + 1))
     finally:
         if not connection.broken:
             server.exit_pipeline_mode()
-    return [_answer(connection, result) for result, *_ in results[: len(named)]]
+    return [_answer(connection, result) for result, *_ in results[:-1]]
 
 
-def _exchanged(connection: Connection, commands: deque[Callable[[], None]]) -> PQGen[list[list[PGresult]]]:
-    """Send commands while answers come in, and then take the answers that are left, one list a command."""
-    awaited = len(commands)
-    results: list[list[PGresult]] = yield from pipeline_communicate(connection.pgconn, commands)
-    while len(results) < awaited:
+def _exchanged(connection: Connection, *, many: int) -> PQGen[list[list[PGresult]]]:
+    """Send what lies in the buffer and take the answers, one list a command."""
+    yield from send(connection.pgconn)
+    results: list[list[PGresult]] = []
+    for _ in range(many):
         results.append((yield from fetch_many(connection.pgconn)))
     return results
 
