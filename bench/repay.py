@@ -276,13 +276,12 @@ def _record(house: House, due: Due) -> None:
     """Repay what is due of a loan, by itself: all that a repayment is to the loan, and nothing of its order."""
 
     def turn(listed: Sequence[Due]) -> list[bool | Not]:
-        return house.database.run(lambda tx: _record_all(tx, house, due.cell, listed))
+        return house.database.run(lambda tx: _record_all(tx, house, due.cell, listed), planned=True)
 
     assert house.turns.take(("record", due.cell), due, turn=turn), "one repayment did not go with the others"
 
 
 def _record_all(tx: Transaction, house: House, cell: int, listed: Sequence[Due]) -> list[bool | Not]:
-    tx.plan_once()
     loan_ids = [loan_id for due in listed if (loan_id := due.order.loan_id) is not None]
     at_hand, _ = loan_at_hand.locked(tx, cell=cell, loan_ids=loan_ids)
     on, now = house.booking_day(at_hand.last_closed_on), house.clock.now()

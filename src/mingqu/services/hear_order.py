@@ -35,11 +35,12 @@ from mingqu.services.settle_order import (
 )
 from mingqu.services.take_turns import Not
 from mingqu.services.tell_webhooks import Event, tell
-from mingqu.store import evidence, idempotency, loan_at_hand, paid_order, repayment, work
+from mingqu.store import evidence, idempotency, loan_at_hand, paid_order, repayment, webhook, work
 from mingqu.store.database import Transaction
 from mingqu.store.idempotency import Claim
 from mingqu.store.loan_at_hand import CellAtHand
 from mingqu.store.paid_order import Ended
+from mingqu.store.webhook import Subscription
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def hear_paid(house: House, *, said: Said) -> Order | None:
     cell = house.database.cell_of(said.order_id)
 
     def turn(listed: Sequence[Said]) -> list[Order | Not]:
-        return house.database.run(lambda tx: _hear_all(tx, house, cell, listed))
+        return house.database.run(lambda tx: _hear_all(tx, house, cell, listed), planned=True)
 
     return house.turns.take(("paid", cell), said, turn=turn)
 
@@ -96,7 +97,6 @@ def hear_paid(house: House, *, said: Said) -> Order | None:
 def _hear_all(tx: Transaction, house: House, cell: int, listed: Sequence[Said]) -> list[Order | Not]:
     """Hear words in a transaction and answer each: with its order, or that it is heard alone or later."""
     assert all(tx.cell_of(said.order_id) == cell for said in listed), "the book was recut meanwhile"
-    tx.plan_once()
     (found,) = tx.together([paid_order.found(cell=cell, order_ids=list({said.order_id for said in listed}))])
     known = {order_id: order for order_id, (order, _) in paid_order.orders_in(found).items()}
     answers = _turn_of_each(listed, known)
@@ -151,14 +151,14 @@ def _hear_chosen(
         cell=cell,
         loan_ids=[loan_id for order_id in order_ids if (loan_id := known[order_id].loan_id) is not None],
         first=[idempotency.claimed(cell=cell, claims=claims)] if claims else [],
-        beside=[paid_order.found(cell=cell, order_ids=order_ids)],
+        beside=[paid_order.found(cell=cell, order_ids=order_ids), webhook.asked()],
     )
     told_before: set[int] = set()
     for place, is_new in zip(claiming, idempotency.news_in(others[0]) if claims else (), strict=True):
         if not is_new:
             told_before.add(place)
             answers[place] = Not.ALONE if is_new is None else known[listed[place].order_id]
-    orders = paid_order.orders_in(others[-1])
+    orders, listening = paid_order.orders_in(others[-2]), webhook.active_in(others[-1])
     on = house.booking_day(at_hand.last_closed_on)
     heard = []
     for place in chosen:
@@ -170,7 +170,7 @@ def _hear_chosen(
             elif (claim := listed[place].claim) is not None:
                 idempotency.forget(tx, cell=cell, caller=claim.caller, key=claim.key)
     if heard:
-        _write(tx, house, cell, at_hand.leaf_count, heard, on)
+        _write(tx, house, at_hand, heard, on, listening)
 
 
 def _worked_out(said: Said, order: Order, meant: Intent | None, *, at_hand: CellAtHand, on: date) -> _Heard | None:
@@ -187,9 +187,16 @@ def _worked_out(said: Said, order: Order, meant: Intent | None, *, at_hand: Cell
     return _Heard(claim=said.claim, ended=ended, recording=recording)
 
 
-def _write(tx: Transaction, house: House, cell: int, leaf_count: int, heard: Sequence[_Heard], on: date) -> None:
+def _write(
+    tx: Transaction,
+    house: House,
+    at_hand: CellAtHand,
+    heard: Sequence[_Heard],
+    on: date,
+    listening: Sequence[Subscription],
+) -> None:
     """Write what words come to, with all that follows; the caller commits."""
-    now = house.clock.now()
+    cell, now = at_hand.cell, house.clock.now()
     ended = [each.ended for each in heard]
     recordings = [each.recording for each in heard]
     afters = [(each.recording.after, each.ended.after, _date_of(each.ended.after)) for each in heard]
@@ -198,23 +205,24 @@ def _write(tx: Transaction, house: House, cell: int, leaf_count: int, heard: Seq
     answered = [(each.claim, response_of(each.ended.after)) for each in heard if each.claim is not None]
     beside = [
         *paid_order.ended(cell=cell, orders=ended),
-        *evidence.appended(cell=cell, first=leaf_count, at=now, drafts=drafts),
+        *evidence.appended(cell=cell, first=at_hand.leaf_count, at=now, drafts=drafts),
         work.enqueued(cell=cell, rows=notices),
     ]
     if answered:
         claims, responses = zip(*answered, strict=True)
         beside.append(idempotency.finished(cell=cell, claims=claims, responses=responses))
+    beside.append(repayment.collecting(cell=cell, loan_ids=[of.loan_id for of, _, _ in afters]))
     answers = write_recordings(tx, cell=cell, recordings=recordings, on=on, at=now, beside=beside)
     paid_order.require_ended(answers, orders=ended)
     evidence.require_appended(answers[2:], drafts=drafts)
-    assert not answered or answers[-1].rowcount == len(answered), "only who claimed a key finishes it, once"
+    assert not answered or answers[-2].rowcount == len(answered), "only who claimed a key finishes it, once"
     told = [told_of(of, order, event=Event.PAYMENT_RECEIVED, on=day) for of, order, day in afters]
-    tell(tx, house, cell=cell, told=told)
+    tell(tx, house, cell=cell, told=told, listening=listening)
     follow_up_all(tx, house, changes=[(each.after, each.outcome) for each in recordings], cell=cell)
-    collecting = repayment.loans_being_collected(tx, cell=cell, loan_ids=[of.loan_id for of, _, _ in afters])
-    for of, _, _ in afters:
-        if of.loan_id in collecting:
-            spare_deductions(tx, house, of=of)
+    waiting = repayment.collecting_in(answers[-1])
+    for each in recordings:
+        if each.outcome.happenings or each.after.loan_id in waiting:
+            spare_deductions(tx, house, of=each.after)
 
 
 def response_of(order: Order) -> dict[str, object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -26,7 +27,20 @@ from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.lean import lean_text
 from mingqu.store.loan_event import event_of
-from mingqu.store.loan_summary import BESIDE, NEW, NEXT_EVENT, PACKED, PLAN, STANDING, STATE, SUMMARY, as_told, summary
+from mingqu.store.loan_summary import (
+    BESIDE,
+    NEXT_EVENT,
+    NOTE,
+    PACKED,
+    PLAN,
+    SAVE,
+    SAVE_SNAPSHOT,
+    STANDING,
+    STATE,
+    SUMMARY,
+    as_told,
+    summary,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +78,8 @@ class Loan:
         return replace(self, state=state)
 
 
-_terms: Final = msgspec.json.Decoder(LoanTerms)
+# Terms name no person and no day, so that loans of a product and a round amount have the same ones, to the letter.
+_terms_in: Final = lru_cache(maxsize=2_048)(msgspec.json.Decoder(LoanTerms).decode)
 _state: Final = msgspec.json.Decoder(LoanState)
 
 # Stands in a model's snapshot for the id of whichever loan it is.
@@ -82,20 +97,6 @@ _SOME: Final[LiteralString] = _SELECT + " WHERE cell = $1::smallint AND loan_id 
 _TOLD: Final[LiteralString] = """
     SELECT loan_id, kind, event_id, value_date, amount_fen, intent, target, detail FROM loan_event
     WHERE cell = $1::smallint AND loan_id = ANY ($2::uuid[]) ORDER BY loan_id, posted_at, event_id"""
-_SAVE: Final[LiteralString] = f"""UPDATE loan SET ({SUMMARY}, {STANDING}) = ROW ({NEW})
-    FROM unnest($2::uuid[], $3::text[], $4::date[], $5::date[], $6::date[], $7::bigint[], $8::bigint[], $9::bigint[],
-                $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::date[], $16::bigint[],
-                $17::bigint[], $18::date[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::date[],
-                $24::bigint[], $25::bigint[], $26::date[])
-         AS u (loan_id, {SUMMARY}, {STANDING})
-    WHERE loan.cell = $1::smallint AND loan.loan_id = u.loan_id"""  # noqa: S608  Our own lists of columns.
-_SAVE_SNAPSHOT: Final[LiteralString] = """UPDATE loan_snapshot SET state = u.state::json, plan = u.plan
-    FROM unnest($2::uuid[], $3::text[], $4::bytea[]) AS u (loan_id, state, plan)
-    WHERE loan_snapshot.cell = $1::smallint AND loan_snapshot.loan_id = u.loan_id"""
-_NOTE: Final[LiteralString] = """INSERT INTO loan_diary
-    SELECT $1::smallint, u.* FROM unnest($2::date[], $3::uuid[], $4::boolean[]) AS u
-    ON CONFLICT (cell, on_date, loan_id) DO UPDATE SET plain = EXCLUDED.plain
-    WHERE loan_diary.plain <> EXCLUDED.plain"""
 _SELECT_SIGNED: Final[LiteralString] = f"""{_COLUMNS},
     coalesce(
         (SELECT product_version FROM facility AS f
@@ -159,7 +160,7 @@ def _noted(loan: Loan, diary: list[tuple[object, ...]]) -> tuple[object, ...]:
 
 def decoded(*, loan_id: UUID, terms: str, state: str, as_of: date | None) -> tuple[LoanTerms, LoanState]:
     """Return what the texts of a loan's row say, brought up to the day that its columns have reached."""
-    agreed = _terms.decode(terms)
+    agreed = _terms_in(terms)
     return agreed, _own(_opened(agreed, state, as_of), loan_id)
 
 
@@ -203,7 +204,7 @@ def states_of_person(tx: Transaction, *, person_id: UUID) -> list[LoanState]:
         f"SELECT terms::text, state::text, as_of {_FROM} WHERE cell = %s AND person_id = %s ORDER BY loan_id",
         (tx.cell_of(person_id), person_id),
     )
-    return [_opened(_terms.decode(str(terms)), str(state), as_of) for terms, state, as_of in rows]
+    return [_opened(_terms_in(str(terms)), str(state), as_of) for terms, state, as_of in rows]
 
 
 def signed_of_person(tx: Transaction, *, person_id: UUID) -> list[SignedLoan]:
@@ -253,7 +254,7 @@ def terms_of(tx: Transaction, *, cell: int, loan_id: UUID) -> LoanTerms:
     ).fetchone()
     if row is None:
         raise NotFound
-    return _terms.decode(str(row[0]))
+    return _terms_in(str(row[0]))
 
 
 def page(tx: Transaction, *, cell: int, after: UUID, limit: int) -> list[Loan]:
@@ -324,9 +325,9 @@ def saved(loans: Sequence[Loan]) -> list[Statement]:
         column.of_booleans([row[3] for row in diary]),
     )
     return [
-        Statement(_SAVE, (cell, ids, *beside)),
-        Statement(_SAVE_SNAPSHOT, (cell, ids, texts, plans)),
-        Statement(_NOTE, (cell, *(each.packed for each in noted))),
+        Statement(SAVE, (cell, ids, *beside)),
+        Statement(SAVE_SNAPSHOT, (cell, ids, texts, plans)),
+        Statement(NOTE, (cell, *(each.packed for each in noted))),
     ]
 
 
@@ -343,7 +344,7 @@ def events(tx: Transaction, *, loan: Loan) -> tuple[Event, ...]:
 def _loan(row: tuple[object, ...]) -> Loan:
     cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency, *rest = row
     told, state, as_of = rest
-    terms = _terms.decode(str(told))
+    terms = _terms_in(str(told))
     return Loan(
         cell=int(str(cell)),
         loan_id=_uuid(loan_id),

@@ -42,6 +42,7 @@ class AtHand:
 class CellAtHand:
     """A cell that is locked: its last closed day, how many leaves it has, and loans of it by their ids."""
 
+    cell: int
     last_closed_on: date
     leaf_count: int
     loans: dict[UUID, AtHand]
@@ -67,6 +68,7 @@ def locked(
     assert row is not None, "a cell is locked that the book does not have"
     histories, limits = _read([events, balances], loan_ids)
     at_hand = CellAtHand(
+        cell=cell,
         last_closed_on=row[0],
         leaf_count=row[1],
         loans={

@@ -80,16 +80,6 @@ class Transaction:
         with self._lost_is_a_refusal():
             return call_all(self._connection, statements)
 
-    def plan_once(self) -> None:
-        """Let the plans of prepared statements be kept from now on until the transaction ends.
-
-        For who always says the same few statements, each of which finds its rows by their keys: to plan them anew for
-        what they are given this time costs as much as carrying them out, and gives the same plan.
-        """
-        assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal():
-            say(self._connection, b"SET LOCAL plan_cache_mode = force_generic_plan")
-
     def executemany(self, sql: LiteralString, rows: Iterable[Parameters]) -> None:
         """Run one statement for each row of parameters, sent together without waiting for each answer."""
         assert not self._over, "this transaction is over"
