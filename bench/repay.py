@@ -1,9 +1,10 @@
 """`mingqu bench repay [--loans N] [--days D]`: repayments, alone and, with draws, while days are closed.
 
-repay                repayments a second by 8 clients, threads of 2 processes, each waiting for its own durable answer:
-                     lock, read the loan, its history and limits, step, post, snapshot, event, leaf of evidence, commit,
-                     by what every repayment goes through (`take_turns`, `loan_at_hand`, `record_event`). What is due is
-                     paid, one bill a loan. Yardstick: pgbench TPC-B (scale 20, 8 clients, prepared), same server
+repay                repayments a second by 8 clients, each waiting for its own durable answer: lock, read the loan, its
+                     history and limits, step, post, snapshot, event, leaf of evidence, commit, by what every repayment
+                     goes through (`take_turns`, `loan_at_hand`, `record_event`). What is due is paid, one bill a loan.
+                     Clients are threads of 2 processes that serve a cell each, as in `callers_128` of `bench ledger`.
+                     Yardstick: pgbench TPC-B (scale 20, 8 clients, prepared), same server and minute
 repay_by_word        the same for the whole of what a channel's word sets off (`hear_order`): the order ended and
                      logged, its notice, deliveries and deductions besides
 repay_cpu            processor microseconds of everybody, server included, for one of `repay`; yardstick: of one TPC-B
@@ -116,21 +117,28 @@ def run(*, loans: int = LOANS, days: int = DAYS) -> list[dict[str, Any]]:
 
 def _alone(house: House, first: Sequence[Due], second: Sequence[Due]) -> tuple[list[dict[str, Any]], float]:
     """Measure repayments by themselves and by word; return the rows and the steady rate that follows."""
-    url = house.database.url
     before, tpc_b_cpu = _metered_tps(house)
     meter = Meter(house.database)
     done = _all_of(_children(house, [_busy(first, number, _record) for number in range(PROCESSES)]))
     cpu = 1_000_000 * meter.spent().cpu / done
-    between = pgbench_tps(url)
+    between, tpc_b_cpu_after = _metered_tps(house)
     heard = _all_of(_children(house, [_busy(second, number, _hear) for number in range(PROCESSES)]))
-    after = pgbench_tps(url)
-    unit = f"repayments/s by {CLIENTS} clients, threads of {PROCESSES} processes, synchronous_commit on"
+    after = pgbench_tps(house.database.url)
+    unit = (
+        f"repayments/s by {CLIENTS} clients, threads of {PROCESSES} processes with a cell each, synchronous_commit on"
+    )
     yardstick = f"pgbench TPC-B (scale {SCALE}, {CLIENTS} clients, prepared), tps"
     a_second = max(10.0, STEADY_SHARE * heard / SECONDS)
     return [
         row_of("repay", done / SECONDS, unit, yardstick, (before + between) / 2),
         row_of("repay_by_word", heard / SECONDS, unit, yardstick, (between + after) / 2),
-        row_of("repay_cpu", cpu, "µs of processor a repayment, of everybody", "of one TPC-B, µs", tpc_b_cpu),
+        row_of(
+            "repay_cpu",
+            cpu,
+            "µs of processor a repayment, of everybody",
+            "of one TPC-B, µs",
+            (tpc_b_cpu + tpc_b_cpu_after) / 2,
+        ),
     ], a_second
 
 
@@ -192,11 +200,11 @@ def _children(house: House, tasks: Sequence[Task]) -> list[list[float]]:
 
 
 def _busy(waiting: Sequence[Due], number: int, take: Callable[[House, Due], None]) -> Task:
-    """Let this process's clients take one after the other for SECONDS, and say how many were done."""
+    """Let this process's clients take one after the other of their cell for SECONDS, and say how many were done."""
 
     def task(house: House) -> list[float]:
         clients = CLIENTS // PROCESSES
-        mine = waiting[number::PROCESSES]
+        mine = [due for due in waiting if due.cell == number]
         done = [0] * clients
         until = time.monotonic() + SECONDS
 
