@@ -47,18 +47,21 @@ _FORK = get_context("fork")
 
 
 class CountedTurns(Turns):
-    """Turns that say how many askings each took."""
+    """Turns that say how many askings each took, and how many were left to their callers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sizes: list[int] = []
+        self.alone = 0
 
     def take(self, key: object, asked: Any, *, turn: Callable[[Sequence[Any]], Any]) -> Any:
         def counted(listed: Sequence[Any]) -> Any:
             self.sizes.append(len(listed))
             return turn(listed)
 
-        return super().take(key, asked, turn=counted)
+        answer = super().take(key, asked, turn=counted)
+        self.alone += answer is None
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,7 @@ def test_callers_at_the_same_moment_are_each_heard_and_the_book_proves_itself(bo
     answers = all_at_once(book, [lambda one=one: book.hear(one, book.paid(one)) for one in some])  # type: ignore[misc]
     assert [answer.state for answer in answers if isinstance(answer, Order)] == [OrderState.PAID] * CALLERS
     assert max(book.turns.sizes) > 4, "nobody was heard together"
+    assert book.turns.alone == 0, "somebody was heard alone"
     assert collected_fen(house) == sum(one.amount_fen for one in some)
     after = counts(house)
     gains = {table: after[table] - before[table] for table in before}
@@ -217,6 +221,7 @@ def test_what_was_heard_together_is_to_the_row_what_is_heard_alone(book: Book) -
         )
     all_at_once(book, [lambda one=one: book.hear(one, book.paid(one)) for one in together])  # type: ignore[misc]
     assert max(book.turns.sizes) > 4
+    assert book.turns.alone == 0
     assert wrote(together) == wrote(alone)
     assert None not in wrote(together)
     assert_coherent(book.house)

@@ -211,10 +211,11 @@ class Database:
 
     def cell_of(self, identity: UUID) -> int:
         """Return the cell that an id routes itself to, for who has no transaction yet."""
-        if self._cells is None:
+        cells = self._cells  # another thread may have to ask anew
+        if cells is None:
             with self.transaction() as tx:
                 return tx.cell_of(identity)
-        return identifier.cell_of(identity, cells=self._cells)
+        return identifier.cell_of(identity, cells=cells)
 
     def former_of(self, tx: Transaction) -> tuple[int, ...]:
         """Return how many cells the book had before it was recut, each time; nothing if it never was."""
