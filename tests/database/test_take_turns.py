@@ -39,7 +39,7 @@ def crowd(desk: Desk, numbers: Sequence[int]) -> list[int | None]:
     def ask(at: int) -> None:
         heard[at] = desk.turns.take("desk", numbers[at], turn=desk.turn)
 
-    threads = [threading.Thread(target=ask, args=(at,)) for at in range(len(numbers))]
+    threads = [threading.Thread(target=ask, args=(at,), daemon=True) for at in range(len(numbers))]
     for at, thread in enumerate(threads):
         thread.start()
         until_waiting(desk, at)

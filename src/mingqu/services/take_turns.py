@@ -21,7 +21,7 @@ log = logging.getLogger("mingqu.turns")
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
 
-# A turn of this many repayments holds its cell for some twenty milliseconds.
+# A turn of this many repayments holds its cell for some tens of milliseconds.
 TURN_MAX: Final = 32
 
 
