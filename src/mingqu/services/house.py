@@ -24,6 +24,7 @@ from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
 from mingqu.ports.sms import SmsChannel
 from mingqu.ports.webhook import WebhookChannel
+from mingqu.services.take_turns import Turns
 from mingqu.store import book
 from mingqu.store.database import Database, Transaction
 from mingqu.store.keyring import Keyring
@@ -76,6 +77,7 @@ class House:
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
+    turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment
 
     @contextmanager
     def reading(self) -> Iterator[House]:
@@ -92,4 +94,8 @@ class House:
 
         The caller holds the cell's lock, so the day cannot be closed meanwhile.
         """
-        return max(self.clock.business_date(), book.last_closed_on(tx, cell=cell) + timedelta(days=1))
+        return self.booking_day(book.last_closed_on(tx, cell=cell))
+
+    def booking_day(self, last_closed_on: date) -> date:
+        """Return the business date to book on in a cell whose last closed day the caller has read under its lock."""
+        return max(self.clock.business_date(), last_closed_on + timedelta(days=1))

@@ -18,10 +18,10 @@ from mingqu.domain.refusal import Refusal
 from mingqu.ports.collection import Agreed, AgreementRequest, CodeSent, CodeWrong, HostedPage
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.chase_order import chase_order
+from mingqu.services.hear_order import BookOrders
 from mingqu.services.house import HOSTED, House
 from mingqu.services.once import Response, once
 from mingqu.services.run_errand import Payer, errand_of, keep_payer, page_request, payer_of, token_field
-from mingqu.services.settle_order import BookOrders
 from mingqu.store import consent, instrument, loan, order, repayment, vault
 from mingqu.store.database import Transaction
 from mingqu.store.repayment import Agreement
