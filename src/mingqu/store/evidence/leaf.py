@@ -111,7 +111,7 @@ def appended(*, cell: int, first: int, at: datetime, drafts: Sequence[Draft]) ->
     `require_appended` takes the answers.
     """
     assert 0 < len(drafts) <= LEAVES_PER_APPEND_MAX
-    assert not any(draft.private for draft in drafts), "what is sealed is appended by `append_all`"
+    assert not any(draft.private or draft.sealed for draft in drafts), "what is sealed is appended by `append_all`"
     leaves = [
         _written(cell=cell, sequence=sequence, at=at, draft=draft, commitments={})
         for sequence, draft in enumerate(drafts, start=first)
