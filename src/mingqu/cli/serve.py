@@ -21,7 +21,7 @@ from mingqu.jobs.worker import Pulse, work_until
 from mingqu.web.server import address_of, listen, serving, wait_until
 
 PORT_DEFAULT: Final = 8088
-SANDBOX_PARTIES: Final = ("wechatpay", "wechat", "bank", "identity", "sms", "bureau")
+SANDBOX_PARTIES: Final = ("wechatpay", "wechat", "bank", "identity", "sms", "bureau", "alipay")
 _POCKET_FEN: Final = 6_000_000  # on the ready-made borrower's card
 
 
