@@ -11,7 +11,6 @@ from uuid import UUID
 
 import httpx
 import pytest
-from litestar import Litestar
 from litestar.testing import TestClient
 
 from mingqu import api
@@ -24,6 +23,7 @@ from mingqu.services.house import ALIPAY
 from mingqu.services.repay import NothingDue, open_page, repay_by_hand
 from mingqu.services.run_errand import PAGE_LASTS, UNOPENED_AFTER, PaymentChannelUnknown
 from mingqu.services.verify_book import verify_book
+from mingqu.store import order
 from mingqu.store.database import Database
 from mingqu.web.site import make_site
 from tests.conftest import OPENED_ON
@@ -75,6 +75,11 @@ def collection(world: SandboxWorld, borrower: tuple[Known, UUID]) -> Order:
     return found
 
 
+def order_of(world: SandboxWorld, order_id: UUID) -> Order:
+    with world.house.database.transaction() as tx:
+        return order.load(tx, order_id=order_id)
+
+
 def let_notices_go(world: SandboxWorld) -> None:
     world.postman.house = world.house
     world.sandbox.control.notices.held = False
@@ -89,6 +94,14 @@ def test_a_loan_is_repaid_through_alipay_and_every_proof_holds(
     world: SandboxWorld, borrower: tuple[Known, UUID]
 ) -> None:
     house, control = world.house, world.sandbox.control
+    before = rows_of(house)
+    for channel in ("bank", "paypal"):  # neither has a page here
+        with pytest.raises(PaymentChannelUnknown):
+            repay_by_hand(
+                house, person_id=borrower[0].person_id, loan_id=borrower[1], intent=Intent.PAYOFF, channel=channel,
+                key="k",
+            )  # fmt: skip
+    assert rows_of(house) == before
     order_id, address = order_by_alipay(world, borrower)
     pay_in_browser(world, address)
     control.notices.twice = True
@@ -126,110 +139,65 @@ def test_what_alipay_does_not_say_is_asked_for_until_it_does(world: SandboxWorld
     assert_coherent(house)
 
 
-def test_a_page_that_nobody_opened_ends_an_hour_after_it_expired_and_not_before(
+def test_pages_that_nobody_paid_end_by_alipays_own_words_or_by_their_own_end(
     world: SandboxWorld, borrower: tuple[Known, UUID]
 ) -> None:
-    house = world.house
-    owed = books_of(house, borrower[1])
-    order_id, address = order_by_alipay(world, borrower, amount_fen=PART_FEN)
-    begun = house.clock.now()
+    house, alipay = world.house, world.sandbox.control.alipay
+    owed, begun = books_of(house, borrower[1]), house.clock.now()
+    unopened, address = order_by_alipay(world, borrower, amount_fen=PART_FEN)
+    opened, other = order_by_alipay(world, borrower, amount_fen=PART_FEN + 1)
+    with httpx.Client(follow_redirects=True) as browser:
+        assert browser.get(other).status_code == 200
     for minutes in (1, 30, 61, 100, 119):
         world.go_to(begun + timedelta(minutes=minutes))
         work_until_idle(world)
-        assert not collection(world, borrower).state.ended
+        assert not order_of(world, unopened).state.ended
     for _ in range(3):
         world.go_to(max(house.clock.now(), begun + PAGE_LASTS + UNOPENED_AFTER) + timedelta(minutes=31))
         work_until_idle(world)
-    ended = collection(world, borrower)
-    assert (ended.state, ended.refusal_code) == (OrderState.FAILED, "page_never_opened")
+    ended = {order_id: order_of(world, order_id) for order_id in (unopened, opened)}
+    assert {one.state for one in ended.values()} == {OrderState.FAILED}
+    assert (ended[unopened].refusal_code, ended[opened].refusal_code) == ("page_never_opened", "closed")
     with httpx.Client(follow_redirects=True) as browser:
         assert browser.get(address).status_code == 400, "Alipay lets nobody in any more"
-    assert world.sandbox.control.alipay.trades.pay(out_trade_no=order_id.hex) == "ACQ.TRADE_NOT_EXIST"
+    assert alipay.trades.pay(out_trade_no=unopened.hex) == "ACQ.TRADE_NOT_EXIST"
+    assert alipay.trades.pay(out_trade_no=opened.hex) == "TRADE_CLOSED"
     assert books_of(house, borrower[1]) == owed
     with pytest.raises(NothingDue):
-        open_page(house, person_id=borrower[0].person_id, order_id=order_id)
+        open_page(house, person_id=borrower[0].person_id, order_id=unopened)
     assert_coherent(house)
 
 
-def test_a_page_that_was_opened_and_not_paid_is_closed_at_alipay(
+def test_the_door_takes_what_is_alipays_to_say_and_answers_success_to_nothing_else(
     world: SandboxWorld, borrower: tuple[Known, UUID]
-) -> None:
-    order_id, address = order_by_alipay(world, borrower, amount_fen=PART_FEN)
-    with httpx.Client(follow_redirects=True) as browser:
-        browser.get(address)
-    for _ in range(4):
-        world.go_to(world.house.clock.now() + timedelta(minutes=35))
-        work_until_idle(world)
-    ended = collection(world, borrower)
-    assert (ended.state, ended.refusal_code) == (OrderState.FAILED, "closed")
-    assert world.sandbox.control.alipay.trades.pay(out_trade_no=order_id.hex) == "TRADE_CLOSED"
-    assert_coherent(world.house)
-
-
-@pytest.fixture
-def door(world: SandboxWorld) -> Iterator[TestClient[Litestar]]:
-    site = make_site(world.house, routers=[api.make_notices_router(world.house)])
-    with TestClient(site, base_url="http://mingqu.test") as client:
-        yield client
-
-
-def test_the_door_answers_success_and_nothing_else_to_what_it_took(
-    world: SandboxWorld, borrower: tuple[Known, UUID], door: TestClient[Litestar]
-) -> None:
-    _, address = order_by_alipay(world, borrower, amount_fen=PART_FEN)
-    pay_in_browser(world, address)
-    (kept,) = world.sandbox.control.alipay.book.rows("SELECT * FROM notice WHERE party = 'alipay'")
-    body = world.sandbox.control.alipay.write_notice(kept["body"])
-    answer = door.post("/notices/alipay", content=body)
-    assert (answer.status_code, answer.content) == (200, b"success")
-    assert collection(world, borrower).state is OrderState.PAID
-
-
-def test_a_notice_with_another_amount_is_parked_for_a_person(
-    world: SandboxWorld, borrower: tuple[Known, UUID], door: TestClient[Litestar]
-) -> None:
-    owed = books_of(world.house, borrower[1])
-    _, address = order_by_alipay(world, borrower, amount_fen=PART_FEN)
-    pay_in_browser(world, address)
-    alipay = world.sandbox.control.alipay
-    (kept,) = alipay.book.rows("SELECT * FROM notice WHERE party = 'alipay'")
-    said = json.loads(kept["body"])
-    body = alipay.write_notice(json.dumps({**said, "total_amount": "49.99"}))
-    assert door.post("/notices/alipay", content=body).content == b"success"
-    parked = collection(world, borrower)
-    assert (parked.state.ended, parked.conflict_code) == (False, "order_paid_otherwise")
-    assert books_of(world.house, borrower[1]) == owed
-
-
-def test_an_order_of_another_channel_is_not_alipays_to_speak_of(
-    world: SandboxWorld, borrower: tuple[Known, UUID], door: TestClient[Litestar]
 ) -> None:
     known, loan_id = borrower
     alipay = world.sandbox.control.alipay
-    order_by_alipay(world, borrower, amount_fen=PART_FEN)
-    other = repay_by_hand(
+    paid, address = order_by_alipay(world, borrower, amount_fen=PART_FEN)
+    pay_in_browser(world, address)
+    (kept,) = alipay.book.rows("SELECT * FROM notice WHERE party = 'alipay'")
+    said = json.loads(kept["body"])
+    parked, _ = order_by_alipay(world, borrower, amount_fen=PART_FEN + 1)
+    elsewhere = repay_by_hand(
         world.house, person_id=known.person_id, loan_id=loan_id, intent=Intent.PAYOFF, amount_fen=PART_FEN, key="wechat"
     )
-    said = {
-        "notify_type": "trade_status_sync", "notify_id": "N1", "app_id": alipay.application.app_id,
-        "seller_id": alipay.application.seller_id, "out_trade_no": other.order_id.hex, "trade_no": "1",
-        "trade_status": "TRADE_SUCCESS", "total_amount": "50.00", "gmt_payment": "2026-08-15 11:00:00",
-        "certified": "1",
-    }  # fmt: skip
-    before = rows_of(world.house)
-    assert door.post("/notices/alipay", content=alipay.write_notice(json.dumps(said))).status_code == 404
-    assert door.post("/notices/alipay", content=b"sign=x&sign_type=RSA2").status_code == 401
-    assert rows_of(world.house) == before
+    site = make_site(world.house, routers=[api.make_notices_router(world.house)])
+    with TestClient(site, base_url="http://mingqu.test") as door:
 
+        def tell(body: bytes) -> tuple[int, bytes]:
+            answer = door.post("/notices/alipay", content=body)
+            return answer.status_code, answer.content
 
-def test_a_payment_through_a_channel_that_is_not_there_is_refused_and_changes_nothing(
-    world: SandboxWorld, borrower: tuple[Known, UUID]
-) -> None:
-    before = rows_of(world.house)
-    for channel in ("bank", "paypal"):  # the bank has no page of its own here
-        with pytest.raises(PaymentChannelUnknown):
-            repay_by_hand(
-                world.house, person_id=borrower[0].person_id, loan_id=borrower[1], intent=Intent.PAYOFF,
-                channel=channel, key="k",
-            )  # fmt: skip
-    assert rows_of(world.house) == before
+        before = rows_of(world.house)
+        of_wechat = {**said, "out_trade_no": elsewhere.order_id.hex}
+        assert tell(alipay.write_notice(json.dumps(of_wechat)))[0] == 404, "another channel's order"
+        assert tell(b"sign=x&sign_type=RSA2")[0] == 401
+        assert rows_of(world.house) == before
+        assert tell(alipay.write_notice(kept["body"])) == (200, b"success")
+        assert order_of(world, paid).state is OrderState.PAID
+        owed = books_of(world.house, loan_id)
+        wrong = {**said, "notify_id": "N2", "out_trade_no": parked.hex, "total_amount": "50.00"}
+        assert tell(alipay.write_notice(json.dumps(wrong))) == (200, b"success"), "it is kept, for a person"
+    left = order_of(world, parked)
+    assert (left.state.ended, left.conflict_code) == (False, "order_paid_otherwise")
+    assert books_of(world.house, loan_id) == owed
