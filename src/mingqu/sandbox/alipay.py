@@ -12,8 +12,11 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlencode
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from mingqu.sandbox import alipay_cashier
 from mingqu.sandbox.alipay_agreement import Agreements, Transfers
@@ -63,7 +66,7 @@ class Alipay:
         self, *, book: Book, time: Time, application: AlipayApplication, faults: Faults, notices: Notices, address: str
     ) -> None:
         self.book, self.time, self.application, self.faults = book, time, application, faults
-        self._notices, self._stranger = notices, new_key()
+        self._notices = notices
         seller_id = application.seller_id
         self.trades = Trades(book=book, time=time, seller_id=seller_id, tell=self._tell_trade)
         self.agreements = Agreements(book=book, time=time, trades=self.trades, tell=self._tell_agreement)
@@ -199,7 +202,7 @@ class Alipay:
         body = enveloped(
             reply.body,
             name=name,
-            key=self._stranger if forged else signer.private_key,
+            key=_stranger() if forged else signer.private_key,
             certificate=signer.certificate if asked.in_certificate_mode else None,
         )
         return replace(reply, body=body)
@@ -289,6 +292,12 @@ class Alipay:
             return
         body = json.dumps({**said, "certified": "1" if of["certified"] else ""})
         self._notices.add(party="alipay", notice_id=said["notify_id"], body=body, at=at, url=of["notify_url"])
+
+
+@cache
+def _stranger() -> RSAPrivateKey:
+    """Return a key that is nobody's; made when first it is needed, as that takes a while."""
+    return new_key()
 
 
 _JSON: Final = {"content-type": "text/html;charset=utf-8"}  # as Alipay itself calls its JSON

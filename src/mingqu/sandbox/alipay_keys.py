@@ -37,7 +37,7 @@ class AlipayApplication:
     public_key: RSAPublicKey
     certificate: x509.Certificate
     root: x509.Certificate
-    root_key: RSAPrivateKey
+    root_key: str  # PEM: needed by a change of keys alone
     keys: list[AlipayKey]
     book: Book
 
@@ -48,7 +48,7 @@ class AlipayApplication:
 
     def rotate(self, *, ends: datetime | None = None) -> AlipayKey:
         """Sign with a new key from now on, and return it; its certificate ends at a moment, if one is named."""
-        self._keep([self.keys[-1], _new(root=self.root, root_key=self.root_key, ends=ends)])
+        self._keep([self.keys[-1], _new(root=self.root, root_key=alipay_sign.load_private(self.root_key), ends=ends)])
         return self.signer
 
     def end_rotation(self) -> None:
@@ -116,7 +116,7 @@ def application(known: Mapping[str, str], *, book: Book) -> AlipayApplication:
         public_key=alipay_sign.load_private(known["app_key"]).public_key(),
         certificate=_certificate(known["app_certificate"]),
         root=_certificate(known["root_certificate"]),
-        root_key=alipay_sign.load_private(known["root_key"]),
+        root_key=known["root_key"],
         keys=kept or [first],
         book=book,
     )

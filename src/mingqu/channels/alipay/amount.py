@@ -10,7 +10,7 @@ from mingqu.domain.moment import MARKET_TIME
 from mingqu.domain.money import AMOUNT_FEN_MAX
 from mingqu.ports.silence import ChannelSilent
 
-_YUAN: Final = re.compile(r"(\d{1,15})(?:\.(\d{1,2}))?", re.ASCII)
+_YUAN: Final = re.compile(r"(\d{1,18})(?:\.(\d{1,2}))?", re.ASCII)
 _MOMENT: Final = "%Y-%m-%d %H:%M:%S"
 
 
