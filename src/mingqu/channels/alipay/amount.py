@@ -11,7 +11,8 @@ from mingqu.domain.money import AMOUNT_FEN_MAX
 from mingqu.ports.silence import ChannelSilent
 
 _YUAN: Final = re.compile(r"(\d{1,18})(?:\.(\d{1,2}))?", re.ASCII)
-_MOMENT: Final = "%Y-%m-%d %H:%M:%S"
+_SHAPE: Final = "%Y-%m-%d %H:%M:%S"
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 
 
 def yuan_of(fen: int) -> str:
@@ -34,12 +35,14 @@ def fen_of(yuan: str) -> int:
 
 def written(moment: datetime) -> str:
     """Return a moment as Alipay writes it. Example: 02:00 UTC of 2026-08-15 is "2026-08-15 10:00:00"."""
-    return moment.astimezone(MARKET_TIME).strftime(_MOMENT)
+    return moment.astimezone(MARKET_TIME).strftime(_SHAPE)
 
 
 def moment_of(text: str) -> datetime:
     """Return the moment, in UTC, that a text of Alipay's means. Errors: ChannelSilent."""
     try:
-        return datetime.strptime(text, _MOMENT).replace(tzinfo=MARKET_TIME).astimezone(UTC)
+        if _MOMENT.fullmatch(text):
+            return datetime.fromisoformat(f"{text}+08:00").astimezone(UTC)
     except ValueError:
-        raise ChannelSilent(reason="unreadable") from None
+        pass  # the thirteenth month
+    raise ChannelSilent(reason="unreadable")

@@ -27,8 +27,8 @@ def signed_text(parameters: Mapping[str, str], *, without: Collection[str] = (SI
 
     Example: {"b": "2", "a": "1", "c": "", "sign": "…"} → a=1&b=2
     """
-    named = sorted((name, value) for name, value in parameters.items() if value and name not in without)
-    return "&".join(f"{name}={value}" for name, value in named).encode()
+    kept = [f"{name}={parameters[name]}" for name in sorted(parameters) if parameters[name] and name not in without]
+    return "&".join(kept).encode()
 
 
 def sign(*, key: RSAPrivateKey, content: bytes) -> str:
