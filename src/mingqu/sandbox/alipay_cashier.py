@@ -25,6 +25,7 @@ _STATES: Final = {
     "TRADE_FINISHED": "已支付 Paid",
     "TRADE_CLOSED": "已关闭 Closed",
 }
+_ANYBODY: Final = '<option value="">其他人 Somebody else, who has enough</option>'
 _SAID: Final = {
     "ACQ.BUYER_BALANCE_NOT_ENOUGH": "余额不足 Not enough money",
     "ACQ.BUYER_NOT_EXIST": "没有这个账户 No such account",
@@ -85,7 +86,7 @@ class Pages:
         if call.method == "POST" and trade["trade_status"] == "WAIT_BUYER_PAY":
             form = dict(parse_qsl(call.body.decode()))
             if form.get("choice") == "pay":
-                said = self._trades.pay(out_trade_no=trade["out_trade_no"], identity=form.get("account"))
+                said = self._trades.pay(out_trade_no=trade["out_trade_no"], identity=form.get("account") or None)
             if said not in _SAID:
                 return redirect(_back(call))
         status = 400 if said else 200
@@ -128,12 +129,12 @@ def _back(call: Call) -> str:
     return back if back.startswith(("http://", "https://")) else call.target
 
 
-def _choice(people: Sequence[Row]) -> str:
+def _choice(people: Sequence[Row], *, besides: str = "") -> str:
     options = "".join(
         f'<option value="{escape(one["user_id"])}">{escape(one["name"])} ¥{page.yuan(one["balance_fen"])}</option>'
         for one in people
     )
-    return f'<label for="account">账户 Account</label><select id="account" name="account">{options}</select>'
+    return f'<label for="account">账户 Account</label><select id="account" name="account">{options}{besides}</select>'
 
 
 def _pay_page(trade: Row, people: Sequence[Row], *, action: str, said: str) -> str:
@@ -145,7 +146,7 @@ def _pay_page(trade: Row, people: Sequence[Row], *, action: str, said: str) -> s
         return page.page("支付宝收银台 Alipay cashier", f"{head}<p>{_STATES[trade['trade_status']]}</p>")
     warning = f'<p role="alert">{_SAID[said]}</p>' if said else ""
     form = (
-        f'<form method="post" action="{escape(action)}">{warning}{_choice(people)}'
+        f'<form method="post" action="{escape(action)}">{warning}{_choice(people, besides=_ANYBODY)}'
         '<button name="choice" value="pay">确认付款 Pay</button>'
         '<button class="quiet" name="choice" value="cancel">取消 Cancel</button></form>'
     )
