@@ -13,14 +13,15 @@ import pytest
 from mingqu.channels.alipay.agreement import AlipayDeductions
 from mingqu.channels.alipay.payment import AlipayPayments
 from mingqu.channels.alipay.refund import AlipayRefunds
-from mingqu.channels.alipay.transfer import identity_type
+from mingqu.channels.alipay.transfer import AlipayTransfers, identity_type
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.collection import DeductionRequest, HostedPage, HostedPaymentRequest
+from mingqu.ports.payout import PayoutRequest
 from mingqu.ports.refund import RefundRequest
 from mingqu.ports.silence import ChannelSilent
-from tests.contracts.people import START, number
-from tests.unit.channels.alipay_party import PAID, answering, enveloped, saying, their_key
+from tests.contracts.people import CARD, NAME, START, number
+from tests.unit.channels.alipay_party import PAID, answering, certified, enveloped, saying
 
 QUERY = "alipay.trade.query"
 NO = {"code": "40004", "msg": "Business Failed"}
@@ -144,9 +145,9 @@ def test_another_currency_is_not_said_to_alipay() -> None:
         AlipayDeductions(application=application).deduct(replace(DEDUCTION, currency="HKD"))
 
 
-def by_method(**values: dict[str, Any]) -> Callable[[str, dict[str, Any]], bytes]:
+def by_method(*, certified: bool = False, **values: dict[str, Any]) -> Callable[[str, dict[str, Any]], bytes]:
     """Answer by the last word of the method."""
-    return lambda method, _: enveloped(values[method.rsplit(".", 1)[1]], method=method, key=their_key())
+    return lambda method, _: enveloped(values[method.rsplit(".", 1)[1]], method=method, in_certificate_mode=certified)
 
 
 TAKEN = {"code": "10000", "out_trade_no": number(1)}
@@ -201,6 +202,60 @@ def test_a_refund_is_done_when_the_question_says_so(told: dict[str, Any], word: 
     assert AlipayRefunds(application=saying(told)).ask_refund(number(2), order_number=number(1)) == word
     said = AlipayRefunds(application=answering(by_method(refund={"code": "10000"}, query=told))).refund(REFUND)
     assert said == (word if isinstance(word, Paid) else Accepted())
+
+
+SENT = {"code": "10000", "out_biz_no": number(1), "order_id": "2026081511"}
+MOVED = {**SENT, "status": "SUCCESS", "trans_amount": "300.00", "pay_date": "2026-08-15 10:00:00"}
+UNKNOWN_ORDER = {**NO, "sub_code": "ORDER_NOT_EXIST"}
+REFUSAL = {**NO, "sub_code": "PAYEE_NOT_EXIST"}
+TRANSFER = PayoutRequest(order_number=number(1), amount_fen=30_000, currency="CNY", card_number=CARD, holder_name=NAME)
+
+
+@pytest.mark.parametrize(
+    ("sent", "told", "word"),
+    [
+        ({**SENT, "status": "SUCCESS"}, MOVED, Paid),
+        ({**SENT, "status": "SUCCESS"}, UNKNOWN_ORDER, Accepted),
+        ({**SENT, "status": "DEALING"}, {}, Accepted),
+        ({**SENT, "out_biz_no": number(9), "status": "SUCCESS"}, MOVED, ChannelSilent),
+        # A no is an end only where the question tells of a failure.
+        (REFUSAL, {**SENT, "status": "FAIL", "error_code": "PAYEE_NOT_EXIST"}, Refused),
+        (REFUSAL, UNKNOWN_ORDER, ChannelSilent),
+        (REFUSAL, {**SENT, "status": "DEALING"}, Accepted),
+        (REFUSAL, MOVED, Paid),
+        ({**NO, "sub_code": "PAYMENT_INFO_INCONSISTENCY"}, {}, NumberTaken),
+        ({**NO, "sub_code": "SYSTEM_ERROR"}, {}, ChannelSilent),
+        ({"code": "20000", "sub_code": "isp.unknow-error"}, {}, ChannelSilent),
+    ],
+)
+def test_a_transfer_ends_by_what_the_question_says(sent: dict[str, Any], told: dict[str, Any], word: type) -> None:
+    transfers = AlipayTransfers(
+        application=answering(by_method(certified=True, transfer=sent, query=told), platform=certified())
+    )
+    try:
+        assert isinstance(transfers.send(TRANSFER), word)
+    except ChannelSilent:
+        assert word is ChannelSilent
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        ("SUCCESS", Paid),
+        ("FAIL", Failed),
+        ("CLOSED", Failed),
+        ("REFUND", Failed),
+        ("DEALING", InProgress),
+        ("WAIT_PAY", InProgress),
+        ("SOMETHING_NEW", ChannelSilent),
+    ],
+)
+def test_a_transfer_is_as_its_status_says(status: str, word: type) -> None:
+    transfers = AlipayTransfers(application=saying({**MOVED, "status": status}, platform=certified()))
+    try:
+        assert isinstance(transfers.ask(number(1)), word)
+    except ChannelSilent:
+        assert word is ChannelSilent
 
 
 def test_an_account_is_named_by_its_kind() -> None:

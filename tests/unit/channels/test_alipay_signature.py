@@ -36,6 +36,8 @@ from tests.unit.channels.alipay_party import (
     PAID,
     a_notice,
     answering,
+    certificate_for,
+    certified,
     enveloped,
     own_key,
     private_pem,
@@ -117,6 +119,20 @@ def test_a_certificate_that_no_root_issued_is_not_learned() -> None:
     stranger = certificate(serial=4)
     other = Platform(roots=[_issued_by_us()])
     assert not other.learn(stranger)
+
+
+def test_a_certificate_that_the_root_issued_to_somebody_else_is_not_alipays() -> None:
+    platform = certified()
+    assert not platform.learn(certificate_for(own_key(), subject="A shop that banks with the same root"))
+    assert platform.learn(certificate_for(own_key(), subject="Alipay"))
+
+
+def test_an_unknown_certificate_is_asked_for_once_a_minute_at_most() -> None:
+    platform = certified()
+    assert platform.may_fetch("0" * 32, at=START)
+    assert not platform.may_fetch("1" * 32, at=START + timedelta(seconds=59))
+    assert platform.may_fetch("1" * 32, at=START + timedelta(seconds=60))
+    assert not platform.may_fetch("", at=START + timedelta(hours=1))
 
 
 def _issued_by_us() -> x509.Certificate:
@@ -241,13 +257,15 @@ def test_an_answer_that_the_other_library_takes_is_taken() -> None:
     assert isinstance(AlipayPayments(application=saying(PAID)).ask(number(1)), Paid)
 
 
+@pytest.mark.parametrize("in_certificate_mode", [False, True])
 @given(st.data())
-def test_an_answer_with_any_bit_flipped_is_silence(data: st.DataObject) -> None:
-    raw = bytearray(enveloped(PAID, method=QUERY))
+def test_an_answer_with_any_bit_flipped_is_silence(in_certificate_mode: bool, data: st.DataObject) -> None:
+    raw = bytearray(enveloped(PAID, method=QUERY, in_certificate_mode=in_certificate_mode))
+    platform = certified() if in_certificate_mode else None
     at = data.draw(st.integers(min_value=0, max_value=len(raw) - 1))
     raw[at] ^= 1 << data.draw(st.integers(min_value=0, max_value=7))
     with pytest.raises(ChannelSilent):
-        AlipayPayments(application=answering(lambda *_: bytes(raw))).ask(number(1))
+        AlipayPayments(application=answering(lambda *_: bytes(raw), platform=platform)).ask(number(1))
 
 
 def test_the_signature_covers_the_bytes_that_came_and_not_what_they_mean() -> None:
