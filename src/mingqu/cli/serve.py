@@ -21,7 +21,7 @@ from mingqu.jobs.worker import Pulse, work_until
 from mingqu.web.server import address_of, listen, serving, wait_until
 
 PORT_DEFAULT: Final = 8088
-SANDBOX_PARTIES: Final = ("wechatpay", "wechat", "bank", "identity", "sms", "bureau")
+SANDBOX_PARTIES: Final = ("wechatpay", "wechat", "bank", "identity", "sms", "bureau", "alipay")
 _POCKET_FEN: Final = 6_000_000  # on the ready-made borrower's card
 
 
@@ -68,21 +68,25 @@ def serve(wiring: Wiring, data: Path, port: int, guided: bool, told: bool) -> in
     return 0
 
 
-@click.command(short_help="Play the counterparties: WeChat Pay, a bank and others, as local servers.")
+@click.command(short_help="Play the counterparties: WeChat Pay, Alipay, a bank and others, as local servers.")
+@click.argument("parties", nargs=-1, type=click.Choice(SANDBOX_PARTIES))
 @data_option
 @click.option(
     "--only", "only", multiple=True, type=click.Choice(SANDBOX_PARTIES), help="Only this one; again for more."
 )
 @json_option
 @click.pass_obj
-def sandbox(wiring: Wiring, data: Path, only: tuple[str, ...], as_json: bool) -> int:
-    """Play the counterparties until Ctrl-C: WeChat Pay, WeChat, a bank, an identity checker, messages, a bureau.
+def sandbox(wiring: Wiring, parties: tuple[str, ...], data: Path, only: tuple[str, ...], as_json: bool) -> int:
+    """Play PARTIES, by default all of them, until Ctrl-C.
+
+    They are WeChat Pay, WeChat, Alipay, a bank, an identity checker, messages, a bureau.
 
     Each verifies every signature, signs every answer, keeps its own book in DATA/sandbox, and misbehaves on request.
     Keys for the other side are in DATA/sandbox/credentials.json; docs/reference/sandbox.md says what to try.
     """
     stop = _stopped_by_signals()
-    with wiring.sandbox(data=data, only=only or SANDBOX_PARTIES) as addresses:
+    chosen = tuple(dict.fromkeys((*parties, *only))) or SANDBOX_PARTIES
+    with wiring.sandbox(data=data, only=chosen) as addresses:
         if as_json:
             click.echo(json.dumps(dict(addresses)))
         for party, address in addresses.items():

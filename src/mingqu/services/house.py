@@ -30,7 +30,8 @@ from mingqu.store.database import Database, Transaction
 from mingqu.store.keyring import Keyring
 
 BANK: Final = "bank"  # pays out, and deducts by agreement
-HOSTED: Final = "hosted"  # a page of the bank's on which a person pays by hand
+HOSTED: Final = "hosted"  # the page on which a person pays by hand unless they choose another
+ALIPAY: Final = "alipay"  # a page of Alipay's, where the house has one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,8 @@ class NoticeSource:
     """Somebody who tells us unasked of orders, and of which: a party speaks only of what was given to it."""
 
     reader: NoticeReader
-    channels: frozenset[str]  # of the orders it may speak of: BANK, HOSTED
+    channels: frozenset[str]  # of the orders it may speak of: BANK, HOSTED, ALIPAY
+    thanks: str = ""  # what its document wants to be answered by; nothing for most, whom the status tells enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,9 @@ class House:
     identity: IdentityChannel
     sms: SmsChannel
     bureau: BureauChannel
+    pages: Mapping[str, HostedPaymentChannel] = field(
+        default_factory=dict
+    )  # besides `hosted`, by their orders' channel
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
@@ -84,6 +89,10 @@ class House:
         """Give the house as it stands at one moment: use cases that read agree with each other, none can write."""
         with self.database.snapshot() as database:
             yield replace(self, database=database)
+
+    def page_of(self, channel: str) -> HostedPaymentChannel | None:
+        """Return whose page an order of a channel is paid on, or None when it is paid on none, or on none any more."""
+        return self.hosted if channel == HOSTED else self.pages.get(channel)
 
     def id_for(self, person_id: UUID) -> UUID:
         """Return a fresh id in a person's slot."""

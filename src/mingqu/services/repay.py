@@ -21,7 +21,20 @@ from mingqu.services.chase_order import chase_order
 from mingqu.services.hear_order import BookOrders
 from mingqu.services.house import HOSTED, House
 from mingqu.services.once import Response, once
+<<<<<<< HEAD
 from mingqu.services.run_errand import Payer, errand_of, keep_payer, page_request, payer_of, token_field
+=======
+from mingqu.services.run_errand import (
+    Payer,
+    PaymentChannelUnknown,
+    errand_of,
+    keep_payer,
+    page_request,
+    payer_of,
+    token_field,
+)
+from mingqu.services.settle_order import BookOrders
+>>>>>>> alipay
 from mingqu.store import consent, instrument, loan, order, repayment, vault
 from mingqu.store.database import Transaction
 from mingqu.store.repayment import Agreement
@@ -84,13 +97,18 @@ def repay_by_hand(
     intent: Intent,
     amount_fen: int | None = None,
     payer: Payer = NOBODY,
+    channel: str = HOSTED,
     key: str,
 ) -> PaymentPage:
     """Make an order that the person pays on the channel's page; without an amount, what the intent needs today.
 
-    `payer` is what the channel needs to know of who pays: it is sealed, and the first one stays.
-    Errors: NotFound, NothingDue, AmountMalformed, AmountOutOfRange, and those of the idempotency key.
+    `payer` is what the channel needs to know of who pays: it is sealed, and the first one stays. `channel` is HOSTED or
+    a name in `house.pages`; the order bears it for good.
+    Errors: NotFound, NothingDue, AmountMalformed, AmountOutOfRange, PaymentChannelUnknown, and those of
+    the idempotency key.
     """
+    if house.page_of(channel) is None:
+        raise PaymentChannelUnknown("Nobody is paid here by this name.", channel=channel)
     if amount_fen is not None and Money(amount_fen).fen <= 0:
         raise AmountOutOfRange("A repayment is of at least one fen.")
 
@@ -115,7 +133,7 @@ def repay_by_hand(
                 instrument_id=None,
                 amount_fen=amount,
                 currency=of.currency,
-                channel=HOSTED,
+                channel=channel,
                 run_at=house.clock.now(),
             ),
         )
@@ -123,7 +141,9 @@ def repay_by_hand(
         keep_payer(tx, house, person_id=person_id, order_id=order_id, payer=payer, at=house.clock.now())
         return {"order_id": order_id.hex, "amount_fen": amount}
 
-    request = {"loan_id": loan_id.hex, "intent": intent.value, "amount_fen": amount_fen}
+    request: dict[str, str | int | None] = {"loan_id": loan_id.hex, "intent": intent.value, "amount_fen": amount_fen}
+    if channel != HOSTED:  # a key that was used before there was a choice keeps its meaning
+        request["channel"] = channel
     answer = once(house, person_id=person_id, command="repay_by_hand", key=key, request=request, work=work)
     return PaymentPage(order_id=UUID(str(answer["order_id"])), amount_fen=int(str(answer["amount_fen"])))
 
@@ -136,7 +156,8 @@ def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:
     """
     with house.database.transaction() as tx:
         waiting = order.load_for(tx, person_id=person_id, order_id=order_id)
-        if waiting.kind is not OrderKind.COLLECTION or waiting.channel != HOSTED:
+        channel = house.page_of(waiting.channel)
+        if waiting.kind is not OrderKind.COLLECTION or channel is None:
             raise NotFound  # a payout's or a deduction's number must never be a page's as well
         if not waiting.open or waiting.disputed:
             raise NothingDue("This payment has ended.")
@@ -145,7 +166,7 @@ def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:
     if waiting.sent_at is None:
         chase_order(order_id=order_id, orders=BookOrders(house=house), errand=errand, clock=house.clock)
     try:
-        answer = house.hosted.create(page_request(waiting, payer=payer))
+        answer = channel.create(page_request(waiting, payer=payer))
     except ChannelSilent:
         raise ChannelUnavailable("The payment page did not open; please try again.") from None
     if not isinstance(answer, HostedPage):

@@ -44,9 +44,9 @@ class NoticeOrderUnknown(Refusal):
 def take_notice(house: House, *, source: str, target: str, headers: Mapping[str, str], body: bytes) -> Order:
     """Read a POST to `/notices/{source}`, take it as a word, and return the order after it.
 
-    `source` is a name in `house.notices` ("bank", "wechatpay"); `target`, `headers` and `body` are as they came. A
-    word that does not fit its order (another amount or currency, paid after failed) is written down, books nothing,
-    and leaves the order to a person. The door answers 204 in time: nobody outside is asked meanwhile, but perhaps for a
+    `source` is a name in `house.notices` ("bank", "wechatpay", "alipay"); `target`, `headers` and `body` are as they
+    came. A word that does not fit its order (another amount or currency, paid after failed) is written down, books
+    nothing, and leaves the order to a person. The door answers in time: nobody outside is asked, but perhaps for a
     certificate. Errors: NoticesNotTaken, NoticeRefused and its kinds, NoticeOrderUnknown, IdempotencyKeyReused (the
     notice id came with another word), IdempotencyKeyBusy.
     """

@@ -20,7 +20,7 @@ from mingqu.domain.personal import Personal
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
-from mingqu.services.house import BANK, HOSTED, House, NoticeSource, Settings
+from mingqu.services.house import ALIPAY, BANK, HOSTED, House, NoticeSource, Settings
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.database import Database
@@ -71,7 +71,8 @@ def wired_house(
     there = connect(credentials=chosen.credentials, public_url=chosen.public_url, clock=clock)
     # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
     of_bank = {BANK} if WECHATPAY in there.notices else {BANK, HOSTED}
-    told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED})}
+    told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED}), ALIPAY: frozenset({ALIPAY})}
+    thanks = {ALIPAY: "success"}
     with contextlib.closing(there):
         yield House(
             database=database,
@@ -88,8 +89,10 @@ def wired_house(
             identity=there.identity,
             sms=there.sms,
             bureau=there.bureau,
+            pages={} if there.alipay is None else {ALIPAY: there.alipay.payments},
             notices={
-                name: NoticeSource(reader=reader, channels=told_of[name]) for name, reader in there.notices.items()
+                name: NoticeSource(reader=reader, channels=told_of[name], thanks=thanks.get(name, ""))
+                for name, reader in there.notices.items()
             },
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,

@@ -58,6 +58,11 @@ class FakeBank:
         """The bank knows its numbers for ever."""
         return True
 
+    @property
+    def unopened_page_ends(self) -> bool:
+        """Return False: the payment is made when its page is."""
+        return False
+
     # What the world does with the bank.
 
     def open_card(
