@@ -21,9 +21,6 @@ from mingqu.services.chase_order import chase_order
 from mingqu.services.hear_order import BookOrders
 from mingqu.services.house import HOSTED, House
 from mingqu.services.once import Response, once
-<<<<<<< HEAD
-from mingqu.services.run_errand import Payer, errand_of, keep_payer, page_request, payer_of, token_field
-=======
 from mingqu.services.run_errand import (
     Payer,
     PaymentChannelUnknown,
@@ -33,8 +30,6 @@ from mingqu.services.run_errand import (
     payer_of,
     token_field,
 )
-from mingqu.services.settle_order import BookOrders
->>>>>>> alipay
 from mingqu.store import consent, instrument, loan, order, repayment, vault
 from mingqu.store.database import Transaction
 from mingqu.store.repayment import Agreement

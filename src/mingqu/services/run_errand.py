@@ -15,13 +15,8 @@ from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTak
 from mingqu.ports.clock import Clock
 from mingqu.ports.collection import CollectionChannel, HostedPage, HostedPaymentChannel, HostedPaymentRequest
 from mingqu.services.chase_order import DeductionErrand, Errand, PayoutErrand, chase_order
-<<<<<<< HEAD
 from mingqu.services.hear_order import BookOrders
-from mingqu.services.house import HOSTED, House
-=======
 from mingqu.services.house import House
-from mingqu.services.settle_order import BookOrders
->>>>>>> alipay
 from mingqu.store import instrument, order, repayment, vault
 from mingqu.store.database import Transaction
 
