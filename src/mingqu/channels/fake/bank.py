@@ -51,7 +51,7 @@ class FakeBank:
         self.faults = faults or Faults()
         self._book = BankBook(path=journal)
         self._processing = processing
-        self._noticed: set[str] = set()
+        self._noticed: set[tuple[str, type[Paid | Failed]]] = set()
 
     @property
     def resend_is_safe(self) -> bool:
@@ -104,6 +104,15 @@ class FakeBank:
                 book.write(what="paid_by_hand", number=order_number, card=card, ends_at=now.isoformat())
             return _paid(order)
 
+    def return_payout(self, *, order_number: str) -> bool:
+        """Take back a payout that was done, as a bank does whose card was closed meanwhile; whether there was one."""
+        with self._book.opened() as book:
+            order = book.orders.get(order_number)
+            if order is None or order.way != "out" or not isinstance(_word(order, self._clock.now()), Paid):
+                return False
+            book.write(what="returned", number=order_number)
+            return True
+
     def moved(self) -> dict[str, int]:
         """Return the amount in fen, by order number, of every order that moves money: the truth to compare with."""
         with self._book.opened() as book:
@@ -120,8 +129,8 @@ class FakeBank:
             found: list[tuple[str, Paid | Failed]] = []
             for order in book.orders.values():
                 word = _word(order, now)
-                if order.number not in self._noticed and isinstance(word, Paid | Failed):
-                    self._noticed.add(order.number)
+                if isinstance(word, Paid | Failed) and (order.number, type(word)) not in self._noticed:
+                    self._noticed.add((order.number, type(word)))
                     found.append((order.number, word))
             return found
 
@@ -141,7 +150,7 @@ class FakeBank:
 
     def ask(self, order_number: str) -> Paid | Failed | InProgress | NotFound:
         """Tell what became of an order of any kind."""
-        return self.faults.carry("bank.ask", do=lambda: self._ask(order_number))
+        return self.faults.carry("bank.ask", do=lambda: self._ask(order_number), miss=NotFound)
 
     def statement(self, business_date: date) -> Sequence[StatementLine]:
         """Return the lines of a business date by time."""
