@@ -9,7 +9,10 @@ from typing import Protocol
 from mingqu.services.chase_order import Errand
 from mingqu.simulation.order_desk import Desk
 from mingqu.simulation.order_world import OrderWorld
-from mingqu.simulation.tally import BrokenError, Tally
+from mingqu.simulation.platform import DAYS, PlatformHistory
+from mingqu.simulation.playhouse import Playhouse
+from mingqu.simulation.stage import Stage
+from mingqu.simulation.tally import BrokenError, Tally, told
 from mingqu.simulation.weather import BAD, Weather
 
 Progress = Callable[[int], None]  # told how many seeds are done
@@ -44,17 +47,16 @@ class Course:
 
 
 def live(*, seeds: Iterable[int], history: Callable[[int], History], progress: Progress | None = None) -> Course:
-    """Live through the history of each seed until one breaks something.
-
-    A bug that shows as any other error breaks the seed as well: it is raised with the seed named.
-    """
+    """Live through the history of each seed until one breaks something, be it by an error that nobody foresaw."""
     course = Course()
     for seed in seeds:
         one = history(seed)
         try:
             one.run()
         except BrokenError as broken:
-            course.broke = Broke(seed=seed, reason=str(broken), last_operations=tuple(one.tally.last_operations()))
+            course.broke = _broke(seed, str(broken), one)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it has a seed, and whoever mends it wants that)
+            course.broke = _broke(seed, told(error), one)
         course.seeds += 1
         course.tally.add(one.tally)
         if progress is not None:
@@ -78,3 +80,24 @@ def live_orders(
         history=lambda seed: OrderWorld(seed, desk=desk, errand=errand, weather=weather),
         progress=progress,
     )
+
+
+def live_platform(
+    *,
+    stage: Stage,
+    seeds: Iterable[int],
+    weather: Weather = BAD,
+    days: int = DAYS,
+    plant: Callable[[Playhouse], Playhouse] = lambda play: play,
+    progress: Progress | None = None,
+) -> Course:
+    """Live through histories of the whole platform, each some days long; `plant` puts a mistake into the house."""
+    return live(
+        seeds=seeds,
+        history=lambda seed: PlatformHistory(stage, seed, weather=weather, days=days, plant=plant),
+        progress=progress,
+    )
+
+
+def _broke(seed: int, reason: str, one: History) -> Broke:
+    return Broke(seed=seed, reason=reason, last_operations=tuple(one.tally.last_operations()))

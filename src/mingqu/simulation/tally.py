@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+_PLACES_SHOWN: Final = 4  # of an error's way
 LAST_OPERATIONS: Final = 25  # a screen of them; the seed brings back the rest
 
 
@@ -53,3 +55,10 @@ class Tally:
             "ends": dict(self.ends.most_common()),
             "refusals": dict(self.refusals.most_common()),
         }
+
+
+def told(error: Exception) -> str:
+    """Return an error with the places of ours that it came through last."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "mingqu" in frame.filename]
+    places = " → ".join(f"{frame.name}:{frame.lineno}" for frame in frames[-_PLACES_SHOWN:])
+    return f"{type(error).__name__}: {error} in {places}"
