@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
-from typing import LiteralString
-
-from psycopg.rows import TupleRow
+from typing import Any, LiteralString
 
 from mingqu.store.connection import Packed
 from mingqu.store.database import Database, DatabaseUnavailable, Parameters, Transaction
@@ -100,7 +98,7 @@ class MortalTransaction(Transaction):
         self._fate.pass_point("statement")
         return answer
 
-    def stream(self, sql: LiteralString, parameters: Parameters | None = None) -> Iterator[TupleRow]:
+    def stream(self, sql: LiteralString, parameters: Parameters | None = None) -> Iterator[tuple[Any, ...]]:
         """Yield rows and pass a point behind the last."""
         yield from super().stream(sql, parameters)
         self._fate.pass_point("statement")
