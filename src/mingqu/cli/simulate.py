@@ -113,9 +113,9 @@ def simulate(
         course = _live(asked, step)
     seconds = max(0.001, time.monotonic() - started)
     if as_json:
-        click.echo(json.dumps(_told(asked, course, seconds=seconds), ensure_ascii=False))
+        click.echo(json.dumps(report_of(asked, course, seconds=seconds), ensure_ascii=False))
     else:
-        _say(asked, course, seconds=seconds)
+        print_course(asked, course, seconds=seconds)
     return 0 if course.broke is None else EXIT_FALSE
 
 
@@ -127,7 +127,7 @@ def _live(asked: Asked, step: Callable[[int], None]) -> Course:
         return live_platform(stage=stage, seeds=chosen, weather=asked.weather, days=asked.days, progress=step)
 
 
-def _told(asked: Asked, course: Course, *, seconds: float) -> dict[str, Any]:
+def report_of(asked: Asked, course: Course, *, seconds: float) -> dict[str, Any]:
     """Return a course as one JSON value."""
     counts, broke = course.tally.counts(), course.broke
     return {
@@ -148,7 +148,7 @@ def _told(asked: Asked, course: Course, *, seconds: float) -> dict[str, Any]:
     }
 
 
-def _say(asked: Asked, course: Course, *, seconds: float) -> None:
+def print_course(asked: Asked, course: Course, *, seconds: float) -> None:
     """Say what came of it: how much was tried, what went wrong on purpose, and what went wrong."""
     console, pace = Console(highlight=False), round(60 * course.seeds / seconds)
     what = "orders" if asked.level == ORDERS else f"the platform, {asked.days} days each,"
