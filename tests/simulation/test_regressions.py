@@ -11,7 +11,7 @@ import pytest
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order, OrderState
-from mingqu.jobs.worker import work_once
+from mingqu.jobs.worker import Resting, work_once
 from mingqu.services.end_agreement import stop_agreement
 from mingqu.services.give_consent import give_consent
 from mingqu.services.repay import AgreementRefused, confirm_agreement, request_agreement
@@ -51,7 +51,7 @@ def borrower(stage: Stage, play: Playhouse, *, place: int) -> Person:
 
 
 def work(play: Playhouse) -> None:
-    while work_once(play.house, report=lambda _: None):
+    while work_once(play.house, report=lambda _: None, resting=Resting()).busy:
         pass
 
 

@@ -35,16 +35,16 @@ class Fate:
         self._end: End | None = None
         self._points_left = 0
         self._behind_commit = False
-        self.struck: str | None = None  # where it was struck last, for whoever tells of it
+        self.struck: End | None = None  # how the doing at hand ended, if it did
+        self.where = ""  # and at which point
 
     def doom(self, end: End, *, after_points: int, behind_commit: bool) -> None:
         """Let what is done next end after so many points, or behind the first commit after them."""
         self._end, self._points_left, self._behind_commit = end, after_points, behind_commit
-        self.struck = None
 
     def spare(self) -> None:
-        """Let everything live."""
-        self._end = None
+        """Let everything live, and forget what did not."""
+        self._end = self.struck = None
 
     def pass_point(self, where: str) -> None:
         """Pass a point, fatal or not. Errors: WorkerKilled, DatabaseUnavailable."""
@@ -54,7 +54,7 @@ class Fate:
         if self._points_left > 0 or (self._behind_commit and where != "behind commit"):
             return
         end, self._end = self._end, None
-        self.struck = where
+        self.struck, self.where = end, where
         if end is End.KILLED:
             raise WorkerKilled
         raise DatabaseUnavailable("The session was lost; try again in a moment.")

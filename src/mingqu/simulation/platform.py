@@ -16,7 +16,7 @@ from uuid import UUID
 from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Failed, Paid, name_of
-from mingqu.jobs.worker import work_once
+from mingqu.jobs.worker import Resting, work_once
 from mingqu.ports.notice import Notice
 from mingqu.services.take_notice import take_notice
 from mingqu.simulation import arrival, borrower, operators
@@ -155,7 +155,7 @@ class PlatformHistory:
             done = doing()
         except WorkerKilled:
             self.tally.faults[Trouble.CRASH.value] += 1
-            said = f"died at a {self._play.fate.struck}"
+            said = f"died at a {self._play.fate.where}"
         except IdleError:
             idle = True
         except Refusal as refusal:
@@ -164,16 +164,16 @@ class PlatformHistory:
                 raise BrokenError(
                     f"{name} of {about}: {refusal.code}: {refusal.message} {refusal.details}"
                 ) from refusal
-            if refusal.code == "database_unavailable":
-                self.tally.faults[Trouble.SESSION.value] += 1
-                said = f"session lost at a {self._play.fate.struck}"
-            else:
+            if refusal.code != "database_unavailable":
                 self.tally.refusals[refusal.code] += 1
         except BrokenError:
             raise
         except Exception as error:
             raise BrokenError(f"{name} of {about}: {told(error)}") from error
         finally:
+            if self._play.fate.struck is End.SESSION_LOST:
+                self.tally.faults[Trouble.SESSION.value] += 1
+                said = f"session lost at a {self._play.fate.where}"
             self._play.fate.spare()
             if not idle:
                 self.tally.note(self._now, name, f"{about}  {said}")
@@ -193,12 +193,15 @@ class PlatformHistory:
     def _work(self) -> bool:
         """Let a worker do a round; return whether there may be more to do, because it died or did something."""
         reports: list[str] = []
-        busy = self._do("worker", "", lambda: work_once(self._play.house, report=reports.append))
+        # Cells that stopped rest for a minute of the machine's own clock: here every round is a minute later.
+        done = self._do("worker", "", lambda: work_once(self._play.house, report=reports.append, resting=Resting()))
         for report in reports:
             self.tally.say(self._now, "worker says", report)
             if "cannot be taken further" in report:
                 raise BrokenError(report)
-        return busy is not False
+        if done is not None and done.trouble not in ("", "database_unavailable"):
+            raise BrokenError(f"a cell stopped: {done.trouble}")
+        return done is None or done.busy or bool(done.trouble)
 
     def _work_through(self) -> None:
         for _ in range(_WORK_ROUNDS_MAX):

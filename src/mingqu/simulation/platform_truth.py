@@ -35,7 +35,7 @@ class PlatformTruth:
         found = [f"invariant {number}: {sentence}" for number, said in report.findings.items() for sentence in said]
         with house.database.transaction() as tx:
             found += self._against_bank(tx) + self._agreed(tx)
-        stands = what_stands(house, cell_days=0, loan_events=0)
+        stands = what_stands(house, done=())
         found += [f"a loan is set aside on {each.on}: {each.code}" for each in stands.set_aside]
         found += [f"cell {cell} on {on} is not proved" for cell, on in stands.unproved]
         if found:
