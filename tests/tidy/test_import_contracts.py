@@ -17,6 +17,7 @@ CONTRACTS: Final = 8
 ROOMS: Final = (
     "main",
     "cli",
+    "simulation.orders",
     "api.loan",
     "jobs.close",
     "demo.story",
@@ -113,7 +114,7 @@ PLANTED: Final = {
     "2. The domain is pure": ("domain.money", "import time"),
     "3. Only the store speaks SQL": ("services.disburse", "import psycopg"),
     "4. Channels know nothing of each other": ("channels.fake.bank", "import mingqu.channels.system.clock"),
-    "5. Only main knows the channels": ("jobs.close", "import mingqu.channels.fake.bank"),
+    "5. Only main and the simulation know": ("jobs.close", "import mingqu.channels.fake.bank"),
     "6. No two modules or packages import each other": ("domain.rate", "import mingqu.domain.calendar"),
     "7. Inside the domain": ("domain.schedule", "import mingqu.domain.loan.step"),
     "8. Only the lab trains": ("store.loan", "import lightgbm"),

@@ -53,6 +53,7 @@ PLACES: Final = {
     "restore": "mingqu.cli.copy:restore",
     "sandbox": "mingqu.cli.serve:sandbox",
     "serve": "mingqu.cli.serve:serve",
+    "simulate": "mingqu.cli.simulate:simulate",
     "verify": "mingqu.cli.verify:verify",
     "version": "mingqu.cli.version:version",
     "webhook": "mingqu.api.command:webhook_commands",

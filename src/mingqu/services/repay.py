@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
 
-from mingqu.domain.consent import ConsentPurpose
+from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.consent import require as require_consent
 from mingqu.domain.instrument import require_verified
 from mingqu.domain.loan import Intent, Quote, Stage, quote
@@ -18,6 +18,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.ports.collection import Agreed, AgreementRequest, CodeSent, CodeWrong, HostedPage
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.chase_order import chase_order
+from mingqu.services.end_agreement import end_agreement
 from mingqu.services.hear_order import BookOrders
 from mingqu.services.house import HOSTED, House
 from mingqu.services.once import Response, once
@@ -36,6 +37,7 @@ from mingqu.store.repayment import Agreement
 
 # Stages in which a borrower can pay: a loan that was taken for lost is still owed.
 OWING: Final = (Stage.ACTIVE, Stage.CHARGED_OFF)
+ENDED: Final = "ended"  # of an agreement: it never holds again
 NOBODY: Final = Payer()  # a page that anybody may pay on who has its address
 
 
@@ -178,12 +180,7 @@ def request_agreement(house: House, *, person_id: UUID, instrument_id: UUID, key
     def work(tx: Transaction) -> Response:
         card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
         require_verified(instrument=card)
-        require_consent(
-            consents=consent.of_person(tx, person_id=person_id),
-            purpose=ConsentPurpose.AUTO_REPAYMENT,
-            recipient=house.settings.operator_name,
-            at=house.clock.now(),
-        )
+        _require_agreed(tx, house, person_id=person_id)
         agreement = Agreement(
             agreement_id=house.id_for(person_id), person_id=person_id, instrument_id=instrument_id, state="pending"
         )
@@ -218,12 +215,16 @@ def request_agreement(house: House, *, person_id: UUID, instrument_id: UUID, key
 
 
 def confirm_agreement(house: House, *, person_id: UUID, agreement_id: UUID, code: Personal[str]) -> None:
-    """End an agreement with the bank's code; from then on due amounts are deducted. Confirming again changes nothing.
+    """Begin an agreement with the bank's code; from then on due amounts are deducted. Confirming again changes nothing.
 
-    Errors: NotFound, AgreementCodeWrong (tries_left), AgreementRefused, ChannelUnavailable.
+    A person has one agreement: an older one ends, and the bank hears of it. Errors: NotFound, ConsentMissing (also when
+    it was withdrawn since the agreement was asked for), AgreementCodeWrong (tries_left), AgreementRefused (also for one
+    that has ended), ChannelUnavailable.
     """
     with house.database.transaction() as tx:
-        repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id)
+        if repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id).state == ENDED:
+            raise AgreementRefused("This agreement has ended; begin another.")
+        _require_agreed(tx, house, person_id=person_id)
     try:
         said = house.collection.confirm_agreement(agreement_number=agreement_id.hex, code=code)
     except ChannelSilent:
@@ -232,19 +233,40 @@ def confirm_agreement(house: House, *, person_id: UUID, agreement_id: UUID, code
         raise AgreementCodeWrong("The code is not right.", tries_left=said.tries_left)
     if not isinstance(said, Agreed):
         raise AgreementRefused("The bank ended this agreement; begin again.")
+    refusal = house.database.run(
+        lambda tx: _keep_agreement(tx, house, person_id=person_id, agreement_id=agreement_id, token=said.token)
+    )
+    if refusal is not None:
+        raise refusal
 
-    def keep(tx: Transaction) -> None:
-        tx.lock_cell(tx.cell_of(person_id))
-        agreement = repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id)
-        now = house.clock.now()
-        vault.seal(
-            tx,
-            keyring=house.keyring,
-            person_id=person_id,
-            field=token_field(agreement_id),
-            value=said.token,
-            at=now,
-        )
-        repayment.set_agreement_state(tx, agreement=agreement, state="active", at=now)
 
-    house.database.run(keep)
+def _keep_agreement(
+    tx: Transaction, house: House, *, person_id: UUID, agreement_id: UUID, token: Personal[str]
+) -> Refusal | None:
+    """Store an agreement that the bank made as the one that holds; return a refusal where it may not hold after all."""
+    tx.lock_cell(tx.cell_of(person_id))
+    agreement = repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id)
+    if agreement.state == ENDED:
+        return AgreementRefused("This agreement has ended; begin another.")
+    if agreement.state == "active":
+        return None
+    now = house.clock.now()
+    end_agreement(tx, house, person_id=person_id)
+    vault.seal(tx, keyring=house.keyring, person_id=person_id, field=token_field(agreement_id), value=token, at=now)
+    repayment.set_agreement_state(tx, agreement=agreement, state="active", at=now)
+    try:
+        _require_agreed(tx, house, person_id=person_id)
+    except ConsentMissing as withdrawn:
+        end_agreement(tx, house, person_id=person_id)  # the bank has made it, and hears that it does not hold
+        return withdrawn
+    return None
+
+
+def _require_agreed(tx: Transaction, house: House, *, person_id: UUID) -> None:
+    """Return when a person's consent to deductions stands. Errors: ConsentMissing."""
+    require_consent(
+        consents=consent.of_person(tx, person_id=person_id),
+        purpose=ConsentPurpose.AUTO_REPAYMENT,
+        recipient=house.settings.operator_name,
+        at=house.clock.now(),
+    )

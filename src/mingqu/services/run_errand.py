@@ -17,9 +17,11 @@ from mingqu.ports.collection import CollectionChannel, HostedPage, HostedPayment
 from mingqu.services.chase_order import DeductionErrand, Errand, PayoutErrand, chase_order
 from mingqu.services.hear_order import BookOrders
 from mingqu.services.house import House
-from mingqu.store import instrument, order, repayment, vault
+from mingqu.store import instrument, order, repayment, vault, work
 from mingqu.store.database import Transaction
+from mingqu.store.repayment import Agreement
 
+CANCEL_AGREEMENT: Final = "cancel_agreement"  # the work of telling the bank that an agreement ended
 PAGE_LASTS: Final = timedelta(hours=1)  # a person is looking at it
 CLOSE_AFTER: Final = timedelta(minutes=1)  # their clock may be behind ours, and a payment of the last second is one
 # Of a page that was never opened nothing can be closed: whoever opens it finds it over. An hour is for clocks.
@@ -75,17 +77,25 @@ class HostedErrand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskOnlyErrand:
-    """A deduction whose agreement has ended: what was said is asked for, nothing is said anew."""
+class EndedAgreementErrand:
+    """A deduction whose agreement has ended: nothing is taken any more, and what was perhaps said is asked for.
+
+    A worker that died may have announced it and never said it. Once the bank has heard that the agreement ended
+    (`token` is given then), the number is said again: the bank knows what it did under it, or refuses it for good.
+    """
 
     channel: CollectionChannel
+    token: Personal[str] | None
 
     @property
     def resend_is_safe(self) -> bool:
-        return False
+        return self.token is not None and self.channel.resend_is_safe
 
     def send(self, order: Order) -> Accepted | Paid | Refused | NumberTaken:
-        return Refused(code="agreement_ended") if order.attempts == 1 else NumberTaken()
+        if order.attempts == 1:
+            return Refused(code="agreement_ended")  # it was never said, and it is not said now
+        assert self.token is not None, "nothing is sent again that is not safe to be"
+        return DeductionErrand(channel=self.channel, agreement_token=self.token).send(order)
 
     def ask(self, order: Order) -> Paid | Failed | InProgress | NotFound:
         return self.channel.ask(order.number)
@@ -152,7 +162,8 @@ def errand_of(house: House, *, order: Order) -> Errand:
         if order.kind is OrderKind.COLLECTION:
             agreement = repayment.agreement_of(tx, order_id=order.order_id)
             if agreement is None or agreement.state != "active":
-                return AskOnlyErrand(channel=house.collection)
+                token = _token_of_ended(tx, house, order=order, agreement=agreement)
+                return EndedAgreementErrand(channel=house.collection, token=token)
             token = vault.open_field(
                 tx,
                 keyring=house.keyring,
@@ -165,6 +176,28 @@ def errand_of(house: House, *, order: Order) -> Errand:
         )
         name = vault.open_field(tx, keyring=house.keyring, person_id=order.person_id, field="name")
         return PayoutErrand(channel=house.payout, card_number=number, holder_name=name)
+
+
+def _token_of_ended(
+    tx: Transaction, house: House, *, order: Order, agreement: Agreement | None
+) -> Personal[str] | None:
+    """Return the token of an agreement of whose end the bank has heard: with it nothing can be deducted any more."""
+    if agreement is None:
+        return None
+    told = work.of_subjects(
+        tx,
+        cell=tx.cell_of(order.order_id),
+        kind=CANCEL_AGREEMENT,
+        subject_ids=[agreement.agreement_id],
+        limit=1,
+    )
+    if not told or told[0][2] is None:
+        return None
+    try:
+        field = token_field(agreement.agreement_id)
+        return vault.open_field(tx, keyring=house.keyring, person_id=order.person_id, field=field)
+    except (FieldMissing, vault.PersonErased):
+        return None  # it stays asked for, and people hear of it
 
 
 def run_errand(house: House, *, order_id: UUID) -> tuple[Order, Action]:
