@@ -58,6 +58,7 @@ ROOMS: Final = (
     "domain.proposal",
     "domain.recut",
     "domain.review",
+    "domain.watch_list",
     "domain.word",
     "domain.product",
     "domain.rule",

@@ -25,6 +25,7 @@ from mingqu.ports.payout import PayoutChannel
 from mingqu.ports.sms import SmsChannel
 from mingqu.ports.webhook import WebhookChannel
 from mingqu.store import book
+from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database, Transaction
 from mingqu.store.keyring import Keyring
 
@@ -62,7 +63,7 @@ class House:
     clock: Clock
     identifiers: Identifiers
     codes: Codes
-    pack: Pack
+    policies: CurrentPolicies
     consent_texts: Mapping[tuple[str, int], ConsentText]
     bins: Sequence[Bin]
     payout: PayoutChannel
@@ -77,10 +78,17 @@ class House:
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
 
+    @property
+    def pack(self) -> Pack:
+        """The policies as they were last seen in the book; who records what they say asks `policies.refresh` first."""
+        return self.policies.pack
+
     @contextmanager
     def reading(self) -> Iterator[House]:
         """Give the house as it stands at one moment: use cases that read agree with each other, none can write."""
         with self.database.snapshot() as database:
+            with database.transaction() as tx:
+                self.policies.refresh(tx)
             yield replace(self, database=database)
 
     def id_for(self, person_id: UUID) -> UUID:

@@ -11,6 +11,7 @@ from uuid import UUID
 from mingqu.domain import schedule
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.cost import AllInCost, DelayTerms, all_in_cost
+from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.loan import LoanTerms
 from mingqu.domain.loan.of_product import terms_of_product
@@ -22,6 +23,7 @@ from mingqu.domain.rule import ALL_IN_COST_MAX
 from mingqu.services.freeze_drawing import require_not_stopped
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
+from mingqu.services.switch_off import require_lending
 from mingqu.store import ledger, loan, offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Facility, Offer
@@ -95,20 +97,23 @@ def make_offers(
     The effective yearly rate decides the order; nothing else does. Offers stand for a week. Asked again with the same
     `key` the same offers are answered.
     Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
-    Errors: NoLimit, DrawingFrozen, DrawingStopped, TermsNotOffered, CostAboveCap, and those of the idempotency key.
+    Errors: NoLimit, DrawingFrozen, DrawingStopped, TermsNotOffered, LendingSwitchedOff, CostAboveCap, and those of the
+    idempotency key.
     """
 
     def make(tx: Transaction) -> list[Offered]:
         tx.lock_cell(tx.cell_of(person_id))
+        house.policies.refresh(tx)
         require_drawing_open(tx, house, person_id=person_id)
         made: list[Offered] = []
-        not_offered: TermsNotOffered | None = None
+        not_offered: TermsNotOffered | LendingSwitchedOff | None = None
         for facility, available_fen in lines_of(tx, person_id=person_id):
             if available_fen < amount_fen:
                 continue
             try:
+                require_lending(house, product_id=facility.product_id, lender_id=facility.lender_id)
                 made.append(_offer(tx, house, facility, amount_fen, instalments, method))
-            except TermsNotOffered as refusal:
+            except (TermsNotOffered, LendingSwitchedOff) as refusal:
                 not_offered = refusal  # by this product; another may have the terms
         if not made and not_offered is not None:
             raise not_offered

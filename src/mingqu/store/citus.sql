@@ -19,9 +19,14 @@ SELECT create_reference_table('recut');
 SELECT citus_add_local_table_to_metadata('checkpoint');
 SELECT citus_add_local_table_to_metadata('directory');
 SELECT citus_add_local_table_to_metadata('headroom');
+SELECT citus_add_local_table_to_metadata('list_entry');
 SELECT citus_add_local_table_to_metadata('migration');
 SELECT citus_add_local_table_to_metadata('operator_attempt');
 SELECT citus_add_local_table_to_metadata('operator_session');
+SELECT citus_add_local_table_to_metadata('policy_draft');
+SELECT citus_add_local_table_to_metadata('policy_generation');
+SELECT citus_add_local_table_to_metadata('policy_publication');
+SELECT citus_add_local_table_to_metadata('policy_switch');
 SELECT citus_add_local_table_to_metadata('repeatable');
 SELECT citus_add_local_table_to_metadata('webhook_subscription');
 
@@ -78,6 +83,7 @@ SELECT create_distributed_table('repayment_agreement', 'cell', colocate_with := 
 SELECT create_distributed_table('drawing_freeze', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('placed_receipt', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('facility', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('shadow_decision', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('offer', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('disclosure', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('contract', 'cell', colocate_with := 'cell');

@@ -12,10 +12,12 @@ from datetime import date, timedelta
 from typing import ClassVar, Final
 
 from mingqu.domain.decision.card import score_values
+from mingqu.domain.decision.experiment import AS_EVERYBODY, Variant
 from mingqu.domain.decision.field import Value, Vector
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.decision.record import APPROVED, RECORD_FORMAT, REFUSED, Decision, ProductPrice, Reason
 from mingqu.domain.decision.strategy import Offer, Strategy
+from mingqu.domain.decision.switch import NOTHING_OFF, Switches
 from mingqu.domain.decision.table import RETRY_ON, Row, Words, nearest_outside
 from mingqu.domain.policy_file import Plain
 from mingqu.domain.refusal import Refusal
@@ -29,8 +31,16 @@ class DecisionRecordMalformed(Refusal):
     code: ClassVar[str] = "decision_record_malformed"
 
 
-def decide(*, inputs: Mapping[str, Value], pack: Pack, product_ids: tuple[str, ...], business_date: date) -> Decision:
-    """Decide once for a person and these products on a date.
+def decide(
+    *,
+    inputs: Mapping[str, Value],
+    pack: Pack,
+    product_ids: tuple[str, ...],
+    business_date: date,
+    switches: Switches = NOTHING_OFF,
+    variant: Variant = AS_EVERYBODY,
+) -> Decision:
+    """Decide once for a person and these products on a date; what is switched off and the variant are recorded with it.
 
     The total limit is the limit grid's cell, at most what the strategy's exposure ceiling leaves beside
     `total_exposure_fen`. A product's limit is that, at most what product and law allow, rounded down to the
@@ -41,15 +51,18 @@ def decide(*, inputs: Mapping[str, Value], pack: Pack, product_ids: tuple[str, .
     Errors: DecisionInputInvalid, FeatureMissing, PolicyMissing, ProductNotOffered, RuleMissing, PriceAboveCap.
     """
     assert 0 < len(product_ids) <= PRODUCTS_MAX
-    return _decide(inputs, pack.on(business_date=business_date, product_ids=product_ids))
+    strategy = pack.on(business_date=business_date, product_ids=product_ids, instead=variant.instead)
+    return _decide(inputs, strategy, switches, variant.name)
 
 
-def _decide(inputs: Mapping[str, Value], strategy: Strategy) -> Decision:
+def _decide(inputs: Mapping[str, Value], strategy: Strategy, switches: Switches, variant: str) -> Decision:
     passed = strategy.fields.read(inputs=inputs)
     scored = score_values(card=strategy.card, values=[passed[at] for at in strategy.card_at])
     # The order of COMPUTED: band, score, probability_ppm.
     vector = (*passed, strategy.band_places[scored.band], scored.points, scored.probability_ppm)
     hits = strategy.policy.hits(vector=vector)
+    if switches.names:
+        hits = tuple([row for row in hits if not switches.skips(table_id=strategy.policy.id, row=row)])
     limit_cell = strategy.limits.place(vector=vector)
     limit_fen, prices = (0, ()) if hits else _priced(strategy, vector, limit_cell)
     reasons = tuple([_reason(row, strategy, vector) for row in hits])
@@ -70,6 +83,8 @@ def _decide(inputs: Mapping[str, Value], strategy: Strategy) -> Decision:
         limit_cell=limit_cell,
         numbers=passed,
         strategy=strategy,
+        variant=variant,
+        switched=switches.names,
     )
 
 
@@ -158,7 +173,11 @@ def decide_again(*, record: Mapping[str, Plain], pack: Pack) -> Decision:
         product_ids=tuple(str(name) for name in names),
         versions={name: str(value) for name, value in versions.items()},
     )
-    return _decide(_inputs(inputs, strategy), strategy)
+    variant, switched = public.get("variant", ""), public.get("switched", [])
+    if not isinstance(variant, str) or not isinstance(switched, list):
+        raise DecisionRecordMalformed("The record's variant or what was switched off is not as it is written.")
+    switches = Switches(names=tuple(str(name) for name in switched))
+    return _decide(_inputs(inputs, strategy), strategy, switches, variant)
 
 
 def _inputs(written: Mapping[str, Plain], strategy: Strategy) -> dict[str, Value]:

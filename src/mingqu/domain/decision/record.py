@@ -15,6 +15,7 @@ from mingqu.domain.policy_file import Plain, canonical
 APPROVED: Final = "approved"
 REFUSED: Final = "refused"
 RECORD_FORMAT: Final = 1
+WRITTEN_MAX: Final = 64  # public parts remembered: outcomes × variants × what was ever off on a day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,8 @@ class Decision:
     limit_cell: int
     numbers: Vector = field(repr=False)
     strategy: Strategy = field(repr=False)
+    variant: str = ""
+    switched: tuple[str, ...] = ()
 
     @property
     def approved(self) -> bool:
@@ -118,7 +121,7 @@ class Decision:
 
     def public(self) -> dict[str, Plain]:
         """Return the part of the record that says nothing about the person but the outcome."""
-        return public_part(strategy=self.strategy, outcome=self.outcome)
+        return public_part(strategy=self.strategy, outcome=self.outcome, variant=self.variant, switched=self.switched)
 
     def sealed(self) -> dict[str, Plain]:
         """Return the part of the record that is about the person."""
@@ -139,15 +142,25 @@ class Decision:
         }
 
 
-def public_part(*, strategy: Strategy, outcome: str) -> dict[str, Plain]:
-    """Return the public part of a record: the same for all people of one outcome, date and set of products."""
-    return {
+def public_part(
+    *, strategy: Strategy, outcome: str, variant: str = "", switched: tuple[str, ...] = ()
+) -> dict[str, Plain]:
+    """Return the public part of a record: the same for all people of one outcome, date, variant and set of products.
+
+    Variant and switches are left out where there are none, so that a record of before they existed reads the same.
+    """
+    public: dict[str, Plain] = {
         "format": RECORD_FORMAT,
         "outcome": outcome,
         "business_date": strategy.business_date.isoformat(),
         "product_ids": [offer.product.id for offer in strategy.offers],
         "versions": dict(strategy.versions),
     }
+    if variant:
+        public["variant"] = variant
+    if switched:
+        public["switched"] = list(switched)
+    return public
 
 
 def write_record(*, decision: Decision) -> bytes:
@@ -157,10 +170,13 @@ def write_record(*, decision: Decision) -> bytes:
     test holds the two ways equal.
     """
     strategy = decision.strategy
-    public = strategy.written.get(decision.outcome)
+    place = " ".join((decision.outcome, decision.variant, *decision.switched))
+    public = strategy.written.get(place)
     if public is None:
-        public = canonical(public_part(strategy=strategy, outcome=decision.outcome)).decode()
-        strategy.written[decision.outcome] = public
+        public = canonical(decision.public()).decode()
+        if len(strategy.written) >= WRITTEN_MAX:
+            strategy.written.clear()
+        strategy.written[place] = public
     reasons = canonical([reason.record() for reason in decision.reasons]).decode() if decision.reasons else "[]"
     factors = ",".join([f'["{one[0]}",{one[1]}]' for one in decision.factors])
     near_misses = ",".join([f'["{row}",{distance}]' for row, distance in decision.near_misses])

@@ -40,7 +40,8 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row. `changeable` names the field a remedy moves; `near` is the distance that counts as a near miss."""
+    """One row. `changeable` names the field a remedy moves; `near` is the distance that counts as a near miss; `law`
+    the document it follows from, if it does: such a row is never switched off and never overridden."""
 
     id: str
     box: Box
@@ -51,6 +52,7 @@ class Row:
     changeable: str
     wait_days: int
     near: int
+    law: str = ""
 
     def hit(self, vector: Vector) -> bool:
         """Return whether every cell admits its value; a missing value is admitted by none."""
@@ -182,7 +184,7 @@ def _row_fault(reader: Reader, row: Row, problem: str, remedy: str) -> PolicyFau
 
 
 _WORDS: Final = ("text_zh", "text_en", "remedy_zh", "remedy_en")
-_ROW_COLUMNS: Final = ("id", "when", "outcome", "reason", *_WORDS, "changeable", "wait_days", "near")
+_ROW_COLUMNS: Final = ("id", "when", "outcome", "reason", *_WORDS, "changeable", "wait_days", "near", "law")
 
 
 def _row(reader: Reader, fields: Fields, *, outcomes: tuple[str, ...]) -> Row:
@@ -211,6 +213,7 @@ def _row(reader: Reader, fields: Fields, *, outcomes: tuple[str, ...]) -> Row:
         changeable=changeable,
         wait_days=wait_days,
         near=near,
+        law=reader.text("law") if reader.has("law") else "",
     )
 
 

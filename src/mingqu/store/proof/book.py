@@ -221,6 +221,7 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (LeafKind.FREEZE, "SELECT cell, freeze_id FROM drawing_freeze"),
     (LeafKind.REVIEW, "SELECT cell, request_id FROM review WHERE answered_at IS NOT NULL"),
     (LeafKind.PROPOSAL, "SELECT cell, proposal_id FROM proposal WHERE decided_at IS NOT NULL"),
+    (LeafKind.SWITCH, "SELECT 0, switch_id FROM policy_switch"),  # the house's own ids route to the first cell
 )
 
 
