@@ -23,6 +23,7 @@ from mingqu.cli.book import export_book, generate, import_book
 from mingqu.cli.close import close
 from mingqu.cli.copy import backup, drill, restore
 from mingqu.cli.option import EXIT_FALSE, data_option, json_option, say
+from mingqu.cli.policy import policy_commands
 from mingqu.cli.recut import recut
 from mingqu.cli.report import report_commands
 from mingqu.cli.serve import sandbox, serve
@@ -254,6 +255,7 @@ commands.add_command(backup)
 commands.add_command(recut)
 commands.add_command(restore)
 commands.add_command(drill)
+commands.add_command(policy_commands)
 commands.add_command(report_commands)
 commands.add_command(serve)
 commands.add_command(sandbox)
