@@ -11,6 +11,7 @@ import click
 from mingqu.cli.option import Day, data_option, json_option, say
 from mingqu.cli.wiring import Wiring
 from mingqu.services.keep_operator import seat_by_name
+from mingqu.services.override_decision import overrides as set_aside_so_far
 from mingqu.services.publish_policy import check_draft, draft_policy
 from mingqu.services.read_policies import list_policies, read_policy
 
@@ -119,6 +120,34 @@ def diff(wiring: Wiring, policy: str, before: int, after: int, data: Path, as_js
         for one in seen.changes:
             click.echo(f"{one.place}: {_shown(one.before)} -> {_shown(one.after)}")
     return 1 if seen.changes else 0
+
+
+@policy_commands.command(short_help="Refusals that people set aside, and how those loans went.")
+@data_option
+@json_option
+@click.pass_obj
+def overrides(wiring: Wiring, data: Path, as_json: bool) -> int:
+    """List refusals that two people set aside, with how their loans stand: a CSV on standard output, or JSON."""
+    with wiring.live_house(data=data, makes_book=False) as house:
+        rows = [
+            {
+                "decision_id": one.decision_id.hex,
+                "overridden_id": one.overridden_id.hex,
+                "business_date": one.business_date.isoformat(),
+                "cause": one.cause,
+                "loans": one.loans,
+                "overdue": one.overdue,
+                "lost": one.lost,
+            }
+            for one in set_aside_so_far(house)
+        ]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return 0
+    click.echo("decision_id,overridden_id,business_date,cause,loans,overdue,lost")
+    for row in rows:
+        click.echo(",".join(str(value) for value in row.values()))
+    return 0
 
 
 def _shown(value: object) -> str:

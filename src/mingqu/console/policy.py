@@ -31,7 +31,7 @@ ROOT = f"{HOME}/policies"
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:
     """Return the routes of policies."""
-    return [*_pages(desk), *_publishing(desk), *_at_once(desk)]
+    return [*_pages(desk), *_publishing(desk), *_switching(desk), *_listing(desk)]
 
 
 def _overview(desk: Desk, request: Asked, *, refusal: Refusal | None = None) -> Response[Any]:
@@ -122,7 +122,7 @@ def _publishing(desk: Desk) -> list[HTTPRouteHandler]:
     return [send_draft, send_proposal]
 
 
-def _at_once(desk: Desk) -> list[HTTPRouteHandler]:
+def _switching(desk: Desk) -> list[HTTPRouteHandler]:
     @act("/policies/switches", needs=Permission.SWITCH)
     def send_switch(request: Asked, data: URLEncodedBody[Form]) -> Response[Any]:
         try:
@@ -163,6 +163,10 @@ def _at_once(desk: Desk) -> list[HTTPRouteHandler]:
             return _overview(desk, request, refusal=refusal)
         return at.go(f"{HOME}/proposals/{proposal_id.hex}")
 
+    return [send_switch, send_on]
+
+
+def _listing(desk: Desk) -> list[HTTPRouteHandler]:
     @act("/policies/lists", needs=Permission.SWITCH)
     def send_entry(request: Asked, data: URLEncodedBody[Form]) -> Response[Any]:
         malformed = ListEntryMalformed("A day is written like 2026-10-01.")
@@ -200,7 +204,7 @@ def _at_once(desk: Desk) -> list[HTTPRouteHandler]:
             return _overview(desk, request, refusal=refusal)
         return at.go(f"{HOME}/proposals/{proposal_id.hex}")
 
-    return [send_switch, send_on, send_entry, send_removal]
+    return [send_entry, send_removal]
 
 
 def _day(data: Form, name: str, refusal: Refusal) -> date | None:

@@ -33,6 +33,7 @@ class Deed(Enum):
     BOOK_RECEIPT = "book_receipt"  # money that came by no channel of ours is told to a loan, on its own day
     PUBLISH_POLICY = "publish_policy"  # a version of a policy is in force from a day on, or may be tried
     SWITCH_ON = "switch_on"  # a product or lender that was switched off lends again
+    OVERRIDE_DECISION = "override_decision"  # a refusal is set aside, within what the tables allow
     UNLIST = "unlist"  # somebody is taken off a list before its day
 
 
@@ -46,6 +47,7 @@ NEEDED: Final = MappingProxyType(
         Deed.PUBLISH_POLICY: Permission.PUBLISH,
         Deed.SWITCH_ON: Permission.SWITCH,
         Deed.UNLIST: Permission.SWITCH,
+        Deed.OVERRIDE_DECISION: Permission.OVERRIDE,
     }
 )
 

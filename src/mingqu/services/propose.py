@@ -17,7 +17,15 @@ from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.operator import Permission, check_reason
 from mingqu.domain.proposal import NEEDED, PROPOSAL_LASTS, Deed, Proposal, ProposalStale, ProposalState
-from mingqu.services import decide_order, freeze_drawing, keep_list, place_receipt, publish_policy, switch_off
+from mingqu.services import (
+    decide_order,
+    freeze_drawing,
+    keep_list,
+    override_decision,
+    place_receipt,
+    publish_policy,
+    switch_off,
+)
 from mingqu.services.house import House
 from mingqu.services.note_access import note_access
 from mingqu.services.once import Response, once
@@ -66,6 +74,11 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=switch_off.say_switch_on,
         basis=switch_off.basis_of_switch_on,
         carry_out=switch_off.switch_on,
+    ),
+    Deed.OVERRIDE_DECISION: Way(
+        say=override_decision.say_override,
+        basis=override_decision.basis_of_override,
+        carry_out=override_decision.override_decision,
     ),
     Deed.UNLIST: Way(
         say=keep_list.say_unlisting,

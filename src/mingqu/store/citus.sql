@@ -83,6 +83,7 @@ SELECT create_distributed_table('repayment_agreement', 'cell', colocate_with := 
 SELECT create_distributed_table('drawing_freeze', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('placed_receipt', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('facility', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('override', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('shadow_decision', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('offer', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('disclosure', 'cell', colocate_with := 'cell');

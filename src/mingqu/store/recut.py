@@ -63,6 +63,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "loan_snapshot": _by("loan_id"),
     "offer": _by("person_id"),
     "one_time_code": _by_hash("phone_hash"),
+    "override": _by("person_id"),
     "person": _by("person_id"),
     "person_reference": _by("person_id"),
     "person_key": _by("person_id"),

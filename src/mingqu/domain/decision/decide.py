@@ -8,16 +8,18 @@ and nothing but a full set of inputs, no policy hit and at least one priced prod
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import ClassVar, Final
 
 from mingqu.domain.decision.card import score_values
 from mingqu.domain.decision.experiment import AS_EVERYBODY, Variant
 from mingqu.domain.decision.field import Value, Vector
+from mingqu.domain.decision.override import Override, OverrideForbidden, OverrideNotPossible
 from mingqu.domain.decision.pack import Pack
-from mingqu.domain.decision.record import APPROVED, RECORD_FORMAT, REFUSED, Decision, ProductPrice, Reason
+from mingqu.domain.decision.record import APPROVED, OVERRIDE, RECORD_FORMAT, REFUSED, Decision, ProductPrice, Reason
 from mingqu.domain.decision.strategy import Offer, Strategy
-from mingqu.domain.decision.switch import NOTHING_OFF, Switches
+from mingqu.domain.decision.switch import NOTHING_OFF, Switches, is_law
 from mingqu.domain.decision.table import RETRY_ON, Row, Words, nearest_outside
 from mingqu.domain.policy_file import Plain
 from mingqu.domain.refusal import Refusal
@@ -88,12 +90,16 @@ def _decide(inputs: Mapping[str, Value], strategy: Strategy, switches: Switches,
     )
 
 
-def _priced(strategy: Strategy, vector: Vector, limit_cell: int) -> tuple[int, tuple[ProductPrice, ...]]:
+def _priced(
+    strategy: Strategy, vector: Vector, limit_cell: int, *, most_fen: int | None = None
+) -> tuple[int, tuple[ProductPrice, ...]]:
     exposure_fen = vector[strategy.exposure_at]
     cell_fen = strategy.limits.cells[limit_cell]
     assert exposure_fen is not None
     assert cell_fen is not None, "a limit grid holds amounts only"
     total_fen = max(0, min(cell_fen, strategy.exposure_fen_max - exposure_fen))
+    if most_fen is not None:
+        total_fen = min(total_fen, most_fen)
     prices = [_price(offer, vector, total_fen) for offer in strategy.offers]
     return total_fen, tuple([price for price in prices if price is not None])
 
@@ -143,6 +149,35 @@ def _worded(code: str, row: str, words: Words, field: str, needed: int | None, r
     )
 
 
+def set_aside(*, made: Decision, override: Override) -> Decision:
+    """Return what two people decide instead of a refusal: the same inputs and tables, read as one band better.
+
+    Example: band D and a cell of 300,000 fen for it, 1,000,000 for band C: at most 1,000,000, less if `limit_fen` is.
+    Errors: OverrideForbidden (a row that is law was hit), OverrideNotPossible.
+    """
+    assert not made.approved, "only a refusal is set aside"
+    strategy = made.strategy
+    place = strategy.band_places[made.band]
+    vector = (*made.numbers, max(0, place - 1), made.score, made.probability_ppm)
+    hits = strategy.policy.hits(vector=(*made.numbers, place, made.score, made.probability_ppm))
+    if any(is_law(row) for row in hits):
+        raise OverrideForbidden("This refusal follows from law; nobody sets it aside.")
+    cell = strategy.limits.place(vector=vector)
+    limit_fen, prices = _priced(strategy, vector, cell, most_fen=override.limit_fen)
+    if not prices:
+        raise OverrideNotPossible("Even one band better no product serves this person, or not with so little.")
+    return replace(
+        made,
+        outcome=APPROVED,
+        limit_fen=limit_fen,
+        prices=prices,
+        reasons=(),
+        limit_cell=cell,
+        variant=OVERRIDE,
+        override=override,
+    )
+
+
 def replay(*, record: Mapping[str, Plain], pack: Pack) -> bytes:
     """Decide again from a record, with the very policies it names, and return the bytes of the new record.
 
@@ -177,7 +212,17 @@ def decide_again(*, record: Mapping[str, Plain], pack: Pack) -> Decision:
     if not isinstance(variant, str) or not isinstance(switched, list):
         raise DecisionRecordMalformed("The record's variant or what was switched off is not as it is written.")
     switches = Switches(names=tuple(str(name) for name in switched))
-    return _decide(_inputs(inputs, strategy), strategy, switches, variant)
+    override = _override(public.get("override"))
+    made = _decide(_inputs(inputs, strategy), strategy, switches, "" if override else variant)
+    return set_aside(made=made, override=override) if override else made
+
+
+def _override(written: Plain) -> Override | None:
+    if written is None:
+        return None
+    if not isinstance(written, dict) or not isinstance(written.get("limit_fen"), int):
+        raise DecisionRecordMalformed("What the record says of an override is not as it is written.")
+    return Override(of=str(written.get("of")), limit_fen=int(str(written["limit_fen"])))
 
 
 def _inputs(written: Mapping[str, Plain], strategy: Strategy) -> dict[str, Value]:

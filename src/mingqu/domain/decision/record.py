@@ -9,12 +9,14 @@ from typing import Final
 
 from mingqu.domain.decision.card import Factor
 from mingqu.domain.decision.field import Value, Vector
+from mingqu.domain.decision.override import Override
 from mingqu.domain.decision.strategy import Strategy
 from mingqu.domain.policy_file import Plain, canonical
 
 APPROVED: Final = "approved"
 REFUSED: Final = "refused"
 RECORD_FORMAT: Final = 1
+OVERRIDE: Final = "override"  # the variant of a decision by which people set a refusal aside
 WRITTEN_MAX: Final = 64  # public parts remembered: outcomes × variants × what was ever off on a day
 
 
@@ -80,6 +82,7 @@ class Decision:
     strategy: Strategy = field(repr=False)
     variant: str = ""
     switched: tuple[str, ...] = ()
+    override: Override | None = None
 
     @property
     def approved(self) -> bool:
@@ -121,7 +124,10 @@ class Decision:
 
     def public(self) -> dict[str, Plain]:
         """Return the part of the record that says nothing about the person but the outcome."""
-        return public_part(strategy=self.strategy, outcome=self.outcome, variant=self.variant, switched=self.switched)
+        public = public_part(strategy=self.strategy, outcome=self.outcome, variant=self.variant, switched=self.switched)
+        if self.override is not None:
+            public["override"] = {"of": self.override.of, "limit_fen": self.override.limit_fen}
+        return public
 
     def sealed(self) -> dict[str, Plain]:
         """Return the part of the record that is about the person."""
@@ -171,7 +177,7 @@ def write_record(*, decision: Decision) -> bytes:
     """
     strategy = decision.strategy
     place = " ".join((decision.outcome, decision.variant, *decision.switched))
-    public = strategy.written.get(place)
+    public = strategy.written.get(place) if decision.override is None else canonical(decision.public()).decode()
     if public is None:
         public = canonical(decision.public()).decode()
         if len(strategy.written) >= WRITTEN_MAX:
