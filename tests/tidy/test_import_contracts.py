@@ -47,6 +47,7 @@ ROOMS: Final = (
     "domain.personal",
     "domain.policy_file",
     "domain.accrual",
+    "domain.cap",
     "domain.consent",
     "domain.evidence",
     "domain.freeze",

@@ -40,6 +40,7 @@ class Settings:
     operator_name: str = "明渠平台"  # named in consents: who asks the bureau, who deducts what is due
     cost_table_reading: timedelta = timedelta(seconds=10)  # the rule of 2026-03-15 names no number
     offer_lasts: timedelta = timedelta(days=7)
+    cap_pause: timedelta = timedelta(days=1)  # a night lies between the wish for a higher own cap and the money
     payout_waits_max: timedelta = timedelta(days=7)  # how far ahead a borrower may set the payout
     # Loans that a close brings up in one transaction under their cell's lock: some tens of milliseconds at this size.
     close_chunk_loans: int = 500

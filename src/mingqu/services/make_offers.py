@@ -20,6 +20,7 @@ from mingqu.domain.product import Product, TermsNotOffered
 from mingqu.domain.rate import format_percent
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX
+from mingqu.services.cap_limit import left_under_cap
 from mingqu.services.freeze_drawing import require_not_stopped
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
@@ -107,7 +108,7 @@ def make_offers(
         require_drawing_open(tx, house, person_id=person_id)
         made: list[Offered] = []
         not_offered: TermsNotOffered | LendingSwitchedOff | None = None
-        for facility, available_fen in lines_of(tx, person_id=person_id):
+        for facility, available_fen in lines_of(tx, house, person_id=person_id):
             if available_fen < amount_fen:
                 continue
             try:
@@ -160,8 +161,9 @@ def require_drawing_open(tx: Transaction, house: House, *, person_id: UUID) -> N
         raise DrawingFrozen("An amount is overdue; pay it and new loans open again.", overdue_days=overdue_days)
 
 
-def lines_of(tx: Transaction, *, person_id: UUID) -> list[tuple[Facility, int]]:
-    """Return a person's lines, each with what may still be drawn: what is left of it and of the person's own limit."""
+def lines_of(tx: Transaction, house: House, *, person_id: UUID) -> list[tuple[Facility, int]]:
+    """Return a person's lines, each with what may still be drawn: what is left of it, of the limit, and of the cap."""
+    under_cap_fen = left_under_cap(tx, house, person_id=person_id)
     lines = offer.facilities(tx, person_id=person_id)
     owners = [person_id, *(line.facility_id for line in lines)]
     balances = ledger.balances_of(tx, cell=tx.cell_of(person_id), owners=owners)
@@ -170,9 +172,10 @@ def lines_of(tx: Transaction, *, person_id: UUID) -> list[tuple[Facility, int]]:
         code = AccountCode.LIMIT_AVAILABLE
         return balances[Account(owner=owner, code=code, currency=currency)].available_fen(code)
 
-    return [
+    left = [
         (line, min(left_fen(line.facility_id, line.currency), left_fen(person_id, line.currency))) for line in lines
     ]
+    return [(line, fen if under_cap_fen is None else min(fen, under_cap_fen)) for line, fen in left]
 
 
 def _offer(

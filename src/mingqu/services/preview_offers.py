@@ -21,7 +21,7 @@ def preview_offers(house: House, *, person_id: UUID, amount_fen: int, instalment
         require_drawing_open(tx, house, person_id=person_id)
         found = [
             _previewed(house, facility, amount_fen, instalments, method)
-            for facility, available_fen in lines_of(tx, person_id=person_id)
+            for facility, available_fen in lines_of(tx, house, person_id=person_id)
             if available_fen >= amount_fen
         ]
     made = [one for one in found if one is not None]

@@ -70,6 +70,7 @@ SELECT create_distributed_table('access_log', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('consent', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('customer_note', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('instrument', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('limit_cap', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('person_key', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('proposal', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('retention_hold', 'cell', colocate_with := 'cell');

@@ -56,6 +56,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "hold": _by("id"),
     "idempotency": _BY_KEY,
     "instrument": _by("person_id"),
+    "limit_cap": _by("person_id"),
     "loan": _by("person_id"),
     "loan_diary": _by("loan_id"),
     "loan_event": _by("loan_id"),
