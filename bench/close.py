@@ -10,6 +10,8 @@
     bytes_per_day             what the database grows by in a day; yardstick: what those accrual rows grow it by
     ordinary_day_vs_copy_out  processor seconds of the day in the middle; yardstick: copying the table of loans out
 
+The day on which the book came is closed before: nothing falls due on it, and what it adds up is all that was taken
+over.
 Nobody pays while days are closed, so each bill is followed by the start of an overdue the next morning: twice the
 events of a book in which people pay. Most people have an agreement, so the close prepares deductions too. Afterwards
 ledger, loans' accounts and accrual groups are proved.
@@ -78,6 +80,9 @@ def run(*, loans: int = LOANS, days: int = DAYS) -> list[dict[str, Any]]:
         house = world.house
         opens_on = house.clock.business_date()
         bench_book.fill(house, loans=loans)
+        world.go_to_date(opens_on + timedelta(days=1))
+        assert close_through(house, to=opens_on).loan_events == 0
+        opens_on += timedelta(days=1)
         mark = mark_of(house.database)
         copied = copied_out(house.database)
         world.go_to_date(opens_on + timedelta(days=days))
@@ -146,6 +151,8 @@ def close_days(house: House, *, opens_on: date, days: int) -> Days:
         done = close_through(house, to=opens_on + timedelta(days=number))
         assert not done.set_aside
         assert not done.unproved
+        assert not done.stopped
+        assert not done.failed_chunks
         closed.append(Day(spent=meter.spent(), events=done.loan_events))
     with house.database.transaction() as tx:
         tx.script("CHECKPOINT")

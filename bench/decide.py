@@ -1,7 +1,9 @@
-"""`mingqu bench decide`: one decision in memory, JSON in and the full record out, on one core.
+"""`mingqu bench decide`: one decision in memory, its score, and a whole application over HTTP.
 
-The yardstick is what nobody can save: decoding the same input bytes, encoding the same record and hashing it,
-with the standard library, measured in turn with the decisions in the same run.
+decide_memory   JSON in and the full record out, on one core; the yardstick is what nobody can save: decoding the same
+                input bytes, encoding the same record and hashing it, measured in turn in the same run
+score_reasons   points, probability, band and the factors that cost most
+apply_api       see bench/apply.py
 """
 
 from __future__ import annotations
@@ -13,7 +15,11 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any, Final
 
+import msgspec
+
+from bench import apply
 from mingqu.domain.decision import decide
+from mingqu.domain.decision.card import score_values
 from mingqu.store.policy import load_pack
 
 BUSINESS_DATE: Final = date(2026, 8, 15)
@@ -48,38 +54,59 @@ def _people() -> list[bytes]:
 
 
 def run() -> list[dict[str, Any]]:
-    """Return the row `decide_memory`: decisions a second on one core, against bare decoding, encoding and hashing."""
+    """Return the rows `decide_memory`, `score_reasons` and `apply_api`."""
+    return [*in_memory(), apply.row()]
+
+
+def in_memory() -> list[dict[str, Any]]:
+    """Return what decisions cost without a database: a whole one from bytes to bytes, and its score with reasons."""
     pack = load_pack()
     products = tuple(product.id for product in pack.offered(business_date=BUSINESS_DATE))
+    strategy = pack.on(business_date=BUSINESS_DATE, product_ids=products)
     people = _people()
+    # The API reads bodies with msgspec; so do both sides here.
+    read = msgspec.json.Decoder(dict[str, int | bool]).decode
 
     def one(raw: bytes) -> bytes:
-        decision = decide(inputs=json.loads(raw), pack=pack, product_ids=products, business_date=BUSINESS_DATE)
+        decision = decide(inputs=read(raw), pack=pack, product_ids=products, business_date=BUSINESS_DATE)
         record = decision.record_bytes()
         hashlib.sha256(record).digest()
         return record
 
     records = {raw: json.loads(one(raw)) for raw in people}
-    encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    write = msgspec.json.Encoder(order="sorted").encode
 
     def bare(raw: bytes) -> None:
-        json.loads(raw)
-        hashlib.sha256(encoder.encode(records[raw]).encode()).digest()
+        read(raw)
+        hashlib.sha256(write(records[raw])).digest()
 
-    decided, bared = [], []
+    features = {raw: strategy.pick_card(strategy.fields.read(inputs=read(raw))) for raw in people}
+
+    def scored(raw: bytes) -> None:
+        score_values(card=strategy.card, values=features[raw])
+
+    decided, bared, points = [], [], []
     for _ in range(ROUNDS):
-        decided.append(_seconds(one, people))
-        bared.append(_seconds(bare, people))
-    value, yardstick_value = CALLS / min(decided), CALLS / min(bared)
+        for taken, work in ((decided, one), (bared, bare), (points, scored)):
+            taken.append(_seconds(work, people))
+    bare_us = min(bared) / CALLS * 1e6
     return [
         {
             "name": "decide_memory",
-            "value": round(value, 1),
+            "value": round(CALLS / min(decided), 1),
             "unit": "decisions/s/core",
             "yardstick": "decode, encode and hash of the same bytes",
-            "yardstick_value": round(yardstick_value, 1),
-            "ratio": round(value / yardstick_value, 4),
-        }
+            "yardstick_value": round(CALLS / min(bared), 1),
+            "ratio": round(min(bared) / min(decided), 4),
+        },
+        {
+            "name": "score_reasons",
+            "value": round(min(points) / CALLS * 1e6, 2),
+            "unit": "µs, points, probability, band and reasons",
+            "yardstick": "µs, decode, encode and hash of a decision's bytes",
+            "yardstick_value": round(bare_us, 2),
+            "ratio": round(min(points) / min(bared), 4),
+        },
     ]
 
 

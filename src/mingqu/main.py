@@ -1,4 +1,7 @@
-"""The composition root: the only place that knows every part. It wires a house and hands it to the doors."""
+"""The composition root: the only place that knows every part. It wires a house and hands it to the doors.
+
+What only some commands need (doors, channels, the sandbox) is imported where it is wired: closing a day loads no page.
+"""
 
 from __future__ import annotations
 
@@ -11,39 +14,30 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from litestar import Litestar
-
-from mingqu import __version__, api, borrower, cli, console
+from mingqu import __version__, cli
 from mingqu.channels.fake.clock import SettableClock
-from mingqu.channels.fake.codes import SeededCodes
-from mingqu.channels.fake.ids import SeededIdentifiers
 from mingqu.channels.system.clock import SystemClock
 from mingqu.channels.system.codes import SystemCodes
 from mingqu.channels.system.identifiers import SystemIdentifiers
 from mingqu.cli.wiring import Copied
-from mingqu.counterparties.channels import NOTICES_PATH
-from mingqu.counterparties.credentials import Chosen, check_credentials, choose
-from mingqu.demo.story import STARTS_ON
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.moment import start_of
-from mingqu.sandbox import Sandbox
 from mingqu.services.house import House
-from mingqu.services.recut_book import recut_book
 from mingqu.services.verify_loans import Progress
 from mingqu.store import backup, book, data_folder, keyring, migration, policy, restore
 from mingqu.store.backup import Manifest
 from mingqu.store.database import BookMissing, Database
 from mingqu.store.postgres import open_server
-from mingqu.store.recut import Recut
-from mingqu.web.pace import Pace
-from mingqu.web.server import address_of, listen, serving
-from mingqu.web.site import make_site
 from mingqu.worlds import story
-from mingqu.worlds.fake import FakeWorld
-from mingqu.worlds.house import WechatDoor, fake_house, wired_house
-from mingqu.worlds.online import SandboxWorld, Served
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+    from mingqu.store.recut import Recut
+    from mingqu.worlds.fake import FakeWorld
+    from mingqu.worlds.online import SandboxWorld, Served
 
 SANDBOX_FOLDER: Final = "sandbox"  # in the data folder: books and keys of the counterparties
 JOURNAL: Final = "bank.jsonl"  # what the fake bank did, beside the book it is compared with
@@ -63,6 +57,12 @@ class Wiring:
 
         With `fresh`, a book in which something happened already is refused: BookExists.
         """
+        from mingqu.channels.fake.codes import SeededCodes
+        from mingqu.channels.fake.ids import SeededIdentifiers
+        from mingqu.demo.story import STARTS_ON
+        from mingqu.worlds.fake import FakeWorld
+        from mingqu.worlds.house import fake_house
+
         with contextlib.ExitStack() as stack:
             folder = data or Path(stack.enter_context(_passing_folder()))
             clock = SettableClock(start=start_of(STARTS_ON) + _DEMO_OPENS)
@@ -77,6 +77,14 @@ class Wiring:
     @contextlib.contextmanager
     def online_world(self, *, data: Path | None, seed: int) -> Iterator[SandboxWorld]:
         """Open a fresh book whose site is served, with the sandbox behind it and a clock set by hand: BookExists."""
+        from mingqu.channels.fake.ids import SeededIdentifiers
+        from mingqu.counterparties.credentials import Chosen, check_credentials
+        from mingqu.demo.story import STARTS_ON
+        from mingqu.sandbox import Sandbox
+        from mingqu.web.server import address_of, listen, serving
+        from mingqu.worlds.house import wired_house
+        from mingqu.worlds.online import SandboxWorld
+
         with contextlib.ExitStack() as stack:
             folder = data or Path(stack.enter_context(_passing_folder()))
             clock = SettableClock(start=start_of(STARTS_ON) + _DEMO_OPENS)
@@ -114,6 +122,8 @@ class Wiring:
 
         Errors: BookMissing when there is none and it is not to be made.
         """
+        from mingqu.worlds.house import fake_house
+
         clock = story.clock_of(data)
         if not makes_book:
             _require_something(data)
@@ -127,6 +137,12 @@ class Wiring:
         The channels are those that MINGQU_CHANNELS names; without it the sandbox is played beside the book.
         Errors: those of `counterparties.credentials.choose`.
         """
+        from mingqu.counterparties.channels import NOTICES_PATH
+        from mingqu.counterparties.credentials import Chosen, check_credentials, choose
+        from mingqu.sandbox import Sandbox
+        from mingqu.worlds.house import wired_house
+        from mingqu.worlds.online import Served
+
         clock, codes, chosen = story.clock_of(data), SystemCodes(), choose(environment=os.environ)
         with contextlib.ExitStack() as stack:
             database, keys = stack.enter_context(_open_book(data, business_date=clock.business_date()))
@@ -143,11 +159,18 @@ class Wiring:
     @contextlib.contextmanager
     def sandbox(self, *, data: Path, only: Sequence[str]) -> Iterator[Mapping[str, str]]:
         """Play the counterparties of a folder; the address of each."""
+        from mingqu.sandbox import Sandbox
+
         with Sandbox(folder=data / SANDBOX_FOLDER, only=only) as playing:
             yield {party: playing.addresses[party] for party in only}
 
     def site(self, house: House, *, public_url: str, is_working: Callable[[], bool]) -> Litestar:
         """Return the site of a house, with every door that people and programs come in by."""
+        from mingqu import api, borrower, console
+        from mingqu.web.pace import Pace
+        from mingqu.web.site import make_site
+        from mingqu.worlds.house import WechatDoor
+
         secure = public_url.startswith("https://")
         wechat = None if house.wechat_page is None else WechatDoor(house=house, public_url=public_url)
         pace = Pace()  # one for both doors: who asks for a code at one has asked for it
@@ -158,6 +181,10 @@ class Wiring:
             console.make_router(house, secure_cookies=secure),
         ]
         return make_site(house, routers=routers, is_working=is_working, openapi=api.openapi())
+
+    def today(self) -> date:
+        """Return the business date of the machine's clock."""
+        return SystemClock().business_date()
 
     @contextlib.contextmanager
     def reading(self, *, data: Path) -> Iterator[tuple[Database, keyring.Keyring]]:
@@ -211,6 +238,8 @@ class Wiring:
 
     def recut(self, *, data: Path, cells: int, progress: Progress) -> Recut:
         """Cut the book of a folder into another number of cells. Errors: those of `reading` and of `recut_book`."""
+        from mingqu.services.recut_book import recut_book
+
         clock = SystemClock()
         recut_id = SystemIdentifiers(clock=clock).fresh(0)
         with self.reading(data=data) as (database, keys):
@@ -233,6 +262,8 @@ def _require_something(folder: Path) -> None:
 
 
 def _require_fresh(database: Database) -> None:
+    from mingqu.demo.story import STARTS_ON
+
     with database.transaction() as tx:
         made = book.load(tx)
         if made is None or made.opened_on != STARTS_ON or not book.untouched(tx):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import LiteralString, cast
 from uuid import UUID
 
+import numpy as np
 import pytest
 
 from bench import close as bench_close
 from mingqu.domain.identifier import fresh
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order, OrderKind, reserve
-from mingqu.store import order, work
-from mingqu.store.database import Database, Transaction
+from mingqu.store import close, deduction, order, work
+from mingqu.store.database import Database, Parameters, Rows, Transaction
+from mingqu.store.deduction import NewDeductions
 from mingqu.store.order import OrderExists
 from mingqu.store.work import NewWork
 
@@ -91,3 +94,47 @@ def test_the_bench_of_the_close_runs_and_proves_its_book() -> None:
     assert rows["rows_without_event"]["value"] == 0
     for row in rows.values():
         assert set(row) == {"name", "value", "unit", "yardstick", "yardstick_value", "ratio"}
+
+
+class Planned:
+    """A transaction that keeps the plan of what it is asked to do."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx, self.plan = tx, ""
+
+    def execute(self, sql: LiteralString, parameters: Parameters) -> Rows:
+        self.plan = "\n".join(row[0] for row in self._tx.execute("EXPLAIN " + sql, parameters))
+        return self._tx.execute(sql, parameters)
+
+
+def test_a_close_uses_no_plan_that_was_kept(database: Database) -> None:
+    with database.transaction() as tx:
+        close.by_keys(tx)
+        for _ in range(15):  # the driver prepares what comes again, the server keeps a plan of what it was asked often
+            close.noted(tx, cell=0, on=DAY, loans_max=1)
+        kept = tx.execute(
+            "SELECT generic_plans, custom_plans > 5 FROM pg_prepared_statements WHERE statement LIKE '%loan_diary%'"
+        )
+        assert kept.fetchall() == [(0, True)]
+
+
+def test_deductions_of_a_chunk_are_not_compared_each_with_each(database: Database) -> None:
+    ids = np.arange(2 * 16, dtype=np.uint8).reshape(2, 16)
+    new = NewDeductions(
+        order_id=ids,
+        loan_id=ids,
+        person_id=ids,
+        instrument_id=ids,
+        agreement_id=ids,
+        amount_fen=np.array([1, 2], dtype=np.int64),
+    )
+    with database.transaction() as tx:
+        close.by_keys(tx)
+        planned = Planned(tx)
+        at = cast(Transaction, planned)
+        assert deduction.reserve_all(at, cell=0, new=new, currency="CNY", channel="bank", run_at=start_of(DAY)) == 2
+        assert deduction.reserve_all(at, cell=0, new=new, currency="CNY", channel="bank", run_at=start_of(DAY)) == 0
+        assert "Join" not in planned.plan
+        assert "Nested Loop" not in planned.plan
+        for table in ("channel_order", "channel_word", "repayment"):
+            assert tx.execute(f"SELECT count(*) FROM {table}").fetchone() == (2,)  # type: ignore[arg-type]

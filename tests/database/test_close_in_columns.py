@@ -2,86 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final, LiteralString
+from uuid import UUID
 
 import pytest
 
-from bench import book as bench_book
-from mingqu.domain.loan import fold
-from mingqu.services import close_day
-from mingqu.services.close_day import CloseStopped, close_through
-from mingqu.store import ledger_proof, loan, proof
+from mingqu.domain.batch.standing import kind_of
+from mingqu.services import bring_up_mornings
+from mingqu.services.close_day import close_through
+from mingqu.store import loan, migration, proof
 from mingqu.store.database import Database, Transaction
 from mingqu.store.postgres import Server
-from tests.conftest import OPENED_ON, database_named
-from tests.world import OpenWorld, open_world
+from tests.conftest import CELLS, OPENED_ON
+from tests.database.lived_in import DAYS, LAST, LOANS, a_house, assert_proved, portrait
 
-LOANS = 100
-DAYS = 34  # every loan has a bill, and whoever pays nothing is overdue on the next morning
-LAST = OPENED_ON + timedelta(days=DAYS - 1)
-
-# What a close leaves behind. Snapshots and plans are compared by telling the loans again; deltas are added up.
-PORTRAIT: Final[dict[str, LiteralString]] = {
-    "loan": """SELECT cell, loan_id, stage, next_event, overdue_since, principal_unbilled_fen, payable_principal_fen,
-                      payable_interest_fen, payable_penalty_fen, payable_fee_fen, overpayment_fen,
-                      interest_daily_micro, interest_base_micro, interest_on, penalty_daily_micro,
-                      penalty_base_micro, penalty_on, as_of FROM loan ORDER BY 1, 2""",
-    "transfer": "SELECT * FROM transfer ORDER BY cell, id",
-    "account": "SELECT * FROM account ORDER BY cell, owner, code",
-    "order": "SELECT * FROM channel_order ORDER BY cell, order_id",
-    "word": "SELECT * FROM channel_word ORDER BY cell, order_id, seq",
-    "repayment": "SELECT * FROM repayment ORDER BY cell, order_id",
-    "work": "SELECT * FROM work ORDER BY cell, work_id",
-    "group": "SELECT * FROM accrual_group ORDER BY cell, group_id, kind",
-    "delta": """SELECT cell, on_date, group_id, kind, sum(slope_micro), sum(income_micro), sum(rounding_micro)
-                FROM accrual_delta GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""",
-    "cell": "SELECT * FROM cell ORDER BY cell",
-}
-
-
-def portrait(database: Database) -> dict[str, list[tuple[object, ...]]]:
-    with database.transaction() as tx:
-        return {name: tx.execute(question).fetchall() for name, question in PORTRAIT.items()}
-
-
-def assert_proved(tx: Transaction) -> None:
-    assert ledger_proof.prove(tx) == []
-    assert proof.loans_and_ledger(tx) == []
-    assert all(total.agrees for total in proof.group_totals(tx))
-    for one in proof.all_loans(tx):
-        again, _ = fold(terms=one.terms, events=loan.events(tx, loan=one), as_of=one.state.as_of)
-        assert again == one.state
-        assert loan.summary_differs(tx, loans=[one]) == []
-
-
-@pytest.fixture(scope="module")
-def lived_in(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database with a book in the middle of its life, from which each test's own is copied."""
-    name = "book_lived_in"
-    with database_named(server, name, copy_of=template) as address:
-        with (
-            Database(address, ensure=server.ensure) as database,
-            open_world(database=database, folder=tmp_path_factory.mktemp(name), opened_on=OPENED_ON) as world,
-        ):
-            bench_book.fill(world.house, loans=LOANS)
-        yield name
-
-
-@contextmanager
-def a_house(server: Server, lived_in: str, folder: Path, *, name: str) -> Iterator[OpenWorld]:
-    """A house on a copy of that book, some days later."""
-    (folder / name).mkdir()
-    with (
-        database_named(server, f"book_{name}", copy_of=lived_in) as address,
-        Database(address, ensure=server.ensure) as database,
-        open_world(database=database, folder=folder / name, opened_on=OPENED_ON) as world,
-    ):
-        world.go_to_date(OPENED_ON + timedelta(days=DAYS))
-        yield world
+MIGRATIONS: Final = Path(migration.__file__).parent / "migrations"
 
 
 def without_plans(database: Database) -> None:
@@ -130,27 +67,32 @@ def test_a_loan_that_fails_waits_and_the_others_do_not(server: Server, lived_in:
             snapshots = dict(tx.execute("SELECT loan_id, state::text FROM loan_snapshot WHERE cell = 1").fetchall())
             broken = break_two(tx)
             tx.commit()
-        stopped_on = min(broken.values())
+        waits_on = min(broken.values())
         for tries in (1, 2):
             done = close_through(house, to=LAST)
-            assert {each.loan_id for each in done.set_aside} == {
-                loan_id for loan_id, on in broken.items() if on == stopped_on
-            }
+            assert {each.loan_id: each.on for each in done.set_aside} == broken
             assert {each.tries for each in done.set_aside} == {tries}
-            assert done.last_closed_on == stopped_on - timedelta(days=1)
+            assert (done.last_closed_on, done.stopped) == (waits_on - timedelta(days=1), ())
+        # Nobody but the two waits: whatever a morning writes of the others is what it writes when all is well.
+        waiting = portrait(database)
+        for name, place in (("loan", 1), ("order", 5), ("work", 3)):
+            assert [row for row in waiting[name] if row[place] not in broken] == [
+                row for row in whole[name] if row[place] not in broken
+            ]
         with database.transaction() as tx:
             rows = tx.execute("SELECT cell, last_closed_on FROM cell WHERE cell <> 1").fetchall()
             assert {on for _, on in rows} == {LAST}, "the other cells have nothing to do with it"
             assert proof.loans_and_ledger(tx) == []
-            left = tx.execute("SELECT count(*) FROM loan WHERE cell = 1 AND next_event <= %s", (stopped_on,)).fetchone()
-            assert left == (len(done.set_aside),)
+            assert all(total.agrees for total in proof.group_totals(tx))
+            left = tx.execute("SELECT loan_id, next_event FROM loan WHERE cell = 1 AND next_event <= %s", (LAST,))
+            assert dict(left.fetchall()) == broken
             # Somebody mends it.
             tx.execute("UPDATE account SET closed_on = NULL")
             for loan_id in broken:
                 tx.execute("UPDATE loan_snapshot SET state = %s WHERE loan_id = %s", (snapshots[loan_id], loan_id))
             tx.commit()
         later = close_through(house, to=LAST, retry_after=timedelta(minutes=5))
-        assert later.last_closed_on == stopped_on - timedelta(days=1), "it was tried a moment ago"
+        assert later.last_closed_on == waits_on - timedelta(days=1), "it was tried a moment ago"
         done = close_through(house, to=LAST)
         assert (done.set_aside, done.last_closed_on) == ((), LAST)
         assert portrait(database) == whole
@@ -161,16 +103,74 @@ def test_a_loan_that_fails_waits_and_the_others_do_not(server: Server, lived_in:
 def test_a_close_whose_loans_all_fail_stops_and_sets_few_aside(
     server: Server, lived_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(close_day, "SET_ASIDE_MAX", 2)
+    monkeypatch.setattr(bring_up_mornings, "SET_ASIDE_MAX", 2)
     with a_house(server, lived_in, tmp_path, name="failing") as world:
         database = world.house.database
         with database.transaction() as tx:
             tx.execute("UPDATE loan SET plain = false")
             tx.execute("UPDATE loan_snapshot SET state = '{\"stage\": 1}'")
             tx.commit()
-        with pytest.raises(CloseStopped):
-            close_through(world.house, to=LAST)
+        done = close_through(world.house, to=LAST)
+        assert {(one.cell, one.code) for one in done.stopped} == {(cell, "close_stopped") for cell in range(CELLS)}
         with database.transaction() as tx:
             assert tx.execute(
                 "SELECT max(n) FROM (SELECT count(*) AS n FROM loan_set_aside GROUP BY cell, on_date)"
             ).fetchone() == (2,)
+
+
+def test_loans_from_before_the_columns_learn_when_their_income_would_stop(
+    server: Server, lived_in: str, tmp_path: Path
+) -> None:
+    counted: LiteralString = """SELECT non_accrual, sum(loans) FROM (
+        SELECT non_accrual, loans FROM portfolio_class UNION ALL SELECT non_accrual, loans FROM portfolio_delta
+        ) AS k GROUP BY 1 HAVING sum(loans) <> 0"""
+    waiting: LiteralString = """stage = 'active' AND suspends_on IS NOT NULL
+        AND payable_principal_fen + payable_interest_fen + payable_penalty_fen + payable_fee_fen > 0"""
+    with a_house(server, lived_in, tmp_path, name="old", days_later=12) as world:
+        database = world.house.database
+        for day in range(12):
+            without_plans(database)  # as before 0017, when mornings wrote snapshots
+            close_through(world.house, to=OPENED_ON + timedelta(days=day))
+        with database.transaction() as tx:
+            right = dict(tx.execute(f"SELECT loan_id, suspends_on FROM loan WHERE {waiting}").fetchall())
+            as_it_was = dict(tx.execute(counted).fetchall())
+            # The last instalment is billed, and its grace runs: nothing is borne, and 0017 knew no day.
+            tx.execute(
+                f"""UPDATE loan SET suspends_on = NULL, terms_kind = 0, interest_on = NULL, penalty_on = NULL
+                    WHERE {waiting}"""
+            )
+            wrong = dict(tx.execute(counted).fetchall())
+            assert wrong[True] - as_it_was.get(True, 0) == len(right) > 5
+            stopped = min(right)
+            tx.execute(
+                "UPDATE loan_snapshot SET state = jsonb_set(state::jsonb, '{suspended}', 'true')::json"
+                " WHERE loan_id = %s",
+                (stopped,),
+            )
+            tx.script((MIGRATIONS / "0024_income_of_old_loans.sql").read_text())
+            assert dict(
+                tx.execute("SELECT loan_id, suspends_on FROM loan WHERE loan_id = ANY (%s)", (list(right),)).fetchall()
+            ) == right | {stopped: None}
+            mended = dict(tx.execute(counted).fetchall())
+            assert mended[True] == as_it_was.get(True, 0) + 1
+
+
+def test_a_number_of_terms_of_another_version_makes_no_loan_wrong_and_closes_alike(
+    server: Server, lived_in: str, tmp_path: Path
+) -> None:
+    with a_house(server, lived_in, tmp_path, name="numbers", days_later=3) as world:
+        database = world.house.database
+        with database.transaction() as tx:
+            page = loan.page(tx, cell=1, after=UUID(int=0), limit=5)
+            assert all(kind_of(one.terms) < 0 for one in page)
+            tx.execute("UPDATE loan SET terms_kind = -terms_kind")  # as before there were versions
+            assert loan.summary_differs(tx, loans=page) == []
+            tx.execute("UPDATE loan SET terms_kind = terms_kind + 1")
+            assert loan.summary_differs(tx, loans=page) == []
+            tx.execute("UPDATE loan SET terms_kind = -terms_kind")
+            assert loan.summary_differs(tx, loans=page) == [one.loan_id for one in page], "of the version of now"
+            tx.execute("UPDATE loan SET terms_kind = -terms_kind")
+            tx.commit()
+        assert close_through(world.house, to=OPENED_ON + timedelta(days=2)).failed_chunks == 0
+        with database.transaction() as tx:
+            assert_proved(tx)

@@ -21,7 +21,10 @@ PAGE: Final = ROOT / "docs" / "reference" / "commands.md"
 def flattened(group: click.Group, *, before: str = "") -> dict[str, click.Command]:
     """Return the commands of a group by their full names; those of a group inside it as "operator add"."""
     found: dict[str, click.Command] = {}
-    for name, command in group.commands.items():
+    asked = click.Context(group)
+    for name in group.list_commands(asked):
+        command = group.get_command(asked, name)
+        assert command is not None
         if isinstance(command, click.Group):
             found |= flattened(command, before=f"{before}{name} ")
         else:

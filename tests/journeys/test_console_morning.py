@@ -164,8 +164,10 @@ def test_what_a_close_set_aside_is_named_first_thing_with_its_reason(world: Open
         cell = tx.cell_of(loan_id)
         set_aside.put(tx, cell=cell, on=today, loan_id=loan_id, code="transfer_refused", at=house.clock.now())
         tx.commit()
+    world.clock.advance(timedelta(days=3))
     said = signed_in(house, "operations").get("/console/today/close").text
     assert "transfer_refused" in said
+    assert "3 天" in said, "for how long it waits"
     assert f"/console/loans/{loan_id.hex}" in said
 
 

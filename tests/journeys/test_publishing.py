@@ -14,7 +14,7 @@ from mingqu.demo.journey import Known, be_assessed, introduce
 from mingqu.demo.people import XIA, ZHOU, card_number, id_number
 from mingqu.domain.decision.draft import DraftVersionTaken, PublicationChangesNothing, PublicationNotInForce
 from mingqu.domain.decision.grid import GridCaseFailed
-from mingqu.domain.decision.strategy import PolicyMissing, PriceAboveCap
+from mingqu.domain.decision.strategy import PriceAboveCap
 from mingqu.domain.operator import OperatorForbidden
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
@@ -166,7 +166,7 @@ def test_a_draft_meets_the_checks_of_a_load_and_a_fault_says_where(world: OpenWo
     assert isinstance(refused(house, dear), PriceAboveCap), "the cap is asked from the day it would begin"
     early = refused(house, {**grid, "valid_from": "2031-01-01"}, from_date=house.clock.business_date())
     assert isinstance(early, PublicationNotInForce)
-    assert isinstance(refused(house, body_of(house, "strategy", "instalment", limits="nowhere")), PolicyMissing)
+    assert isinstance(refused(house, body_of(house, "strategy", "instalment", limits="nowhere")), PolicyFault)
     assert isinstance(refused(house, {**grid, "kind": "poem"}), PolicyFault)
     with pytest.raises(PolicyFault):
         check_draft(house, content=b"kind = [", file="../../etc/x.toml")

@@ -11,7 +11,6 @@ import pytest
 from mingqu.demo.journey import be_assessed, introduce
 from mingqu.demo.people import CHUAN
 from mingqu.domain.decision.experiment import ExperimentsOverlap, parse_experiment, place_of, variant_of
-from mingqu.domain.decision.strategy import PolicyMissing
 from mingqu.domain.decision.switch import (
     LendingSwitchedOff,
     NotSwitchedOff,
@@ -73,7 +72,8 @@ def test_a_lender_that_is_off_makes_nothing_new_and_its_loans_go_on(world: OpenW
         off(house, SwitchKind.LENDER, house.pack.lender(lender_id=lender).code)
     (late,) = newcomers(world, 1)
     made = be_assessed(world, late, amount_fen=100_000)
-    assert record_of(house, made.decision_id)["switched"] == [f"lender/{house.pack.lender(lender_id=lender).code}"]
+    code = house.pack.lender(lender_id=lender).code
+    assert record_of(house, made.decision_id)["switches"] == {f"lender/{code}": switch_id.hex}
     assert decision_view(house, person_id=late.person_id).approved, "it replays with what was off then"
     with pytest.raises(SwitchForbidden):
         restore_rule(house, seat=seat_of(house, "risk"), switch_id=switch_id)
@@ -112,7 +112,9 @@ def test_a_rule_that_is_off_is_skipped_and_said_so_and_one_that_is_law_never_is(
     world.clock.advance(timedelta(days=400))
     second = be_assessed(world, known, amount_fen=100_000)
     assert not {reason.row for reason in second.decision.reasons} & set(rows)
-    assert record_of(house, second.decision_id)["switched"] == sorted(f"rule/instalment-policy/{row}" for row in rows)
+    assert record_of(house, second.decision_id)["switches"] == {
+        f"row/{row}": act.hex for row, act in zip(rows, switched, strict=True)
+    }
     for law in ("age-below-eighteen", "identity-below-four", "consents-missing"):
         with pytest.raises(SwitchForbidden):
             off(house, SwitchKind.RULE, f"instalment-policy/{law}")
@@ -210,12 +212,12 @@ def test_a_shadow_is_decided_beside_sealed_and_its_trouble_is_its_own(world: Ope
 
     import mingqu.services.decide_beside as beside
 
-    right = beside.decide
-    beside.decide = broken  # type: ignore[assignment]
+    right = beside.decide_with
+    beside.decide_with = broken  # type: ignore[assignment]
     try:
         again = be_assessed(world, second, amount_fen=100_000)
     finally:
-        beside.decide = right
+        beside.decide_with = right
     assert again.decision.limit_fen == made.decision.limit_fen
     with house.database.transaction() as tx:
         (failed,) = shadow.of_decision(tx, decision_id=again.decision_id)
@@ -229,7 +231,7 @@ def test_a_shadow_is_decided_beside_sealed_and_its_trouble_is_its_own(world: Ope
 
 def test_an_experiment_is_checked_like_any_policy(world: OpenWorld) -> None:
     house, today = world.house, world.house.clock.business_date()
-    with pytest.raises(PolicyMissing):
+    with pytest.raises(PolicyFault):
         publish(house, experiment(house), from_date=today)  # nobody published what it tries
     publish(house, limits(house), from_date=None)
     for wrong in (

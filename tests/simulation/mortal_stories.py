@@ -25,7 +25,7 @@ from mingqu.domain.loan import Stage as LoanStage
 from mingqu.domain.moment import start_of
 from mingqu.domain.one_time_code import CodeTooSoon
 from mingqu.domain.personal import Personal
-from mingqu.services.close_day import bring_up_today, close_through
+from mingqu.services.close_day import Stopped, bring_up_today, close_through
 from mingqu.services.disclose_cost import OfferStale, confirm_cost_table, show_cost_table
 from mingqu.services.give_consent import give_consent
 from mingqu.services.make_offers import make_offers
@@ -34,6 +34,7 @@ from mingqu.services.read_loan import loan_state
 from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import Signed, sign_contract
+from mingqu.store.database import DatabaseUnavailable
 from tests.simulation.mortal_house import CHUNK_LOANS, Stage
 
 OPENED_ON: Final = date(2026, 8, 15)
@@ -73,11 +74,11 @@ def close_days(stage: Stage) -> None:
     """Live through the days from the due date on, from each day's morning to its close."""
     for day in DAYS:
         if stage.clock.business_date() <= day:
-            stage.patiently(lambda: bring_up_today(stage.house))
+            stage.patiently(lambda: _all_went_on(bring_up_today(stage.house).stopped))
             stage.clock.advance_to(start_of(day) + _MORNING)
             stage.work(rounds=_ROUNDS, step=timedelta(seconds=40))
             stage.clock.advance_to_date(day + timedelta(days=1))
-        stage.patiently(lambda day=day: close_through(stage.house, to=day))
+        stage.patiently(lambda day=day: _all_went_on(close_through(stage.house, to=day).stopped))
         stage.patiently(lambda: publish_evidence(stage.house))
     if stage.life.quiet:
         stage.work_to_the_end()
@@ -86,7 +87,14 @@ def close_days(stage: Stage) -> None:
 def close_many(stage: Stage) -> None:
     """Close the one day on which the many loans fall due."""
     stage.clock.advance_to_date(_DUE_ON + timedelta(days=1))
-    stage.patiently(lambda: close_through(stage.house, to=_DUE_ON))
+    stage.patiently(lambda: _all_went_on(close_through(stage.house, to=_DUE_ON).stopped))
+
+
+def _all_went_on(stopped: tuple[Stopped, ...]) -> None:
+    """See that no cell stopped for another reason than that the database went away, which is tried again."""
+    assert {one.code for one in stopped} <= {DatabaseUnavailable.code}, stopped
+    if stopped:
+        raise DatabaseUnavailable("A cell stopped: the database went away.")
 
 
 STORIES: Final[dict[str, Callable[[Stage], None]]] = {"payout": borrow, "close": close_days, "many": close_many}

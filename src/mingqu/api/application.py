@@ -51,6 +51,30 @@ class Reason(Answer, frozen=True, kw_only=True):
     retry_on: date | None
 
 
+class Change(Answer, frozen=True, kw_only=True):
+    """One thing to do: `needed` is the value of `field` afterwards, `by` the difference. To `wait` has no field and
+    needs a day."""
+
+    action: Annotated[str, msgspec.Meta(examples=["settle_loans"])]
+    field: Annotated[str, msgspec.Meta(examples=["lenders_count"])]
+    now: int | bool | str | None
+    needed: int | bool | str | None
+    by: int | None
+    text_zh: str
+    text_en: str
+
+
+class Remedy(Answer, frozen=True, kw_only=True):
+    """Changes that together change the answer: proved by deciding again with them, by the policies known for that day.
+
+    `on` is the first day on which to apply again, `limit_fen` what would then be granted.
+    """
+
+    changes: list[Change]
+    on: date
+    limit_fen: Fen
+
+
 class Review(Answer, frozen=True, kw_only=True):
     """What was asked of a person, and when. Once it is answered, how, and in which words."""
 
@@ -65,6 +89,7 @@ class Review(Answer, frozen=True, kw_only=True):
 class Decision(Answer, frozen=True, kw_only=True):
     """A decision about the caller, made again from its own record each time it is read.
 
+    `remedies` are up to three ways, the easiest first: out of a refusal, or to a higher limit or lower price.
     `review` is what the caller asked a person for last about it, and the answer once there is one: `upheld`,
     `reassess` (apply again whenever you like) or `answered`.
     """
@@ -77,6 +102,7 @@ class Decision(Answer, frozen=True, kw_only=True):
     band: Annotated[str, msgspec.Meta(examples=["B"])]
     limit_fen: Fen
     reasons: list[Reason]
+    remedies: list[Remedy]
     retry_on: date | None
     record_hash: Hash
     review: Review | None

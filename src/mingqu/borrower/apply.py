@@ -11,6 +11,7 @@ from mingqu.borrower.consents import ask_address, recipient_of, stands
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
+from mingqu.domain.decision import Remedy
 from mingqu.domain.identifier import slot_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
@@ -22,6 +23,10 @@ from mingqu.services.read_review import ReviewView, review_of
 
 # Asked one after the other, each alone, before an application is made (征信业管理条例 art. 18, PIPL art. 24).
 BEFORE_APPLYING: Final = (ConsentPurpose.BUREAU_QUERY, ConsentPurpose.AUTOMATED_DECISION)
+
+
+# Where a step of a remedy is done. What is owed elsewhere is settled there.
+WHERE: Final = {"finish_verification": "/identity", "give_consent": "/consents", "lower_amount": "/apply"}
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:
@@ -93,6 +98,7 @@ def show_decision(visit: Visit) -> Response[Any]:
             {"text": pick(one.text_zh, one.text_en), "remedy": pick(one.remedy_zh, one.remedy_en), "day": one.retry_on}
             for one in made.reasons
         ],
+        remedies=[_way(visit, one) for one in made.remedies],
         factors=[pick(zh, en) for zh, en in made.factors],
         fingerprint=made.record_hash.hex(),
         review=_told(made.review),
@@ -130,6 +136,20 @@ def _told(review: ReviewView | None) -> dict[str, object] | None:
         "answered_at": review.answered_at,
         "outcome": review.outcome,
         "answer": review.answer,
+    }
+
+
+def _way(visit: Visit, remedy: Remedy) -> dict[str, object]:
+    """Return a remedy as a page says it: what to do, where, and from which day."""
+    pick = visit.words.pick
+    return {
+        "steps": [
+            {"text": pick(one.text_zh, one.text_en), "link": WHERE.get(one.action), "action": one.action}
+            for one in remedy.changes
+        ],
+        "day": remedy.on,
+        "now": remedy.on <= visit.house.clock.business_date(),
+        "limit_fen": remedy.limit_fen,
     }
 
 

@@ -109,7 +109,7 @@ def _rates(limit: LimitView | None) -> tuple[int, int] | None:
 def _decided(visit: Visit) -> bool:
     """Return whether there is a decision to read."""
     try:
-        decision_view(visit.house, person_id=visit.person_id)
+        decision_view(visit.house, person_id=visit.person_id, advice=False)
     except Refusal as refusal:
         if refusal.status != 404:
             raise

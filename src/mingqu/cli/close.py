@@ -41,7 +41,8 @@ def close(wiring: Wiring, data: Path, to: date | None, workers: int, shared: boo
     """Close days: bills, overdue starts, deductions to send, accrual; only loans with an event are touched.
 
     Missed days are closed in order; a closed day is left alone; killed anywhere, it goes on where it was. A loan that
-    fails is set aside with the reason and the others go on; its day stays open, which is exit code 1.
+    fails is set aside with the reason and the others go on; its day stays open, which is exit code 1. So is a cell that
+    stops: the other cells go on.
     """
     started = time.monotonic()
     with wiring.live_house(data=data, makes_book=False) as house:
@@ -60,11 +61,15 @@ def close(wiring: Wiring, data: Path, to: date | None, workers: int, shared: boo
         say(f"{done.cell_days} cell-days closed to {done.last_closed_on}, {done.loan_events} loans had an event")
         for each in done.set_aside:
             say(f"set aside: loan {each.loan_id} on {each.on}, {each.code} (tried {each.tries} times)")
+        for one in done.stopped:
+            say(f"cell {one.cell} stopped{f' on {one.on}' if one.on else ''}: {one.code}")
         for cell, on in done.unproved:
             say(f"cell {cell} on {on}: its groups are not the sum of its loans; `mingqu verify` says which")
         if done.set_aside:
-            say("Their days stay open. Mend the reason and close again: what was set aside is tried first.")
-    return 1 if done.set_aside or done.unproved else 0
+            say("Their days stay open; all other loans go on. Mend the reason and close again.")
+        if done.failed_chunks:
+            say(f"{done.failed_chunks} chunks failed as a whole and were done loan by loan; the log says where")
+    return 1 if done.set_aside or done.unproved or done.stopped else 0
 
 
 def _told(done: Closed, *, evidence_root: str, seconds: float) -> dict[str, object]:
@@ -83,6 +88,10 @@ def _told(done: Closed, *, evidence_root: str, seconds: float) -> dict[str, obje
             for each in done.set_aside
         ],
         "unproved": [{"cell": cell, "on": on.isoformat()} for cell, on in done.unproved],
+        "stopped": [
+            {"cell": one.cell, "on": one.on.isoformat() if one.on else None, "code": one.code} for one in done.stopped
+        ],
+        "failed_chunks": done.failed_chunks,
         "evidence_root": evidence_root,
         "seconds": seconds,
     }

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from litestar import Litestar
+if TYPE_CHECKING:  # whatever a command needs of these it imports itself
+    from litestar import Litestar
 
-from mingqu.demo.world import Newcomer, OnlineWorld, World
-from mingqu.domain.decision.pack import Pack
-from mingqu.services.house import House
-from mingqu.services.prove_copy import Manifest
-from mingqu.services.recut_book import Recut
-from mingqu.services.verify_loans import Progress
+    from mingqu.demo.world import Newcomer, OnlineWorld, World
+    from mingqu.domain.decision.pack import Pack
+    from mingqu.services.house import House
+    from mingqu.services.prove_copy import Manifest
+    from mingqu.services.recut_book import Recut
+    from mingqu.services.verify_loans import Progress
 
 
 class Served(Protocol):
@@ -56,6 +57,7 @@ class Wiring(Protocol):
     def sandbox(self, *, data: Path, only: Sequence[str]) -> AbstractContextManager[Mapping[str, str]]: ...
     def served_house(self, *, data: Path, address: str) -> AbstractContextManager[Served]: ...
     def site(self, house: House, *, public_url: str, is_working: Callable[[], bool]) -> Litestar: ...
+    def today(self) -> date: ...
     def reading(self, *, data: Path) -> AbstractContextManager[tuple[Any, Any]]: ...
     def backup(self, *, data: Path, to: Path) -> Manifest: ...
     def restore(self, *, source: Path, data: Path, keys: Path | None) -> Manifest: ...

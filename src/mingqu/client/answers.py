@@ -102,6 +102,26 @@ class Reason(Answer, frozen=True, kw_only=True):
     retry_on: date | None
 
 
+class Change(Answer, frozen=True, kw_only=True):
+    """One thing to do."""
+
+    action: str
+    field: str
+    now: int | bool | str | None
+    needed: int | bool | str | None
+    by: int | None
+    text_zh: str
+    text_en: str
+
+
+class Remedy(Answer, frozen=True, kw_only=True):
+    """Changes that together change the answer, the day on which to apply, and the limit that comes out."""
+
+    changes: list[Change]
+    on: date
+    limit_fen: int
+
+
 class Review(Answer, frozen=True, kw_only=True):
     """What people were asked for, and their answer once there is one."""
 
@@ -124,6 +144,7 @@ class Decision(Answer, frozen=True, kw_only=True):
     band: str
     limit_fen: int
     reasons: list[Reason]
+    remedies: list[Remedy]
     retry_on: date | None
     record_hash: str
     review: Review | None

@@ -84,7 +84,8 @@ def live(world: World, tell: Teller, *, until: date, acts: dict[date, Callable[[
                 world.go_to(start_of(day) + _NOON)
                 acts[day]()
             world.go_to_date(day + timedelta(days=1))
-            close_through(house, to=day)
+            closed = close_through(house, to=day)
+            assert not closed.stopped, "a demonstration has no trouble"
             publish_evidence(house)
             step(day.isoformat())
     return days

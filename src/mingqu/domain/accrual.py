@@ -77,7 +77,10 @@ def accrue_day(*, group: AccrualGroup, deltas: Iterable[AccrualDelta], on: date)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupTotal:
-    """A group seen from both sides on one day, in micro-fen: the books' figure and the sum of its loans' lines."""
+    """A group seen from both sides on one day, in micro-fen: the books' figure and the sum of its loans' lines.
+
+    `is_kept`: whether the books have the group at all; loans of one that they lack accrue nowhere.
+    """
 
     cell: int
     group_id: UUID
@@ -86,8 +89,9 @@ class GroupTotal:
     loans_micro: int
     books_slope_micro: int
     loans_slope_micro: int
+    is_kept: bool = True
 
     @property
     def agrees(self) -> bool:
-        """Whether both sides are the same, to the micro-fen."""
-        return (self.books_micro, self.books_slope_micro) == (self.loans_micro, self.loans_slope_micro)
+        """Whether the books have the group, and both sides are the same, to the micro-fen."""
+        return self.is_kept and (self.books_micro, self.books_slope_micro) == (self.loans_micro, self.loans_slope_micro)

@@ -32,9 +32,11 @@ class PolicyFault(Refusal):
 
     code: ClassVar[str] = "policy_fault"
 
-    def __init__(self, *, file: str, row: str, column: str, problem: str, remedy: str) -> None:
+    def __init__(
+        self, *, file: str, row: str, column: str, problem: str, remedy: str, **details: int | str | bool | None
+    ) -> None:
         place = ", ".join(part for part in (file, row and f"row {row}", column and f"column {column}") if part)
-        super().__init__(f"{place}: {problem} {remedy}", file=file, row=row, column=column)
+        super().__init__(f"{place}: {problem} {remedy}", file=file, row=row, column=column, **details)
         self.file = file
         self.row = row
         self.column = column

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import ClassVar, Final
 
 from mingqu.domain.policy_file import Document, PolicyFault, Reader
+from mingqu.domain.product import KINDS, Licence
 from mingqu.domain.refusal import Refusal
 
 ANY: Final = "any"
@@ -25,7 +26,7 @@ _RULE_COLUMNS: Final = (
 )  # fmt: skip
 
 
-class RuleOverlap(Refusal):
+class RuleOverlap(PolicyFault):
     """Two rows of one rule hold on the same day; nobody could say which one counts."""
 
     code: ClassVar[str] = "rule_overlap"
@@ -60,6 +61,7 @@ class Rule:
     document: str
     confirmed: Confirmation
     note: str
+    file: str = ""
 
     def covers(self, *, business_date: date) -> bool:
         """Return whether the row holds on the date."""
@@ -137,8 +139,8 @@ def _rule(reader: Reader) -> Rule:
     valid_from, valid_to = reader.period()
     return Rule(
         id=reader.name("id"),
-        lender_type=reader.name("lender_type"),
-        product_kind=reader.name("product_kind"),
+        lender_type=reader.choice("lender_type", (ANY, *Licence)),
+        product_kind=reader.choice("product_kind", (ANY, *KINDS)),
         valid_from=valid_from,
         valid_to=valid_to,
         value=reader.integer("value", least=0, most=VALUE_MAX),
@@ -146,6 +148,7 @@ def _rule(reader: Reader) -> Rule:
         document=reader.text("document"),
         confirmed=Confirmation(reader.choice("confirmed", tuple(Confirmation))),
         note=reader.text("note") if reader.has("note") else "",
+        file=reader.file,
     )
 
 
@@ -156,13 +159,17 @@ def rule_book(*, rules: Iterable[Rule]) -> RuleBook:
         same = (before.id, before.lender_type, before.product_kind) == (after.id, after.lender_type, after.product_kind)
         if same and after.valid_from < before.valid_to:
             raise RuleOverlap(
-                f"Rule {before.id} for {before.lender_type}, {before.product_kind}: the rows from {before.valid_from} "
-                f"and from {after.valid_from} overlap; end the first one where the second begins.",
+                file=after.file,
+                row=before.id,
+                column="valid_to",
+                problem=f"for {before.lender_type}, {before.product_kind} the rows from {before.valid_from} and from "
+                f"{after.valid_from} overlap.",
+                remedy="End the first one where the second begins.",
                 rule_id=before.id,
                 valid_from=after.valid_from.isoformat(),
             )
         if before.id == after.id and before.unit != after.unit:
             raise PolicyFault(
-                file="rules", row=after.id, column="unit", problem="two units for one rule.", remedy="Use one unit."
+                file=after.file, row=after.id, column="unit", problem="two units for one rule.", remedy="Use one unit."
             )
     return RuleBook(rules=tuple(ordered))

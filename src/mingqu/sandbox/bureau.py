@@ -33,6 +33,19 @@ class Bureau(Party):
                 (id_number, json.dumps(dict(features))),
             )
 
+    def change(self, *, id_number: str, changes: Mapping[str, int]) -> None:
+        """Learn what has changed about a person: a loan settled elsewhere. Errors: KeyError, ValueError."""
+        with self.book.writing():
+            known = self.book.row("SELECT features FROM bureau_person WHERE id_number = ?", (id_number,))
+            if known is None:
+                raise KeyError("id_number")
+            if not all(isinstance(value, int) for value in changes.values()):
+                raise ValueError("what the bureau knows are whole numbers")
+            features = json.loads(known["features"]) | changes
+            self.book.write(
+                "UPDATE bureau_person SET features = ? WHERE id_number = ?", (json.dumps(features), id_number)
+            )
+
     def _query(self, call: Call) -> Reply:
         fields = {"query_number": number32, "consent_id": _words, "purpose": text, "name": text, "id_number": text}
         asked = read_body(call, fields)

@@ -200,6 +200,7 @@ class Control:
             ),
             "pay": lambda asked: {"said": self._pay(party, asked)},
             "notices": lambda asked: self._set_notices(party, asked),
+            "record": lambda asked: self.bureau.change(id_number=asked["id_number"], changes=asked["changes"]),
             "card": lambda asked: self.identity.know(**asked),
             "phone": lambda asked: self.sms.block(**asked),
             "templates": lambda asked: self.sms.know_templates(asked["templates"]),

@@ -11,7 +11,8 @@ from uuid import UUID
 from mingqu.domain import consent as consents
 from mingqu.domain import party as people
 from mingqu.domain.consent import ConsentPurpose
-from mingqu.domain.decision import Decision, decide
+from mingqu.domain.decision import Decision
+from mingqu.domain.decision.decide import decide_with
 from mingqu.domain.decision.experiment import Variant, variant_of
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.money import AmountOutOfRange
@@ -119,6 +120,7 @@ def assess(
     for name, value in _ask_bureau(house, query).items():
         field = fields.named(name)
         inputs[name] = bool(value) if field is not None and field.type == "flag" else value
+    read_under = {"credit_bureau": str(query.consent_id)}
 
     asked = _Asked(
         person_id=person_id,
@@ -126,7 +128,7 @@ def assess(
         requested_amount_fen=requested_amount_fen,
         today=today,
     )
-    done = house.database.run(lambda tx: _keep(tx, house, asked=asked, inputs=inputs))
+    done = house.database.run(lambda tx: _keep(tx, house, asked=asked, inputs=inputs, read_under=read_under))
     decide_beside(house, person_id=person_id, decision_id=done.decision_id, made=done.decision, inputs=inputs)
     return done
 
@@ -158,7 +160,14 @@ def _way(house: House, *, person_id: UUID, today: date) -> _Way:
     return _Way(products=products, variant=variant_of(person_id=person_id, experiments=experiments))
 
 
-def _keep(tx: Transaction, house: House, *, asked: _Asked, inputs: Mapping[str, int | str | bool | None]) -> Assessment:
+def _keep(
+    tx: Transaction,
+    house: House,
+    *,
+    asked: _Asked,
+    inputs: Mapping[str, int | str | bool | None],
+    read_under: Mapping[str, str],
+) -> Assessment:
     """Decide under the lock of the person's cell and write everything that follows, in the caller's transaction."""
     person_id, application_id, cell = asked.person_id, asked.application_id, tx.cell_of(asked.person_id)
     tx.lock_cell(cell)
@@ -169,7 +178,8 @@ def _keep(tx: Transaction, house: House, *, asked: _Asked, inputs: Mapping[str, 
         raise AssessedAlready("This person was assessed before and holds limits.")
     # What was published or switched while the bureau was asked decides: what holds is read where it is recorded.
     house.policies.refresh(tx)
-    made = _decide(house, inputs=inputs, way=_way(house, person_id=person_id, today=asked.today), today=asked.today)
+    way = _way(house, person_id=person_id, today=asked.today)
+    made = _decide(house, inputs=inputs, way=way, today=asked.today, read_under=read_under)
     decision_id = house.id_for(person_id)
     application = StoredApplication(
         application_id=application_id,
@@ -192,14 +202,21 @@ def _keep(tx: Transaction, house: House, *, asked: _Asked, inputs: Mapping[str, 
     return Assessment(decision_id=decision_id, decision=made)
 
 
-def _decide(house: House, *, inputs: Mapping[str, int | str | bool | None], way: _Way, today: date) -> Decision:
-    return decide(
+def _decide(
+    house: House,
+    *,
+    inputs: Mapping[str, int | str | bool | None],
+    way: _Way,
+    today: date,
+    read_under: Mapping[str, str],
+) -> Decision:
+    strategy = house.pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead)
+    return decide_with(
         inputs=inputs,
-        pack=house.pack,
-        product_ids=way.products,
-        business_date=today,
-        switches=house.policies.switches(business_date=today),
-        variant=way.variant,
+        strategy=strategy,
+        variant=way.variant.name,
+        switches=house.policies.switches(business_date=today).noted(strategy=strategy),
+        read_under=read_under,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,8 @@ from mingqu.store import lease
 from mingqu.store.database import DatabaseUnavailable, Transaction
 from mingqu.store.lease import Lease
 from mingqu.store.work import LeaseLost
+
+log = logging.getLogger("mingqu.close")
 
 # How long a cell waits for a worker that died; a worker that lives says so three times as often.
 LEASE_SECONDS: Final = 60.0
@@ -38,6 +41,7 @@ class Claim:
 
     def hold(self, tx: Transaction) -> None:
         """Fence a transaction: it commits only while the cell is ours. The cell's own lock first. Errors: LeaseLost."""
+        self.require()
         lease.hold(tx, lease=self.lease)
 
 
@@ -82,7 +86,11 @@ def _first_free(house: House, *, cells: Sequence[int], task: str, holder: str, s
 
 
 def _keep(house: House, claim: Claim, *, done: threading.Event, seconds: float) -> None:
-    """Extend the lease until `done`; mark it lost when another has it, or when it could not be extended in time."""
+    """Extend the lease until `done`; mark it lost when another has it, or when it could not be extended in time.
+
+    Whatever else goes wrong is said and tried again until then: a keeper that ended unsaid would leave its worker
+    in the belief that the cell is its own.
+    """
     kept = time.monotonic()
     while not done.wait(seconds / _KEPT_PER_LEASE):
         asked = time.monotonic()
@@ -90,9 +98,18 @@ def _keep(house: House, claim: Claim, *, done: threading.Event, seconds: float) 
             house.database.run(lambda tx: lease.extend(tx, lease=claim.lease, seconds=seconds))
             kept = asked
         except LeaseLost:
-            claim.lost.set()
+            _lose(claim, why="taken")
             return
-        except DatabaseUnavailable:
+        except Exception as error:  # noqa: BLE001 - by its kind only: its words may carry data
+            log.warning(
+                "lease.not_extended",
+                extra={"fields": {"cell": claim.cell, "task": claim.lease.task, "code": type(error).__name__}},
+            )
             if time.monotonic() - kept > seconds:
-                claim.lost.set()
+                _lose(claim, why="not extended in time")
                 return
+
+
+def _lose(claim: Claim, *, why: str) -> None:
+    claim.lost.set()
+    log.error("lease.lost", extra={"fields": {"cell": claim.cell, "task": claim.lease.task, "why": why}})

@@ -1,51 +1,53 @@
-"""The day's close: loans with an event that day, group accrual, the day marked; cell by cell, in bounded chunks.
+"""The day's close: loans with an event that day, group accrual, the day marked, its proof; cell by cell.
 
 The morning of a day (bills, overdue starts) can be done at any time of it, as often as anybody likes:
-`bring_up_day`. The close does what is left of it, accrues each group once, and marks the day. Killed anywhere,
+`bring_up_today`. The close does what is left of it, accrues each group once, and marks the day. Killed anywhere,
 it goes on where it was, because a loan that is done has moved its next event on.
 
 A loan whose morning fails is set aside with the reason, and the others go on. Its day is marked when it has gone
-through: every close tries it again.
+through, and days are marked in order; the mornings of the days behind it are done meanwhile for all other loans, so
+that nobody but the loan itself waits. Cells have nothing to do with each other: one that stops stops no other.
 """
 
 from __future__ import annotations
 
 import logging
-import traceback
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import ClassVar, Final
-from uuid import UUID
 
-from mingqu.domain.accrual import AccrualGroup, DayAccrued, accrue_day
-from mingqu.domain.identifier import dated, derived
-from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.refusal import Refusal
-from mingqu.services.close_mornings import bring_up_chunk, bring_up_one, ids_of_chunk
+from mingqu.services.accrue_groups import accrue_groups
+from mingqu.services.bring_up_mornings import (
+    ALONE,
+    AT_ONCE,
+    RETRY_AFTER,
+    BroughtUp,
+    Closer,
+    bring_up_day,
+    bring_up_morning,
+    named,
+)
+from mingqu.services.bring_up_mornings import CloseStopped as CloseStopped
+from mingqu.services.bring_up_mornings import Progress as Progress
 from mingqu.services.house import House
-from mingqu.services.sum_days import sum_days
-from mingqu.store import accrual, book, ledger, set_aside
-from mingqu.store.database import TROUBLE, Transaction
-from mingqu.store.proof import group_totals
+from mingqu.services.prove_groups import prove_groups, prove_what_is_left
+from mingqu.services.sum_days import sum_days, sum_what_is_left
+from mingqu.store import book, closing, set_aside
+from mingqu.store.database import DatabaseUnavailable, Transaction
 from mingqu.store.set_aside import SetAside as SetAside
 
 log = logging.getLogger("mingqu.close")
 
-_CHUNKS_MAX: Final = 1_000_000  # of one cell and day; beyond it something does not move on
-# More loans of one cell and day that fail are no loans' fault: the close stops and says so.
-SET_ASIDE_MAX: Final = 100
 WORKERS_MAX: Final = 64
-# A worker comes round every second; what failed is tried again by it after this long.
-RETRY_AFTER: Final = timedelta(minutes=5)
-AT_ONCE: Final = timedelta(0)
-_ACCOUNTS: Final = {
-    accrual.INTEREST: (AccountCode.ACCRUED_INTEREST, AccountCode.INTEREST_INCOME, Reason.ACCRUE_INTEREST),
-    accrual.PENALTY: (AccountCode.ACCRUED_PENALTY, AccountCode.PENALTY_INCOME, Reason.ACCRUE_PENALTY),
-}
-# Told (cell, day, loans of this chunk, whether the cell's day is done) after each transaction, by several threads.
-Progress = Callable[[int, date, int, bool], None]
+_DAYS_MAX: Final = 100_000  # of one cell; beyond it something does not move on
+# Between the last chunk and the mark a door may write a loan with an event that day. Ten times in a row is no chance.
+_MARKS_MAX: Final = 10
+# Connections of a close that are not its workers': for whoever asks how it goes.
+_CONNECTIONS_BESIDE: Final = 2
 
 
 class DayNotOver(Refusal):
@@ -54,18 +56,28 @@ class DayNotOver(Refusal):
     code: ClassVar[str] = "day_not_over"
 
 
-class CloseStopped(Refusal):
-    """So many loans of one day fail that it is not the loans: nothing more is set aside, and the day stays open."""
+class TooManyWorkers(Refusal):
+    """Each worker needs a connection, a second one to keep its lease, and the server allows fewer than that."""
 
-    code: ClassVar[str] = "close_stopped"
-    status = 500
+    code: ClassVar[str] = "too_many_workers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """A cell that could not go on, the day it stopped at (None: before it knew), and why, as `named` says it."""
+
+    cell: int
+    on: date | None
+    code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
-    """What a close did: cell-days marked, loans that had an event, and what was set aside.
+    """What a close did: cell-days marked, loans that had an event, what was set aside, and what stopped.
 
-    `last_closed_on` is the last day that every cell has closed.
+    `last_closed_on` is the last day that every cell has closed. `failed_chunks` counts chunks of loans that failed as
+    a whole and were done loan by loan, which takes ten times as long: one for each chunk with a loan that was set
+    aside, and any more are a fault that no loan shows.
     """
 
     cell_days: int
@@ -73,6 +85,27 @@ class Closed:
     last_closed_on: date
     set_aside: tuple[SetAside, ...] = ()
     unproved: tuple[tuple[int, date], ...] = ()  # cells and days whose groups are not the sum of their loans
+    stopped: tuple[Stopped, ...] = ()
+    failed_chunks: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellDays:
+    """What was done of the days of one cell. `error` is what stopped it, at the day of `stopped`; None: it went on."""
+
+    cell: int
+    days: int
+    brought_up: BroughtUp
+    stopped: Stopped | None = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellDayClosed:
+    """What was done of a cell's day, and whether it is marked now."""
+
+    brought_up: BroughtUp
+    marked: bool
 
 
 def close_through(
@@ -82,49 +115,122 @@ def close_through(
     workers: int = 1,
     progress: Progress | None = None,
     retry_after: timedelta = AT_ONCE,
+    but: Collection[int] = (),
 ) -> Closed:
     """Close every open day of every cell up to `to`, in order; days closed already are left alone.
 
-    Cells have nothing to do with each other: `workers` threads take one each, with all its days. What was set aside
-    is tried again when its last try is `retry_after` ago. Errors: DayNotOver when `to` has not ended, CloseStopped.
+    Cells have nothing to do with each other: `workers` threads take one each, with all its days, and a cell that stops
+    is reported while the others go on. What was set aside is tried again when its last try is `retry_after` ago. Cells
+    `but` are left out. Errors: DayNotOver when `to` has not ended, TooManyWorkers, DatabaseUnavailable at the end.
     """
-    assert 1 <= workers <= WORKERS_MAX
-    if to >= house.clock.business_date():
-        raise DayNotOver(f"{to} is not over yet in the market; the last day to close is yesterday.")
+    require_over(house, to=to)
+    make_room(house, workers=workers)
+    closer = closer_of(progress=progress, retry_after=retry_after)
     with house.database.transaction() as tx:
-        opens = {cell: book.last_closed_on(tx, cell=cell) + timedelta(days=1) for cell in range(tx.cells)}
+        waiting = [cell for cell in range(tx.cells) if cell not in but]
 
-    def close_cell(cell: int) -> tuple[int, int]:
-        days = events = 0
-        day = opens[cell]
-        while day <= to:
-            done = close_cell_day(house, cell=cell, on=day, progress=progress, retry_after=retry_after)
-            events += done.loans
-            if not done.marked:
-                break  # days are closed in order
-            days += 1
-            day += timedelta(days=1)
-        return days, events
+    gone = threading.Event()  # the whole server: each of many cells would wait for it in vain
 
-    waiting = [cell for cell, day in opens.items() if day <= to]
-    done: Iterable[tuple[int, int]]
+    def close(cell: int) -> CellDays:
+        if gone.is_set():
+            stopped = Stopped(cell=cell, on=None, code=DatabaseUnavailable.code)
+            return CellDays(cell=cell, days=0, brought_up=BroughtUp(), stopped=stopped)
+        done = close_cell(house, cell=cell, to=to, closer=closer)
+        if isinstance(done.error, DatabaseUnavailable) and is_gone(house):
+            gone.set()
+        return done
+
+    done: Iterable[CellDays]
     if workers == 1:
-        done = [close_cell(cell) for cell in waiting]
+        done = [close(cell) for cell in waiting]
     else:
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="close") as pool:
-            done = list(pool.map(close_cell, waiting))
-    return what_stands(house, cell_days=sum(days for days, _ in done), loan_events=sum(events for _, events in done))
+            done = list(pool.map(close, waiting))
+    return what_stands(house, done=done)
 
 
-def what_stands(house: House, *, cell_days: int, loan_events: int) -> Closed:
+def is_gone(house: House) -> bool:
+    """Return whether the database cannot be reached at all, rather than having lost one connection."""
+    try:
+        with house.database.transaction():
+            return False
+    except DatabaseUnavailable:
+        return True
+
+
+def require_over(house: House, *, to: date) -> None:
+    """See that a day is over in the market. Errors: DayNotOver."""
+    if to >= house.clock.business_date():
+        raise DayNotOver(f"{to} is not over yet in the market; the last day to close is yesterday.")
+
+
+def make_room(house: House, *, workers: int, each: int = 1) -> None:
+    """Let the pool have what so many workers need, `each` a number of connections. Errors: TooManyWorkers."""
+    assert 1 <= workers <= WORKERS_MAX
+    needed = workers * each + _CONNECTIONS_BESIDE
+    allowed = house.database.make_room(connections=needed)
+    if needed > allowed:
+        raise TooManyWorkers(
+            f"{workers} workers need {needed} connections, and this database server allows {allowed}.", workers=workers
+        )
+
+
+def closer_of(*, progress: Progress | None, retry_after: timedelta) -> Closer:
+    """Return who closes, telling somebody or nobody."""
+    return Closer(retry_after=retry_after) if progress is None else Closer(progress=progress, retry_after=retry_after)
+
+
+def close_cell(house: House, *, cell: int, to: date, closer: Closer = ALONE) -> CellDays:
+    """Close the open days of a cell up to `to`, in order, and say what was done, also when something stops it.
+
+    Behind a day that stays open, because a loan of it was set aside, the others' mornings are done and no day is
+    marked. What an earlier close marked and did not prove or add up is done first.
+    """
+    brought_up, days, on, marking = BroughtUp(), 0, None, True
+    try:
+        prove_what_is_left(house, cell=cell, retry_after=closer.retry_after)
+        sum_what_is_left(house, cell=cell)
+        with house.database.transaction() as tx:
+            on = book.last_closed_on(tx, cell=cell) + timedelta(days=1)
+        for _ in range(_DAYS_MAX):
+            if on is None or on > to:
+                return CellDays(cell=cell, days=days, brought_up=brought_up)
+            if marking:
+                done = close_cell_day(house, cell=cell, on=on, closer=closer)
+                brought_up += done.brought_up
+                days, marking = days + done.marked, done.marked
+            else:
+                brought_up += bring_up_morning(house, cell=cell, on=on, closer=closer)
+            on = on + timedelta(days=1) if marking else _next_morning(house, cell=cell, after=on, to=to, closer=closer)
+        raise AssertionError("a cell's days do not end")
+    except Exception as error:  # noqa: BLE001 - it is reported, and the other cells have nothing to do with it
+        stopped = Stopped(cell=cell, on=on, code=named(error))
+        log.error(
+            "close.stopped",
+            extra={"fields": {"cell": cell, "on": on.isoformat() if on else None, "code": stopped.code}},
+        )
+        return CellDays(cell=cell, days=days, brought_up=brought_up, stopped=stopped, error=error)
+
+
+def _next_morning(house: House, *, cell: int, after: date, to: date, closer: Closer) -> date | None:
+    tried_before = house.clock.now() - closer.retry_after
+    with house.database.transaction() as tx:
+        return set_aside.next_day(tx, cell=cell, after=after, to=to, tried_before=tried_before)
+
+
+def what_stands(house: House, *, done: Iterable[CellDays]) -> Closed:
     """Return what a close did, with how far the book is closed now and what is left to mend."""
+    done = list(done)
+    brought_up = sum((each.brought_up for each in done), BroughtUp())
     with house.database.transaction() as tx:
         return Closed(
-            cell_days=cell_days,
-            loan_events=loan_events,
+            cell_days=sum(each.days for each in done),
+            loan_events=brought_up.loans,
             last_closed_on=min(book.last_closed_on(tx, cell=cell) for cell in range(tx.cells)),
             set_aside=tuple(set_aside.everything(tx)),
-            unproved=tuple(set_aside.unproved(tx)),
+            unproved=tuple(closing.unproved(tx)),
+            stopped=tuple(each.stopped for each in done if each.stopped is not None),
+            failed_chunks=brought_up.failed_chunks,
         )
 
 
@@ -134,210 +240,64 @@ def open_cell_days(house: House, *, to: date) -> int:
         return sum(max(0, (to - book.last_closed_on(tx, cell=cell)).days) for cell in range(tx.cells))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellDayClosed:
-    """How many loans of a cell's day had an event, and whether the day is marked now."""
-
-    loans: int
-    marked: bool
-
-
-def close_cell_day(
-    house: House, *, cell: int, on: date, progress: Progress | None = None, retry_after: timedelta = AT_ONCE
-) -> CellDayClosed:
+def close_cell_day(house: House, *, cell: int, on: date, closer: Closer = ALONE) -> CellDayClosed:
     """Close one day of one cell; a day closed before is left alone, and one with a loan set aside stays open.
 
-    Errors: CloseStopped.
+    Errors: CloseStopped, LeaseLost, and whatever the server is in trouble with.
     """
-    again = _try_again(house, cell=cell, on=on, retry_after=retry_after)
-    loans = again + bring_up_day(house, cell=cell, on=on, progress=progress)
+    brought_up = bring_up_morning(house, cell=cell, on=on, closer=closer)
 
-    def mark(tx: Transaction) -> tuple[bool, int]:
+    def mark(tx: Transaction) -> bool | None:
         tx.lock_cell(cell)
+        closer.hold(tx)
         if book.last_closed_on(tx, cell=cell) >= on:
-            return True, 0
-        late = 0
-        while (done := bring_up_chunk(tx, house, cell=cell, on=on)) is not None:  # came while the lock was free
-            late += done
+            return True
+        if set_aside.is_noted(tx, cell=cell, on=on):  # it came while the lock was free
+            return None
         if set_aside.count(tx, cell=cell, on=on):
-            return False, late
-        _accrue(tx, cell=cell, on=on)
+            return False
+        accrue_groups(tx, cell=cell, on=on)
         book.close_day(tx, cell=cell, on=on)
-        return True, late
+        return True
 
-    marked, late = house.database.run(mark)
+    for _ in range(_MARKS_MAX):
+        marked = house.database.run(mark)
+        if marked is not None:
+            break
+        brought_up += bring_up_day(house, cell=cell, on=on, closer=closer)
+    else:
+        raise AssertionError("loans come faster than a day is marked")
     if marked:
-        _prove(house, cell=cell, on=on)
+        prove_groups(house, cell=cell, on=on)
         sum_days(house, cell=cell)
-    if progress is not None:
-        progress(cell, on, late, marked)
-    return CellDayClosed(loans=loans + late, marked=marked)
+    closer.progress(cell, on, 0, marked)
+    return CellDayClosed(brought_up=brought_up, marked=marked)
 
 
-def _prove(house: House, *, cell: int, on: date) -> None:
-    """Compare what the groups accrued with all loans of the cell, to the micro-fen, and keep the answer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mornings:
+    """What a morning did: loans that had an event, and the cells that stopped."""
 
-    One view of the cell, without its lock: what is written meanwhile is either in both sides of it or in neither.
+    loan_events: int
+    stopped: tuple[Stopped, ...] = ()
+
+
+def bring_up_today(house: House, *, but: Collection[int] = ()) -> Mornings:
+    """Do this morning for every cell but some, also for one whose earlier days are not all closed.
+
+    A loan with an earlier event left is passed over: it is in the diary of that day. A cell that stops is reported and
+    the others go on. Errors: DatabaseUnavailable, when nobody can be reached at all.
     """
-    with house.database.snapshot() as then, then.transaction() as tx:
-        proved = all(total.agrees for total in group_totals(tx, cell=cell))
+    today, closer, events = house.clock.business_date(), Closer(retry_after=RETRY_AFTER), 0
     with house.database.transaction() as tx:
-        set_aside.note_proof(tx, cell=cell, on=on, proved=proved)
-        tx.commit()
-    if not proved:
-        log.error("close.unproved", extra={"fields": {"cell": cell, "on": on.isoformat()}})
-
-
-def bring_up_day(house: House, *, cell: int, on: date, progress: Progress | None = None) -> int:
-    """Do a morning for every loan of a cell whose next event is that day, chunk by chunk; return how many.
-
-    A loan that fails is set aside. Errors: CloseStopped.
-    """
-    total = 0
-    for _ in range(_CHUNKS_MAX):
-
-        def chunk(tx: Transaction) -> int | None:
-            tx.lock_cell(cell)
-            if book.last_closed_on(tx, cell=cell) >= on:
-                return None
-            done = bring_up_chunk(tx, house, cell=cell, on=on)
-            if done:
-                set_aside.note_progress(tx, cell=cell, on=on, loans=done)
-            return done
-
+        cells = [cell for cell in range(tx.cells) if cell not in but]
+    stopped = []
+    for cell in cells:
         try:
-            done = house.database.run(chunk)
-        except TROUBLE:  # no loan is to blame
-            raise
-        except Exception as error:  # noqa: BLE001 - one loan of the chunk has it, and the others shall go on
-            log.warning(
-                "close.chunk_failed",
-                extra={"fields": {"cell": cell, "on": on.isoformat(), "code": _named(error)}},
-            )
-            done = _one_by_one(house, cell=cell, on=on)
-        if done is None:
-            return total
-        total += done
-        if progress is not None:
-            progress(cell, on, done, False)
-    raise AssertionError("a day's loans do not end")
-
-
-def _one_by_one(house: House, *, cell: int, on: date) -> int | None:
-    """Bring the loans of the next chunk up each for itself, and set aside those that fail; return how many went."""
-    with house.database.transaction() as tx:
-        ids = ids_of_chunk(tx, house, cell=cell, on=on)
-    return sum(_one(house, cell=cell, on=on, loan_id=loan_id) for loan_id in ids) if ids else None
-
-
-def _try_again(house: House, *, cell: int, on: date, retry_after: timedelta) -> int:
-    """Try what was set aside of a day again; return how many went through."""
-    latest = house.clock.now() - retry_after
-    with house.database.transaction() as tx:
-        waiting = [each for each in set_aside.of_day(tx, cell=cell, on=on) if each.tried_at <= latest]
-    return sum(_one(house, cell=cell, on=on, loan_id=each.loan_id) for each in waiting)
-
-
-def _one(house: House, *, cell: int, on: date, loan_id: UUID) -> bool:
-    """Bring one loan up for itself or set it aside; return whether it went through."""
-
-    def bring_up(tx: Transaction) -> None:
-        tx.lock_cell(cell)
-        if book.last_closed_on(tx, cell=cell) < on:
-            bring_up_one(tx, house, cell=cell, on=on, loan_id=loan_id)
-        set_aside.resolve(tx, cell=cell, on=on, loan_id=loan_id)
-
-    try:
-        house.database.run(bring_up)
-    except TROUBLE:  # no loan is to blame
-        raise
-    except Exception as error:  # noqa: BLE001 - kept with its reason, and tried again until somebody has mended it
-        _set_aside(house, cell=cell, on=on, loan_id=loan_id, code=_named(error))
-        return False
-    return True
-
-
-def _set_aside(house: House, *, cell: int, on: date, loan_id: UUID, code: str) -> None:
-    with house.database.transaction() as tx:
-        tx.lock_cell(cell)
-        set_aside.put(tx, cell=cell, on=on, loan_id=loan_id, code=code, at=house.clock.now())
-        if set_aside.count(tx, cell=cell, on=on) > SET_ASIDE_MAX:
-            raise CloseStopped(
-                f"More than {SET_ASIDE_MAX} loans of one day fail, the last one with {code}: it is not the loans.",
-                cell=cell,
-                on=on.isoformat(),
-            )
-        tx.commit()
-    log.warning("close.set_aside", extra={"fields": {"loan_id": loan_id.hex, "on": on.isoformat(), "code": code}})
-
-
-def _named(error: Exception) -> str:
-    """Return a refusal's code, or a bug's kind and the function it showed in: its words may carry data."""
-    if isinstance(error, Refusal):
-        return error.code
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "mingqu" in frame.filename]
-    return f"{type(error).__name__} in {frames[-1].name}" if frames else type(error).__name__
-
-
-def bring_up_today(house: House) -> int:
-    """Do this morning for every cell that has closed all days before; return how many loans had an event."""
-    today = house.clock.business_date()
-    with house.database.transaction() as tx:
-        cells = [cell for cell in range(tx.cells) if book.last_closed_on(tx, cell=cell) == today - timedelta(days=1)]
-    return sum(
-        _try_again(house, cell=cell, on=today, retry_after=RETRY_AFTER) + bring_up_day(house, cell=cell, on=today)
-        for cell in cells
-    )
-
-
-def _accrue(tx: Transaction, *, cell: int, on: date) -> None:
-    """Post one day of each group: whole fen of income and of rounding, what is below a fen is carried."""
-    deltas = accrual.deltas_on(tx, cell=cell, on=on)
-    transfers = []
-    for group in accrual.groups(tx, cell=cell):
-        if group.accrued_to >= on:
-            assert not deltas.get((group.group_id, group.kind)), "a closed day has no changes"
-            continue
-        day = accrue_day(group=group, deltas=deltas.get((group.group_id, group.kind), ()), on=on)
-        accrual.save(tx, cell=cell, group=day.group)
-        transfers += _day_transfers(group, day, on=on)
-    if transfers:
-        ledger.post(tx, cell=cell, transfers=transfers)
-
-
-def _day_transfers(group: AccrualGroup, day: DayAccrued, *, on: date) -> list[Transfer]:
-    accrued, income, reason = _ACCOUNTS[group.kind]
-    cause = dated(group.group_id, on=on, purpose=group.kind)
-    return [
-        _move(group, cause, place, accrued, other, fen, why, on)
-        for place, other, fen, why in (
-            (1, income, day.income_fen, reason),
-            (2, AccountCode.ROUNDING_DIFFERENCE, day.rounding_fen, Reason.ROUNDING),
-        )
-        if fen
-    ]
-
-
-def _move(
-    group: AccrualGroup,
-    cause: UUID,
-    place: int,
-    accrued: AccountCode,
-    other: AccountCode,
-    fen: int,
-    why: Reason,
-    on: date,
-) -> Transfer:
-    """A gain goes to the debit of what is accrued; a correction downwards is the same the other way round."""
-    own = Account(owner=group.group_id, code=accrued, currency=group.currency)
-    against = Account(owner=group.lender_id, code=other, currency=group.currency)
-    return Transfer(
-        id=derived(cause, place),
-        debit=own if fen > 0 else against,
-        credit=against if fen > 0 else own,
-        amount_fen=abs(fen),
-        reason=why,
-        value_date=on,
-        posted_on=on,
-        reference=cause,
-    )
+            events += bring_up_morning(house, cell=cell, on=today, closer=closer).loans
+        except Exception as error:
+            if isinstance(error, DatabaseUnavailable) and is_gone(house):
+                raise
+            stopped.append(Stopped(cell=cell, on=today, code=named(error)))
+            log.error("close.stopped", extra={"fields": {"cell": cell, "on": today.isoformat(), "code": named(error)}})
+    return Mornings(loan_events=events, stopped=tuple(stopped))

@@ -32,7 +32,8 @@ from mingqu.store.loan import Loan
 # Of a chunk so many at most are brought up one by one, which takes ten times as long.
 SCALAR_SHARE: Final = 10
 MORNING: Final = "morning"
-# Terms by their kind: the number is made of what the terms say, so it means the same in every book and for ever.
+# Terms by their kind: the number is made of what the terms say, so it means the same in every book. Those of an earlier
+# version stay beside the new ones until an event writes their loan.
 _known: Final[dict[int, LoanTerms]] = {}
 
 
@@ -40,11 +41,17 @@ class PostingRefusedError(AssertionError):
     """The ledger refused what a morning posts: a bug, found before anything was committed."""
 
 
-def bring_up_chunk(tx: Transaction, house: House, *, cell: int, on: date) -> int | None:
-    """Bring the next chunk of a day's loans over its morning; return how many, or None when none is left."""
+def bring_up_chunk(
+    tx: Transaction, house: House, *, cell: int, on: date, after: UUID | None = None
+) -> tuple[int, UUID] | None:
+    """Bring the next chunk of a day's loans, those behind `after`, over its morning.
+
+    Return how many loans had it and the last one that was looked at, or None when no loan is left behind `after`.
+    """
     close.by_keys(tx)
     loans_max = house.settings.close_chunk_loans
-    chunk = close.next_chunk(tx, cell=cell, on=on, loans_max=loans_max, scalar_max=max(1, loans_max // SCALAR_SHARE))
+    scalar_max = max(1, loans_max // SCALAR_SHARE)
+    chunk = close.next_chunk(tx, cell=cell, on=on, after=after, loans_max=loans_max, scalar_max=scalar_max)
     if chunk is None:
         return None
     loans = close.waiting(tx, chunk=chunk)
@@ -56,19 +63,24 @@ def bring_up_chunk(tx: Transaction, house: House, *, cell: int, on: date) -> int
         one_by_one += _in_columns(tx, house, cell=cell, on=on, loans=loans)
     if one_by_one:
         bring_up_loans(tx, house, cell=cell, on=on, loans=one_by_one)
-    return len(loans) + len(one_by_one)
+    return len(loans) + len(one_by_one), chunk.last
 
 
-def ids_of_chunk(tx: Transaction, house: House, *, cell: int, on: date) -> list[UUID]:
-    """Return the loans of the next chunk of a day's diary; an empty list when none is left."""
-    return close.noted(tx, cell=cell, on=on, loans_max=house.settings.close_chunk_loans)
+def ids_of_chunk(tx: Transaction, house: House, *, cell: int, on: date, after: UUID | None = None) -> list[UUID]:
+    """Return the loans of the next chunk of a day's diary behind `after`; an empty list when none is left."""
+    return close.noted(tx, cell=cell, on=on, after=after, loans_max=house.settings.close_chunk_loans)
 
 
-def bring_up_one(tx: Transaction, house: House, *, cell: int, on: date, loan_id: UUID) -> None:
-    """Bring one loan over a morning by the scalar reference, if its next event is on that day; strike the diary."""
+def bring_up_one(tx: Transaction, house: House, *, cell: int, on: date, loan_id: UUID) -> bool:
+    """Bring one loan over a morning by the scalar reference, if its next event is on that day; strike the diary.
+
+    Return whether it was.
+    """
     close.strike(tx, cell=cell, on=on, loan_id=loan_id)
-    if close.is_due(tx, cell=cell, on=on, loan_id=loan_id):
+    due = close.is_due(tx, cell=cell, on=on, loan_id=loan_id)
+    if due:
         bring_up_loans(tx, house, cell=cell, on=on, loans=loan.some(tx, cell=cell, loan_ids=[loan_id]))
+    return due
 
 
 def _in_columns(tx: Transaction, house: House, *, cell: int, on: date, loans: ClosingLoans) -> list[Loan]:

@@ -14,7 +14,8 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.domain.canonical import canonical
-from mingqu.domain.decision import Decision, decide
+from mingqu.domain.decision import Decision
+from mingqu.domain.decision.decide import decide_with
 from mingqu.domain.decision.experiment import Variant, shadows_of
 from mingqu.domain.decision.field import Value
 from mingqu.domain.personal import Personal
@@ -46,13 +47,10 @@ def _beside(
 ) -> None:
     trouble, said = "", None
     try:
-        said = decide(
-            inputs=inputs,
-            pack=house.pack,
-            product_ids=made.product_ids,
-            business_date=made.business_date,
-            variant=variant,
+        strategy = house.pack.on(
+            business_date=made.business_date, product_ids=made.product_ids, instead=variant.instead
         )
+        said = decide_with(inputs=inputs, strategy=strategy, variant=variant.name, read_under=made.read_under)
     except Refusal as refusal:
         trouble = refusal.code
     except Exception:  # noqa: BLE001 (as above)

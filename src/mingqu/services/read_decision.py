@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.decision import Decision, decide_again
+from mingqu.domain.decision import Decision
 from mingqu.domain.decision.card import Card, Variable
+from mingqu.domain.decision.compare import Compared, compare
 from mingqu.domain.decision.condition import Spans
 from mingqu.domain.decision.grid import Grid
 from mingqu.domain.money import format_fen
@@ -101,6 +102,7 @@ class Trace:
     may_unseal: bool
     unsealed_until: datetime | None
     replay: Replay
+    compared: Compared
     leaf: tuple[int, int] | None
 
     @property
@@ -127,7 +129,8 @@ def read_decision(house: House, *, seat: Seat, decision_id: UUID) -> Trace:
         name = masked_names(tx, house, person_ids=[person_id]).get(person_id)
         tx.commit()
     record = {"public": json.loads(stored.record), "sealed": json.loads(sealed.reveal())}
-    made = decide_again(record=record, pack=house.pack)
+    compared = compare(record=record, pack=house.pack, business_date=house.clock.business_date())
+    made = compared.then
     may_unseal = seat.operator.may(Permission.DECISION_INPUTS)
     open_now = may_unseal and (until is not None or not seat.operator.may(Permission.UNMASK))
     return Trace(
@@ -146,6 +149,7 @@ def read_decision(house: House, *, seat: Seat, decision_id: UUID) -> Trace:
         may_unseal=may_unseal,
         unsealed_until=until if open_now else None,
         replay=_compared(record, made, stored.record_hash),
+        compared=compared,
         leaf=(leaves[-1].cell, leaves[-1].sequence) if leaves else None,
     )
 
@@ -203,7 +207,7 @@ def _best(variable: Variable) -> int:
 def _table(made: Decision, *, shown: bool) -> list[TableLine]:
     """Return the table's rows, those hit first, then near misses by distance."""
     hit = {reason.row for reason in made.reasons}
-    near = dict(made.near_misses)
+    near = {miss.row: miss.distance for miss in made.near_misses}
     vector = made.inputs
     computed = {"band": made.band, "score": made.score, "probability_ppm": made.probability_ppm}
     lines = []

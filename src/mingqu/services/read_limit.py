@@ -8,7 +8,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from mingqu.domain.cap import Caps
-from mingqu.domain.decision import Decision, Reason
+from mingqu.domain.decision import Decision, Reason, Remedy, improvements, remedies
 from mingqu.domain.ledger import Account, AccountCode, Balance
 from mingqu.services.cap_limit import caps_of, left_under_cap
 from mingqu.services.house import House
@@ -56,7 +56,8 @@ class LimitView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionView:
-    """A decision as its person may read it. `retry_on` is the first day on which applying again has a point;
+    """A decision as its person may read it. `remedies` would change a refusal, proved by deciding again with each, or
+    raise an approval's limit or lower its price. `retry_on` is the first day on which applying again has a point;
     `factors` say in Chinese and English what kept the points down, the heaviest first; `review` is what was asked of a
     person last, and the answer."""
 
@@ -68,6 +69,7 @@ class DecisionView:
     band: str
     limit_fen: int
     reasons: tuple[Reason, ...]
+    remedies: tuple[Remedy, ...]
     factors: tuple[tuple[str, str], ...]
     retry_on: date | None
     record_hash: bytes
@@ -99,8 +101,12 @@ def limit_view(house: House, *, person_id: UUID) -> LimitView | None:
     )
 
 
-def decision_view(house: House, *, person_id: UUID, decision_id: UUID | None = None) -> DecisionView:
+def decision_view(
+    house: House, *, person_id: UUID, decision_id: UUID | None = None, advice: bool = True
+) -> DecisionView:
     """Return a decision about a person, the newest unless one is named; made again from its record.
+
+    Without `advice` no remedies are searched.
 
     Errors: DecisionNotFound (also for another person's), PersonErased, ReplayDiffers.
     """
@@ -123,6 +129,7 @@ def decision_view(house: House, *, person_id: UUID, decision_id: UUID | None = N
         band=made.band,
         limit_fen=made.limit_fen,
         reasons=made.reasons,
+        remedies=(improvements(decision=made) if made.approved else remedies(decision=made)) if advice else (),
         factors=tuple((factor.reason_zh, factor.reason_en) for factor in made.factors),
         retry_on=None if anew else _retry_on(made),
         record_hash=stored.record_hash,

@@ -48,8 +48,9 @@ class Queues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseProgress:
-    """The close of the last day that is over, cell by cell. `done` cells of all have closed it."""
+    """The close of the last day that is over, cell by cell, at a moment. `done` cells of all have closed it."""
 
+    at: datetime
     day: date
     cells: tuple[CellDay, ...]
     done: int
@@ -146,6 +147,7 @@ def read_close(house: House) -> CloseProgress:
         cells = tuple(overview.cell_days(tx))
         left_out = tuple(set_aside.everything(tx)) if any(cell.stuck for cell in cells) else ()
     return CloseProgress(
+        at=house.clock.now(),
         day=day,
         cells=cells,
         done=sum(cell.last_closed_on >= day for cell in cells),

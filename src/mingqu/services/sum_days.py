@@ -19,6 +19,13 @@ def sum_days(house: House, *, cell: int) -> int:
     raise AssertionError("a cell's closed days do not end")
 
 
+def sum_what_is_left(house: House, *, cell: int) -> int:
+    """Add up the days of a cell that a close marked before it was killed; return how many there were."""
+    with house.database.transaction() as tx:
+        behind = day_sum.unsummed(tx)
+    return sum_days(house, cell=cell) if cell in behind else 0
+
+
 def sum_all_days(house: House) -> int:
     """Add up every closed day of every cell that is not yet: what a close that was killed left over."""
     with house.database.transaction() as tx:

@@ -103,11 +103,14 @@ def by_keys(tx: Transaction) -> None:
     """Let everything in this transaction be found by its key, whatever the planner believes of a table.
 
     A book's first orders are asked for when no statistics know of any; a plan made then, and kept, reads all of them
-    for every loan. A close only ever looks rows up, so there is no plan that this takes away.
+    for every loan. A close only ever looks rows up, so there is no plan that this takes away. Nor is a plan used that
+    was kept before this was said, by a door on the same connection: each statement of a chunk is planned for itself.
+    Two unsorted lists are compared line by line then, so a close that has two hashes one (`store/deduction.py`).
     """
     tx.execute(
         "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
-        " set_config('enable_mergejoin', 'off', true), set_config('enable_bitmapscan', 'off', true)"
+        " set_config('enable_mergejoin', 'off', true), set_config('enable_bitmapscan', 'off', true),"
+        " set_config('plan_cache_mode', 'force_custom_plan', true)"
     )
 
 
@@ -122,11 +125,23 @@ class Chunk:
     loans: int
 
 
-def next_chunk(tx: Transaction, *, cell: int, on: date, loans_max: int, scalar_max: int) -> Chunk | None:
-    """Return the first stretch of a day's diary with at most so many loans, and so many of them without a plan."""
+# Before every id there is.
+_FIRST: Final = UUID(int=0)
+
+
+def next_chunk(
+    tx: Transaction, *, cell: int, on: date, after: UUID | None = None, loans_max: int, scalar_max: int
+) -> Chunk | None:
+    """Return the first stretch of a day's diary behind `after` with at most so many loans, and so many of them without
+    a plan.
+
+    Whoever takes one chunk after the other says where the last one ended: lines that were struck off stay in the index
+    until they are swept up, and from the start each chunk would walk past those of all before it.
+    """
     rows = tx.execute(
-        "SELECT loan_id, plain FROM loan_diary WHERE cell = %s AND on_date = %s ORDER BY loan_id LIMIT %s",
-        (cell, on, loans_max),
+        """SELECT loan_id, plain FROM loan_diary WHERE cell = %s AND on_date = %s AND loan_id > %s
+           ORDER BY loan_id LIMIT %s""",
+        (cell, on, after or _FIRST, loans_max),
         binary=True,
     ).fetchall()
     if not rows:
@@ -136,11 +151,12 @@ def next_chunk(tx: Transaction, *, cell: int, on: date, loans_max: int, scalar_m
     return Chunk(cell=cell, on=on, first=rows[0][0], last=rows[end][0], loans=end + 1)
 
 
-def noted(tx: Transaction, *, cell: int, on: date, loans_max: int) -> list[UUID]:
-    """Return the first loans of a day's diary, in order of id."""
+def noted(tx: Transaction, *, cell: int, on: date, after: UUID | None = None, loans_max: int) -> list[UUID]:
+    """Return the first loans of a day's diary behind `after`, in order of id."""
     rows = tx.execute(
-        "SELECT loan_id FROM loan_diary WHERE cell = %s AND on_date = %s ORDER BY loan_id LIMIT %s",
-        (cell, on, loans_max),
+        """SELECT loan_id FROM loan_diary WHERE cell = %s AND on_date = %s AND loan_id > %s
+           ORDER BY loan_id LIMIT %s""",
+        (cell, on, after or _FIRST, loans_max),
     )
     return [row[0] for row in rows]
 

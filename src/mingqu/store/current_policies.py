@@ -45,8 +45,8 @@ class CurrentPolicies:
 
     def switches(self, *, business_date: date) -> Switches:
         """Return what is off on a date, as last seen."""
-        standing = [one.written for one in self._seen[2] if one.holds(business_date=business_date)]
-        return Switches(names=tuple(sorted(standing)))
+        standing = (one for one in self._seen[2] if one.holds(business_date=business_date))
+        return Switches(acts={one.written: one.switch_id.hex for one in standing})
 
     def switched_off(self) -> tuple[Switch, ...]:
         """Return what nobody has put on again, as last seen."""

@@ -173,6 +173,25 @@ class Database:
                 self._pool.putconn(connection)
         raise AssertionError("the loop returns or raises")
 
+    def make_room(self, *, connections: int) -> int:
+        """Let the pool hold so many connections, if the server allows them; return how many it allows us.
+
+        The pool never shrinks, and opens none before it is needed. Errors: DatabaseUnavailable.
+        """
+        with self.transaction() as tx:
+            row = tx.execute(
+                """SELECT least(current_setting('max_connections')::int - current_setting('reserved_connections')::int
+                                - current_setting('superuser_reserved_connections')::int,
+                                nullif(d.datconnlimit, -1), nullif(r.rolconnlimit, -1))
+                   FROM pg_database d CROSS JOIN pg_roles r
+                   WHERE d.datname = current_database() AND r.rolname = current_user"""
+            ).fetchone()
+        assert row is not None
+        allowed = int(row[0])
+        if self._pool.max_size < connections <= allowed:
+            self._pool.resize(min_size=0, max_size=connections)
+        return allowed
+
     def cells_of(self, tx: Transaction) -> int:
         """Return how many cells the book has; asked once, since it is fixed while anybody is connected."""
         cells = self._cells

@@ -8,6 +8,7 @@ from typing import Any, Final, LiteralString
 import msgspec
 
 from mingqu.domain.batch import standing
+from mingqu.domain.batch.standing import kind_version
 from mingqu.domain.loan import LoanState, LoanTerms
 from mingqu.domain.loan.state import interest_line, penalty_line
 from mingqu.store import column
@@ -31,6 +32,7 @@ SUMMARY: Final[LiteralString] = """stage, as_of, next_event, overdue_since, prin
 STANDING: Final[LiteralString] = """plain, passed, terms_kind, waiting_number, waiting_due, waiting_principal_fen,
     waiting_unpaid_fen, suspends_on"""
 _OF_STANDING: Final = 8
+_KIND: Final = 2  # the place of the number of the terms among them
 STATE, PLAN, BESIDE = 0, 1, 2  # places in `summary`: what is in the snapshot, and where the columns beside it begin
 NEXT_EVENT: Final = 4
 NEW: Final[LiteralString] = """u.stage, u.as_of, u.next_event, u.overdue_since, u.principal_unbilled_fen,
@@ -80,7 +82,8 @@ def summary(*, terms: LoanTerms, state: LoanState) -> tuple[object, ...]:
 def as_told(*, told: tuple[object, ...], stored: tuple[object, ...] | None) -> bool:
     """Whether columns are what the snapshot says; both begin with the plan.
 
-    A row from before there were plans has none, and needs none.
+    A row from before there were plans has none, and needs none. The number of the terms is ours alone: one of another
+    version says the same in another way, and no loan is wrong for it.
     """
     if stored is None:
         return False
@@ -88,4 +91,14 @@ def as_told(*, told: tuple[object, ...], stored: tuple[object, ...] | None) -> b
     if told[1:beside] != stored[1:beside]:
         return False
     plan, plain = stored[0], stored[beside]
-    return (plan is None and not plain) or told == stored
+    if plan is None and not plain:
+        return True
+    kind = len(told) - _OF_STANDING + _KIND
+    differing = [place for place, (one, other) in enumerate(zip(told, stored, strict=True)) if one != other]
+    return not differing or (differing == [kind] and _version(told[kind]) != _version(stored[kind]))
+
+
+def _version(kind: object) -> int:
+    """Return the version of a number of terms as a column has it."""
+    assert isinstance(kind, int)
+    return kind_version(kind)

@@ -72,13 +72,22 @@ def parse_document(content: bytes, *, file: str) -> Document:
         raise _unreadable(file, "The file is too large.")
     try:
         text = content.decode("utf-8")
-        value: object = json.loads(text) if file.endswith(".json") else tomllib.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, json.JSONDecodeError, RecursionError) as fault:
+        value: object = json.loads(text, object_pairs_hook=_once) if file.endswith(".json") else tomllib.loads(text)
+    except (ValueError, RecursionError) as fault:
         raise _unreadable(file, str(fault)) from None
     body = plain(value, file=file)
     if not isinstance(body, dict):
         raise _unreadable(file, "The file is not one table.")
     return Document(file=file, body=body)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return one object of a JSON file. Errors: ValueError where a column stands twice: JSON would take the second."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice in one object.")
+    return found
 
 
 def _unreadable(file: str, problem: str) -> PolicyFault:

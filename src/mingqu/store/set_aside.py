@@ -1,9 +1,9 @@
-"""Loans whose morning failed, and how the close of a day goes: what people look at while the rest goes on."""
+"""Loans whose morning failed: out of their day's diary, with the reason, while the rest goes on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from mingqu.store import close
@@ -23,16 +23,23 @@ class SetAside:
     tries: int
 
 
-def put(tx: Transaction, *, cell: int, on: date, loan_id: UUID, code: str, at: datetime) -> None:
-    """Set a loan aside for a day: out of the diary, with the reason; once more is one more try."""
-    tx.execute(
+def put(tx: Transaction, *, cell: int, on: date, loan_id: UUID, code: str, at: datetime) -> timedelta:
+    """Set a loan aside for a day: out of the diary, with the reason; once more is one more try.
+
+    Return for how long it has been.
+    """
+    row = tx.execute(
         """INSERT INTO loan_set_aside (cell, on_date, loan_id, code, since, tried_at, tries)
            VALUES (%s, %s, %s, %s, %s, %s, 1)
            ON CONFLICT (cell, on_date, loan_id) DO UPDATE
-           SET code = EXCLUDED.code, tried_at = EXCLUDED.tried_at, tries = loan_set_aside.tries + 1""",
+           SET code = EXCLUDED.code, tried_at = EXCLUDED.tried_at, tries = loan_set_aside.tries + 1
+           RETURNING since""",
         (cell, on, loan_id, code, at, at),
-    )
+    ).fetchone()
+    assert row is not None
     close.strike(tx, cell=cell, on=on, loan_id=loan_id)
+    since: datetime = row[0]
+    return at - since
 
 
 def resolve(tx: Transaction, *, cell: int, on: date, loan_id: UUID) -> None:
@@ -57,31 +64,26 @@ def count(tx: Transaction, *, cell: int, on: date) -> int:
     return int(row[0])
 
 
-def note_progress(tx: Transaction, *, cell: int, on: date, loans: int) -> None:
-    """Note that so many loans more have had their morning: one row a cell and day, however many loans."""
-    tx.execute(
-        """INSERT INTO closing (cell, on_date, began_at, touched_at, loans)
-           VALUES (%s, %s, transaction_timestamp(), clock_timestamp(), %s)
-           ON CONFLICT (cell, on_date) DO UPDATE
-           SET loans = closing.loans + EXCLUDED.loans, touched_at = EXCLUDED.touched_at""",
-        (cell, on, loans),
-    )
+def is_noted(tx: Transaction, *, cell: int, on: date) -> bool:
+    """Return whether a cell's day has a line in the diary that is not struck off."""
+    return bool(close.noted(tx, cell=cell, on=on, loans_max=1))
 
 
-def note_proof(tx: Transaction, *, cell: int, on: date, proved: bool) -> None:
-    """Note what the proof of a closed day said."""
-    tx.execute(
-        """INSERT INTO closing (cell, on_date, began_at, touched_at, loans, proved)
-           VALUES (%s, %s, transaction_timestamp(), clock_timestamp(), 0, %s)
-           ON CONFLICT (cell, on_date) DO UPDATE SET proved = EXCLUDED.proved""",
-        (cell, on, proved),
-    )
-
-
-def unproved(tx: Transaction) -> list[tuple[int, date]]:
-    """Return the (cell, day) whose proof failed."""
-    rows = tx.execute("SELECT cell, on_date FROM closing WHERE NOT proved ORDER BY on_date, cell")
-    return [(row[0], row[1]) for row in rows]
+def next_day(tx: Transaction, *, cell: int, after: date, to: date, tried_before: datetime) -> date | None:
+    """Return the next day of a cell, behind `after` and up to `to`, with something to do: a loan in its diary, or one
+    that was set aside and last tried before a moment. None when there is no such day.
+    """
+    row = tx.execute(
+        """SELECT least((SELECT min(on_date) FROM loan_diary
+                         WHERE cell = %(cell)s AND on_date > %(after)s AND on_date <= %(to)s),
+                        (SELECT min(on_date) FROM loan_set_aside
+                         WHERE cell = %(cell)s AND on_date > %(after)s AND on_date <= %(to)s
+                           AND tried_at <= %(tried_before)s))""",
+        {"cell": cell, "after": after, "to": to, "tried_before": tried_before},
+    ).fetchone()
+    assert row is not None
+    found: date | None = row[0]
+    return found
 
 
 def _read(tx: Transaction, *, cell: int | None, on: date | None) -> list[SetAside]:

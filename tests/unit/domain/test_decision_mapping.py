@@ -49,9 +49,9 @@ def test_a_file_without_a_column_is_refused() -> None:
     ("lenders", "days", "misses"),
     [
         (3, 0, ()),
-        (4, 0, (("more-than-four-lenders", 1),)),
+        (4, 0, (("more-than-four-lenders", "lenders_count", 1),)),
         (5, 60, ()),
-        (5, 61, (("delay-over-ninety-days", 30),)),
+        (5, 61, (("delay-over-ninety-days", "overdue_days_max", 30),)),
         (5, 91, ()),
     ],
 )

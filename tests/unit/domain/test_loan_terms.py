@@ -8,6 +8,8 @@ from uuid import UUID
 
 import pytest
 
+from mingqu.domain.batch.snapshot import borne_alike
+from mingqu.domain.batch.standing import KIND_VERSION, canonical, kind_of, kind_version
 from mingqu.domain.calendar import DayCount, Period, PeriodMalformed, PeriodUnit
 from mingqu.domain.loan import Disbursed, LoanTerms, LoanTermsImpossible, Stage, Timing, fold, preview
 from mingqu.domain.loan.event import Receipt
@@ -35,6 +37,7 @@ TERMS = LoanTerms(
     rounding=Rounding.HALF_UP,
     penalty_multiple_ppm=1_500_000,
 )
+NUMBER = -112000171269479362
 HOLE = tuple(step for step in ALLOCATION_USUAL if step != (Timing.DUE, Component.INTEREST))
 HALF_AHEAD = (*ALLOCATION_USUAL, (Timing.IN_ADVANCE, Component.PRINCIPAL))
 TWICE = (*ALLOCATION_USUAL, ALLOCATION_USUAL[0])
@@ -113,3 +116,18 @@ def test_nothing_but_the_payout_happens_first() -> None:
     state, change = preview(terms=TERMS, state=fold(terms=TERMS, events=[], as_of=None)[0], event=paid_out())
     assert state.stage is Stage.ACTIVE
     assert change.postings
+
+
+def test_terms_have_the_same_number_for_ever_and_another_where_a_morning_goes_otherwise() -> None:
+    alike = borne_alike(TERMS)
+    assert canonical(alike) == (
+        "(Rate(numerator=9,denominator=50,unit=RateUnit.year),Period(every=1,unit=PeriodUnit.month),"
+        "InterestBasis.period,DayCount.act/360,1500000,0,False,True)"
+    )
+    number = kind_of(TERMS)
+    assert (number, kind_version(number)) == (NUMBER, KIND_VERSION)
+    assert kind_of(replace(TERMS, principal_fen=5, instalments=3)) == number
+    others = {kind_of(replace(TERMS, grace_days=days)) for days in range(1, 4)}
+    assert len(others | {number, kind_of(replace(TERMS, suspends_income=True))}) == 5
+    assert all(kind_version(other) == KIND_VERSION for other in others)
+    assert kind_version(0) == kind_version(2**63 - 1) == 0

@@ -8,8 +8,9 @@ and gets the same figures (`tests/properties/test_standing.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, timedelta
+from enum import Enum
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
@@ -33,6 +34,9 @@ PLAN_ROW: Final = np.dtype([("due", "<i4"), ("number", "<i4"), ("principal_fen",
 # Two rows without a day close a plan: what comes after the last instalment can be read like any other.
 _NO_DAY: Final = -(2**31)
 _END: Final = _ROW.pack(_NO_DAY, 0, 0, 0) * 2
+# Another text for the same terms takes another version.
+KIND_VERSION: Final = 1
+_DIGEST_BITS: Final = 56
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,13 +121,40 @@ def standing(*, terms: LoanTerms, state: LoanState) -> Standing:
 
 
 def kind_of(terms: LoanTerms) -> int:
-    """Return a number of 63 bits for terms, alike for those by which mornings go alike."""
+    """Return a number below zero for terms, alike for those by which mornings go alike.
+
+    Without its sign it is the version of its text (7 bits) and a digest of that (56 bits). The text names fields and
+    values, whatever the language makes of an object when it is printed: the same terms have the same number in every
+    book and for ever, or one of another version.
+    """
     return _kind(borne_alike(terms))
+
+
+def kind_version(kind: int) -> int:
+    """Return of which version a number of `kind_of` is; 0: of before there were versions, or of no terms at all."""
+    return -kind >> _DIGEST_BITS if kind < 0 else 0
 
 
 @lru_cache(maxsize=4096)
 def _kind(alike: tuple[object, ...]) -> int:
-    return int.from_bytes(blake2b(repr(alike).encode(), digest_size=8).digest(), "big") >> 1
+    digest = blake2b(canonical(alike).encode(), digest_size=_DIGEST_BITS // 8).digest()
+    return -(KIND_VERSION << _DIGEST_BITS | int.from_bytes(digest, "big"))
+
+
+def canonical(value: object) -> str:
+    """Return a text that is alike for equal values alone: numbers, flags, enumerations, and what is made of them.
+
+    Example: Period(every=1, unit=PeriodUnit.MONTH) is "Period(every=1,unit=PeriodUnit.month)".
+    """
+    if isinstance(value, tuple):
+        return f"({','.join(map(canonical, value))})"
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.value}"
+    if is_dataclass(value):
+        said = ",".join(f"{item.name}={canonical(getattr(value, item.name))}" for item in fields(value))
+        return f"{type(value).__name__}({said})"
+    assert value is None or isinstance(value, int), "nothing else decides how a morning goes"
+    return str(value)
 
 
 def _plan(state: LoanState) -> bytes | None:

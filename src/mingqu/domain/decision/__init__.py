@@ -7,6 +7,7 @@ from mingqu.domain.decision.grid import Grid, GridCaseFailed, parse_grid
 from mingqu.domain.decision.mapping import CellMalformed, ColumnMapping, ColumnMissing, parse_mapping
 from mingqu.domain.decision.pack import Pack, parse_pack
 from mingqu.domain.decision.record import APPROVED, REFUSED, Decision, ProductPrice, Reason
+from mingqu.domain.decision.remedy import Change, Remedy, improvements, remedies
 from mingqu.domain.decision.strategy import PolicyMissing, PriceAboveCap, Strategy
 from mingqu.domain.decision.table import (
     FirstHitTable,
@@ -21,6 +22,7 @@ __all__ = [
     "REFUSED",
     "Card",
     "CellMalformed",
+    "Change",
     "ColumnMapping",
     "ColumnMissing",
     "Decision",
@@ -40,11 +42,13 @@ __all__ = [
     "PriceAboveCap",
     "ProductPrice",
     "Reason",
+    "Remedy",
     "Scored",
     "Strategy",
     "Value",
     "decide",
     "decide_again",
+    "improvements",
     "parse_card",
     "parse_fields",
     "parse_first_hit_table",
@@ -52,6 +56,7 @@ __all__ = [
     "parse_mapping",
     "parse_pack",
     "parse_policy_table",
+    "remedies",
     "replay",
     "score",
 ]

@@ -11,6 +11,7 @@ import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import getitem
 from typing import ClassVar, Final, NamedTuple
 
 from mingqu.domain.policy_file import INTEGER_MAX, Document, Reader
@@ -56,8 +57,9 @@ class Variable:
 class Card:
     """A points card. `band_cuts` rise; `bands` run from worst to best; `probability_ppm` starts at `score_min`.
 
-    For speed: `lookups` are the cuts and points of the variables once more; `ranks` hold their best points above
-    RANK_BITS and, below, a number that falls with the place of the variable.
+    For speed: `cuts` and `points` are those of the variables once more; `ranks` say for each bin the points lost
+    against the best one above RANK_BITS and, below, a number that falls with the place of the variable; `best` are the
+    ranks of nothing gained, and `factors` name the variable of a rank.
     """
 
     id: str
@@ -66,8 +68,11 @@ class Card:
     attribution: str
     base_points: int
     variables: tuple[Variable, ...]
-    lookups: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
-    ranks: tuple[int, ...]
+    cuts: tuple[tuple[int, ...], ...]
+    points: tuple[tuple[int, ...], ...]
+    ranks: tuple[tuple[int, ...], ...]
+    best: tuple[int, ...]
+    factors: Mapping[int, Factor]
     bands: tuple[str, ...]
     band_cuts: tuple[int, ...]
     score_min: int
@@ -105,22 +110,22 @@ def score(*, card: Card, features: Mapping[str, int | None]) -> Scored:
 def score_values(*, card: Card, values: Sequence[int | None]) -> Scored:
     """Return the same as `score` for values in the card's order of variables."""
     if None in values:
-        contributions = [_points(card, place, value) for place, value in enumerate(values)]
+        contributions = tuple([_points(card, place, value) for place, value in enumerate(values)])
+        lost = [rank - (points << RANK_BITS) for rank, points in zip(card.best, contributions, strict=True)]
     else:
-        contributions = [
-            points[bisect_left(cuts, value)]  # type: ignore[type-var]  # None was ruled out above, at C speed
-            for (cuts, points), value in zip(card.lookups, values, strict=True)
-        ]
+        # None was ruled out at C speed, and the rest runs there.
+        bins = tuple(map(bisect_left, card.cuts, values))  # type: ignore[arg-type]
+        contributions = tuple(map(getitem, card.points, bins))
+        lost = list(map(getitem, card.ranks, bins))
     total = card.base_points + sum(contributions)
     # Most points lost first; of equals the earlier variable of the card: one whole number carries both.
-    lost = [rank - (points << RANK_BITS) for rank, points in zip(card.ranks, contributions, strict=True)]
     lost.sort(reverse=True)
     return Scored(
         total,
         card.probability_ppm[total - card.score_min],
         card.bands[bisect_right(card.band_cuts, total)],
-        tuple(contributions),
-        tuple([_factor(card, rank) for rank in lost[:REASONS_MAX] if rank >> RANK_BITS]),
+        contributions,
+        tuple([card.factors[rank] for rank in lost[:REASONS_MAX] if rank >> RANK_BITS]),
     )
 
 
@@ -136,9 +141,14 @@ def _missing_points(card: Card, place: int) -> int:
     return variable.missing
 
 
-def _factor(card: Card, rank: int) -> Factor:
-    variable = card.variables[VARIABLES_MAX - 1 - (rank & (VARIABLES_MAX - 1))]
-    return Factor(variable.name, rank >> RANK_BITS, variable.reason_zh, variable.reason_en)
+def _factors(variables: Sequence[Variable], best: Sequence[int]) -> dict[int, Factor]:
+    return {
+        rank - (points << RANK_BITS): Factor(
+            variable.name, (rank >> RANK_BITS) - points, variable.reason_zh, variable.reason_en
+        )
+        for variable, rank in zip(variables, best, strict=True)
+        for points in _all_points(variable)
+    }
 
 
 _COLUMNS: Final = (
@@ -163,6 +173,7 @@ def parse_card(*, document: Document) -> Card:
     highs = [max(_all_points(variable)) for variable in variables]
     score_min = reader.integer("score_min", least=base + sum(lows), most=base + sum(lows))
     bands, band_cuts = _bands(reader)
+    best = [(high << RANK_BITS) + VARIABLES_MAX - 1 - place for place, high in enumerate(highs)]
     return Card(
         id=reader.name("id"),
         version=reader.integer("version", least=1, most=1_000_000),
@@ -170,8 +181,14 @@ def parse_card(*, document: Document) -> Card:
         attribution=reader.text("attribution"),
         base_points=base,
         variables=variables,
-        lookups=tuple((variable.cuts, variable.points) for variable in variables),
-        ranks=tuple((high << RANK_BITS) + VARIABLES_MAX - 1 - place for place, high in enumerate(highs)),
+        cuts=tuple(variable.cuts for variable in variables),
+        points=tuple(variable.points for variable in variables),
+        ranks=tuple(
+            tuple(rank - (points << RANK_BITS) for points in variable.points)
+            for rank, variable in zip(best, variables, strict=True)
+        ),
+        best=tuple(best),
+        factors=_factors(variables, best),
         bands=bands,
         band_cuts=band_cuts,
         score_min=score_min,

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar, Final
 
-from mingqu.domain.decision.pack import Pack, parse_pack
+from mingqu.domain.decision.pack import Pack, fault_of, parse_pack
 from mingqu.domain.decision.publication import Publication, in_force, key_of, version_of
+from mingqu.domain.decision.strategy import PolicyMissing
 from mingqu.domain.policy_file import Document, Plain
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.rule import RuleMissing
 
 DAYS_CHECKED_MAX: Final = 60  # days on which something changes; more are planned by nobody
 CHANGES_MAX: Final = 500  # lines of a difference; a person reads no more
@@ -79,8 +81,11 @@ def joined(*, pack: Pack, document: Document, from_date: date | None) -> Pack:
     for day in _days(after, from_date) if from_date is not None else ():
         offered = tuple(product.id for product in after.offered(business_date=day))
         after.experiments(business_date=day)
-        if offered:
-            after.on(business_date=day, product_ids=offered)
+        try:
+            if offered:
+                after.on(business_date=day, product_ids=offered)
+        except (PolicyMissing, RuleMissing) as missing:
+            raise fault_of(document=document, missing=missing) from None
     return after
 
 

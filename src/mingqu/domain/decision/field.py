@@ -6,10 +6,10 @@ the list. Whatever is unknown, missing, of another type or out of range stops th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import le
+from operator import itemgetter, le
 from typing import Any, ClassVar, Final, TypeAlias
 
 from mingqu.domain.policy_file import INTEGER_MAX, Document, Reader
@@ -92,7 +92,8 @@ class Field:
 class Fields:
     """All declared fields: first those passed in, in the order of the file, then the card's in COMPUTED's order.
 
-    `names`, `types`, `leasts` and `mosts` are the passed fields once more, for the quick path of `read`.
+    `names`, `types`, `leasts`, `mosts` and `picked` are the passed fields once more, for the quick path of `read`;
+    `in_name_order` puts the passed numbers in the order of the fields' names, as canonical JSON writes them.
     """
 
     fields: tuple[Field, ...]
@@ -104,11 +105,8 @@ class Fields:
     leasts: tuple[int, ...]
     mosts: tuple[int, ...]
     template: str  # the inputs as canonical JSON with %d for each number; "" when a choice must be written as text
-    name_order: tuple[int, ...]
-
-    def in_name_order(self, numbers: Vector) -> Vector:
-        """Return the passed numbers in the order of the fields' names, as canonical JSON writes them."""
-        return tuple([numbers[at] for at in self.name_order])
+    picked: Callable[[Mapping[str, Value]], tuple[Any, ...]]
+    in_name_order: Callable[[Vector], Vector]
 
     def named(self, name: str) -> Field | None:
         """Return the field of that name, or None."""
@@ -120,16 +118,23 @@ class Fields:
 
         A field that was not declared is refused too: a mistyped name must not silently mean "no condition".
         """
+        if not isinstance(inputs, Mapping):
+            raise DecisionInputInvalid("The inputs are not a mapping from names to values.")
+        # The usual case at C speed; whatever does not fit is looked at again, field by field, and refused by name.
+        if len(inputs) == self.passed:
+            try:
+                found = self.picked(inputs)
+            except KeyError:
+                found = ()
+            if (
+                tuple(map(type, found)) == self.types
+                and all(map(le, self.leasts, found))
+                and all(map(le, found, self.mosts))
+            ):
+                return found  # true and false are the whole numbers 1 and 0
         if not inputs.keys() <= self.passed_names:
             raise DecisionInputInvalid("An input was passed that no field declares.", inputs=len(inputs))
-        values: tuple[Any, ...] = tuple(map(inputs.get, self.names))
-        # The usual case at C speed; whatever does not fit is looked at again, field by field, and refused by name.
-        if (
-            tuple(map(type, values)) == self.types
-            and all(map(le, self.leasts, values))
-            and all(map(le, values, self.mosts))
-        ):
-            return tuple(map(int, values))
+        values = map(inputs.get, self.names)
         return tuple([field.number(value) for field, value in zip(self.fields, values, strict=False)])
 
 
@@ -155,20 +160,29 @@ def parse_fields(*, document: Document) -> Fields:
     computed.sort(key=lambda field: COMPUTED.index(field.name))
     passed = [field for field in found if field.source != CARD_SOURCE]
     ordered = (*passed, *computed)
+    names_passed = tuple(field.name for field in passed)
     by_name = sorted(range(len(passed)), key=lambda at: passed[at].name)
     choices = any(field.type is FieldType.CHOICE for field in passed)
     return Fields(
         fields=ordered,
         place={field.name: at for at, field in enumerate(ordered)},
         passed=len(passed),
-        passed_names=frozenset(field.name for field in passed),
-        names=tuple(field.name for field in passed),
+        passed_names=frozenset(names_passed),
+        names=names_passed,
         types=tuple(_TYPES[field.type] for field in passed),
         leasts=tuple(field.least for field in passed),
         mosts=tuple(field.most for field in passed),
         template="" if choices else "{" + ",".join(f'"{passed[at].name}":%d' for at in by_name) + "}",
-        name_order=tuple(by_name),
+        picked=picker(names_passed),
+        in_name_order=picker(by_name),
     )
+
+
+def picker(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what picks the values of these keys or places, in their order; KeyError when one is not there."""
+    if len(keys) == 1:  # itemgetter then gives the value alone
+        return lambda source: (source[keys[0]],)
+    return itemgetter(*keys) if keys else lambda _: ()
 
 
 def _field(reader: Reader) -> Field:
@@ -177,7 +191,10 @@ def _field(reader: Reader) -> Field:
     choices: tuple[str, ...] = ()
     least, most = 0, 1
     if kind is FieldType.CHOICE:
-        choices = tuple(str(value) for value in reader.items("choices"))
+        choices = tuple(
+            Reader(file=reader.file, row=reader.row, data={"choices": value}).text("choices")
+            for value in reader.items("choices")
+        )
         if len(set(choices)) != len(choices):
             raise reader.fault("choices", "a choice stands twice.", "Keep one.")
         most = len(choices) - 1

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
-from mingqu.domain.decision.field import Fields, FieldType, Vector
-from mingqu.domain.policy_file import INTEGER_MAX, Document, Reader
+from mingqu.domain.decision.field import CARD_SOURCE, Fields, FieldType, Vector
+from mingqu.domain.policy_file import INTEGER_MAX, Document, PolicyFault, Reader
 from mingqu.domain.refusal import Refusal
 
 UNITS: Final = ("fen", "ppm_per_year")
@@ -21,7 +21,7 @@ CELLS_MAX: Final = 100_000  # A grid beyond this was generated, not decided.
 Axes: TypeAlias = "tuple[Axis, ...]"
 
 
-class GridCaseFailed(Refusal):
+class GridCaseFailed(PolicyFault):
     """A case inside the file does not come out as written; the file is not used."""
 
     code: ClassVar[str] = "grid_case_failed"
@@ -55,6 +55,14 @@ class Grid:
             assert value is not None, "grids read mandatory fields only"
             place = place * axis.size + (bisect_right(axis.cuts, value) if axis.cuts else value)
         return place
+
+    def cell_name(self, place: int) -> str:
+        """Return where a cell lies, for messages. Example: "band 3, monthly_income_fen 1", counted from 1."""
+        parts = []
+        for axis in reversed(self.axes):
+            place, at = divmod(place, axis.size)
+            parts.append(f"{axis.field} {at + 1}")
+        return ", ".join(reversed(parts))
 
     def value(self, *, vector: Vector) -> int | None:
         """Return the cell's value in the grid's unit, None when it is not offered."""
@@ -96,17 +104,14 @@ def _axis(reader: Reader, fields: Fields) -> Axis:
         cuts = reader.integers("cuts", least=field.least + 1, most=field.most)
         size = len(cuts) + 1
     else:
-        named = [str(value) for value in reader.items("values")]
+        named = reader.items("values")
         if field.type is FieldType.FLAG or named != list(field.choices):
             raise reader.fault("values", "not every choice in its order.", f"Write {list(field.choices)}.")
         size = len(named)
-    return Axis(
-        field=name,
-        at=fields.place[name],
-        cuts=cuts,
-        size=size,
-        direction=reader.choice("direction", ("rises", "falls", "free")),
-    )
+    direction = reader.choice("direction", ("rises", "falls", "free"))
+    if direction == "free" and field.source == CARD_SOURCE:
+        raise reader.fault("direction", "price and limit follow the risk.", "Write rises or falls.")
+    return Axis(field=name, at=fields.place[name], cuts=cuts, size=size, direction=direction)
 
 
 def _cells(reader: Reader, value: object, axes: Axes, unit: str) -> Iterator[int | None]:
@@ -135,24 +140,38 @@ def _check_monotone(reader: Reader, grid: Grid) -> None:
                 continue
             after = heights[at + stride]
             if (after < height) if axis.direction == "rises" else (after > height):
-                raise reader.fault("cells", f"not monotone along {axis.field}.", f"It is declared: {axis.direction}.")
+                problem = f"not monotone along {axis.field}, at {grid.cell_name(at)}."
+                raise reader.fault("cells", problem, f"It is declared: {axis.direction}.")
         stride *= axis.size
 
 
 def _check_cases(reader: Reader, grid: Grid, fields: Fields) -> None:
+    names: set[str] = set()
     for case in reader.tables("case", label="name"):
         case.only(("name", "given", "value"))
+        if (name_of := case.text("name")) in names:
+            raise case.fault("name", "the case stands twice.", "Give each case a name of its own.")
+        names.add(name_of)
         given = case.table("given")
         values: list[int | None] = [None] * len(fields.fields)
         for name, value in given.data.items():
             field = fields.named(name)
             if field is None or isinstance(value, list | dict):
                 raise given.fault(name, "not a value of a declared field.", "Name a declared field.")
-            values[fields.place[name]] = field.number(value)
+            try:
+                values[fields.place[name]] = field.number(value)
+            except Refusal:
+                raise given.fault(name, "not a value of this field.", f"It takes {field.describe()}.") from None
         for axis in grid.axes:
             if values[axis.at] is None:
                 raise given.fault(axis.field, "missing.", "A case gives every axis of the grid.")
         found = grid.value(vector=tuple(values))
         wanted = None if case.value("value") == NOT_OFFERED else case.value("value")
         if wanted != found:
-            raise GridCaseFailed(f"{reader.file}, case {case.row}: expected {wanted}, the grid gives {found}.")
+            raise GridCaseFailed(
+                file=case.file,
+                row=case.row,
+                column="value",
+                problem=f"expected {wanted}, the grid gives {found}.",
+                remedy="Correct the cell, or the case.",
+            )

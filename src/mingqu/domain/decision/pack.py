@@ -18,16 +18,17 @@ from mingqu.domain.decision.card import parse_card
 from mingqu.domain.decision.experiment import Experiment, parse_experiment, require_apart
 from mingqu.domain.decision.field import Fields, parse_fields
 from mingqu.domain.decision.grid import parse_grid
+from mingqu.domain.decision.lever import parse_guide
 from mingqu.domain.decision.publication import Publication, Spoken, by_policy, in_force, key_of, ranks, version_of
 from mingqu.domain.decision.strategy import Finder, PolicyMissing, Strategy, assemble, check_price
 from mingqu.domain.decision.table import parse_first_hit_table, parse_policy_table
-from mingqu.domain.policy_file import Document, Plain
+from mingqu.domain.policy_file import Document, Plain, PolicyFault
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
-from mingqu.domain.rule import RuleBook
+from mingqu.domain.rule import RuleBook, RuleMissing
 
 # A mapping (columns of a CSV) is kept and published, but decides nothing.
 KINDS: Final = (
-    "lender", "rules", "fields", "card", "policy", "first_hit", "grid", "product", "strategy", "mapping",
+    "lender", "rules", "fields", "card", "policy", "first_hit", "grid", "product", "strategy", "mapping", "remedies",
     "experiment",
 )  # fmt: skip
 STRATEGIES_REMEMBERED_MAX: Final = 64  # dates × sets of products in use at once; the rest is put together again
@@ -198,8 +199,42 @@ def parse_pack(*, documents: Iterable[Document], publications: Iterable[Publicat
     )
     fields = [parse_fields(document=one) for one in _last(held, "fields", spoken)]
     for document in held:
-        _check(pack, document, fields)
+        _check_dates(document)
+        try:
+            _check(pack, document, fields)
+        except (PolicyMissing, RuleMissing) as missing:
+            raise fault_of(document=document, missing=missing) from None
     return pack
+
+
+def fault_of(*, document: Document, missing: PolicyMissing | RuleMissing) -> PolicyFault:
+    """Return (not raise) the fault of a file that names, or needs, what is not in the pack."""
+    column = _NAMED_BY.get((document.kind, str(missing.details.get("kind"))), "valid_from")
+    if document.kind == "experiment":
+        column = "instead"
+    return document.reader().fault(column, missing.message, "Add what is missing, or correct the name.")
+
+
+# Which column of a file names what was not found.
+_NAMED_BY: Final = {
+    ("strategy", "fields"): "fields",
+    ("strategy", "card"): "card",
+    ("strategy", "policy"): "policy",
+    ("strategy", "grid"): "limits",
+    ("product", "grid"): "price_grid",
+    ("product", "lender"): "lender_id",
+}
+_DATED: Final = ("fields", "card", "policy", "first_hit", "grid", "strategy", "product", "remedies", "experiment")
+
+
+def _check_dates(document: Document) -> None:
+    """Refuse a version that is never in force, or does not say from when; and notes that are no text."""
+    reader = document.reader()
+    if document.kind in _DATED or reader.has("valid_from") or reader.has("valid_to"):
+        reader.period()
+    for column in ("note", "about"):
+        if reader.has(column):
+            reader.text(column)
 
 
 def _key(document: Document) -> tuple[str, str, int]:
@@ -220,7 +255,7 @@ def _last(documents: Sequence[Document], kind: str, spoken: Spoken) -> tuple[Doc
 def _check(pack: Pack, document: Document, fields: Sequence[Fields]) -> None:
     """Every table is parsed and its cases run, also those that no strategy uses today."""
     kind: Plain = document.body["kind"]
-    if kind in ("policy", "first_hit", "grid", "product") and len(fields) != 1:
+    if kind in ("policy", "first_hit", "grid", "product", "remedies") and len(fields) != 1:
         raise document.reader().fault("kind", "not exactly one file declares the fields.", "Keep one of kind fields.")
     if kind == "policy":
         parse_policy_table(document=document, fields=fields[0])
@@ -228,6 +263,8 @@ def _check(pack: Pack, document: Document, fields: Sequence[Fields]) -> None:
         parse_first_hit_table(document=document, fields=fields[0])
     elif kind == "grid":
         parse_grid(document=document, fields=fields[0])
+    elif kind == "remedies":
+        parse_guide(document=document, fields=fields[0])
     elif kind == "card":
         parse_card(document=document)
     elif kind == "product":
@@ -252,10 +289,12 @@ def _check_experiment(pack: Pack, experiment: Experiment) -> None:
 
 def _check_product(pack: Pack, product: Product, fields: Fields) -> None:
     finder = Finder(documents=pack.documents, business_date=product.valid_from, versions=None, spoken=pack.spoken)
+    document = finder.named("grid", product.price_grid)
     check_price(
         product=product,
         lender=finder.lender(product.lender_id),
-        prices=parse_grid(document=finder.named("grid", product.price_grid), fields=fields),
+        prices=parse_grid(document=document, fields=fields),
         rules=pack.rules,
         days=(product.valid_from, product.valid_to),
+        file=document.file,
     )

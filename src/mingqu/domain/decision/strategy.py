@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.decision.card import Card, parse_card
-from mingqu.domain.decision.field import COMPUTED, Fields, parse_fields
+from mingqu.domain.decision.field import COMPUTED, Fields, Vector, parse_fields, picker
 from mingqu.domain.decision.grid import Grid, parse_grid
+from mingqu.domain.decision.lever import Guide, parse_guide
 from mingqu.domain.decision.publication import Spoken, in_force, key_of, ranks
 from mingqu.domain.decision.publication import version_of as version_of
-from mingqu.domain.decision.table import PolicyTable, Words, parse_policy_table, read_words
-from mingqu.domain.policy_file import Document, Reader
+from mingqu.domain.decision.row import Words, read_words
+from mingqu.domain.decision.table import PolicyTable, parse_policy_table
+from mingqu.domain.policy_file import Document, PolicyFault, Reader
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
 from mingqu.domain.refusal import Refusal
-from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook, parse_rules, rule_book
+from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook, RuleMissing, parse_rules, rule_book
 
 EXPOSURE_MAX: Final = "exposure_person_fen_max"
+REDUCED_MAX: Final = 16  # sets of switches in force at once on one date; more are worked out anew
 AMOUNT_FEN_MAX: Final = 10**13  # a hundred billion yuan: no person's limit, and far inside 2^53
 
 
@@ -30,10 +34,16 @@ class PolicyMissing(Refusal):
     code: ClassVar[str] = "policy_missing"
 
 
-class PriceAboveCap(Refusal):
+class PriceAboveCap(PolicyFault):
     """A price stands above the legal all-in cap of its lender type on some day of the product's validity."""
 
     code: ClassVar[str] = "price_above_cap"
+
+
+class LawNotSwitchedOff(Refusal):
+    """A row that is law can be replaced by another version, never switched off."""
+
+    code: ClassVar[str] = "law_not_switched_off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +60,16 @@ class Offer:
 class Strategy:
     """Everything one decision reads. `versions` maps "kind/id" to the hash of the document used.
 
-    `written` remembers the public part of records by outcome; it changes no answer.
+    `product_ids` are those asked for, `offers` those made; `guide` is what people can change about themselves;
+    `pick_card` picks the card's values in its order. `written`, `reasons` and `reduced` remember parts of records,
+    reasons, and strategies without what is switched off; remembering changes no answer.
     """
 
     id: str
     fields: Fields
     card: Card
     business_date: date
-    card_at: tuple[int, ...]
+    pick_card: Callable[[Vector], tuple[int | None, ...]]
     band_places: Mapping[str, int]
     policy: PolicyTable
     limits: Grid
@@ -66,8 +78,50 @@ class Strategy:
     no_offer_reason: str
     no_offer_words: Words
     offers: tuple[Offer, ...]
+    product_ids: tuple[str, ...]
+    rules: RuleBook
+    guide: Guide | None
     versions: Mapping[str, str]
-    written: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    written: dict[tuple[object, ...], str] = field(default_factory=dict, compare=False, repr=False)
+    reasons: dict[tuple[str, int | None], object] = field(default_factory=dict, compare=False, repr=False)
+    reduced: dict[frozenset[str], Strategy] = field(default_factory=dict, compare=False, repr=False)
+
+    def without(self, *, switches: Mapping[str, str]) -> Strategy:
+        """Return the strategy without the rows, products and lenders that are switched off.
+
+        A switch for something that this strategy does not have changes nothing. Errors: LawNotSwitchedOff.
+        """
+        off = frozenset(switches)
+        found = self.reduced.get(off)
+        if found is None:
+            for row in self.policy.rows:
+                if row.law and f"row/{row.id}" in off:
+                    raise LawNotSwitchedOff(f"Row {row.id} is law ({row.law}) and stays.", row=row.id)
+            if len(self.reduced) >= REDUCED_MAX:
+                self.reduced.clear()
+            found = self.reduced[off] = replace(
+                self,
+                policy=self.policy.without(rows=frozenset(name[4:] for name in off if name.startswith("row/"))),
+                offers=tuple(
+                    one
+                    for one in self.offers
+                    if f"product/{one.product.id}" not in off and f"lender/{one.lender.code}" not in off
+                ),
+                written={},
+                reasons={},
+                reduced={},
+            )
+        return found
+
+    def later(self, *, day: date) -> Strategy:
+        """Return the same policies as they will stand on a later day: products that have ended are not offered, and a
+        person's ceiling at a lender is that day's."""
+        offers = []
+        for one in self.offers:
+            if one.product.valid_from <= day < one.product.valid_to:
+                with suppress(RuleMissing):  # nobody knows yet what the law will allow: not promised
+                    offers.append(replace(one, amount_max_fen=_amount_max(one.product, one.lender, self.rules, day)))
+        return replace(self, business_date=day, offers=tuple(offers), written={}, reasons={}, reduced={})
 
 
 class Finder:
@@ -115,6 +169,13 @@ class Finder:
         return max(
             ((rank, one) for rank, one in ranked if rank is not None), key=lambda each: each[0], default=(0, None)
         )[1]
+
+    def optional(self, kind: str, name: str) -> Document | None:
+        """Return what `named` does, or None when no version is in force, or the record names none."""
+        if self.versions is not None:
+            return self.named(kind, name) if f"{kind}/{name}" in self.versions else None
+        held = [one for one in self.documents if one.body["kind"] == kind and one.body["id"] == name]
+        return self.named(kind, name) if self._in_force(held) is not None else None
 
     def names(self, kind: str) -> tuple[str, ...]:
         """Return the names of a kind, those of the record when there is one."""
@@ -167,6 +228,7 @@ def assemble(*, finder: Finder, product_ids: tuple[str, ...]) -> Strategy:
     exposure = fields.named(reader.name("exposure_field"))
     if exposure is None or exposure.missing_allowed:
         raise reader.fault("exposure_field", "not a mandatory field.", "Name a declared mandatory field.")
+    guide = finder.optional("remedies", reader.name("fields"))
     no_offer = reader.table("no_offer")
     no_offer.only(("reason", "text_zh", "text_en", "remedy_zh", "remedy_en"))
     rules = finder.rules()
@@ -174,7 +236,7 @@ def assemble(*, finder: Finder, product_ids: tuple[str, ...]) -> Strategy:
         id=reader.name("id"),
         fields=fields,
         card=card,
-        card_at=tuple(fields.place[variable.name] for variable in card.variables),
+        pick_card=picker([fields.place[variable.name] for variable in card.variables]),
         business_date=finder.business_date,
         band_places={name: place for place, name in enumerate(_band_choices(fields))},
         policy=parse_policy_table(document=finder.named("policy", reader.name("policy")), fields=fields),
@@ -184,6 +246,9 @@ def assemble(*, finder: Finder, product_ids: tuple[str, ...]) -> Strategy:
         no_offer_reason=no_offer.name("reason"),
         no_offer_words=read_words(no_offer),
         offers=tuple(_offer(finder, name, fields, rules) for name in product_ids),
+        product_ids=product_ids,
+        rules=rules,
+        guide=None if guide is None else parse_guide(document=guide, fields=fields),
         versions=dict(sorted(finder.used.items())),
     )
 
@@ -217,23 +282,26 @@ def _offer(finder: Finder, product_id: str, fields: Fields, rules: RuleBook) -> 
             f"Product {product_id} is not offered on {finder.business_date}.", product_id=product_id
         )
     lender = finder.lender(product.lender_id)
-    prices = parse_grid(document=finder.named("grid", product.price_grid), fields=fields)
-    check_price(
-        product=product, lender=lender, prices=prices, rules=rules, days=(finder.business_date, product.valid_to)
-    )
+    document = finder.named("grid", product.price_grid)
+    prices = parse_grid(document=document, fields=fields)
+    days = (finder.business_date, product.valid_to)
+    check_price(product=product, lender=lender, prices=prices, rules=rules, days=days, file=document.file)
+    amount_max_fen = _amount_max(product, lender, rules, finder.business_date)
+    return Offer(product=product, lender=lender, prices=prices, amount_max_fen=amount_max_fen)
+
+
+def _amount_max(product: Product, lender: Lender, rules: RuleBook, day: date) -> int:
+    """Return what product and law together let a person borrow on a day, in fen. Errors: RuleMissing."""
     exposure_fen = rules.value(
-        rule_id=EXPOSURE_MAX,
-        lender_type=lender.licence,
-        product_kind=product.kind,
-        business_date=finder.business_date,
+        rule_id=EXPOSURE_MAX, lender_type=lender.licence, product_kind=product.kind, business_date=day
     )
-    return Offer(
-        product=product, lender=lender, prices=prices, amount_max_fen=min(product.amount_max_fen, exposure_fen)
-    )
+    return min(product.amount_max_fen, exposure_fen)
 
 
-def check_price(*, product: Product, lender: Lender, prices: Grid, rules: RuleBook, days: tuple[date, date]) -> None:
-    """Refuse a price grid with a cell above the legal cap on any day of [days[0], days[1]).
+def check_price(
+    *, product: Product, lender: Lender, prices: Grid, rules: RuleBook, days: tuple[date, date], file: str
+) -> None:
+    """Refuse a price grid (of a file) with a cell above the legal cap on any day of [days[0], days[1]).
 
     The quoted yearly rate is compared; the whole cost with every fee is compared again at each offer.
     Errors: PriceAboveCap, RuleMissing, PolicyMissing when the grid is in another unit.
@@ -250,8 +318,12 @@ def check_price(*, product: Product, lender: Lender, prices: Grid, rules: RuleBo
     ):
         if highest > rule.value:
             raise PriceAboveCap(
-                f"Product {product.id} asks {highest} ppm a year; {rule.document} allows {lender.licence} lenders "
-                f"{rule.value} ppm from {rule.valid_from}: lower the price or end the product before.",
+                file=file,
+                row=prices.cell_name(prices.cells.index(highest)),
+                column="cells",
+                problem=f"product {product.id} asks {highest} ppm a year; {rule.document} allows {lender.licence} "
+                f"lenders {rule.value} ppm from {rule.valid_from}.",
+                remedy="Lower the price, or end the product before.",
                 product_id=product.id,
                 price_year_ppm=highest,
                 cap_year_ppm=rule.value,

@@ -8,13 +8,16 @@ names its legal basis, or that refuses for a reason which always has one.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
+from types import MappingProxyType
 from typing import ClassVar, Final
 from uuid import UUID
 
-from mingqu.domain.decision.table import Row
+from mingqu.domain.decision.row import Row
+from mingqu.domain.decision.strategy import Strategy
 from mingqu.domain.refusal import Refusal
 
 # Refusals that follow from law whatever the table says: minors (《民法典》 art. 19), who one is
@@ -86,26 +89,31 @@ class Switch:
 
     @property
     def written(self) -> str:
-        """The switch as a decision records it. Example: rule/instalment-policy/band-e."""
+        """What is off, in one word. Example: rule/instalment-policy/band-e."""
         return f"{self.kind.value}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switches:
-    """What is off at one moment, as decisions read it: names as `Switch.written` has them, sorted."""
+    """What is off at one moment: the id of each act by what it switched off, as `Switch.written` has it."""
 
-    names: tuple[str, ...] = ()
+    acts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def product_off(self, *, product_id: str, lender_code: str) -> bool:
         """Return whether a product makes no new decisions and offers, by itself or with its lender."""
-        return f"product/{product_id}" in self.names or f"lender/{lender_code}" in self.names
+        return f"product/{product_id}" in self.acts or f"lender/{lender_code}" in self.acts
 
-    def skips(self, *, table_id: str, row: Row) -> bool:
-        """Return whether a row is skipped. One that is law never is, whatever the switches say."""
-        return f"rule/{table_id}/{row.id}" in self.names and not is_law(row)
+    def noted(self, *, strategy: Strategy) -> dict[str, str]:
+        """Return the switches as a decision of this strategy notes them: its rows by their id, and what does not lend.
 
-
-NOTHING_OFF: Final = Switches()
+        A row that became law since it was switched off is read again, whatever the switch says.
+        """
+        found = {name: act for name, act in self.acts.items() if not name.startswith("rule/")}
+        for row in strategy.policy.rows:
+            act = self.acts.get(f"rule/{strategy.policy.id}/{row.id}")
+            if act is not None and not is_law(row):
+                found[f"row/{row.id}"] = act
+        return dict(sorted(found.items()))
 
 
 def is_law(row: Row) -> bool:

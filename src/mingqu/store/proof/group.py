@@ -14,12 +14,12 @@ _TOTALS: Final[LiteralString] = """
     WITH day AS (
         SELECT c.cell, greatest(c.last_closed_on + 1, max(d.on_date)) AS on_day, c.last_closed_on + 1 AS open_day
         FROM cell c LEFT JOIN accrual_delta d ON d.cell = c.cell AND d.on_date > c.last_closed_on
-        WHERE %(cell)s::smallint IS NULL OR c.cell = %(cell)s
-        GROUP BY c.cell, c.last_closed_on
+        WHERE c.cell = ANY (%(cells)s) GROUP BY c.cell, c.last_closed_on
     ), pending AS (
         SELECT d.cell, d.group_id, d.kind, sum(d.income_micro + d.rounding_micro) AS micro,
                sum(d.slope_micro) AS slope, sum(d.slope_micro * (day.on_day - d.on_date)) AS grown
-        FROM accrual_delta d JOIN day ON day.cell = d.cell WHERE d.on_date >= day.open_day GROUP BY 1, 2, 3
+        FROM accrual_delta d JOIN day ON day.cell = d.cell
+        WHERE d.cell = ANY (%(cells)s) AND d.on_date >= day.open_day GROUP BY 1, 2, 3
     ), added AS (
         SELECT l.cell, l.group_id,
                sum(interest_daily_micro) AS interest_slope, sum(penalty_daily_micro) AS penalty_slope,
@@ -34,32 +34,41 @@ _TOTALS: Final[LiteralString] = """
                    + coalesce(sum(penalty_daily_micro::numeric * (day.on_day - penalty_on))
                               FILTER (WHERE penalty_daily_micro NOT BETWEEN -%(most)s AND %(most)s), 0) AS penalty
         FROM loan l JOIN day ON day.cell = l.cell
-        WHERE l.interest_on IS NOT NULL OR l.penalty_on IS NOT NULL GROUP BY 1, 2
+        WHERE l.cell = ANY (%(cells)s) AND (l.interest_on IS NOT NULL OR l.penalty_on IS NOT NULL) GROUP BY 1, 2
     ), lines AS (
         SELECT cell, group_id, 'interest' AS kind, interest_slope AS slope, interest AS micro FROM added
         UNION ALL
         SELECT cell, group_id, 'penalty', penalty_slope, penalty FROM added
+    ), named AS (
+        SELECT cell, group_id, kind FROM accrual_group WHERE cell = ANY (%(cells)s)
+        UNION SELECT cell, group_id, kind FROM pending
+        UNION SELECT cell, group_id, kind FROM lines
     )
-    SELECT g.cell, g.group_id, g.kind,
-           (a.debits_posted_fen - a.credits_posted_fen)::numeric * 1000000 + g.income_carry_micro
-               + g.rounding_carry_micro + coalesce(p.micro, 0) + coalesce(p.grown, 0)
-               + g.slope_micro::numeric * (day.on_day - day.open_day),
-           coalesce(l.micro, 0), g.slope_micro + coalesce(p.slope, 0), coalesce(l.slope, 0)
-    FROM accrual_group g
-    JOIN day ON day.cell = g.cell
-    JOIN account a ON a.cell = g.cell AND a.owner = g.group_id AND a.currency = g.currency
-        AND a.code = CASE g.kind WHEN 'interest' THEN 1131 ELSE 1132 END
-    LEFT JOIN pending p ON p.cell = g.cell AND p.group_id = g.group_id AND p.kind = g.kind
-    LEFT JOIN lines l ON l.cell = g.cell AND l.group_id = g.group_id AND l.kind = g.kind"""
+    SELECT n.cell, n.group_id, n.kind,
+           (coalesce(a.debits_posted_fen, 0) - coalesce(a.credits_posted_fen, 0))::numeric * 1000000
+               + coalesce(g.income_carry_micro, 0) + coalesce(g.rounding_carry_micro, 0)
+               + coalesce(p.micro, 0) + coalesce(p.grown, 0)
+               + coalesce(g.slope_micro, 0)::numeric * (day.on_day - day.open_day),
+           coalesce(l.micro, 0), coalesce(g.slope_micro, 0) + coalesce(p.slope, 0), coalesce(l.slope, 0),
+           g.group_id IS NOT NULL
+    FROM named n
+    JOIN day ON day.cell = n.cell
+    LEFT JOIN accrual_group g ON g.cell = n.cell AND g.group_id = n.group_id AND g.kind = n.kind
+    LEFT JOIN account a ON a.cell = n.cell AND a.owner = n.group_id AND a.currency = g.currency
+        AND a.code = CASE n.kind WHEN 'interest' THEN 1131 ELSE 1132 END
+    LEFT JOIN pending p ON p.cell = n.cell AND p.group_id = n.group_id AND p.kind = n.kind
+    LEFT JOIN lines l ON l.cell = n.cell AND l.group_id = n.group_id AND l.kind = n.kind"""
 
 
 def group_totals(tx: Transaction, *, cell: int | None = None) -> list[GroupTotal]:
     """Return, for each group and kind, what its account and carries hold and what its loans' lines add up to.
 
     Both are taken on one day: the first that is open, or a later one on which something was booked already. Of the
-    whole book, or of one cell.
+    whole book, or of one cell, whose loans are found by the cell in front of their key. A group that loans name and
+    that has no row, or whose account has none, is there as well, with nothing in its books.
     """
-    rows = tx.execute(_TOTALS, {"cell": cell, "most": _SLOPE_MAX})
+    cells = [row[0] for row in tx.execute("SELECT cell FROM cell").fetchall()] if cell is None else [cell]
+    rows = tx.execute(_TOTALS, {"cells": cells, "most": _SLOPE_MAX})
     return [
         GroupTotal(
             cell=row[0],
@@ -69,6 +78,7 @@ def group_totals(tx: Transaction, *, cell: int | None = None) -> list[GroupTotal
             loans_micro=int(row[4]),
             books_slope_micro=int(row[5]),
             loans_slope_micro=int(row[6]),
+            is_kept=row[7],
         )
         for row in rows
     ]
