@@ -96,6 +96,7 @@ class Near(NamedTuple):
 
 
 def row_fault(reader: Reader, row: Row, problem: str, remedy: str) -> PolicyFault:
+    """Return (not raise) the fault of a row's conditions."""
     return PolicyFault(file=reader.file, row=row.id, column="when", problem=problem, remedy=remedy)
 
 
@@ -104,6 +105,7 @@ _ROW_COLUMNS: Final = ("id", "when", "outcome", "reason", *_WORDS, "changeable",
 
 
 def read_row(reader: Reader, fields: Fields, *, outcomes: tuple[str, ...]) -> Row:
+    """Return one row of a table, whose outcome is one of these. Errors: PolicyFault."""
     reader.only(_ROW_COLUMNS)
     box = parse_conditions(reader=reader.table("when"), fields=fields)
     if not box:
@@ -170,6 +172,7 @@ def read_words(reader: Reader) -> Words:
 
 
 def read_default(reader: Reader) -> Row:
+    """Return the default of a first-hit table: a denial with its reason. Errors: PolicyFault."""
     reader.only(("outcome", "reason", *_WORDS))
     return Row(
         id="default",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
@@ -119,8 +118,10 @@ class Strategy:
         offers = []
         for one in self.offers:
             if one.product.valid_from <= day < one.product.valid_to:
-                with suppress(RuleMissing):  # nobody knows yet what the law will allow: not promised
+                try:
                     offers.append(replace(one, amount_max_fen=_amount_max(one.product, one.lender, self.rules, day)))
+                except RuleMissing:
+                    continue  # nobody knows yet what the law will allow: not promised
         return replace(self, business_date=day, offers=tuple(offers), written={}, reasons={}, reduced={})
 
 
