@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
@@ -129,9 +129,32 @@ def test_an_input_that_no_field_declares_is_refused(name: str) -> None:
         decided(GOOD | {name: 1})
 
 
-def test_an_empty_context_is_refused() -> None:
+@pytest.mark.parametrize("context", [{}, None, [], (), "", 0, True, float("nan"), [("age_years", 30)], {None: None}])
+def test_a_context_that_is_empty_or_none_at_all_is_refused(context: Any) -> None:
     with pytest.raises(DecisionInputInvalid):
-        decided({})
+        decided(context)
+
+
+class Age(int):
+    """A number that only looks like one."""
+
+
+HOSTILE: Final[list[Any]] = [
+    None, float("nan"), float("inf"), 1.0, "1", "", b"1", 2**63, -(2**63), 10**400, [], [1], {}, {"age_years": 30},
+    Age(30), object(), 1j,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_no_hostile_value_anywhere_is_taken_for_an_answer(name: str) -> None:
+    crossed = 1 if isinstance(GOOD[name], bool) else True  # a number for a flag, a flag for a number
+    for value in (*HOSTILE, crossed):
+        with pytest.raises(DecisionInputInvalid):
+            decided(GOOD | {name: value})
+    with pytest.raises(DecisionInputInvalid):
+        decided({key: value for key, value in GOOD.items() if key != name})
+    with pytest.raises(DecisionInputInvalid):
+        decided(GOOD | {f"{name} ": GOOD[name]})
 
 
 @settings(max_examples=examples(200), deadline=None)

@@ -19,6 +19,7 @@ from mingqu.services.ask_for_person import WishUnknown, ask_for_person
 from mingqu.services.assess import (
     AppliedTooSoon,
     AssessedAlready,
+    Assessment,
     BureauHasNothing,
     BureauSilent,
     IdentityUnverified,
@@ -26,7 +27,7 @@ from mingqu.services.assess import (
 )
 from mingqu.services.cap_limit import cap_limit
 from mingqu.services.once import id_of_key, once_done
-from mingqu.services.read_limit import DecisionNotFound, DecisionView, decision_view, limit_view
+from mingqu.services.read_limit import DecisionNotFound, DecisionView, decision_view, limit_view, made_view
 
 TAG: Final = "Credit"
 
@@ -182,6 +183,8 @@ def apply(data: JSONBody[NewApplication], key: KeyHere, house: HouseHere, caller
     decided: send the same again, with the same key.
     """
 
+    fresh: list[Assessment] = []
+
     def act() -> dict[str, object]:
         made = assess(
             house,
@@ -190,10 +193,13 @@ def apply(data: JSONBody[NewApplication], key: KeyHere, house: HouseHere, caller
             requested_amount_fen=data.requested_amount_fen,
             monthly_income_fen=data.monthly_income_fen,
         )
+        fresh.append(made)
         return {"decision_id": made.decision_id.hex}
 
     request = msgspec.to_builtins(data)
     answer = once_done(house, scope=caller.person_id, command="apply", key=key, request=request, act=act)
+    if fresh:
+        return _decision(made_view(fresh[0]))
     decision_id = UUID(str(answer["decision_id"]))
     made_now = _decision(decision_view(house, person_id=caller.person_id, decision_id=decision_id))
     # Sent again later, the answer is still the one of the moment in which it was decided.

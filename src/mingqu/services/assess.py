@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from mingqu.services.grant_limits import grant_limits
 from mingqu.services.house import House
 from mingqu.services.read_review import may_apply_again
 from mingqu.services.record_decision import record_decision
-from mingqu.services.replay_decision import replay_decision
+from mingqu.services.replay_decision import replay, replay_decision
 from mingqu.services.switch_off import lending
 from mingqu.services.tell_webhooks import Event, Told, tell
 from mingqu.store import consent, decision, offer, party, vault
@@ -79,6 +79,7 @@ class Assessment:
 
     decision_id: UUID
     decision: Decision
+    decided_at: datetime
 
 
 def assess(
@@ -180,15 +181,23 @@ def _keep(
     house.policies.refresh(tx)
     way = _way(house, person_id=person_id, today=asked.today)
     made = _decide(house, inputs=inputs, way=way, today=asked.today, read_under=read_under)
-    decision_id = house.id_for(person_id)
+    decision_id, now = house.id_for(person_id), house.clock.now()
     application = StoredApplication(
         application_id=application_id,
         person_id=person_id,
         requested_amount_fen=asked.requested_amount_fen,
-        applied_at=house.clock.now(),
+        applied_at=now,
     )
     decision.insert_application(tx, application=application)
-    record_decision(tx, house, person_id=person_id, application_id=application_id, decision_id=decision_id, made=made)
+    record_decision(
+        tx,
+        house,
+        person_id=person_id,
+        application_id=application_id,
+        decision_id=decision_id,
+        made=made,
+        at=now,
+    )
     if made.approved:
         grant_limits(tx, house, person_id=person_id, decision_id=decision_id, made=made, cell=cell)
     told = Told(
@@ -199,7 +208,7 @@ def _keep(
         facts={"decision_id": str(decision_id), "approved": made.approved, "limit_fen": made.limit_fen},
     )
     tell(tx, house, cell=cell, told=[told])
-    return Assessment(decision_id=decision_id, decision=made)
+    return Assessment(decision_id=decision_id, decision=made, decided_at=now)
 
 
 def _decide(
@@ -278,7 +287,5 @@ def _ask_bureau(house: House, query: BureauQuery) -> Mapping[str, int]:
 
 def _remembered(tx: Transaction, house: House, *, person_id: UUID, decision_id: UUID) -> Assessment:
     """Return a stored decision by deciding again from its record, which also proves that it still holds."""
-    return Assessment(
-        decision_id=decision_id,
-        decision=replay_decision(tx, house, person_id=person_id, decision_id=decision_id),
-    )
+    stored = decision.load_decision(tx, person_id=person_id, decision_id=decision_id)
+    return Assessment(decision_id=decision_id, decision=replay(tx, house, stored=stored), decided_at=stored.decided_at)

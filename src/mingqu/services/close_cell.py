@@ -28,7 +28,7 @@ from mingqu.services.close_day import (
     what_stands,
 )
 from mingqu.services.house import House
-from mingqu.store import book
+from mingqu.store import book, closing
 
 TASK: Final = "close"
 # A worker's own connection, and the one that keeps its lease.
@@ -147,9 +147,9 @@ def _told(house: House, one: CellDays) -> CellClosed:
 
 
 def _open_cells(house: House, *, to: date, holder: str, but: Sequence[int]) -> list[int]:
-    """Return the cells with an open day; each worker begins elsewhere, so that few reach for the same."""
+    """Return the cells with something to do; each worker begins elsewhere, so that few reach for the same."""
     with house.database.transaction() as tx:
         count = tx.cells
-        found = [cell for cell in range(count) if cell not in but and book.last_closed_on(tx, cell=cell) < to]
+        found = [cell for cell in closing.cells_to_close(tx, to=to, retry_after=AT_ONCE) if cell not in but]
     first = sum(holder.encode()) % count
     return sorted(found, key=lambda cell: (cell - first) % count)

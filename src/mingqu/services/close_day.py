@@ -127,7 +127,8 @@ def close_through(
     make_room(house, workers=workers)
     closer = closer_of(progress=progress, retry_after=retry_after)
     with house.database.transaction() as tx:
-        waiting = [cell for cell in range(tx.cells) if cell not in but]
+        found = closing.cells_to_close(tx, to=to, retry_after=retry_after)
+    waiting = [cell for cell in found if cell not in but]
 
     gone = threading.Event()  # the whole server: each of many cells would wait for it in vain
 
@@ -226,7 +227,7 @@ def what_stands(house: House, *, done: Iterable[CellDays]) -> Closed:
         return Closed(
             cell_days=sum(each.days for each in done),
             loan_events=brought_up.loans,
-            last_closed_on=min(book.last_closed_on(tx, cell=cell) for cell in range(tx.cells)),
+            last_closed_on=book.closed_by_all(tx),
             set_aside=tuple(set_aside.everything(tx)),
             unproved=tuple(closing.unproved(tx)),
             stopped=tuple(each.stopped for each in done if each.stopped is not None),

@@ -93,6 +93,7 @@ def override_decision(tx: Transaction, house: House, proposal: Proposal) -> None
         application_id=application.application_id,
         decision_id=decision_id,
         made=made,
+        at=now,
     )
     override.insert(
         tx,

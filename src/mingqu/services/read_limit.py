@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,6 +11,7 @@ from uuid import UUID
 from mingqu.domain.cap import Caps
 from mingqu.domain.decision import Decision, Reason, Remedy, improvements, remedies
 from mingqu.domain.ledger import Account, AccountCode, Balance
+from mingqu.services.assess import Assessment
 from mingqu.services.cap_limit import caps_of, left_under_cap
 from mingqu.services.house import House
 from mingqu.services.read_review import ReviewView, may_apply_again, review_of_subject
@@ -129,12 +131,36 @@ def decision_view(
         band=made.band,
         limit_fen=made.limit_fen,
         reasons=made.reasons,
-        remedies=(improvements(decision=made) if made.approved else remedies(decision=made)) if advice else (),
+        remedies=_advice(made) if advice else (),
         factors=tuple((factor.reason_zh, factor.reason_en) for factor in made.factors),
         retry_on=None if anew else _retry_on(made),
         record_hash=stored.record_hash,
         review=asked,
     )
+
+
+def made_view(assessment: Assessment) -> DecisionView:
+    """Return a decision just made as its person may read it; it is not read again, and nothing was asked about it."""
+    made = assessment.decision
+    return DecisionView(
+        decision_id=assessment.decision_id,
+        decided_at=assessment.decided_at,
+        business_date=made.business_date,
+        approved=made.approved,
+        score=made.score,
+        band=made.band,
+        limit_fen=made.limit_fen,
+        reasons=made.reasons,
+        remedies=_advice(made),
+        factors=tuple((factor.reason_zh, factor.reason_en) for factor in made.factors),
+        retry_on=_retry_on(made),
+        record_hash=hashlib.sha256(made.record_bytes()).digest(),
+        review=None,
+    )
+
+
+def _advice(made: Decision) -> tuple[Remedy, ...]:
+    return improvements(decision=made) if made.approved else remedies(decision=made)
 
 
 def _product_limit(

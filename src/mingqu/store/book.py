@@ -77,6 +77,14 @@ def last_closed_on(tx: Transaction, *, cell: int) -> date:
     return closed
 
 
+def closed_by_all(tx: Transaction) -> date:
+    """Return the last business date that every cell has closed."""
+    row = tx.execute("SELECT min(last_closed_on) FROM cell").fetchone()
+    assert row is not None, "a book has cells"
+    closed: date = row[0]
+    return closed
+
+
 def close_day(tx: Transaction, *, cell: int, on: date) -> None:
     """Mark a day of a cell as closed; days are closed one after the other. The caller holds the cell's lock."""
     marked = tx.execute(

@@ -28,6 +28,26 @@ def note_proof(tx: Transaction, *, cell: int, on: date, proved: bool) -> None:
     )
 
 
+def cells_to_close(tx: Transaction, *, to: date, retry_after: timedelta) -> list[int]:
+    """Return the cells with something to do for a close up to `to`, asked of all at once: a worker asks every second.
+
+    That is a day that is open, or a last closed one that is not proved (as `to_prove` says) or not added up.
+    """
+    rows = tx.execute(
+        """SELECT c.cell FROM cell c CROSS JOIN book b
+           LEFT JOIN closing n ON n.cell = c.cell AND n.on_date = c.last_closed_on
+           LEFT JOIN day_sum s ON s.cell = c.cell
+           WHERE c.last_closed_on < %(to)s
+              OR c.last_closed_on > coalesce(s.summed_to, b.opened_on - 1)
+              OR (c.last_closed_on >= b.opened_on AND n.proved IS NOT TRUE AND (
+                  n.proved IS NULL OR n.proved_at IS NULL
+                  OR n.proved_at <= clock_timestamp() - %(retry_after)s::interval))
+           ORDER BY c.cell""",
+        {"to": to, "retry_after": retry_after},
+    )
+    return [row[0] for row in rows]
+
+
 def to_prove(tx: Transaction, *, cell: int, retry_after: timedelta) -> date | None:
     """Return the last closed day of a cell if its proof was not asked for, or failed at least `retry_after` ago.
 

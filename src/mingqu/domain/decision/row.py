@@ -105,7 +105,7 @@ _ROW_COLUMNS: Final = ("id", "when", "outcome", "reason", *_WORDS, "changeable",
 
 
 def read_row(reader: Reader, fields: Fields, *, outcomes: tuple[str, ...]) -> Row:
-    """Return one row of a table, whose outcome is one of these. Errors: PolicyFault."""
+    """Return one row of a file, whose outcome is one of these. Errors: PolicyFault with file, row and column."""
     reader.only(_ROW_COLUMNS)
     box = parse_conditions(reader=reader.table("when"), fields=fields)
     if not box:
@@ -172,7 +172,7 @@ def read_words(reader: Reader) -> Words:
 
 
 def read_default(reader: Reader) -> Row:
-    """Return the default of a first-hit table: a denial with its reason. Errors: PolicyFault."""
+    """Return the default of a first-hit table: a denial with its reason and words. Errors: PolicyFault."""
     reader.only(("outcome", "reason", *_WORDS))
     return Row(
         id="default",

@@ -118,10 +118,9 @@ class Strategy:
         offers = []
         for one in self.offers:
             if one.product.valid_from <= day < one.product.valid_to:
-                try:
-                    offers.append(replace(one, amount_max_fen=_amount_max(one.product, one.lender, self.rules, day)))
-                except RuleMissing:
-                    continue  # nobody knows yet what the law will allow: not promised
+                amount_max_fen = _known_max(one.product, one.lender, self.rules, day)
+                if amount_max_fen is not None:
+                    offers.append(replace(one, amount_max_fen=amount_max_fen))
         return replace(self, business_date=day, offers=tuple(offers), written={}, reasons={}, reduced={})
 
 
@@ -297,6 +296,14 @@ def _amount_max(product: Product, lender: Lender, rules: RuleBook, day: date) ->
         rule_id=EXPOSURE_MAX, lender_type=lender.licence, product_kind=product.kind, business_date=day
     )
     return min(product.amount_max_fen, exposure_fen)
+
+
+def _known_max(product: Product, lender: Lender, rules: RuleBook, day: date) -> int | None:
+    """Return the same for a day to come, or None where nobody knows yet what the law will allow: not promised."""
+    try:
+        return _amount_max(product, lender, rules, day)
+    except RuleMissing:
+        return None
 
 
 def check_price(

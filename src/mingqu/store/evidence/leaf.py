@@ -51,6 +51,7 @@ class Draft:
     subject_id: UUID
     facts: Mapping[str, Canonical]
     private: Private = field(default_factory=dict)
+    sealed: Mapping[str, Personal[str]] = field(default_factory=dict)
 
 
 def append(
@@ -64,14 +65,18 @@ def append(
     at: datetime,
     facts: Mapping[str, Canonical],
     private: Private = _NOTHING,
+    sealed: Mapping[str, Personal[str]] | None = None,
 ) -> Leaf:
     """Append one leaf to the evidence of a cell. The caller holds the cell's lock.
 
     Facts are published with proofs and outlive an erasure: nothing personal belongs there. Of each private value
-    the leaf holds a salted commitment; value and salt are sealed in the vault under the person's key.
+    the leaf holds a salted commitment; value and salt are sealed in the vault under the person's key. `sealed` are
+    further fields of the person, sealed in the same round trip; the leaf says nothing of them.
     Errors, with private values only: NotFound, PersonErased.
     """
-    draft = Draft(person_id=person_id, kind=kind, subject_id=subject_id, facts=facts, private=private)
+    draft = Draft(
+        person_id=person_id, kind=kind, subject_id=subject_id, facts=facts, private=private, sealed=sealed or {}
+    )
     return append_all(tx, keyring=keyring, cell=cell, at=at, drafts=[draft])[0]
 
 
@@ -196,16 +201,12 @@ def _leaf(tx: Transaction, *, keyring: Keyring, cell: int, sequence: int, at: da
         name: (vault.salt(), value.reveal() if isinstance(value, Personal) else value)
         for name, value in draft.private.items()
     }
+    sealed = dict(draft.sealed)
     if opened:
-        sealed = canonical({name: {"salt": salt.hex(), "value": value} for name, (salt, value) in opened.items()})
-        vault.seal(
-            tx,
-            keyring=keyring,
-            person_id=draft.person_id,
-            field=private_field(tx, person_id=draft.person_id, cell=cell, sequence=sequence),
-            value=Personal(sealed.decode()),
-            at=at,
-        )
+        kept = canonical({name: {"salt": salt.hex(), "value": value} for name, (salt, value) in opened.items()})
+        sealed[private_field(tx, person_id=draft.person_id, cell=cell, sequence=sequence)] = Personal(kept.decode())
+    if sealed:
+        vault.seal_all(tx, keyring=keyring, person_id=draft.person_id, values=sealed, at=at)
     body = leaf_body(
         cell=cell,
         sequence=sequence,
