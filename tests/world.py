@@ -27,6 +27,7 @@ from mingqu.ports.clock import Clock
 from mingqu.services.house import House
 from mingqu.services.read_loan import first_slots
 from mingqu.store import consent, instrument, keyring, policy
+from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 from mingqu.worlds.fake import FakeWorld
 
@@ -108,7 +109,7 @@ def open_world(*, database: Database, folder: Path, opened_on: date, seed: int =
         clock=clock,
         identifiers=SharedIdentifiers(seed=seed, clock=clock),
         codes=SeededCodes(seed=seed),
-        pack=pack,
+        policies=CurrentPolicies(pack),
         consent_texts=_texts(),
         bins=_bins(),
         payout=bank,

@@ -77,7 +77,11 @@ def test_a_published_version_never_changes(database: Database) -> None:
         with pytest.raises(PolicyAlreadyPublished):
             publish(tx, pack=parse_pack(documents=changed), at=AT)
         tx.commit()
-    for statement in ("UPDATE policy_version SET version = 9", "DELETE FROM policy_version", "TRUNCATE policy_version"):
+    for statement in (
+        "UPDATE policy_version SET version = 9",
+        "DELETE FROM policy_version",
+        "TRUNCATE policy_version CASCADE",
+    ):
         with database.transaction() as tx, pytest.raises(psycopg.errors.IntegrityConstraintViolation):
             tx.execute(statement)
 

@@ -25,6 +25,7 @@ from mingqu.domain.order import Order
 from mingqu.services.house import House, Settings
 from mingqu.services.run_due_work import run_due_work
 from mingqu.store import consent, instrument, keyring, order, policy
+from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import DatabaseUnavailable
 from mingqu.store.postgres import DATABASE, Server, open_server
 from mingqu.worlds.fake import FakeWorld
@@ -190,7 +191,7 @@ def _stage(life: Life, database: MortalDatabase, reaper: Reaper, start: datetime
         clock=clock,
         identifiers=SeededIdentifiers(seed=chance, clock=clock),
         codes=SeededCodes(seed=chance),
-        pack=the_pack(),
+        policies=CurrentPolicies(the_pack()),
         consent_texts=consent.load_texts(policy.policy_folder() / "consents"),
         bins=instrument.load_bins(policy.policy_folder() / "instruments" / "bins.toml"),
         payout=mortal_bank,

@@ -12,7 +12,9 @@ from litestar.params import FromPath, JSONBody
 from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, Fen, FenAsked, Hash, Ppm, shaped
+from mingqu.domain.cap import CapUnchanged
 from mingqu.domain.consent import ConsentMissing
+from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.services.ask_for_person import WishUnknown, ask_for_person
 from mingqu.services.assess import (
     AppliedTooSoon,
@@ -23,6 +25,7 @@ from mingqu.services.assess import (
     IdentityUnverified,
     assess,
 )
+from mingqu.services.cap_limit import cap_limit
 from mingqu.services.once import id_of_key, once_done
 from mingqu.services.read_limit import DecisionNotFound, DecisionView, decision_view, limit_view, made_view
 
@@ -126,6 +129,20 @@ class ProductLimit(Answer, frozen=True, kw_only=True):
     instalment_counts: list[int]
 
 
+class Cap(Answer, frozen=True, kw_only=True):
+    """The caller's own cap, null when there is none. `next_at` says when `next_fen` (null: none) takes its place."""
+
+    amount_fen: Fen | None
+    next_fen: Fen | None
+    next_at: datetime | None
+
+
+class NewCap(Body, frozen=True, kw_only=True):
+    """At most so much drawn and held at a time; null lifts the cap."""
+
+    amount_fen: FenAsked | None
+
+
 class Limit(Answer, frozen=True, kw_only=True):
     """The caller's limit over all products; zeros and an empty list when there is none."""
 
@@ -135,6 +152,7 @@ class Limit(Answer, frozen=True, kw_only=True):
     available_fen: Fen
     drawn_fen: Fen
     held_fen: Fen
+    cap: Cap
     products: list[ProductLimit]
 
 
@@ -154,6 +172,7 @@ class NewReview(Body, frozen=True, kw_only=True):
         AssessedAlready,
         BureauHasNothing,
         BureauSilent,
+        LendingSwitchedOff,
     ),
 )
 def apply(data: JSONBody[NewApplication], key: KeyHere, house: HouseHere, caller: CallerHere) -> Decision:
@@ -220,13 +239,20 @@ def read_limit(house: HouseHere, caller: CallerHere) -> Limit:
             available_fen=0,
             drawn_fen=0,
             held_fen=0,
+            cap=Cap(amount_fen=None, next_fen=None, next_at=None),
             products=[],
         )
     return shaped(view, Limit)
+
+
+@writes("/limit/cap", tag=TAG, refuses=(CapUnchanged,))
+def set_cap(data: JSONBody[NewCap], key: KeyHere, house: HouseHere, caller: CallerHere) -> Cap:
+    """Set, raise or lift the caller's own cap. A lower one holds at once; a higher one, or none, after a day."""
+    return shaped(cap_limit(house, person_id=caller.person_id, amount_fen=data.amount_fen, key=key), Cap)
 
 
 def _decision(view: DecisionView) -> Decision:
     return shaped(view, Decision, record_hash=view.record_hash.hex())
 
 
-HANDLERS: Final = (apply, read_latest_decision, read_decision, ask_for_review, read_limit)
+HANDLERS: Final = (apply, read_latest_decision, read_decision, ask_for_review, read_limit, set_cap)

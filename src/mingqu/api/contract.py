@@ -15,7 +15,9 @@ from mingqu.api.offer import Table
 from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, Digits, FenAsked, Hash, Moment
 from mingqu.domain.canonical import Canonical
+from mingqu.domain.cap import CapExceeded
 from mingqu.domain.consent import ConsentMissing
+from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.loan.lend import DisbursementNotAllowed
@@ -127,6 +129,8 @@ def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, 
         CardNotSupported,
         PayoutTimeOutOfRange,
         DisbursementNotAllowed,
+        CapExceeded,
+        LendingSwitchedOff,
         LimitExceeded,
         FundingExhausted,
         DrawingFrozen,

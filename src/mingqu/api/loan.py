@@ -14,6 +14,7 @@ from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.operation import reads, writes
 from mingqu.api.order import Order, PaymentOrder, order_of
 from mingqu.api.shape import FEN_MAX, Answer, Body, Fen, FenAsked, Method, Ppm, shaped
+from mingqu.domain.cap import CapExceeded
 from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.loan import Intent, LoanNotActive, Quote, Stage
@@ -226,6 +227,7 @@ def list_orders(loan_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -
         PayoutWaiting,
         InstrumentNotVerified,
         CardNotSupported,
+        CapExceeded,
         LimitExceeded,
         FundingExhausted,
     ),

@@ -86,7 +86,7 @@ def _lenders(visit: Visit) -> list[dict[str, str]]:
     ]
 
 
-def _limit(limit: LimitView | None) -> dict[str, int] | None:
+def _limit(limit: LimitView | None) -> dict[str, int | None] | None:
     if limit is None:
         return None
     used_fen = limit.drawn_fen + limit.held_fen
@@ -95,6 +95,7 @@ def _limit(limit: LimitView | None) -> dict[str, int] | None:
         "available_fen": limit.available_fen,
         "drawn_fen": limit.drawn_fen,
         "held_fen": limit.held_fen,
+        "cap_fen": limit.cap.amount_fen,
         "left_permille": share(limit.granted_fen - used_fen, limit.granted_fen),
         "lenders": len({one.lender_zh for one in limit.products}),
     }

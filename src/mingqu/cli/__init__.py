@@ -47,6 +47,7 @@ PLACES: Final = {
     "import": "mingqu.cli.book:import_book",
     "migrate": "mingqu.cli.migrate:migrate",
     "operator": "mingqu.console.command:operator_commands",
+    "policy": "mingqu.cli.policy:policy_commands",
     "recut": "mingqu.cli.recut:recut",
     "replay": "mingqu.cli.replay:replay",
     "report": "mingqu.cli.report:report_commands",

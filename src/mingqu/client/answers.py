@@ -170,6 +170,14 @@ class ProductLimit(Answer, frozen=True, kw_only=True):
     instalment_counts: list[int]
 
 
+class Cap(Answer, frozen=True, kw_only=True):
+    """The caller's own cap; `next_at` says when `next_fen` (None: no cap) takes its place."""
+
+    amount_fen: int | None
+    next_fen: int | None
+    next_at: datetime | None
+
+
 class Limit(Answer, frozen=True, kw_only=True):
     """What may be borrowed over all products."""
 
@@ -179,6 +187,7 @@ class Limit(Answer, frozen=True, kw_only=True):
     available_fen: int
     drawn_fen: int
     held_fen: int
+    cap: Cap
     products: list[ProductLimit]
 
 

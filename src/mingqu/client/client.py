@@ -128,6 +128,10 @@ class Client:
         """Return what may be borrowed."""
         return self._at.read("/v1/limit", answers.Limit)
 
+    def set_cap(self, *, amount_fen: int | None, key: str | None = None) -> answers.Cap:
+        """Set the caller's own cap, or lift it with None."""
+        return self._at.write("/v1/limit/cap", answers.Cap, key=key, body={"amount_fen": amount_fen})
+
     # Offers and contracts
 
     def ask_for_offers(

@@ -18,6 +18,7 @@ from mingqu.console import (
     evidence,
     lists,
     loan,
+    policy,
     proposal,
     queue,
     receipt,
@@ -34,7 +35,7 @@ from mingqu.web.pages import pages_of
 # Each screen gives its routes; adding one is a line here.
 SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     sign_in.routes, account.routes, today.routes, queue.routes, lists.routes, customer.routes, loan.routes,
-    decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, review.routes,
+    decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, review.routes, policy.routes,
 )  # fmt: skip
 
 

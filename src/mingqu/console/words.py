@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -79,6 +80,13 @@ class Words:
     def short_day(on: date | None) -> str:
         """Return a date without its year."""
         return "–" if on is None else on.strftime("%m-%d")
+
+    @staticmethod
+    def about(body: Mapping[str, Any]) -> str:
+        """Return what a proposal that concerns nobody in particular is about. Example: grid/limit-total v2."""
+        if "version" in body:
+            return f"{body['kind']}/{body['name']} v{body['version']}"
+        return str(body.get("what") or f"{body.get('list', '')} {body.get('kind', '')}")
 
     def account(self, code: AccountCode) -> str:
         """Return the name of an account."""

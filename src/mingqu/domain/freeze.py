@@ -18,6 +18,8 @@ class FreezeCause(Enum):
     IDENTITY = "identity"  # it is in doubt who the person is
     PURPOSE = "purpose"  # what was borrowed goes where it may not go
     WISH = "wish"  # the person asked for it
+    LOST_DEVICE = "lost_device"  # the phone is lost, and with it the codes
+    OVERINDEBTED = "overindebted"  # more debts turned up than can be carried
     LAW = "law"  # a court or an authority asked for it
 
 

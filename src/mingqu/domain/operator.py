@@ -114,11 +114,19 @@ class Permission(Enum):
     FREEZE = "freeze"  # stop a person's drawing, and propose that it goes on
     NOTE = "note"  # write down what a customer said
     MOVE_MONEY = "move_money"  # propose that money which no machine could place goes to a loan
+    POLICIES = "policies"  # what decides about people, which versions of it, and what is switched off
+    PUBLISH = "publish"  # draft a policy, propose that it is published, check what another proposed
+    OVERRIDE = "override"  # propose that a refusal is set aside, check what another proposed
+    SWITCH = "switch"  # switch a rule, product or lender off; put somebody on a list
 
 
 _P = Permission
 # What changes something, or shows what is masked: nothing for whoever is there to look.
-ACTING: Final = frozenset({_P.UNMASK, _P.ASK_AGAIN, _P.CHECK, _P.MOVE_MONEY, _P.ANSWER, _P.FREEZE, _P.NOTE})
+ACTING: Final = frozenset({_P.UNMASK, _P.ASK_AGAIN, _P.CHECK, _P.MOVE_MONEY, _P.ANSWER, _P.FREEZE, _P.NOTE}) | {
+    _P.PUBLISH,
+    _P.OVERRIDE,
+    _P.SWITCH,
+}
 _EVERYBODY: Final = frozenset({_P.OWN_ACCOUNT})
 GRANTED: Final = MappingProxyType(
     {
@@ -127,7 +135,8 @@ GRANTED: Final = MappingProxyType(
         | {_P.PROPOSALS, _P.CHECK, _P.MOVE_MONEY, _P.REVIEWS, _P.ANSWER, _P.NOTE},
         Role.RISK: _EVERYBODY
         | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.UNMASK, _P.LOAN, _P.DECISION, _P.DECISION_INPUTS, _P.EVIDENCE}
-        | {_P.PROPOSALS, _P.CHECK, _P.REVIEWS, _P.ANSWER, _P.FREEZE, _P.NOTE},
+        | {_P.PROPOSALS, _P.CHECK, _P.REVIEWS, _P.ANSWER, _P.FREEZE, _P.NOTE, _P.POLICIES, _P.PUBLISH, _P.SWITCH}
+        | {_P.OVERRIDE},
         Role.LENDER: _EVERYBODY | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.LOAN},
         Role.AUDITOR: frozenset(_P) - ACTING,
         # Whoever makes operators sees what they looked at, and no customer: the two together would be one key too many.

@@ -20,6 +20,8 @@ from mingqu.domain.refusal import Refusal
 
 # Made on a Friday it can be checked on a Monday; what waits longer rests on a world that went on.
 PROPOSAL_LASTS: Final = timedelta(days=3)
+# Stands for the person of a proposal that concerns nobody in particular: a policy, a switch, a list.
+HOUSE: Final = UUID(int=0)
 
 
 class Deed(Enum):
@@ -29,6 +31,10 @@ class Deed(Enum):
     DECIDE_ORDER = "decide_order"  # which of a channel's words about an order holds
     THAW_DRAWING = "thaw_drawing"  # somebody whose drawing was stopped may draw again
     BOOK_RECEIPT = "book_receipt"  # money that came by no channel of ours is told to a loan, on its own day
+    PUBLISH_POLICY = "publish_policy"  # a version of a policy is in force from a day on, or may be tried
+    SWITCH_ON = "switch_on"  # a product or lender that was switched off lends again
+    OVERRIDE_DECISION = "override_decision"  # a refusal is set aside, within what the tables allow
+    UNLIST = "unlist"  # somebody is taken off a list before its day
 
 
 # The one permission that whoever proposes and whoever checks must both have.
@@ -38,6 +44,10 @@ NEEDED: Final = MappingProxyType(
         Deed.DECIDE_ORDER: Permission.MOVE_MONEY,
         Deed.THAW_DRAWING: Permission.FREEZE,
         Deed.BOOK_RECEIPT: Permission.MOVE_MONEY,
+        Deed.PUBLISH_POLICY: Permission.PUBLISH,
+        Deed.SWITCH_ON: Permission.SWITCH,
+        Deed.UNLIST: Permission.SWITCH,
+        Deed.OVERRIDE_DECISION: Permission.OVERRIDE,
     }
 )
 

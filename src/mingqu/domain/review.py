@@ -30,14 +30,15 @@ class ReviewOutcome(Enum):
 
     UPHELD = "upheld"  # the decision stands
     REASSESS = "reassess"  # the person may apply again at once, whatever day the decision named
+    OVERRIDDEN = "overridden"  # two people set the refusal aside; what they granted is another decision
     ANSWERED = "answered"  # explained, or talked about
 
 
 _O: Final = ReviewOutcome
 OUTCOMES: Final[Mapping[str, tuple[ReviewOutcome, ...]]] = MappingProxyType(
     {
-        "review": (_O.UPHELD, _O.REASSESS),
-        "explain": (_O.ANSWERED, _O.REASSESS),
+        "review": (_O.UPHELD, _O.REASSESS, _O.OVERRIDDEN),
+        "explain": (_O.ANSWERED, _O.REASSESS, _O.OVERRIDDEN),
         **dict.fromkeys(OF_LOAN, (_O.ANSWERED,)),
     }
 )
@@ -61,6 +62,13 @@ class ReviewAnswered(Refusal):
     """This request was answered already."""
 
     code: ClassVar[str] = "review_answered"
+    status: ClassVar[int] = 409
+
+
+class OverrideMissing(Refusal):
+    """Nobody has set this decision aside yet: propose it, and answer once somebody else has approved."""
+
+    code: ClassVar[str] = "override_missing"
     status: ClassVar[int] = 409
 
 

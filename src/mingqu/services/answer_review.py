@@ -11,8 +11,10 @@ from mingqu.domain.operator import Permission
 from mingqu.domain.personal import Personal
 from mingqu.domain.review import (
     TAKEN_FOR,
+    OverrideMissing,
     ReviewAnswered,
     ReviewNotTaken,
+    ReviewOutcome,
     ReviewTaken,
     check_answer,
     read_outcome,
@@ -20,7 +22,7 @@ from mingqu.domain.review import (
 from mingqu.services.house import House
 from mingqu.services.note_access import note_access
 from mingqu.services.sign_in_operator import Seat
-from mingqu.store import access, evidence, review, vault
+from mingqu.store import access, evidence, override, review, vault
 from mingqu.store.database import Transaction
 
 
@@ -47,7 +49,7 @@ def take_review(house: House, *, seat: Seat, request_id: UUID) -> None:
 def answer_review(house: House, *, seat: Seat, request_id: UUID, outcome: str, answer: Personal[str]) -> None:
     """Answer a request that one has taken; whoever asked reads the outcome and the words. Sent twice it is one answer.
 
-    Errors: OperatorForbidden, NotFound, AnswerMalformed, ReviewNotTaken, ReviewAnswered, PersonErased.
+    Errors: OperatorForbidden, NotFound, AnswerMalformed, ReviewNotTaken, ReviewAnswered, OverrideMissing, PersonErased.
     """
     seat.operator.require(Permission.ANSWER)
     said = check_answer(answer)
@@ -63,6 +65,8 @@ def answer_review(house: House, *, seat: Seat, request_id: UUID, outcome: str, a
             raise ReviewAnswered("This was answered already.")
         if known.taken_by != own:
             raise ReviewNotTaken("Take it first.")
+        if meant is ReviewOutcome.OVERRIDDEN and override.of(tx, overridden_id=known.subject_id) is None:
+            raise OverrideMissing("Nobody has set this decision aside; propose it first.")
         review.answer(tx, request_id=request_id, operator_id=own, outcome=meant, at=now)
         vault.seal(tx, keyring=house.keyring, person_id=known.person_id, field=known.field, value=said, at=now)
         facts: Mapping[str, Canonical] = {

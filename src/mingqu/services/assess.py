@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import ClassVar, Final
+from typing import ClassVar
 from uuid import UUID
 
 from mingqu.domain import consent as consents
 from mingqu.domain import party as people
-from mingqu.domain.canonical import canonical
 from mingqu.domain.consent import ConsentPurpose
-from mingqu.domain.decision import Decision, decide
-from mingqu.domain.evidence import LeafKind
-from mingqu.domain.identifier import derived
-from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
+from mingqu.domain.decision import Decision
+from mingqu.domain.decision.decide import decide_with
+from mingqu.domain.decision.experiment import Variant, variant_of
+from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.money import AmountOutOfRange
 from mingqu.domain.party import IdentityLevel
-from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.bureau import BureauQuery, BureauReport, NotCovered, QueryRefused
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.decide_beside import decide_beside
+from mingqu.services.grant_limits import grant_limits
 from mingqu.services.house import House
 from mingqu.services.read_review import may_apply_again
+from mingqu.services.record_decision import record_decision
 from mingqu.services.replay_decision import replay, replay_decision
+from mingqu.services.switch_off import lending
 from mingqu.services.tell_webhooks import Event, Told, tell
-from mingqu.store import consent, decision, evidence, ledger, offer, party, vault
+from mingqu.store import consent, decision, offer, party, vault
 from mingqu.store.database import Transaction
-
-CURRENCY: Final = "CNY"
-LIMIT_ACCOUNTS: Final = (
-    AccountCode.LIMIT_GRANTED,
-    AccountCode.LIMIT_AVAILABLE,
-    AccountCode.LIMIT_DRAWN,
-    AccountCode.LIMIT_OVER,
-)
+from mingqu.store.decision import StoredApplication
 
 
 class BureauSilent(Refusal):
@@ -102,13 +96,14 @@ def assess(
     asked twice, and the stored decision is answered. Amounts in fen.
     Sources: PIPL art. 23, 24 and 征信业管理条例 art. 18 (consent to the query and to an automated decision).
     Errors: NotFound (the id is another's), ConsentMissing, IdentityUnverified, BureauSilent, BureauHasNothing,
-    AppliedTooSoon, ApplicationDiffers,
+    AppliedTooSoon, ApplicationDiffers, LendingSwitchedOff (nothing is asked of the bureau then),
     AssessedAlready, AmountOutOfRange (nothing is asked for), and those of `decide`.
     """
     if requested_amount_fen == 0:
         raise AmountOutOfRange("Ask for at least one fen.")
     today = house.clock.business_date()
     with house.database.transaction() as tx:
+        pack = house.policies.refresh(tx)
         stored = decision.of_application(tx, person_id=person_id, application_id=application_id)
         if stored is not None:
             applied = decision.load_application(tx, person_id=person_id, application_id=application_id)
@@ -118,40 +113,120 @@ def assess(
         if offer.facilities(tx, person_id=person_id):
             raise AssessedAlready("This person was assessed before and holds limits.")
         _require_waited(tx, house, person_id=person_id, today=today)
+        way = _way(house, person_id=person_id, today=today)
         query, inputs = _prepare(tx, house, person_id=person_id, application_id=application_id, today=today)
     inputs["requested_amount_fen"] = requested_amount_fen
     inputs["monthly_income_fen"] = monthly_income_fen
-    products = tuple(product.id for product in house.pack.offered(business_date=today))
-    fields = house.pack.on(business_date=today, product_ids=products).fields
+    fields = pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead).fields
     for name, value in _ask_bureau(house, query).items():
         field = fields.named(name)
         inputs[name] = bool(value) if field is not None and field.type == "flag" else value
     read_under = {"credit_bureau": str(query.consent_id)}
-    made = decide(inputs=inputs, pack=house.pack, product_ids=products, business_date=today, read_under=read_under)
 
-    def keep(tx: Transaction) -> Assessment:
-        cell = tx.cell_of(person_id)
-        tx.lock_cell(cell)
-        before = decision.of_application(tx, person_id=person_id, application_id=application_id)
-        if before is not None:
-            return _remembered(tx, house, person_id=person_id, decision_id=before)
-        if offer.facilities(tx, person_id=person_id):
-            raise AssessedAlready("This person was assessed before and holds limits.")
-        decision_id, now = house.id_for(person_id), house.clock.now()
-        _store(tx, house, person_id, application_id, decision_id, requested_amount_fen, made, now)
-        if made.approved:
-            _grant(tx, house, person_id=person_id, decision_id=decision_id, made=made, cell=cell)
-        told = Told(
-            event=Event.DECISION_MADE,
-            person_id=person_id,
-            subject_id=decision_id,
-            on=today,
-            facts={"decision_id": str(decision_id), "approved": made.approved, "limit_fen": made.limit_fen},
-        )
-        tell(tx, house, cell=cell, told=[told])
-        return Assessment(decision_id=decision_id, decision=made, decided_at=now)
+    asked = _Asked(
+        person_id=person_id,
+        application_id=application_id,
+        requested_amount_fen=requested_amount_fen,
+        today=today,
+    )
+    done = house.database.run(lambda tx: _keep(tx, house, asked=asked, inputs=inputs, read_under=read_under))
+    decide_beside(house, person_id=person_id, decision_id=done.decision_id, made=done.decision, inputs=inputs)
+    return done
 
-    return house.database.run(keep)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is decided: whose application it is, how much it asks for, and on which day."""
+
+    person_id: UUID
+    application_id: UUID
+    requested_amount_fen: int
+    today: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How somebody is decided: for which products, and whether by what is tried on some."""
+
+    products: tuple[str, ...]
+    variant: Variant
+
+
+def _way(house: House, *, person_id: UUID, today: date) -> _Way:
+    """Return how a person is decided by what was last seen of the policies. Errors: LendingSwitchedOff."""
+    products = tuple(product.id for product in lending(house, business_date=today))
+    if not products:
+        raise LendingSwitchedOff("No product makes new loans for now; nothing was asked or decided.")
+    experiments = house.pack.experiments(business_date=today)
+    return _Way(products=products, variant=variant_of(person_id=person_id, experiments=experiments))
+
+
+def _keep(
+    tx: Transaction,
+    house: House,
+    *,
+    asked: _Asked,
+    inputs: Mapping[str, int | str | bool | None],
+    read_under: Mapping[str, str],
+) -> Assessment:
+    """Decide under the lock of the person's cell and write everything that follows, in the caller's transaction."""
+    person_id, application_id, cell = asked.person_id, asked.application_id, tx.cell_of(asked.person_id)
+    tx.lock_cell(cell)
+    before = decision.of_application(tx, person_id=person_id, application_id=application_id)
+    if before is not None:
+        return _remembered(tx, house, person_id=person_id, decision_id=before)
+    if offer.facilities(tx, person_id=person_id):
+        raise AssessedAlready("This person was assessed before and holds limits.")
+    # What was published or switched while the bureau was asked decides: what holds is read where it is recorded.
+    house.policies.refresh(tx)
+    way = _way(house, person_id=person_id, today=asked.today)
+    made = _decide(house, inputs=inputs, way=way, today=asked.today, read_under=read_under)
+    decision_id, now = house.id_for(person_id), house.clock.now()
+    application = StoredApplication(
+        application_id=application_id,
+        person_id=person_id,
+        requested_amount_fen=asked.requested_amount_fen,
+        applied_at=now,
+    )
+    decision.insert_application(tx, application=application)
+    record_decision(
+        tx,
+        house,
+        person_id=person_id,
+        application_id=application_id,
+        decision_id=decision_id,
+        made=made,
+        at=now,
+    )
+    if made.approved:
+        grant_limits(tx, house, person_id=person_id, decision_id=decision_id, made=made, cell=cell)
+    told = Told(
+        event=Event.DECISION_MADE,
+        person_id=person_id,
+        subject_id=decision_id,
+        on=asked.today,
+        facts={"decision_id": str(decision_id), "approved": made.approved, "limit_fen": made.limit_fen},
+    )
+    tell(tx, house, cell=cell, told=[told])
+    return Assessment(decision_id=decision_id, decision=made, decided_at=now)
+
+
+def _decide(
+    house: House,
+    *,
+    inputs: Mapping[str, int | str | bool | None],
+    way: _Way,
+    today: date,
+    read_under: Mapping[str, str],
+) -> Decision:
+    strategy = house.pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead)
+    return decide_with(
+        inputs=inputs,
+        strategy=strategy,
+        variant=way.variant.name,
+        switches=house.policies.switches(business_date=today).noted(strategy=strategy),
+        read_under=read_under,
+    )
 
 
 def _require_waited(tx: Transaction, house: House, *, person_id: UUID, today: date) -> None:
@@ -210,105 +285,7 @@ def _ask_bureau(house: House, query: BureauQuery) -> Mapping[str, int]:
             raise BureauHasNothing("The credit bureau has nothing to go by; ask for a person to look at it.")
 
 
-def _store(
-    tx: Transaction,
-    house: House,
-    person_id: UUID,
-    application_id: UUID,
-    decision_id: UUID,
-    requested_amount_fen: int,
-    made: Decision,
-    now: datetime,
-) -> None:
-    record = made.record()
-    whole, public = made.record_bytes(), canonical(record["public"])
-    decision.insert_application(
-        tx,
-        application=decision.StoredApplication(
-            application_id=application_id,
-            person_id=person_id,
-            requested_amount_fen=requested_amount_fen,
-            applied_at=now,
-        ),
-    )
-    # What the decision says about the person lies in the vault, under their key; here only a reference to it.
-    field = f"decision.{decision_id.hex}"
-    sealed = {field: Personal(canonical(record["sealed"]).decode())}
-    decision.insert_decision(
-        tx,
-        decision=decision.StoredDecision(
-            decision_id=decision_id,
-            application_id=application_id,
-            person_id=person_id,
-            decided_at=now,
-            business_date=made.business_date,
-            outcome=made.outcome,
-            record=public,
-            record_hash=hashlib.sha256(whole).digest(),
-            sealed=field.encode(),
-            versions_hash=hashlib.sha256(canonical(dict(made.versions))).hexdigest(),
-        ),
-    )
-    evidence.append(
-        tx,
-        keyring=house.keyring,
-        cell=tx.cell_of(person_id),
-        person_id=person_id,
-        kind=LeafKind.DECISION,
-        subject_id=decision_id,
-        at=now,
-        facts={
-            "outcome": made.outcome,
-            "business_date": made.business_date.isoformat(),
-            "public_hash": hashlib.sha256(public).hexdigest(),
-        },
-        private={"record_hash": hashlib.sha256(whole).hexdigest()},
-        sealed=sealed,
-    )
-
-
 def _remembered(tx: Transaction, house: House, *, person_id: UUID, decision_id: UUID) -> Assessment:
     """Return a stored decision by deciding again from its record, which also proves that it still holds."""
     stored = decision.load_decision(tx, person_id=person_id, decision_id=decision_id)
     return Assessment(decision_id=decision_id, decision=replay(tx, house, stored=stored), decided_at=stored.decided_at)
-
-
-def _grant(tx: Transaction, house: House, *, person_id: UUID, decision_id: UUID, made: Decision, cell: int) -> None:
-    """Put the limits into the ledger: one for the person over all products, one for each product."""
-    today, now = house.booking_date(tx, cell=cell), house.clock.now()
-    owners = [(person_id, made.limit_fen)]
-    for price in made.prices:
-        product = house.pack.product_version(product_id=price.product_id, version=price.product_version)
-        facility = offer.Facility(
-            facility_id=house.id_for(person_id),
-            person_id=person_id,
-            product_id=product.id,
-            product_version=product.version,
-            lender_id=product.lender_id,
-            decision_id=decision_id,
-            currency=CURRENCY,
-            granted_fen=price.limit_fen,
-            rate_year_ppm=price.rate_year_ppm,
-            created_at=now,
-        )
-        offer.insert_facility(tx, facility=facility)
-        owners.append((facility.facility_id, price.limit_fen))
-    accounts = [Account(owner=owner, code=code, currency=CURRENCY) for owner, _ in owners for code in LIMIT_ACCOUNTS]
-    ledger.open_accounts(tx, cell=cell, accounts=accounts)
-    ledger.post(
-        tx,
-        cell=cell,
-        transfers=[
-            Transfer(
-                id=derived(decision_id, index),
-                debit=Account(owner=owner, code=AccountCode.LIMIT_GRANTED, currency=CURRENCY),
-                credit=Account(owner=owner, code=AccountCode.LIMIT_AVAILABLE, currency=CURRENCY),
-                amount_fen=amount_fen,
-                reason=Reason.LIMIT_GRANT,
-                value_date=today,
-                posted_on=today,
-                reference=decision_id,
-            )
-            for index, (owner, amount_fen) in enumerate(owners, start=1)
-        ],
-    )

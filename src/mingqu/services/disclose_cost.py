@@ -17,6 +17,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.make_offers import Offered, delay_terms, priced, require_drawing_open
 from mingqu.services.once import once
+from mingqu.services.switch_off import require_lending
 from mingqu.store import evidence, offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Disclosure, Offer
@@ -52,9 +53,11 @@ class CostTable:
 def live_offer(tx: Transaction, house: House, *, person_id: UUID, offer_id: UUID) -> tuple[Offer, Offered]:
     """Return a person's offer that can still be taken, with its price.
 
-    Errors: NotFound, OfferStale, DrawingFrozen, DrawingStopped, CostAboveCap.
+    Errors: NotFound, OfferStale, DrawingFrozen, DrawingStopped, LendingSwitchedOff, CostAboveCap.
     """
     stored, facility = offer.load_offer_with_line(tx, person_id=person_id, offer_id=offer_id)
+    house.policies.refresh(tx)
+    require_lending(house, product_id=facility.product_id, lender_id=facility.lender_id)
     require_drawing_open(tx, house, person_id=person_id)
     if house.clock.now() >= stored.expires_at:
         raise OfferStale("This offer has run out; ask for new offers.")

@@ -32,7 +32,7 @@ def draw_more(house: House, *, person_id: UUID, loan_id: UUID, instrument_id: UU
 
     The contract says how many there may be and how much they are together. Errors: NotFound, AmountOutOfRange,
     LoanNotActive, DrawingFrozen, DrawingStopped, DisbursementNotAllowed, PayoutWaiting, InstrumentNotVerified,
-    CardNotSupported, LimitExceeded, FundingExhausted, and those of the idempotency key.
+    CardNotSupported, LimitExceeded, CapExceeded, FundingExhausted, and those of the idempotency key.
     """
     if Money(amount_fen).fen <= 0:
         raise AmountOutOfRange("A disbursement is of at least one fen.")

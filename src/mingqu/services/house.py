@@ -26,6 +26,7 @@ from mingqu.ports.sms import SmsChannel
 from mingqu.ports.webhook import WebhookChannel
 from mingqu.services.take_turns import Turns
 from mingqu.store import book
+from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database, Transaction
 from mingqu.store.keyring import Keyring
 
@@ -41,6 +42,7 @@ class Settings:
     operator_name: str = "明渠平台"  # named in consents: who asks the bureau, who deducts what is due
     cost_table_reading: timedelta = timedelta(seconds=10)  # the rule of 2026-03-15 names no number
     offer_lasts: timedelta = timedelta(days=7)
+    cap_pause: timedelta = timedelta(days=1)  # a night lies between the wish for a higher own cap and the money
     payout_waits_max: timedelta = timedelta(days=7)  # how far ahead a borrower may set the payout
     # Loans that a close brings up in one transaction under their cell's lock: some tens of milliseconds at this size.
     close_chunk_loans: int = 500
@@ -65,7 +67,7 @@ class House:
     clock: Clock
     identifiers: Identifiers
     codes: Codes
-    pack: Pack
+    policies: CurrentPolicies
     consent_texts: Mapping[tuple[str, int], ConsentText]
     bins: Sequence[Bin]
     payout: PayoutChannel
@@ -84,10 +86,17 @@ class House:
     settings: Settings = Settings()
     turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment
 
+    @property
+    def pack(self) -> Pack:
+        """The policies as they were last seen in the book; who records what they say asks `policies.refresh` first."""
+        return self.policies.pack
+
     @contextmanager
     def reading(self) -> Iterator[House]:
         """Give the house as it stands at one moment: use cases that read agree with each other, none can write."""
         with self.database.snapshot() as database:
+            with database.transaction() as tx:
+                self.policies.refresh(tx)
             yield replace(self, database=database)
 
     def page_of(self, channel: str) -> HostedPaymentChannel | None:

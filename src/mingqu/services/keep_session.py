@@ -92,6 +92,7 @@ def find_caller(house: House, *, token: Personal[str]) -> Caller:
         found, merged_into = session.find(tx, session_id=session_id) or (None, None)
         if found is None or not _is_of(found, secret) or not found.lives(at=house.clock.now()):
             raise NotSignedIn("Please sign in again.")
+        house.policies.refresh(tx)  # whoever comes in meets the policies of this moment
         person_id = found.person_id if merged_into is None else party.surviving(tx, person_id=merged_into)
     return Caller(session_id=session_id, person_id=person_id, seen_at=found.seen_at)
 

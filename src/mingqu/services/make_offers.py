@@ -11,6 +11,7 @@ from uuid import UUID
 from mingqu.domain import schedule
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.cost import AllInCost, DelayTerms, all_in_cost
+from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.loan import LoanTerms
 from mingqu.domain.loan.of_product import terms_of_product
@@ -19,9 +20,11 @@ from mingqu.domain.product import Product, TermsNotOffered
 from mingqu.domain.rate import format_percent
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX
+from mingqu.services.cap_limit import left_under_cap
 from mingqu.services.freeze_drawing import require_not_stopped
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
+from mingqu.services.switch_off import require_lending
 from mingqu.store import ledger, loan, offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Facility, Offer
@@ -95,20 +98,23 @@ def make_offers(
     The effective yearly rate decides the order; nothing else does. Offers stand for a week. Asked again with the same
     `key` the same offers are answered.
     Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
-    Errors: NoLimit, DrawingFrozen, DrawingStopped, TermsNotOffered, CostAboveCap, and those of the idempotency key.
+    Errors: NoLimit, DrawingFrozen, DrawingStopped, TermsNotOffered, LendingSwitchedOff, CostAboveCap, and those of the
+    idempotency key.
     """
 
     def make(tx: Transaction) -> list[Offered]:
         tx.lock_cell(tx.cell_of(person_id))
+        house.policies.refresh(tx)
         require_drawing_open(tx, house, person_id=person_id)
         made: list[Offered] = []
-        not_offered: TermsNotOffered | None = None
-        for facility, available_fen in lines_of(tx, person_id=person_id):
+        not_offered: TermsNotOffered | LendingSwitchedOff | None = None
+        for facility, available_fen in lines_of(tx, house, person_id=person_id):
             if available_fen < amount_fen:
                 continue
             try:
+                require_lending(house, product_id=facility.product_id, lender_id=facility.lender_id)
                 made.append(_offer(tx, house, facility, amount_fen, instalments, method))
-            except TermsNotOffered as refusal:
+            except (TermsNotOffered, LendingSwitchedOff) as refusal:
                 not_offered = refusal  # by this product; another may have the terms
         if not made and not_offered is not None:
             raise not_offered
@@ -155,8 +161,9 @@ def require_drawing_open(tx: Transaction, house: House, *, person_id: UUID) -> N
         raise DrawingFrozen("An amount is overdue; pay it and new loans open again.", overdue_days=overdue_days)
 
 
-def lines_of(tx: Transaction, *, person_id: UUID) -> list[tuple[Facility, int]]:
-    """Return a person's lines, each with what may still be drawn: what is left of it and of the person's own limit."""
+def lines_of(tx: Transaction, house: House, *, person_id: UUID) -> list[tuple[Facility, int]]:
+    """Return a person's lines, each with what may still be drawn: what is left of it, of the limit, and of the cap."""
+    under_cap_fen = left_under_cap(tx, house, person_id=person_id)
     lines = offer.facilities(tx, person_id=person_id)
     owners = [person_id, *(line.facility_id for line in lines)]
     balances = ledger.balances_of(tx, cell=tx.cell_of(person_id), owners=owners)
@@ -165,9 +172,10 @@ def lines_of(tx: Transaction, *, person_id: UUID) -> list[tuple[Facility, int]]:
         code = AccountCode.LIMIT_AVAILABLE
         return balances[Account(owner=owner, code=code, currency=currency)].available_fen(code)
 
-    return [
+    left = [
         (line, min(left_fen(line.facility_id, line.currency), left_fen(person_id, line.currency))) for line in lines
     ]
+    return [(line, fen if under_cap_fen is None else min(fen, under_cap_fen)) for line, fen in left]
 
 
 def _offer(

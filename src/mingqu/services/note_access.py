@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from mingqu.domain.operator import UNMASKED_FOR, Permission, check_reason
+from mingqu.domain.proposal import HOUSE
 from mingqu.services.house import House
 from mingqu.services.sign_in_operator import Seat
 from mingqu.store import access, party
@@ -19,8 +20,10 @@ def note_access(
 ) -> None:
     """Note, in the transaction of what is read, that an operator looked at a person's customer page, loan or decision.
 
-    The caller commits: what cannot be noted is not shown.
+    The caller commits: what cannot be noted is not shown. A look at what concerns nobody is not noted.
     """
+    if person_id == HOUSE:
+        return
     access.note(
         tx,
         access=Access(

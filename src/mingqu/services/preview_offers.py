@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.product import TermsNotOffered
 from mingqu.services.house import House
 from mingqu.services.make_offers import Offered, lines_of, loan_terms, priced, require_drawing_open
+from mingqu.services.switch_off import require_lending
 from mingqu.store.offer import Facility, Offer
 
 
@@ -19,7 +21,7 @@ def preview_offers(house: House, *, person_id: UUID, amount_fen: int, instalment
         require_drawing_open(tx, house, person_id=person_id)
         found = [
             _previewed(house, facility, amount_fen, instalments, method)
-            for facility, available_fen in lines_of(tx, person_id=person_id)
+            for facility, available_fen in lines_of(tx, house, person_id=person_id)
             if available_fen >= amount_fen
         ]
     made = [one for one in found if one is not None]
@@ -27,6 +29,10 @@ def preview_offers(house: House, *, person_id: UUID, amount_fen: int, instalment
 
 
 def _previewed(house: House, facility: Facility, amount_fen: int, instalments: int, method: str) -> Offered | None:
+    try:
+        require_lending(house, product_id=facility.product_id, lender_id=facility.lender_id)
+    except LendingSwitchedOff:
+        return None  # nothing is shown that could not be signed
     product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
     try:
         terms = loan_terms(

@@ -17,7 +17,15 @@ from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.operator import Permission, check_reason
 from mingqu.domain.proposal import NEEDED, PROPOSAL_LASTS, Deed, Proposal, ProposalStale, ProposalState
-from mingqu.services import decide_order, freeze_drawing, place_receipt
+from mingqu.services import (
+    decide_order,
+    freeze_drawing,
+    keep_list,
+    override_decision,
+    place_receipt,
+    publish_policy,
+    switch_off,
+)
 from mingqu.services.house import House
 from mingqu.services.note_access import note_access
 from mingqu.services.once import Response, once
@@ -32,6 +40,7 @@ class Way:
 
     say: Callable[[Transaction, House, UUID, Mapping[str, Canonical]], tuple[UUID, dict[str, Canonical]]]
     basis: Callable[[Transaction, Proposal], str]
+    # Of the proposal with whoever checks it, so that a deed may ask more of them than not to be its maker.
     carry_out: Callable[[Transaction, House, Proposal], None]
 
 
@@ -55,6 +64,26 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=place_receipt.say_booking,
         basis=place_receipt.basis_of_booking,
         carry_out=place_receipt.book_receipt,
+    ),
+    Deed.PUBLISH_POLICY: Way(
+        say=publish_policy.say_publication,
+        basis=publish_policy.basis_of_publication,
+        carry_out=publish_policy.publish_policy,
+    ),
+    Deed.SWITCH_ON: Way(
+        say=switch_off.say_switch_on,
+        basis=switch_off.basis_of_switch_on,
+        carry_out=switch_off.switch_on,
+    ),
+    Deed.OVERRIDE_DECISION: Way(
+        say=override_decision.say_override,
+        basis=override_decision.basis_of_override,
+        carry_out=override_decision.override_decision,
+    ),
+    Deed.UNLIST: Way(
+        say=keep_list.say_unlisting,
+        basis=keep_list.basis_of_unlisting,
+        carry_out=keep_list.unlist,
     ),
 }
 assert set(WAYS) == set(NEEDED) == set(Deed)
@@ -125,7 +154,7 @@ def approve(house: House, *, seat: Seat, proposal_id: UUID) -> Proposal:
         way = WAYS[known.deed]
         if way.basis(tx, known) != known.basis:
             raise ProposalStale("What this rests on has changed since it was proposed.")
-        way.carry_out(tx, house, known)
+        way.carry_out(tx, house, replace(known, checker_id=seat.operator.operator_id))
         return _decided(tx, house, seat, known, ProposalState.APPROVED, reason=None)
 
     return house.database.run(work)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from mingqu.domain.cap import Caps
 from mingqu.domain.decision import Decision, Reason, Remedy, improvements, remedies
 from mingqu.domain.ledger import Account, AccountCode, Balance
 from mingqu.services.assess import Assessment
+from mingqu.services.cap_limit import caps_of, left_under_cap
 from mingqu.services.house import House
 from mingqu.services.read_review import ReviewView, may_apply_again, review_of_subject
 from mingqu.services.replay_decision import replay
@@ -41,7 +43,8 @@ class ProductLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitView:
-    """A person's limit over all products: granted = available + drawn + held, unless it was cut below what is used."""
+    """A person's limit over all products: granted = available + drawn + held, unless it was cut below what is used, or
+    the person's own cap leaves less."""
 
     decision_id: UUID
     currency: str
@@ -49,6 +52,7 @@ class LimitView:
     available_fen: int
     drawn_fen: int
     held_fen: int
+    cap: Caps
     products: tuple[ProductLimit, ...]
 
 
@@ -83,7 +87,9 @@ def limit_view(house: House, *, person_id: UUID) -> LimitView | None:
         currency = lines[0].currency
         owners = [person_id, *(line.facility_id for line in lines)]
         accounts = ledger.balances_of(tx, cell=tx.cell_of(person_id), owners=owners)
+        cap, under_cap_fen = caps_of(tx, house, person_id=person_id), left_under_cap(tx, house, person_id=person_id)
     granted, available, held = _sums(accounts, owner=person_id, currency=currency)
+    available = available if under_cap_fen is None else min(available, under_cap_fen)
     drawn = accounts[Account(owner=person_id, code=AccountCode.LIMIT_DRAWN, currency=currency)]
     return LimitView(
         decision_id=lines[0].decision_id,
@@ -92,6 +98,7 @@ def limit_view(house: House, *, person_id: UUID) -> LimitView | None:
         available_fen=max(0, available),
         drawn_fen=drawn.normal_fen(AccountCode.LIMIT_DRAWN),
         held_fen=held,
+        cap=cap,
         products=tuple(_product_limit(house, line, accounts, available) for line in lines),
     )
 

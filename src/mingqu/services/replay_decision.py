@@ -31,7 +31,7 @@ def replay(tx: Transaction, house: House, *, stored: StoredDecision) -> Decision
     """Return a decision made again from its record. Errors: PersonErased, ReplayDiffers."""
     sealed = vault.open_field(tx, keyring=house.keyring, person_id=stored.person_id, field=stored.sealed.decode())
     record = {"public": json.loads(stored.record), "sealed": json.loads(sealed.reveal())}
-    again = decide_again(record=record, pack=house.pack)
+    again = decide_again(record=record, pack=house.policies.refresh(tx))
     if hashlib.sha256(again.record_bytes()).digest() != stored.record_hash:
         raise ReplayDiffers("This decision does not come out as it was recorded.")
     return again

@@ -12,6 +12,7 @@ from mingqu.domain.instrument import Instrument
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer, TransferKind
 from mingqu.domain.order import OrderKind, parent_of_holds, reserve
 from mingqu.domain.refusal import Refusal
+from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.house import BANK, House
 from mingqu.store import ledger, order
 from mingqu.store.database import Transaction
@@ -42,8 +43,9 @@ def reserve_payout(
 ) -> UUID:
     """Store a payout order and hold lender's cash and the two limits for it; return the order's id.
 
-    The caller holds the cell's lock and commits. Errors: LimitExceeded, FundingExhausted.
+    The caller holds the cell's lock and commits. Errors: LimitExceeded, CapExceeded, FundingExhausted.
     """
+    require_under_cap(tx, house, person_id=of.person_id, amount_fen=amount_fen)
     order_id, today = house.id_for(of.person_id), house.booking_date(tx, cell=of.cell)
     reserved = reserve(
         order_id=order_id,

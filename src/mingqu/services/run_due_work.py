@@ -39,6 +39,7 @@ def run_due_work(house: House) -> Round:
     """Take each order that is due one step, and send each notice that is due; several workers may do so at once."""
     with house.database.transaction() as tx:
         now, cells = house.clock.now(), range(tx.cells)
+        house.policies.refresh(tx)
         due = [order_id for cell in cells for order_id in order.due_orders(tx, cell=cell, now=now)]
     stuck, alerts = [], []
     for order_id in due:

@@ -93,7 +93,7 @@ def sign_contract(
     names the lender); 法释〔2020〕6号 art. 26 (the whole principal is paid out).
     Errors: NotFound, OfferStale, CostTableNotRead, ConsentMissing, InstrumentNotVerified, CardNotSupported,
     PayoutTimeOutOfRange, DisbursementNotAllowed, CodeMissing, CodeUsed, CodeExpired, CodeWrong, CodeTriesExhausted,
-    LimitExceeded, FundingExhausted, and those of the idempotency key.
+    LimitExceeded, CapExceeded, FundingExhausted, and those of the idempotency key.
     """
 
     def work(tx: Transaction) -> Response | Refusal:

@@ -124,6 +124,7 @@ def recognize_operator(house: House, *, token: Personal[str]) -> Seat:
         known = operator.load(tx, operator_id=found.operator_id)
         if known.ended_at is not None:
             raise NotSignedIn("Please sign in again.")
+        house.policies.refresh(tx)  # what was published or switched since shows on the next page
         if now - found.seen_at >= _SEEN_EVERY:
             operator_session.touch(tx, session_id=session_id, at=now)
             tx.commit()

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from mingqu.domain.decision import Pack, parse_pack
-from mingqu.domain.decision.strategy import version_of
+from mingqu.domain.decision.publication import version_of
 from mingqu.domain.policy_file import Document, PolicyFault, canonical, plain
 from mingqu.domain.refusal import Refusal
+from mingqu.store import publication
 from mingqu.store.database import Transaction
 
 # What decides lies in these folders; others (texts of consents, templates) have readers of their own.
@@ -55,15 +56,23 @@ def read_documents(*, folder: Path | None = None) -> tuple[Document, ...]:
         raise PolicyFolderMissing("The folder of policies holds no .toml or .json file.")
     if len(paths) > POLICY_FILES_MAX:
         raise PolicyFolderMissing(f"The folder holds more than {POLICY_FILES_MAX} files: is it the right one?")
-    return tuple(_read(path, file=path.relative_to(top).as_posix()) for path in paths)
+    return tuple(read_document(path, file=path.relative_to(top).as_posix()) for path in paths)
 
 
-def _read(path: Path, *, file: str) -> Document:
+def read_document(path: Path, *, file: str) -> Document:
+    """Return one file as a document. Errors: PolicyFault; OSError when it cannot be read."""
     if path.stat().st_size > POLICY_FILE_BYTES_MAX:
         raise _unreadable(file, "The file is too large.")
+    return parse_document(path.read_bytes(), file=file)
+
+
+def parse_document(content: bytes, *, file: str) -> Document:
+    """Return the bytes of a .toml or .json file as a document. Errors: PolicyFault."""
+    if len(content) > POLICY_FILE_BYTES_MAX:
+        raise _unreadable(file, "The file is too large.")
     try:
-        text = path.read_text(encoding="utf-8")
-        value: object = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text, object_pairs_hook=_once)
+        text = content.decode("utf-8")
+        value: object = json.loads(text, object_pairs_hook=_once) if file.endswith(".json") else tomllib.loads(text)
     except (ValueError, RecursionError) as fault:
         raise _unreadable(file, str(fault)) from None
     body = plain(value, file=file)
@@ -96,39 +105,47 @@ def load_pack(*, folder: Path | None = None) -> Pack:
 def publish(tx: Transaction, *, pack: Pack, at: datetime) -> int:
     """Write every document of the pack that the book does not hold yet and return how many were new.
 
+    Each is in force from the day it names, where nobody has published that policy otherwise.
     The same content again is no news. Errors: PolicyAlreadyPublished when a version stands with another content.
     """
-    fresh = 0
-    for document in pack.documents:
-        key = (str(document.body["kind"]), str(document.body["id"]), version_of(document))
-        known = tx.execute(
-            "SELECT hash FROM policy_version WHERE kind = %s AND id = %s AND version = %s", key
-        ).fetchone()
-        if known is None:
-            tx.execute(
-                """
-                INSERT INTO policy_version (kind, id, version, hash, file, body, published_at)
-                VALUES (%s, %s, %s, %s, %s, %s, %s)
-                """,
-                (*key, document.hash, document.file, canonical(document.body), at),
-            )
-            fresh += 1
-        elif known[0] != document.hash:
-            raise PolicyAlreadyPublished(
-                f"{document.file}: version {key[2]} was published with another content; give the file a new version.",
-                kind=key[0],
-                id=key[1],
-                version=key[2],
-            )
-    return fresh
+    fresh = [document for document in pack.documents if insert_version(tx, document=document, at=at)]
+    publication.publish_as_it_came(tx, documents=fresh, at=at)
+    return len(fresh)
+
+
+def insert_version(tx: Transaction, *, document: Document, at: datetime) -> bool:
+    """Store a version for ever, and return whether it is new. Errors: PolicyAlreadyPublished."""
+    key = (str(document.body["kind"]), str(document.body["id"]), version_of(document))
+    known = tx.execute("SELECT hash FROM policy_version WHERE kind = %s AND id = %s AND version = %s", key).fetchone()
+    if known is None:
+        tx.execute(
+            """
+            INSERT INTO policy_version (kind, id, version, hash, file, body, published_at)
+            VALUES (%s, %s, %s, %s, %s, %s, %s)
+            """,
+            (*key, document.hash, document.file, canonical(document.body), at),
+        )
+    elif known[0] != document.hash:
+        raise PolicyAlreadyPublished(
+            f"{document.file}: version {key[2]} was published with another content; give the file a new version.",
+            kind=key[0],
+            id=key[1],
+            version=key[2],
+        )
+    return known is None
 
 
 def load_published(tx: Transaction) -> Pack:
     """Return every version ever published in this book as a pack: what a replay needs."""
+    return parse_pack(documents=published_documents(tx), publications=publication.publications(tx))
+
+
+def published_documents(tx: Transaction) -> tuple[Document, ...]:
+    """Return every version that the book holds, by kind, id and version."""
     rows = tx.execute("SELECT file, body FROM policy_version ORDER BY kind, id, version").fetchall()
     documents = []
     for file, body in rows:
         value = plain(json.loads(bytes(body)), file=file)
         assert isinstance(value, dict), "only tables are published"
         documents.append(Document(file=file, body=value))
-    return parse_pack(documents=documents)
+    return tuple(documents)

@@ -10,14 +10,14 @@ from uuid import UUID
 from psycopg.rows import TupleRow
 
 from mingqu.domain.ownership import NotFound
-from mingqu.domain.proposal import Deed, Proposal, ProposalState
+from mingqu.domain.proposal import HOUSE, Deed, Proposal, ProposalState
 from mingqu.domain.refusal import Refusal
 from mingqu.store.database import Transaction
 
 ROWS_MAX: Final = 100  # read by people, who begin with what runs out first
 _SELECT: Final[LiteralString] = """
-    SELECT proposal_id, deed, person_id, subject_id, body, basis, reason, maker_id, made_at, expires_at, state,
-           checker_id, decided_at, answer
+    SELECT proposal_id, deed, coalesce(person_id, '00000000-0000-0000-0000-000000000000'), subject_id, body, basis,
+           reason, maker_id, made_at, expires_at, state, checker_id, decided_at, answer
     FROM proposal
 """
 
@@ -51,7 +51,7 @@ def insert(tx: Transaction, *, proposal: Proposal) -> None:
             cell,
             proposal.proposal_id,
             proposal.deed.value,
-            proposal.person_id,
+            None if proposal.person_id == HOUSE else proposal.person_id,
             proposal.subject_id,
             json.dumps(proposal.body),
             proposal.basis,

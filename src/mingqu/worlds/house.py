@@ -23,6 +23,7 @@ from mingqu.ports.identifiers import Identifiers
 from mingqu.services.house import ALIPAY, BANK, HOSTED, House, NoticeSource, Settings
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
 from mingqu.store import consent, instrument, keyring, policy
+from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 
 JOURNAL: Final = "bank.jsonl"  # what the fake bank did, beside the book it is compared with
@@ -41,7 +42,7 @@ def fake_house(
         clock=clock,
         identifiers=ids,
         codes=codes,
-        pack=policy.load_pack(folder=policies),
+        policies=CurrentPolicies(policy.load_pack(folder=policies)),
         consent_texts=consent.load_texts(policies / "consents"),
         bins=instrument.load_bins(policies / "instruments" / "bins.toml"),
         payout=bank,
@@ -80,7 +81,7 @@ def wired_house(
             clock=clock,
             identifiers=ids,
             codes=codes,
-            pack=policy.load_pack(folder=policies),
+            policies=CurrentPolicies(policy.load_pack(folder=policies)),
             consent_texts=consent.load_texts(policies / "consents"),
             bins=instrument.load_bins(policies / "instruments" / "bins.toml"),
             payout=there.payout,

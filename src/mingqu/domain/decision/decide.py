@@ -14,10 +14,12 @@ from typing import ClassVar, Final, NamedTuple
 
 from mingqu.domain.decision.card import score_values
 from mingqu.domain.decision.field import Value, Vector
+from mingqu.domain.decision.override import Override, OverrideForbidden, OverrideNotPossible
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.decision.record import (
     APPROVED,
     FORMAT_ONE,
+    OVERRIDE,
     RECORD_FORMAT,
     REFUSED,
     Decision,
@@ -26,6 +28,7 @@ from mingqu.domain.decision.record import (
 )
 from mingqu.domain.decision.row import RETRY_ON, Row, Words, nearest_outside
 from mingqu.domain.decision.strategy import Offer, Strategy
+from mingqu.domain.decision.switch import is_law
 from mingqu.domain.policy_file import Plain
 from mingqu.domain.refusal import Refusal
 
@@ -151,13 +154,15 @@ def check_notes(*, notes: Mapping[str, str]) -> None:
 
 
 def _priced(
-    strategy: Strategy, vector: Vector, limit_cell: int, cells: Sequence[int]
+    strategy: Strategy, vector: Vector, limit_cell: int, cells: Sequence[int], *, most_fen: int | None = None
 ) -> tuple[int, tuple[ProductPrice, ...]]:
     exposure_fen = vector[strategy.exposure_at]
     cell_fen = strategy.limits.cells[limit_cell]
     assert exposure_fen is not None
     assert cell_fen is not None, "a limit grid holds amounts only"
     total_fen = max(0, min(cell_fen, strategy.exposure_fen_max - exposure_fen))
+    if most_fen is not None:
+        total_fen = min(total_fen, most_fen)
     prices = [
         _price(offer, offer.prices.cells[cell], total_fen) for offer, cell in zip(strategy.offers, cells, strict=True)
     ]
@@ -208,6 +213,35 @@ def _worded(code: str, row: str, words: Words, field: str, needed: int | None, r
     )
 
 
+def set_aside(*, made: Decision, override: Override) -> Decision:
+    """Return what two people decide instead of a refusal: the same inputs and tables, read as one band better.
+
+    Example: band D and a cell of 300,000 fen for it, 1,000,000 for band C: at most 1,000,000, less if `limit_fen` is.
+    Errors: OverrideForbidden (a row that is law was hit), OverrideNotPossible.
+    """
+    assert not made.approved, "only a refusal is set aside"
+    strategy, place = made.strategy, made.strategy.band_places[made.band]
+    hits = strategy.policy.hits(vector=(*made.numbers, place, made.score, made.probability_ppm))
+    if any(is_law(row) for row in hits):
+        raise OverrideForbidden("This refusal follows from law; nobody sets it aside.")
+    vector = (*made.numbers, max(0, place - 1), made.score, made.probability_ppm)
+    limit_cell = strategy.limits.place(vector=vector)
+    cells = [offer.prices.place(vector=vector) for offer in strategy.offers]
+    limit_fen, prices = _priced(strategy, vector, limit_cell, cells, most_fen=override.limit_fen)
+    if not prices:
+        raise OverrideNotPossible("Even one band better no product serves this person, or not with so little.")
+    return made._replace(
+        outcome=APPROVED,
+        limit_fen=limit_fen,
+        prices=prices,
+        reasons=(),
+        limit_cell=limit_cell,
+        price_cells=tuple([(offer.product.id, cell) for offer, cell in zip(strategy.offers, cells, strict=True)]),
+        variant=OVERRIDE,
+        override=override,
+    )
+
+
 def replay(*, record: Mapping[str, Plain], pack: Pack) -> bytes:
     """Decide again from a record, with the very policies it names, and return the bytes of the new record.
 
@@ -242,7 +276,7 @@ def decide_again(*, record: Mapping[str, Plain], pack: Pack) -> Decision:
         versions={name: str(value) for name, value in versions.items()},
     )
     noted = record_format != FORMAT_ONE  # the first format knew of none of these
-    return decide_with(
+    made = decide_with(
         inputs=_inputs(inputs, strategy),
         strategy=strategy,
         variant=str(public.get("variant", "")) if noted else "",
@@ -250,6 +284,16 @@ def decide_again(*, record: Mapping[str, Plain], pack: Pack) -> Decision:
         read_under=_noted(sealed, "read_under") if noted else None,
         record_format=record_format,
     )
+    override = _override(public.get("override"))
+    return made if override is None else set_aside(made=made, override=override)
+
+
+def _override(written: Plain) -> Override | None:
+    if written is None:
+        return None
+    if not isinstance(written, dict) or not isinstance(written.get("limit_fen"), int):
+        raise DecisionRecordMalformed("What the record says of an override is not as it is written.")
+    return Override(of=str(written.get("of")), limit_fen=int(str(written["limit_fen"])))
 
 
 def _noted(part: Mapping[str, Plain], name: str) -> dict[str, str]:

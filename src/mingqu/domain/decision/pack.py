@@ -10,42 +10,55 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
 from mingqu.domain.decision.card import parse_card
+from mingqu.domain.decision.experiment import Experiment, parse_experiment, require_apart
 from mingqu.domain.decision.field import Fields, parse_fields
 from mingqu.domain.decision.grid import parse_grid
 from mingqu.domain.decision.lever import parse_guide
-from mingqu.domain.decision.strategy import Finder, PolicyMissing, Strategy, assemble, check_price, version_of
+from mingqu.domain.decision.publication import Publication, Spoken, by_policy, in_force, key_of, ranks, version_of
+from mingqu.domain.decision.strategy import Finder, PolicyMissing, Strategy, assemble, check_price
 from mingqu.domain.decision.table import parse_first_hit_table, parse_policy_table
-from mingqu.domain.policy_file import Document, Plain
+from mingqu.domain.policy_file import Document, Plain, PolicyFault
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
 from mingqu.domain.rule import RuleBook, RuleMissing
 
 # A mapping (columns of a CSV) is kept and published, but decides nothing.
 KINDS: Final = (
     "lender", "rules", "fields", "card", "policy", "first_hit", "grid", "product", "strategy", "mapping", "remedies",
+    "experiment",
 )  # fmt: skip
 STRATEGIES_REMEMBERED_MAX: Final = 64  # dates × sets of products in use at once; the rest is put together again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
-    """All versions of all policies. Made by `parse_pack`, which checks them together."""
+    """All versions of all policies. Made by `parse_pack`, which checks them together.
+
+    `spoken` is what a book published, by policy; files alone have none, and of them the newest version holds.
+    """
 
     documents: tuple[Document, ...]
     lenders: tuple[Lender, ...]
     products: tuple[Product, ...]
     rules: RuleBook
+    spoken: Spoken = field(default_factory=dict)
     _remembered: dict[tuple[object, ...], Strategy] = field(default_factory=dict, compare=False, repr=False)
+    _experiments: dict[date, tuple[Experiment, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _lenders: dict[UUID, Lender] = field(default_factory=dict, compare=False, repr=False)
 
     def lender(self, *, lender_id: UUID) -> Lender:
-        """Return the newest version of a lender. Errors: PolicyMissing."""
-        found = [lender for lender in self.lenders if lender.id == lender_id]
-        if not found:
+        """Return a lender in the version that was published last. Errors: PolicyMissing."""
+        if not self._lenders:
+            for _, one in sorted(self._ranked("lender", date.max), key=lambda each: each[0]):
+                lender = parse_lender(document=one)
+                self._lenders[lender.id] = lender  # the one published last remains
+        if lender_id not in self._lenders:
             raise PolicyMissing("No lender file has this id.", lender_id=str(lender_id))
-        return max(found, key=lambda lender: lender.version)
+        return self._lenders[lender_id]
 
     def product(self, *, product_id: str, business_date: date) -> Product:
         """Return the newest version of a product offered on a date. Errors: ProductNotOffered."""
@@ -62,26 +75,75 @@ class Pack:
         raise PolicyMissing(f"Product {product_id}, version {version}, is not in the pack.", kind="product")
 
     def offered(self, *, business_date: date) -> tuple[Product, ...]:
-        """Return the products offered on a date, by id, each in its newest version then in force."""
-        newest: dict[str, Product] = {}
-        for product in sorted(self.products, key=lambda one: (one.id, one.version)):
-            if product.valid_from <= business_date < product.valid_to:
-                newest[product.id] = product
-        return tuple(product for product in newest.values() if product.status == "active")
+        """Return the products offered on a date, by id, each in the version then in force."""
+        standing: dict[str, tuple[int, Product]] = {}
+        parsed = {(product.id, product.version): product for product in self.products}
+        for rank, one in self._ranked("product", business_date):
+            product = parsed[str(one.body["id"]), version_of(one)]
+            if (
+                in_force(document=one, business_date=business_date)
+                and rank > standing.get(product.id, (-1, product))[0]
+            ):
+                standing[product.id] = (rank, product)
+        return tuple(product for _, (_, product) in sorted(standing.items()) if product.status == "active")
 
     def document(self, *, kind: str, name: str) -> Document:
-        """Return the newest version of a document, e.g. a mapping. Errors: PolicyMissing."""
-        found = [one for one in self.documents if (one.body["kind"], one.body["id"]) == (kind, name)]
+        """Return a document, e.g. a mapping, in the version published last. Errors: PolicyMissing."""
+        found = [(rank, one) for rank, one in self._ranked(kind, date.max) if one.body["id"] == name]
         if not found:
             raise PolicyMissing(f"{kind} {name} is not in the pack.", kind=kind, id=name)
-        return max(found, key=version_of)
+        return max(found, key=lambda each: each[0])[1]
 
-    def on(self, *, business_date: date, product_ids: tuple[str, ...]) -> Strategy:
-        """Return what decides on a date for these products.
+    def version(self, *, kind: str, name: str, version: int) -> Document:
+        """Return one version of a document, in force or not. Errors: PolicyMissing."""
+        for one in self.documents:
+            if (one.body["kind"], one.body["id"], version_of(one)) == (kind, name, version):
+                return one
+        raise PolicyMissing(f"{kind} {name}, version {version}, is not in the pack.", kind=kind, id=name)
+
+    def in_force(self, *, business_date: date) -> tuple[Document, ...]:
+        """Return the version of each policy that decides on a date."""
+        finder = Finder(documents=self.documents, business_date=business_date, versions=None, spoken=self.spoken)
+        found = []
+        for kind, name in sorted({(str(one.body["kind"]), str(one.body["id"])) for one in self.documents}):
+            try:
+                found.append(finder.named(kind, name))
+            except PolicyMissing:
+                continue  # of this policy no version holds then
+        return tuple(found)
+
+    def experiments(self, *, business_date: date) -> tuple[Experiment, ...]:
+        """Return the experiments in force on a date, by id. Errors: ExperimentsOverlap."""
+        found = self._experiments.get(business_date)
+        if found is None:
+            if len(self._experiments) >= STRATEGIES_REMEMBERED_MAX:
+                self._experiments.clear()
+            documents = [one for one in self.documents if one.body["kind"] == "experiment"]
+            standing = self.in_force(business_date=business_date) if documents else ()
+            found = tuple(parse_experiment(document=one) for one in standing if one.body["kind"] == "experiment")
+            require_apart(found)
+            self._experiments[business_date] = found
+        return found
+
+    def _ranked(self, kind: str, business_date: date) -> list[tuple[int, Document]]:
+        """Return the published versions of a kind with their rank on a date."""
+        found = []
+        for one in self.documents:
+            rank = None
+            if one.body["kind"] == kind:
+                rank = ranks(document=one, spoken=self.spoken, business_date=business_date)
+            if rank is not None:
+                found.append((rank, one))
+        return found
+
+    def on(
+        self, *, business_date: date, product_ids: tuple[str, ...], instead: Mapping[str, int] = MappingProxyType({})
+    ) -> Strategy:
+        """Return what decides on a date for these products; `instead` names versions to try, by "kind/id".
 
         Errors: PolicyMissing, ProductNotOffered, RuleMissing, PriceAboveCap.
         """
-        return self._strategy(business_date, product_ids, None)
+        return self._strategy(business_date, product_ids, None, instead)
 
     def pinned(self, *, business_date: date, product_ids: tuple[str, ...], versions: Mapping[str, str]) -> Strategy:
         """Return what decided then, by the hashes of a record. Errors: PolicyMissing when a version is not here."""
@@ -91,12 +153,23 @@ class Pack:
         return found
 
     def _strategy(
-        self, business_date: date, product_ids: tuple[str, ...], versions: Mapping[str, str] | None
+        self,
+        business_date: date,
+        product_ids: tuple[str, ...],
+        versions: Mapping[str, str] | None,
+        instead: Mapping[str, int] = MappingProxyType({}),
     ) -> Strategy:
-        key = (business_date, product_ids, None if versions is None else tuple(sorted(versions.items())))
+        pinned = None if versions is None else tuple(sorted(versions.items()))
+        key = (business_date, product_ids, pinned, tuple(sorted(instead.items())))
         found = self._remembered.get(key)
         if found is None:
-            finder = Finder(documents=self.documents, business_date=business_date, versions=versions)
+            finder = Finder(
+                documents=self.documents,
+                business_date=business_date,
+                versions=versions,
+                spoken=self.spoken,
+                instead=instead,
+            )
             found = assemble(finder=finder, product_ids=product_ids)
             # Remembering changes no answer: the same key always gives an equal strategy.
             if len(self._remembered) >= STRATEGIES_REMEMBERED_MAX:
@@ -105,8 +178,8 @@ class Pack:
         return found
 
 
-def parse_pack(*, documents: Iterable[Document]) -> Pack:
-    """Return all documents as a pack, or the first fault.
+def parse_pack(*, documents: Iterable[Document], publications: Iterable[Publication] = ()) -> Pack:
+    """Return all documents as a pack, or the first fault; `publications` say what a book put into force, and when.
 
     Checked besides each file alone: known kinds, no version twice, rules without overlap, the strategy on its first
     day, and each product's prices against the legal cap of its lender type on every day of its validity.
@@ -116,23 +189,30 @@ def parse_pack(*, documents: Iterable[Document]) -> Pack:
     for before, after in itertools.pairwise(held):
         if _key(before) == _key(after):
             raise after.reader().fault("version", "this version stands twice.", "Give the new file a new version.")
+    spoken = by_policy(publications)
     pack = Pack(
         documents=held,
         lenders=tuple(parse_lender(document=one) for one in held if one.kind == "lender"),
         products=tuple(parse_product(document=one) for one in held if one.kind == "product"),
-        rules=Finder(documents=_newest(held, "rules"), business_date=date.min, versions=None).rules(),
+        rules=Finder(documents=_last(held, "rules", spoken), business_date=date.min, versions=None).rules(),
+        spoken=spoken,
     )
-    fields = [parse_fields(document=one) for one in _newest(held, "fields")]
+    fields = [parse_fields(document=one) for one in _last(held, "fields", spoken)]
     for document in held:
         _check_dates(document)
         try:
             _check(pack, document, fields)
         except (PolicyMissing, RuleMissing) as missing:
-            column = _NAMED_BY.get((document.kind, str(missing.details.get("kind"))), "valid_from")
-            raise document.reader().fault(
-                column, missing.message, "Add what is missing, or correct the name."
-            ) from None
+            raise fault_of(document=document, missing=missing) from None
     return pack
+
+
+def fault_of(*, document: Document, missing: PolicyMissing | RuleMissing) -> PolicyFault:
+    """Return (not raise) the fault of a file that names, or needs, what is not in the pack."""
+    column = _NAMED_BY.get((document.kind, str(missing.details.get("kind"))), "valid_from")
+    if document.kind == "experiment":
+        column = "instead"
+    return document.reader().fault(column, missing.message, "Add what is missing, or correct the name.")
 
 
 # Which column of a file names what was not found.
@@ -144,7 +224,7 @@ _NAMED_BY: Final = {
     ("product", "grid"): "price_grid",
     ("product", "lender"): "lender_id",
 }
-_DATED: Final = ("fields", "card", "policy", "first_hit", "grid", "strategy", "product", "remedies")
+_DATED: Final = ("fields", "card", "policy", "first_hit", "grid", "strategy", "product", "remedies", "experiment")
 
 
 def _check_dates(document: Document) -> None:
@@ -162,9 +242,14 @@ def _key(document: Document) -> tuple[str, str, int]:
     return reader.choice("kind", KINDS), reader.name("id"), version_of(document)
 
 
-def _newest(documents: Sequence[Document], kind: str) -> tuple[Document, ...]:
-    newest = {one.body["id"]: one for one in documents if one.body["kind"] == kind}  # sorted: the last one is newest
-    return tuple(newest.values())
+def _last(documents: Sequence[Document], kind: str, spoken: Spoken) -> tuple[Document, ...]:
+    """Return each policy of a kind in the version that was published last, or that is the newest of some files."""
+    last: dict[str, tuple[int, Document]] = {}
+    for one in documents:
+        rank = ranks(document=one, spoken=spoken, business_date=date.max) if one.body["kind"] == kind else None
+        if rank is not None and rank > last.get(key_of(one), (-1, one))[0]:
+            last[key_of(one)] = (rank, one)
+    return tuple(one for _, one in last.values())
 
 
 def _check(pack: Pack, document: Document, fields: Sequence[Fields]) -> None:
@@ -184,13 +269,26 @@ def _check(pack: Pack, document: Document, fields: Sequence[Fields]) -> None:
         parse_card(document=document)
     elif kind == "product":
         _check_product(pack, parse_product(document=document), fields[0])
+    elif kind == "experiment":
+        _check_experiment(pack, parse_experiment(document=document))
     elif kind == "strategy":
         first_day = document.reader().day("valid_from")
         pack.on(business_date=first_day, product_ids=tuple(one.id for one in pack.offered(business_date=first_day)))
 
 
+def _check_experiment(pack: Pack, experiment: Experiment) -> None:
+    """What is to be tried decides on the experiment's first day, for all that is offered then."""
+    for key, version in experiment.instead.items():
+        kind, name = key.split("/")
+        pack.version(kind=kind, name=name, version=version)
+    day = experiment.valid_from
+    offered = tuple(one.id for one in pack.offered(business_date=day))
+    if offered:
+        pack.on(business_date=day, product_ids=offered, instead=experiment.instead)
+
+
 def _check_product(pack: Pack, product: Product, fields: Fields) -> None:
-    finder = Finder(documents=pack.documents, business_date=product.valid_from, versions=None)
+    finder = Finder(documents=pack.documents, business_date=product.valid_from, versions=None, spoken=pack.spoken)
     document = finder.named("grid", product.price_grid)
     check_price(
         product=product,

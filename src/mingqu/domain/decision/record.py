@@ -15,12 +15,14 @@ from typing import Final, NamedTuple
 
 from mingqu.domain.decision.card import Factor
 from mingqu.domain.decision.field import Value, Vector
+from mingqu.domain.decision.override import Override
 from mingqu.domain.decision.row import NearMiss
 from mingqu.domain.decision.strategy import Strategy
 from mingqu.domain.policy_file import Plain, canonical
 
 APPROVED: Final = "approved"
 REFUSED: Final = "refused"
+OVERRIDE: Final = "override"  # the variant of a decision by which people set a refusal aside
 RECORD_FORMAT: Final = 2
 # The first format had no variant, switches, consents and cells of prices, and a near miss named no field.
 FORMAT_ONE: Final = 1
@@ -90,7 +92,8 @@ class Decision(NamedTuple):
 
     `contributions` are the card's points by variable, `numbers` the inputs as tables read them, `price_cells` the cells
     of the price grids by product. `variant` says which of several strategies decided, `switches` what was switched off
-    ("row/…", "product/…", "lender/…" to the id of that act), `read_under` the consents by their name or by field.
+    ("row/…", "product/…", "lender/…" to the id of that act), `read_under` the consents by their name or by field,
+    `override` that people decided instead of the refusal it names.
     """
 
     outcome: str
@@ -111,6 +114,7 @@ class Decision(NamedTuple):
     switches: Mapping[str, str]
     read_under: Mapping[str, str]
     record_format: int
+    override: Override | None = None
 
     def __repr__(self) -> str:
         """Return the outcome alone: the rest is about a person."""
@@ -175,6 +179,8 @@ class Decision(NamedTuple):
         }
         if self.record_format != FORMAT_ONE:
             found |= {"variant": self.variant, "switches": dict(self.switches)}
+        if self.override is not None:
+            found["override"] = {"of": self.override.of, "limit_fen": self.override.limit_fen}
         return found
 
     def sealed(self) -> dict[str, Plain]:
@@ -210,6 +216,8 @@ def write_record(*, decision: Decision) -> bytes:
     switches, variant, under = decision.switches, decision.variant, decision.read_under
     key = (decision.outcome, variant, *switches.items()) if switches else (decision.outcome, variant)
     public = written.get(key)
+    if decision.override is not None:  # of one person alone
+        public = canonical(decision.public()).decode()
     if public is None:
         if len(written) >= PUBLIC_PARTS_MAX:
             written.clear()

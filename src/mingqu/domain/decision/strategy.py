@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from types import MappingProxyType
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -12,9 +13,11 @@ from mingqu.domain.decision.card import Card, parse_card
 from mingqu.domain.decision.field import COMPUTED, Fields, Vector, parse_fields, picker
 from mingqu.domain.decision.grid import Grid, parse_grid
 from mingqu.domain.decision.lever import Guide, parse_guide
+from mingqu.domain.decision.publication import Spoken, in_force, key_of, ranks
+from mingqu.domain.decision.publication import version_of as version_of
 from mingqu.domain.decision.row import Words, read_words
 from mingqu.domain.decision.table import PolicyTable, parse_policy_table
-from mingqu.domain.policy_file import FAR_FUTURE, Document, PolicyFault, Reader
+from mingqu.domain.policy_file import Document, PolicyFault, Reader
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook, RuleMissing, parse_rules, rule_book
@@ -122,43 +125,70 @@ class Strategy:
 
 
 class Finder:
-    """Finds documents among all versions, for a date or by the hashes of a record, and notes which were used."""
+    """Finds documents among all versions, for a date or by the hashes of a record, and notes which were used.
+
+    `spoken` says which were published from when; `instead` names a version to be tried in place of what is in force.
+    """
 
     def __init__(
-        self, *, documents: Sequence[Document], business_date: date, versions: Mapping[str, str] | None
+        self,
+        *,
+        documents: Sequence[Document],
+        business_date: date,
+        versions: Mapping[str, str] | None,
+        spoken: Spoken = MappingProxyType({}),
+        instead: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.documents = documents
         self.business_date = business_date
         self.versions = versions
+        self.spoken = spoken
+        self.instead = instead
         self.used: dict[str, str] = {}
 
     def named(self, kind: str, name: str) -> Document:
         """Return the newest document in force, or the one with the record's hash. Errors: PolicyMissing."""
         found = [one for one in self.documents if one.body["kind"] == kind and one.body["id"] == name]
         if self.versions is None:
-            found = [one for one in found if in_force(document=one, business_date=self.business_date)]
+            document = self._in_force(found)
         else:
             wanted = self.versions.get(f"{kind}/{name}", "")
-            found = [one for one in found if one.hash == wanted]
-        if not found:
+            document = max((one for one in found if one.hash == wanted), key=version_of, default=None)
+        if document is None:
             raise PolicyMissing(f"{kind} {name} is not in the pack for {self.business_date}.", kind=kind, id=name)
-        document = max(found, key=version_of)
         self.used[f"{kind}/{name}"] = document.hash
         return document
+
+    def _in_force(self, found: Sequence[Document]) -> Document | None:
+        """Return which version of a policy decides on the date: the one to be tried, or the last published."""
+        held = [one for one in found if in_force(document=one, business_date=self.business_date)]
+        tried = self.instead.get(key_of(found[0])) if found else None
+        if tried is not None:
+            return next((one for one in held if version_of(one) == tried), None)
+        ranked = [(ranks(document=one, spoken=self.spoken, business_date=self.business_date), one) for one in held]
+        return max(
+            ((rank, one) for rank, one in ranked if rank is not None), key=lambda each: each[0], default=(0, None)
+        )[1]
 
     def optional(self, kind: str, name: str) -> Document | None:
         """Return what `named` does, or None when no version is in force, or the record names none."""
         if self.versions is not None:
             return self.named(kind, name) if f"{kind}/{name}" in self.versions else None
         held = [one for one in self.documents if one.body["kind"] == kind and one.body["id"] == name]
-        current = any(in_force(document=one, business_date=self.business_date) for one in held)
-        return self.named(kind, name) if current else None
+        return self.named(kind, name) if self._in_force(held) is not None else None
 
     def names(self, kind: str) -> tuple[str, ...]:
         """Return the names of a kind, those of the record when there is one."""
         if self.versions is not None:
             return tuple(key.split("/", 1)[1] for key in sorted(self.versions) if key.startswith(f"{kind}/"))
-        return tuple(sorted({str(one.body["id"]) for one in self.documents if one.body["kind"] == kind}))
+        return tuple(
+            sorted({str(one.body["id"]) for one in self.documents if one.body["kind"] == kind and self._decides(one)})
+        )
+
+    def _decides(self, document: Document) -> bool:
+        """Whether a policy was ever put into force; one that may only be tried stands beside those that decide."""
+        said = self.spoken.get(key_of(document), ())
+        return not self.spoken or any(one.from_date is not None for one in said)
 
     def lender(self, lender_id: UUID) -> Lender:
         """Return the lender with an id. Errors: PolicyMissing."""
@@ -173,19 +203,6 @@ class Finder:
         return rule_book(
             rules=[rule for name in self.names("rules") for rule in parse_rules(document=self.named("rules", name))]
         )
-
-
-def version_of(document: Document) -> int:
-    """Return the version number of a document."""
-    return document.reader().integer("version", least=1, most=1_000_000)
-
-
-def in_force(*, document: Document, business_date: date) -> bool:
-    """Return whether the document holds on the date; rules carry their dates in their rows."""
-    reader = document.reader()
-    start = reader.day("valid_from") if reader.has("valid_from") else date.min
-    end = reader.day("valid_to") if reader.has("valid_to") else FAR_FUTURE
-    return start <= business_date < end
 
 
 _COLUMNS: Final = (

@@ -32,6 +32,7 @@ class LeafKind(Enum):
     ERASURE = "erasure"
     FREEZE = "freeze"  # drawing stopped by a person
     REVIEW = "review"  # what a person answered whoever asked for one
+    SWITCH = "switch"  # a rule, product or lender switched off by a person
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 
 

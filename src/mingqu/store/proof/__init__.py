@@ -3,9 +3,9 @@
 `book` compares tables with each other, `group` what groups accrued with their loans, `transfer` asks what each transfer
 means, `contract` holds loans against what was signed, `crossing` money between cells against its other half, `day` days
 that were added up against what they were made of, `decision` limits against what was decided, `word` orders against
-their words, `document` rows against their evidence, `proposal` what takes two people against the two, `taking_over`
-loans of other books against the files that brought them. What a part proves of itself is in `ledger_proof`, `headroom`
-and `evidence`.
+their words, `document` rows against their evidence, `proposal` what takes two people against the two, `policy` what
+decides against who put it into force, `taking_over` loans of other books against the files that brought them. What a
+part proves of itself is in `ledger_proof`, `headroom` and `evidence`.
 """
 
 from mingqu.store.proof.book import (
@@ -25,6 +25,7 @@ from mingqu.store.proof.day import day_balances, day_portfolios
 from mingqu.store.proof.decision import decisions
 from mingqu.store.proof.document import compared_leaves
 from mingqu.store.proof.group import group_totals
+from mingqu.store.proof.policy import policies
 from mingqu.store.proof.proposal import proposals
 from mingqu.store.proof.taking_over import taken_over
 from mingqu.store.proof.transfer import LoanBooks, Moved, group_days, loan_books, meanings
@@ -53,6 +54,7 @@ __all__ = [
     "orders_and_events",
     "orders_and_ledger",
     "payees",
+    "policies",
     "proposals",
     "taken_over",
     "words",

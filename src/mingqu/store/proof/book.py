@@ -186,6 +186,24 @@ _LIMITS: Final[LiteralString] = """
     ) debt ON debt.cell = line.cell AND debt.owner = line.owner
     WHERE line.drawn <> coalesce(debt.owed, 0)"""
 
+# Above a person's own cap lies only what was drawn before it was set, or what a repayment that was undone brought back.
+_CAPS: Final[LiteralString] = """
+    WITH standing AS (
+        SELECT DISTINCT ON (cell, person_id) cell, person_id, amount_fen, used_fen FROM limit_cap
+        WHERE starts_at = set_at ORDER BY cell, person_id, number DESC
+    ), used AS (
+        SELECT cell, owner, sum(credits_posted_fen - debits_posted_fen + credits_pending_fen) AS fen
+        FROM account WHERE code = 9003 GROUP BY cell, owner
+    )
+    SELECT format('person %%s has more drawn and held than their own cap lets them', s.person_id)
+    FROM standing s JOIN used u ON u.cell = s.cell AND u.owner = s.person_id
+    WHERE u.fen > greatest(s.amount_fen, s.used_fen)
+      AND NOT EXISTS (SELECT FROM limit_cap c WHERE c.cell = s.cell AND c.person_id = s.person_id
+                      AND c.starts_at > c.set_at)
+      AND NOT EXISTS (
+        SELECT FROM loan l JOIN loan_event e ON e.cell = l.cell AND e.loan_id = l.loan_id AND e.kind = 'reversed'
+        WHERE l.cell = s.cell AND l.person_id = s.person_id)"""
+
 # Money of a loan only ever went to a debit card of the borrower's own.
 _PAYEES: Final[LiteralString] = """
     SELECT format('payout %%s went to what is not the borrower''s own debit card', o.order_id)
@@ -221,6 +239,7 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (LeafKind.FREEZE, "SELECT cell, freeze_id FROM drawing_freeze"),
     (LeafKind.REVIEW, "SELECT cell, request_id FROM review WHERE answered_at IS NOT NULL"),
     (LeafKind.PROPOSAL, "SELECT cell, proposal_id FROM proposal WHERE decided_at IS NOT NULL"),
+    (LeafKind.SWITCH, "SELECT 0, switch_id FROM policy_switch"),  # the house's own ids route to the first cell
 )
 
 
@@ -250,7 +269,7 @@ def orders_and_events(tx: Transaction) -> list[str]:
 
 def limits(tx: Transaction) -> list[str]:
     """Drawn and held within the product's limit, that within the person's; what is drawn is what loans owe."""
-    return _found(tx, _LIMITS)
+    return _found(tx, _LIMITS) + _found(tx, _CAPS)
 
 
 def payees(tx: Transaction) -> list[str]:

@@ -201,7 +201,8 @@ def _review(person_id: UUID, at: datetime, subject_id: UUID, wish: str, outcome:
 
 
 _PROPOSAL: Final[LiteralString] = """
-    SELECT proposal_id, person_id, decided_at, deed, subject_id, body, basis, reason, maker_id, checker_id, state
+    SELECT proposal_id, coalesce(person_id, '00000000-0000-0000-0000-000000000000'), decided_at, deed, subject_id,
+           body, basis, reason, maker_id, checker_id, state
     FROM proposal WHERE cell = %s AND proposal_id = ANY (%s) AND decided_at IS NOT NULL"""
 
 
@@ -227,6 +228,15 @@ def _proposal(
         "outcome": state,
     }
     return person_id, at, facts
+
+
+_SWITCH: Final[LiteralString] = """
+    SELECT switch_id, off_at, kind || '/' || name, cause, owner_id FROM policy_switch
+    WHERE %s >= 0 AND switch_id = ANY (%s)"""
+
+
+def _switch(at: datetime, what: str, cause: str, owner_id: UUID) -> Witnessed:
+    return UUID(int=0), at, {"what": what, "cause": cause, "operator": owner_id.hex}
 
 
 _DECISION: Final[LiteralString] = """
@@ -284,4 +294,5 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.FREEZE: (_FREEZE, _freeze),
     LeafKind.REVIEW: (_REVIEW, _review),
     LeafKind.PROPOSAL: (_PROPOSAL, _proposal),
+    LeafKind.SWITCH: (_SWITCH, _switch),
 }

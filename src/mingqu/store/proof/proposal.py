@@ -67,6 +67,25 @@ _THAWED: Final[LiteralString] = """
        AND p.person_id = f.person_id AND p.decided_at = f.thawed_at
     WHERE f.freeze_id IS NULL OR p.proposal_id IS NULL"""
 
+# A refusal was set aside by two people, who decided just that; and no decision says so without them.
+_OVERRIDDEN: Final[LiteralString] = """
+    WITH approved AS (
+        SELECT * FROM proposal WHERE state = 'approved' AND deed = 'override_decision'
+    ), said AS (
+        SELECT cell, decision_id, person_id, decided_at,
+               convert_from(record, 'UTF8')::jsonb -> 'override' ->> 'of' AS overridden,
+               convert_from(record, 'UTF8')::jsonb -> 'override' ->> 'limit_fen' AS limit_fen
+        FROM decision WHERE convert_from(record, 'UTF8')::jsonb ? 'override'
+    )
+    SELECT format('refusal %%s was not set aside by two people', coalesce(o.overridden_id, s.decision_id, p.subject_id))
+    FROM override o
+    FULL JOIN said s ON s.cell = o.cell AND s.decision_id = o.decision_id
+    FULL JOIN approved p ON p.cell = coalesce(o.cell, s.cell) AND p.proposal_id = o.proposal_id
+    WHERE NOT coalesce(
+        replace(o.overridden_id::text, '-', '') = s.overridden AND p.subject_id = o.overridden_id
+        AND p.person_id = s.person_id AND o.person_id = s.person_id AND p.body ->> 'limit_fen' = s.limit_fen
+        AND p.body ->> 'set_aside_for' = o.cause AND p.decided_at = s.decided_at, false)"""
+
 # What is parked with a lender is what waits: parked, and taken back once when it was placed.
 _PARKED: Final[LiteralString] = """
     WITH parked AS (
@@ -84,6 +103,6 @@ def proposals(tx: Transaction) -> list[str]:
     """Return a sentence for each deed that two people did not do, and for each receipt that is not what they placed."""
     return [
         sentence
-        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED)
+        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED, _OVERRIDDEN)
         for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)
     ]
