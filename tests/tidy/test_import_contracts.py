@@ -39,6 +39,7 @@ ROOMS: Final = (
     "domain.course",
     "domain.cost",
     "domain.operator",
+    "domain.signal",
     "domain.session",
     "domain.canonical",
     "domain.identifier",

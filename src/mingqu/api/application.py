@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
+from litestar import Request
 from litestar.params import FromPath, JSONBody
 
-from mingqu.api.gate import CallerHere, HouseHere, KeyHere
+from mingqu.api.gate import CallerHere, DeviceHere, HouseHere, KeyHere, origin_here
 from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, Fen, FenAsked, Hash, Ppm, shaped
 from mingqu.domain.consent import ConsentMissing
@@ -22,8 +23,10 @@ from mingqu.services.assess import (
     IdentityUnverified,
     assess,
 )
+from mingqu.services.note_signals import DeviceMalformed
 from mingqu.services.once import id_of_key, once_done
 from mingqu.services.read_limit import DecisionNotFound, DecisionView, decision_view, limit_view
+from mingqu.services.require_pace import VelocityStopped
 
 TAG: Final = "Credit"
 
@@ -153,15 +156,26 @@ class NewReview(Body, frozen=True, kw_only=True):
         AssessedAlready,
         BureauHasNothing,
         BureauSilent,
+        VelocityStopped,
+        DeviceMalformed,
     ),
 )
-def apply(data: JSONBody[NewApplication], key: KeyHere, house: HouseHere, caller: CallerHere) -> Decision:
+def apply(
+    request: Request[Any, Any, Any],
+    data: JSONBody[NewApplication],
+    key: KeyHere,
+    house: HouseHere,
+    caller: CallerHere,
+    device: DeviceHere = None,
+) -> Decision:
     """Apply, and get the decision.
 
     Takes a verified identity and the consents `bureau_query` and `automated_decision`. A refusal is a decision too:
     it is answered with 201, its reasons and what would change it. When the bureau is silent (503) nothing was
     decided: send the same again, with the same key.
     """
+
+    origin = origin_here(request, device)
 
     def act() -> dict[str, object]:
         made = assess(
@@ -170,11 +184,12 @@ def apply(data: JSONBody[NewApplication], key: KeyHere, house: HouseHere, caller
             application_id=id_of_key(scope=caller.person_id, command="apply", key=key),
             requested_amount_fen=data.requested_amount_fen,
             monthly_income_fen=data.monthly_income_fen,
+            origin=origin,
         )
         return {"decision_id": made.decision_id.hex}
 
-    request = msgspec.to_builtins(data)
-    answer = once_done(house, scope=caller.person_id, command="apply", key=key, request=request, act=act)
+    asked = msgspec.to_builtins(data)
+    answer = once_done(house, scope=caller.person_id, command="apply", key=key, request=asked, act=act)
     decision_id = UUID(str(answer["decision_id"]))
     made_now = _decision(decision_view(house, person_id=caller.person_id, decision_id=decision_id))
     # Sent again later, the answer is still the one of the moment in which it was decided.

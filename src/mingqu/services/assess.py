@@ -14,6 +14,7 @@ from mingqu.domain import party as people
 from mingqu.domain.canonical import canonical
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.decision import Decision, decide
+from mingqu.domain.decision.field import Fields, FieldType
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.identifier import derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
@@ -24,7 +25,9 @@ from mingqu.domain.refusal import Refusal
 from mingqu.ports.bureau import BureauQuery, BureauReport, NotCovered, QueryRefused
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
+from mingqu.services.note_signals import NOWHERE, Origin
 from mingqu.services.read_review import may_apply_again
+from mingqu.services.read_signals import Applies, read_signals, require_still_given
 from mingqu.services.replay_decision import replay_decision
 from mingqu.services.tell_webhooks import Event, Told, tell
 from mingqu.store import consent, decision, evidence, ledger, offer, party, vault
@@ -94,14 +97,16 @@ def assess(
     application_id: UUID,
     requested_amount_fen: int,
     monthly_income_fen: int,
+    origin: Origin = NOWHERE,
 ) -> Assessment:
     """Assess a person once, for every product on offer, and grant what is approved.
 
     `application_id` is made by the caller and the same when the request is sent again: the bureau is then not
-    asked twice, and the stored decision is answered. Amounts in fen.
+    asked twice, and the stored decision is answered. Amounts in fen. A consent withdrawn while this was under way ends
+    it with nothing kept.
     Sources: PIPL art. 23, 24 and 征信业管理条例 art. 18 (consent to the query and to an automated decision).
     Errors: NotFound (the id is another's), ConsentMissing, IdentityUnverified, BureauSilent, BureauHasNothing,
-    AppliedTooSoon, ApplicationDiffers,
+    AppliedTooSoon, ApplicationDiffers, VelocityStopped,
     AssessedAlready, AmountOutOfRange (nothing is asked for), and those of `decide`.
     """
     if requested_amount_fen == 0:
@@ -118,14 +123,14 @@ def assess(
             raise AssessedAlready("This person was assessed before and holds limits.")
         _require_waited(tx, house, person_id=person_id, today=today)
         query, inputs = _prepare(tx, house, person_id=person_id, application_id=application_id, today=today)
-    inputs["requested_amount_fen"] = requested_amount_fen
-    inputs["monthly_income_fen"] = monthly_income_fen
+    inputs |= {"requested_amount_fen": requested_amount_fen, "monthly_income_fen": monthly_income_fen}
     products = tuple(product.id for product in house.pack.offered(business_date=today))
     fields = house.pack.on(business_date=today, product_ids=products).fields
-    for name, value in _ask_bureau(house, query).items():
-        field = fields.named(name)
-        inputs[name] = bool(value) if field is not None and field.type == "flag" else value
-    read_under = {"credit_bureau": str(query.consent_id)}
+    applies = Applies(person_id=person_id, application_id=application_id, amount_fen=requested_amount_fen)
+    signals = read_signals(house, applies=applies, fields=fields, origin=origin)
+    inputs |= _ask_bureau(house, query, fields)
+    inputs |= signals.values
+    read_under = {"credit_bureau": str(query.consent_id)} | {of: str(one) for of, one in signals.read_under.items()}
     made = decide(inputs=inputs, pack=house.pack, product_ids=products, business_date=today, read_under=read_under)
 
     def keep(tx: Transaction) -> Assessment:
@@ -136,6 +141,8 @@ def assess(
             return _remembered(tx, house, person_id=person_id, decision_id=before)
         if offer.facilities(tx, person_id=person_id):
             raise AssessedAlready("This person was assessed before and holds limits.")
+        rested_on = {query.consent_id, *signals.read_under.values()}
+        require_still_given(tx, house, person_id=person_id, consent_ids=rested_on)
         decision_id = house.id_for(person_id)
         _store(tx, house, person_id, application_id, decision_id, requested_amount_fen, made)
         if made.approved:
@@ -197,14 +204,15 @@ def _prepare(
     }
 
 
-def _ask_bureau(house: House, query: BureauQuery) -> Mapping[str, int]:
+def _ask_bureau(house: House, query: BureauQuery, fields: Fields) -> Mapping[str, int | bool]:
     try:
         answer = house.bureau.features(query)
     except ChannelSilent:
         raise BureauSilent("The credit bureau did not answer. Nothing is decided; please try again.") from None
     match answer:
         case BureauReport():
-            return answer.features
+            flags = {field.name for field in fields.fields if field.type is FieldType.FLAG}
+            return {name: bool(value) if name in flags else value for name, value in answer.features.items()}
         case NotCovered() | QueryRefused():
             raise BureauHasNothing("The credit bureau has nothing to go by; ask for a person to look at it.")
 
