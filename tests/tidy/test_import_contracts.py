@@ -53,6 +53,7 @@ ROOMS: Final = (
     "domain.freeze",
     "domain.instrument",
     "domain.ledger",
+    "domain.message_code",
     "domain.one_time_code",
     "domain.order",
     "domain.party",

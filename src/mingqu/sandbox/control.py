@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from mingqu.sandbox import page
 from mingqu.sandbox.bank import Bank
 from mingqu.sandbox.bureau import Bureau
+from mingqu.sandbox.data_provider import DataProvider
 from mingqu.sandbox.faults import Fault, Faults
 from mingqu.sandbox.identity import Identity
 from mingqu.sandbox.notices import Notices
@@ -31,6 +32,7 @@ TABLES: Final = {  # what each of them remembers, of the book that they share
     "identity": ("card", "identity_answer"),
     "sms": ("message",),
     "bureau": ("bureau_person", "bureau_answer"),
+    "data": ("data_phone", "data_answer"),
 }
 CALLS: Final = {
     "wechatpay": tuple(
@@ -44,6 +46,7 @@ CALLS: Final = {
     "identity": ("identity.check",),
     "sms": ("sms.send",),
     "bureau": ("bureau.features",),
+    "data": ("data.features",),
 }  # fmt: skip
 Act = Callable[[dict[str, Any]], object]
 
@@ -62,12 +65,13 @@ class Control:
         identity: Identity,
         sms: Sms,
         inbox: Inbox,
+        data_provider: DataProvider,
         notices: Notices,
         faults: Mapping[str, Faults],
     ) -> None:
         self.time, self.bank, self.bureau, self.wechat, self.wechatpay = time, bank, bureau, wechat, wechatpay
         self.identity, self.sms, self.inbox = identity, sms, inbox
-        self.notices, self.faults = notices, faults
+        self.notices, self.faults, self.data_provider = notices, faults, data_provider
         self.rekeyed: Callable[[], None] = lambda: None  # what the house is told changes with the keys
 
     def meet(
@@ -80,13 +84,16 @@ class Control:
         balance_fen: int = 0,
         features: Mapping[str, int] | None = None,
         openid: str | None = None,
+        data: Mapping[str, int] | None = None,
     ) -> None:
-        """Let a person exist: a card at the bank, four elements that belong together, a bureau record, WeChat."""
+        """Let a person exist: a card, four elements that belong together, a bureau record, WeChat, behavior data."""
         self.bank.open_card(
             number=card_number, holder_name=name, id_number=id_number, phone=phone, balance_fen=balance_fen
         )
         if features is not None:
             self.bureau.know(id_number=id_number, features=features)
+        if data is not None:
+            self.data_provider.know(phone=phone, features=data)
         if openid is not None:
             self.wechat.know(openid=openid, nickname=name)
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from mingqu.sandbox.wechatpay_keys import PUBLIC_KEY, RSA_BITS
 
-GATEWAYS: Final = ("bank", "identity", "sms", "bureau")
+GATEWAYS: Final = ("bank", "identity", "sms", "bureau", "data")
 PARTIES: Final = ("wechatpay", "wechat", *GATEWAYS)
 _SECRETS: Final = "secrets.json"  # both sides' keys; the house never reads it
 CREDENTIALS: Final = "credentials.json"
@@ -49,7 +49,7 @@ def load_or_make(folder: Path | None) -> Secrets:
     """Return the secrets of a folder, made now if there are none; without a folder, made for this once."""
     place = None if folder is None else folder / _SECRETS
     if place is not None and place.exists():
-        return Secrets(**json.loads(place.read_text()))
+        return _with_newcomers(Secrets(**json.loads(place.read_text())), place)
     made = Secrets(
         house={party: _pem(Ed25519PrivateKey.generate()) for party in GATEWAYS},
         party={party: _pem(Ed25519PrivateKey.generate()) for party in GATEWAYS},
@@ -65,6 +65,17 @@ def load_or_make(folder: Path | None) -> Secrets:
     if place is not None:
         _write(place, {name: getattr(made, name) for name in Secrets.__slots__})
     return made
+
+
+def _with_newcomers(known: Secrets, place: Path) -> Secrets:
+    """Return secrets of a folder with those of parties that did not exist when it was made, and keep them."""
+    missing = [party for party in GATEWAYS if party not in known.house]
+    if not missing:
+        return known
+    for side in (known.house, known.party):
+        side.update({party: _pem(Ed25519PrivateKey.generate()) for party in missing})
+    _write(place, {name: getattr(known, name) for name in Secrets.__slots__})
+    return known
 
 
 def credentials(known: Secrets, *, addresses: dict[str, str], platform: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from mingqu.services.note_signals import (
     signal_id,
 )
 from mingqu.services.require_pace import CODE_STOPS, SIGN_IN_STOPS, require_pace_of
+from mingqu.services.send_message import send_message
 from mingqu.store import directory, one_time_code, party
 from mingqu.store.database import Transaction
 
@@ -52,7 +53,7 @@ def send_code(house: House, *, phone: Personal[str], purpose: CodePurpose, origi
         values={"code": digits},
     )
     try:
-        house.sms.send(message)
+        send_message(house, message=message)
     except ChannelSilent:
         return  # it may have arrived; if not, a new code can be had after a minute
 

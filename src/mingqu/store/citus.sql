@@ -53,6 +53,7 @@ SELECT create_distributed_table('loan_event', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_reference', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_set_aside', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_snapshot', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('message_code', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('one_time_code', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('person_reference', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('portfolio_class', 'cell', colocate_with := 'cell');

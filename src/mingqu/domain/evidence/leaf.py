@@ -32,6 +32,7 @@ class LeafKind(Enum):
     ERASURE = "erasure"
     FREEZE = "freeze"  # drawing stopped by a person
     REVIEW = "review"  # what a person answered whoever asked for one
+    REPORT = "report"  # something suspicious that a person received and told us of
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 
 
