@@ -36,6 +36,9 @@ from tests.world import OpenWorld
 LURE = Personal("【明渠】您的额度已冻结\n点击 http://mingqu-help.example 解冻")
 
 
+MONEY = (MessageAbout.PAYOUT, MessageAbout.REPAYMENT)
+
+
 def messages(world: OpenWorld, phone: Personal[str] = XIA.phone) -> list[Message]:
     """Return what we sent to a phone; the bank has codes of its own."""
     return [message for message in world.sms.inbox(phone=phone) if not message.template.startswith("bank_")]
@@ -62,7 +65,7 @@ def test_every_message_of_a_loan_carries_a_code_of_its_own_also_when_it_is_sent_
         assert found.to_this_phone is True
         assert not any("http" in value.reveal() for value in message.values.values())
         abouts.add(found.about)
-    assert abouts == {MessageAbout.SIGN_IN, MessageAbout.IDENTITY, MessageAbout.SIGNING, MessageAbout.REPAYMENT}
+    assert abouts == {MessageAbout.SIGN_IN, MessageAbout.IDENTITY, MessageAbout.SIGNING, *MONEY}
 
 
 def test_a_code_that_was_copied_does_not_hold_for_another_phone(world: OpenWorld) -> None:

@@ -23,7 +23,7 @@ class BenchesMissing(Refusal):
     code: ClassVar[str] = "benches_missing"
 
 
-BENCHES: Final = ("ledger", "decide", "schedule", "fold", "close", "growth", "proof", "repay", "page")
+BENCHES: Final = ("ledger", "decide", "schedule", "fold", "close", "growth", "proof", "repay", "page", "signals")
 
 
 @click.command(short_help="Measure, as a ratio to a yardstick in the same run.")

@@ -37,6 +37,7 @@ class MessageAbout(Enum):
     SIGN_IN = "sign_in"
     IDENTITY = "identity"
     SIGNING = "signing"
+    PAYOUT = "payout"
     REPAYMENT = "repayment"
     ACCOUNT = "account"
 
@@ -45,6 +46,8 @@ _ABOUT: Final = {
     "code.sign_in": MessageAbout.SIGN_IN,
     "code.verify_identity": MessageAbout.IDENTITY,
     "code.sign_contract": MessageAbout.SIGNING,
+    "loan.disbursed": MessageAbout.PAYOUT,
+    "loan.payout_failed": MessageAbout.PAYOUT,
 }
 
 
@@ -53,7 +56,7 @@ def about_of(template: str) -> MessageAbout:
     known = _ABOUT.get(template)
     if known is not None:
         return known
-    return MessageAbout.REPAYMENT if template.startswith("loan.") else MessageAbout.ACCOUNT
+    return MessageAbout.REPAYMENT if template.startswith(("loan.", "payment.")) else MessageAbout.ACCOUNT
 
 
 def written(digest: bytes) -> Personal[str]:

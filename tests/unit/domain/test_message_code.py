@@ -44,5 +44,7 @@ def test_what_is_no_code_is_refused(typed: str) -> None:
 
 def test_a_template_says_what_a_message_is_about() -> None:
     assert about_of("loan.due") is MessageAbout.REPAYMENT
+    assert about_of("payment.received") is MessageAbout.REPAYMENT
+    assert about_of("loan.disbursed") is MessageAbout.PAYOUT
     assert about_of("code.sign_contract") is MessageAbout.SIGNING
     assert about_of("something.new") is MessageAbout.ACCOUNT
