@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,13 +16,13 @@ from mingqu.domain.message_code import KEPT_FOR, MessageAbout
 from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.personal import Personal
 from mingqu.domain.review import AnswerMalformed
-from mingqu.ports.sms import Message, MessageKind
+from mingqu.ports.sms import Message, MessageKind, MessageTaken
 from mingqu.services.answer_review import answer_review, take_review
 from mingqu.services.check_message import check_message
 from mingqu.services.read_review import list_reviews, read_review, review_of
 from mingqu.services.report_message import OPEN_MAX, ReportMalformed, ReportsTooMany, report_message
 from mingqu.services.run_due_work import run_due_work
-from mingqu.services.send_message import CHECK
+from mingqu.services.send_message import CHECK, send_message
 from mingqu.services.send_notice import AGAIN_AFTER
 from mingqu.services.sign_in import send_code
 from mingqu.services.sweep_signals import sweep_all
@@ -66,6 +67,25 @@ def test_every_message_of_a_loan_carries_a_code_of_its_own_also_when_it_is_sent_
         assert not any("http" in value.reveal() for value in message.values.values())
         abouts.add(found.about)
     assert abouts == {MessageAbout.SIGN_IN, MessageAbout.IDENTITY, MessageAbout.SIGNING, *MONEY}
+
+
+def test_a_message_that_is_sent_again_is_the_same_to_the_letter(world: OpenWorld) -> None:
+    message = Message(
+        message_number="0" * 31 + "7", kind=MessageKind.NOTICE, phone=XIA.phone, template="loan.due", values={}
+    )
+    said: list[Message] = []
+
+    class Hears:
+        def send(self, message: Message) -> MessageTaken:
+            said.append(message)
+            return MessageTaken()
+
+    house = replace(world.house, sms=Hears())
+    for _ in range(2):
+        send_message(house, message=message)
+    assert said[0] == said[1], "a provider refuses a number that comes with another body"
+    with house.database.transaction() as tx:
+        assert len(tx.execute("SELECT FROM message_code").fetchall()) == 1
 
 
 def test_a_code_that_was_copied_does_not_hold_for_another_phone(world: OpenWorld) -> None:

@@ -21,6 +21,7 @@ from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.personal import Personal
 from mingqu.domain.signal import SignalKind
 from mingqu.ports.bureau import BureauQuery, BureauReport, NotCovered, QueryRefused
+from mingqu.ports.data_provider import DataQuery, DataReport
 from mingqu.services.assess import Assessment, assess
 from mingqu.services.give_consent import give_consent, withdraw_consent
 from mingqu.services.house import House
@@ -143,6 +144,21 @@ def test_a_provider_that_says_nothing_leaves_its_features_missing(world: OpenWor
     made = apply(world, known).decision
     assert made.approved
     assert read(made)["app_active_days_90d"] == 0
+
+
+class Chatty:
+    """A provider that says more than it was asked, of what is none of its business as well."""
+
+    def features(self, query: DataQuery) -> DataReport:
+        said = dict.fromkeys(query.features, 80) | {"people_card_30d": 0, "lenders_count": 0, "app_shoe_size": 43}
+        return DataReport(features=said, as_of=FROM, reference="D1")
+
+
+def test_what_a_provider_says_unasked_is_not_heard(world: OpenWorld) -> None:
+    world = in_september(world)
+    known = arrive(world, 1, ConsentPurpose.BEHAVIOR_DATA)
+    made = apply(world, known, house=replace(world.house, data_provider=Chatty())).decision
+    assert (read(made)["app_active_days_90d"], read(made)["people_card_30d"], read(made)["lenders_count"]) == (80, 1, 1)
 
 
 class WithdrawsMeanwhile:
