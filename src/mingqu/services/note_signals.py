@@ -73,15 +73,27 @@ def keys_of_person(tx: Transaction, house: House, *, person_id: UUID) -> tuple[K
     return tuple(signal.key_of(keyring=keyring, kind=kind, value=value) for kind, value in found)
 
 
-def keys_of_origin(tx: Transaction, house: House, *, person_id: UUID | None, origin: Origin) -> tuple[Key, ...]:
+def keys_of_origin(tx: Transaction, house: House, *, person_id: UUID, origin: Origin) -> tuple[Key, ...]:
     """Return the keys of where a request came from: the device only while its person allows that, at this moment."""
     found: list[Key] = []
-    if origin.device is not None and person_id is not None and may_recognize_device(tx, house, person_id=person_id):
+    if origin.device is not None and may_recognize_device(tx, house, person_id=person_id):
         found.append(signal.key_of(keyring=house.keyring, kind=KeyKind.DEVICE, value=origin.device))
+    return (*found, *_network_key(house, origin=origin))
+
+
+def keys_of_asking(house: House, *, phone: Personal[str], origin: Origin) -> tuple[Key, ...]:
+    """Return the keys of somebody who is not known yet: their phone and their network, never their device.
+
+    Errors: PhoneMalformed.
+    """
+    return (phone_key(house, phone=phone), *_network_key(house, origin=origin))
+
+
+def _network_key(house: House, *, origin: Origin) -> tuple[Key, ...]:
     network = None if origin.address is None else network_of(origin.address.reveal())
-    if network is not None:
-        found.append(signal.key_of(keyring=house.keyring, kind=KeyKind.ADDRESS, value=Personal(network)))
-    return tuple(found)
+    if network is None:
+        return ()
+    return (signal.key_of(keyring=house.keyring, kind=KeyKind.ADDRESS, value=Personal(network)),)
 
 
 def may_recognize_device(tx: Transaction, house: House, *, person_id: UUID) -> bool:

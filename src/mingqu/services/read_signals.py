@@ -14,7 +14,6 @@ from uuid import UUID
 
 from mingqu.domain.consent import Consent, ConsentMissing, ConsentPurpose
 from mingqu.domain.decision.field import DATA_SOURCE, SIGNAL_SOURCE, Field, Fields
-from mingqu.domain.personal import Personal
 from mingqu.domain.signal import Key, Signal, SignalKind, read_feature, value_of
 from mingqu.ports.data_provider import DataQuery, DataReport
 from mingqu.ports.silence import ChannelSilent
@@ -80,9 +79,8 @@ def read_signals(house: House, *, applies: Applies, fields: Fields, origin: Orig
         standing = _standing(house, given, declared)
         values: dict[str, int | None] = _counted(tx, house, person_id, declared, keys, standing)
         asked = [field.name for field in declared if field.source == DATA_SOURCE and field.name in standing]
-        phone = vault.open_field(tx, keyring=house.keyring, person_id=person_id, field=party.FIELD_PHONE)
     if asked:
-        values |= _asked(house, applies.application_id, standing[asked[0]], phone, asked)
+        values |= _asked(house, applies, standing[asked[0]], asked)
     everything = {field.name: values.get(field.name) for field in declared}
     read_under = {name: standing[name] for name, value in everything.items() if value is not None and name in standing}
     return SignalsRead(values=everything, read_under=read_under)
@@ -134,14 +132,14 @@ def _counted(
     return values
 
 
-def _asked(
-    house: House, application_id: UUID, consent_id: UUID, phone: Personal[str], names: Sequence[str]
-) -> dict[str, int]:
+def _asked(house: House, applies: Applies, consent_id: UUID, names: Sequence[str]) -> dict[str, int]:
     """Ask the provider for just these features; what it does not answer, or answers unasked, is not there."""
     if house.data_provider is None:
         return {}
+    with house.database.transaction() as tx:
+        phone = vault.open_field(tx, keyring=house.keyring, person_id=applies.person_id, field=party.FIELD_PHONE)
     query = DataQuery(
-        query_number=application_id.hex, consent_id=consent_id, phone=phone, features=tuple(sorted(names))
+        query_number=applies.application_id.hex, consent_id=consent_id, phone=phone, features=tuple(sorted(names))
     )
     try:
         answer = house.data_provider.features(query)

@@ -15,6 +15,7 @@ from mingqu.services.house import House
 from mingqu.services.note_signals import (
     NOWHERE,
     Origin,
+    keys_of_asking,
     keys_of_origin,
     note_signals,
     phone_key,
@@ -34,8 +35,7 @@ def send_code(house: House, *, phone: Personal[str], purpose: CodePurpose, origi
     """
     phone = read_phone(phone)
     digits, number = house.codes.digits(), house.identifiers.fresh(0)
-    with house.database.transaction() as tx:
-        keys = (phone_key(house, phone=phone), *keys_of_origin(tx, house, person_id=None, origin=origin))
+    keys = keys_of_asking(house, phone=phone, origin=origin)
     require_pace_of(house, stops=CODE_STOPS, keys=keys)
     with house.database.transaction() as tx:
         one_time_code.issue(
@@ -83,9 +83,7 @@ def sign_in(house: House, *, phone: Personal[str], digits: Personal[str], origin
     Errors: those of `check_code`, VelocityStopped.
     """
     phone = read_phone(phone)
-    with house.database.transaction() as tx:
-        asking = (phone_key(house, phone=phone), *keys_of_origin(tx, house, person_id=None, origin=origin))
-    require_pace_of(house, stops=SIGN_IN_STOPS, keys=asking)
+    require_pace_of(house, stops=SIGN_IN_STOPS, keys=keys_of_asking(house, phone=phone, origin=origin))
     check_code(house, phone=phone, purpose=CodePurpose.SIGN_IN, digits=digits)
     person_id = person_of_login(house, provider=LoginProvider.PHONE, subject=phone)
     note_sign_in(house, person_id=person_id, origin=origin, phone=phone)
