@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any, LiteralString
 from uuid import UUID
 
 import pytest
@@ -17,6 +18,7 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.signal import (
     COUNT_MAX,
     RING_MAX,
+    WINDOWS,
     Feature,
     Key,
     KeyKind,
@@ -27,7 +29,7 @@ from mingqu.domain.signal import (
     value_of,
 )
 from mingqu.store import party, signal, signal_tally
-from mingqu.store.database import Database, Transaction
+from mingqu.store.database import Database, Rows, Transaction
 from mingqu.store.keyring import Keyring
 from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person
 from tests.models import signal_model
@@ -36,6 +38,19 @@ from tests.soak import SOAK
 
 NOW = AT + timedelta(days=45)
 PEOPLE = 6
+FEATURES = [
+    feature
+    for name in (
+        "ring_people_30d",
+        *(
+            f"{measure}_{kind}_{window}"
+            for measure in (*signal_model.KINDS, "people", "lenders")
+            for kind in signal_model.KEYS
+            for window in signal_model.HOURS
+        ),
+    )
+    if (feature := read_feature(name)) is not None
+]
 TABLES = ("signal", "signal_link", "signal_key")
 _entropy = count(1)
 
@@ -75,7 +90,7 @@ def note(database: Database, *signals: Signal) -> int:
 
 def counted(database: Database, *, person_id: UUID, keys: Sequence[Key], now: datetime = NOW) -> dict[Feature, int]:
     with database.transaction() as tx:
-        return signal_tally.tally(tx, person_id=person_id, keys=keys, now=now)
+        return signal_tally.tally(tx, person_id=person_id, keys=keys, features=FEATURES, now=now)
 
 
 def rows_of(database: Database, table: str) -> list[tuple[object, ...]]:
@@ -130,6 +145,53 @@ def test_every_count_is_that_of_an_independent_model(database: Database, keyring
             assert value_of(feature=feature, tally=tally, keys=kinds) == (value if has_key else None), name
 
     holds()
+
+
+@pytest.mark.parametrize("measure", ["contracts", "people", "lenders"])
+def test_a_window_ends_where_it_says_to_the_microsecond(database: Database, keyring: Keyring, measure: str) -> None:
+    people = some_people(database, keyring, 2 * len(WINDOWS))
+    shared, moments = key(keyring, "device", "edges"), dict[str, tuple[datetime, datetime]]()
+    for window, length in WINDOWS.items():
+        moments[window] = (NOW - length, NOW - length + timedelta(microseconds=1))  # the first is outside
+    note(
+        database,
+        *(
+            Signal(
+                signal_id=fresh_id(),
+                kind=SignalKind.CONTRACT,
+                at=at,
+                keys=(shared,),
+                person_id=who,
+                lender_id=fresh_id(),
+            )
+            for who, at in zip(people, [at for pair in moments.values() for at in pair], strict=True)
+        ),
+    )
+    found = counted(database, person_id=people[0], keys=[shared])
+    for place, window in enumerate(WINDOWS):
+        feature = read_feature(f"{measure}_device_{window}")
+        assert feature is not None
+        assert found[feature] == 2 * place + 1, window
+
+
+def test_everything_is_read_in_one_round_trip(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (person_id,) = some_people(database, keyring, 1)
+    keys = [key(keyring, kind, "x") for kind in signal_model.KEYS]
+    with database.transaction() as tx:
+        assert tx.cells == 4
+        asked: list[str] = []
+        say = Transaction.execute
+
+        def spy(self: Transaction, sql: LiteralString, *given: Any, **more: Any) -> Rows:
+            asked.append(sql)
+            return say(self, sql, *given, **more)
+
+        monkeypatch.setattr(Transaction, "execute", spy)
+        found = signal_tally.tally(tx, person_id=person_id, keys=keys, features=FEATURES, now=NOW)
+    assert len(asked) == 1
+    assert set(found) == set(FEATURES)
 
 
 def test_a_name_that_counts_nothing_is_no_feature() -> None:

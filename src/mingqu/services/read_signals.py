@@ -122,14 +122,18 @@ def _counted(
     keys: Sequence[Key],
     standing: Mapping[str, UUID],
 ) -> dict[str, int | None]:
-    tally = signal_tally.tally(tx, person_id=person_id, keys=keys, now=house.clock.now())
+    wanted = {
+        field.name: feature
+        for field in declared
+        if field.source == SIGNAL_SOURCE
+        and (field.consent not in CONSENTS or field.name in standing)
+        and (feature := read_feature(field.name)) is not None
+    }
+    asked = {*wanted.values(), *(stop.feature for stop in APPLICATION_STOPS)}
+    tally = signal_tally.tally(tx, person_id=person_id, keys=keys, features=asked, now=house.clock.now())
     require_pace(stops=APPLICATION_STOPS, tally=tally, coming=0)
-    kinds, values = frozenset(key.kind for key in keys), dict[str, int | None]()
-    for field in declared:
-        feature = read_feature(field.name) if field.source == SIGNAL_SOURCE else None
-        if feature is not None and (field.consent not in CONSENTS or field.name in standing):
-            values[field.name] = value_of(feature=feature, tally=tally, keys=kinds)
-    return values
+    kinds = frozenset(key.kind for key in keys)
+    return {name: value_of(feature=feature, tally=tally, keys=kinds) for name, feature in wanted.items()}
 
 
 def _asked(house: House, applies: Applies, consent_id: UUID, names: Sequence[str]) -> dict[str, int]:

@@ -30,6 +30,11 @@ class Stop:
     window: str
     count: int
 
+    @property
+    def feature(self) -> Feature:
+        """What is counted."""
+        return Feature(measure=self.measure, key=self.key, window=self.window)
+
 
 # Counted in the book, so they hold for all servers together and outlive a restart; `web.pace` and the limits of
 # one-time codes stay before them. An address may be that of a whole carrier, so only a flood stops it.
@@ -48,7 +53,7 @@ APPLICATION_STOPS: Final = (Stop(measure=Measure.APPLICATIONS, key=KeyKind.PERSO
 def require_pace(*, stops: Sequence[Stop], tally: Mapping[Feature, int], coming: int) -> None:
     """Return while no count, with those that are `coming`, is above its stop. Errors: VelocityStopped."""
     for stop in stops:
-        counted = tally.get(Feature(measure=stop.measure, key=stop.key, window=stop.window), 0)
+        counted = tally.get(stop.feature, 0)
         if counted + coming > stop.count:
             wait = int(min(WINDOWS[stop.window], timedelta(days=1)).total_seconds())
             raise VelocityStopped("This happened too often from here: please wait.", retry_after_seconds=wait)
@@ -58,7 +63,9 @@ def require_pace_of(house: House, *, stops: Sequence[Stop], keys: Sequence[Key])
     """Count what a few keys were seen with lately. Errors: VelocityStopped."""
     if keys:
         with house.database.transaction() as tx:
-            counted = signal_tally.tally(tx, person_id=_NOBODY, keys=keys, now=house.clock.now())
+            counted = signal_tally.tally(
+                tx, person_id=_NOBODY, keys=keys, features=[stop.feature for stop in stops], now=house.clock.now()
+            )
         require_pace(stops=stops, tally=counted, coming=1)
 
 
