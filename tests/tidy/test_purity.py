@@ -32,6 +32,7 @@ PURE = {
     "hashlib",
     "heapq",
     "hmac",
+    "ipaddress",
     "itertools",
     "json",
     "math",

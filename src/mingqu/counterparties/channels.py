@@ -19,6 +19,7 @@ from mingqu.channels.alipay.refund import AlipayRefunds
 from mingqu.channels.alipay.transfer import AlipayTransfers
 from mingqu.channels.gateway.bank import GatewayBank
 from mingqu.channels.gateway.bureau import GatewayBureau
+from mingqu.channels.gateway.data_provider import GatewayDataProvider
 from mingqu.channels.gateway.identity import GatewayIdentity
 from mingqu.channels.gateway.notice import GatewayNotices
 from mingqu.channels.gateway.signature import SigningKey, TheirKeys
@@ -45,6 +46,7 @@ from mingqu.domain.personal import Personal
 from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.clock import Clock
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
+from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.identity import IdentityChannel
 from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
@@ -80,6 +82,7 @@ class Counterparties:
     identity: IdentityChannel
     sms: SmsChannel
     bureau: BureauChannel
+    data_provider: DataProvider | None
     notices: Mapping[str, NoticeReader]
     refunds: RefundChannel | None
     alipay: AlipayChannels | None
@@ -131,6 +134,7 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         identity=GatewayIdentity(party=party("identity", credentials.identity)),
         sms=GatewaySms(party=party("sms", credentials.sms)),
         bureau=GatewayBureau(party=party("bureau", credentials.bureau)),
+        data_provider=None if credentials.data is None else GatewayDataProvider(party=party("data", credentials.data)),
         notices=notices,
         refunds=refunds,
         alipay=alipay,

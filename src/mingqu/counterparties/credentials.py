@@ -1,7 +1,8 @@
 """The file of credentials: where each counterparty is, and the keys by which both sides know each other.
 
 JSON, one object for each counterparty. `bank`, `identity`, `sms` and `bureau` speak the gateway protocol and must be
-there; without `wechatpay` the bank's own pages are paid on; with `alipay` people may pay there as well; `wechat` and
+there; without `data` no behavior data is asked for; without `wechatpay` the bank's own pages are paid on; with `alipay`
+people may pay there as well; `wechat` and
 `wechat_program` let people sign in. Every field is known or refused, so that a misspelled one is found at the start and
 not at the first payment.
 """
@@ -132,6 +133,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     identity: GatewayCredentials
     sms: GatewayCredentials
     bureau: GatewayCredentials
+    data: GatewayCredentials | None = None
     wechatpay: WechatPayCredentials | None = None
     alipay: AlipayCredentials | None = None
     wechat: WechatPageCredentials | None = None

@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS message (
 CREATE INDEX IF NOT EXISTS message_phone ON message (phone, at);
 CREATE TABLE IF NOT EXISTS bureau_person (id_number TEXT PRIMARY KEY, features TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS bureau_answer (query_number TEXT PRIMARY KEY, body TEXT NOT NULL, answer TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS data_phone (phone TEXT PRIMARY KEY, features TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS data_answer (query_number TEXT PRIMARY KEY, body TEXT NOT NULL, answer TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS wechat_person (
     openid TEXT PRIMARY KEY, nickname TEXT NOT NULL, blocked INTEGER NOT NULL DEFAULT 0
 );

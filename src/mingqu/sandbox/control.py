@@ -15,6 +15,7 @@ from mingqu.sandbox import page
 from mingqu.sandbox.alipay import BILL_FILE, METHODS, Alipay
 from mingqu.sandbox.bank import Bank
 from mingqu.sandbox.bureau import Bureau
+from mingqu.sandbox.data_provider import DataProvider
 from mingqu.sandbox.faults import Fault, Faults
 from mingqu.sandbox.identity import Identity
 from mingqu.sandbox.notices import Notices
@@ -33,6 +34,7 @@ TABLES: Final = {  # what each of them remembers, of the book that they share
     "identity": ("card", "identity_answer"),
     "sms": ("message",),
     "bureau": ("bureau_person", "bureau_answer"),
+    "data": ("data_phone", "data_answer"),
     "alipay": (
         "alipay_trade", "alipay_refund", "alipay_agreement", "alipay_transfer", "alipay_account", "alipay_code",
         "notice",
@@ -51,6 +53,7 @@ CALLS: Final = {
     "sms": ("sms.send",),
     "bureau": ("bureau.features",),
     "alipay": (*METHODS.values(), BILL_FILE),
+    "data": ("data.features",),
 }  # fmt: skip
 Act = Callable[[dict[str, Any]], object]
 
@@ -70,12 +73,13 @@ class Control:
         identity: Identity,
         sms: Sms,
         inbox: Inbox,
+        data_provider: DataProvider,
         notices: Notices,
         faults: Mapping[str, Faults],
     ) -> None:
         self.time, self.bank, self.bureau, self.wechat, self.wechatpay = time, bank, bureau, wechat, wechatpay
         self.alipay, self.identity, self.sms, self.inbox = alipay, identity, sms, inbox
-        self.notices, self.faults = notices, faults
+        self.notices, self.faults, self.data_provider = notices, faults, data_provider
         self.rekeyed: Callable[[], None] = lambda: None  # what the house is told changes with the keys
 
     def meet(
@@ -88,8 +92,9 @@ class Control:
         balance_fen: int = 0,
         features: Mapping[str, int] | None = None,
         openid: str | None = None,
+        data: Mapping[str, int] | None = None,
     ) -> None:
-        """Let a person exist: a card at the bank, four elements that belong together, a bureau record, wallets.
+        """Let a person exist: a card at the bank, four elements that belong together, a bureau record, data, wallets.
 
         Their Alipay account holds as much as their card at first; its user id ends in their phone number.
         """
@@ -101,6 +106,8 @@ class Control:
         self.alipay.trades.open_account(
             user_id=f"20880{phone[-11:]:>011}", name=name, logon_id=phone, balance_fen=balance_fen
         )
+        if data is not None:
+            self.data_provider.know(phone=phone, features=data)
         if openid is not None:
             self.wechat.know(openid=openid, nickname=name)
 

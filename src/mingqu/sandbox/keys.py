@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from mingqu.sandbox import alipay_keys
 from mingqu.sandbox.wechatpay_keys import PUBLIC_KEY, RSA_BITS
 
-GATEWAYS: Final = ("bank", "identity", "sms", "bureau")
+GATEWAYS: Final = ("bank", "identity", "sms", "bureau", "data")
 PARTIES: Final = ("wechatpay", "wechat", *GATEWAYS, "alipay")
 _SECRETS: Final = "secrets.json"  # both sides' keys; the house never reads it
 CREDENTIALS: Final = "credentials.json"
@@ -55,7 +55,7 @@ def load_or_make(folder: Path | None) -> Secrets:
         if "alipay" not in kept:  # of a folder that is older than the sandbox's Alipay
             kept["alipay"] = alipay_keys.make_secrets()
             _write(place, kept)
-        return Secrets(**kept)
+        return _with_newcomers(Secrets(**kept), place)
     made = Secrets(
         house={party: _pem(Ed25519PrivateKey.generate()) for party in GATEWAYS},
         party={party: _pem(Ed25519PrivateKey.generate()) for party in GATEWAYS},
@@ -72,6 +72,17 @@ def load_or_make(folder: Path | None) -> Secrets:
     if place is not None:
         _write(place, {name: getattr(made, name) for name in Secrets.__slots__})
     return made
+
+
+def _with_newcomers(known: Secrets, place: Path) -> Secrets:
+    """Return secrets of a folder with those of parties that did not exist when it was made, and keep them."""
+    missing = [party for party in GATEWAYS if party not in known.house]
+    if not missing:
+        return known
+    for side in (known.house, known.party):
+        side.update({party: _pem(Ed25519PrivateKey.generate()) for party in missing})
+    _write(place, {name: getattr(known, name) for name in Secrets.__slots__})
+    return known
 
 
 def credentials(

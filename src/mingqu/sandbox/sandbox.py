@@ -22,6 +22,7 @@ from mingqu.sandbox.bank import Bank
 from mingqu.sandbox.book import Book
 from mingqu.sandbox.bureau import Bureau
 from mingqu.sandbox.control import Control
+from mingqu.sandbox.data_provider import DataProvider
 from mingqu.sandbox.faults import Faults
 from mingqu.sandbox.gateway import Door, Signer
 from mingqu.sandbox.identity import Identity
@@ -133,13 +134,20 @@ class Sandbox:
         }
         made: dict[str, Party] = {
             party: kind(book=book, time=moment, door=doors[party], faults=faults[party])
-            for party, kind in (("bank", Bank), ("identity", Identity), ("sms", Sms), ("bureau", Bureau))
+            for party, kind in (
+                ("bank", Bank),
+                ("identity", Identity),
+                ("sms", Sms),
+                ("bureau", Bureau),
+                ("data", DataProvider),
+            )
         }
-        bank, sms, bureau, identity = made["bank"], made["sms"], made["bureau"], made["identity"]
+        bank, sms, bureau, identity, data = (made[party] for party in ("bank", "sms", "bureau", "identity", "data"))
         assert isinstance(bank, Bank)
         assert isinstance(sms, Sms)
         assert isinstance(bureau, Bureau)
         assert isinstance(identity, Identity)
+        assert isinstance(data, DataProvider)
         inbox, notices = Inbox(book), Notices(book=book, time=moment)
         bank.inbox = sms.inbox = inbox
         bank.notices, bank.address = notices, self.addresses["bank"]
@@ -154,7 +162,7 @@ class Sandbox:
         alipay = self._alipay(known, faults["alipay"], notices)
         self.control = Control(
             time=moment, bank=bank, bureau=bureau, wechat=wechat, wechatpay=pay, alipay=alipay, identity=identity,
-            sms=sms, inbox=inbox, notices=notices, faults=faults,
+            sms=sms, inbox=inbox, notices=notices, data_provider=data, faults=faults,
         )  # fmt: skip
         inner: dict[str, Handler] = {party: one.handle for party, one in made.items()}
         inner |= {"wechatpay": pay.handle, "wechat": wechat.handle, "alipay": alipay.handle}

@@ -17,6 +17,7 @@ from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
+from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.identifiers import Identifiers
 from mingqu.ports.identity import IdentityChannel
 from mingqu.ports.login import LoginChannel, LoginPage
@@ -76,9 +77,8 @@ class House:
     identity: IdentityChannel
     sms: SmsChannel
     bureau: BureauChannel
-    pages: Mapping[str, HostedPaymentChannel] = field(
-        default_factory=dict
-    )  # besides `hosted`, by their orders' channel
+    pages: Mapping[str, HostedPaymentChannel] = field(default_factory=dict)  # besides `hosted`, by orders' channel
+    data_provider: DataProvider | None = None  # without it no behavior data is asked for
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program

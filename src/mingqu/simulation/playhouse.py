@@ -26,6 +26,7 @@ from mingqu.services.house import BANK, HOSTED, House, NoticeSource
 from mingqu.simulation.mortal_database import Fate, MortalDatabase
 from mingqu.simulation.signed_notices import SignedNotices
 from mingqu.store import consent, instrument, keyring, policy
+from mingqu.store.current_policies import CurrentPolicies
 from mingqu.worlds.fake import FakeWorld
 
 
@@ -83,7 +84,7 @@ def open_playhouse(
                 clock=clock,
                 identifiers=SeededIdentifiers(seed=seed, clock=clock),
                 codes=SeededCodes(seed=seed),
-                pack=pack,
+                policies=CurrentPolicies(pack),
                 consent_texts=_texts(),
                 bins=_bins(),
                 payout=bank,

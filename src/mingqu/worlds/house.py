@@ -11,6 +11,7 @@ from typing import Final
 
 from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.bureau import FakeBureau
+from mingqu.channels.fake.data_provider import FakeDataProvider
 from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.channels.webhook.sender import WebhookSender
@@ -51,6 +52,7 @@ def fake_house(
         identity=identity,
         sms=sms,
         bureau=bureau,
+        data_provider=FakeDataProvider(clock=clock),
         webhook=WebhookSender(to_loopback=_to_loopback()),
         settings=Settings(webhooks_to_loopback=_to_loopback()),
     )
@@ -91,6 +93,7 @@ def wired_house(
             sms=there.sms,
             bureau=there.bureau,
             pages={} if there.alipay is None else {ALIPAY: there.alipay.payments},
+            data_provider=there.data_provider,
             notices={
                 name: NoticeSource(reader=reader, channels=told_of[name], thanks=thanks.get(name, ""))
                 for name, reader in there.notices.items()
