@@ -12,13 +12,13 @@ from mingqu.domain.decision.card import PPM
 from mingqu.domain.policy_file import Plain
 
 CALIBRATION_STEPS_MAX: Final = 50  # Newton's method needs fewer than ten; more means it went astray.
-_RIDGE: Final = 1e-6  # keeps the line finite where a sample is parted without an error
+RIDGE: Final = 1e-6  # keeps the line finite where a sample is parted without an error
 BAND_NAMES: Final = ("A", "B", "C", "D", "E")
 # A band ends where the probability of going bad passes this part of the sample's own bad rate, in thousandths.
 BAND_BOUNDS_PER_MILLE: Final = (500, 750, 1_100, 2_000)
 
 
-def logistic_line(*, x: NDArray[np.float64], bad: NDArray[np.bool_], ridge: float = _RIDGE) -> tuple[float, float]:
+def logistic_line(*, x: NDArray[np.float64], bad: NDArray[np.bool_], ridge: float = RIDGE) -> tuple[float, float]:
     """Return a and b of the probability 1 ÷ (1 + exp(−(a + b x))) that fits best. Example: no order at all gives b ≈ 0."""
     design = np.column_stack([np.ones(len(x)), x])
     beta = np.zeros(2)
@@ -43,7 +43,7 @@ def probability_table(*, line: tuple[float, float], count: int, points_per_log_o
     It never rises with the score, whatever the line says.
     """
     grid = np.arange(count) / points_per_log_odds
-    table = np.rint(PPM * chances(x=grid, line=line)).astype(np.int64)
+    table = np.rint(PPM / (1 + np.exp(-np.clip(line[0] + line[1] * grid, -500, 500)))).astype(np.int64)
     return [int(value) for value in np.minimum.accumulate(table)]
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mingqu.lab.calibrate import chances, logistic_line
+from mingqu.lab.calibrate import RIDGE, chances, logistic_line
 from mingqu.lab.points import POINTS_PER_LOG_ODDS, PointsTable, points_table
 from mingqu.lab.recipe import SEED, STUMPS_MAX, Recipe
 from mingqu.lab.sample import Sample
@@ -98,7 +98,7 @@ def _finished(prepared: _Prepared, bad: NDArray[np.bool_], trained: Trained, stu
         shapes=prepared.shapes,
         model=model,
         table=table,
-        line=logistic_line(x=x, bad=bad),
+        line=logistic_line(x=x, bad=bad, ridge=RIDGE if recipe.format > 1 else 0.0),
         trained=trained,
         matrix=prepared.matrix,
     )

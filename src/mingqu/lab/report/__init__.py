@@ -1,4 +1,5 @@
-"""The report."""
-from mingqu.lab.train import TrainedCard
-def card_report(*, trained: TrainedCard, command: str) -> str:
-    return "<html></html>"
+"""The report of a trained card: one self-contained HTML page, in Chinese and English."""
+
+from mingqu.lab.report.page import card_report
+
+__all__ = ["card_report"]
