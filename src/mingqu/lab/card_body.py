@@ -89,7 +89,7 @@ def _variable(sample: Sample, fitted: Fitted, at: int) -> dict[str, Plain]:
     }
     if isinstance(column, Numbers):
         return written | {
-            "direction": fitted.model.directions[at],
+            "direction": shape.direction,
             "scale_digits": column.scale_digits,
             "reading": column.reading,
             "cuts": cuts.tolist(),

@@ -13,7 +13,7 @@ from mingqu.lab.calibrate import RIDGE, chances, logistic_line
 from mingqu.lab.points import POINTS_PER_LOG_ODDS, PointsTable, points_table
 from mingqu.lab.recipe import SEED, STUMPS_MAX, Recipe
 from mingqu.lab.sample import Sample
-from mingqu.lab.shape import FEW, Shape, direction_of, shape_of
+from mingqu.lab.shape import FEW, Shape, cases_min, shape_of
 from mingqu.lab.stump import Model, Trained, compiled, train_stumps
 from mingqu.lab.table import Column
 
@@ -74,25 +74,24 @@ class _Prepared:
 def _prepared(sample: Sample, rows: NDArray[np.int64], recipe: Recipe) -> _Prepared:
     bad = sample.bad[rows]
     columns = [column.at(rows=rows) for column in sample.columns]
-    shapes = tuple(shape_of(column=column, bad=bad) for column in columns)
+    shapes = tuple(
+        shape_of(column=column, bad=bad, declared=feature.direction, tested=recipe.tested)
+        for column, feature in zip(columns, sample.features, strict=True)
+    )
     matrix = np.column_stack([shape.values(column=column) for shape, column in zip(shapes, columns, strict=True)])
     for at, shape in enumerate(shapes):
         if shape.missing == FEW:  # a few missing values must not pull a bin of their own out of chance
             gaps = np.isnan(matrix[:, at])
             matrix[gaps, at] = np.quantile(matrix[~gaps, at], 0.5, method="lower")
-    directions = tuple(
-        "rises"
-        if shape.groups is not None
-        else feature.direction or direction_of(values=matrix[:, at], bad=bad, tested=recipe.tested)
-        for at, (feature, shape) in enumerate(zip(sample.features, shapes, strict=True))
-    )
+    directions = tuple(shape.direction for shape in shapes)
     return _Prepared(shapes=shapes, matrix=matrix, directions=directions)
 
 
 def _finished(prepared: _Prepared, bad: NDArray[np.bool_], trained: Trained, stumps: int, recipe: Recipe) -> Fitted:
     model = compiled(trained=trained, stumps=stumps)
     few = [shape.missing == FEW for shape in prepared.shapes]
-    table = points_table(model=model, values=prepared.matrix, few=few, joined=recipe.format > 1)
+    least = cases_min(rows=len(bad)) if recipe.format > 1 else 0
+    table = points_table(model=model, values=prepared.matrix, few=few, joined=recipe.format > 1, least=least)
     x = (table.scores(values=prepared.matrix) - table.range()[0]) / POINTS_PER_LOG_ODDS
     return Fitted(
         shapes=prepared.shapes,

@@ -63,17 +63,19 @@ class PointsTable:
 
 
 def points_table(
-    *, model: Model, values: NDArray[np.float64], few: Sequence[bool] | None = None, joined: bool = True
+    *, model: Model, values: NDArray[np.float64], few: Sequence[bool] | None = None, joined: bool = True, least: int = 0
 ) -> PointsTable:
     """Return the model as whole points; bins are merged on the rows it was trained on.
 
     `few` says of which variables a few missing values count as average. `joined`: neighbors of equal points become one.
+    `least` are the cases that each bin of a variable without one direction keeps: fewer would be points out of chance.
     """
     cuts, points, missing, average = [], [], [], []
     for at, steps in enumerate(model.steps):
         most = BINS_MAX - (joined and steps.missing is not None)  # a bin of missing values is one of the ten
         full = _without_empty(steps, values[:, at]) if joined else steps
-        merged = merge(steps=full, column=values[:, at], bins_max=most)
+        alone = least if model.directions[at] == "free" else 0
+        merged = merge(steps=full, column=values[:, at], bins_max=most, least=alone)
         # The log-odds of going bad become points of staying good; np.rint takes halves to even.
         raw = -merged.values * POINTS_PER_LOG_ODDS
         absent = None if merged.missing is None else -merged.missing * POINTS_PER_LOG_ODDS
@@ -100,8 +102,10 @@ def _without_empty(steps: Steps, column: NDArray[np.float64]) -> Steps:
     return Steps(cuts=steps.cuts[full[:-1]], values=steps.values[full], missing=steps.missing)
 
 
-def merge(*, steps: Steps, column: NDArray[np.float64], bins_max: int = BINS_MAX) -> Steps:
+def merge(*, steps: Steps, column: NDArray[np.float64], bins_max: int = BINS_MAX, least: int = 0) -> Steps:
     """Merge neighbouring bins, cheapest first (cases × squared difference), until at most so many are left.
+
+    Bins with fewer than `least` cases are merged in any case.
 
     A merged bin's value is the mean by cases, so neighbours in order stay in order.
     """
@@ -109,9 +113,12 @@ def merge(*, steps: Steps, column: NDArray[np.float64], bins_max: int = BINS_MAX
     counts = np.bincount(bins_of(cuts=steps.cuts, column=present), minlength=len(steps.values)).astype(np.float64)
     bins = list(zip(np.maximum(counts, 1e-9).tolist(), steps.values.tolist(), strict=True))
     cuts = steps.cuts.tolist()
-    while len(bins) > bins_max:
+    while len(bins) > 1:
         costs = [a * b / (a + b) * (x - y) ** 2 for (a, x), (b, y) in itertools.pairwise(bins)]
-        at = costs.index(min(costs))
+        small = [at for at, ((a, _), (b, _)) in enumerate(itertools.pairwise(bins)) if min(a, b) < least]
+        if len(bins) <= bins_max and not small:
+            break
+        at = min(small or range(len(costs)), key=costs.__getitem__)
         (a, x), (b, y) = bins[at], bins[at + 1]
         bins[at : at + 2] = [(a + b, (a * x + b * y) / (a + b))]
         del cuts[at]

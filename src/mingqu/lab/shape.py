@@ -38,9 +38,10 @@ class Shape:
     groups: tuple[tuple[str, ...], ...] | None
     other: int
     missing: str
+    direction: str
 
     def values(self, *, column: Column) -> NDArray[np.float64]:
-        """Return the column as numbers that stumps can cut, NaN where missing."""
+        """Return the column as the card reads it: whole numbers or places of groups, NaN where missing."""
         if isinstance(column, Numbers):
             return column.values
         assert self.groups is not None
@@ -50,15 +51,16 @@ class Shape:
         return np.asarray(place[column.codes])
 
 
-def shape_of(*, column: Column, bad: NDArray[np.bool_]) -> Shape:
-    """Return the shape of a column on training rows."""
+def shape_of(*, column: Column, bad: NDArray[np.bool_], declared: str, tested: bool) -> Shape:
+    """Return the shape of a column on training rows. `declared` is a direction that must be kept, "" without one."""
     least = cases_min(rows=len(bad))
     missing = int(column.missing.sum())
     state = NONE if not missing else FEW if missing < least else OWN
-    if isinstance(column, Numbers):
-        return Shape(groups=None, other=0, missing=state)
-    groups, other = _groups(column, bad, least)
-    return Shape(groups=groups, other=other, missing=state)
+    if isinstance(column, Words):
+        groups, other = _groups(column, bad, least)
+        return Shape(groups=groups, other=other, missing=state, direction="rises")
+    direction = declared or direction_of(values=column.values, bad=bad, tested=tested)
+    return Shape(groups=None, other=0, missing=state, direction=direction)
 
 
 def cases_min(*, rows: int) -> int:

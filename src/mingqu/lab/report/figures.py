@@ -142,7 +142,7 @@ def variable_lines(*, trained: TrainedCard) -> list[VariableLines]:
                 name=feature.column,
                 reason_zh=feature.reason_zh,
                 reason_en=feature.reason_en,
-                direction="words" if isinstance(column, Words) else fitted.model.directions[at],
+                direction="words" if isinstance(column, Words) else fitted.shapes[at].direction,
                 information=information_value(goods=cases - bads, bads=bads),
                 stability=None if after is None else stability_index(expected=cases, found=after),
                 bins=tuple(

@@ -210,7 +210,7 @@ def stability(trained: TrainedCard, lines: Sequence[figures.VariableLines]) -> s
         if one.stability is not None
     ]
     return section("stability", "稳定性", "Stability: PSI and CSI, train to out of time", limits,
-                   table(("变量 variable", "指数 index"), rows))  # fmt: skip
+                   f'<div class="narrow">{table(("变量 variable", "指数 index"), rows)}</div>')  # fmt: skip
 
 
 def variables(trained: TrainedCard, lines: Sequence[figures.VariableLines]) -> str:

@@ -11,7 +11,7 @@ header.top{background:var(--green);color:#fff;padding:30px 0 26px}
 header.top h1{margin:0;font-size:26px;line-height:1.25;font-weight:650}
 header.top p{margin:6px 0 0;opacity:.86}
 .wrap{max-width:1120px;margin:0 auto;padding:0 24px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:-18px 0 8px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));gap:12px;margin:-18px 0 8px}
 .tile{background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:14px 16px;box-shadow:0 1px 2px #0000000d}
 .tile b{display:block;font-size:25px;font-weight:650;line-height:1.2;font-variant-numeric:tabular-nums}
 .tile span{color:var(--soft);font-size:13px}
@@ -36,6 +36,7 @@ table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:ta
 th{color:var(--soft);font-weight:500;text-align:left;font-size:13px;white-space:nowrap}
 td,th{padding:5px 12px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}
 td.n,th.n{text-align:right;white-space:nowrap}
+.narrow{max-width:560px}
 td.w{overflow-wrap:anywhere;min-width:110px}
 tr:last-child td{border-bottom:0}
 .bar{display:inline-block;height:9px;border-radius:2px;background:#cfe3df;vertical-align:baseline}
