@@ -23,7 +23,9 @@ from mingqu.lab.watch import RED, Signal, Watched
 from mingqu.lab.watch import watch as watch_card
 
 _file = click.Path(path_type=Path, dir_okay=False)
-_mapping_option = click.option("--mapping", metavar="NAME", help="Which column is which field: a mapping of the policies.")
+_mapping_option = click.option(
+    "--mapping", metavar="NAME", help="Which column is which field: a mapping of the policies."
+)
 _SHOWN: Final = ("auc_test", "auc_train", "auc_out_of_time", "gini", "ks", "variables", "bins_max", "rows", "bad_rate",
                  "hash", "report")  # fmt: skip
 
@@ -36,7 +38,9 @@ def lab_commands() -> None:
 @lab_commands.command(short_help="Train a points card from a CSV, with a report on one page.")
 @click.argument("file", type=_file)
 @click.option("--target", required=True, metavar="COLUMN", help="The column that says who went bad.")
-@click.option("--bad", metavar="VALUE", help="The value in it that means bad; by default the larger number, or the word.")
+@click.option(
+    "--bad", metavar="VALUE", help="The value in it that means bad; by default the larger number, or the word."
+)
 @click.option("--out", type=_file, required=True, help="Where to write the card (JSON).")
 @click.option("--report", type=_file, help="Where to write the report (HTML); by default beside the card.")
 @click.option("--exclude", multiple=True, metavar="COLUMN", help="Leave this column out; give it again for more.")
@@ -74,7 +78,9 @@ def train(
     words = click.get_current_context().command_path
     command = f"{words} {file.name} --target {target} --out {out.name}"
     command += "".join(f" --exclude {one}" for one in exclude)
-    command += "".join(f" --{key} {value}" for key, value in (("bad", bad), ("time", time), ("mapping", mapping)) if value)
+    command += "".join(
+        f" --{key} {value}" for key, value in (("bad", bad), ("time", time), ("mapping", mapping)) if value
+    )
     written = card_report(trained=trained, command=command)
     write_whole(page, written.encode())
     write_whole(out, canonical(trained.body) + b"\n")

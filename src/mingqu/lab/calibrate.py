@@ -19,7 +19,10 @@ BAND_BOUNDS_PER_MILLE: Final = (500, 750, 1_100, 2_000)
 
 
 def logistic_line(*, x: NDArray[np.float64], bad: NDArray[np.bool_], ridge: float = RIDGE) -> tuple[float, float]:
-    """Return a and b of the probability 1 ÷ (1 + exp(−(a + b x))) that fits best. Example: no order at all gives b ≈ 0."""
+    """Return a and b of the probability 1 ÷ (1 + exp(−(a + b x))) that fits best.
+
+    Example: no order at all gives b ≈ 0.
+    """
     design = np.column_stack([np.ones(len(x)), x])
     beta = np.zeros(2)
     for _ in range(CALIBRATION_STEPS_MAX):

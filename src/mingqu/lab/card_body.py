@@ -36,9 +36,7 @@ def card_body(
     `line` turns points above the lowest score, in log-odds, into the probability of going bad.
     """
     lowest, highest = fitted.table.range()
-    probability_ppm = probability_table(
-        line=line, count=highest - lowest + 1, points_per_log_odds=POINTS_PER_LOG_ODDS
-    )
+    probability_ppm = probability_table(line=line, count=highest - lowest + 1, points_per_log_odds=POINTS_PER_LOG_ODDS)
     rows = sample.training_rows
     bad_rate_ppm = int(sample.bad[rows].sum()) * PPM // len(rows)
     written = _variable if form > 1 else _variable_of_format_1
@@ -130,7 +128,7 @@ def expected(*, sample: Sample, fitted: Fitted) -> dict[str, Plain]:
 def score_cuts(*, scores: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the scores that end the first nine tenths of the rows, each once."""
     found = np.unique(np.quantile(scores, np.linspace(0, 1, SCORE_BINS + 1)[1:-1], method="lower").astype(np.int64))
-    return found[found < scores.max()]
+    return np.asarray(found[found < scores.max()])
 
 
 def _counts(fitted: Fitted, at: int, values: NDArray[np.float64], column: Column) -> list[Plain]:

@@ -14,7 +14,7 @@ import lzma
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, ClassVar, Final
+from typing import IO, Any, ClassVar, Final
 
 from mingqu.domain.refusal import Refusal
 
@@ -98,20 +98,20 @@ class CsvFile:
 
     def _ragged(self, row: list[str], line: int) -> FileMalformed:
         return FileMalformed(
-            f"{self.name}, line {line}: {len(row)} cells where the header has {len(self.header)}; mend the line, or put "
-            "quotes around cells that hold the separator.",
+            f"{self.name}, line {line}: {len(row)} cells where the header has {len(self.header)}; mend the line, or "
+            "put quotes around cells that hold the separator.",
             line=line,
         )
 
 
 def open_csv(*, path: Path) -> CsvFile:
-    """Look at a CSV, also packed as .gz or .xz. Errors: FileMalformed; OSError where the system does not let it be read."""
+    """Look at a CSV, also packed as .gz or .xz. Errors: FileMalformed, and OSError where it cannot be opened."""
     sha256, alphabet, start = _looked_through(path)
     if not start.strip():
         raise FileMalformed(f"{path.name} is empty; it needs a header and rows.")
     separator = _separator(start)
     try:
-        first = next((row for row in _reader(io.StringIO(start, newline=""), separator) if row), [])
+        first: list[str] = next((row for row in _reader(io.StringIO(start, newline=""), separator) if row), [])
     except csv.Error as error:
         raise FileMalformed(f"{path.name}, line 1: {error}.") from None
     header = [name.strip() or f"column_{place}" for place, name in enumerate(first, start=1)]
@@ -123,7 +123,7 @@ def open_csv(*, path: Path) -> CsvFile:
     return CsvFile(path=path, header=tuple(header), alphabet=alphabet, separator=separator, sha256=sha256)
 
 
-def _reader(text: IO[str], separator: str) -> csv._reader:
+def _reader(text: IO[str], separator: str) -> Any:
     csv.field_size_limit(CELL_CHARACTERS_MAX)
     return csv.reader(text, delimiter=separator)
 

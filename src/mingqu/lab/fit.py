@@ -115,7 +115,7 @@ def fit(*, sample: Sample, rows: NDArray[np.int64], recipe: Recipe, stumps: int)
 def cross_fit(*, sample: Sample, recipe: Recipe) -> Tested:
     """Score each row by a card trained without its fifth; find the number of stumps on the way. Errors: LabMissing.
 
-    The number is one for all folds, so what a fold tells about itself is hardly too good: it is one choice of one number.
+    The number is one for all folds, so what a fold tells about itself is hardly too good: it is one choice.
     """
     rows = _cross_rows(sample.training_rows)
     folds = [rows[part] for part in _folds(sample.bad[rows])]

@@ -14,7 +14,15 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mingqu.domain.decision.card import RANK_BITS, REASONS_MAX, VARIABLES_MAX, Card, FeatureMissing, Variable, parse_card
+from mingqu.domain.decision.card import (
+    RANK_BITS,
+    REASONS_MAX,
+    VARIABLES_MAX,
+    Card,
+    FeatureMissing,
+    Variable,
+    parse_card,
+)
 from mingqu.domain.decision.mapping import ColumnMapping, field_value
 from mingqu.domain.policy_file import Document, Plain, PolicyFault, plain
 from mingqu.domain.refusal import Refusal
@@ -50,8 +58,8 @@ class CardFile:
 class Chunk:
     """Some rows: their cells as in the file, the line each ends on, and their bins: variables × rows.
 
-    A bin is the place in the variable's points; one more than the last is "missing". `unseen` counts, for each variable,
-    words that training never saw.
+    A bin is the place in the variable's points; one more than the last is "missing". `unseen` counts words
+    that training never saw, for each variable.
     """
 
     rows: list[list[str]]

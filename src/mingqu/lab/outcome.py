@@ -14,12 +14,13 @@ from mingqu.lab.table import Column, Numbers
 CASES_MIN: Final = 30  # Fewer good or bad cases than this say nothing, in five folds, about ten bins.
 # Words for bad that need no --bad; every other pair of words is asked about.
 BAD_WORDS: Final = frozenset(
-    {"bad", "default", "defaulted", "charged off", "charged-off", "chargeoff", "yes", "y", "true", "t", "late", "overdue",
-     "delinquent", "坏", "坏客户", "违约", "逾期", "是"}
+    {"bad", "default", "defaulted", "charged off", "charged-off", "chargeoff", "yes", "y", "true", "t", "late",
+     "overdue", "delinquent", "坏", "坏客户", "违约", "逾期", "是"}
 )  # fmt: skip
 GOOD_WORDS: Final = frozenset(
-    {"good", "no", "n", "false", "f", "paid", "fully paid", "current", "ok", "repaid", "好", "好客户", "正常", "否", "未违约"}
-)
+    { "good", "no", "n", "false", "f", "paid",
+     "fully paid", "current", "ok", "repaid", "好", "好客户", "正常", "否", "未违约",}
+)  # fmt: skip
 
 
 class TargetUnusable(Refusal):

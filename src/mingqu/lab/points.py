@@ -18,6 +18,8 @@ from mingqu.lab.stump import Model, Steps, bins_of
 POINTS_TO_DOUBLE_ODDS: Final = 40
 POINTS_PER_LOG_ODDS: Final = POINTS_TO_DOUBLE_ODDS / math.log(2)
 BASE_POINTS: Final = 300
+# A variable that moves scores by less, as a standard deviation in points, is not worth asking a person about.
+SPREAD_MIN: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,10 @@ def points_table(
         worst = min(raw.min(), math.inf if absent is None else absent)
         whole = np.rint(raw - worst).astype(np.int64)
         present = values[:, at][np.isfinite(values[:, at])]
-        middle = int(np.rint(whole[bins_of(cuts=merged.cuts, column=present)].mean())) if len(present) else 0
+        place = bins_of(cuts=merged.cuts, column=present)
+        if joined and len(present) and absent is None and whole[place].std() < SPREAD_MIN:
+            whole = whole * 0
+        middle = int(np.rint(whole[place].mean())) if len(present) else 0
         edge = np.flatnonzero(np.diff(whole)) if joined else np.arange(len(merged.cuts))
         cuts.append(merged.cuts[edge])
         points.append(whole[np.append(edge, len(whole) - 1)])

@@ -36,10 +36,6 @@ class Recipe:
 
 
 # What trained the card behaviour-2005, and trains it again to the same hash.
-FIRST: Final = Recipe(
-    id="1", stumps=400, learning_rate=0.1, leaf_cases=100, lambda_l2=5.0, tested=False, format=1
-)
-SEARCHED: Final = Recipe(
-    id="2", stumps=None, learning_rate=None, leaf_cases=None, lambda_l2=5.0, tested=True, format=2
-)
+FIRST: Final = Recipe(id="1", stumps=400, learning_rate=0.1, leaf_cases=100, lambda_l2=5.0, tested=False, format=1)
+SEARCHED: Final = Recipe(id="2", stumps=None, learning_rate=None, leaf_cases=None, lambda_l2=5.0, tested=True, format=2)
 RECIPES: Final = {one.id: one for one in (FIRST, SEARCHED)}

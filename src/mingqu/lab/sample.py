@@ -98,7 +98,9 @@ def read_sample(
     else:
         features, columns = _plain(table, target, time, outcome, left)
     if not features:
-        raise SampleUnusable(f"No column of {file.name} is left to learn from: {'; '.join(f'{a}: {b}' for a, b in left)}.")
+        raise SampleUnusable(
+            f"No column of {file.name} is left to learn from: {'; '.join(f'{a}: {b}' for a, b in left)}."
+        )
     later = np.zeros(len(outcome.rows), dtype=bool) if time is None else _later(table, time, outcome)
     _enough(outcome.bad, later)
     return Sample(
@@ -121,7 +123,9 @@ def _enough(bad: NDArray[np.bool_], later: NDArray[np.bool_]) -> None:
     bads = int(bad[~later].sum())
     goods = int((~later).sum()) - bads
     if min(bads, goods) < CASES_MIN:
-        raise SampleUnusable(f"Before the out-of-time part {bads} bad and {goods} good cases are left; {CASES_MIN} are needed.")
+        raise SampleUnusable(
+            f"Before the out-of-time part {bads} bad and {goods} good cases are left; {CASES_MIN} are needed."
+        )
 
 
 def _plain(
@@ -150,7 +154,7 @@ def _plain(
 
 
 def _slug(name: str, place: int, taken: set[str]) -> str:
-    """Return a name for programs: "Credit Amount (DM)" becomes credit_amount_dm, 年收入 in column 4 becomes column_4."""
+    """Return a name for programs: "Credit Amount (DM)" is credit_amount_dm, 年收入 in column 4 is column_4."""
     mapped = "".join(c if c.isalnum() and c.isascii() else "_" for c in name.lower())
     slug = "_".join(part for part in mapped.split("_") if part)
     slug = slug if slug[:1].isalpha() else f"column_{place}"

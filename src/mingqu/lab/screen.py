@@ -15,22 +15,24 @@ from mingqu.lab.table import Column, Numbers, Words
 
 # Left out of every card by name, whatever the file calls them; a mapping or --exclude can name more.
 PROTECTED_WORDS: Final = frozenset(
-    {"sex", "gender", "male", "female", "age", "birth", "birthday", "birthdate", "dob", "marriage", "marital", "married",
-     "spouse", "single", "divorced", "ethnicity", "ethnic", "race", "racial", "black", "afam", "hispanic", "hispan", "latino",
-     "asian", "white", "nationality", "citizenship", "foreign", "foreigner", "religion", "religious", "pregnant", "pregnancy",
-     "disability", "disabled", "senior"}
+    {"sex", "gender", "male", "female", "age", "birth", "birthday", "birthdate", "dob", "marriage", "marital",
+     "married", "spouse", "single", "divorced", "ethnicity", "ethnic", "race", "racial", "black", "afam", "hispanic",
+     "hispan", "latino", "asian", "white", "nationality", "citizenship", "foreign", "foreigner", "religion",
+     "religious", "pregnant", "pregnancy", "disability", "disabled", "senior"}
 )  # fmt: skip
 PROTECTED_CHARACTERS: Final = (
-    "性别", "年龄", "岁数", "出生", "生日", "婚姻", "婚否", "已婚", "配偶", "民族", "种族", "宗教", "信仰", "国籍", "残疾", "怀孕",
+    "性别", "年龄", "岁数", "出生", "生日", "婚姻", "婚否", "已婚", "配偶", "民族", "种族",
+    "宗教", "信仰", "国籍", "残疾", "怀孕",
 )  # fmt: skip
 # "Age" of a thing is no age of a person.
 _AGED_THINGS: Final = frozenset(
-    {"account", "accounts", "acct", "credit", "loan", "loans", "vehicle", "car", "auto", "property", "house", "home", "oldest",
-     "newest", "card", "company", "business", "employment", "job", "file", "debt", "trade", "line", "firm", "building", "bank"}
+    {"account", "accounts", "acct", "credit", "loan", "loans", "vehicle", "car", "auto", "property", "house", "home",
+     "oldest", "newest", "card", "company", "business", "employment", "job", "file", "debt", "trade", "line", "firm",
+     "building", "bank"}
 )  # fmt: skip
 IDENTIFIER_WORDS: Final = frozenset(
-    {"id", "ids", "uuid", "guid", "key", "index", "idx", "no", "num", "number", "nr", "row", "rownum", "rownames", "serial",
-     "sequence", "seq", "account", "customer", "client", "user", "member", "code", "unnamed"}
+    {"id", "ids", "uuid", "guid", "key", "index", "idx", "no", "num", "number", "nr", "row", "rownum", "rownames",
+     "serial", "sequence", "seq", "account", "customer", "client", "user", "member", "code", "unnamed"}
 )  # fmt: skip
 IDENTIFIER_CHARACTERS: Final = ("编号", "序号", "号码", "单号", "主键", "标识", "卡号", "证件号")
 NEARLY_UNIQUE_PER_MILLE: Final = 990
@@ -106,9 +108,7 @@ def _of_numbers(name: str, column: Numbers, present: NDArray[np.bool_], bad: NDA
     return _identifier(name, column, present, bad, different)
 
 
-def _identifier(
-    name: str, column: Numbers, present: NDArray[np.bool_], bad: NDArray[np.bool_], different: int
-) -> str:
+def _identifier(name: str, column: Numbers, present: NDArray[np.bool_], bad: NDArray[np.bool_], different: int) -> str:
     values = column.values[present]
     unique_per_mille = different * 1_000 // len(values)
     if unique_per_mille >= NEARLY_UNIQUE_PER_MILLE:
@@ -166,5 +166,6 @@ def _leak(name: str, column: Column, bad: NDArray[np.bool_]) -> str:
         )
     pure = (bads == cases) & (cases >= LEAK_BIN_CASES_MIN)
     if int(bads[pure].sum()) * 1_000 >= LEAK_SHARE_PER_MILLE * int(bad.sum()):
-        return f"it leaks the target: {int(bads[pure].sum())} of {int(bad.sum())} bad cases share values that no good one has"
+        found = int(bads[pure].sum())
+        return f"it leaks the target: {found} of {int(bad.sum())} bad cases share values that no good one has"
     return ""

@@ -5,6 +5,7 @@ A shape is found on training rows alone and then applied to any rows, so a fold 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -83,7 +84,7 @@ def _groups(column: Words, bad: NDArray[np.bool_], least: int) -> tuple[tuple[tu
     # A rate is drawn to the sample's own by as many cases as a level needs at least.
     held.sort(key=lambda one: (one[1] + base * least) / (one[0] + least))
     while len(held) > 1:
-        apart = [_apart(a, b) for a, b in zip(held, held[1:], strict=False)]
+        apart = [_apart(a, b) for a, b in itertools.pairwise(held)]
         at = int(np.argmin(apart))
         if apart[at] > APART and len(held) <= GROUPS_MAX:
             break

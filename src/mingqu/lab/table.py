@@ -166,16 +166,25 @@ def _reading(one: _Gathered, file: CsvFile) -> str:
         if good > most:
             best, most = reading, good
     wrong = sum(counts[text] for text in bad[best])
-    different = len(counts) - len(bad[best]) + plain
+    different = _different(one, best)
     if most * 1_000 >= NUMBERS_PER_MILLE * (most + wrong) and different > CODES_MAX and wrong:
         line = _line_of(file, one.name, bad[best])
         raise CellNotNumber(
-            f"{file.name}, line {line}, column {one.name}: not a number, as are {wrong} cells of this column of numbers; "
-            f"correct them, leave them empty, or --exclude {one.name}.",
+            f"{file.name}, line {line}, column {one.name}: not a number, as are {wrong} cells of this column of "
+            f"numbers; correct them, leave them empty, or --exclude {one.name}.",
             line=line,
             column=one.name,
         )
     return ""
+
+
+def _different(one: _Gathered, reading: str) -> int:
+    """Count the different numbers of a column."""
+    found: set[float] = set()
+    for part in one.parts:
+        values = part if not isinstance(part, tuple) else [cell.number(text=text, reading=reading) for text in part[1]]
+        found.update(float(value) for value in set(values) if value is not None)
+    return len({value for value in found if not np.isnan(value)})
 
 
 def _line_of(file: CsvFile, name: str, texts: set[str]) -> int:

@@ -59,9 +59,7 @@ class TrainedCard:
     scores: NDArray[np.int64]
 
 
-def train(
-    *, sample: Sample, mapping: ColumnMapping | None, card_id: str, recipe: Recipe
-) -> TrainedCard:
+def train(*, sample: Sample, mapping: ColumnMapping | None, card_id: str, recipe: Recipe) -> TrainedCard:
     """Train, compile, merge and round; the same sample and recipe give the same card.
 
     "test" is five folds, each scored by a card that was trained, compiled, merged and rounded without it.
@@ -101,9 +99,7 @@ def train(
     )
 
 
-def _measures(
-    sample: Sample, tested: Tested, scores: NDArray[np.int64]
-) -> tuple[dict[str, float], tuple[float, ...]]:
+def _measures(sample: Sample, tested: Tested, scores: NDArray[np.int64]) -> tuple[dict[str, float], tuple[float, ...]]:
     rows, risk = sample.training_rows, -scores.astype(np.float64)
     aucs = [auc(risk=one, bad=sample.bad[fold]) for one, fold in zip(tested.risks, tested.folds, strict=True)]
     distances = [
@@ -199,5 +195,3 @@ def summary(*, trained: TrainedCard, report: str) -> dict[str, object]:
         "hash": trained.card.hash,
         "report": report,
     }
-
-

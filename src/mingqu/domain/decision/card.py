@@ -118,7 +118,8 @@ class Scored(NamedTuple):
 def score(*, card: Card, features: Mapping[str, int | str | None]) -> Scored:
     """Return score, probability, band, contributions and the up to four factors that cost most.
 
-    Features are whole numbers at the card's scale, or words where the card has words. Example: a variable with cuts (0, 2) and points (60, 25, 0)
+    Features are whole numbers at the card's scale, or words where the card has words.
+    Example: a variable with cuts (0, 2) and points (60, 25, 0)
     gives 60 for 0, 25 for 1 and 2, 0 for 3. Errors: FeatureMissing.
     """
     values = [_number(variable, features.get(variable.name)) for variable in card.variables]

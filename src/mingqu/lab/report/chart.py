@@ -56,7 +56,9 @@ def line_chart(*, title: str, x: Axis, y: Axis, lines: Sequence[Line]) -> str:
     return _figure(title, "".join(parts), [(one.name, one.dashed, at) for at, one in enumerate(lines)])
 
 
-def bar_chart(*, title: str, names: Sequence[str], bars: Sequence[float], line: Sequence[float], axes: tuple[str, str]) -> str:
+def bar_chart(
+    *, title: str, names: Sequence[str], bars: Sequence[float], line: Sequence[float], axes: tuple[str, str]
+) -> str:
     """Return bars (shares, left) with a line of rates (right) over the same places, such as cases and bad rate."""
     top = max([*bars, 1e-9]) * 1.15
     peak = max([*line, 1e-9]) * 1.15
@@ -71,9 +73,7 @@ def bar_chart(*, title: str, names: Sequence[str], bars: Sequence[float], line: 
             f'height="{HEIGHT - BOTTOM - level:.1f}" fill="#cfe3df"/>'
             f'<text x="{start + step / 2:.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{escape(name)}</text>'
         )
-    points = [
-        (LEFT + (at + 0.5) * step, right.at(rate, HEIGHT - BOTTOM, TOP)) for at, rate in enumerate(line)
-    ]
+    points = [(LEFT + (at + 0.5) * step, right.at(rate, HEIGHT - BOTTOM, TOP)) for at, rate in enumerate(line)]
     parts.append(
         f'<polyline points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in points)}" fill="none" stroke="{COLORS[1]}" '
         'stroke-width="2.2"/>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
@@ -171,13 +172,16 @@ def _labels(trained: TrainedCard, at: int, column: Column) -> list[str]:
     groups = trained.fitted.shapes[at].groups
     if groups is not None:
         place = bins_of(cuts=cuts, column=np.arange(len(groups), dtype=np.float64))
-        named = [[word for g, group in enumerate(groups) if place[g] == one for word in group] for one in range(len(cuts) + 1)]
+        named = [
+            [word for g, group in enumerate(groups) if place[g] == one for word in group]
+            for one in range(len(cuts) + 1)
+        ]
         return [f"{', '.join(words[:6])}{f' … +{len(words) - 6}' if len(words) > 6 else ''}" for words in named]
     assert isinstance(column, Numbers)
     edges = [f"{cut / 10**column.scale_digits:,.{min(6, column.scale_digits)}f}" for cut in cuts.tolist()]
     if not edges:
         return ["*"]
-    return [f"≤ {edges[0]}", *(f"{a} – {b}" for a, b in zip(edges, edges[1:], strict=False)), f"> {edges[-1]}"]
+    return [f"≤ {edges[0]}", *(f"{a} – {b}" for a, b in itertools.pairwise(edges)), f"> {edges[-1]}"]
 
 
 def fairness(*, trained: TrainedCard, approval: float) -> dict[str, list[GroupLine]]:
@@ -233,6 +237,4 @@ def _groups(column: Column) -> tuple[list[str], NDArray[np.int64]]:
     cuts = np.unique(np.quantile(column.values[~column.missing], (0.25, 0.5, 0.75), method="lower"))
     place = np.where(column.missing, -1, np.searchsorted(cuts, np.nan_to_num(column.values), side="left"))
     edges = [f"{cut / scale:g}" for cut in cuts.tolist()]
-    return [f"≤ {edges[0]}", *(f"{a} – {b}" for a, b in zip(edges, edges[1:], strict=False)), f"> {edges[-1]}"], place
-
-
+    return [f"≤ {edges[0]}", *(f"{a} – {b}" for a, b in itertools.pairwise(edges)), f"> {edges[-1]}"], place

@@ -18,7 +18,9 @@ from mingqu.lab.train import Part, TrainedCard
 from mingqu.lab.watch import AMBER_INDEX, RED_INDEX
 
 PART_NAMES: Final = {"train": "训练 train", "test": "检验 test", "out_of_time": "跨期 out of time"}
-FAIR_RATIO: Final = 0.8  # the four-fifths rule: 29 CFR 1607.4 D (United States, 1978); a bound to look at, not a verdict here
+FAIR_RATIO: Final = (
+    0.8  # the four-fifths rule: 29 CFR 1607.4 D (United States, 1978); a bound to look at, not a verdict here
+)
 FAIR_APPROVAL: Final = 0.7  # the cut-off at which groups are compared
 VARIABLES_SHOWN_MAX: Final = 200
 SHARE: Final = Axis(title="", low=0, high=1)
@@ -31,6 +33,7 @@ def percent(value: float, digits: int = 1) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers_from: int = 1) -> str:
     """Return a table; cells from `numbers_from` on are figures, and cells are HTML already."""
+
     def mark(at: int) -> str:
         return ' class="n"' if at >= numbers_from else ' class="w"'
 
@@ -56,7 +59,12 @@ def sample(trained: TrainedCard) -> str:
     """Return who was looked at, and which columns were not."""
     one = trained.sample
     rows = [
-        (PART_NAMES[name], f"{len(places):,}", f"{int(one.bad[places].sum()):,}", percent(float(one.bad[places].mean()), 2))
+        (
+            PART_NAMES[name],
+            f"{len(places):,}",
+            f"{int(one.bad[places].sum()):,}",
+            percent(float(one.bad[places].mean()), 2),
+        )
         for name, places in (("train", one.training_rows), ("out_of_time", np.flatnonzero(one.later)))
         if len(places)
     ]
@@ -70,11 +78,14 @@ def sample(trained: TrainedCard) -> str:
         ((f"<b>{escape(name)}</b>", escape(why)) for name, why in one.left_out),
         numbers_from=2,
     )
-    return section("sample", "样本与排除", "Sample and exclusions", note, shown + (f"<br>{out}" if one.left_out else ""))
+    return section(
+        "sample", "样本与排除", "Sample and exclusions", note, shown + (f"<br>{out}" if one.left_out else "")
+    )
 
 
 def quality(trained: TrainedCard) -> str:
     """Return how well the card orders: figures with intervals, ROC, KS, gains."""
+
     def row(part: Part) -> tuple[str, ...]:
         a, k = part.auc, part.ks
         return (
@@ -88,9 +99,9 @@ def quality(trained: TrainedCard) -> str:
     head = ("", "行 rows", "AUC (95 %)", "Gini (95 %)", "KS (95 %)")
     folds = " · ".join(f"{one:.4f}" for one in trained.auc_folds)
     note = (
-        "“检验”是五折:每一行由没有见过它的卡来评分。 “Test” is five folds: each row is scored by a card that was trained, "
-        f"merged and rounded without it; fold AUCs {folds}, mean {trained.measures['auc_test']:.4f}. Intervals: DeLong (AUC), "
-        "bootstrap (KS)."
+        "“检验”是五折:每一行由没有见过它的卡来评分。 “Test” is five folds: each row is scored by a card that was "
+        f"trained, merged and rounded without it; fold AUCs {folds}, mean {trained.measures['auc_test']:.4f}. "
+        "Intervals: DeLong (AUC), bootstrap (KS)."
     )
     found = {part.name: figures.curves(part=part) for part in trained.parts}
     test = "test" if "test" in found else "train"
@@ -215,8 +226,12 @@ def stability(trained: TrainedCard, lines: Sequence[figures.VariableLines]) -> s
 
 def variables(trained: TrainedCard, lines: Sequence[figures.VariableLines]) -> str:
     """Return every variable of the card with its bins."""
-    words = {"rises": "数值越大风险越高 risk rises with the value", "falls": "数值越大风险越低 risk falls with the value",
-             "free": "方向不限 no one direction", "words": "类别 words"}  # fmt: skip
+    words = {
+        "rises": "数值越大风险越高 risk rises with the value",
+        "falls": "数值越大风险越低 risk falls with the value",
+        "free": "方向不限 no one direction",
+        "words": "类别 words",
+    }
     blocks = []
     for one in lines[:VARIABLES_SHOWN_MAX]:
         most = max(bin_line.cases for bin_line in one.bins) or 1
@@ -232,26 +247,31 @@ def variables(trained: TrainedCard, lines: Sequence[figures.VariableLines]) -> s
         ]
         head = ("取值 value", "数量 count", "坏账率", "WOE", "分 points")
         blocks.append(
-            f'<div class="var"><h3>{escape(one.name)}<small>IV {one.information:.3f} · {words[one.direction]}</small></h3>'
+            f'<div class="var"><h3>{escape(one.name)}'
+            f"<small>IV {one.information:.3f} · {words[one.direction]}</small></h3>"
             f"{table(head, rows)}</div>"
         )
     note = (
-        f"基础分 {trained.card.base_points},分数越高越好,每 40 分好坏比翻倍。 Base {trained.card.base_points}; more is better; "
-        "40 points double the odds. Counts are those of the training rows; IV and WOE are of the bins of the card."
+        f"基础分 {trained.card.base_points},分数越高越好,每 40 分好坏比翻倍。 Base {trained.card.base_points}; more is "
+        "better; 40 points double the odds. Counts are of the training rows; IV and WOE are of the bins of the card."
     )
-    return section("variables", "变量与分箱", "Variables, bins and points", note, f'<div class="two">{"".join(blocks)}</div>')
+    return section(
+        "variables", "变量与分箱", "Variables, bins and points", note, f'<div class="two">{"".join(blocks)}</div>'
+    )
 
 
 def fairness(trained: TrainedCard) -> str:
     """Return how the card treats the groups of columns it never reads."""
     found = figures.fairness(trained=trained, approval=FAIR_APPROVAL)
     note = (
-        f"受保护的列不入模,只在这里比较:通过率 {percent(FAIR_APPROVAL, 0)} 时各组的通过率。 Protected columns are never read by the card; "
-        f"here groups are compared where {percent(FAIR_APPROVAL, 0)} of all are approved. A ratio below {FAIR_RATIO} of the group "
-        "approved most is marked: somebody should look at why."
+        f"受保护的列不入模,只在这里比较:通过率 {percent(FAIR_APPROVAL, 0)} 时各组的通过率。 "
+        f"Protected columns are never read by the card; here groups are compared where {percent(FAIR_APPROVAL, 0)} of "
+        f"all are approved. A ratio below {FAIR_RATIO} of the group approved most is marked: look at why."
     )
     if not found:
-        return section("fairness", "公平性", "Fairness", note, "<p>文件里没有受保护的列。 The file has no protected column.</p>")
+        return section(
+            "fairness", "公平性", "Fairness", note, "<p>文件里没有受保护的列。 The file has no protected column.</p>"
+        )
     blocks = []
     for name, groups in found.items():
         rows = [
@@ -272,6 +292,7 @@ def fairness(trained: TrainedCard) -> str:
 
 def reproducing(trained: TrainedCard, command: str) -> str:
     """Return what is needed to make the same card again."""
+
     def of(package: str) -> str:
         try:
             return version(package)
@@ -285,7 +306,14 @@ def reproducing(trained: TrainedCard, command: str) -> str:
         ("种子 seed · 方法 recipe", f"{SEED} · {trained.recipe.id}, {trained.tested.stumps} stumps"),
         (
             "版本 versions",
-            f"mingqu {mingqu.__version__}, LightGBM {of('lightgbm')}, numpy {of('numpy')}, Python {platform.python_version()}",
+            ", ".join(
+                (
+                    f"mingqu {mingqu.__version__}",
+                    f"LightGBM {of('lightgbm')}",
+                    f"numpy {of('numpy')}",
+                    f"Python {platform.python_version()}",
+                )
+            ),
         ),
     ]
     note = "同一文件、同一方法,得到同一张卡,哈希不变。 The same file and recipe give the same card with the same hash."

@@ -3,16 +3,19 @@
 from typing import Final
 
 STYLE: Final = """
-:root{--ink:#1d2733;--soft:#5b6673;--line:#e4e7eb;--paper:#fff;--ground:#f5f7f6;--green:#0b6e5f;--amber:#b7791f;--red:#b42318}
+:root{--ink:#1d2733;--soft:#5b6673;--line:#e4e7eb;--paper:#fff;--ground:#f5f7f6;--green:#0b6e5f;--amber:#b7791f;
+--red:#b42318}
 *{box-sizing:border-box}
-body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.55 -apple-system,"Segoe UI","PingFang SC","Noto Sans SC",
+body{margin:0;background:var(--ground);color:var(--ink);
+font:15px/1.55 -apple-system,"Segoe UI","PingFang SC","Noto Sans SC",
 "Microsoft YaHei",Roboto,sans-serif;-webkit-text-size-adjust:100%}
 header.top{background:var(--green);color:#fff;padding:30px 0 26px}
 header.top h1{margin:0;font-size:26px;line-height:1.25;font-weight:650}
 header.top p{margin:6px 0 0;opacity:.86}
 .wrap{max-width:1120px;margin:0 auto;padding:0 24px}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));gap:12px;margin:-18px 0 8px}
-.tile{background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:14px 16px;box-shadow:0 1px 2px #0000000d}
+.tile{background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:14px 16px;
+box-shadow:0 1px 2px #0000000d}
 .tile b{display:block;font-size:25px;font-weight:650;line-height:1.2;font-variant-numeric:tabular-nums}
 .tile span{color:var(--soft);font-size:13px}
 nav{display:flex;flex-wrap:wrap;gap:6px 16px;padding:12px 0 0;font-size:14px}
@@ -42,15 +45,19 @@ tr:last-child td{border-bottom:0}
 .bar{display:inline-block;height:9px;border-radius:2px;background:#cfe3df;vertical-align:baseline}
 .light{display:inline-block;border-radius:9px;padding:0 9px;color:#fff;font-size:12.5px}
 .green{background:var(--green)}.amber{background:var(--amber)}.red{background:var(--red)}
-code{font:12.5px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,monospace;background:#f0f3f2;border-radius:4px;padding:1px 5px;
+code{font:12.5px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,monospace;background:#f0f3f2;border-radius:4px;
+padding:1px 5px;
 overflow-wrap:anywhere}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));gap:4px 34px}
 .var{break-inside:avoid;min-width:0}
 footer{color:var(--soft);font-size:13px;padding:4px 0 40px}
 @media(max-width:600px){.wrap{padding:0 14px}section{padding:16px 14px;margin:12px 0}.tile b{font-size:21px}
 .tiles{grid-template-columns:repeat(2,1fr)}header.top h1{font-size:21px}td,th{padding-right:9px}table{font-size:13px}}
-@media print{body{background:#fff;font-size:11px}header.top{background:#fff;color:var(--ink);padding:0 0 12px}nav{display:none}
+@media print{body{background:#fff;font-size:11px}header.top{background:#fff;color:var(--ink);padding:0 0 12px}
+nav{display:none}
 .tiles{margin:0 0 8px;grid-template-columns:repeat(6,1fr)}.tile{box-shadow:none;padding:8px}.tile b{font-size:16px}
-section{border:0;padding:0;margin:18px 0}figure,.var,tr{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}
-.charts{grid-template-columns:1fr 1fr}.two{grid-template-columns:1fr 1fr}.light,.bar,svg *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+section{border:0;padding:0;margin:18px 0}figure,.var,tr{break-inside:avoid}h2{break-after:avoid}
+.scroll{overflow:visible}
+.charts{grid-template-columns:1fr 1fr}.two{grid-template-columns:1fr 1fr}.light,.bar,svg *{print-color-adjust:exact;
+-webkit-print-color-adjust:exact}}
 """
