@@ -21,7 +21,8 @@ NUMBER = {
     "points": [60, 25, 0], "missing": None, "reason_zh": "逾期", "reason_en": "late",
 }  # fmt: skip
 BODY: dict[str, Any] = {
-    "kind": "card", "format": 2, "id": "c", "version": 1, "valid_from": "2026-08-01", "title_zh": "卡", "title_en": "card",
+    "kind": "card", "format": 2, "id": "c", "version": 1, "valid_from": "2026-08-01", "title_zh": "卡",
+    "title_en": "card",
     "attribution": "made up", "target": "bad", "base_points": 300, "variables": [WORDS, NUMBER], "score_min": 300,
     "bands": [{"name": "B", "score_min": None}, {"name": "A", "score_min": 350}],
     "probability_ppm": [1_000 - at for at in range(101)], "training": {},
