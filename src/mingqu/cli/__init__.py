@@ -45,6 +45,7 @@ PLACES: Final = {
     "export": "mingqu.cli.book:export_book",
     "generate": "mingqu.cli.book:generate",
     "import": "mingqu.cli.book:import_book",
+    "lab": "mingqu.cli.lab:lab_commands",
     "migrate": "mingqu.cli.migrate:migrate",
     "operator": "mingqu.console.command:operator_commands",
     "policy": "mingqu.cli.policy:policy_commands",
