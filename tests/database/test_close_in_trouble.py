@@ -203,17 +203,17 @@ def test_a_loan_that_comes_into_the_diary_behind_the_chunks_has_its_morning_befo
 ) -> None:
     with a_house(server, lived_in, tmp_path, name="behind", days_later=DAYS) as world:
         database = world.house.database
-        [(loan_id, on)] = ask(
+        [(cell, on, loan_id)] = ask(
             database,
-            """SELECT loan_id, on_date FROM loan_diary WHERE cell = 1 AND on_date IN (
-                   SELECT on_date FROM loan_diary WHERE cell = 1 GROUP BY 1 HAVING count(*) > 1)
-               ORDER BY on_date, loan_id LIMIT 1""",
+            """SELECT cell, on_date, (array_agg(loan_id ORDER BY loan_id))[1] FROM loan_diary
+               GROUP BY 1, 2 HAVING count(*) > 1 ORDER BY on_date, cell LIMIT 1""",
         )
-        line = f"(1, '{on}', '{loan_id}', true)"
+        assert on <= LAST, "another loan of that day comes before it"
+        line = f"({cell}, '{on}', '{loan_id}', true)"
         do(database, f"DELETE FROM loan_diary WHERE loan_id = '{loan_id}'")
 
-        def come(cell: int, day: date, loans: int, _marked: bool) -> None:
-            if (cell, day) == (1, on) and loans:
+        def come(of: int, day: date, loans: int, _marked: bool) -> None:
+            if (of, day) == (cell, on) and loans:
                 do(database, f"INSERT INTO loan_diary VALUES {line} ON CONFLICT DO NOTHING")
 
         assert close_through(world.house, to=LAST, progress=come).set_aside == ()
