@@ -105,6 +105,13 @@ def test_whoever_is_refused_reads_why_and_may_ask_for_a_person(site: Site) -> No
     decision = chuan.client.decision()
     assert not decision.approved
     assert all(reason.text_zh and reason.text_en for reason in decision.reasons)
+    (remedy,) = decision.remedies
+    assert [(change.action, change.field, change.by) for change in remedy.changes] == [
+        ("settle_loans", "lenders_count", 2),
+        ("wait", "", None),
+    ]
+    assert (remedy.on, remedy.changes[1].needed) == (decision.retry_on, str(decision.retry_on))
+    assert remedy.limit_fen > 0
     assert chuan.client.limit().products == []
     assert chuan.client.ask_for_review(decision_id=decision.decision_id, wish="review").wish == "review"
     asked = chuan.client.decision().review

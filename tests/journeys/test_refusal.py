@@ -21,6 +21,7 @@ from mingqu.services.assess import (
     assess,
 )
 from mingqu.services.make_offers import NoLimit, make_offers
+from mingqu.services.read_limit import decision_view
 from mingqu.services.sign_in import send_code, sign_in
 from tests.journeys.reading import assert_coherent, facts_of, rows_of
 from tests.world import OpenWorld
@@ -66,6 +67,26 @@ def test_a_remedy_that_is_followed_takes_its_reason_away(world: OpenWorld) -> No
         again.outcome,
     ]
     assert_coherent(house)
+
+
+def test_the_remedy_that_is_shown_is_followed_to_the_letter_and_turns_the_answer(world: OpenWorld) -> None:
+    """He settles two lenders' loans, pays every bill until the day he was told, and comes back on it."""
+    known = introduce(world, CHUAN, balance_fen=10_000)
+    refused = be_assessed(world, known, amount_fen=800_000).decision
+    (remedy,) = decision_view(world.house, person_id=known.person_id).remedies
+    assert [change.action for change in remedy.changes] == ["settle_loans", "wait"]
+    assert (remedy.changes[0].by, remedy.on) == (2, max(one.retry_on for one in refused.reasons if one.retry_on))
+
+    fields, guide = refused.strategy.fields, refused.strategy.guide
+    assert guide is not None
+    aged = guide.aged(numbers=refused.numbers, days=(remedy.on - refused.business_date).days)
+    after = dict(zip(fields.names, aged, strict=True)) | {change.field: change.needed for change in remedy.changes}
+    features = {name: int(after[name]) for name in CHUAN.features}
+    world.bureau.know(id_number=CHUAN.id_number, features=features)
+    world.go_to(start_of(remedy.on) + timedelta(hours=10))
+    again = be_assessed(world, known, amount_fen=800_000).decision
+    assert (again.approved, again.limit_fen, again.prices) == (True, remedy.limit_fen, remedy.prices)
+    assert_coherent(world.house)
 
 
 def test_one_application_is_decided_once_and_asked_of_the_bureau_once_however_often_it_is_sent(
