@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any, LiteralString
 
-from mingqu.store.connection import Packed
+from mingqu.store.connection import Answer, Packed, Statement
 from mingqu.store.database import Database, DatabaseUnavailable, Parameters, Transaction
 from mingqu.store.rows import Rows
 
@@ -80,6 +80,14 @@ class MortalTransaction(Transaction):
         answer = super().call(sql, parameters)
         self._fate.pass_point("statement")
         return answer
+
+    def together(self, statements: Sequence[Statement]) -> list[Answer]:
+        """Run statements that go in one round trip one after the other, and pass a point behind each."""
+        answers = []
+        for statement in statements:
+            answers += super().together([statement])
+            self._fate.pass_point("statement")
+        return answers
 
     def executemany(self, sql: LiteralString, rows: Iterable[Parameters]) -> None:
         """Run one statement for many rows and pass a point."""
