@@ -14,11 +14,12 @@ help:  ## print this page
 
 setup: $(READY)  ## create .venv with everything, every download checked by hash
 
-$(READY): requirements.lock pyproject.toml hatch_build.py assets/package-lock.json
+$(READY): requirements.lock requirements-source.lock pyproject.toml hatch_build.py assets/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Mingqu needs Python 3.11 or newer; choose one with: make PYTHON=python3.12 setup"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "setup: installing the locked packages into .venv (a minute the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-build-isolation -r requirements-source.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
@@ -47,9 +48,10 @@ bench: $(READY)  ## every benchmark, as ratios to a yardstick measured in the sa
 browser-deps:  ## install what the browser tests need (Debian, root)
 	@command -v chromium >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq chromium; }
 
-lock: $(READY)  ## write requirements.lock anew from pyproject.toml
+lock: $(READY)  ## write the lock files anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --all-extras --group dev --group bench --no-header --quiet -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --all-extras --group dev --group bench --group source --no-emit-package python-alipay-sdk --no-header --quiet -o requirements.lock
+	@$(BIN)/uv pip compile --group source --universal --python-version 3.11 --generate-hashes --no-deps --no-header --quiet -o requirements-source.lock
 
 clean:  ## remove .venv and everything built
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .import_linter_cache

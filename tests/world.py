@@ -16,6 +16,7 @@ from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.bureau import FakeBureau
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.fake.codes import SeededCodes
+from mingqu.channels.fake.data_provider import FakeDataProvider
 from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.ids import SeededIdentifiers
 from mingqu.channels.fake.sms import FakeSms
@@ -118,6 +119,7 @@ def open_world(*, database: Database, folder: Path, opened_on: date, seed: int =
         identity=identity,
         sms=sms,
         bureau=bureau,
+        data_provider=FakeDataProvider(clock=clock),
     )
     try:
         yield OpenWorld(house=house, clock=clock, bank=bank, sms=sms, identity=identity, bureau=bureau)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -21,7 +22,7 @@ from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.system.clock import SystemClock
 from mingqu.channels.system.codes import SystemCodes
 from mingqu.channels.system.identifiers import SystemIdentifiers
-from mingqu.cli.wiring import Copied
+from mingqu.cli.wiring import Copied, People, PeopleFileMalformed
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.moment import start_of
 from mingqu.services.house import House
@@ -35,6 +36,7 @@ from mingqu.worlds import story
 if TYPE_CHECKING:
     from litestar import Litestar
 
+    from mingqu.sandbox.people import Person
     from mingqu.store.recut import Recut
     from mingqu.worlds.fake import FakeWorld
     from mingqu.worlds.online import SandboxWorld, Served
@@ -157,11 +159,14 @@ class Wiring:
             yield Served(house=house, public_url=chosen.public_url, sandbox=sandbox)
 
     @contextlib.contextmanager
-    def sandbox(self, *, data: Path, only: Sequence[str]) -> Iterator[Mapping[str, str]]:
-        """Play the counterparties of a folder; the address of each."""
+    def sandbox(self, *, data: Path, only: Sequence[str], people: People) -> Iterator[Mapping[str, str]]:
+        """Play the counterparties of a folder; the address of each. Errors: PeopleFileMalformed, and nobody plays."""
         from mingqu.sandbox import Sandbox
 
+        met = _people(people)
         with Sandbox(folder=data / SANDBOX_FOLDER, only=only) as playing:
+            for person in met:
+                playing.control.meet(**asdict(person))
             yield {party: playing.addresses[party] for party in only}
 
     def site(self, house: House, *, public_url: str, is_working: Callable[[], bool]) -> Litestar:
@@ -253,6 +258,19 @@ class Wiring:
             applied = migration.migrate(database)
             _ensure_book(database, data, business_date=SystemClock().business_date())
             return applied
+
+
+def _people(wanted: People) -> list[Person]:
+    """Return who is to exist in a sandbox. Errors: PeopleFileMalformed."""
+    from mingqu.sandbox.people import PeopleMalformed, made_people, read_people
+
+    try:
+        found = read_people(wanted.file) if wanted.file is not None else []
+    except (OSError, PeopleMalformed) as fault:
+        said = fault.strerror if isinstance(fault, OSError) else str(fault)
+        raise PeopleFileMalformed(f"The people of the sandbox cannot be read: {said}.") from None
+    today = SystemClock().business_date()
+    return [*found, *made_people(seed=wanted.seed, number=wanted.made, on=today)]
 
 
 def _require_something(folder: Path) -> None:

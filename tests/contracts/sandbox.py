@@ -27,7 +27,7 @@ class Played:
 
 @contextmanager
 def played(*parties: str, balance_fen: int = 0, mode: str = "public_key") -> Iterator[Played]:
-    """Play some counterparties; NAME has CARD with some money on it. WeChat Pay is in one of its two modes."""
+    """Play some counterparties; NAME has CARD with some money on it. The wallets are in one of their two modes."""
     clock = SettableClock(start=START)
     with Sandbox(clock=clock.now, only=parties, secrets=replace(_secrets(), mode=mode)) as sandbox:
         sandbox.control.meet(
@@ -37,8 +37,11 @@ def played(*parties: str, balance_fen: int = 0, mode: str = "public_key") -> Ite
             card_number=CARD.reveal(),
             balance_fen=balance_fen,
         )
-        given = {name: value for name, value in sandbox.credentials.items() if name != "wechatpay" or name in parties}
-        if mode == "certificate":
+        wallets = {"wechatpay", "alipay"}
+        given = {name: value for name, value in sandbox.credentials.items() if name not in wallets or name in parties}
+        if "alipay" in parties:
+            given["alipay"] = given["alipay"] | {"mode": mode}
+        if mode == "certificate" and "wechatpay" in parties:
             given["wechatpay"] = given["wechatpay"] | {"platform_key_id": None, "platform_public_key": None}
         credentials = check_credentials(value=given)
         with closing(connect(credentials=credentials, public_url=PUBLIC_URL, clock=clock)) as there:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from urllib.parse import parse_qsl
 
+import httpx
 import pytest
 
+from mingqu.channels.alipay.payment import AlipayPayments
 from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.fake.faults import Fault
@@ -64,6 +68,7 @@ class CollectionWorld:
     pay_by_hand: Callable[[str], object]
     left_fen: Callable[[], int]  # what is left on CARD, or would be, had WeChat taken it from there
     same_page: Callable[[HostedPage], str] = lambda page: page.address  # what a page has in common with itself
+    open_page: Callable[[HostedPage], object] = lambda page: None  # the person follows the link
 
 
 @contextmanager
@@ -105,6 +110,22 @@ def wechatpay() -> Iterator[CollectionWorld]:
         )
 
 
+@contextmanager
+def alipay(mode: str) -> Iterator[CollectionWorld]:
+    """Pages of Alipay; deductions are the bank's."""
+    with played("bank", "alipay", balance_fen=BALANCE_FEN, mode=mode) as here, httpx.Client() as browser:
+        control, channels = here.sandbox.control, here.there.alipay
+        assert channels is not None
+        yield replace(
+            gateway_world(here),
+            page=channels.payments,
+            pay_by_hand=lambda order: control.alipay.trades.pay(out_trade_no=order),
+            left_fen=lambda: control.bank.balance_fen(number=CARD.reveal()) - sum(control.alipay.moved().values()),
+            same_page=lambda page: dict(parse_qsl(page.address))["biz_content"],
+            open_page=lambda page: browser.get(page.address, follow_redirects=True).raise_for_status(),
+        )
+
+
 def gateway_world(here: Played) -> CollectionWorld:
     control = here.sandbox.control
 
@@ -127,6 +148,8 @@ WORLDS = [
     pytest.param(fake_bank, id="fake"),
     pytest.param(gateway_bank, id="gateway"),
     pytest.param(wechatpay, id="wechatpay"),
+    pytest.param(lambda: alipay("public_key"), id="alipay, key"),
+    pytest.param(lambda: alipay("certificate"), id="alipay, certificate"),
 ]
 
 
@@ -134,6 +157,12 @@ WORLDS = [
 def world(request: pytest.FixtureRequest) -> Iterator[CollectionWorld]:
     with request.param() as made:
         yield made
+
+
+def opened(world: CollectionWorld) -> None:
+    page = world.page.create(PAGE)
+    assert isinstance(page, HostedPage)
+    world.open_page(page)
 
 
 def agreed(world: CollectionWorld) -> Personal[str]:
@@ -244,6 +273,7 @@ def test_a_page_waits_until_the_person_pays_and_takes_the_money_once(world: Coll
     again = world.page.create(PAGE)
     assert isinstance(again, HostedPage)
     assert world.same_page(again) == world.same_page(page)
+    world.open_page(page)
     assert world.page.ask(number(3)) == InProgress()
     world.clock.advance(timedelta(minutes=3))
     world.pay_by_hand(number(3))
@@ -255,7 +285,7 @@ def test_a_page_waits_until_the_person_pays_and_takes_the_money_once(world: Coll
 
 
 def test_a_page_nobody_paid_on_expires_and_cannot_be_paid_afterwards(world: CollectionWorld) -> None:
-    world.page.create(PAGE)
+    opened(world)
     world.clock.advance(timedelta(minutes=30))
     world.page.close_page(number(3))
     assert isinstance(world.page.ask(number(3)), Failed)
@@ -267,7 +297,7 @@ def test_a_page_nobody_paid_on_expires_and_cannot_be_paid_afterwards(world: Coll
 
 def test_closing_a_page_that_is_paid_or_unknown_changes_nothing(world: CollectionWorld) -> None:
     world.page.close_page(number(3))
-    world.page.create(PAGE)
+    opened(world)
     world.pay_by_hand(number(3))
     said = world.page.ask(number(3))
     world.page.close_page(number(3))
@@ -276,18 +306,30 @@ def test_closing_a_page_that_is_paid_or_unknown_changes_nothing(world: Collectio
 
 
 def test_a_page_is_not_made_twice_for_one_number(world: CollectionWorld) -> None:
-    world.page.create(PAGE)
+    opened(world)
     assert world.page.create(replace(PAGE, amount_fen=1)) == NumberTaken()
+
+
+def test_a_page_that_nobody_opened_is_a_payment_only_where_the_channel_says_so(world: CollectionWorld) -> None:
+    page = world.page.create(PAGE)
+    assert isinstance(page, HostedPage)
+    assert world.page.ask(number(3)) == (NotFound() if world.page.unopened_page_ends else InProgress())
+    world.clock.advance(timedelta(minutes=30))
+    with contextlib.suppress(httpx.HTTPStatusError):  # a page that is over says so
+        world.open_page(page)
+    world.pay_by_hand(number(3))
+    assert isinstance(world.page.ask(number(3)), NotFound if world.page.unopened_page_ends else InProgress | Failed)
+    assert world.left_fen() == BALANCE_FEN
 
 
 def test_the_statement_has_deductions_and_pages_that_were_paid(world: CollectionWorld) -> None:
     world.channel.deduct(a_deduction(agreed(world)))
-    world.page.create(PAGE)
+    opened(world)
     world.page.create(replace(PAGE, order_number=number(4)))
     world.clock.advance(timedelta(minutes=1))
     world.pay_by_hand(number(3))
     lines = list(world.channel.statement(date(2026, 8, 15)))
-    if isinstance(world.page, WechatPay):
+    if isinstance(world.page, WechatPay | AlipayPayments):
         world.clock.advance_to(start_of(date(2026, 8, 16)) + timedelta(hours=10))
         lines += world.page.statement(date(2026, 8, 15))
     assert [(line.order_number, line.direction, line.amount_fen) for line in lines] == [

@@ -30,6 +30,7 @@ class PayoutWorld:
     deliver_late: Callable[[], int]
     received_fen: Callable[[], int]  # what has arrived on CARD
     refuses_currencies: bool = False  # takes a request in another currency than CNY for a malformed one
+    statement_after: timedelta = timedelta(0)  # how long the statement of a day is waited for
 
 
 @contextmanager
@@ -61,7 +62,32 @@ def gateway_bank(processing: timedelta) -> Iterator[PayoutWorld]:
         )
 
 
+@contextmanager
+def alipay(processing: timedelta) -> Iterator[PayoutWorld]:
+    """Transfers to an account whose name at Alipay happens to be CARD's number."""
+    with played("alipay", mode="certificate") as here:
+        control, channels = here.sandbox.control, here.there.alipay
+        assert channels is not None
+        assert channels.transfers is not None
+        trades = control.alipay.trades
+        trades.open_account(user_id=CARD.reveal(), name=NAME.reveal(), logon_id="a@example.com")
+        control.alipay.transfers.set_seconds(int(processing.total_seconds()))
+        yield PayoutWorld(
+            channel=channels.transfers,
+            clock=here.clock,
+            meet=lambda fault: control.plan("alipay", "alipay.transfer", fault.value),
+            deliver_late=control.deliver_late,
+            received_fen=lambda: sum(
+                one["balance_fen"] for one in trades.accounts() if one["user_id"] == CARD.reveal()
+            ),
+            refuses_currencies=True,
+            statement_after=timedelta(days=2, hours=12),
+        )
+
+
 WORLDS = [
+    pytest.param(lambda: alipay(timedelta(0)), id="alipay"),
+    pytest.param(lambda: alipay(timedelta(minutes=2)), id="alipay, slow"),
     pytest.param(lambda: fake_bank(timedelta(0)), id="fake"),
     pytest.param(lambda: fake_bank(timedelta(minutes=2)), id="fake, slow"),
     pytest.param(lambda: gateway_bank(timedelta(0)), id="gateway"),
@@ -188,8 +214,8 @@ def test_the_statement_has_each_payout_on_the_shanghai_date_of_its_success(world
     world.channel.send(REQUEST)
     world.channel.send(replace(REQUEST, order_number=number(2), holder_name=OTHER_NAME))
     world.clock.advance_to_date(date(2026, 8, 16))
-    world.channel.send(replace(REQUEST, order_number=number(3), amount_fen=7))
-    world.clock.advance(timedelta(hours=1))
+    world.channel.send(replace(REQUEST, order_number=number(3), amount_fen=70))
+    world.clock.advance(timedelta(hours=1) + world.statement_after)
     lines = {
         day: [
             (line.order_number, line.direction, line.amount_fen, line.currency)
@@ -200,7 +226,7 @@ def test_the_statement_has_each_payout_on_the_shanghai_date_of_its_success(world
     assert lines == {
         14: [],
         15: [(number(1), Direction.OUT, 1_050_000, "CNY")],
-        16: [(number(3), Direction.OUT, 7, "CNY")],
+        16: [(number(3), Direction.OUT, 70, "CNY")],
         17: [],
     }
 

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from mingqu.channels.fake.faults import Fault
 from mingqu.domain.word import Accepted, NotFound, NumberTaken, Paid, Refused
-from mingqu.ports.collection import HostedPaymentChannel, HostedPaymentRequest
+from mingqu.ports.collection import HostedPage, HostedPaymentChannel, HostedPaymentRequest
 from mingqu.ports.refund import RefundChannel, RefundRequest
 from mingqu.ports.silence import ChannelSilent
 from tests.contracts.people import START, number
@@ -49,7 +50,27 @@ def wechatpay() -> Iterator[RefundWorld]:
         )
 
 
-@pytest.fixture(params=[pytest.param(wechatpay, id="wechatpay")])
+@contextmanager
+def alipay() -> Iterator[RefundWorld]:
+    with played("alipay") as here, httpx.Client() as browser:
+        channels, control = here.there.alipay, here.sandbox.control
+        assert channels is not None
+        page = channels.payments.create(
+            HostedPaymentRequest(
+                order_number=number(1), amount_fen=TOTAL_FEN, currency="CNY", expires_at=START + timedelta(hours=1)
+            )
+        )
+        assert isinstance(page, HostedPage)
+        browser.get(page.address)
+        control.alipay.trades.pay(out_trade_no=number(1))
+        yield RefundWorld(
+            channel=channels.refunds,
+            page=channels.payments,
+            meet=lambda fault: control.plan("alipay", "alipay.refund", fault.value),
+        )
+
+
+@pytest.fixture(params=[pytest.param(wechatpay, id="wechatpay"), pytest.param(alipay, id="alipay")])
 def world(request: pytest.FixtureRequest) -> Iterator[RefundWorld]:
     with request.param() as made:
         yield made
@@ -57,7 +78,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[RefundWorld]:
 
 def test_a_refund_is_done_once_and_the_payment_stays_paid(world: RefundWorld) -> None:
     assert isinstance(world.channel.refund(REFUND), Accepted | Paid)
-    said = world.channel.ask_refund(number(2))
+    said = world.channel.ask_refund(number(2), order_number=number(1))
     assert isinstance(said, Paid)
     assert (said.amount_fen, said.currency) == (10_000, "CNY")
     assert world.channel.refund(REFUND) == said
@@ -72,7 +93,7 @@ def test_a_refund_number_is_not_used_for_another_refund(world: RefundWorld) -> N
 
 
 def test_a_refund_never_heard_of_is_not_found(world: RefundWorld) -> None:
-    assert world.channel.ask_refund(number(2)) == NotFound()
+    assert world.channel.ask_refund(number(2), order_number=number(1)) == NotFound()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +103,7 @@ def test_a_silent_refund_is_cleared_up_by_asking(world: RefundWorld, fault: Faul
     world.meet(fault)
     with pytest.raises(ChannelSilent):
         world.channel.refund(REFUND)
-    assert isinstance(world.channel.ask_refund(number(2)), Paid if done else NotFound)
+    assert isinstance(world.channel.ask_refund(number(2), order_number=number(1)), Paid if done else NotFound)
 
 
 def test_more_than_was_paid_is_not_given_back(world: RefundWorld) -> None:
@@ -91,4 +112,4 @@ def test_more_than_was_paid_is_not_given_back(world: RefundWorld) -> None:
             assert isinstance(world.channel.refund(request), Refused)
         except ChannelSilent as silence:
             assert silence.reason == "rejected"  # noqa: PT017  Either is right: nothing moved.
-        assert world.channel.ask_refund(number(2)) == NotFound()
+        assert world.channel.ask_refund(number(2), order_number=number(1)) == NotFound()

@@ -49,17 +49,21 @@ class _Letterbox(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        house, status, said = self.server.house, 503, "closed"
+        house, status, said, thanks = self.server.house, 503, "closed", b""
         if house is not None:
             try:
                 source = self.path.rsplit("/", 1)[1]
                 take_notice(house, source=source, target=self.path, headers=dict(self.headers.items()), body=body)
-                status, said = 204, "taken"
+                thanks = house.notices[source].thanks.encode()
+                status, said = 200 if thanks else 204, "taken"
             except Refusal as refusal:
                 status, said = refusal.status, refusal.code
         self.server.answers.append(said)
         self.send_response(status)
+        if thanks:
+            self.send_header("content-length", str(len(thanks)))
         self.end_headers()
+        self.wfile.write(thanks)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  The library's name.
         """Say nothing."""

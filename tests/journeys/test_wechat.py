@@ -114,6 +114,11 @@ class OpenPages:
     def resend_is_safe(self) -> bool:
         return True
 
+    @property
+    def unopened_page_ends(self) -> bool:
+        """Return False: the payment is made when its page is."""
+        return False
+
     def create(self, request: HostedPaymentRequest) -> HostedPage | Refused | NumberTaken:
         self.asked.append(request)
         return HostedPage(address="", handover={"paySign": "…"})

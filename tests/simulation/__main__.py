@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from tests.simulation.order_world import first_broken
-from tests.simulation.test_order_life import (
-    CallbackAppliedTwice,
-    NewNumberOnRetry,
-    NotFoundIsFailure,
-    TimeoutIsFailure,
-    VoidThatPosts,
-)
+from mingqu.simulation.course import live_orders
+from tests.simulation.planted import DESKS, NewNumberOnRetry
 
 SEEDS = 200  # enough to tell a mistake that shows in every third history from one that shows in every second
 
@@ -18,11 +12,12 @@ def main() -> None:
     """Run every seed alone, for each planted mistake and for the right design."""
     singles = [range(seed, seed + 1) for seed in range(SEEDS)]
     broken = {
-        desk.__name__: sum(first_broken(single, desk=desk) is not None for single in singles)
-        for desk in (TimeoutIsFailure, NotFoundIsFailure, CallbackAppliedTwice, VoidThatPosts)
+        desk.__name__: sum(live_orders(seeds=one, desk=desk).broke is not None for one in singles) for desk in DESKS
     }
-    broken["NewNumberOnRetry"] = sum(first_broken(single, errand=NewNumberOnRetry) is not None for single in singles)
-    broken["(none)"] = sum(first_broken(single) is not None for single in singles)
+    broken["NewNumberOnRetry"] = sum(
+        live_orders(seeds=one, errand=NewNumberOnRetry).broke is not None for one in singles
+    )
+    broken["(none)"] = sum(live_orders(seeds=one).broke is not None for one in singles)
     for name, count in broken.items():
         print(f"{name:24}{count:4} of {SEEDS} seeds")
 

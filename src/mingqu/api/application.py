@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
+from litestar import Request
 from litestar.params import FromPath, JSONBody
 
-from mingqu.api.gate import CallerHere, HouseHere, KeyHere
+from mingqu.api.gate import CallerHere, DeviceHere, HouseHere, KeyHere, origin_here
 from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, Fen, FenAsked, Hash, Ppm, shaped
 from mingqu.domain.cap import CapUnchanged
@@ -26,8 +27,10 @@ from mingqu.services.assess import (
     assess,
 )
 from mingqu.services.cap_limit import cap_limit
+from mingqu.services.note_signals import DeviceMalformed
 from mingqu.services.once import id_of_key, once_done
 from mingqu.services.read_limit import DecisionNotFound, DecisionView, decision_view, limit_view, made_view
+from mingqu.services.require_pace import VelocityStopped
 
 TAG: Final = "Credit"
 
@@ -173,9 +176,18 @@ class NewReview(Body, frozen=True, kw_only=True):
         BureauHasNothing,
         BureauSilent,
         LendingSwitchedOff,
+        VelocityStopped,
+        DeviceMalformed,
     ),
 )
-def apply(data: JSONBody[NewApplication], key: KeyHere, house: HouseHere, caller: CallerHere) -> Decision:
+def apply(
+    request: Request[Any, Any, Any],
+    data: JSONBody[NewApplication],
+    key: KeyHere,
+    house: HouseHere,
+    caller: CallerHere,
+    device: DeviceHere = None,
+) -> Decision:
     """Apply, and get the decision.
 
     Takes a verified identity and the consents `bureau_query` and `automated_decision`. A refusal is a decision too:
@@ -183,6 +195,7 @@ def apply(data: JSONBody[NewApplication], key: KeyHere, house: HouseHere, caller
     decided: send the same again, with the same key.
     """
 
+    origin = origin_here(request, device)
     fresh: list[Assessment] = []
 
     def act() -> dict[str, object]:
@@ -192,12 +205,13 @@ def apply(data: JSONBody[NewApplication], key: KeyHere, house: HouseHere, caller
             application_id=id_of_key(scope=caller.person_id, command="apply", key=key),
             requested_amount_fen=data.requested_amount_fen,
             monthly_income_fen=data.monthly_income_fen,
+            origin=origin,
         )
         fresh.append(made)
         return {"decision_id": made.decision_id.hex}
 
-    request = msgspec.to_builtins(data)
-    answer = once_done(house, scope=caller.person_id, command="apply", key=key, request=request, act=act)
+    asked = msgspec.to_builtins(data)
+    answer = once_done(house, scope=caller.person_id, command="apply", key=key, request=asked, act=act)
     if fresh:
         return _decision(made_view(fresh[0]))
     decision_id = UUID(str(answer["decision_id"]))

@@ -8,7 +8,20 @@ from litestar import Router
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 
-from mingqu.api import agreement, application, consent, contract, evidence, loan, market, offer, order, person, session
+from mingqu.api import (
+    agreement,
+    application,
+    consent,
+    contract,
+    evidence,
+    loan,
+    market,
+    message,
+    offer,
+    order,
+    person,
+    session,
+)
 from mingqu.api.gate import caller_of, signed_in
 from mingqu.services.house import House
 from mingqu.web.pace import Pace
@@ -26,6 +39,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *loan.HANDLERS,
     *order.HANDLERS,
     *evidence.HANDLERS,
+    *message.HANDLERS,
 )
 
 

@@ -15,9 +15,12 @@ from litestar.params import HeaderParameter, SkipValidation
 from litestar.types import Guard
 
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.signal import DEVICE_LENGTH_MAX
 from mingqu.services.house import House
 from mingqu.services.keep_session import Caller
+from mingqu.services.note_signals import Origin, read_device
 from mingqu.services.once import KEY_LENGTH_MAX, IdempotencyKeyMalformed
+from mingqu.web.origin import origin_of
 from mingqu.web.pace import Pace
 from mingqu.web.signed_in import caller_by_bearer
 
@@ -43,6 +46,26 @@ KeyHere = Annotated[
         pattern=r"^[\x21-\x7e]+$",
     ),
 ]
+
+
+DeviceHere = Annotated[
+    str | None,
+    HeaderParameter(
+        name="X-Device",
+        description=(
+            "The number your app keeps for its device. It is recognized only while the person's consent "
+            "`fraud_prevention` stands; otherwise it is neither kept nor read."
+        ),
+        min_length=8,
+        max_length=DEVICE_LENGTH_MAX,
+        pattern=r"^[\x21-\x7e]+$",
+    ),
+]
+
+
+def origin_here(request: Request[Any, Any, Any], device: str | None) -> Origin:
+    """Return where a request comes from. Errors: DeviceMalformed."""
+    return origin_of(request, device=None if device is None else read_device(device))
 
 
 class IdempotencyKeyMissing(Refusal):

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, Router, post
+from litestar import MediaType, Request, Response, Router, post
 from litestar.exceptions import ClientException
-from litestar.params import FromPath
-from litestar.status_codes import HTTP_204_NO_CONTENT
+from litestar.params import FromPath, RawBody
+from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
 from mingqu.services.house import House
 from mingqu.services.take_notice import take_notice
 
 
 def make_notices_router(house: House) -> Router:
-    """Return POST /notices/{source}. It needs no session: whoever tells signs. Taken is 204, all else comes again."""
+    """Return POST /notices/{source}. It needs no session: whoever tells signs. All but what was taken comes again.
 
-    @post("/{source:str}", status_code=HTTP_204_NO_CONTENT, include_in_schema=False, sync_to_thread=True)
-    def take(source: FromPath[str], request: Request[Any, Any, Any], body: bytes) -> None:
+    Taken is 204, or 200 with the word that a channel's document wants to read.
+    """
+
+    @post("/{source:str}", include_in_schema=False, sync_to_thread=True)
+    def take(source: FromPath[str], request: Request[Any, Any, Any], body: RawBody) -> Response[str | None]:
         raw_path: bytes = request.scope["raw_path"]
         query: bytes = request.scope["query_string"]
         try:
@@ -25,5 +28,9 @@ def make_notices_router(house: House) -> Router:
         except UnicodeDecodeError:
             raise ClientException("The address of a notice is plain text.") from None
         take_notice(house, source=source, target=target, headers=dict(request.headers), body=body)
+        thanks = house.notices[source].thanks
+        if not thanks:
+            return Response(None, status_code=HTTP_204_NO_CONTENT)
+        return Response(thanks, status_code=HTTP_200_OK, media_type=MediaType.TEXT)
 
     return Router("/notices", route_handlers=[take])

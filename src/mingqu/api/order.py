@@ -14,9 +14,11 @@ from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, Fen, FenAsked, shaped
 from mingqu.domain.loan import Intent
 from mingqu.domain.ownership import NotFound
+from mingqu.services.house import HOSTED
 from mingqu.services.once import once_done
 from mingqu.services.read_loans import OrderView, order_view
 from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
+from mingqu.services.run_errand import PaymentChannelUnknown
 
 TAG: Final = "Payments"
 
@@ -51,6 +53,10 @@ class NewPayment(Body, frozen=True, kw_only=True):
     loan_id: UUID
     intent: Intent
     amount_fen: FenAsked | None = None
+    channel: Annotated[
+        str,
+        msgspec.Meta(description="`hosted`, or `alipay` where it is connected.", examples=["hosted"], max_length=32),
+    ] = HOSTED
 
 
 class PaymentOrder(Answer, frozen=True, kw_only=True):
@@ -72,7 +78,7 @@ def read_order(order_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -
     return order_of(order_view(house, person_id=caller.person_id, order_id=order_id))
 
 
-@writes("/payments", tag=TAG, refuses=(NotFound, NothingDue))
+@writes("/payments", tag=TAG, refuses=(NotFound, NothingDue, PaymentChannelUnknown))
 def make_payment(data: JSONBody[NewPayment], key: KeyHere, house: HouseHere, caller: CallerHere) -> PaymentOrder:
     """Make an order that the person pays by hand."""
     page = repay_by_hand(
@@ -81,6 +87,7 @@ def make_payment(data: JSONBody[NewPayment], key: KeyHere, house: HouseHere, cal
         loan_id=data.loan_id,
         intent=data.intent,
         amount_fen=data.amount_fen,
+        channel=data.channel,
         key=key,
     )
     return PaymentOrder(order_id=page.order_id, amount_fen=page.amount_fen)

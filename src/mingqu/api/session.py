@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request
 from litestar.params import JSONBody
 
-from mingqu.api.gate import HouseHere, KeyHere, PaceHere
+from mingqu.api.gate import DeviceHere, HouseHere, KeyHere, PaceHere, origin_here
 from mingqu.api.operation import ends, writes
 from mingqu.api.shape import PLAIN, Answer, Body, Digits, Phone
 from mingqu.domain.one_time_code import (
@@ -26,8 +26,11 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.party import PhoneMalformed, read_phone
 from mingqu.domain.personal import Personal
 from mingqu.services.keep_session import end_session
+from mingqu.services.note_signals import DeviceMalformed
+from mingqu.services.require_pace import VelocityStopped
 from mingqu.services.sign_in_once import SignedIn, SignInTooOld, send_code_once, sign_in_by_phone, sign_in_by_wechat
 from mingqu.services.sign_in_with_wechat import WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent
+from mingqu.web.origin import origin_of
 from mingqu.web.pace import (
     CODES_BY_ADDRESS,
     CODES_BY_PHONE,
@@ -75,7 +78,7 @@ class Session(Answer, frozen=True, kw_only=True):
     tag=TAG,
     public=True,
     status=204,
-    refuses=(PhoneMalformed, CodeTooSoon, CodeSendsExhausted, TooManyRequests),
+    refuses=(PhoneMalformed, CodeTooSoon, CodeSendsExhausted, TooManyRequests, VelocityStopped),
 )
 def send_code(
     request: Request[Any, Any, Any], data: JSONBody[NewCode], key: KeyHere, house: HouseHere, pace: PaceHere
@@ -86,12 +89,22 @@ def send_code(
     """
     phone = read_phone(Personal(data.phone))
     take_turn(house, pace, request, by_address=CODES_BY_ADDRESS, phone=phone.reveal(), by_phone=CODES_BY_PHONE)
-    send_code_once(house, phone=phone, purpose=data.purpose, key=key)
+    send_code_once(house, phone=phone, purpose=data.purpose, key=key, origin=origin_of(request))
 
 
-@writes("/sessions", tag=TAG, public=True, refuses=(*CODE_REFUSES, SignInTooOld, TooManyRequests))
+@writes(
+    "/sessions",
+    tag=TAG,
+    public=True,
+    refuses=(*CODE_REFUSES, SignInTooOld, TooManyRequests, VelocityStopped, DeviceMalformed),
+)
 def sign_in(
-    request: Request[Any, Any, Any], data: JSONBody[NewSession], key: KeyHere, house: HouseHere, pace: PaceHere
+    request: Request[Any, Any, Any],
+    data: JSONBody[NewSession],
+    key: KeyHere,
+    house: HouseHere,
+    pace: PaceHere,
+    device: DeviceHere = None,
 ) -> Session:
     """Sign in with a code.
 
@@ -101,7 +114,14 @@ def sign_in(
     phone = read_phone(Personal(data.phone))
     take_turn(house, pace, request, by_address=TRIES_BY_ADDRESS, phone=phone.reveal(), by_phone=TRIES_BY_PHONE)
     before = bearer(request) if "authorization" in request.headers else None
-    signed = sign_in_by_phone(house, phone=phone, digits=Personal(data.code), key=key, instead_of=before)
+    signed = sign_in_by_phone(
+        house,
+        phone=phone,
+        digits=Personal(data.code),
+        key=key,
+        instead_of=before,
+        origin=origin_here(request, device),
+    )
     return _told(signed)
 
 
@@ -109,10 +129,23 @@ def sign_in(
     "/sessions/wechat",
     tag=TAG,
     public=True,
-    refuses=(WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent, SignInTooOld, TooManyRequests, NotFound),
+    refuses=(
+        WechatCodeWrong,
+        WechatLoginBlocked,
+        WechatLoginSilent,
+        SignInTooOld,
+        TooManyRequests,
+        NotFound,
+        DeviceMalformed,
+    ),
 )
 def sign_in_with_wechat(
-    request: Request[Any, Any, Any], data: JSONBody[NewWechatSession], key: KeyHere, house: HouseHere, pace: PaceHere
+    request: Request[Any, Any, Any],
+    data: JSONBody[NewWechatSession],
+    key: KeyHere,
+    house: HouseHere,
+    pace: PaceHere,
+    device: DeviceHere = None,
 ) -> Session:
     """Sign in from a mini-program of WeChat; 404 where WeChat is not connected."""
     take_turn(house, pace, request, by_address=TRIES_BY_ADDRESS, phone=data.code, by_phone=TRIES_BY_PHONE)
@@ -120,7 +153,12 @@ def sign_in_with_wechat(
         raise NotFound
     before = bearer(request) if "authorization" in request.headers else None
     signed = sign_in_by_wechat(
-        house, channel=house.wechat_program, code=Personal(data.code), key=key, instead_of=before
+        house,
+        channel=house.wechat_program,
+        code=Personal(data.code),
+        key=key,
+        instead_of=before,
+        origin=origin_here(request, device),
     )
     return _told(signed)
 

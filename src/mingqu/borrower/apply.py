@@ -8,6 +8,7 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
 from mingqu.borrower.consents import ask_address, recipient_of, stands
+from mingqu.borrower.device import origin
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
@@ -59,6 +60,7 @@ def apply(visit: Visit, form: Form) -> Response[Any]:
             application_id=form.identifier("key"),
             requested_amount_fen=form.fen("amount"),
             monthly_income_fen=form.fen("income"),
+            origin=origin(visit),
         )
     except (ConsentMissing, IdentityUnverified):
         return visit.go(_missing(visit) or "/apply")

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
+from mingqu.borrower.device import drop_device, give_device
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form, own_path
 from mingqu.domain.consent import ConsentPurpose
@@ -17,7 +18,9 @@ from mingqu.services.give_consent import give_consent, withdraw_consent
 from mingqu.services.house import House
 from mingqu.services.read_person import ConsentView, consent_text, consents_of, newest_version
 
-_BY_OPERATOR: Final = (ConsentPurpose.BUREAU_QUERY, ConsentPurpose.AUTO_REPAYMENT)
+_BY_OPERATOR: Final = (ConsentPurpose.BUREAU_QUERY, ConsentPurpose.AUTO_REPAYMENT, ConsentPurpose.BEHAVIOR_DATA)
+# Nobody must give these, and nobody is asked for them on the way: they are offered where consents are listed.
+OPTIONAL: Final = (ConsentPurpose.FRAUD_PREVENTION, ConsentPurpose.BEHAVIOR_DATA)
 # What ends when it is taken back, in words of its own; the others end for what comes after.
 _PURPOSES: Final = {purpose.value: purpose for purpose in ConsentPurpose}
 
@@ -63,9 +66,17 @@ def show_all(visit: Visit) -> Response[Any]:
         }
         for lender in visit.house.pack.lenders
     ]
+    optional = [
+        {
+            "purpose": purpose.value,
+            "stands": stands(visit, purpose=purpose, recipient=recipient_of(visit.house, purpose=purpose)),
+        }
+        for purpose in OPTIONAL
+    ]
     return visit.show(
         "consents.html",
         lenders=lenders,
+        optional=optional,
         given=[_row(visit, one) for one in given if one.withdrawn_at is None],
         withdrawn=[_row(visit, one) for one in given if one.withdrawn_at is not None],
     )
@@ -86,7 +97,10 @@ def agree(visit: Visit, form: Form) -> Response[Any]:
     if form.text("text") != text.text_hash.hex():
         return _ask_page(visit, there=form.back_to, lender=lender, notice="consent.changed", status=409)
     give_consent(visit.house, person_id=visit.person_id, purpose=purpose, recipient=recipient, key=form.key)
-    return visit.go(form.back_to)
+    answer = visit.go(form.back_to)
+    if purpose is ConsentPurpose.FRAUD_PREVENTION:
+        give_device(visit, answer)
+    return answer
 
 
 def show_withdrawal(visit: Visit) -> Response[Any]:
@@ -99,7 +113,10 @@ def withdraw(visit: Visit, _: Form) -> Response[Any]:
     one = _own(visit)
     if one.withdrawn_at is None:
         withdraw_consent(visit.house, person_id=visit.person_id, consent_id=one.consent_id)
-    return visit.go("/consents")
+    answer = visit.go("/consents")
+    if one.purpose is ConsentPurpose.FRAUD_PREVENTION:
+        drop_device(answer)
+    return answer
 
 
 def standing_id(visit: Visit, *, purpose: ConsentPurpose, recipient: str | None) -> str | None:

@@ -40,6 +40,11 @@ class Form:
         value = self._fields.get(name, "")
         return value.strip()[:FIELD_LENGTH_MAX] if isinstance(value, str) else ""
 
+    def passage(self, name: str, *, most: int) -> str:
+        """Return a longer text, of at most one sign more than it may have, so that too long is seen as such."""
+        value = self._fields.get(name, "")
+        return value.strip()[: most + 1] if isinstance(value, str) else ""
+
     def identifiers(self, name: str) -> list[UUID]:
         """Return the ids that a field lists, separated by commas. Errors: MalformedIdentifier."""
         value = self._fields.get(name, "")

@@ -19,6 +19,7 @@ from mingqu.services.read_limit import limit_view
 from mingqu.services.read_person import person_view
 from mingqu.services.sign_in import send_code
 from mingqu.services.verify_identity import IdentityCheckSilent, verify_identity
+from mingqu.web.origin import origin_of
 
 _PHONE_COOKIE: Final = "mingqu_card_phone"
 _PLACE: Final = "/identity"
@@ -48,7 +49,7 @@ def send(visit: Visit, form: Form) -> Response[Any]:
     try:
         phone = read_phone(form.digits("phone"))
         visit.ask_for_code(phone=phone)
-        send_code(visit.house, phone=phone, purpose=CodePurpose.VERIFY_IDENTITY)
+        send_code(visit.house, phone=phone, purpose=CodePurpose.VERIFY_IDENTITY, origin=origin_of(visit.request))
     except CodeTooSoon:
         pass  # one may be on its way; the next page takes it
     except Refusal as refusal:

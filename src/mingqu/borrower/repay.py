@@ -18,10 +18,11 @@ from mingqu.domain.money import parse_yuan
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
+from mingqu.services.house import ALIPAY, HOSTED
 from mingqu.services.keep_session import login_of
 from mingqu.services.preview_repayment import PaymentPreview, preview_payment, ways_of
 from mingqu.services.read_loans import LoanView, OrderView, loan_view, order_view
-from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
+from mingqu.services.repay import NOBODY, ChannelUnavailable, NothingDue, open_page, repay_by_hand
 from mingqu.services.run_errand import Payer
 
 DUE, ALL, PART = "due", "all", "part"
@@ -49,6 +50,7 @@ def pay(visit: Visit, form: Form) -> Response[Any]:
     """Make the order and its page; the same form again leads to the same page."""
     how = form.optional("how")
     loan_id = visit.identifier("loan_id")
+    channel = form.optional("channel") or HOSTED
     try:
         if how not in _INTENTS:
             raise FieldMissing("Choose one of the ways.", field="how")
@@ -58,7 +60,8 @@ def pay(visit: Visit, form: Form) -> Response[Any]:
             loan_id=loan_id,
             intent=_INTENTS[how],
             amount_fen=form.fen("amount") if how == PART else None,
-            payer=_payer(visit),
+            payer=_payer(visit) if channel == HOSTED else NOBODY,
+            channel=channel,
             key=form.key,
         )
     except Refusal as refusal:
@@ -74,7 +77,7 @@ def show_payment(visit: Visit) -> Response[Any]:
     order, loan = _payment(visit, order_id)
     back = visit.query("back") == "1"
     address, handover, silent = None, None, False
-    if order.open and order.channel == "hosted" and not back:
+    if order.open and visit.house.page_of(order.channel) is not None and not back:
         try:
             page = open_page(visit.house, person_id=visit.person_id, order_id=order_id)
             address, handover = _link(page.address), dict(page.handover) or None
@@ -89,6 +92,7 @@ def show_payment(visit: Visit) -> Response[Any]:
         state="paid" if order.state == "PAID" else "failed" if order.state == "FAILED" else "open",
         paid_at=order.paid_at,
         bank_page=address,
+        at_alipay=order.channel == ALIPAY,
         handover=handover,
         inside=_is_inside_wechat(visit),
         silent=silent,
@@ -143,6 +147,9 @@ def _page(visit: Visit, *, form: Form | None = None, refusal: Refusal | None = N
         spared_fen=ways.spared_fen,
         rows=[row for row in loan.rows if row.state != "paid"][:1],
         how=how,
+        # WeChat's browser opens no page of Alipay's.
+        alipay=ALIPAY in visit.house.pages and not _is_inside_wechat(visit),
+        channel=(form.optional("channel") if form else "") or HOSTED,
         text=text,
         split=split,
         key=form.key if form and refusal is not None and not isinstance(refusal, NothingDue) else visit.form_key(),

@@ -17,6 +17,7 @@ from mingqu.borrower import (
     home,
     identity,
     loans,
+    messages,
     offers,
     overdue,
     repay,
@@ -40,7 +41,21 @@ def make_router(
     `secure_cookies` is True wherever the site is reached over TLS.
     """
     door = Door(house, secure_cookies=secure_cookies, wechat=wechat, pace=pace)
-    parts = (sign_in, home, identity, consents, apply, offers, contracts, loans, repay, overdue, certificate, cap)
+    parts = (
+        sign_in,
+        home,
+        identity,
+        consents,
+        apply,
+        offers,
+        contracts,
+        loans,
+        repay,
+        overdue,
+        certificate,
+        cap,
+        messages,
+    )
 
     # Handlers answer for themselves. These stand in the thread that serves everybody: nothing may be asked of the book.
     def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[Any]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
+from mingqu.borrower.device import give_device, origin
 from mingqu.borrower.door import VISITOR_COOKIE, Door, Visit
 from mingqu.borrower.form import Form, own_path
 from mingqu.domain.one_time_code import VALID_SECONDS, CodePurpose, CodeTooSoon
@@ -18,8 +19,10 @@ from mingqu.domain.personal import Personal, mask_phone
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import Door as SessionDoor
 from mingqu.services.keep_session import end_session, open_session
-from mingqu.services.sign_in import send_code, sign_in
+from mingqu.services.note_signals import allows_device
+from mingqu.services.sign_in import note_sign_in, send_code, sign_in
 from mingqu.web.forgery import ForgedRequest
+from mingqu.web.origin import origin_of
 from mingqu.web.pages import LANGUAGE_COOKIE, LANGUAGES
 from mingqu.web.signed_in import COOKIE, drop_cookie, set_cookie
 
@@ -65,7 +68,7 @@ def send(visit: Visit, form: Form) -> Response[Any]:
         return _phone_page(visit, there=form.back_to, refusal=refusal)
     try:
         visit.ask_for_code(phone=phone)
-        send_code(visit.house, phone=phone, purpose=CodePurpose.SIGN_IN)
+        send_code(visit.house, phone=phone, purpose=CodePurpose.SIGN_IN, origin=origin_of(visit.request))
     except CodeTooSoon:
         pass  # the code page says so: it may be on its way
     except Refusal as refusal:
@@ -90,7 +93,7 @@ def enter(visit: Visit, form: Form) -> Response[Any]:
         return visit.go(f"/sign-in?next={quote(form.back_to, safe='')}")
     try:
         visit.try_code(phone=Personal(phone))
-        person_id = sign_in(visit.house, phone=Personal(phone), digits=form.digits("code"))
+        person_id = sign_in(visit.house, phone=Personal(phone), digits=form.digits("code"), origin=origin(visit))
     except Refusal as refusal:
         return _code_page(visit, there=form.back_to, refusal=refusal)
     answer = visit.go(form.back_to)
@@ -138,6 +141,7 @@ def from_wechat(visit: Visit) -> Response[Any]:
     if not state or not hmac.compare_digest(state.encode(), given.encode("utf-8", "replace")):
         raise ForgedRequest("This sign-in was not begun here.")
     came = visit.door.wechat.sign_in(code=Personal(visit.query("code")))
+    note_sign_in(visit.house, person_id=came.person_id, origin=origin(visit))
     answer = visit.go(own_path(there))
     _open(visit, answer, person_id=came.person_id, login=came.openid)
     answer.delete_cookie(_STATE_COOKIE, path=_PLACE)
@@ -154,6 +158,8 @@ def _open(visit: Visit, answer: Response[Any], *, person_id: UUID, login: Person
         instead_of=Personal(held) if held else None,
     )
     set_cookie(answer, token=token, secure=visit.door.secure_cookies)
+    if allows_device(visit.house, person_id=person_id):
+        give_device(visit, answer)
     answer.delete_cookie(VISITOR_COOKIE, path="/")
 
 

@@ -23,7 +23,19 @@ class BenchesMissing(Refusal):
     code: ClassVar[str] = "benches_missing"
 
 
-BENCHES: Final = ("ledger", "decide", "schedule", "fold", "close", "growth", "proof", "repay", "page")
+BENCHES: Final = (
+    "ledger",
+    "decide",
+    "schedule",
+    "fold",
+    "close",
+    "growth",
+    "proof",
+    "repay",
+    "page",
+    "notify",
+    "signals",
+)
 
 
 @click.command(short_help="Measure, as a ratio to a yardstick in the same run.")

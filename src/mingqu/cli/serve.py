@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from mingqu.cli.option import data_option, json_option, say
-from mingqu.cli.wiring import Served, Wiring
+from mingqu.cli.wiring import People, Served, Wiring
 from mingqu.demo import guide
 from mingqu.demo.people import XIA
 from mingqu.demo.tell import Teller
@@ -21,7 +21,8 @@ from mingqu.jobs.worker import Pulse, work_until
 from mingqu.web.server import address_of, listen, serving, wait_until
 
 PORT_DEFAULT: Final = 8088
-SANDBOX_PARTIES: Final = ("wechatpay", "wechat", "bank", "identity", "sms", "bureau")
+PEOPLE_MADE_MAX: Final = 10_000  # each is a few rows of one file
+SANDBOX_PARTIES: Final = ("wechatpay", "wechat", "bank", "identity", "sms", "bureau", "data", "alipay")
 _POCKET_FEN: Final = 6_000_000  # on the ready-made borrower's card
 
 
@@ -68,21 +69,42 @@ def serve(wiring: Wiring, data: Path, port: int, guided: bool, told: bool) -> in
     return 0
 
 
-@click.command(short_help="Play the counterparties: WeChat Pay, a bank and others, as local servers.")
+@click.command(short_help="Play the counterparties: WeChat Pay, Alipay, a bank and others, as local servers.")
+@click.argument("parties", nargs=-1, type=click.Choice(SANDBOX_PARTIES))
 @data_option
 @click.option(
     "--only", "only", multiple=True, type=click.Choice(SANDBOX_PARTIES), help="Only this one; again for more."
 )
+@click.option(
+    "--people",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Let the people of this CSV exist; docs/reference/sandbox.md names its columns.",
+)
+@click.option("--made", type=click.IntRange(1, PEOPLE_MADE_MAX), help="Let so many made-up people exist.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Which ones --made makes up.")
 @json_option
 @click.pass_obj
-def sandbox(wiring: Wiring, data: Path, only: tuple[str, ...], as_json: bool) -> int:
-    """Play the counterparties until Ctrl-C: WeChat Pay, WeChat, a bank, an identity checker, messages, a bureau.
+def sandbox(
+    wiring: Wiring,
+    parties: tuple[str, ...],
+    data: Path,
+    only: tuple[str, ...],
+    people: Path | None,
+    made: int | None,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Play PARTIES, by default all of them, until Ctrl-C.
+
+    They are WeChat Pay, WeChat, Alipay, a bank, an identity checker, messages, a bureau, and a provider of data.
 
     Each verifies every signature, signs every answer, keeps its own book in DATA/sandbox, and misbehaves on request.
     Keys for the other side are in DATA/sandbox/credentials.json; docs/reference/sandbox.md says what to try.
     """
     stop = _stopped_by_signals()
-    with wiring.sandbox(data=data, only=only or SANDBOX_PARTIES) as addresses:
+    chosen = tuple(dict.fromkeys((*parties, *only))) or SANDBOX_PARTIES
+    asked = People(file=people, made=made or 0, seed=seed)
+    with wiring.sandbox(data=data, only=chosen, people=asked) as addresses:
         if as_json:
             click.echo(json.dumps(dict(addresses)))
         for party, address in addresses.items():

@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from mingqu.domain.refusal import Refusal
 
 if TYPE_CHECKING:  # whatever a command needs of these it imports itself
     from litestar import Litestar
@@ -45,6 +47,21 @@ class Copied:
     restore_seconds: float
 
 
+class PeopleFileMalformed(Refusal):
+    """The file of people for the sandbox is not one; the message names line and column."""
+
+    code: ClassVar[str] = "people_file_malformed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Who is to exist for the counterparties of a sandbox: those of a file, and so many made up from a seed."""
+
+    file: Path | None = None
+    made: int = 0
+    seed: int = 1
+
+
 class Wiring(Protocol):
     """What `main` opens for the commands."""
 
@@ -54,7 +71,9 @@ class Wiring(Protocol):
     def is_new(self, *, data: Path) -> bool: ...
     def remember_clock(self, *, data: Path, now: datetime) -> None: ...
     def live_house(self, *, data: Path, makes_book: bool) -> AbstractContextManager[House]: ...
-    def sandbox(self, *, data: Path, only: Sequence[str]) -> AbstractContextManager[Mapping[str, str]]: ...
+    def sandbox(
+        self, *, data: Path, only: Sequence[str], people: People
+    ) -> AbstractContextManager[Mapping[str, str]]: ...
     def served_house(self, *, data: Path, address: str) -> AbstractContextManager[Served]: ...
     def site(self, house: House, *, public_url: str, is_working: Callable[[], bool]) -> Litestar: ...
     def today(self) -> date: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +11,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
+from mingqu.channels.alipay.agreement import AlipayDeductions
+from mingqu.channels.alipay.login import AlipayLogin
+from mingqu.channels.alipay.notice import AlipayNotices
+from mingqu.channels.alipay.payment import AlipayPayments
+from mingqu.channels.alipay.refund import AlipayRefunds
+from mingqu.channels.alipay.transfer import AlipayTransfers
 from mingqu.channels.gateway.bank import GatewayBank
 from mingqu.channels.gateway.bureau import GatewayBureau
+from mingqu.channels.gateway.data_provider import GatewayDataProvider
 from mingqu.channels.gateway.identity import GatewayIdentity
 from mingqu.channels.gateway.notice import GatewayNotices
 from mingqu.channels.gateway.signature import SigningKey, TheirKeys
@@ -26,7 +33,9 @@ from mingqu.channels.wechatpay.platform import PlatformKeys
 from mingqu.channels.wechatpay.refund import WechatRefunds
 from mingqu.channels.wechatpay.speech import Merchant
 from mingqu.channels.wire import Wire
+from mingqu.counterparties.application import application_of
 from mingqu.counterparties.credentials import (
+    AlipayCredentials,
     ChannelCredentialsMalformed,
     Credentials,
     GatewayCredentials,
@@ -37,6 +46,7 @@ from mingqu.domain.personal import Personal
 from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.clock import Clock
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
+from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.identity import IdentityChannel
 from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
@@ -46,7 +56,20 @@ from mingqu.ports.sms import SmsChannel
 
 BANK: Final = "bank"
 WECHATPAY: Final = "wechatpay"
+ALIPAY: Final = "alipay"
 NOTICES_PATH: Final = "/notices"  # on our public address; the party's name follows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlipayChannels:
+    """What one application at Alipay does; transfers take certificate mode."""
+
+    payments: AlipayPayments
+    refunds: AlipayRefunds
+    deductions: AlipayDeductions
+    transfers: AlipayTransfers | None
+    login: AlipayLogin
+    notices: AlipayNotices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +82,10 @@ class Counterparties:
     identity: IdentityChannel
     sms: SmsChannel
     bureau: BureauChannel
+    data_provider: DataProvider | None
     notices: Mapping[str, NoticeReader]
     refunds: RefundChannel | None
+    alipay: AlipayChannels | None
     wechat_page: LoginPage | None
     wechat_program: LoginChannel | None
     wires: tuple[Wire, ...]
@@ -75,7 +100,8 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
     """Return the channels. Nothing is said to anybody yet.
 
     `public_url` is where the counterparties reach us, without a slash at the end; WeChat Pay is told with every order
-    to bring its notices to `{public_url}/notices/wechatpay`, the bank when the account is opened to `…/notices/bank`.
+    to bring its notices to `{public_url}/notices/wechatpay`, Alipay to `…/notices/alipay`, the bank when the account is
+    opened to `…/notices/bank`.
     Errors: ChannelCredentialsMalformed, when a key cannot be read.
     """
     wires: list[Wire] = []
@@ -96,6 +122,10 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         merchant = _merchant(credentials.wechatpay, wire(credentials.wechatpay.base_url), public_url, clock)
         hosted, refunds = WechatPay(merchant=merchant), WechatRefunds(merchant=merchant)
         notices[WECHATPAY] = WechatNotices(merchant=merchant)
+    alipay = None
+    if credentials.alipay is not None:
+        alipay = _alipay(credentials.alipay, wire, public_url, clock)
+        notices[ALIPAY] = alipay.notices
     page, program = credentials.wechat, credentials.wechat_program
     return Counterparties(
         payout=bank,
@@ -104,8 +134,10 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         identity=GatewayIdentity(party=party("identity", credentials.identity)),
         sms=GatewaySms(party=party("sms", credentials.sms)),
         bureau=GatewayBureau(party=party("bureau", credentials.bureau)),
+        data_provider=None if credentials.data is None else GatewayDataProvider(party=party("data", credentials.data)),
         notices=notices,
         refunds=refunds,
+        alipay=alipay,
         wechat_page=None
         if page is None
         else WechatPageLogin(application=_application(page, wire(page.base_url)), authorize_url=page.authorize_url),
@@ -162,6 +194,24 @@ def _merchant(given: WechatPayCredentials, wire: Wire, public_url: str, clock: C
         notify_url=f"{public_url}{NOTICES_PATH}/{WECHATPAY}",
         clock=clock,
         nonces=fresh_nonce,
+    )
+
+
+def _alipay(given: AlipayCredentials, wire: Callable[[str], Wire], public_url: str, clock: Clock) -> AlipayChannels:
+    application = application_of(
+        given=given,
+        wire=wire(given.base_url),
+        bills=wire(given.bill_url),
+        notify_url=f"{public_url}{NOTICES_PATH}/{ALIPAY}",
+        clock=clock,
+    )
+    return AlipayChannels(
+        payments=AlipayPayments(application=application),
+        refunds=AlipayRefunds(application=application),
+        deductions=AlipayDeductions(application=application),
+        transfers=AlipayTransfers(application=application) if application.platform.has_certificates else None,
+        login=AlipayLogin(application=application, authorize_url=given.authorize_url),
+        notices=AlipayNotices(application=application),
     )
 
 

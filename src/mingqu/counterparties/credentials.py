@@ -1,8 +1,10 @@
 """The file of credentials: where each counterparty is, and the keys by which both sides know each other.
 
 JSON, one object for each counterparty. `bank`, `identity`, `sms` and `bureau` speak the gateway protocol and must be
-there; without `wechatpay` the bank's own pages are paid on; `wechat` and `wechat_program` let people sign in. Every
-field is known or refused, so that a misspelled one is found at the start and not at the first payment.
+there; without `data` no behavior data is asked for; without `wechatpay` the bank's own pages are paid on; with `alipay`
+people may pay there as well; `wechat` and
+`wechat_program` let people sign in. Every field is known or refused, so that a misspelled one is found at the start and
+not at the first payment.
 """
 
 from __future__ import annotations
@@ -91,6 +93,26 @@ class WechatPayCredentials(Section, frozen=True, kw_only=True):
     next_keys: dict[Name, Secret] = {}
 
 
+class AlipayCredentials(Section, frozen=True, kw_only=True):
+    """An application at Alipay; `base_url` is the gateway's, `bill_url` that of the host where bills lie.
+
+    In mode "certificate" the application's own certificate and Alipay's root are needed, and transfers can be made; in
+    mode "public_key" Alipay's key is, and `next_keys` are its keys as well while it changes them.
+    """
+
+    bill_url: Address
+    authorize_url: Address
+    app_id: Name
+    seller_id: Name
+    app_private_key: Secret
+    mode: Literal["public_key", "certificate"]
+    alipay_public_key: Secret | None = None
+    next_keys: tuple[Secret, ...] = ()
+    app_certificate: Secret | None = None
+    alipay_certificate: Secret | None = None
+    root_certificates: Annotated[str, msgspec.Meta(min_length=1, max_length=65_536)] | None = None
+
+
 class WechatProgramCredentials(Section, frozen=True, kw_only=True):
     """A mini-program at WeChat."""
 
@@ -111,7 +133,9 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     identity: GatewayCredentials
     sms: GatewayCredentials
     bureau: GatewayCredentials
+    data: GatewayCredentials | None = None
     wechatpay: WechatPayCredentials | None = None
+    alipay: AlipayCredentials | None = None
     wechat: WechatPageCredentials | None = None
     wechat_program: WechatProgramCredentials | None = None
     control: dict[Name, Address] = {}  # where a sandbox has its knobs; no channel uses it
@@ -171,6 +195,8 @@ def check_credentials(*, value: object) -> Credentials:
         section = getattr(credentials, name)
         if isinstance(section, Section):
             _require_private(section.base_url, name)
+        if isinstance(section, AlipayCredentials):
+            _require_private(section.bill_url, name)  # a bill is not signed: only TLS says whose it is
     return credentials
 
 

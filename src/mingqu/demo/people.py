@@ -100,17 +100,20 @@ ZHOU: Final = Newcomer(
 )
 
 
-_SURNAMES: Final = "王李张刘赵黄吴徐孙马胡"
-_GIVEN: Final = ("雨桐", "文博", "思远", "静怡", "浩然", "若曦", "明哲", "佳宁", "子墨", "清越", "安然")
+_SURNAMES: Final = "王李张刘赵黄吴徐孙马胡朱高何郭罗梁宋"
+_GIVEN: Final = (
+    *("雨桐", "文博", "思远", "静怡", "浩然", "若曦", "明哲", "佳宁", "子墨", "清越", "安然"),
+    *("一诺", "景行", "望舒", "书言", "知行", "南星", "予安"),
+)
 
 
 def neighbor(*, number: int, months_late: int, lenders: int) -> Newcomer:
-    """Return an invented person of the half year (1 … 11), `months_late` behind in the latest bill, −1 for never."""
+    """Return an invented person of the year (1 … 18), `months_late` behind in the latest bill, −1 for never."""
     surname, given = _SURNAMES[number - 1], _GIVEN[number - 1]
     return Newcomer(
         alias=f"{surname}*{given[-1]}",
         name=Personal(surname + given),
-        id_number=id_number(born_on=date(1985 + number, 1 + number, 3 + number), sequence=400 + number),
+        id_number=id_number(born_on=date(1985 + number, 1 + number % 12, 3 + number), sequence=400 + number),
         phone=Personal(f"138000088{20 + number}"),
         card_number=card_number(sequence=2000 + number),
         monthly_income_fen=600_000 + 70_000 * number,

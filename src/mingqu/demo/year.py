@@ -1,4 +1,4 @@
-"""Half a year of fourteen people, told like the story and then left running, so that no page is empty."""
+"""Half a year of fourteen people, or a year of twenty-one, told like the story and left running: no page is empty."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from mingqu.domain.moment import start_of
 
 STARTS_ON: Final = date(2026, 8, 15)
 ENDS_ON: Final = date(2027, 3, 8)
+YEAR_ENDS_ON: Final = date(2027, 8, 14)
 _ENOUGH_FEN: Final = 9_000_000  # on the card of somebody who pays
 _LATE_FROM: Final = date(2027, 1, 14)
 _CURED_ON: Final = date(2027, 2, 1)
@@ -26,7 +27,7 @@ _NOON: Final = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbor:
-    """Somebody of the half year: when they come, what they want, and until when there is money on their card."""
+    """Somebody of the year: when they come, what they want, and until when there is money on their card."""
 
     newcomer: Newcomer
     on: date
@@ -36,6 +37,29 @@ class Neighbor:
     broke_from: date | None = None
 
 
+# Days after the start, months behind, lenders owed, fen, instalments, method, and when the card is empty.
+_FIRST_HALF: Final[tuple[tuple[int, int, int, int, int, str, date | None], ...]] = (
+    (3, -1, 1, 500_000, 6, "equal_instalment", None),
+    (9, 0, 2, 1_200_000, 12, "equal_principal", None),
+    (17, 2, 5, 300_000, 3, "equal_instalment", None),
+    (24, -1, 0, 2_000_000, 12, "equal_instalment", None),
+    (40, 0, 3, 800_000, 6, "equal_instalment", date(2026, 12, 20)),
+    (55, -1, 2, 600_000, 3, "equal_principal", None),
+    (71, 3, 6, 400_000, 3, "equal_instalment", None),
+    (88, 0, 1, 1_500_000, 12, "interest_only", None),
+    (104, -1, 1, 900_000, 6, "equal_instalment", date(2027, 2, 1)),
+    (130, 0, 2, 700_000, 12, "equal_instalment", None),
+    (161, -1, 3, 1_000_000, 6, "equal_instalment", None),
+)
+_SECOND_HALF: Final[tuple[tuple[int, int, int, int, int, str, date | None], ...]] = (
+    (210, -1, 1, 600_000, 6, "equal_principal", None),
+    (231, 0, 2, 450_000, 3, "equal_instalment", None),
+    (249, 2, 6, 500_000, 6, "equal_instalment", None),
+    (268, -1, 0, 1_800_000, 12, "equal_instalment", date(2027, 7, 1)),
+    (290, 0, 1, 350_000, 3, "interest_only", None),
+    (315, -1, 2, 1_100_000, 12, "equal_principal", None),
+    (341, 0, 1, 800_000, 6, "equal_instalment", None),
+)
 NEIGHBORS: Final = tuple(
     Neighbor(
         newcomer=neighbor(number=number, months_late=late, lenders=lenders),
@@ -46,28 +70,18 @@ NEIGHBORS: Final = tuple(
         broke_from=broke_from,
     )
     for number, (days, late, lenders, amount_fen, instalments, method, broke_from) in enumerate(
-        (
-            (3, -1, 1, 500_000, 6, "equal_instalment", None),
-            (9, 0, 2, 1_200_000, 12, "equal_principal", None),
-            (17, 2, 5, 300_000, 3, "equal_instalment", None),
-            (24, -1, 0, 2_000_000, 12, "equal_instalment", None),
-            (40, 0, 3, 800_000, 6, "equal_instalment", date(2026, 12, 20)),
-            (55, -1, 2, 600_000, 3, "equal_principal", None),
-            (71, 3, 6, 400_000, 3, "equal_instalment", None),
-            (88, 0, 1, 1_500_000, 12, "interest_only", None),
-            (104, -1, 1, 900_000, 6, "equal_instalment", date(2027, 2, 1)),
-            (130, 0, 2, 700_000, 12, "equal_instalment", None),
-            (161, -1, 3, 1_000_000, 6, "equal_instalment", None),
-        ),
-        start=1,
+        _FIRST_HALF + _SECOND_HALF, start=1
     )
 )
 
 
-def tell_year(world: OnlineWorld, tell: Teller) -> None:
-    """Play the half year to its last day, and leave one payout of which nobody knows whether it was paid."""
+def tell_year(world: OnlineWorld, tell: Teller, *, ends_on: date = ENDS_ON) -> int:
+    """Play to the last day, leave one payout of which nobody knows whether it was paid, and return how many borrowed.
+
+    Without `ends_on` it is the half year; those who would come later do not.
+    """
     fund_lenders(world)
-    tell.chapter("0", "Half a year goes by · 半年过去")
+    tell.chapter("0", "A year goes by · 一年过去" if ends_on > ENDS_ON else "Half a year goes by · 半年过去")
     taken: dict[str, Taken] = {}
     acts: dict[date, list[Callable[[], None]]] = {}
 
@@ -76,12 +90,12 @@ def tell_year(world: OnlineWorld, tell: Teller) -> None:
 
     plan(STARTS_ON, lambda: _borrow(world, taken, XIA, 1_000_000, 12, "equal_instalment"))
     plan(STARTS_ON + timedelta(days=1), lambda: _come(world, CHUAN, 800_000))
-    for each in NEIGHBORS:
+    for each in (one for one in NEIGHBORS if one.on <= ends_on):
         plan(
             each.on,
             partial(_borrow, world, taken, each.newcomer, each.amount_fen, each.instalments, each.method),
         )
-        if each.broke_from is not None:
+        if each.broke_from is not None and each.broke_from <= ends_on:
             plan(each.broke_from, partial(_spend_all, world, each.newcomer))
     plan(_LATE_FROM, lambda: _spend_all(world, XIA))
     plan(_CURED_ON, lambda: _cure(world, taken[XIA.alias]))
@@ -91,13 +105,14 @@ def tell_year(world: OnlineWorld, tell: Teller) -> None:
             world.go_to(max(world.house.clock.now(), start_of(day) + _NOON + timedelta(minutes=10 * number)))
             act()
 
-    live(world, tell, until=ENDS_ON, acts={day: partial(act_on, day) for day in acts})
-    world.go_to(start_of(ENDS_ON + timedelta(days=1)) + _NOON)
+    live(world, tell, until=ends_on, acts={day: partial(act_on, day) for day in acts})
+    world.go_to(start_of(ends_on + timedelta(days=1)) + _NOON)
     zhou = _visit_and_borrow(world, ZHOU, 600_000, 3, "equal_principal")
     assert zhou is not None
     world.silence_next_payout()
     work_until_idle(world)
     tell.note(f"{len(taken) + 1} loans; the bank fell silent while it paid the last one out.")
+    return len(taken) + 1
 
 
 def _come(world: OnlineWorld, newcomer: Newcomer, amount_fen: int) -> None:

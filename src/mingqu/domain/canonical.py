@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Final, TypeAlias
 
 from mingqu.domain.refusal import Refusal
@@ -62,13 +63,18 @@ def _written(value: Canonical, *, depth: int) -> str:
         return _text(value)
     if isinstance(value, Mapping):
         assert all(isinstance(key, str) for key in value), "a key is a text"
-        members = sorted(value.items(), key=lambda member: member[0].encode("utf-16-be", "surrogatepass"))
-        return "{" + ",".join(f"{_text(key)}:{_written(item, depth=depth + 1)}" for key, item in members) + "}"
+        # By UTF-16 code units. Of ASCII keys, which nearly all are, each character is one.
+        keys = sorted(value, key=None if all(map(str.isascii, value)) else _code_units)
+        return "{" + ",".join([f"{_text(key)}:{_written(value[key], depth=depth + 1)}" for key in keys]) + "}"
     assert isinstance(value, list | tuple), f"{type(value).__name__} has no canonical form"
     return "[" + ",".join(_written(item, depth=depth + 1) for item in value) + "]"
 
 
+def _code_units(key: str) -> bytes:
+    return key.encode("utf-16-be", "surrogatepass")
+
+
 def _text(text: str) -> str:
-    assert not _SURROGATE.search(text), "a lone surrogate is not text"
+    assert text.isascii() or not _SURROGATE.search(text), "a lone surrogate is not text"
     # The escapes of json.dumps are those of RFC 8785, section 3.2.2.2: \b \t \n \f \r \" \\ and \u00xx for the rest.
-    return json.dumps(text, ensure_ascii=False)
+    return encode_basestring(text)

@@ -57,6 +57,8 @@ class ConsentPurpose(Enum):
     PASS_TO_LENDER = "pass_to_lender"  # noqa: S105 - a purpose, not a password
     AUTOMATED_DECISION = "automated_decision"
     AUTO_REPAYMENT = "auto_repayment"
+    FRAUD_PREVENTION = "fraud_prevention"  # recognizing a device; nobody must allow it
+    BEHAVIOR_DATA = "behavior_data"  # asking a provider of data; nobody must allow it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

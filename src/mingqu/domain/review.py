@@ -14,9 +14,10 @@ from typing import ClassVar, Final
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 
-# What may be asked for; about a decision, or about a loan.
+# What may be asked for: about a decision, about a loan, or about something that was received.
 OF_DECISION: Final = ("explain", "review")
 OF_LOAN: Final = ("defer", "respread", "talk")
+SUSPICIOUS: Final = "suspicious"  # a message, a call or a link that may not be ours
 # Borrowers are told three working days; a weekend is no excuse in a queue that is sorted by age.
 ANSWERED_WITHIN: Final = timedelta(days=3)
 # Who took a request and went home does not keep it from whoever comes next.
@@ -32,6 +33,8 @@ class ReviewOutcome(Enum):
     REASSESS = "reassess"  # the person may apply again at once, whatever day the decision named
     OVERRIDDEN = "overridden"  # two people set the refusal aside; what they granted is another decision
     ANSWERED = "answered"  # explained, or talked about
+    PHISHING = "phishing"  # it was not ours, and meant to deceive
+    GENUINE = "genuine"  # it was ours
 
 
 _O: Final = ReviewOutcome
@@ -39,6 +42,7 @@ OUTCOMES: Final[Mapping[str, tuple[ReviewOutcome, ...]]] = MappingProxyType(
     {
         "review": (_O.UPHELD, _O.REASSESS, _O.OVERRIDDEN),
         "explain": (_O.ANSWERED, _O.REASSESS, _O.OVERRIDDEN),
+        SUSPICIOUS: (_O.PHISHING, _O.GENUINE, _O.ANSWERED),
         **dict.fromkeys(OF_LOAN, (_O.ANSWERED,)),
     }
 )

@@ -15,6 +15,7 @@ from mingqu.services.close_day import Stopped, bring_up_today, close_through
 from mingqu.services.house import House
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.run_due_work import run_due_work
+from mingqu.services.sweep_signals import sweep_all
 
 # A channel's answer within a second is soon enough; an idle book costs two small queries a cell and second.
 IDLE_SECONDS: Final = 1.0
@@ -116,6 +117,7 @@ def work_once(house: House, *, report: Callable[[str], None], resting: Resting) 
         raise failed
     if cell_days:
         publish_evidence(house)
+        sweep_all(house)
     trouble = next(iter(resting.cells().values()), "")
     return Round(busy=cell_days > 0 or events > 0 or not done.idle, trouble=trouble)
 

@@ -1,11 +1,7 @@
-"""A training sample: columns of whole numbers out of a CSV, and a word about each column left out."""
+"""A training sample: typed columns out of a CSV, who went bad, and a word about each column left out."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import lzma
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +10,15 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mingqu.domain.decision.card import SCALE_DIGITS_MAX
 from mingqu.domain.decision.mapping import ColumnMapping, MappedField, field_value
 from mingqu.domain.refusal import Refusal
+from mingqu.lab import cell, screen
+from mingqu.lab.csv_file import CsvFile, open_csv
+from mingqu.lab.outcome import CASES_MIN, Outcome, read_outcome
+from mingqu.lab.table import Column, Numbers, Table, Words, read_table
 
-ROWS_MAX: Final = 5_000_000
-BYTES_MAX: Final = 2_000_000_000  # unpacked; beyond this a laptop's memory is at risk
-BADS_MIN: Final = 50  # Fewer bad cases than this say nothing about ten bins.
-WHOLE_MAX: Final = 2**53 - 1  # numbers that a float64 represents exactly
-# Left out of every card by name, whatever the file calls them; a mapping can name more.
-PROTECTED_WORDS: Final = ("sex", "gender", "marriage", "marital", "age", "ethnicity", "race", "religion", "nationality")
-IDENTIFIER_WORDS: Final = ("id", "uuid", "index", "rownum", "customer_id", "loan_id", "account")
+OUT_OF_TIME_PER_MILLE: Final = 200  # the latest part of the rows, kept from training where a time is named
+PROTECTED, TIME, NAMED = "protected", "it is the time", "named to be left out"
 
 
 class SampleUnusable(Refusal):
@@ -35,89 +29,141 @@ class SampleUnusable(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """One column to learn from. `direction` is that of the risk; "" means: find it in the sample."""
+    """One column to learn from. `direction` is that of the risk; "" means: find it in the sample.
+
+    `name` is a stable name for programs, `column` what the file calls it.
+    """
 
     name: str
+    column: str
     direction: str
-    scale_digits: int
     reason_zh: str
     reason_en: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Features, values (rows × features, whole numbers at the feature's scale, NaN where missing), who went bad."""
+    """Features with their columns, who went bad, the same rows in all of them, in the order of the file.
 
-    features: tuple[Feature, ...]
-    values: NDArray[np.float64]
-    bad: NDArray[np.bool_]
-    left_out: tuple[tuple[str, str], ...]
+    `later` are the rows kept for the out-of-time test. `guarded` are protected columns, for fairness alone.
+    """
+
+    file: str
     sha256: str
+    target: str
+    bad_value: str
+    features: tuple[Feature, ...]
+    columns: tuple[Column, ...]
+    bad: NDArray[np.bool_]
+    later: NDArray[np.bool_]
+    left_out: tuple[tuple[str, str], ...]
+    guarded: tuple[tuple[str, Column], ...]
+    rows_without_outcome: int
+    mapping_id: str
 
-
-def read_rows(*, path: Path) -> tuple[list[str], list[list[str]], str]:
-    """Return header, rows and SHA-256 of a CSV (also .xz). Errors: SampleUnusable."""
-    with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as stream:
-        data = stream.read(BYTES_MAX + 1)
-    if len(data) > BYTES_MAX:
-        raise SampleUnusable("The file is too large; take a sample of it.")
-    try:
-        lines = list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
-    except (UnicodeDecodeError, csv.Error):
-        raise SampleUnusable("The file is no CSV in UTF-8; save it so.") from None
-    if len(lines) < 2 or len(lines) > ROWS_MAX:
-        raise SampleUnusable(f"The file needs a header and 1 to {ROWS_MAX} rows.")
-    header = [name.strip() for name in lines[0]]
-    if len(set(header)) != len(header):
-        raise SampleUnusable("A column name stands twice in the header; rename one.")
-    rows = [line for line in lines[1:] if line]
-    if uneven := next((at for at, line in enumerate(rows, start=2) if len(line) != len(header)), 0):
-        raise SampleUnusable(f"Line {uneven} has another number of cells than the header.", line=uneven)
-    return header, rows, hashlib.sha256(data).hexdigest()
+    @property
+    def training_rows(self) -> NDArray[np.int64]:
+        """The places of the rows that training may see."""
+        return np.flatnonzero(~self.later)
 
 
 def read_sample(
-    *, path: Path, target: str, bad: str = "1", mapping: ColumnMapping | None = None, exclude: Sequence[str] = ()
+    *,
+    path: Path,
+    target: str,
+    bad: str | None = None,
+    mapping: ColumnMapping | None = None,
+    exclude: Sequence[str] = (),
+    time: str | None = None,
 ) -> Sample:
     """Return the sample of a file: through a mapping when there is one, else every usable column as it is called.
 
-    Errors: SampleUnusable (no target, target not two-valued, too few bad, nothing to learn from); ColumnMissing and
-    CellMalformed from the mapping.
+    Errors: FileMalformed, CellNotNumber, TargetUnusable, ColumnLeaks, SampleUnusable (nothing to learn from, a time
+    that is none); ColumnMissing and CellMalformed from the mapping.
     """
-    header, rows, sha256 = read_rows(path=path)
-    if target not in header:
-        raise SampleUnusable(f"The file has no column {target}; it has: {', '.join(header)}.", column=target)
-    outcomes = [row[header.index(target)].strip() for row in rows]
-    if set(outcomes) - {bad} == set() or len(set(outcomes)) != 2 or bad not in outcomes:
-        raise SampleUnusable(f"The column {target} must hold {bad} for bad and one other value.", column=target)
-    went_bad = np.array([outcome == bad for outcome in outcomes])
-    if min(int(went_bad.sum()), int((~went_bad).sum())) < BADS_MIN:
-        raise SampleUnusable(f"At least {BADS_MIN} good and {BADS_MIN} bad cases are needed.", column=target)
-    left: list[tuple[str, str]] = [(name, "named to be left out") for name in exclude]
+    file = open_csv(path=path)
+    for name in (target, *exclude, *([time] if time else ())):
+        file.place(column=name)
+    table = read_table(file=file, leave=[name for name in exclude if name != target])
+    outcome = read_outcome(column=table.columns[target], name=target, bad=bad)
+    left: list[tuple[str, str]] = [(name, NAMED) for name in exclude if name != target]
+    guarded = [
+        (name, column.at(rows=outcome.rows))
+        for name, column in table.columns.items()
+        if screen.protected(name=name) and name != target
+    ]
     if mapping is not None:
-        features, columns = _mapped(header, rows, mapping, left, set(exclude))
+        mapping.check_columns(columns=file.header)
+        features, columns = _mapped(file, mapping, outcome, left, set(exclude))
     else:
-        features, columns = _plain(header, rows, target, left)
-    kept = _informative(features, columns, left)
-    if not kept:
-        raise SampleUnusable("No column is left to learn from.")
+        features, columns = _plain(table, target, time, outcome, left)
+    if not features:
+        raise SampleUnusable(
+            f"No column of {file.name} is left to learn from: {'; '.join(f'{a}: {b}' for a, b in left)}."
+        )
+    later = np.zeros(len(outcome.rows), dtype=bool) if time is None else _later(table, time, outcome)
+    _enough(outcome.bad, later)
     return Sample(
-        features=tuple(features[at] for at in kept),
-        values=np.column_stack([columns[at] for at in kept]),
-        bad=went_bad,
+        file=file.name,
+        sha256=file.sha256,
+        target=target,
+        bad_value=outcome.bad_value,
+        features=tuple(features),
+        columns=tuple(columns),
+        bad=outcome.bad,
+        later=later,
         left_out=tuple(left),
-        sha256=sha256,
+        guarded=tuple(guarded),
+        rows_without_outcome=outcome.without,
+        mapping_id=mapping.id if mapping else "",
     )
 
 
+def _enough(bad: NDArray[np.bool_], later: NDArray[np.bool_]) -> None:
+    bads = int(bad[~later].sum())
+    goods = int((~later).sum()) - bads
+    if min(bads, goods) < CASES_MIN:
+        raise SampleUnusable(
+            f"Before the out-of-time part {bads} bad and {goods} good cases are left; {CASES_MIN} are needed."
+        )
+
+
+def _plain(
+    table: Table, target: str, time: str | None, outcome: Outcome, left: list[tuple[str, str]]
+) -> tuple[list[Feature], list[Column]]:
+    features: list[Feature] = []
+    columns: list[Column] = []
+    for place, (name, whole_column) in enumerate(table.columns.items(), start=1):
+        if name in (target, time):
+            if name == time:
+                left.append((name, TIME))
+            continue
+        if screen.protected(name=name):
+            left.append((name, PROTECTED))
+            continue
+        column = whole_column.at(rows=outcome.rows)
+        if reason := screen.reason_to_leave_out(name=name, column=column, bad=outcome.bad):
+            left.append((name, reason))
+            continue
+        slug = _slug(name, place, {one.name for one in features})
+        features.append(
+            Feature(name=slug, column=name, direction="", reason_zh=f"{name} 的取值", reason_en=f"the value of {name}")
+        )
+        columns.append(column)
+    return features, columns
+
+
+def _slug(name: str, place: int, taken: set[str]) -> str:
+    """Return a name for programs: "Credit Amount (DM)" is credit_amount_dm, 年收入 in column 4 is column_4."""
+    mapped = "".join(c if c.isalnum() and c.isascii() else "_" for c in name.lower())
+    slug = "_".join(part for part in mapped.split("_") if part)
+    slug = slug if slug[:1].isalpha() else f"column_{place}"
+    return slug if slug not in taken else f"{slug}_{place}"
+
+
 def _mapped(
-    header: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    mapping: ColumnMapping,
-    left: list[tuple[str, str]],
-    exclude: set[str],
-) -> tuple[list[Feature], list[NDArray[np.float64]]]:
-    mapping.check_columns(columns=header)
+    file: CsvFile, mapping: ColumnMapping, outcome: Outcome, left: list[tuple[str, str]], exclude: set[str]
+) -> tuple[list[Feature], list[Column]]:
     left.extend((one.column, one.because) for one in mapping.exclusions)
     used = {field.column for field in mapping.fields if field.card}
     left.extend(
@@ -126,107 +172,61 @@ def _mapped(
         if field.column and field.column not in used
     )
     fields = [field for field in mapping.fields if field.card and not {field.column, field.name} & exclude]
-    return [_feature(field) for field in fields], [_column(field, header, rows) for field in fields]
-
-
-def _feature(field: MappedField) -> Feature:
-    return Feature(
-        name=field.name,
-        direction=field.direction,
-        scale_digits=0,
-        reason_zh=field.reason_zh,
-        reason_en=field.reason_en,
-    )
-
-
-def _column(field: MappedField, header: Sequence[str], rows: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    at = header.index(field.column)
-    known: dict[str, object] = {}  # most cells of a column repeat
-    values = []
-    for line, row in enumerate(rows, start=2):
-        cell = row[at]
-        if cell not in known:
-            known[cell] = field_value(field=field, row={field.column: cell}, line=line)
-        values.append(known[cell])
-    return np.array(values, dtype=np.float64)
-
-
-def _plain(
-    header: Sequence[str], rows: Sequence[Sequence[str]], target: str, left: list[tuple[str, str]]
-) -> tuple[list[Feature], list[NDArray[np.float64]]]:
+    columns = mapped_columns(file=file, fields=fields)
     features: list[Feature] = []
-    columns: list[NDArray[np.float64]] = []
-    named_out = {name for name, _ in left}
-    for at, name in enumerate(header):
-        if name == target or name in named_out:
+    kept: list[Column] = []
+    for one, whole_column in zip(fields, columns, strict=True):
+        column = whole_column.at(rows=outcome.rows)
+        if reason := screen.reason_to_leave_out(name=one.name, column=column, bad=outcome.bad):
+            left.append((one.name, reason))
             continue
-        words = name.lower().replace("-", "_").split("_")
-        if any(word in PROTECTED_WORDS for word in words):
-            left.append((name, "protected"))
-            continue
-        read = _numbers([row[at].strip() for row in rows])
-        if read is None:
-            left.append((name, "not a number in every row"))
-            continue
-        column, digits = read
-        if _identifier_like(name, column):
-            left.append((name, "looks like an identifier"))
-            continue
-        slug = "_".join(
-            part for part in "".join(c if c.isalnum() and c.isascii() else "_" for c in name.lower()).split("_") if part
-        )
-        slug = slug if slug[:1].isalpha() else f"column_{slug or at}"
         features.append(
             Feature(
-                name=slug,
-                direction="",
-                scale_digits=digits,
-                reason_zh=f"{name} 的取值",
-                reason_en=f"the value of {name}",
+                name=one.name,
+                column=one.name,
+                direction=one.direction,
+                reason_zh=one.reason_zh,
+                reason_en=one.reason_en,
             )
         )
-        columns.append(column)
-    return features, columns
+        kept.append(column)
+    return features, kept
 
 
-def _numbers(cells: Sequence[str]) -> tuple[NDArray[np.float64], int] | None:
-    """Return the cells as whole numbers at the smallest scale that holds them, or None when one is no number."""
-    digits = 0
-    parsed: list[float] = []
-    for cell in cells:
-        if cell.lower() in ("", "na", "nan", "null", "?"):
-            parsed.append(float("nan"))
-            continue
-        try:
-            value = float(cell)
-        except ValueError:
-            return None
-        if not np.isfinite(value):
-            return None
-        parsed.append(value)
-        if "." in cell and "e" not in cell.lower():
-            digits = max(digits, min(SCALE_DIGITS_MAX, len(cell.partition(".")[2].rstrip("0"))))
-    column = np.rint(np.array(parsed) * 10**digits)
-    largest = float(np.nanmax(np.abs(column))) if np.isfinite(column).any() else 0.0
-    return (column, digits) if largest <= WHOLE_MAX else None
+def mapped_columns(*, file: CsvFile, fields: Sequence[MappedField]) -> list[Numbers]:
+    """Return the fields of a mapping as columns of whole numbers. Errors: FileMalformed, CellMalformed."""
+    places = [file.place(column=field.column) for field in fields]
+    parts: list[list[NDArray[np.float64]]] = [[] for _ in fields]
+    known: list[dict[str, float]] = [{} for _ in fields]  # most cells of a column repeat
+    for rows, lines in file.chunks():
+        for at, (field, place) in enumerate(zip(fields, places, strict=True)):
+            seen, values = known[at], []
+            for row, line in zip(rows, lines, strict=True):
+                text = row[place]
+                if text not in seen:
+                    value = field_value(field=field, row={field.column: text}, line=line)
+                    assert isinstance(value, int), "a field with a column is a number"
+                    seen[text] = float(value)
+                values.append(seen[text])
+            parts[at].append(np.array(values, dtype=np.float64))
+    return [Numbers(values=np.concatenate(part), scale_digits=0, reading=cell.PLAIN) for part in parts]
 
 
-def _identifier_like(name: str, column: NDArray[np.float64]) -> bool:
-    """A column named so, or a count up or down by one: it tells rows apart, not people."""
-    if name.lower() in IDENTIFIER_WORDS or name.lower().endswith("_id"):
-        return True
-    steps = np.diff(column)
-    return len(column) > 1 and bool(np.all(steps == steps[0])) and steps[0] != 0
-
-
-def _informative(
-    features: Sequence[Feature], columns: Sequence[NDArray[np.float64]], left: list[tuple[str, str]]
-) -> list[int]:
-    kept: list[int] = []
-    for at, (feature, column) in enumerate(zip(features, columns, strict=True)):
-        present = column[np.isfinite(column)]
-        if len(present) == 0 or np.all(present == present[0]):
-            left.append((feature.name, "the same in every row"))
-        else:
-            kept.append(at)
-    return kept
+def _later(table: Table, time: str, outcome: Outcome) -> NDArray[np.bool_]:
+    """Return which rows are the latest fifth: everything from the moment on at which a fifth begins."""
+    column = table.columns[time].at(rows=outcome.rows)
+    if column.missing.any():
+        raise SampleUnusable(f"The time {time} is missing in {int(column.missing.sum())} rows.", column=time)
+    if isinstance(column, Words):
+        days = [cell.day_number(text=level) for level in column.levels]
+        if any(day is None for at, day in enumerate(days) if at in set(column.codes.tolist())):
+            raise SampleUnusable(f"The column {time} is no time: write dates like 2026-08-15.", column=time)
+        moments = np.array([0 if day is None else day for day in days])[column.codes]
+    else:
+        moments = column.values
+    ordered = np.sort(moments)
+    start = ordered[len(ordered) - max(1, len(ordered) * OUT_OF_TIME_PER_MILLE // 1_000)]
+    later = np.asarray(moments >= start)
+    if later.all():
+        raise SampleUnusable(f"The time {time} is nearly the same in all rows; nothing comes before the last part.")
+    return later

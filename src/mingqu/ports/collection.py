@@ -81,20 +81,12 @@ class HostedPage:
     handover: Mapping[str, str] = field(default_factory=dict)
 
 
-class CollectionChannel(Protocol):
+class DeductionChannel(Protocol):
     """Deducts by agreement. Numbers, idempotency and finality are as for a payout (`mingqu.ports.payout`)."""
 
     @property
     def resend_is_safe(self) -> bool:
         """Whether the channel documents idempotency by order number."""
-        ...
-
-    def request_agreement(self, request: AgreementRequest) -> CodeSent | Refused | NumberTaken:
-        """Begin an agreement; the channel sends a code to the card's phone. Errors: ChannelSilent."""
-        ...
-
-    def confirm_agreement(self, *, agreement_number: str, code: Personal[str]) -> Agreed | CodeWrong | Refused:
-        """End it with the code. Said again after success it gives the same token. Errors: ChannelSilent."""
         ...
 
     def cancel_agreement(self, *, agreement_token: Personal[str]) -> Accepted | Refused:
@@ -114,12 +106,33 @@ class CollectionChannel(Protocol):
         ...
 
 
+class CollectionChannel(DeductionChannel, Protocol):
+    """Deducts from a card, after an agreement that begins with a code by SMS."""
+
+    def request_agreement(self, request: AgreementRequest) -> CodeSent | Refused | NumberTaken:
+        """Begin an agreement; the channel sends a code to the card's phone. Errors: ChannelSilent."""
+        ...
+
+    def confirm_agreement(self, *, agreement_number: str, code: Personal[str]) -> Agreed | CodeWrong | Refused:
+        """End it with the code. Said again after success it gives the same token. Errors: ChannelSilent."""
+        ...
+
+
 class HostedPaymentChannel(Protocol):
     """Offers a page on which a person pays once, by hand."""
 
     @property
     def resend_is_safe(self) -> bool:
         """Whether the channel documents idempotency by order number."""
+        ...
+
+    @property
+    def unopened_page_ends(self) -> bool:
+        """Whether a page is a request that the person's browser brings to the channel, and that dies at `expires_at`.
+
+        Of such a page the channel hears when it is opened: until then it says `NotFound`, and once the page expired it
+        makes no payment of it any more. Elsewhere `create` makes the payment, and `NotFound` ends nothing, ever.
+        """
         ...
 
     def create(self, request: HostedPaymentRequest) -> HostedPage | Refused | NumberTaken:

@@ -22,7 +22,7 @@ class NoticeUnsigned(NoticeRefused):
 
 
 class NoticeStale(NoticeRefused):
-    """The notice is rightly signed, but not within five minutes of now: it may be an old one played again."""
+    """The notice is rightly signed, but not of now (Alipay: of a day): it may be an old one played again."""
 
     code: ClassVar[str] = "notice_stale"
     status: ClassVar[int] = 401

@@ -26,6 +26,6 @@ class RefundChannel(Protocol):
         """Ask for a refund. Errors: ChannelSilent, after which it may or may not have been done."""
         ...
 
-    def ask_refund(self, refund_number: str) -> Paid | Failed | InProgress | NotFound:
-        """Tell what became of a refund. Errors: ChannelSilent."""
+    def ask_refund(self, refund_number: str, *, order_number: str) -> Paid | Failed | InProgress | NotFound:
+        """Tell what became of a refund; some channels know it by both numbers only. Errors: ChannelSilent."""
         ...

@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS message (
 CREATE INDEX IF NOT EXISTS message_phone ON message (phone, at);
 CREATE TABLE IF NOT EXISTS bureau_person (id_number TEXT PRIMARY KEY, features TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS bureau_answer (query_number TEXT PRIMARY KEY, body TEXT NOT NULL, answer TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS data_phone (phone TEXT PRIMARY KEY, features TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS data_answer (query_number TEXT PRIMARY KEY, body TEXT NOT NULL, answer TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS wechat_person (
     openid TEXT PRIMARY KEY, nickname TEXT NOT NULL, blocked INTEGER NOT NULL DEFAULT 0
 );
@@ -55,6 +57,30 @@ CREATE TABLE IF NOT EXISTS trade (
 CREATE TABLE IF NOT EXISTS refund (
     out_refund_no TEXT PRIMARY KEY, body TEXT NOT NULL, refund_id TEXT NOT NULL UNIQUE, out_trade_no TEXT NOT NULL,
     refund INTEGER NOT NULL, reason TEXT NOT NULL, notify_url TEXT NOT NULL, made_at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS alipay_account (
+    user_id TEXT PRIMARY KEY, open_id TEXT NOT NULL UNIQUE, logon_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+    balance_fen INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS alipay_code (
+    code TEXT PRIMARY KEY, user_id TEXT NOT NULL, made_at TEXT NOT NULL, used INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS alipay_trade (
+    out_trade_no TEXT PRIMARY KEY, trade_no TEXT NOT NULL UNIQUE, product_code TEXT NOT NULL, total INTEGER NOT NULL,
+    subject TEXT NOT NULL, notify_url TEXT NOT NULL, certified INTEGER NOT NULL, made_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL, paid_at TEXT, closed_at TEXT, buyer_id TEXT
+);
+CREATE TABLE IF NOT EXISTS alipay_refund (
+    out_trade_no TEXT NOT NULL, out_request_no TEXT NOT NULL, refund INTEGER NOT NULL, made_at TEXT NOT NULL,
+    PRIMARY KEY (out_trade_no, out_request_no)
+);
+CREATE TABLE IF NOT EXISTS alipay_agreement (
+    external_agreement_no TEXT PRIMARY KEY, agreement_no TEXT NOT NULL UNIQUE, single_amount INTEGER NOT NULL,
+    state TEXT NOT NULL, user_id TEXT, notify_url TEXT NOT NULL, certified INTEGER NOT NULL, made_at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS alipay_transfer (
+    out_biz_no TEXT PRIMARY KEY, body TEXT NOT NULL, order_id TEXT NOT NULL UNIQUE, amount INTEGER NOT NULL,
+    user_id TEXT, error_code TEXT, made_at TEXT NOT NULL, ends_at TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS notice (
     notice_id TEXT PRIMARY KEY, party TEXT NOT NULL, url TEXT NOT NULL, body TEXT NOT NULL,

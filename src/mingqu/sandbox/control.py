@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from mingqu.sandbox import page
+from mingqu.sandbox.alipay import BILL_FILE, METHODS, Alipay
 from mingqu.sandbox.bank import Bank
 from mingqu.sandbox.bureau import Bureau
+from mingqu.sandbox.data_provider import DataProvider
 from mingqu.sandbox.faults import Fault, Faults
 from mingqu.sandbox.identity import Identity
 from mingqu.sandbox.notices import Notices
@@ -31,7 +34,12 @@ TABLES: Final = {  # what each of them remembers, of the book that they share
     "identity": ("card", "identity_answer"),
     "sms": ("message",),
     "bureau": ("bureau_person", "bureau_answer"),
-}
+    "data": ("data_phone", "data_answer"),
+    "alipay": (
+        "alipay_trade", "alipay_refund", "alipay_agreement", "alipay_transfer", "alipay_account", "alipay_code",
+        "notice",
+    ),
+}  # fmt: skip
 CALLS: Final = {
     "wechatpay": tuple(
         f"wechatpay.{call}" for call in ("prepay", "query", "close", "refund", "refund_query", "bill", "certificates")
@@ -44,6 +52,8 @@ CALLS: Final = {
     "identity": ("identity.check",),
     "sms": ("sms.send",),
     "bureau": ("bureau.features",),
+    "alipay": (*METHODS.values(), BILL_FILE),
+    "data": ("data.features",),
 }  # fmt: skip
 Act = Callable[[dict[str, Any]], object]
 
@@ -59,15 +69,17 @@ class Control:
         bureau: Bureau,
         wechat: Wechat,
         wechatpay: WechatPay,
+        alipay: Alipay,
         identity: Identity,
         sms: Sms,
         inbox: Inbox,
+        data_provider: DataProvider,
         notices: Notices,
         faults: Mapping[str, Faults],
     ) -> None:
         self.time, self.bank, self.bureau, self.wechat, self.wechatpay = time, bank, bureau, wechat, wechatpay
-        self.identity, self.sms, self.inbox = identity, sms, inbox
-        self.notices, self.faults = notices, faults
+        self.alipay, self.identity, self.sms, self.inbox = alipay, identity, sms, inbox
+        self.notices, self.faults, self.data_provider = notices, faults, data_provider
         self.rekeyed: Callable[[], None] = lambda: None  # what the house is told changes with the keys
 
     def meet(
@@ -80,13 +92,22 @@ class Control:
         balance_fen: int = 0,
         features: Mapping[str, int] | None = None,
         openid: str | None = None,
+        data: Mapping[str, int] | None = None,
     ) -> None:
-        """Let a person exist: a card at the bank, four elements that belong together, a bureau record, WeChat."""
+        """Let a person exist: a card at the bank, four elements that belong together, a bureau record, data, wallets.
+
+        Their Alipay account holds as much as their card at first; its user id ends in their phone number.
+        """
         self.bank.open_card(
             number=card_number, holder_name=name, id_number=id_number, phone=phone, balance_fen=balance_fen
         )
         if features is not None:
             self.bureau.know(id_number=id_number, features=features)
+        self.alipay.trades.open_account(
+            user_id=f"20880{phone[-11:]:>011}", name=name, logon_id=phone, balance_fen=balance_fen
+        )
+        if data is not None:
+            self.data_provider.know(phone=phone, features=data)
         if openid is not None:
             self.wechat.know(openid=openid, nickname=name)
 
@@ -145,9 +166,19 @@ class Control:
         self.wechatpay.merchant.set_mode(now=self.time.now(), mode=mode)
         self.rekeyed()
 
+    def rotate_alipay(self, *, ends: datetime | None = None) -> None:
+        """Let Alipay sign with a new key; its certificate ends at a moment, if one is named."""
+        self.alipay.application.rotate(ends=ends)
+        self.rekeyed()
+
+    def end_alipay_rotation(self) -> None:
+        """Let the newest key of Alipay's alone be known."""
+        self.alipay.application.end_rotation()
+        self.rekeyed()
+
     def moved(self) -> dict[str, int]:
-        """Return the amount in fen, by order number, of everything the bank and WeChat Pay moved."""
-        return {**self.bank.moved(), **self.wechatpay.moved()}
+        """Return the amount in fen, by order number, of everything that bank and wallets moved."""
+        return {**self.bank.moved(), **self.wechatpay.moved(), **self.alipay.moved()}
 
     def answer(self, party: str, call: Call) -> Reply | None:
         """Return the answer to a request at a party's own pages and knobs, or None when it is none of those."""
@@ -156,6 +187,8 @@ class Control:
         if call.path.startswith(PREFIX):
             return self._knob(party, call) if _is_local(call) else json_reply({"code": "not_local"}, status=403)
         paying = self.wechatpay.cashier.answer(call) if party == "wechatpay" else None
+        if party == "alipay":
+            paying = self.alipay.pages.answer(call)
         if paying is not None:
             return paying
         if party == "wechat" and call.path == "/connect/oauth2/authorize":
@@ -207,9 +240,21 @@ class Control:
             "wechat": lambda asked: self.wechat.know(**asked),
             "code": lambda asked: {"code": self.wechat.new_code(openid=asked["openid"])},
             "refunds": lambda asked: self.wechatpay.refunds.set_seconds(int(asked["seconds"])),
-            "rotate": lambda asked: self.rotate(mode=asked.get("mode"), key_id=asked.get("key_id")),
-            "end-rotation": lambda _: self.end_rotation(),
+            "rotate": lambda asked: (
+                self.rotate_alipay()
+                if party == "alipay"
+                else self.rotate(mode=asked.get("mode"), key_id=asked.get("key_id"))
+            ),
+            "end-rotation": lambda _: self.end_alipay_rotation() if party == "alipay" else self.end_rotation(),
             "key-mode": lambda asked: self.set_key_mode(asked["mode"]),
+            "alipay-account": lambda asked: self.alipay.trades.open_account(**asked),
+            "alipay-deposit": lambda asked: self.alipay.trades.deposit(**asked),
+            "sign": lambda asked: {
+                "said": self.alipay.agreements.sign(number=asked["agreement_number"], identity=asked["account"])
+            },
+            "unsign": lambda asked: self.alipay.agreements.end(number=asked["agreement_number"]),
+            "transfers": lambda asked: self.alipay.transfers.set_seconds(int(asked["seconds"])),
+            "bill-flaw": lambda asked: self.alipay.bills.spoil(asked["flaw"]),
             "processing": lambda asked: setattr(self.bank, "processing_seconds", int(asked["seconds"])),
         }
 
@@ -276,6 +321,8 @@ class Control:
         return {"again": self.notices.again()} if asked.get("again") else None
 
     def _pay(self, party: str, asked: dict[str, Any]) -> str:
+        if party == "alipay":
+            return self.alipay.trades.pay(out_trade_no=asked["order_number"], identity=asked.get("account"))
         if party == "wechatpay":
             return self.wechatpay.pay(out_trade_no=asked["order_number"], openid=asked.get("openid", ""))
         return self.bank.pay_by_hand(order_number=asked["order_number"], card_number=asked["card_number"])

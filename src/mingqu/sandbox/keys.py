@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from mingqu.sandbox import alipay_keys
 from mingqu.sandbox.wechatpay_keys import PUBLIC_KEY, RSA_BITS
 
-GATEWAYS: Final = ("bank", "identity", "sms", "bureau")
-PARTIES: Final = ("wechatpay", "wechat", *GATEWAYS)
+GATEWAYS: Final = ("bank", "identity", "sms", "bureau", "data")
+PARTIES: Final = ("wechatpay", "wechat", *GATEWAYS, "alipay")
 _SECRETS: Final = "secrets.json"  # both sides' keys; the house never reads it
 CREDENTIALS: Final = "credentials.json"
 Pem = str
@@ -38,6 +39,7 @@ class Secrets:
     mchid: str
     appid: str
     app_secret: str
+    alipay: dict[str, str]
     mode: str = PUBLIC_KEY
 
     def house_public(self, party: str) -> Ed25519PublicKey:
@@ -49,7 +51,11 @@ def load_or_make(folder: Path | None) -> Secrets:
     """Return the secrets of a folder, made now if there are none; without a folder, made for this once."""
     place = None if folder is None else folder / _SECRETS
     if place is not None and place.exists():
-        return Secrets(**json.loads(place.read_text()))
+        kept = json.loads(place.read_text())
+        if "alipay" not in kept:  # of a folder that is older than the sandbox's Alipay
+            kept["alipay"] = alipay_keys.make_secrets()
+            _write(place, kept)
+        return _with_newcomers(Secrets(**kept), place)
     made = Secrets(
         house={party: _pem(Ed25519PrivateKey.generate()) for party in GATEWAYS},
         party={party: _pem(Ed25519PrivateKey.generate()) for party in GATEWAYS},
@@ -61,14 +67,31 @@ def load_or_make(folder: Path | None) -> Secrets:
         mchid=f"19{secrets.randbelow(10**8):08d}",
         appid="wx" + secrets.token_hex(8),
         app_secret=secrets.token_hex(16),
+        alipay=alipay_keys.make_secrets(),
     )
     if place is not None:
         _write(place, {name: getattr(made, name) for name in Secrets.__slots__})
     return made
 
 
-def credentials(known: Secrets, *, addresses: dict[str, str], platform: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the house is given when its accounts are opened; `platform` is what it is told of WeChat's keys."""
+def _with_newcomers(known: Secrets, place: Path) -> Secrets:
+    """Return secrets of a folder with those of parties that did not exist when it was made, and keep them."""
+    missing = [party for party in GATEWAYS if party not in known.house]
+    if not missing:
+        return known
+    for side in (known.house, known.party):
+        side.update({party: _pem(Ed25519PrivateKey.generate()) for party in missing})
+    _write(place, {name: getattr(known, name) for name in Secrets.__slots__})
+    return known
+
+
+def credentials(
+    known: Secrets, *, addresses: dict[str, str], platform: Mapping[str, Any], alipay: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the house is given when its accounts are opened.
+
+    `platform` is what it is told of WeChat's keys, `alipay` of Alipay's.
+    """
     given: dict[str, Any] = {
         "wechatpay": {
             "base_url": addresses["wechatpay"],
@@ -85,6 +108,7 @@ def credentials(known: Secrets, *, addresses: dict[str, str], platform: Mapping[
             "appid": known.appid,
             "secret": known.app_secret,
         },
+        "alipay": alipay_keys.credentials(known.alipay, address=addresses["alipay"], alipay=alipay),
     }
     for party in GATEWAYS:
         given[party] = {

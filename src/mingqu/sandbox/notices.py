@@ -1,12 +1,14 @@
 """Notices: what a counterparty tells by itself, again and again until it is taken or the tries are used up.
 
-A notice's content is fixed when it is made; its signature and moment are new with every try. 200 and 204 take it.
+A notice's content is fixed when it is made; its signature and moment are new with every try. 200 and 204 take it, or
+what a party's own way of telling says takes it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -26,6 +28,18 @@ Dress = Callable[[str, str, bytes], Mapping[str, str]]  # (path, query, body) â†
 Probe = Callable[[str, str, bytes], Mapping[str, str] | None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a party tells, where it does not do as WeChat Pay does."""
+
+    retry_seconds: Sequence[int] = RETRY_SECONDS
+    write: Callable[[str], bytes] = str.encode  # the bytes of one try, signed now if the signature stands in them
+    is_taken: Callable[[httpx.Response], bool] = lambda answer: answer.status_code in (200, 204)
+
+
+_COMMON_WAY: Final = Way()
+
+
 class Notices:
     """The notices of all counterparties of a sandbox; `dress` of a party makes the headers of one try."""
 
@@ -33,15 +47,18 @@ class Notices:
         self._book, self._time = book, time
         self._dress: dict[str, Dress] = {}
         self._probe: dict[str, Probe] = {}
+        self._ways: dict[str, Way] = {}
         self._lock = threading.Lock()
         self._urls = dict(book.kept(_KEPT, {}))
         self.probes_taken = 0  # each is a fault of the receiver: it took what it should have refused
         self.held = False  # a knob: nothing goes out while it is set
         self.twice = False  # a knob: everything goes out twice
 
-    def register(self, party: str, *, dress: Dress, url: str | None, probe: Probe | None = None) -> None:
+    def register(
+        self, party: str, *, dress: Dress, url: str | None, probe: Probe | None = None, way: Way = _COMMON_WAY
+    ) -> None:
         """Let a party tell things, by default to an address (None: to nobody, unless the notice names one)."""
-        self._dress[party] = dress
+        self._dress[party], self._ways[party] = dress, way
         if probe is not None:
             self._probe[party] = probe
         if url is not None:
@@ -94,9 +111,9 @@ class Notices:
         )
         taken = 0
         for notice in due:
-            said = [self._say(client, notice["party"], notice["url"], notice["body"].encode())]
+            said = [self._say(client, notice["party"], notice["url"], notice["body"])]
             if self.twice:
-                said.append(self._say(client, notice["party"], notice["url"], notice["body"].encode()))
+                said.append(self._say(client, notice["party"], notice["url"], notice["body"]))
             with self._book.writing():
                 if all(said):
                     taken += 1
@@ -105,25 +122,26 @@ class Notices:
                         (utc(self._time.now()), notice["notice_id"]),
                     )
                 else:
-                    self._later(notice["notice_id"], notice["tries"])
+                    self._later(notice["notice_id"], notice["tries"], self._ways[notice["party"]].retry_seconds)
         return taken
 
-    def _later(self, notice_id: str, tries: int) -> None:
-        wait = RETRY_SECONDS[tries] if tries < len(RETRY_SECONDS) else None
+    def _later(self, notice_id: str, tries: int, waits: Sequence[int]) -> None:
+        wait = waits[tries] if tries < len(waits) else None
         at = None if wait is None else utc(self._time.now() + timedelta(seconds=wait))
         self._book.write("UPDATE notice SET tries = ?, next_at = ? WHERE notice_id = ?", (tries + 1, at, notice_id))
 
-    def _say(self, client: httpx.Client, party: str, url: str, body: bytes) -> bool:
-        parts = urlsplit(url)
+    def _say(self, client: httpx.Client, party: str, url: str, content: str) -> bool:
+        parts, way = urlsplit(url), self._ways[party]
+        body = way.write(content)
         probe = self._probe[party](parts.path, parts.query, body) if party in self._probe else None
-        if probe is not None and _taken(client, url, body, probe):
+        if probe is not None and _taken(client, url, body, probe, way):
             self.probes_taken += 1
-        return _taken(client, url, body, self._dress[party](parts.path, parts.query, body))
+        return _taken(client, url, body, self._dress[party](parts.path, parts.query, body), way)
 
 
-def _taken(client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str]) -> bool:
+def _taken(client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str], way: Way) -> bool:
     try:
         answer = client.post(url, content=body, headers=dict(headers), timeout=ANSWER_SECONDS_MAX)
     except httpx.HTTPError:
         return False
-    return answer.status_code in (200, 204)
+    return way.is_taken(answer)

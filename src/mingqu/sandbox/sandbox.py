@@ -16,15 +16,17 @@ from typing import Any, Final
 import httpx
 import uvicorn
 
-from mingqu.sandbox import keys
+from mingqu.sandbox import alipay_keys, keys
+from mingqu.sandbox.alipay import RETRY_SECONDS, Alipay
 from mingqu.sandbox.bank import Bank
 from mingqu.sandbox.book import Book
 from mingqu.sandbox.bureau import Bureau
 from mingqu.sandbox.control import Control
+from mingqu.sandbox.data_provider import DataProvider
 from mingqu.sandbox.faults import Faults
 from mingqu.sandbox.gateway import Door, Signer
 from mingqu.sandbox.identity import Identity
-from mingqu.sandbox.notices import Notices
+from mingqu.sandbox.notices import Notices, Way
 from mingqu.sandbox.party import Party
 from mingqu.sandbox.sms import Inbox, Sms
 from mingqu.sandbox.time import Time
@@ -132,13 +134,20 @@ class Sandbox:
         }
         made: dict[str, Party] = {
             party: kind(book=book, time=moment, door=doors[party], faults=faults[party])
-            for party, kind in (("bank", Bank), ("identity", Identity), ("sms", Sms), ("bureau", Bureau))
+            for party, kind in (
+                ("bank", Bank),
+                ("identity", Identity),
+                ("sms", Sms),
+                ("bureau", Bureau),
+                ("data", DataProvider),
+            )
         }
-        bank, sms, bureau, identity = made["bank"], made["sms"], made["bureau"], made["identity"]
+        bank, sms, bureau, identity, data = (made[party] for party in ("bank", "sms", "bureau", "identity", "data"))
         assert isinstance(bank, Bank)
         assert isinstance(sms, Sms)
         assert isinstance(bureau, Bureau)
         assert isinstance(identity, Identity)
+        assert isinstance(data, DataProvider)
         inbox, notices = Inbox(book), Notices(book=book, time=moment)
         bank.inbox = sms.inbox = inbox
         bank.notices, bank.address = notices, self.addresses["bank"]
@@ -150,13 +159,13 @@ class Sandbox:
             url=self._notify.get("bank"),
         )
         notices.register("wechatpay", dress=pay.dress, probe=pay.probe, url=self._notify.get("wechatpay"))
+        alipay = self._alipay(known, faults["alipay"], notices)
         self.control = Control(
-            time=moment, bank=bank, bureau=bureau, wechat=wechat, wechatpay=pay, identity=identity, sms=sms,
-            inbox=inbox, notices=notices,
-            faults=faults,
+            time=moment, bank=bank, bureau=bureau, wechat=wechat, wechatpay=pay, alipay=alipay, identity=identity,
+            sms=sms, inbox=inbox, notices=notices, data_provider=data, faults=faults,
         )  # fmt: skip
         inner: dict[str, Handler] = {party: one.handle for party, one in made.items()}
-        inner |= {"wechatpay": pay.handle, "wechat": wechat.handle}
+        inner |= {"wechatpay": pay.handle, "wechat": wechat.handle, "alipay": alipay.handle}
         return {party: self._guarded(party, handle) for party, handle in inner.items()}
 
     def _wechatpay(self, known: keys.Secrets, faults: Faults, notices: Notices) -> WechatPay:
@@ -180,10 +189,25 @@ class Sandbox:
             address=self.addresses["wechatpay"],
         )  # fmt: skip
 
+    def _alipay(self, known: keys.Secrets, faults: Faults, notices: Notices) -> Alipay:
+        alipay = Alipay(
+            book=self._book, time=self.time, application=alipay_keys.application(known.alipay, book=self._book),
+            faults=faults, notices=notices, address=self.addresses["alipay"],
+        )  # fmt: skip
+        way = Way(
+            retry_seconds=RETRY_SECONDS,
+            write=alipay.write_notice,
+            is_taken=lambda answer: answer.text.strip() == "success",
+        )
+        notices.register("alipay", dress=alipay.dress, url=self._notify.get("alipay"), way=way)
+        return alipay
+
     def _write_credentials(self) -> None:
         """Give the house what it needs to know, anew after each change of keys."""
         platform = self.control.wechatpay.merchant.told()
-        self.credentials.update(keys.credentials(self._known, addresses=self.addresses, platform=platform))
+        alipay = self.control.alipay.application.told()
+        given = keys.credentials(self._known, addresses=self.addresses, platform=platform, alipay=alipay)
+        self.credentials.update(given)
         if self._folder is not None:
             keys.write_credentials(self._folder, self.credentials)
 

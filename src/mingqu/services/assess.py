@@ -14,6 +14,7 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.decision import Decision
 from mingqu.domain.decision.decide import decide_with
 from mingqu.domain.decision.experiment import Variant, variant_of
+from mingqu.domain.decision.field import Fields, FieldType
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.money import AmountOutOfRange
 from mingqu.domain.party import IdentityLevel
@@ -23,7 +24,9 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.services.decide_beside import decide_beside
 from mingqu.services.grant_limits import grant_limits
 from mingqu.services.house import House
+from mingqu.services.note_signals import NOWHERE, Origin
 from mingqu.services.read_review import may_apply_again
+from mingqu.services.read_signals import Applies, read_signals, require_still_given
 from mingqu.services.record_decision import record_decision
 from mingqu.services.replay_decision import replay, replay_decision
 from mingqu.services.switch_off import lending
@@ -89,14 +92,16 @@ def assess(
     application_id: UUID,
     requested_amount_fen: int,
     monthly_income_fen: int,
+    origin: Origin = NOWHERE,
 ) -> Assessment:
     """Assess a person once, for every product on offer, and grant what is approved.
 
     `application_id` is made by the caller and the same when the request is sent again: the bureau is then not
-    asked twice, and the stored decision is answered. Amounts in fen.
+    asked twice, and the stored decision is answered. Amounts in fen. A consent withdrawn while this was under way ends
+    it with nothing kept.
     Sources: PIPL art. 23, 24 and 征信业管理条例 art. 18 (consent to the query and to an automated decision).
     Errors: NotFound (the id is another's), ConsentMissing, IdentityUnverified, BureauSilent, BureauHasNothing,
-    AppliedTooSoon, ApplicationDiffers, LendingSwitchedOff (nothing is asked of the bureau then),
+    AppliedTooSoon, ApplicationDiffers, VelocityStopped, LendingSwitchedOff (nothing is asked of the bureau then),
     AssessedAlready, AmountOutOfRange (nothing is asked for), and those of `decide`.
     """
     if requested_amount_fen == 0:
@@ -115,33 +120,33 @@ def assess(
         _require_waited(tx, house, person_id=person_id, today=today)
         way = _way(house, person_id=person_id, today=today)
         query, inputs = _prepare(tx, house, person_id=person_id, application_id=application_id, today=today)
-    inputs["requested_amount_fen"] = requested_amount_fen
-    inputs["monthly_income_fen"] = monthly_income_fen
+    inputs |= {"requested_amount_fen": requested_amount_fen, "monthly_income_fen": monthly_income_fen}
     fields = pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead).fields
-    for name, value in _ask_bureau(house, query).items():
-        field = fields.named(name)
-        inputs[name] = bool(value) if field is not None and field.type == "flag" else value
-    read_under = {"credit_bureau": str(query.consent_id)}
-
+    applies = Applies(person_id=person_id, application_id=application_id, amount_fen=requested_amount_fen)
+    signals = read_signals(house, applies=applies, fields=fields, origin=origin)
+    inputs |= _ask_bureau(house, query, fields)
+    inputs |= signals.values
     asked = _Asked(
         person_id=person_id,
         application_id=application_id,
         requested_amount_fen=requested_amount_fen,
         today=today,
+        rests_on={"credit_bureau": query.consent_id, **signals.read_under},
     )
-    done = house.database.run(lambda tx: _keep(tx, house, asked=asked, inputs=inputs, read_under=read_under))
+    done = house.database.run(lambda tx: _keep(tx, house, asked=asked, inputs=inputs))
     decide_beside(house, person_id=person_id, decision_id=done.decision_id, made=done.decision, inputs=inputs)
     return done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What is decided: whose application it is, how much it asks for, and on which day."""
+    """What is decided: whose application it is, how much it asks for, on which day, and the consent of each read."""
 
     person_id: UUID
     application_id: UUID
     requested_amount_fen: int
     today: date
+    rests_on: Mapping[str, UUID]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +172,6 @@ def _keep(
     *,
     asked: _Asked,
     inputs: Mapping[str, int | str | bool | None],
-    read_under: Mapping[str, str],
 ) -> Assessment:
     """Decide under the lock of the person's cell and write everything that follows, in the caller's transaction."""
     person_id, application_id, cell = asked.person_id, asked.application_id, tx.cell_of(asked.person_id)
@@ -177,9 +181,11 @@ def _keep(
         return _remembered(tx, house, person_id=person_id, decision_id=before)
     if offer.facilities(tx, person_id=person_id):
         raise AssessedAlready("This person was assessed before and holds limits.")
+    require_still_given(tx, house, person_id=person_id, consent_ids=set(asked.rests_on.values()))
     # What was published or switched while the bureau was asked decides: what holds is read where it is recorded.
     house.policies.refresh(tx)
     way = _way(house, person_id=person_id, today=asked.today)
+    read_under = {of: str(consent_id) for of, consent_id in asked.rests_on.items()}
     made = _decide(house, inputs=inputs, way=way, today=asked.today, read_under=read_under)
     decision_id, now = house.id_for(person_id), house.clock.now()
     application = StoredApplication(
@@ -273,14 +279,15 @@ def _prepare(
     }
 
 
-def _ask_bureau(house: House, query: BureauQuery) -> Mapping[str, int]:
+def _ask_bureau(house: House, query: BureauQuery, fields: Fields) -> Mapping[str, int | bool]:
     try:
         answer = house.bureau.features(query)
     except ChannelSilent:
         raise BureauSilent("The credit bureau did not answer. Nothing is decided; please try again.") from None
     match answer:
         case BureauReport():
-            return answer.features
+            flags = {field.name for field in fields.fields if field.type is FieldType.FLAG}
+            return {name: bool(value) if name in flags else value for name, value in answer.features.items()}
         case NotCovered() | QueryRefused():
             raise BureauHasNothing("The credit bureau has nothing to go by; ask for a person to look at it.")
 

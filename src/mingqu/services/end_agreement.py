@@ -10,12 +10,11 @@ from mingqu.domain.order import OrderKind, OrderState
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services import keep_order
 from mingqu.services.house import BANK, House
-from mingqu.services.run_errand import token_field
+from mingqu.services.run_errand import CANCEL_AGREEMENT, token_field
 from mingqu.store import order, repayment, vault, work
 from mingqu.store.database import Transaction
 from mingqu.store.vault import PersonErased
 
-CANCEL_AGREEMENT: Final = "cancel_agreement"
 WITHDRAWN: Final = "agreement_ended"
 LEASE_SECONDS: Final = 60  # far longer than the call takes
 BATCH: Final = 100

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from mingqu.domain import consent as consents
 from mingqu.domain.consent import Consent, ConsentPurpose
+from mingqu.domain.signal import KeyKind
 from mingqu.services.end_agreement import end_agreement
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
-from mingqu.store import consent, party
+from mingqu.store import consent, party, signal
 from mingqu.store.database import Transaction
 
 
@@ -59,5 +60,7 @@ def withdraw_consent(house: House, *, person_id: UUID, consent_id: UUID) -> None
         consent.withdraw(tx, keyring=house.keyring, consent=consents.withdraw(consent=given, at=house.clock.now()))
         if given.purpose is ConsentPurpose.AUTO_REPAYMENT:
             end_agreement(tx, house, person_id=person_id)
+        if given.purpose is ConsentPurpose.FRAUD_PREVENTION:
+            signal.forget(tx, person_id=person_id, kinds=[KeyKind.DEVICE])
 
     house.database.run(work)

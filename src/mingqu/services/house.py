@@ -17,6 +17,7 @@ from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
+from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.identifiers import Identifiers
 from mingqu.ports.identity import IdentityChannel
 from mingqu.ports.login import LoginChannel, LoginPage
@@ -24,13 +25,15 @@ from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
 from mingqu.ports.sms import SmsChannel
 from mingqu.ports.webhook import WebhookChannel
+from mingqu.services.take_turns import Turns
 from mingqu.store import book
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database, Transaction
 from mingqu.store.keyring import Keyring
 
 BANK: Final = "bank"  # pays out, and deducts by agreement
-HOSTED: Final = "hosted"  # a page of the bank's on which a person pays by hand
+HOSTED: Final = "hosted"  # the page on which a person pays by hand unless they choose another
+ALIPAY: Final = "alipay"  # a page of Alipay's, where the house has one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,8 @@ class NoticeSource:
     """Somebody who tells us unasked of orders, and of which: a party speaks only of what was given to it."""
 
     reader: NoticeReader
-    channels: frozenset[str]  # of the orders it may speak of: BANK, HOSTED
+    channels: frozenset[str]  # of the orders it may speak of: BANK, HOSTED, ALIPAY
+    thanks: str = ""  # what its document wants to be answered by; nothing for most, whom the status tells enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +77,14 @@ class House:
     identity: IdentityChannel
     sms: SmsChannel
     bureau: BureauChannel
+    pages: Mapping[str, HostedPaymentChannel] = field(default_factory=dict)  # besides `hosted`, by orders' channel
+    data_provider: DataProvider | None = None  # without it no behavior data is asked for
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
+    turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment
 
     @property
     def pack(self) -> Pack:
@@ -92,6 +99,10 @@ class House:
                 self.policies.refresh(tx)
             yield replace(self, database=database)
 
+    def page_of(self, channel: str) -> HostedPaymentChannel | None:
+        """Return whose page an order of a channel is paid on, or None when it is paid on none, or on none any more."""
+        return self.hosted if channel == HOSTED else self.pages.get(channel)
+
     def id_for(self, person_id: UUID) -> UUID:
         """Return a fresh id in a person's slot."""
         return self.identifiers.fresh(slot_of(person_id))
@@ -101,4 +112,8 @@ class House:
 
         The caller holds the cell's lock, so the day cannot be closed meanwhile.
         """
-        return max(self.clock.business_date(), book.last_closed_on(tx, cell=cell) + timedelta(days=1))
+        return self.booking_day(book.last_closed_on(tx, cell=cell))
+
+    def booking_day(self, last_closed_on: date) -> date:
+        """Return the business date to book on in a cell whose last closed day the caller has read under its lock."""
+        return max(self.clock.business_date(), last_closed_on + timedelta(days=1))

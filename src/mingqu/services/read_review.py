@@ -8,10 +8,11 @@ from uuid import UUID
 
 from mingqu.domain.operator import Permission
 from mingqu.domain.ownership import NotFound, require_owner
-from mingqu.domain.review import ANSWERED_WITHIN, OF_LOAN, OUTCOMES, TAKEN_FOR, ReviewOutcome
+from mingqu.domain.review import ANSWERED_WITHIN, OF_LOAN, OUTCOMES, SUSPICIOUS, TAKEN_FOR, ReviewOutcome
 from mingqu.services.house import House
 from mingqu.services.note_access import note_access
 from mingqu.services.read_today import masked_names
+from mingqu.services.report_message import report_field
 from mingqu.services.sign_in_operator import Seat
 from mingqu.store import access, evidence, operator, review, vault
 from mingqu.store.database import Transaction
@@ -38,6 +39,7 @@ class ReviewLine:
     request: Request
     name: str | None
     about_loan: bool
+    about_message: bool
     waited: timedelta
     left: timedelta
     taken_by: str | None
@@ -53,6 +55,7 @@ class ReviewWork:
     may_take: bool
     outcomes: tuple[ReviewOutcome, ...]
     answer: str | None
+    reported: str | None  # what was reported, word for word
     others: tuple[Request, ...]
     leaf: tuple[int, int] | None
 
@@ -110,6 +113,7 @@ def read_review(house: House, *, seat: Seat, request_id: UUID) -> ReviewWork:
             may_take=known.answered_at is None and free and not line.own and seat.operator.may(Permission.ANSWER),
             outcomes=OUTCOMES.get(known.wish, ()),
             answer=_answer(tx, house, known),
+            reported=_reported(tx, house, known),
             others=tuple(others),
             leaf=(leaves[-1].cell, leaves[-1].sequence) if leaves else None,
         )
@@ -127,6 +131,17 @@ def _view(tx: Transaction, house: House, known: Request) -> ReviewView:
         outcome=None if known.outcome is None else known.outcome.value,
         answer=_answer(tx, house, known),
     )
+
+
+def _reported(tx: Transaction, house: House, known: Request) -> str | None:
+    """Return the words of a report; of a person who was erased there are none."""
+    if known.wish != SUSPICIOUS:
+        return None
+    try:
+        field = report_field(known.request_id)
+        return vault.open_field(tx, keyring=house.keyring, person_id=known.person_id, field=field).reveal()
+    except (PersonErased, NotFound):
+        return None
 
 
 def _answer(tx: Transaction, house: House, known: Request) -> str | None:
@@ -148,6 +163,7 @@ def _lines(tx: Transaction, house: House, seat: Seat, found: list[Request]) -> l
             request=one,
             name=people.get(one.person_id),
             about_loan=one.wish in OF_LOAN,
+            about_message=one.wish == SUSPICIOUS,
             waited=(one.answered_at or now) - one.asked_at,
             left=one.asked_at + ANSWERED_WITHIN - now,
             taken_by=names.get(one.taken_by, "?") if one.taken_by else None,

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
 from mingqu.domain.accrual import AccrualDelta
 from mingqu.domain.identifier import DERIVED_MAX, dated, derived
-from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, TransferKind
+from mingqu.domain.ledger import Account, AccountCode, Balance, Reason, Transfer, TransferKind
 from mingqu.domain.loan import Event, Outcome, Posting, record
 from mingqu.services.house import House
-from mingqu.store import accrual, ledger, loan
+from mingqu.store import accrual, ledger, loan, loan_at_hand, loan_event
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
+from mingqu.store.loan_at_hand import AtHand
 
 _LENDER: Final = frozenset(
     {
@@ -54,6 +56,17 @@ _GROUP: Final = frozenset({AccountCode.ACCRUED_INTEREST, AccountCode.ACCRUED_PEN
 _LIMIT: Final = frozenset({AccountCode.LIMIT_GRANTED, AccountCode.LIMIT_AVAILABLE, AccountCode.LIMIT_DRAWN})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """An event worked out and not yet written: the loan after it, what happened, and the transfers it takes."""
+
+    before: Loan
+    after: Loan
+    event: Event
+    outcome: Outcome
+    transfers: list[Transfer]
+
+
 def record_event(
     tx: Transaction, house: House, *, before: Loan, event: Event, pending: Mapping[Reason, Sequence[UUID]] | None = None
 ) -> tuple[Loan, Outcome]:
@@ -62,25 +75,69 @@ def record_event(
     `pending` names the held transfers that a posting of a reason takes, instead of moving the money anew.
     Errors: those of `mingqu.domain.loan.record`, and TransferRefused.
     """
-    today = house.booking_date(tx, cell=before.cell)
-    outcome = record(
-        terms=before.terms,
-        events=loan.events(tx, loan=before),
-        state=before.state,
-        event=event,
-        business_date=today,
-    )
+    known, last_closed_on = loan_at_hand.with_history(tx, loan=before)
+    today = house.booking_day(last_closed_on)
+    recording = work_out(of=known, event=event, on=today, pending=pending)
+    write_recordings(tx, cell=before.cell, recordings=[recording], on=today, at=house.clock.now())
+    return recording.after, recording.outcome
+
+
+def work_out(
+    *, of: AtHand, event: Event, on: date, pending: Mapping[Reason, Sequence[UUID]] | None = None
+) -> Recording:
+    """Return what recording an event on the business date `on` comes to; nothing is read or written.
+
+    Errors: those of `mingqu.domain.loan.record`.
+    """
+    before = of.loan
+    outcome = record(terms=before.terms, events=of.events, state=before.state, event=event, business_date=on)
     after = before.with_state(outcome.state)
     postings = in_a_turn_that_holds(outcome.postings, due_fen=before.state.payable.principal_fen)
-    transfers = transfers_of(after, postings, cause=event.event_id, on=today, pending=pending or {})
-    transfers = with_over_limit(tx, after, transfers, cause=event.event_id, on=today)
-    if transfers:
-        open_rare_accounts(tx, cell=before.cell, of=[after], transfers=transfers)
-        ledger.post(tx, cell=before.cell, transfers=transfers)
-    loan.save(tx, loans=[after])
-    loan.append_event(tx, loan=after, event=event, posted_on=today, posted_at=house.clock.now())
-    accrual.add_deltas(tx, cell=before.cell, rows=deltas_of(after, outcome, cause=event.event_id, on=today))
-    return after, outcome
+    transfers = transfers_of(after, postings, cause=event.event_id, on=on, pending=pending or {})
+    transfers = with_over_limit(after, transfers, limits=of.limits, cause=event.event_id, on=on)
+    return Recording(before=before, after=after, event=event, outcome=outcome, transfers=transfers)
+
+
+def write_recordings(
+    tx: Transaction,
+    *,
+    cell: int,
+    recordings: Sequence[Recording],
+    on: date,
+    at: datetime,
+    beside: Sequence[Statement] = (),
+) -> list[Answer]:
+    """Write what events of different loans of one cell come to, in one round trip; the caller holds the cell's lock.
+
+    `beside` are statements of the caller's that go along; their answers are returned.
+    Errors: TransferRefused, for the first transfer that is not in the books; the transaction must not be committed.
+    """
+    afters = [recording.after for recording in recordings]
+    assert len({after.loan_id for after in afters}) == len(afters), "a loan has one event at a time"
+    transfers = [transfer for recording in recordings for transfer in recording.transfers]
+    rare = rare_accounts(of=afters, transfers=transfers)
+    deltas = [
+        row
+        for recording in recordings
+        for row in deltas_of(recording.after, recording.outcome, cause=recording.event.event_id, on=on)
+    ]
+    told = [(recording.after.loan_id, recording.event) for recording in recordings]
+    opening = [ledger.opened(cell=cell, accounts=rare)] if rare else []
+    posting = [ledger.posted(cell=cell, transfers=transfers)] if transfers else []
+    answers = tx.together(
+        [
+            *opening,
+            *posting,
+            *loan.saved(afters),
+            loan_event.appended(cell=cell, events=told, posted_on=on, posted_at=at),
+            *accrual.added(cell=cell, rows=deltas),
+            *beside,
+        ]
+    )[len(opening) :]
+    if posting:
+        ledger.require_posted(answers[0], transfers=transfers)
+    loan.require_saved(answers[len(posting) :], loans=afters)
+    return answers[len(answers) - len(beside) :]
 
 
 def in_a_turn_that_holds(postings: Sequence[Posting], *, due_fen: int) -> list[Posting]:
@@ -110,15 +167,20 @@ def in_a_turn_that_holds(postings: Sequence[Posting], *, due_fen: int) -> list[P
 
 def open_rare_accounts(tx: Transaction, *, cell: int, of: Iterable[Loan], transfers: Sequence[Transfer]) -> None:
     """Open those accounts of transfers that few loans meet, unless they are open; `of` are the loans concerned."""
+    rare = rare_accounts(of=of, transfers=transfers)
+    if rare:
+        ledger.open_accounts(tx, cell=cell, accounts=rare)
+
+
+def rare_accounts(*, of: Iterable[Loan], transfers: Sequence[Transfer]) -> list[Account]:
+    """Return the accounts that `open_rare_accounts` opens."""
     unsigned = {one.loan_id for one in of if not one.has_line}
-    rare = [
+    return [
         account
         for transfer in transfers
         for account in (transfer.debit, transfer.credit)
         if account.code in _RARE or (account.owner in unsigned and account.code in _OWN)
     ]
-    if rare:
-        ledger.open_accounts(tx, cell=cell, accounts=rare)
 
 
 def transfers_of(
@@ -164,9 +226,11 @@ def _limit_owners(of: Loan, posting: Posting) -> tuple[UUID | None, ...]:
 
 
 def with_over_limit(
-    tx: Transaction, of: Loan, transfers: Sequence[Transfer], *, cause: UUID, on: date
+    of: Loan, transfers: Sequence[Transfer], *, limits: Mapping[Account, Balance], cause: UUID, on: date
 ) -> list[Transfer]:
     """Return the transfers with what a limit lacks booked first, or what it was over taken back last.
+
+    `limits` are the balances of the loan's limits as they stand before.
 
     A repayment that bounces draws its limit again, also when that was drawn otherwise meanwhile: the excess is
     legal with this cause only, stands on an account of its own, and goes first when principal comes in.
@@ -184,14 +248,11 @@ def with_over_limit(
     for place, (owner, gain) in enumerate(gains.items()):
         available = Account(owner=owner, code=AccountCode.LIMIT_AVAILABLE, currency=of.currency)
         over = Account(owner=owner, code=AccountCode.LIMIT_OVER, currency=of.currency)
-        balances = ledger.balances(tx, cell=of.cell, owner=owner)
-        free = balances[available].available_fen(available.code)
+        free = limits[available].available_fen(available.code)
         lacking = max(0, draws[owner] - free)
         # What was lacking only on the way goes back at once; of a gain, so does what the limit was over before.
         ending = (
-            min(lacking, free + lacking + gain)
-            if gain < 0
-            else lacking + min(gain, balances[over].normal_fen(over.code))
+            min(lacking, free + lacking + gain) if gain < 0 else lacking + min(gain, limits[over].normal_fen(over.code))
         )
         begin_id, end_id = (_nth_id(cause, len(transfers) + 1 + place * 2 + step, on) for step in (0, 1))
         if lacking:

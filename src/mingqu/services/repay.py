@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
 
-from mingqu.domain.consent import ConsentPurpose
+from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.consent import require as require_consent
 from mingqu.domain.instrument import require_verified
 from mingqu.domain.loan import Intent, Quote, Stage, quote
@@ -18,16 +18,26 @@ from mingqu.domain.refusal import Refusal
 from mingqu.ports.collection import Agreed, AgreementRequest, CodeSent, CodeWrong, HostedPage
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.chase_order import chase_order
+from mingqu.services.end_agreement import end_agreement
+from mingqu.services.hear_order import BookOrders
 from mingqu.services.house import HOSTED, House
 from mingqu.services.once import Response, once
-from mingqu.services.run_errand import Payer, errand_of, keep_payer, page_request, payer_of, token_field
-from mingqu.services.settle_order import BookOrders
+from mingqu.services.run_errand import (
+    Payer,
+    PaymentChannelUnknown,
+    errand_of,
+    keep_payer,
+    page_request,
+    payer_of,
+    token_field,
+)
 from mingqu.store import consent, instrument, loan, order, repayment, vault
 from mingqu.store.database import Transaction
 from mingqu.store.repayment import Agreement
 
 # Stages in which a borrower can pay: a loan that was taken for lost is still owed.
 OWING: Final = (Stage.ACTIVE, Stage.CHARGED_OFF)
+ENDED: Final = "ended"  # of an agreement: it never holds again
 NOBODY: Final = Payer()  # a page that anybody may pay on who has its address
 
 
@@ -84,13 +94,18 @@ def repay_by_hand(
     intent: Intent,
     amount_fen: int | None = None,
     payer: Payer = NOBODY,
+    channel: str = HOSTED,
     key: str,
 ) -> PaymentPage:
     """Make an order that the person pays on the channel's page; without an amount, what the intent needs today.
 
-    `payer` is what the channel needs to know of who pays: it is sealed, and the first one stays.
-    Errors: NotFound, NothingDue, AmountMalformed, AmountOutOfRange, and those of the idempotency key.
+    `payer` is what the channel needs to know of who pays: it is sealed, and the first one stays. `channel` is HOSTED or
+    a name in `house.pages`; the order bears it for good.
+    Errors: NotFound, NothingDue, AmountMalformed, AmountOutOfRange, PaymentChannelUnknown, and those of
+    the idempotency key.
     """
+    if house.page_of(channel) is None:
+        raise PaymentChannelUnknown("Nobody is paid here by this name.", channel=channel)
     if amount_fen is not None and Money(amount_fen).fen <= 0:
         raise AmountOutOfRange("A repayment is of at least one fen.")
 
@@ -115,7 +130,7 @@ def repay_by_hand(
                 instrument_id=None,
                 amount_fen=amount,
                 currency=of.currency,
-                channel=HOSTED,
+                channel=channel,
                 run_at=house.clock.now(),
             ),
         )
@@ -123,7 +138,9 @@ def repay_by_hand(
         keep_payer(tx, house, person_id=person_id, order_id=order_id, payer=payer, at=house.clock.now())
         return {"order_id": order_id.hex, "amount_fen": amount}
 
-    request = {"loan_id": loan_id.hex, "intent": intent.value, "amount_fen": amount_fen}
+    request: dict[str, str | int | None] = {"loan_id": loan_id.hex, "intent": intent.value, "amount_fen": amount_fen}
+    if channel != HOSTED:  # a key that was used before there was a choice keeps its meaning
+        request["channel"] = channel
     answer = once(house, person_id=person_id, command="repay_by_hand", key=key, request=request, work=work)
     return PaymentPage(order_id=UUID(str(answer["order_id"])), amount_fen=int(str(answer["amount_fen"])))
 
@@ -136,7 +153,8 @@ def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:
     """
     with house.database.transaction() as tx:
         waiting = order.load_for(tx, person_id=person_id, order_id=order_id)
-        if waiting.kind is not OrderKind.COLLECTION or waiting.channel != HOSTED:
+        channel = house.page_of(waiting.channel)
+        if waiting.kind is not OrderKind.COLLECTION or channel is None:
             raise NotFound  # a payout's or a deduction's number must never be a page's as well
         if not waiting.open or waiting.disputed:
             raise NothingDue("This payment has ended.")
@@ -145,7 +163,7 @@ def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:
     if waiting.sent_at is None:
         chase_order(order_id=order_id, orders=BookOrders(house=house), errand=errand, clock=house.clock)
     try:
-        answer = house.hosted.create(page_request(waiting, payer=payer))
+        answer = channel.create(page_request(waiting, payer=payer))
     except ChannelSilent:
         raise ChannelUnavailable("The payment page did not open; please try again.") from None
     if not isinstance(answer, HostedPage):
@@ -162,12 +180,7 @@ def request_agreement(house: House, *, person_id: UUID, instrument_id: UUID, key
     def work(tx: Transaction) -> Response:
         card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
         require_verified(instrument=card)
-        require_consent(
-            consents=consent.of_person(tx, person_id=person_id),
-            purpose=ConsentPurpose.AUTO_REPAYMENT,
-            recipient=house.settings.operator_name,
-            at=house.clock.now(),
-        )
+        _require_agreed(tx, house, person_id=person_id)
         agreement = Agreement(
             agreement_id=house.id_for(person_id), person_id=person_id, instrument_id=instrument_id, state="pending"
         )
@@ -202,12 +215,16 @@ def request_agreement(house: House, *, person_id: UUID, instrument_id: UUID, key
 
 
 def confirm_agreement(house: House, *, person_id: UUID, agreement_id: UUID, code: Personal[str]) -> None:
-    """End an agreement with the bank's code; from then on due amounts are deducted. Confirming again changes nothing.
+    """Begin an agreement with the bank's code; from then on due amounts are deducted. Confirming again changes nothing.
 
-    Errors: NotFound, AgreementCodeWrong (tries_left), AgreementRefused, ChannelUnavailable.
+    A person has one agreement: an older one ends, and the bank hears of it. Errors: NotFound, ConsentMissing (also when
+    it was withdrawn since the agreement was asked for), AgreementCodeWrong (tries_left), AgreementRefused (also for one
+    that has ended), ChannelUnavailable.
     """
     with house.database.transaction() as tx:
-        repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id)
+        if repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id).state == ENDED:
+            raise AgreementRefused("This agreement has ended; begin another.")
+        _require_agreed(tx, house, person_id=person_id)
     try:
         said = house.collection.confirm_agreement(agreement_number=agreement_id.hex, code=code)
     except ChannelSilent:
@@ -216,19 +233,40 @@ def confirm_agreement(house: House, *, person_id: UUID, agreement_id: UUID, code
         raise AgreementCodeWrong("The code is not right.", tries_left=said.tries_left)
     if not isinstance(said, Agreed):
         raise AgreementRefused("The bank ended this agreement; begin again.")
+    refusal = house.database.run(
+        lambda tx: _keep_agreement(tx, house, person_id=person_id, agreement_id=agreement_id, token=said.token)
+    )
+    if refusal is not None:
+        raise refusal
 
-    def keep(tx: Transaction) -> None:
-        tx.lock_cell(tx.cell_of(person_id))
-        agreement = repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id)
-        now = house.clock.now()
-        vault.seal(
-            tx,
-            keyring=house.keyring,
-            person_id=person_id,
-            field=token_field(agreement_id),
-            value=said.token,
-            at=now,
-        )
-        repayment.set_agreement_state(tx, agreement=agreement, state="active", at=now)
 
-    house.database.run(keep)
+def _keep_agreement(
+    tx: Transaction, house: House, *, person_id: UUID, agreement_id: UUID, token: Personal[str]
+) -> Refusal | None:
+    """Store an agreement that the bank made as the one that holds; return a refusal where it may not hold after all."""
+    tx.lock_cell(tx.cell_of(person_id))
+    agreement = repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id)
+    if agreement.state == ENDED:
+        return AgreementRefused("This agreement has ended; begin another.")
+    if agreement.state == "active":
+        return None
+    now = house.clock.now()
+    end_agreement(tx, house, person_id=person_id)
+    vault.seal(tx, keyring=house.keyring, person_id=person_id, field=token_field(agreement_id), value=token, at=now)
+    repayment.set_agreement_state(tx, agreement=agreement, state="active", at=now)
+    try:
+        _require_agreed(tx, house, person_id=person_id)
+    except ConsentMissing as withdrawn:
+        end_agreement(tx, house, person_id=person_id)  # the bank has made it, and hears that it does not hold
+        return withdrawn
+    return None
+
+
+def _require_agreed(tx: Transaction, house: House, *, person_id: UUID) -> None:
+    """Return when a person's consent to deductions stands. Errors: ConsentMissing."""
+    require_consent(
+        consents=consent.of_person(tx, person_id=person_id),
+        purpose=ConsentPurpose.AUTO_REPAYMENT,
+        recipient=house.settings.operator_name,
+        at=house.clock.now(),
+    )

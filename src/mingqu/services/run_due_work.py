@@ -12,6 +12,7 @@ from mingqu.services.cross_cells import finish_crossings
 from mingqu.services.end_agreement import tell_bank
 from mingqu.services.expire_holds import expire_holds
 from mingqu.services.house import House
+from mingqu.services.note_signals import note_promised
 from mingqu.services.run_errand import run_errand
 from mingqu.services.send_notice import send_due_notices
 from mingqu.services.tell_webhooks import deliver_webhooks
@@ -53,7 +54,10 @@ def run_due_work(house: House) -> Round:
             stuck.append((order_id, refusal.code))  # one order in trouble does not keep the others waiting
             _postpone(house, order_id=order_id, at=now)
     told = sum(
-        send_due_notices(house, cell=cell) + tell_bank(house, cell=cell) + deliver_webhooks(house, cell=cell)
+        send_due_notices(house, cell=cell)
+        + tell_bank(house, cell=cell)
+        + deliver_webhooks(house, cell=cell)
+        + note_promised(house, cell=cell)
         for cell in cells
     )
     booked = sum(expire_holds(house, cell=cell) + finish_crossings(house, cell=cell) for cell in cells)

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.order import Action, Order, OrderKind
 from mingqu.domain.ownership import NotFound as FieldMissing
 from mingqu.domain.personal import Personal
+from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.clock import Clock
 from mingqu.ports.collection import CollectionChannel, HostedPage, HostedPaymentChannel, HostedPaymentRequest
 from mingqu.services.chase_order import DeductionErrand, Errand, PayoutErrand, chase_order
-from mingqu.services.house import HOSTED, House
-from mingqu.services.settle_order import BookOrders
-from mingqu.store import instrument, order, repayment, vault
+from mingqu.services.hear_order import BookOrders
+from mingqu.services.house import House
+from mingqu.store import instrument, order, repayment, vault, work
 from mingqu.store.database import Transaction
+from mingqu.store.repayment import Agreement
 
+CANCEL_AGREEMENT: Final = "cancel_agreement"  # the work of telling the bank that an agreement ended
 PAGE_LASTS: Final = timedelta(hours=1)  # a person is looking at it
 CLOSE_AFTER: Final = timedelta(minutes=1)  # their clock may be behind ours, and a payment of the last second is one
+# Of a page that was never opened nothing can be closed: whoever opens it finds it over. An hour is for clocks.
+UNOPENED_AFTER: Final = timedelta(hours=1)
+
+
+class PaymentChannelUnknown(Refusal):
+    """Nobody is paid here by this name: the house has no such channel, or has it no more."""
+
+    code: ClassVar[str] = "payment_channel_unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +46,9 @@ class Payer:
 class HostedErrand:
     """A page on which the person pays; making it again is the same page.
 
-    An expired page that is still open is closed and asked for again, so that no money comes after we look away.
+    An expired page that is still open is closed and asked for again, so that no money comes after we look away. "Not
+    found" ends an order in one case only: where the page is a request that the browser brings (`unopened_page_ends`),
+    it bears its own end, and that is past. Nothing that could still arrive would be done then.
     """
 
     channel: HostedPaymentChannel
@@ -55,21 +68,34 @@ class HostedErrand:
         if isinstance(said, InProgress) and self.clock.now() >= expiry_of(order) + CLOSE_AFTER:
             self.channel.close_page(order.number)
             return self.channel.ask(order.number)
+        if isinstance(said, NotFound) and self._never_opened(order):
+            return Failed(code="page_never_opened")
         return said
+
+    def _never_opened(self, order: Order) -> bool:
+        return self.channel.unopened_page_ends and self.clock.now() >= expiry_of(order) + UNOPENED_AFTER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskOnlyErrand:
-    """A deduction whose agreement has ended: what was said is asked for, nothing is said anew."""
+class EndedAgreementErrand:
+    """A deduction whose agreement has ended: nothing is taken any more, and what was perhaps said is asked for.
+
+    A worker that died may have announced it and never said it. Once the bank has heard that the agreement ended
+    (`token` is given then), the number is said again: the bank knows what it did under it, or refuses it for good.
+    """
 
     channel: CollectionChannel
+    token: Personal[str] | None
 
     @property
     def resend_is_safe(self) -> bool:
-        return False
+        return self.token is not None and self.channel.resend_is_safe
 
     def send(self, order: Order) -> Accepted | Paid | Refused | NumberTaken:
-        return Refused(code="agreement_ended") if order.attempts == 1 else NumberTaken()
+        if order.attempts == 1:
+            return Refused(code="agreement_ended")  # it was never said, and it is not said now
+        assert self.token is not None, "nothing is sent again that is not safe to be"
+        return DeductionErrand(channel=self.channel, agreement_token=self.token).send(order)
 
     def ask(self, order: Order) -> Paid | Failed | InProgress | NotFound:
         return self.channel.ask(order.number)
@@ -124,17 +150,20 @@ def _address_field(order_id: UUID) -> str:
 
 
 def errand_of(house: House, *, order: Order) -> Errand:
-    """Return an order bound to its channel. Errors: NotFound, PersonErased, SealBroken."""
-    if order.channel == HOSTED:
+    """Return an order bound to its channel. Errors: NotFound, PersonErased, SealBroken, PaymentChannelUnknown."""
+    page = house.page_of(order.channel)
+    if page is not None:
         with house.database.transaction() as tx:
             payer = payer_of(tx, house, waiting=order)
-        return HostedErrand(channel=house.hosted, clock=house.clock, payer=payer)
-    assert order.instrument_id is not None, "money is paid to and deducted from a card"
+        return HostedErrand(channel=page, clock=house.clock, payer=payer)
+    if order.instrument_id is None:  # money is paid to and deducted from a card; this was paid on a page
+        raise PaymentChannelUnknown("The channel of this payment is not connected.")
     with house.database.transaction() as tx:
         if order.kind is OrderKind.COLLECTION:
             agreement = repayment.agreement_of(tx, order_id=order.order_id)
             if agreement is None or agreement.state != "active":
-                return AskOnlyErrand(channel=house.collection)
+                token = _token_of_ended(tx, house, order=order, agreement=agreement)
+                return EndedAgreementErrand(channel=house.collection, token=token)
             token = vault.open_field(
                 tx,
                 keyring=house.keyring,
@@ -147,6 +176,28 @@ def errand_of(house: House, *, order: Order) -> Errand:
         )
         name = vault.open_field(tx, keyring=house.keyring, person_id=order.person_id, field="name")
         return PayoutErrand(channel=house.payout, card_number=number, holder_name=name)
+
+
+def _token_of_ended(
+    tx: Transaction, house: House, *, order: Order, agreement: Agreement | None
+) -> Personal[str] | None:
+    """Return the token of an agreement of whose end the bank has heard: with it nothing can be deducted any more."""
+    if agreement is None:
+        return None
+    told = work.of_subjects(
+        tx,
+        cell=tx.cell_of(order.order_id),
+        kind=CANCEL_AGREEMENT,
+        subject_ids=[agreement.agreement_id],
+        limit=1,
+    )
+    if not told or told[0][2] is None:
+        return None
+    try:
+        field = token_field(agreement.agreement_id)
+        return vault.open_field(tx, keyring=house.keyring, person_id=order.person_id, field=field)
+    except (FieldMissing, vault.PersonErased):
+        return None  # it stays asked for, and people hear of it
 
 
 def run_errand(house: House, *, order_id: UUID) -> tuple[Order, Action]:

@@ -12,6 +12,7 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import Message, MessageKind
 from mingqu.services.follow_up import NOTICE, awake
 from mingqu.services.house import House
+from mingqu.services.send_message import send_message
 from mingqu.store import loan, vault, work
 from mingqu.store.vault import PersonErased
 from mingqu.store.work import Work
@@ -49,7 +50,7 @@ def _send(house: House, piece: Work, cell: int) -> None:
             },
         )
         try:
-            house.sms.send(message)
+            send_message(house, message=message)
         except ChannelSilent:
             sent = False
     with house.database.transaction() as tx:

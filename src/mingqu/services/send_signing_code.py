@@ -12,6 +12,7 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import Message, MessageKind
 from mingqu.services.disclose_cost import live_offer, read_disclosure
 from mingqu.services.house import House
+from mingqu.services.send_message import send_message
 from mingqu.store import one_time_code, party, vault
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Offer
@@ -52,7 +53,7 @@ def send_signing_code(house: House, *, person_id: UUID, offer_id: UUID) -> None:
         },
     )
     try:
-        house.sms.send(message)
+        send_message(house, message=message)
     except ChannelSilent:
         return  # it may have arrived; if not, a new code can be had after a minute
 

@@ -1,9 +1,8 @@
-"""Orders as the book keeps them: what is announced and heard is stored with the money it moves."""
+"""What an order's end means to its loan: posted, witnessed and told in the very transaction that ends it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from mingqu.domain.evidence import LeafKind
 from mingqu.domain.identifier import derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.loan import Cancelled, Disbursed, Intent, OverpaymentReturned, Receipt, Repaid, Stage, quote
-from mingqu.domain.order import Action, Order, OrderKind, OrderState
+from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.word import Word
 from mingqu.services import keep_order
 from mingqu.services.follow_up import deduction_of, follow_up, give_back, notice_of, reserve_deductions
@@ -22,29 +21,13 @@ from mingqu.services.tell_webhooks import Event, Told, tell, today
 from mingqu.store import evidence, ledger, loan, order, repayment, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
+from mingqu.store.work import NewWork
 
 PAID_ALREADY: Final = "paid_already"
 REVERSED: Final = "payment_reversed"
 TAKING: Final = (Stage.ACTIVE, Stage.SETTLED, Stage.CHARGED_OFF)  # in which a loan takes money; else it is parked
 RETURNS_MAX: Final = 3  # of one overpayment; after that the card is the trouble, and people ask the person
 RETURN_AGAIN_AFTER: Final = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookOrders:
-    """Implements `Orders` of `chase_order` on the book: each method is one transaction."""
-
-    house: House
-
-    def announce(self, *, order_id: UUID, now: datetime, resend_is_safe: bool) -> tuple[Order, Action]:
-        """Decide the next action under the cell's lock, store the order as announced, return both."""
-        return self.house.database.run(
-            lambda tx: keep_order.announce(tx, order_id=order_id, now=now, resend_is_safe=resend_is_safe)
-        )
-
-    def hear(self, *, order_id: UUID, word: Word, at: datetime) -> Order:
-        """Store the word, apply it (or mark the conflict), post what it causes, return the order."""
-        return self.house.database.run(lambda tx: hear_word(tx, self.house, order_id=order_id, word=word, at=at))
 
 
 def hear_word(tx: Transaction, house: House, *, order_id: UUID, word: Word, at: datetime) -> Order:
@@ -130,19 +113,24 @@ def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
         )
         ledger.post(tx, cell=of.cell, transfers=[transfer])
         return
-    meant = repayment.intent_of(tx, order_id=ended.order_id) or Intent.DUE
-    event = Repaid(
-        event_id=ended.order_id,
-        value_date=ended.value_date,
-        amount_fen=ended.amount_fen,
-        intent=meant,
-        receipt=receipt_of(of),
-    )
-    after, outcome = record_event(tx, house, before=of, event=event)
+    meant = repayment.intent_of(tx, order_id=ended.order_id)
+    after, outcome = record_event(tx, house, before=of, event=repaid_by(of, ended, meant=meant))
     _witness(tx, house, of, ended, LeafKind.REPAYMENT)
     _tell(tx, house, of, ended, Event.PAYMENT_RECEIVED)
     follow_up(tx, house, of=after, outcome=outcome)
     spare_deductions(tx, house, of=after)
+
+
+def repaid_by(of: Loan, ended: Order, *, meant: Intent | None) -> Repaid:
+    """Return the event that a collection is which was paid; nothing said, it was meant for what is due."""
+    assert ended.value_date is not None
+    return Repaid(
+        event_id=ended.order_id,
+        value_date=ended.value_date,
+        amount_fen=ended.amount_fen,
+        intent=meant or Intent.DUE,
+        receipt=receipt_of(of),
+    )
 
 
 def receipt_of(of: Loan) -> Receipt:
@@ -204,14 +192,16 @@ def _not_returned(tx: Transaction, house: House, of: Loan, ended: Order) -> None
 
 
 def _witness(tx: Transaction, house: House, of: Loan, ended: Order, kind: LeafKind) -> None:
-    evidence.append(
-        tx,
-        keyring=house.keyring,
-        cell=of.cell,
+    draft = leaf_of(of, ended, kind=kind)
+    evidence.append_all(tx, keyring=house.keyring, cell=of.cell, at=house.clock.now(), drafts=[draft])
+
+
+def leaf_of(of: Loan, ended: Order, *, kind: LeafKind) -> evidence.Draft:
+    """Return what the leaf of an order's end says."""
+    return evidence.Draft(
         person_id=of.person_id,
         kind=kind,
         subject_id=ended.order_id,
-        at=house.clock.now(),
         facts={
             "loan_id": of.loan_id.hex,
             "amount_fen": ended.amount_fen,
@@ -224,7 +214,13 @@ def _witness(tx: Transaction, house: House, of: Loan, ended: Order, kind: LeafKi
 def _tell(tx: Transaction, house: House, of: Loan, ended: Order, event: Event) -> None:
     """Tell whoever subscribed, and the borrower: the pages promise that they need not wait for the end of an order."""
     on = ended.value_date or today(house)
-    told = Told(
+    tell(tx, house, cell=of.cell, told=[told_of(of, ended, event=event, on=on)])
+    work.enqueue_many(tx, cell=of.cell, rows=[notice_of_end(of, ended, event=event, on=on, at=house.clock.now())])
+
+
+def told_of(of: Loan, ended: Order, *, event: Event, on: date) -> Told:
+    """Return what programs of others are told of an order's end."""
+    return Told(
         event=event,
         person_id=of.person_id,
         subject_id=ended.order_id,
@@ -237,13 +233,9 @@ def _tell(tx: Transaction, house: House, of: Loan, ended: Order, event: Event) -
             "value_date": ended.value_date.isoformat() if ended.value_date else None,
         },
     )
-    tell(tx, house, cell=of.cell, told=[told])
-    notice = notice_of(
-        of,
-        template=event.value,
-        on=on,
-        mark=ended.order_id.hex,
-        amount_fen=ended.amount_fen,
-        at=house.clock.now(),
-    )
-    work.enqueue_many(tx, cell=of.cell, rows=[notice])
+
+
+def notice_of_end(of: Loan, ended: Order, *, event: Event, on: date, at: datetime) -> NewWork:
+    """Return the work of telling the borrower of an order's end."""
+    mark, amount_fen = ended.order_id.hex, ended.amount_fen
+    return notice_of(of, template=event.value, on=on, mark=mark, amount_fen=amount_fen, at=at)

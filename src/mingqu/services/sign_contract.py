@@ -23,10 +23,12 @@ from mingqu.domain.loan import LoanState
 from mingqu.domain.loan.lend import DisbursementNotAllowed
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.signal import SignalKind
 from mingqu.services.disclose_cost import live_offer, read_disclosure
 from mingqu.services.house import House
 from mingqu.services.keep_for_the_law import keep_for_the_law
 from mingqu.services.make_offers import Offered
+from mingqu.services.note_signals import promise_signal
 from mingqu.services.once import Response, once
 from mingqu.services.reserve_payout import reserve_payout
 from mingqu.services.send_signing_code import try_signing_code
@@ -118,6 +120,7 @@ def sign_contract(
         made = _make_loan(tx, house, cell=cell, stored=stored, offered=offered, read=read, now=now)
         order_id = reserve_payout(tx, house, of=made, card=card, amount_fen=amount_fen, payout_at=at)
         tell(tx, house, cell=cell, told=[_told(house, made)])
+        _promise_signal(tx, made, at=now)
         return {"contract_id": made.contract_id.hex, "loan_id": made.loan_id.hex, "order_id": order_id.hex}
 
     request = {
@@ -148,6 +151,18 @@ def _told(house: House, made: Loan) -> Told:
             "principal_fen": made.terms.principal_fen,
             "currency": made.currency,
         },
+    )
+
+
+def _promise_signal(tx: Transaction, made: Loan, *, at: datetime) -> None:
+    promise_signal(
+        tx,
+        person_id=made.person_id,
+        event_id=made.contract_id,
+        kind=SignalKind.CONTRACT,
+        at=at,
+        lender_id=made.lender_id,
+        amount_fen=made.terms.principal_fen,
     )
 
 

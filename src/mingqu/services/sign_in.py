@@ -8,35 +8,52 @@ from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.party import LoginProvider, read_phone
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.signal import Signal, SignalKind
 from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import Message, MessageKind
 from mingqu.services.house import House
+from mingqu.services.note_signals import (
+    NOWHERE,
+    Origin,
+    keys_of_asking,
+    keys_of_origin,
+    note_signals,
+    phone_key,
+    signal_id,
+)
+from mingqu.services.require_pace import CODE_STOPS, SIGN_IN_STOPS, require_pace_of
+from mingqu.services.send_message import send_message
 from mingqu.store import directory, one_time_code, party
 from mingqu.store.database import Transaction
 
 
-def send_code(house: House, *, phone: Personal[str], purpose: CodePurpose) -> None:
+def send_code(house: House, *, phone: Personal[str], purpose: CodePurpose, origin: Origin = NOWHERE) -> None:
     """Send a code to a phone, in place of one sent before.
 
-    The code is stored (as a keyed hash) before it is sent; if the message is lost the person asks for another.
-    Errors: PhoneMalformed, CodeTooSoon, CodeSendsExhausted.
+    The code is stored (as a keyed hash), and its signal noted, before it is sent; if the message is lost the person
+    asks for another. Errors: PhoneMalformed, CodeTooSoon, CodeSendsExhausted, VelocityStopped.
     """
     phone = read_phone(phone)
-    digits = house.codes.digits()
+    digits, number = house.codes.digits(), house.identifiers.fresh(0)
+    keys = keys_of_asking(house, phone=phone, origin=origin)
+    require_pace_of(house, stops=CODE_STOPS, keys=keys)
     with house.database.transaction() as tx:
         one_time_code.issue(
             tx, keyring=house.keyring, phone=phone, purpose=purpose, digits=digits, at=house.clock.now()
         )
         tx.commit()
+    kind, at = SignalKind.CODE_SENT, house.clock.now()
+    sent = Signal(signal_id=signal_id(event_id=number, kind=kind), kind=kind, at=at, keys=keys)
+    note_signals(house, signals=[sent])
     message = Message(
-        message_number=house.identifiers.fresh(0).hex,
+        message_number=number.hex,
         kind=MessageKind.CODE,
         phone=phone,
         template=f"code.{purpose.value}",
         values={"code": digits},
     )
     try:
-        house.sms.send(message)
+        send_message(house, message=message)
     except ChannelSilent:
         return  # it may have arrived; if not, a new code can be had after a minute
 
@@ -60,14 +77,28 @@ def check_code(house: House, *, phone: Personal[str], purpose: CodePurpose, digi
         raise refusal
 
 
-def sign_in(house: House, *, phone: Personal[str], digits: Personal[str]) -> UUID:
+def sign_in(house: House, *, phone: Personal[str], digits: Personal[str], origin: Origin = NOWHERE) -> UUID:
     """Return the person that a phone leads to; a phone never seen before makes a new person.
 
-    Errors: those of `check_code`.
+    Errors: those of `check_code`, VelocityStopped.
     """
     phone = read_phone(phone)
+    require_pace_of(house, stops=SIGN_IN_STOPS, keys=keys_of_asking(house, phone=phone, origin=origin))
     check_code(house, phone=phone, purpose=CodePurpose.SIGN_IN, digits=digits)
-    return person_of_login(house, provider=LoginProvider.PHONE, subject=phone)
+    person_id = person_of_login(house, provider=LoginProvider.PHONE, subject=phone)
+    note_sign_in(house, person_id=person_id, origin=origin, phone=phone)
+    return person_id
+
+
+def note_sign_in(house: House, *, person_id: UUID, origin: Origin, phone: Personal[str] | None = None) -> None:
+    """Note that somebody signed in, before they get a session."""
+    with house.database.transaction() as tx:
+        keys = keys_of_origin(tx, house, person_id=person_id, origin=origin)
+    if phone is not None:
+        keys = (phone_key(house, phone=phone), *keys)
+    kind, event_id, at = SignalKind.SIGN_IN, house.id_for(person_id), house.clock.now()
+    came = Signal(signal_id=signal_id(event_id=event_id, kind=kind), kind=kind, at=at, keys=keys, person_id=person_id)
+    note_signals(house, signals=[came])
 
 
 def person_of_login(house: House, *, provider: LoginProvider, subject: Personal[str]) -> UUID:

@@ -23,8 +23,9 @@ from mingqu.domain.session import Door, Session, write_token
 from mingqu.ports.login import LoginChannel
 from mingqu.services.house import House
 from mingqu.services.keep_session import end_session
+from mingqu.services.note_signals import NOWHERE, Origin
 from mingqu.services.once import Response, once_done
-from mingqu.services.sign_in import send_code, sign_in
+from mingqu.services.sign_in import note_sign_in, send_code, sign_in
 from mingqu.services.sign_in_with_wechat import sign_in_with_wechat
 from mingqu.store import idempotency, session
 from mingqu.store.database import Transaction
@@ -49,12 +50,14 @@ class SignedIn:
     person_id: UUID
 
 
-def send_code_once(house: House, *, phone: Personal[str], purpose: CodePurpose, key: str) -> None:
+def send_code_once(
+    house: House, *, phone: Personal[str], purpose: CodePurpose, key: str, origin: Origin = NOWHERE
+) -> None:
     """Send a code to a phone; sent again with the same key, it is not sent again. Errors: those of `send_code`."""
     phone = read_phone(phone)
 
     def send() -> Response:
-        send_code(house, phone=phone, purpose=purpose)
+        send_code(house, phone=phone, purpose=purpose, origin=origin)
         return {}
 
     once_done(
@@ -68,7 +71,13 @@ def send_code_once(house: House, *, phone: Personal[str], purpose: CodePurpose, 
 
 
 def sign_in_by_phone(
-    house: House, *, phone: Personal[str], digits: Personal[str], key: str, instead_of: Personal[str] | None = None
+    house: House,
+    *,
+    phone: Personal[str],
+    digits: Personal[str],
+    key: str,
+    instead_of: Personal[str] | None = None,
+    origin: Origin = NOWHERE,
 ) -> SignedIn:
     """Open a session at the API with a code sent to a phone.
 
@@ -80,7 +89,7 @@ def sign_in_by_phone(
         scope=_scope(house, "phone", phone),
         proof=Personal(f"{phone.reveal()}/{digits.reveal()}"),
         key=key,
-        enter=lambda: sign_in(house, phone=phone, digits=digits),
+        enter=lambda: sign_in(house, phone=phone, digits=digits, origin=origin),
         instead_of=instead_of,
     )
 
@@ -92,17 +101,24 @@ def sign_in_by_wechat(
     code: Personal[str],
     key: str,
     instead_of: Personal[str] | None = None,
+    origin: Origin = NOWHERE,
 ) -> SignedIn:
     """Open a session at the API with the code that a mini-program got from WeChat.
 
     Errors: those of `sign_in_with_wechat`, SignInTooOld, IdempotencyKeyReused, IdempotencyKeyBusy.
     """
+
+    def enter() -> UUID:
+        person_id = sign_in_with_wechat(house, channel=channel, code=code)
+        note_sign_in(house, person_id=person_id, origin=origin)
+        return person_id
+
     return sign_in_once(
         house,
         scope=_scope(house, "wechat", code),  # a code is used once, so it is scope enough
         proof=code,
         key=key,
-        enter=lambda: sign_in_with_wechat(house, channel=channel, code=code),
+        enter=enter,
         instead_of=instead_of,
     )
 

@@ -19,10 +19,12 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Paid, code_of, name_of
 from mingqu.ports.notice import Notice
+from mingqu.services.hear_order import Said, hear_paid, response_of
 from mingqu.services.house import House, NoticeSource
 from mingqu.services.settle_order import hear_word
 from mingqu.store import idempotency, order
 from mingqu.store.database import Transaction
+from mingqu.store.idempotency import Claim
 
 
 class NoticesNotTaken(Refusal):
@@ -42,9 +44,9 @@ class NoticeOrderUnknown(Refusal):
 def take_notice(house: House, *, source: str, target: str, headers: Mapping[str, str], body: bytes) -> Order:
     """Read a POST to `/notices/{source}`, take it as a word, and return the order after it.
 
-    `source` is a name in `house.notices` ("bank", "wechatpay"); `target`, `headers` and `body` are as they came. A
-    word that does not fit its order (another amount or currency, paid after failed) is written down, books nothing,
-    and leaves the order to a person. The door answers 204 in time: nobody outside is asked meanwhile, but perhaps for a
+    `source` is a name in `house.notices` ("bank", "wechatpay", "alipay"); `target`, `headers` and `body` are as they
+    came. A word that does not fit its order (another amount or currency, paid after failed) is written down, books
+    nothing, and leaves the order to a person. The door answers in time: nobody outside is asked, but perhaps for a
     certificate. Errors: NoticesNotTaken, NoticeRefused and its kinds, NoticeOrderUnknown, IdempotencyKeyReused (the
     notice id came with another word), IdempotencyKeyBusy.
     """
@@ -54,15 +56,21 @@ def take_notice(house: House, *, source: str, target: str, headers: Mapping[str,
     notice = told_by.reader.read(target=target, headers=headers, body=body)
     order_id = _order_id(notice)
 
+    caller, at = f"notice {source}", house.clock.now()
+    if isinstance(notice.word, Paid):
+        claim = Claim(caller=caller, key=notice.notice_id, body_hash=_hash(notice))
+        said = Said(order_id=order_id, word=notice.word, at=at, claim=claim, channels=told_by.channels)
+        heard = hear_paid(house, said=said)
+        if heard is not None:
+            return heard
+
     def take(tx: Transaction) -> Order:
         cell = tx.cell_of(order_id)
         known = _known(tx, order_id, told_by)
-        caller = f"notice {source}"
         if idempotency.begin(tx, cell=cell, caller=caller, key=notice.notice_id, body_hash=_hash(notice)) is not None:
             return known
-        after = hear_word(tx, house, order_id=order_id, word=notice.word, at=house.clock.now())
-        response: dict[str, object] = {"order_id": order_id.hex, "state": after.state.value}
-        idempotency.finish(tx, cell=cell, caller=caller, key=notice.notice_id, response=response)
+        after = hear_word(tx, house, order_id=order_id, word=notice.word, at=at)
+        idempotency.finish(tx, cell=cell, caller=caller, key=notice.notice_id, response=response_of(after))
         return after
 
     return house.database.run(take)

@@ -69,11 +69,16 @@ class Told:
     mark: str = ""
 
 
-def tell(tx: Transaction, house: House, *, cell: int, told: Sequence[Told]) -> None:
-    """Write a delivery for everybody who asked for these events; the caller commits them with what happened."""
+def tell(
+    tx: Transaction, house: House, *, cell: int, told: Sequence[Told], listening: Sequence[Subscription] | None = None
+) -> None:
+    """Write a delivery for everybody who asked for these events; the caller commits them with what happened.
+
+    `listening` are the subscriptions that have not ended, if the caller has asked for them.
+    """
     if not told:
         return
-    listening = webhook.active(tx)
+    listening = webhook.active(tx) if listening is None else listening
     now = house.clock.now()
     rows = [
         NewWork(

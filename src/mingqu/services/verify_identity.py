@@ -22,9 +22,11 @@ from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.party import IdCard, IdentityEvent, IdentityLevel, read_id_number, read_name, read_phone
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.signal import SignalKind
 from mingqu.ports.identity import FourElements
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
+from mingqu.services.note_signals import promise_signal
 from mingqu.store import consent, directory, freeze, idempotency, instrument, loan, one_time_code, party
 from mingqu.store.database import Transaction
 from mingqu.store.directory import PersonMergeNeedsReview as PersonMergeNeedsReview
@@ -164,6 +166,7 @@ def _bind(tx: Transaction, house: House, *, person_id: UUID, proof: _Proof) -> V
     own = verified(instrument=bound, answer=proof.answer)
     require_payout(instrument=own)
     instrument.set_state(tx, instrument=own, was=bound.state, at=at)
+    promise_signal(tx, person_id=owner, event_id=own.instrument_id, kind=SignalKind.CARD_BOUND, at=at)
     level = party.load_person(tx, person_id=owner).identity_level
     if level < IdentityLevel.FOUR_ELEMENTS:
         party.set_identity(

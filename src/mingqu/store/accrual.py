@@ -11,11 +11,16 @@ from uuid import UUID
 from mingqu.domain import identifier
 from mingqu.domain.accrual import AccrualDelta, AccrualGroup
 from mingqu.store import column
+from mingqu.store.connection import Statement
 from mingqu.store.database import Transaction
 
 INTEREST: Final = "interest"
 PENALTY: Final = "penalty"
 KINDS: Final = (INTEREST, PENALTY)
+_ADD: Final = """INSERT INTO accrual_delta
+    (cell, delta_id, group_id, kind, on_date, slope_micro, income_micro, rounding_micro)
+    SELECT $1::smallint, * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::date[], $6::bigint[], $7::bigint[],
+                                       $8::bigint[])"""
 _GROUP_EPOCH: Final = date(2020, 1, 1)  # only the place of group ids in the order of ids
 
 
@@ -39,25 +44,26 @@ def ensure(
 
 def add_deltas(tx: Transaction, *, cell: int, rows: Iterable[tuple[UUID, UUID, str, AccrualDelta]]) -> None:
     """Append what loans changed; each row is (id of the cause, group, kind, delta). All-zero deltas are left out."""
+    statements = added(cell=cell, rows=rows)
+    if statements:
+        tx.together(statements)
+
+
+def added(*, cell: int, rows: Iterable[tuple[UUID, UUID, str, AccrualDelta]]) -> list[Statement]:
+    """Return the statement of `add_deltas`, or none if there is nothing to add."""
     listed = [row for row in rows if row[3].slope_micro or row[3].income_micro or row[3].rounding_micro]
     if not listed:
-        return
-    tx.execute(
-        """INSERT INTO accrual_delta (cell, delta_id, group_id, kind, on_date, slope_micro, income_micro,
-               rounding_micro)
-           SELECT %s, * FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::date[], %b::bigint[], %b::bigint[],
-               %b::bigint[])""",
-        (
-            cell,
-            column.of_uuids([row[0] for row in listed]),
-            column.of_uuids([row[1] for row in listed]),
-            column.of_texts([row[2] for row in listed]),
-            column.of_dates([row[3].on_date for row in listed]),
-            column.of_bigints([row[3].slope_micro for row in listed]),
-            column.of_bigints([row[3].income_micro for row in listed]),
-            column.of_bigints([row[3].rounding_micro for row in listed]),
-        ),
+        return []
+    values = (
+        column.of_uuids([row[0] for row in listed]),
+        column.of_uuids([row[1] for row in listed]),
+        column.of_texts([row[2] for row in listed]),
+        column.of_dates([row[3].on_date for row in listed]),
+        column.of_bigints([row[3].slope_micro for row in listed]),
+        column.of_bigints([row[3].income_micro for row in listed]),
+        column.of_bigints([row[3].rounding_micro for row in listed]),
     )
+    return [Statement(_ADD, (column.smallint(cell), *(each.packed for each in values)))]
 
 
 def groups(tx: Transaction, *, cell: int) -> list[AccrualGroup]:

@@ -28,6 +28,7 @@ _TEXT, _DATE, _TIMESTAMPTZ, _UUID = 25, 1082, 1184, 2950
 _SIZE_OF_UUID: Final = struct.pack("!i", 16)
 _NULL: Final = struct.pack("!i", -1)
 _SIZED_NUMBER: Final = struct.Struct("!ii")
+_SIZED_BIGINT: Final = struct.Struct("!iq")
 _TRUE, _FALSE = struct.pack("!i?", 1, True), struct.pack("!i?", 1, False)
 _DAY_ZERO: Final = date(2000, 1, 1).toordinal()
 _MOMENT_ZERO: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -111,12 +112,22 @@ def of_moments(values: Sequence[datetime]) -> Column:
 def of_texts(values: Sequence[str]) -> Column:
     """Pack ASCII texts."""
     encoded = [value.encode("ascii") for value in values]
-    return _of_bytes(_TEXT, [struct.pack("!i", len(value)) + value for value in encoded])
+    return _of_bytes(_TEXT, [_sized(value) for value in encoded])
+
+
+def of_texts_or_nulls(values: Sequence[str | None]) -> Column:
+    """Pack texts; None is null."""
+    return _of_bytes(_TEXT, [_NULL if value is None else _sized(value.encode()) for value in values])
+
+
+def of_bigints_or_nulls(values: Sequence[int | None]) -> Column:
+    """Pack whole numbers of eight bytes; None is null."""
+    return _of_bytes(_BIGINT, [_NULL if value is None else _SIZED_BIGINT.pack(8, value) for value in values])
 
 
 def of_bytes_or_nulls(values: Sequence[bytes | None]) -> Column:
     """Pack strings of bytes; None is null."""
-    return _of_bytes(_BYTEA, [_NULL if value is None else struct.pack("!i", len(value)) + value for value in values])
+    return _of_bytes(_BYTEA, [_NULL if value is None else _sized(value) for value in values])
 
 
 def of_uuids(values: Sequence[UUID | None]) -> Column:
@@ -148,6 +159,11 @@ def day(value: date) -> bytes:
     return (value.toordinal() - _DAY_ZERO).to_bytes(4, "big", signed=True)
 
 
+def moment(value: datetime) -> bytes:
+    """Pack one moment, in UTC or with its offset."""
+    return bigint((value - _MOMENT_ZERO) // _MICROSECOND)
+
+
 def read_smallint(packed: bytes) -> int:
     """Read one whole number of two bytes."""
     return int.from_bytes(packed, "big", signed=True)
@@ -164,6 +180,10 @@ def _of_numbers(element_type: int, size: int, letter: str, values: Sequence[int]
     return Column(
         _HEADER.pack(1, 0, element_type, len(values), 1) + struct.pack("!" + f"i{letter}" * len(values), *sized)
     )
+
+
+def _sized(value: bytes) -> bytes:
+    return struct.pack("!i", len(value)) + value
 
 
 def _of_bytes(element_type: int, elements: Sequence[bytes]) -> Column:

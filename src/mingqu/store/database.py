@@ -20,12 +20,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from typing import Final, LiteralString, TypeVar
+from uuid import UUID
 
 import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
 from mingqu.store.connection import Connection, Packed, call, configure, say
 from mingqu.store.rows import Rows as Rows
@@ -52,6 +54,9 @@ _BEGIN_ATTEMPTS_MAX: Final = 3
 
 
 _BEGIN: Final = b"BEGIN"
+# For who always says the same few statements, each of which finds its rows by their keys: to plan them anew for what
+# they are given this time costs as much as carrying them out, and gives the same plan.
+_BEGIN_PLANNED: Final = b"BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
 _BEGIN_SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -102,15 +107,16 @@ class Database:
         return self._url
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, planned: bool = False) -> Iterator[Transaction]:
         """Open one transaction; it is rolled back unless `commit()` was called.
 
+        In a `planned` one the plans of prepared statements are kept.
         Errors: DatabaseUnavailable when no connection can be had.
         """
         if self._reading is not None:
             yield self._reading
             return
-        connection = self._connection(_BEGIN)
+        connection = self._connection(_BEGIN_PLANNED if planned else _BEGIN)
         try:
             yield Transaction(connection, self)
         finally:
@@ -134,15 +140,15 @@ class Database:
             reading.end()
             self._end(connection)
 
-    def run(self, work: Callable[[Transaction], Returned]) -> Returned:
+    def run(self, work: Callable[[Transaction], Returned], *, planned: bool = False) -> Returned:
         """Do `work` in a transaction and commit it; do it again from the start after a transient error.
 
         `work` does not commit and has no effect outside the database. At most ATTEMPTS_MAX times, then
-        the last error is raised.
+        the last error is raised. `planned` is as for `transaction`.
         """
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
-                with self.transaction() as tx:
+                with self.transaction(planned=planned) as tx:
                     returned = work(tx)
                     tx.commit()
                     return returned
@@ -202,6 +208,14 @@ class Database:
             cells, self._former = int(row[0]), tuple(row[1])
             self._cells = cells
         return cells
+
+    def cell_of(self, identity: UUID) -> int:
+        """Return the cell that an id routes itself to, for who has no transaction yet."""
+        cells = self._cells  # another thread may have to ask anew
+        if cells is None:
+            with self.transaction() as tx:
+                return tx.cell_of(identity)
+        return identifier.cell_of(identity, cells=cells)
 
     def former_of(self, tx: Transaction) -> tuple[int, ...]:
         """Return how many cells the book had before it was recut, each time; nothing if it never was."""

@@ -6,6 +6,8 @@ so that either all of them are there or none.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,11 +15,24 @@ from psycopg import errors
 from psycopg.types.json import Jsonb
 
 from mingqu.domain.refusal import Refusal
+from mingqu.store import column
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 
 KEY_LENGTH_MAX: Final = 255
 # Longer than any use case holds its transaction.
 _RETRY_AFTER_SECONDS: Final = 1
+
+BUSY: Final = (errors.LockNotAvailable,)
+_CLAIM: Final = """
+    SELECT c.is_new, c.body_hash = k.body_hash
+    FROM unnest($2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY AS k (caller, key, body_hash, place)
+    CROSS JOIN LATERAL claim_idempotency_key($1::smallint, k.caller, k.key, k.body_hash) AS c
+    ORDER BY k.place"""
+_FINISH: Final = """
+    UPDATE idempotency AS i SET response = k.response::jsonb
+    FROM unnest($2::text[], $3::text[], $4::text[]) AS k (caller, key, response)
+    WHERE i.cell = $1::smallint AND i.caller = k.caller AND i.key = k.key AND i.response IS NULL"""
 
 
 class IdempotencyKeyMalformed(Refusal):
@@ -47,6 +62,47 @@ class Replay:
     response: dict[str, object]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A caller's key, and the hash of what came with it."""
+
+    caller: str
+    key: str
+    body_hash: bytes
+
+
+def is_well_formed(key: str) -> bool:
+    """Return whether a text can be a key."""
+    return 1 <= len(key) <= KEY_LENGTH_MAX and "\x00" not in key
+
+
+def claimed(*, cell: int, claims: Sequence[Claim]) -> Statement:
+    """Return the statement that claims several keys at once, each another one; `news_in` reads its answer.
+
+    It fails with one of BUSY if one of them is claimed by somebody else at this moment.
+    """
+    callers, keys = [claim.caller for claim in claims], [claim.key for claim in claims]
+    assert len(set(zip(callers, keys, strict=True))) == len(claims)
+    hashes = column.of_bytes_or_nulls([claim.body_hash for claim in claims])
+    texts = (column.of_texts_or_nulls(callers), column.of_texts_or_nulls(keys))
+    return Statement(_CLAIM, (column.smallint(cell), *(each.packed for each in texts), hashes.packed))
+
+
+def news_in(answer: Answer) -> list[bool | None]:
+    """Return of each claim whether its key is new; None if it came with something else before."""
+    return [True if is_new else (False if same else None) for is_new, same in answer]
+
+
+def finished(*, cell: int, claims: Sequence[Claim], responses: Sequence[dict[str, object]]) -> Statement:
+    """Return the statement that keeps the responses to keys claimed in this transaction, as `finish` does."""
+    values = (
+        column.of_texts_or_nulls([claim.caller for claim in claims]),
+        column.of_texts_or_nulls([claim.key for claim in claims]),
+        column.of_texts_or_nulls([json.dumps(response) for response in responses]),
+    )
+    return Statement(_FINISH, (column.smallint(cell), *(each.packed for each in values)))
+
+
 def begin(tx: Transaction, *, cell: int, caller: str, key: str, body_hash: bytes) -> Replay | None:
     """Claim a key of a caller, or return the response it was answered with before.
 
@@ -56,14 +112,14 @@ def begin(tx: Transaction, *, cell: int, caller: str, key: str, body_hash: bytes
     Errors: IdempotencyKeyMalformed, IdempotencyKeyReused (another body), IdempotencyKeyBusy (the first
     request is still running); the transaction must be rolled back then.
     """
-    if not 1 <= len(key) <= KEY_LENGTH_MAX or "\x00" in key:
+    if not is_well_formed(key):
         raise IdempotencyKeyMalformed(f"An idempotency key has 1 to {KEY_LENGTH_MAX} characters.")
     try:
         row = tx.execute(
             "SELECT is_new, body_hash, response FROM claim_idempotency_key(%s::smallint, %s, %s, %s)",
             (cell, caller, key, body_hash),
         ).fetchone()
-    except errors.LockNotAvailable as error:
+    except BUSY as error:
         raise IdempotencyKeyBusy(
             "A request with this idempotency key is still running.", retry_after_seconds=_RETRY_AFTER_SECONDS
         ) from error

@@ -26,7 +26,7 @@ from mingqu.domain.ledger import (
 )
 from mingqu.domain.refusal import Refusal
 from mingqu.store import column
-from mingqu.store.connection import Packed
+from mingqu.store.connection import Answer, Packed, Statement
 from mingqu.store.database import Database, Transaction
 from mingqu.store.ledger_proof import prove, strict_side
 
@@ -43,16 +43,24 @@ __all__ = [
     "close_account",
     "entries",
     "open_accounts",
+    "opened",
     "post",
     "post_batch",
     "post_batch_at_once",
     "post_single",
+    "posted",
     "prove",
+    "require_posted",
 ]
 
 # A statement of a person or a loan has hundreds of lines; a house account is read by day instead.
 ENTRIES_MAX: Final = 10_000
 
+_OPEN: Final = (
+    "INSERT INTO account (cell, owner, code, currency, strict_side)"
+    " SELECT $1::smallint, t.* FROM unnest($2::uuid[], $3::smallint[], $4::text[], $5::smallint[])"
+    " AS t (owner, code, currency, strict_side) ON CONFLICT (cell, owner, code, currency) DO NOTHING"
+)
 _POST_BATCH: Final = (
     "SELECT post_batch($1::smallint, $2::uuid[], $3::smallint[], $4::uuid[], $5::smallint[], $6::text[],"
     " $7::uuid[], $8::smallint[], $9::text[], $10::bigint[], $11::smallint[], $12::date[], $13::date[],"
@@ -125,19 +133,19 @@ class Entry:
 
 def open_accounts(tx: Transaction, *, cell: int, accounts: Iterable[Account]) -> None:
     """Open the accounts that are not open yet; one that exists, open or closed, stays as it is."""
+    tx.together([opened(cell=cell, accounts=accounts)])
+
+
+def opened(*, cell: int, accounts: Iterable[Account]) -> Statement:
+    """Return the statement of `open_accounts`."""
     rows = list(dict.fromkeys(accounts))
-    tx.execute(
-        "INSERT INTO account (cell, owner, code, currency, strict_side)"
-        " SELECT %s, t.* FROM unnest(%s::uuid[], %s::smallint[], %s::text[], %s::smallint[])"
-        " AS t (owner, code, currency, strict_side) ON CONFLICT (cell, owner, code, currency) DO NOTHING",
-        (
-            cell,
-            [account.owner for account in rows],
-            [int(account.code) for account in rows],
-            [account.currency for account in rows],
-            [strict_side(account.code) for account in rows],
-        ),
+    values = (
+        column.of_uuids([account.owner for account in rows]),
+        column.of_smallints([account.code for account in rows]),
+        column.of_texts([account.currency for account in rows]),
+        column.of_smallints([strict_side(account.code) for account in rows]),
     )
+    return Statement(_OPEN, (column.smallint(cell), *(each.packed for each in values)))
 
 
 def close_account(tx: Transaction, *, cell: int, account: Account, on: date) -> None:
@@ -226,6 +234,21 @@ def post(tx: Transaction, *, cell: int, transfers: Sequence[Transfer]) -> None:
     for transfer, result in zip(transfers, post_batch(tx, cell=cell, transfers=transfers), strict=True):
         if not result.is_in_books:
             raise TransferRefused(transfer=transfer, result=result)
+
+
+def posted(*, cell: int, transfers: Sequence[Transfer]) -> Statement:
+    """Return the statement of `post`, whose answer `require_posted` takes. Errors: BatchTooLarge."""
+    if len(transfers) > TRANSFERS_MAX:
+        raise BatchTooLarge(f"A batch holds at most {TRANSFERS_MAX} transfers.", transfers=len(transfers))
+    return Statement(_POST_BATCH, _packed(cell, transfers))
+
+
+def require_posted(answer: Answer, *, transfers: Sequence[Transfer]) -> None:
+    """Raise TransferRefused, as `post` does, unless each transfer is in the books by the answer to `posted`."""
+    ((numbers,),) = answer.fetchall()
+    for transfer, number in zip(transfers, numbers, strict=True):
+        if not _RESULTS[number].is_in_books:
+            raise TransferRefused(transfer=transfer, result=_RESULTS[number])
 
 
 def balances(tx: Transaction, *, cell: int, owner: UUID) -> dict[Account, Balance]:

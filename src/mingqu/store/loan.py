@@ -9,23 +9,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Final, LiteralString
+from functools import lru_cache
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
 
 from mingqu.domain.batch.standing import PLAN_ROW_BYTES
 from mingqu.domain.changed import changed
-from mingqu.domain.loan import bring_up
+from mingqu.domain.loan import brought_up
 from mingqu.domain.loan.event import Event
 from mingqu.domain.loan.state import LoanState
 from mingqu.domain.loan.terms import LoanTerms
 from mingqu.domain.ownership import NotFound, require_owner
 from mingqu.store import column
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.lean import lean_text
-from mingqu.store.loan_event import columns_of, event_of, kind_of
-from mingqu.store.loan_summary import BESIDE, NEW, NEXT_EVENT, PACKED, PLAN, STANDING, STATE, SUMMARY, as_told, summary
+from mingqu.store.loan_event import event_of
+from mingqu.store.loan_summary import (
+    BESIDE,
+    NEXT_EVENT,
+    NOTE,
+    PACKED,
+    PLAN,
+    SAVE,
+    SAVE_SNAPSHOT,
+    STANDING,
+    STATE,
+    SUMMARY,
+    as_told,
+    summary,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +78,8 @@ class Loan:
         return replace(self, state=state)
 
 
-_terms: Final = msgspec.json.Decoder(LoanTerms)
+# Terms name no person and no day, so that loans of a product and a round amount have the same ones, to the letter.
+_terms_in: Final = lru_cache(maxsize=2_048)(msgspec.json.Decoder(LoanTerms).decode)
 _state: Final = msgspec.json.Decoder(LoanState)
 
 # Stands in a model's snapshot for the id of whichever loan it is.
@@ -77,6 +93,10 @@ _COLUMNS: Final[LiteralString] = """
     terms::text, state::text, as_of"""
 _FROM: Final[LiteralString] = " FROM loan JOIN loan_snapshot USING (cell, loan_id)"
 _SELECT: Final[LiteralString] = _COLUMNS + _FROM
+_SOME: Final[LiteralString] = _SELECT + " WHERE cell = $1::smallint AND loan_id = ANY ($2::uuid[])"
+_TOLD: Final[LiteralString] = """
+    SELECT loan_id, kind, event_id, value_date, amount_fen, intent, target, detail FROM loan_event
+    WHERE cell = $1::smallint AND loan_id = ANY ($2::uuid[]) ORDER BY loan_id, posted_at, event_id"""
 _SELECT_SIGNED: Final[LiteralString] = f"""{_COLUMNS},
     coalesce(
         (SELECT product_version FROM facility AS f
@@ -140,8 +160,18 @@ def _noted(loan: Loan, diary: list[tuple[object, ...]]) -> tuple[object, ...]:
 
 def decoded(*, loan_id: UUID, terms: str, state: str, as_of: date | None) -> tuple[LoanTerms, LoanState]:
     """Return what the texts of a loan's row say, brought up to the day that its columns have reached."""
-    agreed = _terms.decode(terms)
+    agreed = _terms_in(terms)
     return agreed, _own(_opened(agreed, state, as_of), loan_id)
+
+
+def found(*, cell: int, loan_ids: Sequence[UUID]) -> Statement:
+    """Return the statement of `some`, whose answer `loans_in` reads."""
+    return Statement(_SOME, (column.smallint(cell), column.of_uuids(loan_ids).packed))
+
+
+def loans_in(answer: Answer) -> list[Loan]:
+    """Return the loans that the answer to `found` holds."""
+    return [_loan(row) for row in answer]
 
 
 def get(tx: Transaction, *, cell: int, loan_id: UUID) -> Loan:
@@ -174,7 +204,7 @@ def states_of_person(tx: Transaction, *, person_id: UUID) -> list[LoanState]:
         f"SELECT terms::text, state::text, as_of {_FROM} WHERE cell = %s AND person_id = %s ORDER BY loan_id",
         (tx.cell_of(person_id), person_id),
     )
-    return [_opened(_terms.decode(str(terms)), str(state), as_of) for terms, state, as_of in rows]
+    return [_opened(_terms_in(str(terms)), str(state), as_of) for terms, state, as_of in rows]
 
 
 def signed_of_person(tx: Transaction, *, person_id: UUID) -> list[SignedLoan]:
@@ -213,8 +243,8 @@ def some(tx: Transaction, *, cell: int, loan_ids: Sequence[UUID]) -> list[Loan]:
     """Return these loans of a cell, in no order; what is not there is left out."""
     if not loan_ids:
         return []
-    rows = tx.execute(_SELECT + " WHERE cell = %s AND loan_id = ANY (%s)", (cell, list(loan_ids)), binary=True)
-    return [_loan(row) for row in rows]
+    (answer,) = tx.together([found(cell=cell, loan_ids=loan_ids)])
+    return loans_in(answer)
 
 
 def terms_of(tx: Transaction, *, cell: int, loan_id: UUID) -> LoanTerms:
@@ -224,7 +254,7 @@ def terms_of(tx: Transaction, *, cell: int, loan_id: UUID) -> LoanTerms:
     ).fetchone()
     if row is None:
         raise NotFound
-    return _terms.decode(str(row[0]))
+    return _terms_in(str(row[0]))
 
 
 def page(tx: Transaction, *, cell: int, after: UUID, limit: int) -> list[Loan]:
@@ -257,78 +287,64 @@ def histories(tx: Transaction, *, loans: Sequence[Loan]) -> dict[UUID, tuple[Eve
     """Return the histories of loans of one cell, in one query."""
     if not loans:
         return {}
-    found: dict[UUID, list[Event]] = {loan.loan_id: [] for loan in loans}
-    for loan_id, *row in tx.execute(
-        """SELECT loan_id, kind, event_id, value_date, amount_fen, intent, target, detail FROM loan_event
-           WHERE cell = %s AND loan_id = ANY (%s) ORDER BY loan_id, posted_at, event_id""",
-        (loans[0].cell, list(found)),
-    ):
-        found[loan_id].append(event_of(*row))
-    return {loan_id: tuple(listed) for loan_id, listed in found.items()}
+    loan_ids = [loan.loan_id for loan in loans]
+    (answer,) = tx.together([told(cell=loans[0].cell, loan_ids=loan_ids)])
+    return histories_in(answer, loan_ids=loan_ids)
+
+
+def told(*, cell: int, loan_ids: Sequence[UUID]) -> Statement:
+    """Return the statement that asks for histories of loans, whose answer `histories_in` reads."""
+    return Statement(_TOLD, (column.smallint(cell), column.of_uuids(loan_ids).packed))
+
+
+def histories_in(answer: Answer, *, loan_ids: Sequence[UUID]) -> dict[UUID, tuple[Event, ...]]:
+    """Return each loan's history, in the order in which it became known."""
+    listed: dict[UUID, list[Event]] = {loan_id: [] for loan_id in loan_ids}
+    for loan_id, *row in answer:
+        listed[loan_id].append(event_of(*row))
+    return {loan_id: tuple(events) for loan_id, events in listed.items()}
 
 
 def save(tx: Transaction, *, loans: Sequence[Loan]) -> None:
-    """Write the snapshots of loans of one cell back, in one statement."""
-    if not loans:
-        return
-    diary: list[tuple[object, ...]] = []
+    """Write the snapshots of loans of one cell back, in one round trip."""
+    if loans:
+        require_saved(tx.together(saved(loans)), loans=loans)
+
+
+def saved(loans: Sequence[Loan]) -> list[Statement]:
+    """Return the statements that write the snapshots of loans of one cell back; `require_saved` takes the answers."""
+    diary: list[Any] = []
     columns = list(zip(*(_noted(loan, diary) for loan in loans), strict=True))
-    ids = column.of_uuids([loan.loan_id for loan in loans])
-    updated = tx.execute(
-        f"""UPDATE loan SET ({SUMMARY}, {STANDING}) = ROW ({NEW})
-           FROM unnest(%b::uuid[], %b::text[], %b::date[], %b::date[], %b::date[], %b::bigint[],
-                       %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[],
-                       %b::bigint[], %b::date[], %b::bigint[], %b::bigint[], %b::date[],
-                       %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::date[], %b::bigint[], %b::bigint[],
-                       %b::date[])
-                AS u (loan_id, {SUMMARY}, {STANDING})
-           WHERE loan.cell = %s AND loan.loan_id = u.loan_id""",  # noqa: S608  Our own lists of columns.
-        (
-            ids,
-            *(pack(values) for pack, values in zip(PACKED, columns[BESIDE:], strict=True)),
-            loans[0].cell,
-        ),
-    ).rowcount
-    tx.execute(
-        """UPDATE loan_snapshot SET state = u.state::json, plan = u.plan
-           FROM unnest(%b::uuid[], %b::text[], %b::bytea[]) AS u (loan_id, state, plan)
-           WHERE loan_snapshot.cell = %s AND loan_snapshot.loan_id = u.loan_id""",
-        (ids, column.of_texts(columns[STATE]), column.of_bytes_or_nulls(columns[PLAN]), loans[0].cell),
+    cell = column.smallint(loans[0].cell)
+    ids = column.of_uuids([loan.loan_id for loan in loans]).packed
+    beside = (pack(values).packed for pack, values in zip(PACKED, columns[BESIDE:], strict=True))
+    texts, plans = column.of_texts(columns[STATE]).packed, column.of_bytes_or_nulls(columns[PLAN]).packed
+    noted = (
+        column.of_dates([row[1] for row in diary]),
+        column.of_uuids([row[2] for row in diary]),
+        column.of_booleans([row[3] for row in diary]),
     )
-    assert updated == len(loans), "a loan that is saved was stored before"
-    tx.execute(
-        """INSERT INTO loan_diary SELECT %s, u.* FROM unnest(%s::date[], %s::uuid[], %s::boolean[]) AS u
-           ON CONFLICT (cell, on_date, loan_id) DO UPDATE SET plain = EXCLUDED.plain""",
-        (loans[0].cell, [row[1] for row in diary], [row[2] for row in diary], [row[3] for row in diary]),
-    )
+    return [
+        Statement(SAVE, (cell, ids, *beside)),
+        Statement(SAVE_SNAPSHOT, (cell, ids, texts, plans)),
+        Statement(NOTE, (cell, *(each.packed for each in noted))),
+    ]
 
 
-def append_event(tx: Transaction, *, loan: Loan, event: Event, posted_on: date, posted_at: datetime) -> None:
-    """Add an event to a loan's history. An event is never changed and never taken away."""
-    tx.execute(
-        """INSERT INTO loan_event (cell, loan_id, event_id, kind, value_date, posted_on, posted_at, amount_fen, intent,
-               target, detail) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
-        (
-            loan.cell, loan.loan_id, event.event_id, kind_of(event), event.value_date, posted_on, posted_at,
-            getattr(event, "amount_fen", None), *columns_of(event),
-        ),
-    )  # fmt: skip
+def require_saved(answers: Sequence[Answer], *, loans: Sequence[Loan]) -> None:
+    """Fail an assertion unless the statements of `saved` found each of the loans."""
+    assert answers[0].rowcount == answers[1].rowcount == len(loans), "a loan that is saved was stored before"
 
 
 def events(tx: Transaction, *, loan: Loan) -> tuple[Event, ...]:
     """Return the history of a loan, in the order in which it became known."""
-    rows = tx.execute(
-        """SELECT kind, event_id, value_date, amount_fen, intent, target, detail FROM loan_event
-           WHERE cell = %s AND loan_id = %s ORDER BY posted_at, event_id""",
-        (loan.cell, loan.loan_id),
-    )
-    return tuple(event_of(*row) for row in rows)
+    return histories(tx, loans=[loan])[loan.loan_id]
 
 
 def _loan(row: tuple[object, ...]) -> Loan:
     cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency, *rest = row
     told, state, as_of = rest
-    terms = _terms.decode(str(told))
+    terms = _terms_in(str(told))
     return Loan(
         cell=int(str(cell)),
         loan_id=_uuid(loan_id),
@@ -350,7 +366,7 @@ def _opened(terms: LoanTerms, snapshot: str, as_of: object) -> LoanState:
     if as_of is None or state.as_of == as_of:
         return state
     assert isinstance(as_of, date)
-    return bring_up(terms=terms, state=state, business_date=as_of).state
+    return brought_up(terms=terms, state=state, business_date=as_of)
 
 
 def _own(state: LoanState, loan_id: UUID) -> LoanState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
@@ -33,6 +34,8 @@ from mingqu.domain.loan import (
     WrittenOff,
 )
 from mingqu.domain.loan.posting import PURSE_OF, Purse
+from mingqu.store import column
+from mingqu.store.connection import Statement
 from mingqu.store.database import Transaction
 
 # Words that are stored: never changed, never used again.
@@ -65,6 +68,15 @@ _DETAILS: Final = {
     kind: tuple((field.name, field.default) for field in fields(kind) if field.name not in _COLUMNS) for kind in _KINDS
 }
 
+_APPEND: Final = """
+    INSERT INTO loan_event (cell, loan_id, event_id, kind, value_date, posted_on, posted_at, amount_fen, intent, target,
+                            detail)
+    SELECT $1::smallint, e.loan_id, e.event_id, e.kind, e.value_date, $2::date, $3::timestamptz, e.amount_fen, e.intent,
+           e.target, e.detail::jsonb
+    FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::date[], $8::bigint[], $9::text[], $10::uuid[], $11::text[])
+         AS e (loan_id, event_id, kind, value_date, amount_fen, intent, target, detail)
+"""
+
 
 def kind_of(event: Event) -> str:
     """Return the word under which events of this kind are stored."""
@@ -88,6 +100,27 @@ def columns_of(event: Event) -> tuple[str | None, UUID | None, str | None]:
         event.intent.value if isinstance(event, Repaid) else None,
         getattr(event, "target", None),
         None if detail is None else msgspec.json.encode(detail).decode(),
+    )
+
+
+def appended(*, cell: int, events: Sequence[tuple[UUID, Event]], posted_on: date, posted_at: datetime) -> Statement:
+    """Return what adds events, each as (loan, event), to their histories. One is never changed and never taken away."""
+    intents, targets, details = zip(*(columns_of(event) for _, event in events), strict=True)
+    return Statement(
+        _APPEND,
+        (
+            column.smallint(cell),
+            column.day(posted_on),
+            column.moment(posted_at),
+            column.of_uuids([loan_id for loan_id, _ in events]).packed,
+            column.of_uuids([event.event_id for _, event in events]).packed,
+            column.of_texts([kind_of(event) for _, event in events]).packed,
+            column.of_dates([event.value_date for _, event in events]).packed,
+            column.of_bigints_or_nulls([getattr(event, "amount_fen", None) for _, event in events]).packed,
+            column.of_texts_or_nulls(intents).packed,
+            column.of_uuids(targets).packed,
+            column.of_texts_or_nulls(details).packed,
+        ),
     )
 
 

@@ -10,7 +10,6 @@ import msgspec
 from mingqu.domain.batch import standing
 from mingqu.domain.batch.standing import kind_version
 from mingqu.domain.loan import LoanState, LoanTerms
-from mingqu.domain.loan.state import interest_line, penalty_line
 from mingqu.store import column
 
 # How each value of `summary` beside the snapshot is sent when many are.
@@ -40,6 +39,21 @@ NEW: Final[LiteralString] = """u.stage, u.as_of, u.next_event, u.overdue_since, 
     u.interest_daily_micro, u.interest_base_micro, u.interest_on, u.penalty_daily_micro, u.penalty_base_micro,
     u.penalty_on, u.plain <> 0, u.passed, u.terms_kind, u.waiting_number, u.waiting_due, u.waiting_principal_fen,
     u.waiting_unpaid_fen, u.suspends_on"""
+# What writes loans, their snapshots and the days of their next events back, a column an array.
+SAVE: Final[LiteralString] = f"""UPDATE loan SET ({SUMMARY}, {STANDING}) = ROW ({NEW})
+    FROM unnest($2::uuid[], $3::text[], $4::date[], $5::date[], $6::date[], $7::bigint[], $8::bigint[], $9::bigint[],
+                $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::date[], $16::bigint[],
+                $17::bigint[], $18::date[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::date[],
+                $24::bigint[], $25::bigint[], $26::date[])
+         AS u (loan_id, {SUMMARY}, {STANDING})
+    WHERE loan.cell = $1::smallint AND loan.loan_id = u.loan_id"""  # noqa: S608  Our own lists of columns.
+SAVE_SNAPSHOT: Final[LiteralString] = """UPDATE loan_snapshot SET state = u.state::json, plan = u.plan
+    FROM unnest($2::uuid[], $3::text[], $4::bytea[]) AS u (loan_id, state, plan)
+    WHERE loan_snapshot.cell = $1::smallint AND loan_snapshot.loan_id = u.loan_id"""
+NOTE: Final[LiteralString] = """INSERT INTO loan_diary
+    SELECT $1::smallint, u.* FROM unnest($2::date[], $3::uuid[], $4::boolean[]) AS u
+    ON CONFLICT (cell, on_date, loan_id) DO UPDATE SET plain = EXCLUDED.plain
+    WHERE loan_diary.plain <> EXCLUDED.plain"""
 
 
 def summary(*, terms: LoanTerms, state: LoanState) -> tuple[object, ...]:
@@ -47,8 +61,8 @@ def summary(*, terms: LoanTerms, state: LoanState) -> tuple[object, ...]:
     payable = state.payable
     oldest = next(state.unpaid_billed, None)
     overdue = oldest.due if oldest is not None and oldest.penalty_from is not None else None
-    interest, penalty = interest_line(state, terms), penalty_line(state, terms)
     stands = standing(terms=terms, state=state)
+    interest, penalty = stands.interest, stands.penalty
     return (
         msgspec.json.encode(state).decode(),
         stands.plan,

@@ -22,13 +22,13 @@ from mingqu.store.database import Transaction
 # A worker takes a page of due orders at a time, so that none waits long behind a channel that is slow.
 DUE_ORDERS_MAX: Final = 100
 
-_COLUMNS: Final[LiteralString] = """
+COLUMNS: Final[LiteralString] = """
     order_id, kind, state, person_id, loan_id, instrument_id, amount_fen, currency, channel, run_at, next_at,
     sent_at, attempts, asks, missing, alerted_at, conflict_code, paid_at, value_date, reference, refusal_code, version,
     decided_at
 """
 _TOLD: Final[LiteralString] = f"""
-    SELECT {_COLUMNS}, w.states, w.moments FROM channel_order o
+    SELECT {COLUMNS}, w.states, w.moments FROM channel_order o
     CROSS JOIN LATERAL (
         SELECT array_agg(state ORDER BY seq) AS states, array_agg(at ORDER BY seq) AS moments
         FROM channel_word WHERE cell = o.cell AND order_id = o.order_id
@@ -140,12 +140,12 @@ def insert_many(tx: Transaction, *, orders: Sequence[Order]) -> set[UUID]:
 def load(tx: Transaction, *, order_id: UUID) -> Order:
     """Return an order. Errors: NotFound."""
     row = tx.execute(
-        f"SELECT {_COLUMNS} FROM channel_order WHERE cell = %s AND order_id = %s",  # noqa: S608  As above.
+        f"SELECT {COLUMNS} FROM channel_order WHERE cell = %s AND order_id = %s",  # noqa: S608  As above.
         (tx.cell_of(order_id), order_id),
     ).fetchone()
     if row is None:
         raise NotFound
-    return _order(row)
+    return order_in(row)
 
 
 def load_for(tx: Transaction, *, person_id: UUID, order_id: UUID) -> Order:
@@ -289,10 +289,10 @@ def states(tx: Transaction, *, order_id: UUID) -> list[OrderState]:
 def open_orders(tx: Transaction, *, cell: int) -> list[Order]:
     """Return every order of a cell that has not ended, the one due first first."""
     rows = tx.execute(
-        f"SELECT {_COLUMNS} FROM channel_order WHERE cell = %s AND {_OPEN} ORDER BY next_at, order_id",  # noqa: S608
+        f"SELECT {COLUMNS} FROM channel_order WHERE cell = %s AND {_OPEN} ORDER BY next_at, order_id",  # noqa: S608
         (cell,),
     )
-    return [_order(row) for row in rows]
+    return [order_in(row) for row in rows]
 
 
 def due_orders(tx: Transaction, *, cell: int, now: datetime, limit: int = DUE_ORDERS_MAX) -> list[UUID]:
@@ -312,10 +312,10 @@ def due_orders(tx: Transaction, *, cell: int, now: datetime, limit: int = DUE_OR
 def orders_of_loan(tx: Transaction, *, loan_id: UUID) -> list[Order]:
     """Return every order of a loan, oldest first."""
     rows = tx.execute(
-        f"SELECT {_COLUMNS} FROM channel_order WHERE cell = %s AND loan_id = %s ORDER BY order_id",  # noqa: S608
+        f"SELECT {COLUMNS} FROM channel_order WHERE cell = %s AND loan_id = %s ORDER BY order_id",  # noqa: S608
         (tx.cell_of(loan_id), loan_id),
     )
-    return [_order(row) for row in rows]
+    return [order_in(row) for row in rows]
 
 
 def _body(order: Order) -> tuple[object, ...]:
@@ -338,10 +338,11 @@ def _told(row: TupleRow) -> Told:
     for state, at in zip(map(OrderState, states_passed), moments, strict=True):
         if not steps or steps[-1][0] is not state:
             steps.append((state, at))
-    return Told(order=_order(tuple(columns)), steps=tuple(steps))
+    return Told(order=order_in(tuple(columns)), steps=tuple(steps))
 
 
-def _order(row: TupleRow) -> Order:
+def order_in(row: TupleRow) -> Order:
+    """Return the order of a row that begins with COLUMNS."""
     return Order(
         order_id=row[0],
         kind=OrderKind(row[1]),
@@ -377,7 +378,7 @@ def paid_amounts(tx: Transaction) -> list[tuple[UUID, int]]:
 def open_orders_of_person(tx: Transaction, *, person_id: UUID) -> list[Order]:
     """Return a person's orders that have not ended, the oldest first."""
     rows = tx.execute(
-        f"SELECT {_COLUMNS} FROM channel_order WHERE cell = %s AND person_id = %s AND {_OPEN} ORDER BY order_id",  # noqa: S608  As above.
+        f"SELECT {COLUMNS} FROM channel_order WHERE cell = %s AND person_id = %s AND {_OPEN} ORDER BY order_id",  # noqa: S608  As above.
         (tx.cell_of(person_id), person_id),
     )
-    return [_order(row) for row in rows]
+    return [order_in(row) for row in rows]

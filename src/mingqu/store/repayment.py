@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.loan import Intent
 from mingqu.domain.ownership import NotFound
 from mingqu.store import column
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
+
+_COLLECTING: Final = """SELECT loan_id, array_agg(DISTINCT channel) FROM channel_order
+    WHERE cell = $1::smallint AND loan_id = ANY ($2::uuid[]) AND kind = 'collection'
+      AND state NOT IN ('PAID', 'FAILED') GROUP BY loan_id"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,13 +144,17 @@ def active_agreements(tx: Transaction, *, cell: int, person_ids: Collection[UUID
 
 def loans_being_collected(tx: Transaction, *, cell: int, loan_ids: Collection[UUID]) -> dict[UUID, set[str]]:
     """Return, of these loans, those with a collection whose end is not known, and over which channels."""
-    rows = tx.execute(
-        """SELECT loan_id, array_agg(DISTINCT channel) FROM channel_order
-           WHERE cell = %s AND loan_id = ANY (%s) AND kind = 'collection'
-             AND state NOT IN ('PAID', 'FAILED') GROUP BY loan_id""",
-        (cell, list(loan_ids)),
-    )
-    return {loan_id: set(channels) for loan_id, channels in rows}
+    return collecting_in(tx.together([collecting(cell=cell, loan_ids=list(loan_ids))])[0])
+
+
+def collecting(*, cell: int, loan_ids: Sequence[UUID]) -> Statement:
+    """Return the statement of `loans_being_collected`, whose answer `collecting_in` reads."""
+    return Statement(_COLLECTING, (column.smallint(cell), column.of_uuids(loan_ids).packed))
+
+
+def collecting_in(answer: Answer) -> dict[UUID, set[str]]:
+    """Return the loans that the answer to `collecting` holds, each with its channels."""
+    return {loan_id: set(channels) for loan_id, channels in answer}
 
 
 def payout_instrument(tx: Transaction, *, cell: int, loan_id: UUID) -> UUID | None:

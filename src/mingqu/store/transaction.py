@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 
 from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
-from mingqu.store.connection import Answer, Connection, Packed, call, say
+from mingqu.store.connection import Answer, Connection, Packed, Statement, call, call_all, say
 from mingqu.store.rows import Rows
 
 Parameters = Sequence[object] | dict[str, object]
@@ -73,6 +73,12 @@ class Transaction:
         assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal():
             return call(self._connection, sql, parameters)
+
+    def together(self, statements: Sequence[Statement]) -> list[Answer]:
+        """Run statements in one round trip, in order, packed both ways, and return the answer of each."""
+        assert not self._over, "this transaction is over"
+        with self._lost_is_a_refusal():
+            return call_all(self._connection, statements)
 
     def executemany(self, sql: LiteralString, rows: Iterable[Parameters]) -> None:
         """Run one statement for each row of parameters, sent together without waiting for each answer."""
@@ -192,6 +198,16 @@ class Reading(Transaction):
             with self._lost_is_a_refusal():
                 self._answers[asked] = self._cursor.execute(sql, parameters, binary=binary).fetchall()
         return Answer(self._answers[asked])
+
+    def together(self, statements: Sequence[Statement]) -> list[Answer]:
+        """Run statements in one round trip, or return what they returned before."""
+        assert not self._over, "this snapshot is over"
+        asked = [(sql, *parameters) for sql, parameters in statements]
+        new = {one: statement for one, statement in zip(asked, statements, strict=True) if one not in self._answers}
+        if new:
+            for one, answer in zip(new, super().together(list(new.values())), strict=True):
+                self._answers[one] = answer.fetchall()
+        return [Answer(self._answers[one]) for one in asked]
 
     def end(self) -> None:
         """Answer nothing any more: the moment is over, and the connection somebody else's."""

@@ -8,10 +8,12 @@ from uuid import UUID
 
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.keyring import Keyring
 
 _SELECT = "SELECT subscription_id, url, events, created_at, ended_at, delivered, given_up FROM webhook_subscription"
+_ACTIVE = _SELECT + " WHERE ended_at IS NULL ORDER BY subscription_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,17 @@ def every(tx: Transaction) -> list[Subscription]:
 
 def active(tx: Transaction) -> list[Subscription]:
     """Return the subscriptions that have not ended."""
-    return [_subscription(row) for row in tx.execute(_SELECT + " WHERE ended_at IS NULL ORDER BY subscription_id")]
+    return active_in(tx.together([asked()])[0])
+
+
+def asked() -> Statement:
+    """Return the statement of `active`, whose answer `active_in` reads."""
+    return Statement(_ACTIVE, ())
+
+
+def active_in(answer: Answer) -> list[Subscription]:
+    """Return the subscriptions that the answer to `asked` holds."""
+    return [_subscription(row) for row in answer]
 
 
 def load(tx: Transaction, *, subscription_id: UUID) -> Subscription:

@@ -18,10 +18,17 @@ import numpy.typing as npt
 
 from mingqu.domain.refusal import Refusal
 from mingqu.store import column
+from mingqu.store.connection import Statement
 from mingqu.store.database import Transaction
 
 # One worker takes no more at once than it does well within a lease.
 LEASES_MAX: Final = 1_000
+_ENQUEUE: Final = """
+    INSERT INTO work (cell, work_id, kind, subject_id, run_at, payload)
+    SELECT $1::smallint, w.work_id, w.kind, w.subject_id, w.run_at, w.payload::jsonb
+    FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[], $6::text[])
+         AS w (work_id, kind, subject_id, run_at, payload)
+    ON CONFLICT (cell, work_id) DO NOTHING"""
 
 
 class LeaseLost(Refusal):
@@ -74,23 +81,20 @@ def enqueue_many(tx: Transaction, *, cell: int, rows: Sequence[NewWork]) -> int:
     """Write work of one cell in one statement and return how much of it is new."""
     if not rows:
         return 0
-    return tx.execute(
-        """
-        INSERT INTO work (cell, work_id, kind, subject_id, run_at, payload)
-        SELECT %s, w.work_id, w.kind, w.subject_id, w.run_at, w.payload::jsonb
-        FROM unnest(%b::uuid[], %b::text[], %b::uuid[], %b::timestamptz[], %b::text[])
-             AS w (work_id, kind, subject_id, run_at, payload)
-        ON CONFLICT (cell, work_id) DO NOTHING
-        """,
-        (
-            cell,
-            column.of_uuids([row.work_id for row in rows]),
-            column.of_texts([row.kind for row in rows]),
-            column.of_uuids([row.subject_id for row in rows]),
-            column.of_moments([row.run_at for row in rows]),
-            column.of_texts([json.dumps(row.payload) for row in rows]),
-        ),
-    ).rowcount
+    (answer,) = tx.together([enqueued(cell=cell, rows=rows)])
+    return answer.rowcount
+
+
+def enqueued(*, cell: int, rows: Sequence[NewWork]) -> Statement:
+    """Return the statement of `enqueue_many`."""
+    values = (
+        column.of_uuids([row.work_id for row in rows]),
+        column.of_texts([row.kind for row in rows]),
+        column.of_uuids([row.subject_id for row in rows]),
+        column.of_moments([row.run_at for row in rows]),
+        column.of_texts([json.dumps(row.payload) for row in rows]),
+    )
+    return Statement(_ENQUEUE, (column.smallint(cell), *(each.packed for each in values)))
 
 
 def enqueue_columns(

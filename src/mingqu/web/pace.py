@@ -43,6 +43,10 @@ CODES_BY_PHONE: Final = Allowance(name="codes by phone", count=20, stretch=timed
 TRIES_BY_ADDRESS: Final = Allowance(name="sign-ins by address", count=60, stretch=timedelta(minutes=10))
 TRIES_BY_PHONE: Final = Allowance(name="sign-ins by phone", count=10, stretch=timedelta(minutes=10))
 
+# Whether a message is ours: a family may check a few at once; the site's own bound is for who has many addresses.
+CHECKS_BY_ADDRESS: Final = Allowance(name="checks by address", count=20, stretch=timedelta(minutes=10))
+CHECKS_OF_SITE: Final = Allowance(name="checks of the site", count=600, stretch=timedelta(minutes=10))
+
 
 class Pace:
     """The counters of one site."""
@@ -65,6 +69,13 @@ class Pace:
             taken.append(at)
             while len(self._seen) > KEPT_MAX:
                 self._seen.popitem(last=False)
+
+
+def take_check(house: House, pace: Pace, request: Request[Any, Any, Any]) -> None:
+    """Count a check of a message, by address and for the whole site. Errors: TooManyRequests."""
+    now = house.clock.now()
+    for allowance, whom in ((CHECKS_BY_ADDRESS, request.client.host if request.client else ""), (CHECKS_OF_SITE, "")):
+        pace.take(allowance=allowance, whom=house.keyring.lookup_hash(kind="pace", value=Personal(whom)), at=now)
 
 
 def take_turn(

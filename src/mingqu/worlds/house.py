@@ -11,6 +11,7 @@ from typing import Final
 
 from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.bureau import FakeBureau
+from mingqu.channels.fake.data_provider import FakeDataProvider
 from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.channels.webhook.sender import WebhookSender
@@ -20,7 +21,7 @@ from mingqu.domain.personal import Personal
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
-from mingqu.services.house import BANK, HOSTED, House, NoticeSource, Settings
+from mingqu.services.house import ALIPAY, BANK, HOSTED, House, NoticeSource, Settings
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
@@ -51,6 +52,7 @@ def fake_house(
         identity=identity,
         sms=sms,
         bureau=bureau,
+        data_provider=FakeDataProvider(clock=clock),
         webhook=WebhookSender(to_loopback=_to_loopback()),
         settings=Settings(webhooks_to_loopback=_to_loopback()),
     )
@@ -72,7 +74,8 @@ def wired_house(
     there = connect(credentials=chosen.credentials, public_url=chosen.public_url, clock=clock)
     # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
     of_bank = {BANK} if WECHATPAY in there.notices else {BANK, HOSTED}
-    told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED})}
+    told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED}), ALIPAY: frozenset({ALIPAY})}
+    thanks = {ALIPAY: "success"}
     with contextlib.closing(there):
         yield House(
             database=database,
@@ -89,8 +92,11 @@ def wired_house(
             identity=there.identity,
             sms=there.sms,
             bureau=there.bureau,
+            pages={} if there.alipay is None else {ALIPAY: there.alipay.payments},
+            data_provider=there.data_provider,
             notices={
-                name: NoticeSource(reader=reader, channels=told_of[name]) for name, reader in there.notices.items()
+                name: NoticeSource(reader=reader, channels=told_of[name], thanks=thanks.get(name, ""))
+                for name, reader in there.notices.items()
             },
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,

@@ -243,7 +243,7 @@ def test_a_page_is_closed_whatever_became_of_it_and_silence_is_told() -> None:
 def test_each_state_of_a_refund_is_one_word(changed: dict[str, str], said: object, asked: object) -> None:
     refunds = WechatRefunds(merchant=answering((200, {**REFUNDED, **changed})).merchant())
     assert refunds.refund(REFUND) == said
-    assert refunds.ask_refund(number(2)) == (asked or said)
+    assert refunds.ask_refund(number(2), order_number=number(1)) == (asked or said)
 
 
 def test_a_refund_that_was_not_made_may_be_made_yet() -> None:
@@ -257,7 +257,8 @@ def test_a_refund_that_was_not_made_may_be_made_yet() -> None:
         assert silence_of(lambda refunds=refunds: refunds.refund(REFUND)) in ("rejected", "unreadable")
     taken = WechatRefunds(merchant=answering((400, {"code": "INVALID_REQUEST"}), (200, REFUNDED)).merchant())
     assert taken.refund(REFUND) == NumberTaken()
-    assert WechatRefunds(merchant=answering((404, {"code": "X"})).merchant()).ask_refund(number(2)) == NotFound()
+    unknown = WechatRefunds(merchant=answering((404, {"code": "X"})).merchant())
+    assert unknown.ask_refund(number(2), order_number=number(1)) == NotFound()
 
 
 HEADER = (

@@ -28,7 +28,9 @@ FOLDER = Path(__file__).parents[3] / "policies" / "consents"
 PUBLISHED = {
     "automated-decision-1": "0b08468858ebf657a03efffbe7e08a23111c5c8467d8ef407a1956dda976b912",
     "auto-repayment-1": "eb45b841061a67dfba0af6bd146272c5b8530c7567a3d04b92e975277b62a2e1",
+    "behavior-data-1": "c0784fc51481bf9f534deb60f146d32a9a4e275814365857b1eafe40841341a9",
     "bureau-query-1": "30d4327c291f9801fea4897396de5b5fd14f3703c42e63d9138e25c11457aa4c",
+    "fraud-prevention-1": "89ef19f096186b2f51b55ef61bf5e4337bb130732f4d9cd211d9895437a1fb15",
     "pass-to-lender-1": "1cdd0130a99d103620e4818fa9a972461284a1e08b0fed15a50b495334bacdc5",
     "real-name-verification-1": "9f5603c518101ec27dff4b11b5751e54d61be6aad08479ff080a3703968f5d0f",
 }
@@ -65,6 +67,7 @@ def test_every_purpose_has_a_text_in_both_languages() -> None:
     texts = [shipped(name) for name in PUBLISHED]
     assert {text.purpose for text in texts} == set(ConsentPurpose)
     assert {text.purpose for text in texts if text.names_recipient} == {
+        ConsentPurpose.BEHAVIOR_DATA,
         ConsentPurpose.BUREAU_QUERY,
         ConsentPurpose.PASS_TO_LENDER,
         ConsentPurpose.AUTO_REPAYMENT,

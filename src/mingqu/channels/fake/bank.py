@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from mingqu.ports.collection import (
     HostedPaymentRequest,
 )
 from mingqu.ports.payout import Direction, PayoutRequest, StatementLine
+from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import Message, MessageKind, SmsChannel
 
 CODE_TRIES_MAX: Final = 5  # one in 200,000 guesses succeeds
@@ -51,12 +53,17 @@ class FakeBank:
         self.faults = faults or Faults()
         self._book = BankBook(path=journal)
         self._processing = processing
-        self._noticed: set[str] = set()
+        self._noticed: set[tuple[str, type[Paid | Failed]]] = set()
 
     @property
     def resend_is_safe(self) -> bool:
         """The bank knows its numbers for ever."""
         return True
+
+    @property
+    def unopened_page_ends(self) -> bool:
+        """Return False: the payment is made when its page is."""
+        return False
 
     # What the world does with the bank.
 
@@ -104,6 +111,15 @@ class FakeBank:
                 book.write(what="paid_by_hand", number=order_number, card=card, ends_at=now.isoformat())
             return _paid(order)
 
+    def return_payout(self, *, order_number: str) -> bool:
+        """Take back a payout that was done, as a bank does whose card was closed meanwhile; whether there was one."""
+        with self._book.opened() as book:
+            order = book.orders.get(order_number)
+            if order is None or order.way != "out" or not isinstance(_word(order, self._clock.now()), Paid):
+                return False
+            book.write(what="returned", number=order_number)
+            return True
+
     def moved(self) -> dict[str, int]:
         """Return the amount in fen, by order number, of every order that moves money: the truth to compare with."""
         with self._book.opened() as book:
@@ -113,6 +129,11 @@ class FakeBank:
                 if order.code is None and order.ends_at is not None
             }
 
+    def agreement_states(self) -> list[str]:
+        """Return the state of each agreement: asked, agreed, dead, canceled."""
+        with self._book.opened() as book:
+            return [agreement.state for agreement in book.agreements.values()]
+
     def notices(self) -> list[tuple[str, Paid | Failed]]:
         """Return a notice for each order that ended since the last call, as a bank's callback would bring it."""
         now = self._clock.now()
@@ -120,8 +141,8 @@ class FakeBank:
             found: list[tuple[str, Paid | Failed]] = []
             for order in book.orders.values():
                 word = _word(order, now)
-                if order.number not in self._noticed and isinstance(word, Paid | Failed):
-                    self._noticed.add(order.number)
+                if isinstance(word, Paid | Failed) and (order.number, type(word)) not in self._noticed:
+                    self._noticed.add((order.number, type(word)))
                     found.append((order.number, word))
             return found
 
@@ -141,7 +162,7 @@ class FakeBank:
 
     def ask(self, order_number: str) -> Paid | Failed | InProgress | NotFound:
         """Tell what became of an order of any kind."""
-        return self.faults.carry("bank.ask", do=lambda: self._ask(order_number))
+        return self.faults.carry("bank.ask", do=lambda: self._ask(order_number), miss=NotFound)
 
     def statement(self, business_date: date) -> Sequence[StatementLine]:
         """Return the lines of a business date by time."""
@@ -277,15 +298,16 @@ class FakeBank:
                 asked_at = self._clock.now().isoformat()
                 token = digest("token", number)
                 book.write(what="agreement", number=number, body=body, card=card, token=token, asked_at=asked_at)
-        self._sms.send(
-            Message(
-                message_number=digest("message", number),
-                kind=MessageKind.CODE,
-                phone=request.phone,
-                template="bank_agreement_code",
-                values={"code": Personal(_code(number))},
+        with contextlib.suppress(ChannelSilent):  # a message that is lost is asked for again by whoever waits for it
+            self._sms.send(
+                Message(
+                    message_number=digest("message", number),
+                    kind=MessageKind.CODE,
+                    phone=request.phone,
+                    template="bank_agreement_code",
+                    values={"code": Personal(_code(number))},
+                )
             )
-        )
         return CodeSent()
 
     def _confirm_agreement(self, number: str, code: Personal[str]) -> Agreed | CodeWrong | Refused:

@@ -28,6 +28,7 @@ class BookOrder:
     number: str
     way: str  # "out" or "in"
     body: str
+    card: str
     amount_fen: int
     currency: str
     reference: str
@@ -133,6 +134,10 @@ class BankBook:
             case "paid_by_hand":
                 self.orders[entry["number"]].ends_at = datetime.fromisoformat(entry["ends_at"])
                 self.cards[entry["card"]] -= self.orders[entry["number"]].amount_fen
+            case "returned":
+                order = self.orders[entry["number"]]
+                order.code = "returned"
+                self.cards[order.card] -= order.amount_fen
             case other:
                 raise AssertionError(f"an entry of the bank's journal is of an unknown kind: {other}")
 
@@ -141,6 +146,7 @@ class BankBook:
             number=entry["number"],
             way=entry["way"],
             body=entry["body"],
+            card=entry["card"],
             amount_fen=entry["amount_fen"],
             currency=entry["currency"],
             reference=entry["reference"],

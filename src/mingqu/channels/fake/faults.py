@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Final, TypeVar
@@ -24,6 +24,7 @@ class Fault(Enum):
     DUPLICATE = "duplicate"  # it arrives twice
     SERVER_ERROR = "server_error"  # 5xx, and it was done
     REFUSE = "refuse"  # an explicit no, for good
+    NOT_FOUND = "not_found"  # asked about a number that it may well know, it says that it does not
 
 
 class Faults:
@@ -35,6 +36,7 @@ class Faults:
     def __init__(self, *, seed: int = 0, rates: Mapping[Fault, int] | None = None) -> None:
         self._chance = Chance(seed=seed)
         self._rates: dict[Fault, int] = {}
+        self.met: Counter[Fault] = Counter()  # how often each fault happened, for whoever wants to know that it did
         self.misbehave(rates or {})
         self._script: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self._late: list[Callable[[], object]] = []
@@ -63,16 +65,38 @@ class Faults:
             request()
         return len(held)
 
-    def carry(self, call: str, *, do: Callable[[], Answer], refuse: Callable[[], Answer] | None = None) -> Answer:
-        """Carry one call to the counterparty, or do to it what the script or chance says. Errors: ChannelSilent."""
+    def carry(
+        self,
+        call: str,
+        *,
+        do: Callable[[], Answer],
+        refuse: Callable[[], Answer] | None = None,
+        miss: Callable[[], Answer] | None = None,
+    ) -> Answer:
+        """Carry one call to the counterparty, or do to it what the script or chance says. Errors: ChannelSilent.
+
+        `refuse` and `miss` give the answers of REFUSE and NOT_FOUND, where a call has them.
+        """
         behind, self._after_next = self._after_next, []
+        fault = self._draw(call)
+        if (fault is Fault.REFUSE and refuse is None) or (fault is Fault.NOT_FOUND and miss is None):
+            fault = None
+        if fault is not None:
+            self.met[fault] += 1
         try:
-            return self._carry(self._draw(call), do=do, refuse=refuse)
+            return self._carry(fault, do=do, refuse=refuse, miss=miss)
         finally:
             for request in behind:
                 request()
 
-    def _carry(self, fault: Fault | None, *, do: Callable[[], Answer], refuse: Callable[[], Answer] | None) -> Answer:
+    def _carry(
+        self,
+        fault: Fault | None,
+        *,
+        do: Callable[[], Answer],
+        refuse: Callable[[], Answer] | None,
+        miss: Callable[[], Answer] | None,
+    ) -> Answer:
         match fault:
             case Fault.LOSE_REQUEST:
                 raise ChannelSilent(reason="timeout")
@@ -94,6 +118,8 @@ class Faults:
                 return answer
             case Fault.REFUSE if refuse is not None:
                 return refuse()
+            case Fault.NOT_FOUND if miss is not None:
+                return miss()
             case _:
                 return do()
 

@@ -93,6 +93,11 @@ class GatewayBank:
         """The protocol says: the same number with the same body is answered as the first time, for ever."""
         return True
 
+    @property
+    def unopened_page_ends(self) -> bool:
+        """Return False: the payment is made when its page is."""
+        return False
+
     # The payout port.
 
     def send(self, request: PayoutRequest) -> Accepted | Paid | Refused | NumberTaken:

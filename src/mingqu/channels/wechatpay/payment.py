@@ -47,6 +47,11 @@ class WechatPay:
         """A number said again with the same parameters is the same trade (同一笔订单)."""
         return True
 
+    @property
+    def unopened_page_ends(self) -> bool:
+        """Return False: the payment is made when its page is."""
+        return False
+
     def create(self, request: HostedPaymentRequest) -> HostedPage | Refused | NumberTaken:
         """Make an H5 page, or a payment inside WeChat when the request names the payer's openid.
 

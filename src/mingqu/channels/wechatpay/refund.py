@@ -59,14 +59,14 @@ class WechatRefunds:
                 case Paid():
                     return NumberTaken()
         if answer.status == HTTPStatus.BAD_REQUEST and problem(answer) in _OTHERWISE:
-            known = self.ask_refund(request.refund_number)
+            known = self.ask_refund(request.refund_number, order_number=request.order_number)
             if not isinstance(known, NotFound):
                 return NumberTaken()
         # Too little money with us (NOT_ENOUGH), a trade not paid, a limit: none of them is said to be for good.
         raise ChannelSilent(reason="rejected")
 
-    def ask_refund(self, refund_number: str) -> Paid | Failed | InProgress | NotFound:
-        """Tell what became of a refund. Errors: ChannelSilent."""
+    def ask_refund(self, refund_number: str, *, order_number: str) -> Paid | Failed | InProgress | NotFound:  # noqa: ARG002
+        """Tell what became of a refund; WeChat Pay knows it by its own number alone. Errors: ChannelSilent."""
         answer = self._merchant.exchange("GET", f"{REFUNDS}/{refund_number}")
         if answer.status == HTTPStatus.NOT_FOUND:
             return NotFound()

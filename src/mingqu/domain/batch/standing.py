@@ -24,7 +24,7 @@ from mingqu.domain.batch.columns import NO_DAY_NUMBER, Days, Flags, Integers, as
 from mingqu.domain.batch.morning import FEN_MAX, MorningColumns
 from mingqu.domain.batch.outcome import MorningOutcome
 from mingqu.domain.batch.snapshot import bills_plainly, borne_alike, is_plain, morning_of
-from mingqu.domain.loan import LoanState, LoanTerms, Stage
+from mingqu.domain.loan import Line, LoanState, LoanTerms, Stage
 from mingqu.domain.loan.terms import NON_ACCRUAL_AFTER_DAYS
 
 # A row of a plan: due day counted from 1970-01-01, number, principal and interest in fen.
@@ -45,7 +45,7 @@ class Standing:
 
     `plan`: the instalments that are not billed, the running one first, or None if the loan is not on the common path:
     then a morning opens its snapshot. `kind`: which terms its mornings go by, alike for loans that bear alike.
-    `waiting_*`: the billed instalment with something unpaid that is not overdue yet.
+    `waiting_*`: the billed instalment with something unpaid that is not overdue yet. `interest`, `penalty`: its lines.
     """
 
     plan: bytes | None
@@ -55,6 +55,8 @@ class Standing:
     waiting_principal_fen: int
     waiting_unpaid_fen: int
     suspends_on: date | None
+    interest: Line | None
+    penalty: Line | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,6 +119,8 @@ def standing(*, terms: LoanTerms, state: LoanState) -> Standing:
         waiting_principal_fen=seen.waiting_principal_fen,
         waiting_unpaid_fen=seen.waiting_unpaid_fen,
         suspends_on=seen.suspends_on,
+        interest=seen.interest,
+        penalty=seen.penalty,
     )
 
 

@@ -3,6 +3,10 @@
 A variable has rising cuts c1 < c2 < …; a value falls into bin 0 when it is ≤ c1, into bin 1 when it is ≤ c2,
 and so on. Points are whole and never negative: the worst bin of a variable is worth 0. The score is the base
 plus all points; more is better. The probability of going bad is read from a table by score, in ppm.
+
+Format 2 adds variables of words: each bin is a list of words, and a word that training never saw counts as in a
+stated bin. It also says what the training file called a variable and how it wrote its numbers. A card without
+`format` is of format 1 and means what it always meant.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import getitem
 from typing import ClassVar, Final, NamedTuple
 
@@ -21,7 +25,10 @@ BINS_MAX: Final = 10  # More bins cannot be explained to the person they score.
 POINTS_MAX: Final = 1_000
 PPM: Final = 1_000_000
 REASONS_MAX: Final = 4  # The number of factors named to a person; more blur the message.
-SCALE_DIGITS_MAX: Final = 6
+SCALE_DIGITS_MAX: Final = 12
+WORDS_MAX: Final = 5_000  # words of one variable; more are no categories
+# How a training file may write numbers: 1234.5; 12.5 %; 1,234.5; 1.234,5.
+READINGS: Final = ("plain", "percent", "thousands", "decimal_comma")
 RANK_BITS: Final = 10
 VARIABLES_MAX: Final = 1 << RANK_BITS  # far more than a person can be told about
 # What a card may never read (protected by law or by our own choice), whatever the file says.
@@ -41,6 +48,8 @@ class Variable:
     """One variable. `missing` are the points without a value, None when training saw none missing.
 
     `scale_digits`: a raw value is multiplied by 10^scale_digits to be whole. `direction` is that of the risk.
+    `words` are the words of each bin, empty for numbers; `other` is the bin of any other word. With words, `cuts` are
+    0, 1, … so that the number of a bin falls into it. `column` is what the training file calls it.
     """
 
     name: str
@@ -51,6 +60,14 @@ class Variable:
     missing: int | None
     reason_zh: str
     reason_en: str
+    column: str
+    reading: str
+    words: tuple[tuple[str, ...], ...]
+    other: int
+
+    def bin_of_word(self, *, word: str) -> int:
+        """Return the bin of a word, that of any other word when training never saw it."""
+        return next((at for at, bin_words in enumerate(self.words) if word in bin_words), self.other)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +115,38 @@ class Scored(NamedTuple):
     factors: tuple[Factor, ...]
 
 
-def score(*, card: Card, features: Mapping[str, int | None]) -> Scored:
+def score(*, card: Card, features: Mapping[str, int | str | None]) -> Scored:
     """Return score, probability, band, contributions and the up to four factors that cost most.
 
-    Features are whole numbers at the card's scale. Example: a variable with cuts (0, 2) and points (60, 25, 0)
+    Features are whole numbers at the card's scale, or words where the card has words.
+    Example: a variable with cuts (0, 2) and points (60, 25, 0)
     gives 60 for 0, 25 for 1 and 2, 0 for 3. Errors: FeatureMissing.
     """
-    return score_values(card=card, values=[features.get(variable.name) for variable in card.variables])
+    values = [_number(variable, features.get(variable.name)) for variable in card.variables]
+    return score_values(card=card, values=values)
+
+
+def _number(variable: Variable, value: int | str | None) -> int | None:
+    if isinstance(value, str):
+        assert variable.words, f"{variable.name} takes whole numbers"
+        return variable.bin_of_word(word=value)
+    return value
+
+
+def with_choices(*, card: Card, choices: Mapping[str, Sequence[str]]) -> Card:
+    """Return the card for callers who pass a word as its place among the choices of its variable.
+
+    Decisions carry a choice as its place. Example: words (("a",), ("b", "c")) with choices c, a reads 0 as bin 1 and 1
+    as bin 0.
+    """
+    cuts, points, ranks = list(card.cuts), list(card.points), list(card.ranks)
+    for place, variable in enumerate(card.variables):
+        if variable.words:
+            bins = [variable.bin_of_word(word=word) for word in choices[variable.name]]
+            cuts[place] = tuple(range(len(bins) - 1))
+            points[place] = tuple(variable.points[at] for at in bins)
+            ranks[place] = tuple(card.ranks[place][at] for at in bins)
+    return replace(card, cuts=tuple(cuts), points=tuple(points), ranks=tuple(ranks))
 
 
 def score_values(*, card: Card, values: Sequence[int | None]) -> Scored:
@@ -130,8 +172,9 @@ def score_values(*, card: Card, values: Sequence[int | None]) -> Scored:
 
 
 def _points(card: Card, place: int, value: int | None) -> int:
-    variable = card.variables[place]
-    return _missing_points(card, place) if value is None else variable.points[bisect_left(variable.cuts, value)]
+    if value is None:
+        return _missing_points(card, place)
+    return card.points[place][bisect_left(card.cuts[place], value)]
 
 
 def _missing_points(card: Card, place: int) -> int:
@@ -153,7 +196,7 @@ def _factors(variables: Sequence[Variable], best: Sequence[int]) -> dict[int, Fa
 
 _COLUMNS: Final = (
     "kind", "id", "version", "valid_from", "valid_to", "title_zh", "title_en", "attribution", "target",
-    "base_points", "variables", "bands", "score_min", "probability_ppm", "training",
+    "base_points", "variables", "bands", "score_min", "probability_ppm", "training", "format",
 )  # fmt: skip
 
 
@@ -165,7 +208,8 @@ def parse_card(*, document: Document) -> Card:
     """
     reader = document.reader()
     reader.only(_COLUMNS)
-    variables = tuple(_variable(row) for row in reader.tables("variables", label="name"))
+    form = reader.integer("format", least=1, most=2) if reader.has("format") else 1
+    variables = tuple(_variable(row, form) for row in reader.tables("variables", label="name"))
     if len({variable.name for variable in variables}) != len(variables) or len(variables) > VARIABLES_MAX:
         raise reader.fault("variables", "a variable stands twice, or there are too many.", "Keep one of each.")
     base = reader.integer("base_points", least=-POINTS_MAX, most=POINTS_MAX)
@@ -200,16 +244,20 @@ def _all_points(variable: Variable) -> tuple[int, ...]:
     return variable.points if variable.missing is None else (*variable.points, variable.missing)
 
 
-def _variable(reader: Reader) -> Variable:
-    reader.only(("name", "direction", "scale_digits", "cuts", "points", "missing", "reason_zh", "reason_en"))
+_VARIABLE: Final = ("name", "direction", "scale_digits", "cuts", "points", "missing", "reason_zh", "reason_en")
+
+
+def _variable(reader: Reader, form: int) -> Variable:
+    reader.only((*_VARIABLE, "column", "reading", "words", "other") if form > 1 else _VARIABLE)
     name = reader.name("name")
     if name in PROTECTED:
         raise reader.fault("name", f"{name} is protected.", "Leave it out of the card.")
-    cuts = reader.integers("cuts", least=-INTEGER_MAX, most=INTEGER_MAX)
     points = tuple(
         Reader(file=reader.file, row=reader.row, data={"points": value}).integer("points", least=0, most=POINTS_MAX)
         for value in reader.items("points")
     )
+    words = _words(reader, len(points)) if reader.has("words") else ()
+    cuts = tuple(range(len(points) - 1)) if words else _cuts(reader, form)
     if len(points) != len(cuts) + 1 or len(points) > BINS_MAX:
         raise reader.fault("points", "not one more than the cuts, or too many.", f"At most {BINS_MAX} bins.")
     direction = reader.choice("direction", ("rises", "falls", "free"))
@@ -228,7 +276,31 @@ def _variable(reader: Reader) -> Variable:
         missing=missing,
         reason_zh=reader.text("reason_zh"),
         reason_en=reader.text("reason_en"),
+        column=reader.text("column") if form > 1 else name,
+        reading=reader.choice("reading", READINGS) if form > 1 and not words else READINGS[0],
+        words=words,
+        other=reader.integer("other", least=0, most=len(points) - 1) if words else 0,
     )
+
+
+def _cuts(reader: Reader, form: int) -> tuple[int, ...]:
+    if form > 1 and reader.value("cuts") == []:
+        return ()  # one bin for every value, beside one for the missing ones
+    return reader.integers("cuts", least=-INTEGER_MAX, most=INTEGER_MAX)
+
+
+def _words(reader: Reader, bins: int) -> tuple[tuple[str, ...], ...]:
+    """Return the words of each bin. Errors: PolicyFault for a word that stands twice, or another number of bins."""
+    if reader.has("cuts"):
+        raise reader.fault("cuts", "stands beside words.", "Keep one of them.")
+    found: list[tuple[str, ...]] = []
+    for value in reader.items("words"):
+        one = Reader(file=reader.file, row=reader.row, data={"words": value}).items("words")
+        found.append(tuple(str(word) for word in one))
+    flat = [word for one in found for word in one]
+    if len(found) != bins or len(set(flat)) != len(flat) or len(flat) > WORDS_MAX:
+        raise reader.fault("words", "not one list for each bin, or a word stands twice.", "List each word once.")
+    return tuple(found)
 
 
 def _bands(reader: Reader) -> tuple[tuple[str, ...], tuple[int, ...]]:

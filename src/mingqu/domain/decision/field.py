@@ -14,12 +14,15 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from mingqu.domain.policy_file import INTEGER_MAX, Document, Reader
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.signal import read_feature
 
 # What one field of a decision's input may hold, and the vector that tables read (None is "missing").
 Value: TypeAlias = "int | bool | str | None"
 Vector: TypeAlias = "tuple[int | None, ...]"
 
 CARD_SOURCE: Final = "card"  # Fields that the points card computes; nobody may pass them in.
+SIGNAL_SOURCE: Final = "signal"  # counted by mingqu.domain.signal, by their name
+DATA_SOURCE: Final = "data"  # asked of the provider of behavior data, under a consent of its own
 COMPUTED: Final = ("band", "score", "probability_ppm")
 
 
@@ -43,7 +46,10 @@ _TYPES: Final[dict[FieldType, type]] = {FieldType.INTEGER: int, FieldType.FLAG: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One declared input: allowed range `least` … `most` (both included), or the choices in their order."""
+    """One declared input: allowed range `least` … `most` (both included), or the choices in their order.
+
+    `stand_in` is the number that counts where the value is missing (`missing = "counts_as"`): of what nobody must give.
+    """
 
     name: str
     type: FieldType
@@ -56,11 +62,14 @@ class Field:
     missing_allowed: bool
     changeable: bool
     use: tuple[str, ...]
+    stand_in: int | None = None
 
     def number(self, value: Value) -> int | None:
         """Return the whole number behind a value. Errors: DecisionInputInvalid."""
         if value is None and self.missing_allowed:
             return None
+        if value is None and self.stand_in is not None:
+            return self.stand_in
         kind = self.type
         if kind is FieldType.INTEGER and type(value) is int and self.least <= value <= self.most:
             return value
@@ -139,7 +148,8 @@ class Fields:
 
 
 _COLUMNS: Final = (
-    "name", "type", "least", "most", "choices", "source", "purpose", "consent", "missing", "changeable", "use",
+    "name", "type", "least", "most", "choices", "source", "purpose", "consent", "missing", "counts_as", "changeable",
+    "use",
 )  # fmt: skip
 
 
@@ -201,16 +211,25 @@ def _field(reader: Reader) -> Field:
     elif kind is FieldType.INTEGER:
         least = reader.integer("least", least=-INTEGER_MAX, most=INTEGER_MAX)
         most = reader.integer("most", least=least, most=INTEGER_MAX)
+    name, source = reader.name("name"), reader.name("source")
+    if source == SIGNAL_SOURCE and read_feature(name) is None:
+        raise reader.fault(
+            "name", "no feature of signals is called so.", "mingqu.domain.signal says how they are named."
+        )
+    missing = reader.choice("missing", ("refuse", "allow", "counts_as"))
+    if reader.has("counts_as") != (missing == "counts_as"):
+        raise reader.fault("counts_as", 'it goes with missing = "counts_as".', "Write both or neither.")
     return Field(
-        name=reader.name("name"),
+        name=name,
         type=kind,
         least=least,
         most=most,
         choices=choices,
-        source=reader.name("source"),
+        source=source,
         purpose=reader.text("purpose"),
         consent=reader.name("consent"),
-        missing_allowed=reader.choice("missing", ("refuse", "allow")) == "allow",
+        missing_allowed=missing == "allow",
+        stand_in=reader.integer("counts_as", least=least, most=most) if missing == "counts_as" else None,
         changeable=reader.flag("changeable"),
         use=reader.names("use", ("policy", "card", "limit", "price")),
     )

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import ClassVar, Final
 from uuid import UUID
 
-from mingqu.domain.decision.card import Card, parse_card
+from mingqu.domain.decision.card import Card, parse_card, with_choices
 from mingqu.domain.decision.field import COMPUTED, Fields, Vector, parse_fields, picker
 from mingqu.domain.decision.grid import Grid, parse_grid
 from mingqu.domain.decision.lever import Guide, parse_guide
@@ -222,6 +222,7 @@ def assemble(*, finder: Finder, product_ids: tuple[str, ...]) -> Strategy:
     fields = parse_fields(document=finder.named("fields", reader.name("fields")))
     card = parse_card(document=finder.named("card", reader.name("card")))
     _check_card(reader, card, fields)
+    card = with_choices(card=card, choices={one.name: one.choices for one in fields.fields})
     limits = parse_grid(document=finder.named("grid", reader.name("limits")), fields=fields)
     if limits.unit != "fen":
         raise reader.fault("limits", "a limit grid is in fen.", "Name another grid.")
@@ -260,6 +261,8 @@ def _check_card(reader: Reader, card: Card, fields: Fields) -> None:
             raise reader.fault("card", f"{variable.name} is not declared for the card.", "Declare it with use card.")
         if declared.missing_allowed and variable.missing is None:
             raise reader.fault("card", f"{variable.name} may be missing, the card cannot.", "Refuse its missing.")
+        if bool(declared.choices) != bool(variable.words):
+            raise reader.fault("card", f"{variable.name} is words here, not there.", "Declare it with its choices.")
         if variable.scale_digits:
             raise reader.fault("card", f"{variable.name} is not whole.", "Train on whole numbers (fen, months).")
     if set(_band_choices(fields)) != set(card.bands):

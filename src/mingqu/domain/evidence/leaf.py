@@ -33,6 +33,7 @@ class LeafKind(Enum):
     FREEZE = "freeze"  # drawing stopped by a person
     REVIEW = "review"  # what a person answered whoever asked for one
     SWITCH = "switch"  # a rule, product or lender switched off by a person
+    REPORT = "report"  # something suspicious that a person received and told us of
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 
 

@@ -35,7 +35,16 @@ from mingqu.domain.loan.migrated import MigratedIn, MigratedRow
 from mingqu.domain.loan.posting import Change, Happening, Kind, Posting, difference
 from mingqu.domain.loan.quote import Quote, payoff_fen, preview, preview_repayment, quote
 from mingqu.domain.loan.refund import interest_to_refund_fen
-from mingqu.domain.loan.replay import Accrual, AgreementMoot, EventExists, NothingToReverse, Outcome, bring_up, record
+from mingqu.domain.loan.replay import (
+    Accrual,
+    AgreementMoot,
+    EventExists,
+    NothingToReverse,
+    Outcome,
+    bring_up,
+    brought_up,
+    record,
+)
 from mingqu.domain.loan.state import (
     Allocation,
     FeePart,
@@ -107,6 +116,7 @@ __all__ = [
     "WrittenOff",
     "advance",
     "bring_up",
+    "brought_up",
     "difference",
     "fold",
     "interest_line",

@@ -144,6 +144,11 @@ def bring_up(*, terms: LoanTerms, state: LoanState, business_date: date) -> Outc
     return _outcome(terms, state, after, change.postings, change.happenings, business_date, replayed=False)
 
 
+def brought_up(*, terms: LoanTerms, state: LoanState, business_date: date) -> LoanState:
+    """Return the state that `bring_up` ends in, without what the ledger and the groups would gain by it."""
+    return advance(terms=terms, state=state, to=business_date, change=Change())
+
+
 def _require_target(events: tuple[Event, ...], target: UUID) -> None:
     """The first disbursement makes the loan and is not reversed; a reversal is not reversed, it is recorded anew."""
     reversed_before = {event.target for event in events if isinstance(event, Reversed)}

@@ -12,6 +12,7 @@ from mingqu.store.evidence.checkpoint import publish_checkpoint as publish_check
 from mingqu.store.evidence.leaf import Draft as Draft
 from mingqu.store.evidence.leaf import append as append
 from mingqu.store.evidence.leaf import append_all as append_all
+from mingqu.store.evidence.leaf import appended as appended
 from mingqu.store.evidence.leaf import latest_leaves as latest_leaves
 from mingqu.store.evidence.leaf import leaf_about as leaf_about
 from mingqu.store.evidence.leaf import leaf_at as leaf_at
@@ -20,6 +21,7 @@ from mingqu.store.evidence.leaf import leaves_of as leaves_of
 from mingqu.store.evidence.leaf import log_sizes as log_sizes
 from mingqu.store.evidence.leaf import open_private as open_private
 from mingqu.store.evidence.leaf import private_field as private_field
+from mingqu.store.evidence.leaf import require_appended as require_appended
 from mingqu.store.evidence.proof import EvidencePending as EvidencePending
 from mingqu.store.evidence.proof import InclusionProof as InclusionProof
 from mingqu.store.evidence.proof import consistency_proof as consistency_proof

@@ -14,10 +14,17 @@ from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.evidence import Leaf, LeafKind, commit, leaf_body, leaf_hash
 from mingqu.domain.identifier import cell_of
 from mingqu.domain.personal import Personal
-from mingqu.store import vault
+from mingqu.store import column, vault
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.keyring import Keyring
 
+_COUNT: Final = """UPDATE cell SET leaf_count = leaf_count + $3::bigint
+    WHERE cell = $1::smallint AND leaf_count = $2::bigint"""
+_STORE: Final = """INSERT INTO evidence_leaf (cell, sequence, person_id, kind, subject_id, at, body, hash)
+    SELECT $1::smallint, sequence, person_id, kind, subject_id, $2::timestamptz, body, hash
+    FROM unnest($3::bigint[], $4::uuid[], $5::text[], $6::uuid[], $7::bytea[], $8::bytea[])
+         AS given (sequence, person_id, kind, subject_id, body, hash)"""
 Private = Mapping[str, Personal[str] | Canonical]
 _NOTHING: Final[Private] = MappingProxyType({})
 # A close appends a chunk of loans at a time; more leaves would hold the cell's lock too long.
@@ -93,25 +100,42 @@ def append_all(tx: Transaction, *, keyring: Keyring, cell: int, at: datetime, dr
         _leaf(tx, keyring=keyring, cell=cell, sequence=sequence, at=at, draft=draft)
         for sequence, draft in enumerate(drafts, start=first)
     ]
-    tx.execute(
-        """
-        INSERT INTO evidence_leaf (cell, sequence, person_id, kind, subject_id, at, body, hash)
-        SELECT %s, sequence, person_id, kind, subject_id, %s, body, hash
-        FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::uuid[], %s::bytea[], %s::bytea[])
-            AS given (sequence, person_id, kind, subject_id, body, hash)
-        """,
-        (
-            cell,
-            at,
-            [leaf.sequence for leaf in leaves],
-            [leaf.person_id for leaf in leaves],
-            [leaf.kind.value for leaf in leaves],
-            [leaf.subject_id for leaf in leaves],
-            [leaf.body for leaf in leaves],
-            [leaf.hash for leaf in leaves],
-        ),
-    )
+    tx.together([_stored(leaves, at=at)])
     return leaves
+
+
+def appended(*, cell: int, first: int, at: datetime, drafts: Sequence[Draft]) -> list[Statement]:
+    """Return the statements that append leaves without private values, for one round trip with other writes.
+
+    `first` is how many leaves the cell had when the caller took its lock and under which nobody else appends;
+    `require_appended` takes the answers.
+    """
+    assert 0 < len(drafts) <= LEAVES_PER_APPEND_MAX
+    assert not any(draft.private or draft.sealed for draft in drafts), "what is sealed is appended by `append_all`"
+    leaves = [
+        _written(cell=cell, sequence=sequence, at=at, draft=draft, commitments={})
+        for sequence, draft in enumerate(drafts, start=first)
+    ]
+    counted = (column.smallint(cell), column.bigint(first), column.bigint(len(drafts)))
+    return [Statement(_COUNT, counted), _stored(leaves, at=at)]
+
+
+def require_appended(answers: Sequence[Answer], *, drafts: Sequence[Draft]) -> None:
+    """Fail an assertion unless the leaves follow on those that were there."""
+    assert answers[0].rowcount == 1, "somebody else appended a leaf under the cell's lock"
+    assert answers[1].rowcount == len(drafts)
+
+
+def _stored(leaves: Sequence[Leaf], *, at: datetime) -> Statement:
+    values = (
+        column.of_bigints([leaf.sequence for leaf in leaves]),
+        column.of_uuids([leaf.person_id for leaf in leaves]),
+        column.of_texts([leaf.kind.value for leaf in leaves]),
+        column.of_uuids([leaf.subject_id for leaf in leaves]),
+        column.of_bytes_or_nulls([leaf.body for leaf in leaves]),
+        column.of_bytes_or_nulls([leaf.hash for leaf in leaves]),
+    )
+    return Statement(_STORE, (column.smallint(leaves[0].cell), column.moment(at), *(each.packed for each in values)))
 
 
 def leaves_of(tx: Transaction, *, person_id: UUID, subject_id: UUID) -> list[Leaf]:
@@ -207,6 +231,11 @@ def _leaf(tx: Transaction, *, keyring: Keyring, cell: int, sequence: int, at: da
         sealed[private_field(tx, person_id=draft.person_id, cell=cell, sequence=sequence)] = Personal(kept.decode())
     if sealed:
         vault.seal_all(tx, keyring=keyring, person_id=draft.person_id, values=sealed, at=at)
+    commitments = {name: commit(salt=salt, value=value).hex() for name, (salt, value) in opened.items()}
+    return _written(cell=cell, sequence=sequence, at=at, draft=draft, commitments=commitments)
+
+
+def _written(*, cell: int, sequence: int, at: datetime, draft: Draft, commitments: Canonical) -> Leaf:
     body = leaf_body(
         cell=cell,
         sequence=sequence,
@@ -215,7 +244,7 @@ def _leaf(tx: Transaction, *, keyring: Keyring, cell: int, sequence: int, at: da
         subject_id=draft.subject_id,
         at=at,
         facts=draft.facts,
-        commitments={name: commit(salt=salt, value=value).hex() for name, (salt, value) in opened.items()},
+        commitments=commitments,
     )
     return Leaf(
         cell=cell,

@@ -237,6 +237,10 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (LeafKind.TAKING_OVER, "SELECT cell, import_id FROM book_import"),
     (LeafKind.CERTIFICATE, "SELECT cell, certificate_id FROM certificate"),
     (LeafKind.FREEZE, "SELECT cell, freeze_id FROM drawing_freeze"),
+    (
+        LeafKind.REPORT,
+        "SELECT cell, work_id FROM work WHERE kind = 'person_asked' AND payload ->> 'wish' = 'suspicious'",
+    ),
     (LeafKind.REVIEW, "SELECT cell, request_id FROM review WHERE answered_at IS NOT NULL"),
     (LeafKind.PROPOSAL, "SELECT cell, proposal_id FROM proposal WHERE decided_at IS NOT NULL"),
     (LeafKind.SWITCH, "SELECT 0, switch_id FROM policy_switch"),  # the house's own ids route to the first cell

@@ -185,6 +185,15 @@ def _freeze(person_id: UUID, at: datetime, cause: str, frozen_by: UUID) -> Witne
     return person_id, at, {"cause": cause, "operator": frozen_by.hex}
 
 
+_REPORT: Final[LiteralString] = """
+    SELECT work_id, (payload ->> 'person_id')::uuid, run_at, payload ->> 'wish' FROM work
+    WHERE cell = %s AND work_id = ANY (%s) AND kind = 'person_asked'"""
+
+
+def _report(person_id: UUID, at: datetime, wish: str) -> Witnessed:
+    return person_id, at, {"wish": wish}
+
+
 _REVIEW: Final[LiteralString] = """
     SELECT request_id, person_id, answered_at, subject_id, wish, outcome, answered_by FROM review
     WHERE cell = %s AND request_id = ANY (%s) AND answered_at IS NOT NULL"""
@@ -292,6 +301,7 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.AMENDMENT: (_AMENDMENT, _amendment),
     LeafKind.TAKING_OVER: (_TAKING_OVER, _taking_over),
     LeafKind.FREEZE: (_FREEZE, _freeze),
+    LeafKind.REPORT: (_REPORT, _report),
     LeafKind.REVIEW: (_REVIEW, _review),
     LeafKind.PROPOSAL: (_PROPOSAL, _proposal),
     LeafKind.SWITCH: (_SWITCH, _switch),

@@ -1,0 +1,105 @@
+"""What Alipay tells unasked: a trade was paid or closed. Signature, then age, then whose it is, then the content.
+
+Source: opendocs.alipay.com, "异步通知说明" (2026). A form, answered by exactly `success`, or it comes again after
+4 min, 10 min twice, 1 h, 2 h, 6 h and 15 h, with the same notify_id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from mingqu.channels.alipay.amount import moment_of
+from mingqu.channels.alipay.signature import RSA2, SIGN, SIGN_TYPE
+from mingqu.channels.alipay.speech import Application
+from mingqu.channels.alipay.trade import Trade, word_of
+from mingqu.domain.word import Failed, Paid
+from mingqu.ports.notice import (
+    Notice,
+    NoticeForeign,
+    NoticeMalformed,
+    NoticeStale,
+    NoticeUnsigned,
+    NoticeUnsupported,
+)
+from mingqu.ports.silence import ChannelSilent
+
+TRADE: Final = "trade_status_sync"
+# Alipay tries for 25 hours and does not say that a later try bears a new moment; the hour is for clocks.
+AGE_MAX: Final = timedelta(hours=26)
+PARAMETERS_MAX: Final = 100  # the document names some forty
+
+
+class _Told(Trade, frozen=True, kw_only=True):
+    notify_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    notify_type: str
+    app_id: str
+    seller_id: str
+
+
+class AlipayNotices:
+    """Implements `NoticeReader`."""
+
+    def __init__(self, *, application: Application) -> None:
+        self._application = application
+
+    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice:  # noqa: ARG002  The protocol names them.
+        """Return what Alipay says; neither the address it came to nor a header is among what it signs.
+
+        Errors: NoticeUnsigned, NoticeStale, NoticeForeign, NoticeUnsupported, NoticeMalformed.
+        """
+        said = _parameters(body)
+        if not self._is_signed(said):
+            raise NoticeUnsigned("This notice is not signed by Alipay.")
+        self._require_recent(said.get("notify_time", ""))
+        if said.get("notify_type") != TRADE:
+            raise NoticeUnsupported("Only what became of a trade is listened to here.")
+        told = _read(said)
+        if (told.app_id, told.seller_id) != (self._application.app_id, self._application.seller_id):
+            raise NoticeForeign("This notice is for another application or another seller.")
+        try:
+            word = word_of(told)
+        except ChannelSilent:
+            word = None
+        if not isinstance(word, Paid | Failed):
+            raise NoticeMalformed("This notice tells of no end, or not as the document says.")
+        return Notice(notice_id=told.notify_id, order_number=told.out_trade_no, word=word)
+
+    def _is_signed(self, said: Mapping[str, str]) -> bool:
+        try:
+            return said.get(SIGN_TYPE) == RSA2 and self._application.check(parameters=said, without=(SIGN, SIGN_TYPE))
+        except ChannelSilent:
+            return False  # its certificate is not to be had now; a genuine notice comes again
+
+    def _require_recent(self, text: str) -> None:
+        try:
+            age = self._application.clock.now() - moment_of(text)
+        except ChannelSilent:
+            raise NoticeMalformed("This notice does not say when it was sent.") from None
+        if abs(age) > AGE_MAX:
+            raise NoticeStale("This notice is not from the time in which Alipay sends one again.")
+
+
+def _parameters(body: bytes) -> dict[str, str]:
+    """Return the form, each name once. Errors: NoticeUnsigned, for what could be read in two ways."""
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict",
+            max_num_fields=PARAMETERS_MAX,
+        )  # fmt: skip
+    except ValueError:
+        raise NoticeUnsigned("This is no notice of Alipay's.") from None
+    if len(dict(pairs)) != len(pairs):
+        raise NoticeUnsigned("This notice says something twice.")
+    return dict(pairs)
+
+
+def _read(said: Mapping[str, str]) -> _Told:
+    try:
+        return msgspec.convert(dict(said), type=_Told)
+    except msgspec.ValidationError:
+        raise NoticeMalformed("The content of this notice is not as the document says.") from None

@@ -1,0 +1,108 @@
+"""What must hold on the platform at any moment: the eight invariants, and the bank's own book beside ours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+from uuid import UUID
+
+from mingqu.domain.consent import ConsentMissing, ConsentPurpose, require
+from mingqu.domain.order import OrderState
+from mingqu.domain.ownership import NotFound
+from mingqu.services.close_day import what_stands
+from mingqu.services.read_loan import paid_orders
+from mingqu.services.verify_book import verify_book
+from mingqu.simulation.playhouse import Playhouse
+from mingqu.simulation.tally import BrokenError
+from mingqu.store import consent, loan, order, queue, repayment, work
+from mingqu.store.database import Transaction
+from mingqu.store.loan import Loan
+
+_LOANS_MAX: Final = 200  # of a cell: a history has some tens
+
+
+class PlatformTruth:
+    """The proofs of one history."""
+
+    def __init__(self, *, play: Playhouse) -> None:
+        self._play = play
+        self.returned: set[str] = set()  # numbers of payouts that the bank did and took back
+
+    def look(self) -> None:
+        """Prove the book and compare it with the bank's. Errors: BrokenError, with every finding."""
+        house = self._play.house
+        report = verify_book(database=house.database, keyring=house.keyring)
+        found = [f"invariant {number}: {sentence}" for number, said in report.findings.items() for sentence in said]
+        with house.database.transaction() as tx:
+            found += self._against_bank(tx) + self._agreed(tx)
+        stands = what_stands(house, done=())
+        found += [f"a loan is set aside on {each.on}: {each.code}" for each in stands.set_aside]
+        found += [f"cell {cell} on {on} is not proved" for cell, on in stands.unproved]
+        if found:
+            raise BrokenError("; ".join(found))
+
+    def is_over(self) -> bool:
+        """Return whether nothing is left to do: no open order, no work, nothing in dispute."""
+        with self._play.house.database.transaction() as tx:
+            waiting = [one for cell in range(tx.cells) for one in order.open_orders(tx, cell=cell)]
+            return not waiting and not work.pending(tx) and not queue.disputed_orders(tx)
+
+    def look_back(self) -> None:
+        """Require that all that was paid was moved and the other way round. Errors: BrokenError."""
+        house = self._play.house
+        paid, moved = paid_orders(house), dict(self._play.bank.moved())
+        if {number: fen for number, fen in paid.items() if number not in self.returned} != moved:
+            raise BrokenError("all is over, and what the bank moved is not what the book paid")
+
+    def ends(self) -> Counter[str]:
+        """Return how loans stand in the end, and how many orders were paid."""
+        with self._play.house.database.transaction() as tx:
+            found = Counter(f"loan {one.state.stage.value}" for one in self._loans(tx))
+            found["order paid"] = len(order.paid_amounts(tx))
+            found["order returned"] = len(self.returned)
+        return found
+
+    def _agreed(self, tx: Transaction) -> list[str]:
+        """Return the agreements that hold though the consent they rest on does not."""
+        house = self._play.house
+        people = {one.person_id for one in self._loans(tx)}
+        found = []
+        for cell in range(tx.cells):
+            for person_id, agreement in repayment.active_agreements(tx, cell=cell, person_ids=sorted(people)).items():
+                try:
+                    require(
+                        consents=consent.of_person(tx, person_id=person_id),
+                        purpose=ConsentPurpose.AUTO_REPAYMENT,
+                        recipient=house.settings.operator_name,
+                        at=house.clock.now(),
+                    )
+                except ConsentMissing:
+                    found.append(f"agreement {agreement.agreement_id} holds, and no consent to it does")
+        return found
+
+    def _loans(self, tx: Transaction) -> list[Loan]:
+        return [
+            one for cell in range(tx.cells) for one in loan.page(tx, cell=cell, after=UUID(int=0), limit=_LOANS_MAX)
+        ]
+
+    def _against_bank(self, tx: Transaction) -> list[str]:
+        found = []
+        moved = self._play.bank.moved()
+        for number, amount_fen in moved.items():
+            try:
+                known = order.load(tx, order_id=UUID(number))
+            except NotFound:
+                found.append(f"the bank moved money under {number}, and no order is of that number")
+                continue
+            if known.sent_at is None:
+                found.append(f"the bank moved money for order {number} before it was announced")
+            if known.amount_fen != amount_fen or known.state is OrderState.FAILED:
+                found.append(f"the bank moved {amount_fen} for order {number}, which is {known.state.value}")
+            if known.disputed:
+                found.append(f"order {number} is in dispute: {known.conflict_code}")
+        found += [
+            f"order {order_id.hex} is PAID, and the bank did not pay it"
+            for order_id, _ in order.paid_amounts(tx)
+            if order_id.hex not in moved and order_id.hex not in self.returned
+        ]
+        return found

@@ -1,0 +1,168 @@
+"""The stage of platform histories: one server, and a book in the middle of its life that every seed has a copy of.
+
+The book was opened a month before: six people borrowed, and their first bills fall due in the days that are played.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from mingqu.demo.journey import Known, be_assessed, introduce, take_loan, work_until_idle
+from mingqu.demo.people import ZHOU, applicant
+from mingqu.demo.story import fund_lenders
+from mingqu.demo.world import Newcomer
+from mingqu.domain.decision import Pack
+from mingqu.domain.moment import start_of
+from mingqu.domain.operator import Operator
+from mingqu.services.close_day import close_through
+from mingqu.services.house import House
+from mingqu.services.keep_operator import add_operator
+from mingqu.services.publish_evidence import publish_evidence
+from mingqu.simulation.playhouse import Playhouse, open_playhouse
+from mingqu.store import book, keyring, migration, policy
+from mingqu.store.passing_copy import passing_copy
+from mingqu.store.postgres import Server, open_server
+
+OPENED_ON: Final = date(2026, 8, 15)
+BEGINS_ON: Final = date(2026, 9, 14)  # the day before the first bills
+CELLS: Final = 2  # as many as it takes for people to be in different ones
+MORNING: Final = timedelta(hours=10)
+_BALANCE_FEN: Final = 2_000_000
+_PREPARED_SEED: Final = 0x_9E37  # of ids and codes; histories use other ones
+# When each borrowed (days after the opening), how much, in how many instalments, by which method, and what is on the
+# card when the play begins: enough, too little for one bill, nothing.
+_BORROWERS: Final = (
+    (0, 300_000, 3, "equal_instalment", _BALANCE_FEN),
+    (0, 500_000, 6, "equal_principal", 20_000),
+    (1, 200_000, 3, "interest_only", _BALANCE_FEN),
+    (2, 400_000, 12, "equal_instalment", 0),
+    (3, 250_000, 3, "equal_principal", _BALANCE_FEN),
+    (5, 600_000, 6, "equal_instalment", 60_000),
+)
+_OPERATORS: Final = (("an", "operations"), ("bo", "operations"), ("ce", "risk"), ("di", "risk"))
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 (a folder of our own is made in it)
+_MEMORY_BYTES_MIN: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What all histories begin with."""
+
+    root: Path
+    server: Server
+    keys: keyring.Keyring
+    pack: Pack
+    borrowers: Sequence[Known]
+    operators: Sequence[Operator]
+    settled_before: frozenset[UUID]  # orders that ended before the play
+    in_memory: bool
+
+    @property
+    def begins_at(self) -> datetime:
+        """When every history begins."""
+        return start_of(BEGINS_ON) + MORNING
+
+    @contextmanager
+    def play(self, *, seed: int) -> Iterator[Playhouse]:
+        """Give a house on a copy of the book for one seed; book and bank are gone afterwards."""
+        journal = self.root / f"bank-{seed}.jsonl"
+        shutil.copyfile(self.root / "bank.jsonl", journal)
+        try:
+            with (
+                passing_copy(self.server.url, name=f"seed_{seed}", in_memory=self.in_memory) as url,
+                open_playhouse(
+                    url=url, journal=journal, keys=self.keys, pack=self.pack, seed=seed + 1, start=self.begins_at
+                ) as playhouse,
+            ):
+                yield playhouse
+        finally:
+            journal.unlink()
+
+
+@contextmanager
+def open_stage() -> Iterator[Stage]:
+    """Start a server and prepare the book; both are gone afterwards."""
+    place = _place()
+    with ExitStack() as stack:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mingqu-simulate-", dir=place)))
+        root.chmod(0o711)  # the unprivileged account that runs the server for root must pass
+        server = stack.enter_context(open_server(data=root / "data", own=True))
+        pack, keys = policy.load_pack(), keyring.create(folder=root)
+        borrowers, operators = _prepare(server, root=root, keys=keys, pack=pack)
+        yield Stage(
+            root=root,
+            server=server,
+            keys=keys,
+            pack=pack,
+            borrowers=borrowers,
+            operators=operators,
+            settled_before=frozenset(),
+            in_memory=place is not None,
+        )
+
+
+def newcomer(*, number: int, good: bool) -> Newcomer:
+    """Return an invented person: with a record that is approved, or with one that is not."""
+    features = dict(ZHOU.features) if good else {**ZHOU.features, "overdue_now": 1, "lenders_count": 6}
+    return applicant(
+        number=number, age_years=30, on=OPENED_ON, features=features, monthly_income_fen=ZHOU.monthly_income_fen
+    )
+
+
+def _prepare(
+    server: Server, *, root: Path, keys: keyring.Keyring, pack: Pack
+) -> tuple[Sequence[Known], Sequence[Operator]]:
+    """Make the book, let people borrow, and close the days up to the one before the play."""
+    start = start_of(OPENED_ON) + MORNING
+    with open_playhouse(
+        url=server.url, journal=root / "bank.jsonl", keys=keys, pack=pack, seed=_PREPARED_SEED, start=start
+    ) as playhouse:
+        house = playhouse.house
+        migration.migrate(house.database)
+        with house.database.transaction() as tx:
+            book.create(tx, business_date=OPENED_ON, cells=CELLS)
+            policy.publish(tx, pack=pack, at=start)
+            tx.commit()
+        fund_lenders(playhouse.world)
+        operators = [add_operator(house, name=name, role=role).operator for name, role in _OPERATORS]
+        borrowers = [_borrow(playhouse, number=number) for number in range(len(_BORROWERS))]
+        _close(house, playhouse, to=BEGINS_ON - timedelta(days=1))
+        for known, (*_, balance_fen) in zip(borrowers, _BORROWERS, strict=True):
+            left_fen = playhouse.world.balance_fen(known.newcomer)
+            playhouse.world.deposit(known.newcomer, balance_fen - left_fen)
+    return borrowers, operators
+
+
+def _borrow(playhouse: Playhouse, *, number: int) -> Known:
+    days, amount_fen, instalments, method, _ = _BORROWERS[number]
+    playhouse.world.go_to(max(playhouse.clock.now(), start_of(OPENED_ON + timedelta(days=days)) + MORNING))
+    _close(playhouse.house, playhouse, to=OPENED_ON + timedelta(days=days - 1))
+    known = introduce(playhouse.world, newcomer(number=number, good=True), balance_fen=_BALANCE_FEN)
+    be_assessed(playhouse.world, known, amount_fen=amount_fen)
+    take_loan(playhouse.world, known, amount_fen=amount_fen, instalments=instalments, method=method)
+    work_until_idle(playhouse.world)
+    return known
+
+
+def _close(house: House, playhouse: Playhouse, *, to: date) -> None:
+    playhouse.world.go_to_date(max(to + timedelta(days=1), house.clock.business_date()))
+    close_through(house, to=to)
+    publish_evidence(house)
+
+
+def _place() -> Path | None:
+    """Return a folder in memory if the machine has room for one: what is gone in the end needs no disk."""
+    if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
+        return None
+    roomy = shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES_MIN
+    runs = not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC  # an installed wheel is run where it was put
+    return _MEMORY if roomy and runs else None

@@ -1,0 +1,200 @@
+"""Signals in the book: written with their keys, forgotten with their person; `store.signal_tally` counts them.
+
+A signal lies in the cell of its key's hash and so has nothing to do with its person's cell or lock: `note` is called in
+a short transaction of its own (`services.note_signals` says why nothing is lost or doubled by that).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final, LiteralString
+from uuid import UUID
+
+from mingqu.domain.identifier import cell_of_slot
+from mingqu.domain.personal import Personal
+from mingqu.domain.signal import (
+    KEPT_FOR,
+    Key,
+    KeyKind,
+    Signal,
+)
+from mingqu.store.database import Transaction
+from mingqu.store.instrument import slot_of_hash
+from mingqu.store.keyring import Keyring
+
+HASH_BYTES: Final = 16  # two keys alike would take 2^64 of them
+FORGET_ROWS_MAX: Final = 5_000  # rows of one transaction of the sweep: some tens of milliseconds
+
+
+def key_of(*, keyring: Keyring, kind: KeyKind, value: Personal[str]) -> Key:
+    """Return the key of a value. It is hashed apart from every other use, so that no two tables can be joined by it."""
+    digest = keyring.lookup_hash(kind=f"signal/{kind.name.lower()}", value=value)
+    return Key(kind=kind, hash=digest[:HASH_BYTES])
+
+
+def note(tx: Transaction, *, signals: Sequence[Signal]) -> int:
+    """Write signals and return how many rows are new; told again, with the same ids, they are the same ones.
+
+    Of somebody who was erased, or is erased at this moment, nothing is written.
+    """
+    signals = _of_the_living(tx, signals)
+    rows = [
+        (cell_of_key(tx, key.hash), int(key.kind), key.hash, int(one.kind), one.at, one.signal_id, one.person_id,
+         one.lender_id, one.amount_fen)
+        for one in signals
+        for key in dict.fromkeys(one.keys)
+    ]  # fmt: skip
+    rows.sort(key=lambda row: row[:6])  # in one order for all, so that two writers never wait for each other
+    if not rows:
+        return 0
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    fresh = tx.execute(
+        """
+        INSERT INTO signal (cell, key_kind, key_hash, kind, at, signal_id, person_id, lender_id, amount_fen)
+        SELECT * FROM unnest(%s::smallint[], %s::smallint[], %s::bytea[], %s::smallint[], %s::timestamptz[], %s::uuid[],
+                             %s::uuid[], %s::uuid[], %s::bigint[])
+        ON CONFLICT (cell, key_kind, key_hash, signal_id) DO NOTHING
+        """,
+        columns,
+    ).rowcount
+    _link(tx, signals)
+    return fresh
+
+
+def _of_the_living(tx: Transaction, signals: Sequence[Signal]) -> list[Signal]:
+    """Leave out who was erased, and keep the others from being erased until this is committed."""
+    people = sorted({one.person_id for one in signals if one.person_id is not None})
+    if not people:
+        return list(signals)
+    rows = tx.execute(
+        """
+        SELECT p.person_id FROM unnest(%s::smallint[], %s::uuid[]) AS w (cell, person_id)
+        JOIN person p ON p.cell = w.cell AND p.person_id = w.person_id
+        WHERE p.erased_at IS NULL ORDER BY p.person_id FOR SHARE OF p
+        """,
+        ([tx.cell_of(who) for who in people], people),
+    ).fetchall()
+    living = {row[0].int for row in rows}
+    return [one for one in signals if one.person_id is None or one.person_id.int in living]
+
+
+def _link(tx: Transaction, signals: Sequence[Signal]) -> None:
+    """Note who was seen with which key, on both sides."""
+    last: dict[tuple[Key, UUID], datetime] = {}
+    for one in signals:
+        for key in one.keys:
+            if one.person_id is not None:
+                last[key, one.person_id] = max(one.at, last.get((key, one.person_id), one.at))
+    if not last:
+        return
+    links = sorted((cell_of_key(tx, key.hash), int(key.kind), key.hash, who, at) for (key, who), at in last.items())
+    tx.execute(
+        """
+        INSERT INTO signal_link AS known (cell, key_kind, key_hash, person_id, last_at)
+        SELECT * FROM unnest(%s::smallint[], %s::smallint[], %s::bytea[], %s::uuid[], %s::timestamptz[])
+        ON CONFLICT (cell, key_kind, key_hash, person_id)
+        DO UPDATE SET last_at = EXCLUDED.last_at WHERE known.last_at < EXCLUDED.last_at
+        """,
+        [list(column) for column in zip(*links, strict=True)],
+    )
+    keys = sorted((tx.cell_of(who), who, int(key.kind), key.hash, at) for (key, who), at in last.items())
+    tx.execute(
+        """
+        INSERT INTO signal_key AS known (cell, person_id, key_kind, key_hash, last_at)
+        SELECT * FROM unnest(%s::smallint[], %s::uuid[], %s::smallint[], %s::bytea[], %s::timestamptz[])
+        ON CONFLICT (cell, person_id, key_kind, key_hash)
+        DO UPDATE SET last_at = EXCLUDED.last_at WHERE known.last_at < EXCLUDED.last_at
+        """,
+        [list(column) for column in zip(*keys, strict=True)],
+    )
+
+
+# The rows `s` of the keys by which a person was seen; conditions on `s` may follow.
+_THEIRS: Final[LiteralString] = """
+    unnest(%(cells)s::smallint[], %(kinds)s::smallint[], %(hashes)s::bytea[]) AS k (cell, key_kind, key_hash)
+    WHERE s.cell = k.cell AND s.key_kind = k.key_kind AND s.key_hash = k.key_hash
+"""
+_OWN: Final = [int(kind) for kind in KeyKind if kind not in (KeyKind.DEVICE, KeyKind.ADDRESS)]
+
+
+def forget(tx: Transaction, *, person_id: UUID, kinds: Collection[KeyKind] = tuple(KeyKind)) -> None:
+    """Forget with which keys of some kinds a person was seen: of all in an erasure, of devices when they say so.
+
+    Rows of keys that are theirs alone (phone, card, ID number, their own id) go. On a device or an address, which
+    others use as well, the row stays and says no longer whose it was; the person is not counted there any more.
+    """
+    cells, key_kinds, hashes = _keys_of(tx, person_id=person_id, kinds=kinds)
+    given = {"person": person_id, "cells": cells, "kinds": key_kinds, "hashes": hashes, "own": _OWN}
+    # A code that was sent to their phone names nobody, but is about them.
+    tx.execute(
+        f"""DELETE FROM signal s USING {_THEIRS} AND s.key_kind = ANY (%(own)s)
+            AND (s.person_id = %(person)s OR s.person_id IS NULL)""",  # noqa: S608 - the names are this file's own
+        given,
+    )
+    tx.execute(f"UPDATE signal s SET person_id = NULL FROM {_THEIRS} AND s.person_id = %(person)s", given)  # noqa: S608
+    tx.execute(f"DELETE FROM signal_link s USING {_THEIRS} AND s.person_id = %(person)s", given)  # noqa: S608
+    tx.execute(
+        "DELETE FROM signal_key WHERE cell = %s AND person_id = %s AND key_kind = ANY (%s)",
+        (tx.cell_of(person_id), person_id, [int(kind) for kind in kinds]),
+    )
+
+
+def repoint(tx: Transaction, *, from_person_id: UUID, to_person_id: UUID) -> None:
+    """Let what one person was seen with be another's, who is the same: part of a merger, so that none counts twice."""
+    cells, kinds, hashes = _keys_of(tx, person_id=from_person_id, kinds=tuple(KeyKind))
+    given = {"cells": cells, "kinds": kinds, "hashes": hashes, "person": from_person_id, "other": to_person_id}
+    tx.execute(f"UPDATE signal s SET person_id = %(other)s FROM {_THEIRS} AND s.person_id = %(person)s", given)  # noqa: S608
+    tx.execute(
+        f"""
+        INSERT INTO signal_link SELECT s.cell, s.key_kind, s.key_hash, %(other)s, s.last_at
+        FROM signal_link s, {_THEIRS} AND s.person_id = %(person)s
+        ON CONFLICT (cell, key_kind, key_hash, person_id)
+        DO UPDATE SET last_at = greatest(signal_link.last_at, EXCLUDED.last_at)
+        """,  # noqa: S608
+        given,
+    )
+    tx.execute(f"DELETE FROM signal_link s USING {_THEIRS} AND s.person_id = %(person)s", given)  # noqa: S608
+    there, here = tx.cell_of(to_person_id), tx.cell_of(from_person_id)
+    tx.execute(
+        """
+        INSERT INTO signal_key SELECT %s, %s, key_kind, key_hash, last_at FROM signal_key
+        WHERE cell = %s AND person_id = %s
+        ON CONFLICT (cell, person_id, key_kind, key_hash)
+        DO UPDATE SET last_at = greatest(signal_key.last_at, EXCLUDED.last_at)
+        """,
+        (there, to_person_id, here, from_person_id),
+    )
+    tx.execute("DELETE FROM signal_key WHERE cell = %s AND person_id = %s", (here, from_person_id))
+
+
+def sweep(tx: Transaction, *, cell: int, now: datetime) -> int:
+    """Delete what is older than is kept, at most FORGET_ROWS_MAX rows of each table; return how many went."""
+    before, gone = now - KEPT_FOR, 0
+    old: Collection[tuple[LiteralString, LiteralString]] = (
+        ("signal", "at"), ("signal_link", "last_at"), ("signal_key", "last_at")
+    )  # fmt: skip
+    for table, moment in old:
+        gone += tx.execute(
+            f"""DELETE FROM {table} WHERE cell = %(cell)s AND ctid = ANY (ARRAY(
+                    SELECT ctid FROM {table} WHERE cell = %(cell)s AND {moment} < %(before)s LIMIT %(limit)s))""",  # noqa: S608
+            {"cell": cell, "before": before, "limit": FORGET_ROWS_MAX},
+        ).rowcount  # names of our own, from the line above
+    return gone
+
+
+def _keys_of(
+    tx: Transaction, *, person_id: UUID, kinds: Collection[KeyKind]
+) -> tuple[list[int], list[int], list[bytes]]:
+    rows = tx.execute(
+        """SELECT key_kind, key_hash FROM signal_key WHERE cell = %s AND person_id = %s AND key_kind = ANY (%s)
+           ORDER BY key_kind, key_hash""",
+        (tx.cell_of(person_id), person_id, [int(kind) for kind in kinds]),
+    ).fetchall()
+    hashes = [bytes(key_hash) for _, key_hash in rows]
+    return [cell_of_key(tx, key_hash) for key_hash in hashes], [kind for kind, _ in rows], hashes
+
+
+def cell_of_key(tx: Transaction, key_hash: bytes) -> int:
+    """Return the cell in which the signals of a key lie."""
+    return cell_of_slot(slot_of_hash(key_hash), cells=tx.cells)

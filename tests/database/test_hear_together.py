@@ -1,0 +1,335 @@
+"""Words that come at the same moment are heard together, and the book is what it is when each is heard alone.
+
+Threads gather while a test holds the cells' locks, so that the turns are large; what a turn does is judged by the
+book's own proofs, which tell every loan again from its events, and by sums worked out here.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from multiprocessing import get_context
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+
+from mingqu.demo.made_book import made_book
+from mingqu.domain.ledger import AccountCode, Reason
+from mingqu.domain.loan import quote
+from mingqu.domain.order import Order, OrderKind, OrderState, reserve
+from mingqu.domain.ownership import NotFound
+from mingqu.domain.word import Paid, Word
+from mingqu.services import keep_order
+from mingqu.services.close_day import bring_up_today, close_through
+from mingqu.services.hear_order import BookOrders, Said, hear_paid
+from mingqu.services.house import HOSTED, House
+from mingqu.services.settle_order import hear_word
+from mingqu.services.take_over_book import Source, take_over_book
+from mingqu.services.take_turns import Turns
+from mingqu.store import evidence, loan, order
+from mingqu.store.database import Database
+from mingqu.store.idempotency import Claim
+from mingqu.store.ledger import TransferRefused
+from mingqu.store.loan import Loan
+from tests.database.test_races import at_once
+from tests.journeys.reading import assert_coherent
+from tests.world import OpenWorld
+
+LOANS: Final = 90
+DAYS: Final = 9
+CALLERS: Final = 64
+_FORK = get_context("fork")
+
+
+class CountedTurns(Turns):
+    """Turns that say how many askings each took, and how many were left to their callers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+        self.alone = 0
+
+    def take(self, key: object, asked: Any, *, turn: Callable[[Sequence[Any]], Any]) -> Any:
+        def counted(listed: Sequence[Any]) -> Any:
+            self.sizes.append(len(listed))
+            return turn(listed)
+
+        answer = super().take(key, asked, turn=counted)
+        self.alone += answer is None
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A house with loans that owe something, and orders for it that were announced to the channel."""
+
+    house: House
+    turns: CountedTurns
+    orders: list[Order]
+    at: datetime
+
+    def paid(self, which: Order, *, amount_fen: int | None = None) -> Paid:
+        amount_fen = which.amount_fen if amount_fen is None else amount_fen
+        return Paid(at=self.at, amount_fen=amount_fen, currency=which.currency, reference=f"p-{which.order_id.hex}")
+
+    def hear(self, which: Order, word: Word) -> Order:
+        return BookOrders(house=self.house).hear(order_id=which.order_id, word=word, at=self.at)
+
+
+@pytest.fixture
+def book(world: OpenWorld) -> Book:
+    """Nine days of a book that was taken over: some loans owe their bill, some are late, of some nothing is due."""
+    house = world.house
+    opens_on = house.clock.business_date()
+    lines = made_book(pack=house.pack, as_of=opens_on - timedelta(days=1), loans=LOANS, seed=5)
+    take_over_book(house, source=Source(lines=lines))
+    world.go_to_date(opens_on + timedelta(days=DAYS))
+    close_through(house, to=opens_on + timedelta(days=DAYS - 1))
+    bring_up_today(house)
+    turns = CountedTurns()
+    house = replace(house, turns=turns)
+    made = [order_for(house, of, share) for of in loans_of(house) for share in ((1,), (2, 3))[of.loan_id.int >> 8 & 1]]
+    with house.database.transaction() as tx:
+        for cell in range(tx.cells):
+            order.insert_many(tx, orders=[one for one in made if tx.cell_of(one.order_id) == cell])
+        for one in made:
+            keep_order.announce(tx, order_id=one.order_id, now=house.clock.now(), resend_is_safe=True)
+        tx.commit()
+    return Book(house=house, turns=turns, orders=made, at=house.clock.now())
+
+
+def loans_of(house: House) -> list[Loan]:
+    with house.database.transaction() as tx:
+        return [one for cell in range(tx.cells) for one in loan.page(tx, cell=cell, after=UUID(int=0), limit=LOANS)]
+
+
+def order_for(house: House, of: Loan, share: int) -> Order:
+    """What is due, or a part of everything: of a loan with two orders both are paid at the same moment."""
+    owed = quote(terms=of.terms, state=of.state, on=house.clock.business_date())
+    amount_fen = (owed.due_fen or owed.payoff_fen) // share + 1
+    return reserve(
+        order_id=house.id_for(of.person_id), kind=OrderKind.COLLECTION, person_id=of.person_id, loan_id=of.loan_id,
+        instrument_id=None, amount_fen=amount_fen, currency=of.currency, channel=HOSTED, run_at=house.clock.now(),
+    )  # fmt: skip
+
+
+@contextmanager
+def cells_held(house: House) -> Iterator[Callable[[], None]]:
+    """Hold every cell's lock and give what lets go of it."""
+    with house.database.transaction() as tx:
+        for cell in range(tx.cells):
+            tx.lock_cell(cell)
+        yield tx.commit
+
+
+def all_at_once(book: Book, calls: Sequence[Callable[[], object]]) -> list[object]:
+    """Let everybody call while the cells are held, and let go when nearly all of them queue."""
+    with cells_held(book.house) as let_go, book.house.database.transaction() as tx:
+        keys = [("paid", cell) for cell in range(tx.cells)]
+
+        def wait() -> None:
+            tick = threading.Event()
+            for _ in range(500):
+                if sum(book.turns.waiting(key) for key in keys) >= len(calls) * 3 // 4:
+                    break
+                tick.wait(0.01)
+            let_go()
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        try:
+            return at_once(calls)
+        finally:
+            waiting.join()
+
+
+def collected_fen(house: House) -> int:
+    """What the house accounts of collections say came in by repayments, all cells together."""
+    with house.database.transaction() as tx:
+        row = tx.execute(
+            "SELECT coalesce(sum(amount_fen), 0)::bigint FROM transfer WHERE debit_code = %s AND reason <> %s",
+            (int(AccountCode.COLLECTION_CLEARING), int(Reason.MIGRATE)),
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def counts(house: House) -> dict[str, int]:
+    with house.database.transaction() as tx:
+        return {
+            table: tx.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]  # type: ignore[arg-type]
+            for table in ("loan_event", "evidence_leaf", "transfer", "channel_word", "work", "idempotency")
+        }
+
+
+def test_callers_at_the_same_moment_are_each_heard_and_the_book_proves_itself(book: Book) -> None:
+    house, before = book.house, counts(book.house)
+    some = book.orders[:CALLERS]
+    answers = all_at_once(book, [lambda one=one: book.hear(one, book.paid(one)) for one in some])  # type: ignore[misc]
+    assert [answer.state for answer in answers if isinstance(answer, Order)] == [OrderState.PAID] * CALLERS
+    assert max(book.turns.sizes) > 4, "nobody was heard together"
+    assert book.turns.alone == 0, "somebody was heard alone"
+    assert collected_fen(house) == sum(one.amount_fen for one in some)
+    after = counts(house)
+    gains = {table: after[table] - before[table] for table in before}
+    assert (gains["loan_event"], gains["evidence_leaf"], gains["channel_word"]) == (CALLERS, CALLERS, CALLERS)
+    with house.database.transaction() as tx:
+        for one in some:
+            assert order.load(tx, order_id=one.order_id).state is OrderState.PAID
+            assert len(evidence.leaves_of(tx, person_id=one.person_id, subject_id=one.order_id)) == 1
+    assert_coherent(house)
+    # Heard once more, at the same moment again: a word in the log, and nothing else.
+    all_at_once(book, [lambda one=one: book.hear(one, book.paid(one)) for one in some[:16]])  # type: ignore[misc]
+    again = counts(house)
+    assert {t: again[t] - after[t] for t in after} == {**dict.fromkeys(after, 0), "channel_word": 16}
+    assert collected_fen(house) == sum(one.amount_fen for one in some)
+
+
+def test_what_was_heard_together_is_to_the_row_what_is_heard_alone(book: Book) -> None:
+    """Of like loans half are heard alone, half together; the proofs say that the postings are those of the events."""
+    first: dict[UUID, Order] = {}
+    for one in book.orders:
+        first.setdefault(one.person_id, one)
+    alone, together = list(first.values())[::2], list(first.values())[1::2]
+
+    def wrote(some: Sequence[Order]) -> set[object]:
+        with book.house.database.transaction() as tx:
+            listed = set()
+            for one in some:
+                ((columns,),) = tx.execute(
+                    """SELECT (SELECT (to_jsonb(w) - 'order_id' - 'cell' - 'amount_fen' - 'reference')::text
+                               FROM channel_word w WHERE order_id = %(id)s ORDER BY seq DESC LIMIT 1)
+                           || (SELECT (missing, version, paid_at, value_date, length(reference))::text
+                               FROM channel_order WHERE order_id = %(id)s)
+                           || (SELECT (kind, value_date, intent, detail)::text FROM loan_event WHERE event_id = %(id)s)
+                           || (SELECT jsonb_object_agg(key, jsonb_typeof(value))::text
+                               FROM evidence_leaf, jsonb_each(convert_from(body, 'UTF8')::jsonb -> 'facts')
+                               WHERE subject_id = %(id)s)""",
+                    {"id": one.order_id},
+                ).fetchall()
+                listed.add(columns)
+            return listed
+
+    for one in alone:
+        book.house.database.run(
+            lambda tx, one=one: hear_word(tx, book.house, order_id=one.order_id, word=book.paid(one), at=book.at)  # type: ignore[misc]
+        )
+    all_at_once(book, [lambda one=one: book.hear(one, book.paid(one)) for one in together])  # type: ignore[misc]
+    assert max(book.turns.sizes) > 4
+    assert book.turns.alone == 0
+    assert wrote(together) == wrote(alone)
+    assert None not in wrote(together)
+    assert_coherent(book.house)
+
+
+def test_each_refusal_is_its_own_and_touches_no_other(book: Book) -> None:
+    house = book.house
+    first: dict[UUID, Order] = {}
+    for one in book.orders:
+        first.setdefault(one.person_id, one)
+    owing = {of.person_id for of in loans_of(house) if of.state.payable.principal_fen}
+    refused = [one for person_id, one in first.items() if person_id in owing][:3]
+    others = [one for one in first.values() if one not in refused]
+    good, otherwise = others[:30], others[30:33]
+    unknown = replace(good[0], order_id=house.id_for(good[0].person_id))
+    with house.database.transaction() as tx:
+        for one in refused:  # the ledger refuses what it is asked to post on them
+            tx.execute("UPDATE account SET closed_on = %s WHERE owner = %s", (house.clock.business_date(), one.loan_id))
+        tx.commit()
+    calls = [
+        *(lambda one=one: book.hear(one, book.paid(one)) for one in good),  # type: ignore[misc]
+        *(lambda one=one: book.hear(one, book.paid(one, amount_fen=one.amount_fen + 1)) for one in otherwise),  # type: ignore[misc]
+        *(lambda one=one: book.hear(one, book.paid(one)) for one in refused),  # type: ignore[misc]
+        lambda: book.hear(unknown, book.paid(unknown)),
+    ]
+    answers = all_at_once(book, calls)
+    assert [one.state for one in answers[:30] if isinstance(one, Order)] == [OrderState.PAID] * 30
+    for one in answers[30:33]:
+        assert isinstance(one, Order)
+        assert (one.open, one.conflict_code) == (True, "order_paid_otherwise")
+    assert [type(one) for one in answers[33:]] == [TransferRefused] * 3 + [NotFound]
+    assert collected_fen(house) == sum(one.amount_fen for one in good)
+    with house.database.transaction() as tx:
+        for one in refused:
+            assert order.load(tx, order_id=one.order_id).open
+        tx.execute("UPDATE account SET closed_on = NULL WHERE closed_on IS NOT NULL")
+        tx.commit()
+    assert_coherent(house)
+
+
+def test_a_notice_that_comes_many_times_at_once_moves_money_once(book: Book) -> None:
+    house, some = book.house, book.orders[:6]
+
+    def notice(one: Order, body: bytes) -> Callable[[], Order | None]:
+        claim = Claim(caller="notice bank", key=f"n-{one.order_id.hex}", body_hash=body)
+        channels = frozenset({HOSTED})
+        said = Said(order_id=one.order_id, word=book.paid(one), at=book.at, claim=claim, channels=channels)
+        return lambda: hear_paid(house, said=said)
+
+    answers = all_at_once(book, [notice(one, b"same") for one in some for _ in range(6)])
+    # None is for what its caller then hears alone: of an order that ended meanwhile there is nothing left to do here.
+    assert {one.state for one in answers if isinstance(one, Order)} == {OrderState.PAID}
+    assert all(any(isinstance(one, Order) and one.order_id == of.order_id for one in answers) for of in some)
+    assert collected_fen(house) == sum(one.amount_fen for one in some)
+    assert notice(some[0], b"other")() is None
+    strange = Said(
+        order_id=book.orders[9].order_id, word=book.paid(book.orders[9]), at=book.at, channels=frozenset({"bank"})
+    )
+    assert hear_paid(house, said=strange) is None
+    with house.database.transaction() as tx:
+        assert tx.execute("SELECT count(*) FROM idempotency WHERE response IS NULL").fetchall() == [(0,)]
+        assert order.load(tx, order_id=book.orders[9].order_id).open
+    assert_coherent(house)
+
+
+def test_a_key_is_free_again_when_its_word_is_left_to_its_caller(book: Book) -> None:
+    house, one = book.house, book.orders[0]
+    claim = Claim(caller="notice bank", key="n-1", body_hash=b"body")
+    wrong = Said(order_id=one.order_id, word=book.paid(one, amount_fen=1), at=book.at, claim=claim)
+    right = next(other for other in book.orders if other.person_id != one.person_id)
+    calls = [lambda: hear_paid(house, said=wrong), lambda: book.hear(right, book.paid(right))]
+    assert all_at_once(book, calls)[0] is None
+    with house.database.transaction() as tx:
+        assert tx.execute("SELECT count(*) FROM idempotency WHERE key = 'n-1'").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+def test_a_program_that_dies_between_deciding_and_committing_leaves_nothing(book: Book, asked: int) -> None:
+    """It dies when it asks the clock for the n-th time: before it writes, and after it wrote and before it commits."""
+    house, some, before = book.house, book.orders[::2][:12], counts(book.house)
+
+    class Deadly:
+        """A clock that ends the program when it is asked for the n-th time."""
+
+        def __init__(self) -> None:
+            self.left = asked
+
+        def now(self) -> datetime:
+            self.left -= 1
+            if not self.left:
+                os._exit(9)
+            return book.at
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(house.clock, name)
+
+    def dying() -> None:
+        with Database(house.database.url) as database:
+            mortal = replace(house, database=database, clock=Deadly(), turns=Turns())  # type: ignore[arg-type]
+            hear_paid(mortal, said=Said(order_id=some[0].order_id, word=book.paid(some[0]), at=book.at))
+        os._exit(0)
+
+    process = _FORK.Process(target=dying)
+    process.start()
+    process.join()
+    assert process.exitcode == 9, "the clock is asked before the writing and after it"
+    assert counts(house) == before
+    for one in some:
+        assert book.hear(one, book.paid(one)).state is OrderState.PAID
+    assert collected_fen(house) == sum(one.amount_fen for one in some)
+    assert_coherent(house)

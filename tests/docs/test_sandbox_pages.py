@@ -1,0 +1,43 @@
+"""The pages of the sandbox name every call, method, fault, flaw and knob there is, and no call that is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mingqu.sandbox.alipay import BILL_FILE, METHODS
+from mingqu.sandbox.alipay_bill import FLAWS
+from mingqu.sandbox.control import CALLS
+from mingqu.sandbox.faults import Fault
+
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
+
+
+def page(name: str) -> str:
+    return (REFERENCE / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("party", ["alipay", "wechatpay"])
+def test_a_party_that_can_be_played_alone_has_a_page_with_all_its_calls(party: str) -> None:
+    text = page(f"sandbox-{party}")
+    assert f"mingqu sandbox {party}" in text
+    named = set(re.findall(rf"`({party}\.[a-z_]+)`", text))
+    assert named == set(CALLS[party])
+
+
+def test_the_page_of_alipay_names_each_method_beside_its_call() -> None:
+    text = page("sandbox-alipay")
+    for method, call in METHODS.items():
+        assert re.search(rf"^\| `{re.escape(method)}` \| `{re.escape(call)}` \|", text, re.MULTILINE), method
+    assert f"`{BILL_FILE}`" in text
+    for word in (*FLAWS, *(fault.value for fault in Fault)):
+        assert f"`{word}`" in text, word
+
+
+def test_the_common_page_names_every_other_call_and_leads_to_the_pages_of_their_own() -> None:
+    text = page("sandbox")
+    for party, calls in CALLS.items():
+        assert party == "alipay" or all(f"`{call}`" in text for call in calls), party
+    assert ("sandbox-alipay.md" in text, "sandbox-wechatpay.md" in text) == (True, True)

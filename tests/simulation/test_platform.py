@@ -1,0 +1,104 @@
+"""The whole platform on its bad days: the eight invariants at each day's end, and an end to everything afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from mingqu.channels.fake.bank import FakeBank
+from mingqu.domain.word import Accepted, NumberTaken, Paid, Refused
+from mingqu.ports.notice import Notice
+from mingqu.ports.payout import PayoutRequest
+from mingqu.ports.silence import ChannelSilent
+from mingqu.services.house import BANK, NoticeSource
+from mingqu.simulation.course import live_platform
+from mingqu.simulation.platform import DAYS, PlatformHistory
+from mingqu.simulation.playhouse import Playhouse
+from mingqu.simulation.signed_notices import GENUINE, SIGNATURE, SignedNotices, signed
+from mingqu.simulation.stage import Stage
+from mingqu.simulation.weather import FINE, NAMES, Trouble, read_weather
+from tests.soak import SOAK
+
+SEEDS = 1_000 if SOAK else 40
+DAYS_PLAYED = DAYS if SOAK else 3
+BATCHES = 4
+# Each batch must have lived through this, or it tests less than it says.
+DONE = ("worker", "prove the book", "person: sign", "borrower: pay", "operator: check", "notice", "heal")
+NOT_HERE = {Trouble.BILL.value}  # nobody reads bills on the platform yet
+
+
+@pytest.mark.timeout(7_200)
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_no_seed_breaks_the_platform(stage: Stage, batch: int) -> None:
+    course = live_platform(stage=stage, seeds=range(batch, SEEDS, BATCHES), days=DAYS_PLAYED)
+    assert course.broke is None, (course.broke.seed, course.broke.reason, course.broke.last_operations)
+    assert course.seeds == SEEDS // BATCHES
+    for operation in DONE:
+        assert course.tally.operations[operation], operation
+    for fault in set(NAMES) - NOT_HERE:
+        assert course.tally.faults[fault], fault
+    assert course.tally.ends["order paid"]
+    assert course.tally.ends["loan active"]
+
+
+def test_the_same_seed_tells_the_same_history(stage: Stage) -> None:
+    told = []
+    for _ in range(2):
+        history = PlatformHistory(stage, 7, days=2)
+        history.run()
+        told.append((history.tally.counts(), history.tally.last_operations()))
+    assert told[0] == told[1]
+
+
+def test_in_fine_weather_nothing_goes_wrong(stage: Stage) -> None:
+    course = live_platform(stage=stage, seeds=[1], days=2, weather=FINE)
+    assert course.broke is None
+    assert not course.tally.faults
+
+
+@dataclass(frozen=True)
+class GivesUp:
+    """A payout channel of a common kind: what does not answer in time has failed."""
+
+    bank: FakeBank
+
+    def send(self, request: PayoutRequest) -> Accepted | Paid | Refused | NumberTaken:
+        try:
+            return self.bank.send(request)
+        except ChannelSilent:
+            return Refused(code="timeout")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bank, name)
+
+
+class Credulous(SignedNotices):
+    """Reads what a notice says, whoever signed it."""
+
+    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice:
+        return super().read(target=target, headers={SIGNATURE: signed(body, key=GENUINE)}, body=body)
+
+
+def giving_up(play: Playhouse) -> Playhouse:
+    return replace(play, house=replace(play.house, payout=GivesUp(play.bank)))
+
+
+def credulous(play: Playhouse) -> Playhouse:
+    source = NoticeSource(reader=Credulous(clock=play.clock), channels=play.house.notices[BANK].channels)
+    return replace(play, house=replace(play.house, notices={BANK: source}))
+
+
+def test_a_channel_that_takes_silence_for_a_no_is_caught_within_twenty_seeds(stage: Stage) -> None:
+    weather = read_weather(text="lose_reply,late,server_error")
+    course = live_platform(stage=stage, seeds=range(20), days=2, weather=weather, plant=giving_up)
+    assert course.broke is not None
+    assert "which is FAILED" in course.broke.reason
+
+
+def test_a_reader_that_believes_a_forgery_is_caught_within_twenty_seeds(stage: Stage) -> None:
+    course = live_platform(stage=stage, seeds=range(20), days=2, weather=read_weather(text="forged"), plant=credulous)
+    assert course.broke is not None
+    assert "forged" in course.broke.reason
