@@ -17,14 +17,20 @@ WHY: Final = "按风险委员会决议调整"
 
 
 def body_of(house: House, kind: str, name: str, **changed: Any) -> dict[str, Any]:
-    """Return the body of a policy in force, with some columns changed and a version on top."""
+    """Return the body of a policy as it is in force, with some columns changed and a version above all others.
+
+    Of one that is not in force yet it is the newest version.
+    """
     with house.database.transaction() as tx:
         pack = house.policies.refresh(tx)
-    newest: Mapping[str, Any] = max(
-        (one.body for one in pack.documents if (one.body["kind"], one.body["id"]) == (kind, name)),
-        key=lambda body: int(str(body["version"])),
-    )
-    return {**newest, "version": int(str(newest["version"])) + 1, **changed}
+    known = [one.body for one in pack.documents if (one.body["kind"], one.body["id"]) == (kind, name)]
+    standing = [
+        one.body
+        for one in pack.in_force(business_date=house.clock.business_date())
+        if (one.body["kind"], one.body["id"]) == (kind, name)
+    ]
+    versions = [int(str(body["version"])) for body in known]
+    return {**(standing or known[-1:])[0], "version": max(versions) + 1, **changed}
 
 
 def limits(house: House, *, times: int = 2, **changed: Any) -> dict[str, Any]:

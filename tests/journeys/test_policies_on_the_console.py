@@ -65,11 +65,12 @@ def test_a_file_is_drafted_compared_published_by_two_and_rolled_back(world: Open
 def test_what_is_wrong_with_a_file_is_said_with_row_and_column(world: OpenWorld) -> None:
     came = signed_in(world.house, "risk")
     text = (policy.policy_folder() / "decision" / "policy.toml").read_text(encoding="utf-8")
-    typo = text.replace("version = 1", "version = 2").replace(
+    typo = text.replace("version = 1", "version = 99").replace(
         'when = { age_years = "< 18" }', 'when = { age = "< 18" }'
     )
     status, _, page = upload(came, typo.encode(), name="C:\\fakepath\\policy-2.toml")
-    assert (status, "policy_fault" in page) == (400, True) or status == 422
+    assert "policy_fault" in page
+    assert status in (400, 422)
     for word in ("policy-2.toml", "age-below-eighteen", "age"):
         assert word in page
     assert "fakepath" not in page

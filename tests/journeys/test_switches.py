@@ -127,6 +127,18 @@ def test_a_rule_that_is_off_is_skipped_and_said_so_and_one_that_is_law_never_is(
     assert_coherent(house)
 
 
+def test_a_rule_that_becomes_law_while_it_is_off_holds_again(world: OpenWorld) -> None:
+    house, known = world.house, introduce(world, CHUAN, balance_fen=0)
+    off(house, SwitchKind.RULE, BAND)
+    body = body_of(house, "policy", "instalment-policy")
+    body["row"] = [{**row, "law": "测试用法条"} if row["id"] == "band-e" else row for row in body["row"]]
+    publish(house, body, from_date=house.clock.business_date())
+    made = be_assessed(world, known, amount_fen=100_000)
+    assert "band-e" in {reason.row for reason in made.decision.reasons}
+    assert record_of(house, made.decision_id)["switches"] == {}
+    assert_coherent(house)
+
+
 def test_a_switch_takes_a_right_a_cause_and_something_that_is_there(world: OpenWorld) -> None:
     house = world.house
     for role in ("operations", "auditor", "admin", "lender:tinglan"):
