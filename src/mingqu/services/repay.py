@@ -105,7 +105,7 @@ def repay_by_hand(
     the idempotency key.
     """
     if house.page_of(channel) is None:
-        raise PaymentChannelUnknown("Nobody is paid here by this name.", channel=channel)
+        raise PaymentChannelUnknown("Nobody is paid here by this name.")
     if amount_fen is not None and Money(amount_fen).fen <= 0:
         raise AmountOutOfRange("A repayment is of at least one fen.")
 
