@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mingqu.domain.consent import ConsentPurpose
+from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.services.give_consent import give_consent, withdraw_consent
 from mingqu.services.read_person import consents_of, person_view
 from mingqu.services.repay import AgreementRefused, confirm_agreement, request_agreement
@@ -10,12 +10,17 @@ from mingqu.simulation.people import IdleError, Person
 
 
 def agree(person: Person) -> None:
-    """Agree to deductions, or go on with an agreement that was begun. Errors: Refusal."""
+    """Agree to deductions at one go, unless an agreement holds. Errors: Refusal."""
+    if any(card.agreement_id is not None for card in person_view(person.house, person_id=person.own_id).cards):
+        return
+    begin(person)
+    confirm(person)
+
+
+def begin(person: Person) -> None:
+    """Consent to deductions and ask the bank for a code, under one key until it was answered. Errors: Refusal."""
     assert person.instrument_id is not None
     house = person.house
-    if any(card.agreement_id is not None for card in person_view(house, person_id=person.own_id).cards):
-        person.agreement_key = ""
-        return
     person.agreement_key = person.agreement_key or person.new_key("agreement")
     give_consent(
         house,
@@ -25,14 +30,22 @@ def agree(person: Person) -> None:
         key=f"consent to {person.agreement_key}",
     )
     try:
-        agreement_id = request_agreement(
+        person.agreement_id = request_agreement(
             house, person_id=person.own_id, instrument_id=person.instrument_id, key=person.agreement_key
         )
-        confirm_agreement(house, person_id=person.own_id, agreement_id=agreement_id, code=person.latest_code())
-    except AgreementRefused:
-        person.agreement_key = ""  # dead at the bank: the next one is another
+    except (AgreementRefused, ConsentMissing):
+        person.agreement_key = ""  # dead at the bank, or withdrawn meanwhile: the next one is another
         raise
     person.agreement_key = ""
+
+
+def confirm(person: Person) -> None:
+    """Type in the bank's code, also long after, once more, or for an agreement that has ended. Errors: Refusal."""
+    if person.agreement_id is None:
+        raise IdleError("No agreement was begun.")
+    confirm_agreement(
+        person.house, person_id=person.own_id, agreement_id=person.agreement_id, code=person.latest_code()
+    )
 
 
 def withdraw(person: Person) -> None:

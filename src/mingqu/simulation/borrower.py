@@ -12,7 +12,7 @@ from mingqu.services.issue_certificate import issue_certificate
 from mingqu.services.read_loans import LoanView, loans_of
 from mingqu.services.read_person import person_view
 from mingqu.services.repay import PaymentPage, open_page, repay_by_hand
-from mingqu.simulation.agreement import agree, withdraw
+from mingqu.simulation.agreement import begin, confirm, withdraw
 from mingqu.simulation.arrival import CHOOSING
 from mingqu.simulation.people import IdleError, Payment, Person, require_same
 from mingqu.store.database import DatabaseUnavailable
@@ -132,8 +132,9 @@ DOINGS: Final[tuple[tuple[Callable[[Person], None], int], ...]] = (
     (repay, 26),
     (pay, 32),
     (earn_or_spend, 14),
-    (agree, 5),
-    (withdraw, 5),
+    (begin, 6),
+    (confirm, 8),
+    (withdraw, 8),
     (ask, 4),
     (look, 6),
     (certify, 3),

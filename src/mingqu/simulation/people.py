@@ -52,6 +52,7 @@ class Person:
     offer_id: UUID | None = None
     lender: str = ""
     disclosure_id: UUID | None = None
+    agreement_id: UUID | None = None  # the one begun last
     agreement_key: str = ""  # of an agreement that was begun
     key: str = ""  # of the offers that were asked for
     signing: tuple[str, datetime | None] | None = None  # key and time of payout of a signature that is meant
