@@ -63,6 +63,14 @@ def test_a_column_called_like_ours_comes_out_under_another_name(trained: Trained
     assert written(tmp_path / "s.csv")[0]["input_score"] == "1"
 
 
+def test_a_word_that_training_never_saw_counts_as_the_card_says_and_is_counted(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = made_up.write(tmp_path / "a.csv", changed(4, "Atlantis"))
+    assert run("score", trained.card, path, "--out", tmp_path / "s.csv", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["unseen_words"] == 1
+
+
 def changed(place: int, text: str) -> list[list[str]]:
     lines = made_up.rows(count=40)
     lines[7][place] = text

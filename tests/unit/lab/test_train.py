@@ -123,7 +123,9 @@ def test_levels_are_grouped_by_rising_risk_and_rare_ones_together() -> None:
     place = {word: at for at, group in enumerate(shape.groups) for word in group}
     assert place["b"] < place["c"] < place["a"]
     assert shape.other == place["d"]
-    assert shape.values(column=Words(codes=np.array([-1, 0, 1]), levels=("b", "new")))[1:].tolist() == [
+    values = shape.values(column=Words(codes=np.array([-1, 0, 1]), levels=("b", "new")))
+    assert np.isnan(values[0])
+    assert values[1:].tolist() == [
         place["b"],
         shape.other,
     ]
