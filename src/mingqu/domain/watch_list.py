@@ -10,6 +10,7 @@ from uuid import UUID
 
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.signal import network_of
 
 # Nobody is suspected for ever: who still should be is entered again, by somebody who looked.
 ENTRY_LASTS_MAX: Final = timedelta(days=3 * 365)
@@ -78,6 +79,11 @@ def read_listed(*, list_name: str, kind: str, value: Personal[str]) -> tuple[Lis
         or not written.isprintable()
     ):
         raise ListEntryMalformed("Name a list, a kind, and a value of at least four signs.")
+    if known_kind is ListedKind.ADDRESS:
+        network = network_of(written)
+        if network is None:
+            raise ListEntryMalformed("Name an address of the network, such as 203.0.113.9.")
+        written = network
     return known_list, known_kind, Personal(written.upper() if known_kind is ListedKind.ID_NUMBER else written)
 
 

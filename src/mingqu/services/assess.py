@@ -25,6 +25,7 @@ from mingqu.services.decide_beside import decide_beside
 from mingqu.services.grant_limits import grant_limits
 from mingqu.services.house import House
 from mingqu.services.note_signals import NOWHERE, Origin
+from mingqu.services.read_lists import read_lists
 from mingqu.services.read_review import may_apply_again
 from mingqu.services.read_signals import Applies, read_signals, require_still_given
 from mingqu.services.record_decision import record_decision
@@ -126,6 +127,8 @@ def assess(
     signals = read_signals(house, applies=applies, fields=fields, origin=origin)
     inputs |= _ask_bureau(house, query, fields)
     inputs |= signals.values
+    with house.database.transaction() as tx:
+        inputs |= read_lists(tx, house, person_id=person_id, fields=fields, origin=origin, on=today)
     asked = _Asked(
         person_id=person_id,
         application_id=application_id,

@@ -13,7 +13,7 @@ A signal lies with its key, on whichever machine that is, and never in its perso
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final
@@ -61,6 +61,11 @@ def read_device(text: str) -> Personal[str]:
 
 def keys_of_person(tx: Transaction, house: House, *, person_id: UUID) -> tuple[Key, ...]:
     """Return the keys that are a person's own: their id, and phone, ID number and cards as far as they are proven."""
+    return _keys(house, known_of_person(tx, house, person_id=person_id))
+
+
+def known_of_person(tx: Transaction, house: House, *, person_id: UUID) -> list[tuple[KeyKind, Personal[str]]]:
+    """Return what a person is known by: their id, and phone, ID number and cards as far as they are proven."""
     keyring = house.keyring
     wanted = {KeyKind.PHONE: party.FIELD_PHONE, KeyKind.ID_NUMBER: party.FIELD_ID_NUMBER}
     opened = vault.open_many(
@@ -70,15 +75,22 @@ def keys_of_person(tx: Transaction, house: House, *, person_id: UUID) -> tuple[K
     found += [(kind, value) for kind, name in wanted.items() if (value := opened.get((person_id, name))) is not None]
     cards = instrument.opened_of_person(tx, keyring=keyring, person_id=person_id)
     found += [(KeyKind.CARD, one.number) for one in cards if one.card.state is InstrumentState.VERIFIED]
-    return tuple(signal.key_of(keyring=keyring, kind=kind, value=value) for kind, value in found)
+    return found
 
 
 def keys_of_origin(tx: Transaction, house: House, *, person_id: UUID, origin: Origin) -> tuple[Key, ...]:
     """Return the keys of where a request came from: the device only while its person allows that, at this moment."""
-    found: list[Key] = []
+    return _keys(house, known_of_origin(tx, house, person_id=person_id, origin=origin))
+
+
+def known_of_origin(
+    tx: Transaction, house: House, *, person_id: UUID, origin: Origin
+) -> list[tuple[KeyKind, Personal[str]]]:
+    """Return where a request came from: the device only while its person allows that, at this moment; the network."""
+    found = []
     if origin.device is not None and may_recognize_device(tx, house, person_id=person_id):
-        found.append(signal.key_of(keyring=house.keyring, kind=KeyKind.DEVICE, value=origin.device))
-    return (*found, *_network_key(house, origin=origin))
+        found.append((KeyKind.DEVICE, origin.device))
+    return found + _network(origin)
 
 
 def keys_of_asking(house: House, *, phone: Personal[str], origin: Origin) -> tuple[Key, ...]:
@@ -86,14 +98,16 @@ def keys_of_asking(house: House, *, phone: Personal[str], origin: Origin) -> tup
 
     Errors: PhoneMalformed.
     """
-    return (phone_key(house, phone=phone), *_network_key(house, origin=origin))
+    return (phone_key(house, phone=phone), *_keys(house, _network(origin)))
 
 
-def _network_key(house: House, *, origin: Origin) -> tuple[Key, ...]:
+def _network(origin: Origin) -> list[tuple[KeyKind, Personal[str]]]:
     network = None if origin.address is None else network_of(origin.address.reveal())
-    if network is None:
-        return ()
-    return (signal.key_of(keyring=house.keyring, kind=KeyKind.ADDRESS, value=Personal(network)),)
+    return [] if network is None else [(KeyKind.ADDRESS, Personal(network))]
+
+
+def _keys(house: House, known: Iterable[tuple[KeyKind, Personal[str]]]) -> tuple[Key, ...]:
+    return tuple(signal.key_of(keyring=house.keyring, kind=kind, value=value) for kind, value in known)
 
 
 def may_recognize_device(tx: Transaction, house: House, *, person_id: UUID) -> bool:

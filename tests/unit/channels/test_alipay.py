@@ -93,7 +93,9 @@ def test_anything_else_is_silence(value: dict[str, Any], reason: str) -> None:
         (b'{"alipay_trade_query_response":{"code":"10000"}}', "unsigned"),
         (b'{"error_response":{"code":"40002","sub_code":"isv.invalid-signature"}}', "rejected"),
         (b'{"alipay_trade_close_response":{"code":"10000"},"sign":"x"}', "unreadable"),
-        (enveloped(PAID, method="alipay.trade.close"), "unreadable"),
+        pytest.param(
+            enveloped(PAID, method="alipay.trade.close"), "unreadable", id="of another call"
+        ),  # freshly signed
     ],
 )
 def test_an_answer_that_is_none_is_silence(answer: bytes | httpx.Response | Exception, reason: str) -> None:

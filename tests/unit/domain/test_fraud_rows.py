@@ -23,6 +23,7 @@ PROVEN = {
     "ring_people_30d": 0,
     "own_lenders_count": 0,
     "own_exposure_fen": 0,
+    "on_black_list": False,
 }
 ALLOWED = ("applications_device_1d", "applications_address_1h", "people_device_30d",
            "app_account_age_months", "app_active_days_90d")  # fmt: skip
@@ -43,7 +44,7 @@ def test_who_gives_only_what_is_needed_is_approved() -> None:
 
 @pytest.mark.parametrize("name", PROVEN)
 def test_a_signal_that_everybody_has_stops_the_decision_when_it_is_missing(name: str) -> None:
-    for value in (None, -1, "1", True):
+    for value in (None, -1, "1", 1 if name == "on_black_list" else True):
         with pytest.raises(DecisionInputInvalid):
             decided(**{name: value})
 
