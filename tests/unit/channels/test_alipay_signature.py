@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -274,3 +275,13 @@ def test_the_signature_covers_the_bytes_that_came_and_not_what_they_mean() -> No
     raw = b'{"alipay_trade_query_response":' + value + b',"sign":"' + signature.encode() + b'"}'
     AlipayPayments(application=answering(lambda *_: raw)).ask(number(1))
     assert not is_signed(keys=[their_key().public_key()], content=value.replace(b"{ ", b"{"), signature=signature)
+
+
+def test_a_signature_that_writes_the_same_bytes_in_another_way_is_refused() -> None:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    signature, keys = sign(key=their_key(), content=b"a=1"), [their_key().public_key()]
+    assert is_signed(keys=keys, content=b"a=1", signature=signature)
+    spare = alphabet[alphabet.index(signature[-3]) ^ 1]  # its last four bits belong to no byte
+    other = f"{signature[:-3]}{spare}=="
+    assert base64.b64decode(other) == base64.b64decode(signature)
+    assert not is_signed(keys=keys, content=b"a=1", signature=other)
