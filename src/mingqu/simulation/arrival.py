@@ -166,10 +166,12 @@ def _sign(person: Person) -> None:
 def _ask_for_person(person: Person) -> None:
     """Ask that a person looks at a refusal, and go."""
     assert person.decision_id is not None
+    # The same wish when it is sent again: it goes under one key.
+    wish = ("review", "explain")[person.decision_id.int >> 64 & 1]
     ask_for_person(
         person.house,
         person_id=person.own_id,
-        wish=person.dice.one_of(("review", "explain")),
+        wish=wish,
         decision_id=person.decision_id,
         key="about the refusal",
     )

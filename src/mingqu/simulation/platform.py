@@ -41,7 +41,7 @@ _POINTS_MAX: Final = 60  # a command passes some tens, a close some hundreds
 _STEPS_MAX: Final = 9  # of somebody on their way before they do something else
 _DOINGS_MAX: Final = 3  # of a borrower at one time
 _LOOK_PPM: Final = 30_000
-_OUTAGE_PPM: Final = 60_000  # a day on which no worker runs
+_OUTAGE_PPM: Final = 200_000  # a day on which no worker runs
 # After the weather has turned everything ends within a few days: a return is tried three times, a day apart.
 HEAL_ROUNDS_MAX: Final = 300
 _HEAL_STEP_MAX: Final = timedelta(hours=3)

@@ -32,7 +32,7 @@ RATES_PPM: Final[Mapping[Fault, int]] = {
     Fault.DUPLICATE: 60_000,
     Fault.SERVER_ERROR: 60_000,
     Fault.REFUSE: 30_000,
-    Fault.NOT_FOUND: 40_000,
+    Fault.NOT_FOUND: 90_000,
 }
 NAMES: Final = tuple([fault.value for fault in RATES_PPM] + [trouble.value for trouble in Trouble])
 _SEPARATOR: Final = ","
