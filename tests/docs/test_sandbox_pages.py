@@ -11,6 +11,8 @@ from mingqu.sandbox.alipay import BILL_FILE, METHODS
 from mingqu.sandbox.alipay_bill import FLAWS
 from mingqu.sandbox.control import CALLS
 from mingqu.sandbox.faults import Fault
+from mingqu.sandbox.keys import PARTIES
+from mingqu.sandbox.sandbox import PORT_FIRST
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -41,3 +43,13 @@ def test_the_common_page_names_every_other_call_and_leads_to_the_pages_of_their_
     for party, calls in CALLS.items():
         assert party == "alipay" or all(f"`{call}`" in text for call in calls), party
     assert ("sandbox-alipay.md" in text, "sandbox-wechatpay.md" in text) == (True, True)
+
+
+def test_the_pages_name_the_ports_that_are_taken_first() -> None:
+    ports = {party: PORT_FIRST + index for index, party in enumerate(PARTIES)}
+    named = dict(re.findall(r"^\| `([a-z]+)` \| .* \| (\d{4}) \|$", page("sandbox"), re.MULTILINE))
+    assert {party: int(port) for party, port in named.items()} == ports
+    for party in ("alipay", "wechatpay"):
+        own = set(re.findall(r"(?:127\.0\.0\.1|localhost):(91\d\d)", page(f"sandbox-{party}")))
+        assert own == {str(ports[party])}, party
+    assert f'"alipay": "http://127.0.0.1:{ports["alipay"]}"' in page("commands")
