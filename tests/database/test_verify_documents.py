@@ -317,7 +317,7 @@ LIMITS = [
     ),
     Tampering(
         what="the policies a decision used",
-        sql="""UPDATE decision SET record = replace(convert_from(record, 'UTF8'), '"format":1', '"format":2')::bytea
+        sql="""UPDATE decision SET record = replace(convert_from(record, 'UTF8'), '"format":2', '"format":1')::bytea
                WHERE decision_id = %(decision_id)s""",
         breaks=(6, 8),
         named="decision {decision_id} is not what its record's hash says",
