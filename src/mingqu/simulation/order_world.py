@@ -8,6 +8,7 @@ order and forged, hands over bills with mistakes, and looks after every tick whe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -179,14 +180,14 @@ class OrderWorld:
         """Announce and call; what was heard stays with the worker for a while, as if its answer were slow."""
         order, action = self._announce(order_id)
         words = chase(order=order, action=action, errand=self.errands[order_id])
-        self._note(f"call: {type(action).__name__.lower()}", _told(order, words))
+        self._note(f"call: {_words(action)}", _told(order, words))
         self.pocket += [(order_id, word) for word in words]
 
     def _chase(self, order_id: UUID) -> Action:
         after, action = chase_order(
             order_id=order_id, orders=self.desk, errand=self.errands[order_id], clock=self.clock
         )
-        self._note(f"chase: {type(action).__name__.lower()}", _told(after, ()))
+        self._note(f"chase: {_words(action)}", _told(after, ()))
         return action
 
     def _announce(self, order_id: UUID) -> tuple[Order, Action]:
@@ -303,6 +304,11 @@ class OrderWorld:
 
 def _signed(order_id: UUID, word: Paid | Failed, *, key: str) -> SignedNotice:
     return SignedNotice(order_id=order_id, word=word, signature=signature_of(order_id=order_id, word=word, key=key))
+
+
+def _words(action: object) -> str:
+    """Return what is done in words: AlertHuman is "alert human"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", type(action).__name__).lower()
 
 
 def _told(order: Order, words: list[Word] | tuple[Word, ...]) -> str:
