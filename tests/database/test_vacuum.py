@@ -19,6 +19,7 @@ SELDOM: Final = {
     "drawing_freeze": "ends once",
     "instrument": "verified and removed once each",
     "loan_set_aside": "few rows at any time",
+    "message_code": "goes a little a day, long after it was sent",
     "one_time_code": "a row for a phone, swept with the others",
     "person": "a level more, an erasure",
     "person_reference": "taken away by an erasure",
