@@ -26,7 +26,7 @@ def test_a_stored_decision_comes_out_to_the_byte_and_again_as_of_another_day(wor
     for newcomer in (XIA, CHUAN):
         made = be_assessed(world, introduce(world, newcomer, balance_fen=0), amount_fen=800_000)
         before = rows_of(world.house)
-        found = compared(world, made.decision_id, date(2026, 10, 1))
+        found = compared(world, made.decision_id, date(2026, 8, 31))
         assert found.equal
         assert found.compared.then.record_bytes() == made.decision.record_bytes()
         assert found.compared.now is not None
@@ -35,6 +35,10 @@ def test_a_stored_decision_comes_out_to_the_byte_and_again_as_of_another_day(wor
         consents = {one.consent_id for one in found.compared.then.signals_read if one.source == "bureau"}
         assert len(consents) == 1
         assert UUID(consents.pop())
+        # Policies of September read what nobody read in August: that is said, and nothing made up.
+        later = compared(world, made.decision_id, date(2026, 10, 1)).compared
+        assert later.now is None
+        assert "applications_person_7d" in later.problem
 
 
 def test_neither_an_unknown_decision_nor_that_of_an_erased_person_is_replayed(world: OpenWorld) -> None:

@@ -161,6 +161,27 @@ def test_what_a_provider_says_unasked_is_not_heard(world: OpenWorld) -> None:
     assert (read(made)["app_active_days_90d"], read(made)["people_card_30d"], read(made)["lenders_count"]) == (80, 1, 1)
 
 
+class Presuming:
+    """A bureau that has a say in what is none of its business, and in what nobody declared."""
+
+    def __init__(self, world: OpenWorld) -> None:
+        self._inner = world.bureau
+
+    def features(self, query: BureauQuery) -> BureauReport | NotCovered | QueryRefused:
+        said = self._inner.features(query)
+        assert isinstance(said, BureauReport)
+        more = {"age_years": 30, "monthly_income_fen": 99_999_999, "requested_amount_fen": 1, "consents_given": 1}
+        return replace(said, features={**said.features, **more, "on_black_list": 1, "shoe_size": 43})
+
+
+def test_the_bureau_has_no_say_in_what_is_known_here(world: OpenWorld) -> None:
+    world = in_september(world)
+    known = arrive(world, 1)
+    made = apply(world, known, house=replace(world.house, bureau=Presuming(world))).decision
+    assert (read(made)["monthly_income_fen"], read(made)["requested_amount_fen"]) == (900_000, 500_000)
+    assert made.approved
+
+
 class WithdrawsMeanwhile:
     """A bureau that takes its time: a consent is withdrawn while it thinks."""
 

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,7 @@ def _looked_through(path: Path) -> tuple[str, str, str]:
                     raise FileMalformed(f"{path.name} is larger than {BYTES_MAX} bytes; take a sample of it.")
                 hashed.update(block)
                 tries = {name: decoder for name, decoder in tries.items() if _takes(decoder, block, final=False)}
-    except (lzma.LZMAError, gzip.BadGzipFile, EOFError):
+    except (lzma.LZMAError, gzip.BadGzipFile, zlib.error, EOFError):
         raise FileMalformed(f"{path.name} cannot be unpacked; is it whole?") from None
     fitting = [name for name, decoder in tries.items() if _takes(decoder, b"", final=True)]
     if size and (not fitting or (b"\0" in start and fitting[0] != "utf-16")):

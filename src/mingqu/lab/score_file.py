@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mingqu.domain.decision.card import PPM, Card
 from mingqu.domain.decision.mapping import ColumnMapping
-from mingqu.lab.csv_file import open_csv
+from mingqu.lab.csv_file import FileMalformed, open_csv
 from mingqu.lab.live import CardFile, Scores, chunks, factor_of, points_of, scores
 
 ADDED: Final = ("score", "probability", "band", "reasons")
@@ -44,8 +44,10 @@ def score_file(
     """Write the file again with four more columns, or nothing at all when a row cannot be scored.
 
     `keys` are the columns to repeat, by default all. A column of the file that is called like one of ours comes out as
-    `input_…`. Errors: those of `live.chunks`.
+    `input_…`. Errors: FileMalformed (it would be written over), and those of `live.chunks`.
     """
+    if out.exists() and out.samefile(path):
+        raise FileMalformed(f"{out.name} is the file to be scored; name another --out.")
     card, file = card_file.card, open_csv(path=path)
     repeated = [file.place(column=name) for name in keys] if keys else list(range(len(file.header)))
     header = [f"input_{file.header[at]}" if file.header[at] in ADDED else file.header[at] for at in repeated]

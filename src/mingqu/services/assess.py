@@ -14,7 +14,7 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.decision import Decision
 from mingqu.domain.decision.decide import decide_with
 from mingqu.domain.decision.experiment import Variant, variant_of
-from mingqu.domain.decision.field import Fields, FieldType
+from mingqu.domain.decision.field import BUREAU_SOURCE, Fields, FieldType
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.money import AmountOutOfRange
 from mingqu.domain.party import IdentityLevel
@@ -121,8 +121,12 @@ def assess(
         _require_waited(tx, house, person_id=person_id, today=today)
         way = _way(house, person_id=person_id, today=today)
         query, inputs = _prepare(tx, house, person_id=person_id, application_id=application_id, today=today)
-    inputs |= {"requested_amount_fen": requested_amount_fen, "monthly_income_fen": monthly_income_fen}
     fields = pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead).fields
+    told = {"requested_amount_fen": requested_amount_fen, "monthly_income_fen": monthly_income_fen}
+    for name, value in told.items():  # before anything is noted, and anybody asked
+        if (field := fields.named(name)) is not None:
+            field.number(value)
+    inputs |= told
     applies = Applies(person_id=person_id, application_id=application_id, amount_fen=requested_amount_fen)
     signals = read_signals(house, applies=applies, fields=fields, origin=origin)
     inputs |= _ask_bureau(house, query, fields)
@@ -289,8 +293,13 @@ def _ask_bureau(house: House, query: BureauQuery, fields: Fields) -> Mapping[str
         raise BureauSilent("The credit bureau did not answer. Nothing is decided; please try again.") from None
     match answer:
         case BureauReport():
-            flags = {field.name for field in fields.fields if field.type is FieldType.FLAG}
-            return {name: bool(value) if name in flags else value for name, value in answer.features.items()}
+            # Only what the bureau is declared for: it has no say in what we know or what the person asks for.
+            kinds = {field.name: field.type for field in fields.fields if field.source == BUREAU_SOURCE}
+            return {
+                name: bool(value) if kinds[name] is FieldType.FLAG else value
+                for name, value in answer.features.items()
+                if name in kinds
+            }
         case NotCovered() | QueryRefused():
             raise BureauHasNothing("The credit bureau has nothing to go by; ask for a person to look at it.")
 

@@ -16,9 +16,10 @@ from litestar import Request
 
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.signal import network_of
 from mingqu.services.house import House
 
-KEPT_MAX: Final = 50_000  # counters of a process; the one not seen for longest goes first
+KEPT_MAX: Final = 50_000  # counters of an allowance in a process; the one not seen for longest goes first
 
 
 class TooManyRequests(Refusal):
@@ -52,29 +53,30 @@ class Pace:
     """The counters of one site."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[str, bytes], deque[datetime]] = OrderedDict()
+        # For each allowance apart: a crowd of addresses pushes no phone out.
+        self._seen: dict[str, OrderedDict[bytes, deque[datetime]]] = {}
         self._lock = threading.Lock()
 
     def take(self, *, allowance: Allowance, whom: bytes, at: datetime) -> None:
         """Count one request. Errors: TooManyRequests; a request that is refused is not counted."""
         with self._lock:
-            key = (allowance.name, whom)
-            taken = self._seen.setdefault(key, deque())
-            self._seen.move_to_end(key)
+            seen = self._seen.setdefault(allowance.name, OrderedDict())
+            taken = seen.setdefault(whom, deque())
+            seen.move_to_end(whom)
             while taken and taken[0] <= at - allowance.stretch:
                 taken.popleft()
             if len(taken) >= allowance.count:
                 wait = -((at - taken[0] - allowance.stretch) // timedelta(seconds=1))  # whole seconds, rounded up
                 raise TooManyRequests("This was asked for too often; please wait.", retry_after_seconds=wait)
             taken.append(at)
-            while len(self._seen) > KEPT_MAX:
-                self._seen.popitem(last=False)
+            while len(seen) > KEPT_MAX:
+                seen.popitem(last=False)
 
 
 def take_check(house: House, pace: Pace, request: Request[Any, Any, Any]) -> None:
     """Count a check of a message, by address and for the whole site. Errors: TooManyRequests."""
     now = house.clock.now()
-    for allowance, whom in ((CHECKS_BY_ADDRESS, request.client.host if request.client else ""), (CHECKS_OF_SITE, "")):
+    for allowance, whom in ((CHECKS_BY_ADDRESS, _network(request)), (CHECKS_OF_SITE, "")):
         pace.take(allowance=allowance, whom=house.keyring.lookup_hash(kind="pace", value=Personal(whom)), at=now)
 
 
@@ -83,5 +85,11 @@ def take_turn(
 ) -> None:
     """Count a request by the address it came from and by the phone it is about. Errors: TooManyRequests."""
     now = house.clock.now()
-    for allowance, whom in ((by_address, request.client.host if request.client else ""), (by_phone, phone)):
+    for allowance, whom in ((by_address, _network(request)), (by_phone, phone)):
         pace.take(allowance=allowance, whom=house.keyring.lookup_hash(kind="pace", value=Personal(whom)), at=now)
+
+
+def _network(request: Request[Any, Any, Any]) -> str:
+    """Return the network a request came from: whoever has one IPv6 address has 2^64 of them."""
+    host = request.client.host if request.client else ""
+    return network_of(host) or host

@@ -96,6 +96,13 @@ def test_a_row_that_cannot_be_scored_is_named_and_nothing_is_written(
     assert [one.name for one in tmp_path.iterdir()] == ["a.csv"]
 
 
+def test_a_file_is_not_written_over_by_its_scores(trained: Trained, tmp_path: Path) -> None:
+    path = made_up.write(tmp_path / "a.csv", made_up.rows(count=3))
+    before = path.read_bytes()
+    assert run("score", trained.card, path, "--out", path) == 2
+    assert path.read_bytes() == before
+
+
 def test_a_file_that_is_no_card_is_refused(trained: Trained, tmp_path: Path) -> None:
     for content in ("", "{}", '{"kind":"card"}', "[1]"):
         path = tmp_path / "card.json"

@@ -22,6 +22,7 @@ Vector: TypeAlias = "tuple[int | None, ...]"
 
 CARD_SOURCE: Final = "card"  # Fields that the points card computes; nobody may pass them in.
 SIGNAL_SOURCE: Final = "signal"  # counted by mingqu.domain.signal, by their name
+BUREAU_SOURCE: Final = "bureau"  # told by the credit bureau, under the consent to the query
 LIST_SOURCE: Final = "list"  # whether something of the person is on a list, by the field's name
 DATA_SOURCE: Final = "data"  # asked of the provider of behavior data, under a consent of its own
 COMPUTED: Final = ("band", "score", "probability_ppm")
