@@ -78,13 +78,9 @@ def test_a_loan_is_told_from_its_decision_to_its_end(world: OpenWorld) -> None:
     pay_by_hand(told, known, loan_id=borrowed.signed.loan_id, intent=Intent.PAYOFF)
     work_until_idle(told)
     by_host = [(request.headers["host"], kind) for request, kind in zip(receiver.came, receiver.types(), strict=True)]
-    assert [kind for host, kind in by_host if host == "partner.example"] == [
-        "decision.made",
-        "contract.signed",
-        "loan.disbursed",
-        "payment.received",
-        "loan.settled",
-    ]
+    kinds = [kind for host, kind in by_host if host == "partner.example"]
+    assert kinds[:3] == ["decision.made", "contract.signed", "loan.disbursed"]
+    assert sorted(kinds[3:]) == ["loan.settled", "payment.received"]  # of one moment
     assert [kind for host, kind in by_host if host == "other.example"] == ["loan.settled"]
     secret, now = made.secret.reveal(), told.clock.now().timestamp()
     messages = [
@@ -150,7 +146,7 @@ def test_what_did_not_happen_is_not_told(world: OpenWorld, monkeypatch: pytest.M
     def fall(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("mingqu.services.assess._grant", fall)
+    monkeypatch.setattr("mingqu.services.assess.grant_limits", fall)
     with pytest.raises(RuntimeError):
         be_assessed(told, known, amount_fen=1_000_000)
     work_until_idle(told)
