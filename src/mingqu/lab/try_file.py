@@ -1,0 +1,43 @@
+"""Drafts tried on a CSV of past applications, through a mapping and the policies that come with the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+
+from mingqu.domain.decision.trial import Trial
+from mingqu.domain.decision.try_out import PastApplication, TryOut
+from mingqu.domain.policy_file import Document
+from mingqu.lab.csv_file import open_csv
+from mingqu.lab.train import find_mapping
+from mingqu.store.policy import load_pack
+
+
+def try_file(
+    *,
+    path: Path,
+    mapping: str,
+    drafts: Sequence[Document],
+    business_date: date,
+    progress: Callable[[int, int | None], None],
+) -> tuple[Trial, TryOut, int]:
+    """Decide every row of a CSV as of a day, without the drafts and with them, for every product offered that day.
+
+    Returned are the trial, what came out, and how many rows there were. Errors: MappingMissing, ColumnMissing,
+    CellMalformed and FileMalformed with line and column, and those of `Trial`.
+    """
+    pack = load_pack()
+    trial = Trial(pack=pack, drafts=drafts)
+    through, file = find_mapping(name=mapping), open_csv(path=path)
+    through.check_columns(columns=file.header)
+    products = tuple(one.id for one in pack.offered(business_date=business_date))
+    try_out, rows = TryOut(trial=trial), 0
+    for cells, lines in file.chunks():
+        for row, line in zip(cells, lines, strict=True):
+            inputs = through.inputs(row=dict(zip(file.header, row, strict=True)), line=line)
+            try_out.add(application=PastApplication(inputs=inputs, business_date=business_date, product_ids=products))
+        rows += len(cells)
+        progress(rows, None)
+    try_out.finish()
+    return trial, try_out, rows
