@@ -17,7 +17,7 @@ from mingqu.domain.decision.decide import decide_with
 from mingqu.domain.decision.strategy import Strategy
 from mingqu.domain.decision.swap import ALL, BAND, GROUP_PEOPLE_MIN, PRODUCT, Tally
 from mingqu.domain.decision.trial import DraftNotTried, Trial
-from mingqu.domain.decision.try_out import PastApplication, TryOut
+from mingqu.domain.decision.try_out import NothingTried, PastApplication, TryOut
 from mingqu.domain.decision.what_if import NO_OFFER, NOT_PRICED, columns_of, decide_many
 from mingqu.domain.policy_file import Document, PolicyFault
 from mingqu.store.policy import load_pack
@@ -180,7 +180,7 @@ def test_a_group_is_compared_with_the_best_and_a_small_one_is_not_shown() -> Non
     out.finish()
     shown = {one.group: (one.people, one.ratio_before_ppm, one.ratio_after_ppm, one.flagged)
              for one in out.tally.fairness()}  # fmt: skip
-    assert shown == {" 0 to 24": (40, 1_000_000, 1_000_000, False), "25 to 34": (60, 1_000_000, 500_000, True)}
+    assert shown == {"0 to 24": (40, 1_000_000, 1_000_000, False), "25 to 34": (60, 1_000_000, 500_000, True)}
 
 
 def test_what_cannot_be_tried_is_counted_and_named() -> None:
@@ -194,13 +194,19 @@ def test_what_cannot_be_tried_is_counted_and_named() -> None:
     assert dict(out.unreadable) == {"age_years": 1}
     assert out.missing_count == 1
     assert "2001-01-01" in out.missing[0]
+    out.require_some()
     assert out.tally.group(ALL, ALL).people == 1
+    nothing = TryOut(trial=Trial(pack=PACK, drafts=[tried_grid()]))
+    nothing.add(application=PastApplication(inputs=strange, business_date=DAY, product_ids=PRODUCTS))
+    nothing.finish()
+    with pytest.raises(NothingTried, match="age_years"):
+        nothing.require_some()
 
 
 def test_a_draft_with_a_fault_or_of_no_use_is_refused() -> None:
     body: dict[str, Any] = dict(tried_grid().body)
     broken = Document(file="limit-draft.toml", body={**body, "cells": [[1], *body["cells"][1:]]})
-    with pytest.raises(PolicyFault, match="limit-draft.toml"):
+    with pytest.raises(PolicyFault, match=r"limit-draft\.toml"):
         Trial(pack=PACK, drafts=[broken])
     with pytest.raises(PolicyFault, match="stands twice"):
         Trial(pack=PACK, drafts=[tried_grid(version=1)])

@@ -52,17 +52,19 @@ def replay_policy(
 ) -> int:
     """Decide past applications again, as policies stood on their day and with the drafts in place, and compare."""
     documents = [read_document(Path(one), file=Path(one).name) for one in policies if Path(one).is_file()]
-    draft_ids: list[UUID] = [parse(one) for one in policies if not Path(one).is_file()]
+    others = [one for one in policies if not Path(one).is_file()]
+    if absent := next((one for one in others if Path(one).suffix or "/" in one), ""):
+        raise click.UsageError(f"There is no file {absent}.")
+    draft_ids: list[UUID] = [parse(one) for one in others]
     today = wiring.today()
     if file is not None:
         if draft_ids or until is not None:
             raise click.UsageError("With --file, name drafts by their files, and the day by --since alone.")
         day = since or today
         with bar("deciding") as step:
-            trial, try_out, rows = try_file(
-                path=file, mapping=mapping, drafts=documents, business_date=day, progress=step
-            )
-        return _tell(trial, try_out, day, {"applications": rows}, as_json=as_json)
+            done = try_file(path=file, mapping=mapping, drafts=documents, business_date=day, progress=step)
+        counts: dict[str, Any] = {"applications": done.rows, "assumed": list(done.assumed)}
+        return _tell(done.trial, done.try_out, day, counts, as_json=as_json)
     if since is None:
         raise click.UsageError("Say from which day on: --since DATE.")
     last = until or today
@@ -82,7 +84,8 @@ def replay_policy(
     return _tell(tried.trial, tried.try_out, last, counts, as_json=as_json)
 
 
-def _tell(trial: Trial, try_out: TryOut, day: date, counts: dict[str, int], *, as_json: bool) -> int:
+def _tell(trial: Trial, try_out: TryOut, day: date, counts: dict[str, Any], *, as_json: bool) -> int:
+    try_out.require_some()
     tally = try_out.tally
     found: dict[str, Any] = {
         **counts,
@@ -147,13 +150,15 @@ def _say(found: dict[str, Any], tally: Tally) -> None:
     for name in ("applications", "erased", "overrides", "missing"):
         if found.get(name) or name == "applications":
             click.echo(f"{name:>14}  {found[name]:,}")
+    if found.get("assumed"):
+        click.echo(f"{'assumed':>14}  nothing counted: {', '.join(found['assumed'])}")
     for sentence in found["missing_named"]:
         click.echo(f"{'':>14}  {sentence}")
     for name, many in found["unreadable"].items():
         click.echo(f"{'unreadable':>14}  {many:,}: {name}")
     if any(found["undecided"].values()):
         click.echo(f"{'undecided':>14}  {found['undecided']['before']:,} → {found['undecided']['after']:,}")
-    header = f"{'':<28} {'people':>9} {'approved':>19} {'loss, yuan':>27} {'yearly rate':>17}"
+    header = f"{'':<30} {'people':>9} {'approved':>19} {'loss, yuan':>27} {'yearly rate':>17}"
     click.echo(f"\n{header}")
     for segment in (ALL, *SEGMENTS):
         for key, group in tally.segment(segment).items():
@@ -178,7 +183,7 @@ def _line(name: str, group: Group) -> str:
     approved = f"{before.approved:,} → {after.approved:,}"
     loss = f"{format_fen(before.expected_loss_fen)} → {format_fen(after.expected_loss_fen)}"
     rates = f"{_percent(before.rate_mean_ppm)} → {_percent(after.rate_mean_ppm)}"
-    return f"{name:<28} {group.people:>9,} {approved:>19} {loss:>27} {rates:>17}"
+    return f"{name:<30} {group.people:>9,} {approved:>19} {loss:>27} {rates:>17}"
 
 
 def _percent(rate_ppm: int | None) -> str:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from mingqu.domain.decision.field import SIGNAL_SOURCE, Value
 from mingqu.domain.decision.trial import Trial
 from mingqu.domain.decision.try_out import PastApplication, TryOut
 from mingqu.domain.policy_file import Document
 from mingqu.lab.csv_file import open_csv
 from mingqu.lab.train import find_mapping
 from mingqu.store.policy import load_pack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedFile:
+    """What came out for a CSV of so many `rows`. `assumed` are signals that no file has: nothing was counted there."""
+
+    trial: Trial
+    try_out: TryOut
+    rows: int
+    assumed: tuple[str, ...]
 
 
 def try_file(
@@ -21,23 +33,28 @@ def try_file(
     drafts: Sequence[Document],
     business_date: date,
     progress: Callable[[int, int | None], None],
-) -> tuple[Trial, TryOut, int]:
+) -> TriedFile:
     """Decide every row of a CSV as of a day, without the drafts and with them, for every product offered that day.
 
-    Returned are the trial, what came out, and how many rows there were. Errors: MappingMissing, ColumnMissing,
-    CellMalformed and FileMalformed with line and column, and those of `Trial`.
+    Signals that the mapping does not give stand at the least that their field allows. Errors: MappingMissing,
+    ColumnMissing, CellMalformed and FileMalformed with line and column, PolicyMissing, and those of `Trial`.
     """
     pack = load_pack()
     trial = Trial(pack=pack, drafts=drafts)
     through, file = find_mapping(name=mapping), open_csv(path=path)
     through.check_columns(columns=file.header)
     products = tuple(one.id for one in pack.offered(business_date=business_date))
+    fields = trial.pair(business_date=business_date, product_ids=products).before.fields
+    given = {one.name for one in through.fields}
+    assumed: dict[str, Value] = {
+        one.name: one.least for one in fields.fields if one.source == SIGNAL_SOURCE and one.name not in given
+    }
     try_out, rows = TryOut(trial=trial), 0
     for cells, lines in file.chunks():
         for row, line in zip(cells, lines, strict=True):
-            inputs = through.inputs(row=dict(zip(file.header, row, strict=True)), line=line)
+            inputs = assumed | through.inputs(row=dict(zip(file.header, row, strict=True)), line=line)
             try_out.add(application=PastApplication(inputs=inputs, business_date=business_date, product_ids=products))
         rows += len(cells)
         progress(rows, None)
     try_out.finish()
-    return trial, try_out, rows
+    return TriedFile(trial=trial, try_out=try_out, rows=rows, assumed=tuple(assumed))

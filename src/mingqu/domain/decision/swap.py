@@ -113,7 +113,8 @@ class Tally:
 
     def segment(self, segment: str) -> dict[str, Group]:
         """Return the groups of a segment in order of name, bands and ranges as they run."""
-        return {name: one for (kind, name), one in sorted(self.groups.items()) if kind == segment}
+        found = {name: one for (kind, name), one in self.groups.items() if kind == segment}
+        return {name: found[name] for name in sorted(found, key=_order)}
 
     def add(self, *, columns: Columns, before: Verdicts, after: Verdicts, month: str) -> None:
         """Take a batch of one month in: what both sides said of the same people, and the `before` side's inputs."""
@@ -207,7 +208,15 @@ def _segments(columns: Columns, before: Verdicts, month: str) -> list[tuple[str,
 
 
 def _ranges(cuts: tuple[int, ...]) -> list[str]:
-    """Return the names of ranges that sort as they run. Example: (25, 35): "0 to 24", "25 to 34", "35 and more"."""
-    width = len(str(cuts[-1]))
-    ends = [f"{low:>{width}} to {high - 1:>{width}}" for low, high in zip((0, *cuts), cuts, strict=False)]
+    """Return the names of ranges as they run. Example: (25, 35): "0 to 24", "25 to 34", "35 and more"."""
+    ends = [f"{low} to {high - 1}" for low, high in zip((0, *cuts), cuts, strict=False)]
     return [*ends, f"{cuts[-1]} and more"]
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Return what ranges are sorted by: the number they begin with; other names follow in order of letters."""
+    first = name.split(" ")[0]
+    return (int(first) if first.isdigit() else _LAST, name)
+
+
+_LAST: Final = 10**15  # beyond the beginning of any range

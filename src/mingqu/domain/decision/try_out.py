@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import ClassVar, Final
 
 from mingqu.domain.decision.field import DecisionInputInvalid, Fields, Value, Vector
 from mingqu.domain.decision.strategy import PolicyMissing
@@ -14,10 +14,17 @@ from mingqu.domain.decision.swap import Tally
 from mingqu.domain.decision.trial import Pair, Trial
 from mingqu.domain.decision.what_if import columns_of, decide_many
 from mingqu.domain.product import ProductNotOffered
+from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import RuleMissing
 
 BATCH_PEOPLE: Final = 4_096  # enough to make columns worth their while, some megabytes of memory
 MISSING_NAMED_MAX: Final = 20  # sentences about what is missing; the rest is in the count
+
+
+class NothingTried(Refusal):
+    """No single application could be tried; the message says what was in the way."""
+
+    code: ClassVar[str] = "nothing_tried"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +87,14 @@ class TryOut:
         self._waiting = {}
         self._waiting_count = 0
         self._pairs = {}  # days come in order, so those behind are not needed again
+
+    def require_some(self) -> None:
+        """Return when at least one application was tried. Errors: NothingTried."""
+        tally = self.tally
+        if not (tally.groups or tally.undecided_before or tally.undecided_after):
+            fields = ", ".join(name for name, _ in self.unreadable.most_common(MISSING_NAMED_MAX))
+            why = [*self.missing[:1], f"Inputs do not fit: {fields}." if fields else ""]
+            raise NothingTried(" ".join(["No application could be tried.", *(one for one in why if one)]))
 
     def _fields_tried(self) -> bool:
         return any(draft.kind in ("fields", "strategy") for draft in self._trial.drafts.values())
