@@ -19,8 +19,7 @@ from mingqu.domain.decision.try_out import TryOut
 from mingqu.domain.identifier import parse
 from mingqu.domain.money import format_fen
 from mingqu.lab.try_file import try_file
-from mingqu.services.try_policy import PeriodEmpty, try_policy
-from mingqu.store.policy import read_document
+from mingqu.services.try_policy import PeriodEmpty, read_drafts, try_policy
 
 SEGMENTS: Final = (PRODUCT, BAND, INCOME, AGE, MONTH)
 CHANGES_SHOWN_MAX: Final = 30  # lines of a difference on a screen; --json has them all
@@ -51,7 +50,7 @@ def replay_policy(
     as_json: bool,
 ) -> int:
     """Decide past applications again, as policies stood on their day and with the drafts in place, and compare."""
-    documents = [read_document(Path(one), file=Path(one).name) for one in policies if Path(one).is_file()]
+    documents = read_drafts(paths=[Path(one) for one in policies if Path(one).is_file()])
     others = [one for one in policies if not Path(one).is_file()]
     if absent := next((one for one in others if Path(one).suffix or "/" in one), ""):
         raise click.UsageError(f"There is no file {absent}.")

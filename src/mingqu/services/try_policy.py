@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -42,6 +43,11 @@ class Tried:
     erased: int
     overrides: int
     approved_then: int
+
+
+def read_drafts(*, paths: Sequence[Path]) -> list[Document]:
+    """Return files as drafts. Errors: PolicyFault for one that cannot be read as TOML or JSON; OSError."""
+    return [policy.read_document(path, file=path.name) for path in paths]
 
 
 def try_policy(

@@ -21,10 +21,10 @@ COLUMNS = (
 
 @pytest.fixture
 def past(tmp_path: Path) -> Path:
-    """Return forty people on time with a line of 360,000, and two of them seventeen years old."""
+    """Return forty people on time with a line of 300,000, and two of them seventeen years old."""
     file = tmp_path / "past.csv"
     ages = [17, 17, *range(21, 59)]
-    rows = [f"360000,{age},-1,-1,-1,-1,-1,-1,{'9000,' * 6}{','.join(['8000'] * 6)}" for age in ages]
+    rows = [f"300000,{age},-1,-1,-1,-1,-1,-1,{'9000,' * 6}{','.join(['8000'] * 6)}" for age in ages]
     file.write_text("\n".join([COLUMNS, *rows]) + "\n", encoding="utf-8")
     return file
 
@@ -70,14 +70,14 @@ def test_bad_input_is_one_refusal(past: Path, draft: Path, capsys: pytest.Captur
     broken = draft.with_name("broken.toml")
     broken.write_text(draft.read_text(encoding="utf-8").replace("[0, 0, 0, 0, 0, 0]", "[0, 0, 0, 0, 0, 7]"), "utf-8")
     ragged = past.with_name("ragged.csv")
-    ragged.write_text(past.read_text(encoding="utf-8").replace("360000,30", "many,30"), encoding="utf-8")
+    ragged.write_text(past.read_text(encoding="utf-8").replace("300000,30", "many,30"), encoding="utf-8")
     for words, refused in (
         (("--policy", broken, "--file", past, "--since", DAY), "grid_case_failed"),
         (("--policy", draft, "--file", ragged, "--since", DAY), "cell_malformed"),
         (("--policy", draft, "--file", past, "--since", DAY, "--mapping", "nowhere"), "mapping_missing"),
         (("--policy", draft, "--file", past, "--since", "2001-01-01"), "policy_missing"),
         (("--policy", draft.with_name("no.toml"), "--file", past), "command_malformed"),
-        (("--policy", "0" * 32, "--file", past), "command_malformed"),
+        (("--policy", "no-draft", "--file", past), "identifier_malformed"),
         (("--policy", draft), "command_malformed"),
         (("--policy", draft, "--since", "2026-05-02", "--until", "2026-05-01"), "period_empty"),
     ):
