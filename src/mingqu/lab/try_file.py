@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Final
 
-from mingqu.domain.decision.field import SIGNAL_SOURCE, Value
+from mingqu.domain.decision.field import LIST_SOURCE, SIGNAL_SOURCE, Value
 from mingqu.domain.decision.trial import Trial
 from mingqu.domain.decision.try_out import PastApplication, TryOut
 from mingqu.domain.policy_file import Document
@@ -15,10 +16,12 @@ from mingqu.lab.csv_file import open_csv
 from mingqu.lab.train import find_mapping
 from mingqu.store.policy import load_pack
 
+UNKNOWN_TO_FILES: Final = (SIGNAL_SOURCE, LIST_SOURCE)  # what this house counts and keeps itself
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriedFile:
-    """What came out for a CSV of so many `rows`. `assumed` are signals that no file has: nothing was counted there."""
+    """What came out for so many `rows`. `assumed` are signals and lists that no file has: nothing stood there."""
 
     trial: Trial
     try_out: TryOut
@@ -36,7 +39,7 @@ def try_file(
 ) -> TriedFile:
     """Decide every row of a CSV as of a day, without the drafts and with them, for every product offered that day.
 
-    Signals that the mapping does not give stand at the least that their field allows. Errors: MappingMissing,
+    Signals and lists that the mapping does not give stand at the least that their field allows. Errors: MappingMissing,
     ColumnMissing, CellMalformed and FileMalformed with line and column, PolicyMissing, and those of `Trial`.
     """
     pack = load_pack()
@@ -47,7 +50,9 @@ def try_file(
     fields = trial.pair(business_date=business_date, product_ids=products).before.fields
     given = {one.name for one in through.fields}
     assumed: dict[str, Value] = {
-        one.name: one.least for one in fields.fields if one.source == SIGNAL_SOURCE and one.name not in given
+        one.name: one.written(one.least)
+        for one in fields.fields
+        if one.source in UNKNOWN_TO_FILES and one.name not in given
     }
     try_out, rows = TryOut(trial=trial), 0
     for cells, lines in file.chunks():
