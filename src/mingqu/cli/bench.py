@@ -35,6 +35,7 @@ BENCHES: Final = (
     "page",
     "notify",
     "signals",
+    "lab",
 )
 
 

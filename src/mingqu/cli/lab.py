@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from mingqu.cli.lab_replay import replay_policy
 from mingqu.cli.option import EXIT_FALSE, json_option, say
 from mingqu.cli.table import write_whole
 from mingqu.domain.decision.mapping import ColumnMapping
@@ -30,9 +31,12 @@ _SHOWN: Final = ("auc_test", "auc_train", "auc_out_of_time", "gini", "ks", "vari
                  "hash", "report")  # fmt: skip
 
 
-@click.group(name="lab", short_help="Train a points card, score a file with it, watch it drift.")
+@click.group(name="lab", short_help="Train a points card, score a file, watch it drift, try a draft.")
 def lab_commands() -> None:
     """Work with points cards on files of your own; no book is needed. Training needs `pip install "mingqu[lab]"`."""
+
+
+lab_commands.add_command(replay_policy)
 
 
 @lab_commands.command(short_help="Train a points card from a CSV, with a report on one page.")
