@@ -114,7 +114,7 @@ def told(server: Server, funded: str, tmp_path_factory: pytest.TempPathFactory) 
         yield Told(world=world, as_it_was=as_it_was, favor_fen=favor.amount_fen)
 
 
-class Killed(Exception):  # noqa: N818 - it is no error of anybody
+class Killed(BaseException):
     """Stands for a death that no code sees."""
 
 
