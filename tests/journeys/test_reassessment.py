@@ -25,6 +25,7 @@ from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
 from mingqu.services.verify_book import verify_as_it_stands
 from tests.database.test_races import at_once, codes_of
+from tests.journeys.pages import Phone
 from tests.journeys.reading import Limit, arrive, assert_coherent, borrow, limit_of, rows_of
 from tests.world import OpenWorld
 
@@ -236,6 +237,41 @@ def test_a_signature_and_a_cut_at_one_moment_are_one_after_the_other(world: Open
         granted=2_000_000, available=2_000_000 if refused else 0, drawn=drawn, held=0, above=max(0, drawn - 2_000_000)
     )
     assert_coherent(house)
+
+
+@pytest.mark.parametrize(
+    ("language", "again_words", "waits", "ended"),
+    [
+        ("zh", "重新申请", "额度已提高，其中 10,000.00 元", "评估已过有效期"),
+        ("en", "Apply again", "Your limit was raised:", "The assessment has run out"),
+    ],
+)
+def test_the_page_of_the_limit_says_what_waits_until_when_and_leads_to_a_new_assessment(
+    world: OpenWorld, language: str, again_words: str, waits: str, ended: str
+) -> None:
+    world.go_to_date(OPENED)
+    phone = Phone(world, language=language)
+    world.meet(XIA, balance_fen=0)
+    phone.sign_in(XIA)
+    phone.prove_identity(XIA)
+    phone.be_assessed(XIA, amount="10000")
+    page = phone.get("/limit")
+    assert (again_words in page.text, "2027" in page.text) == (False, True)
+    assert phone.get("/apply").path == "/draw", "it is too early"
+    world.go_to_date(date(2026, 12, 1))
+    phone.sign_in(XIA)
+    assert again_words in phone.get("/limit").text
+    known_as(world, ZHOU.features)
+    assert phone.send(phone.get("/apply").form("/apply"), amount="10000", income="9000").path == "/decision"
+    page = phone.get("/limit")
+    assert waits in page.text, page.text
+    assert "00:00" in page.text, "the hour from which it is of use"
+    assert again_words not in page.text
+    world.go_to_date(date(2027, 12, 1))
+    phone.sign_in(XIA)
+    page = phone.get("/limit")
+    assert ended in page.text
+    assert "/apply" in page.links
 
 
 def test_verify_sees_a_limit_that_no_decision_made_and_what_was_made_stays(world: OpenWorld) -> None:
