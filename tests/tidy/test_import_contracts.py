@@ -64,6 +64,7 @@ ROOMS: Final = (
     "domain.review",
     "domain.watch_list",
     "domain.word",
+    "domain.limit",
     "domain.product",
     "domain.rule",
     "domain.decision.card",

@@ -147,7 +147,11 @@ class NewCap(Body, frozen=True, kw_only=True):
 
 
 class Limit(Answer, frozen=True, kw_only=True):
-    """The caller's limit over all products; zeros and an empty list when there is none."""
+    """The caller's limit over all products; zeros and an empty list when there is none.
+
+    Of a raise `waiting_fen` are of use only from `usable_at` on. From `valid_until` on (null: no end) nothing more is
+    drawn until the caller has applied again.
+    """
 
     decision_id: UUID | None
     currency: Annotated[str, msgspec.Meta(examples=["CNY"])]
@@ -156,6 +160,10 @@ class Limit(Answer, frozen=True, kw_only=True):
     drawn_fen: Fen
     held_fen: Fen
     cap: Cap
+    waiting_fen: Fen
+    usable_at: datetime | None
+    valid_until: date | None
+    expired: bool
     products: list[ProductLimit]
 
 
@@ -254,6 +262,10 @@ def read_limit(house: HouseHere, caller: CallerHere) -> Limit:
             drawn_fen=0,
             held_fen=0,
             cap=Cap(amount_fen=None, next_fen=None, next_at=None),
+            waiting_fen=0,
+            usable_at=None,
+            valid_until=None,
+            expired=False,
             products=[],
         )
     return shaped(view, Limit)

@@ -20,6 +20,7 @@ from mingqu.domain.consent import ConsentMissing
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
+from mingqu.domain.limit import AssessmentExpired, RaisePauses
 from mingqu.domain.loan.lend import DisbursementNotAllowed
 from mingqu.domain.one_time_code import (
     CodeExpired,
@@ -98,6 +99,7 @@ class Contract(Answer, frozen=True, kw_only=True):
         CostTableNotRead,
         DrawingFrozen,
         DrawingStopped,
+        AssessmentExpired,
         CostAboveCap,
         CodeTooSoon,
         CodeSendsExhausted,
@@ -130,11 +132,13 @@ def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, 
         PayoutTimeOutOfRange,
         DisbursementNotAllowed,
         CapExceeded,
+        RaisePauses,
         LendingSwitchedOff,
         LimitExceeded,
         FundingExhausted,
         DrawingFrozen,
         DrawingStopped,
+        AssessmentExpired,
         CostAboveCap,
         CodeMissing,
         CodeUsed,

@@ -17,6 +17,7 @@ from mingqu.api.shape import FEN_MAX, Answer, Body, Fen, FenAsked, Method, Ppm, 
 from mingqu.domain.cap import CapExceeded
 from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
+from mingqu.domain.limit import AssessmentExpired, RaisePauses
 from mingqu.domain.loan import Intent, LoanNotActive, Quote, Stage
 from mingqu.domain.loan.lend import DisbursementNotAllowed
 from mingqu.services.ask_for_person import WishUnknown, ask_for_person
@@ -223,11 +224,13 @@ def list_orders(loan_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -
         LoanNotActive,
         DrawingFrozen,
         DrawingStopped,
+        AssessmentExpired,
         DisbursementNotAllowed,
         PayoutWaiting,
         InstrumentNotVerified,
         CardNotSupported,
         CapExceeded,
+        RaisePauses,
         LimitExceeded,
         FundingExhausted,
     ),

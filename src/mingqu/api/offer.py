@@ -14,6 +14,7 @@ from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, Fen, FenAsked, Hash, Method, Ppm, shaped
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.freeze import DrawingStopped
+from mingqu.domain.limit import AssessmentExpired
 from mingqu.domain.product import TermsNotOffered
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_cost_table, show_cost_table
 from mingqu.services.make_offers import CostAboveCap, DrawingFrozen, NoLimit, Offered, make_offers
@@ -88,7 +89,11 @@ class CostTable(Answer, frozen=True, kw_only=True):
     wait_seconds: int
 
 
-@writes("/offers", tag=TAG, refuses=(NoLimit, DrawingFrozen, DrawingStopped, TermsNotOffered, CostAboveCap))
+@writes(
+    "/offers",
+    tag=TAG,
+    refuses=(NoLimit, DrawingFrozen, DrawingStopped, AssessmentExpired, TermsNotOffered, CostAboveCap),
+)
 def ask_for_offers(data: JSONBody[NewOffers], key: KeyHere, house: HouseHere, caller: CallerHere) -> Offers:
     """Ask every lender with whom the caller has a limit; offers stand for a week."""
     made = make_offers(
@@ -102,7 +107,9 @@ def ask_for_offers(data: JSONBody[NewOffers], key: KeyHere, house: HouseHere, ca
     return Offers(offers=[offer_of(one) for one in made])
 
 
-@writes("/offers/preview", tag=TAG, status=200, refuses=(DrawingFrozen, DrawingStopped, CostAboveCap))
+@writes(
+    "/offers/preview", tag=TAG, status=200, refuses=(DrawingFrozen, DrawingStopped, AssessmentExpired, CostAboveCap)
+)
 def try_offers(
     data: JSONBody[NewOffers],
     key: KeyHere,  # noqa: ARG001 - a POST takes one; nothing is kept
@@ -120,7 +127,11 @@ def try_offers(
     return Offers(offers=[offer_of(one) for one in made])
 
 
-@reads("/offers/{offer_id:uuid}", tag=TAG, refuses=(OfferStale, DrawingFrozen, DrawingStopped, CostAboveCap))
+@reads(
+    "/offers/{offer_id:uuid}",
+    tag=TAG,
+    refuses=(OfferStale, DrawingFrozen, DrawingStopped, AssessmentExpired, CostAboveCap),
+)
 def read_offer(offer_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -> Offer:
     """Read an offer that can still be taken."""
     return offer_of(offer_view(house, person_id=caller.person_id, offer_id=offer_id))
@@ -130,7 +141,7 @@ def read_offer(offer_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -
     "/offers/{offer_id:uuid}/cost-table",
     tag=TAG,
     body=False,
-    refuses=(OfferStale, DrawingFrozen, DrawingStopped, CostAboveCap),
+    refuses=(OfferStale, DrawingFrozen, DrawingStopped, AssessmentExpired, CostAboveCap),
 )
 def show_costs(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, caller: CallerHere) -> CostTable:
     """Show the cost table of an offer (综合融资成本明示表); the time of reading counts from now."""
@@ -152,7 +163,7 @@ def read_costs(disclosure_id: FromPath[UUID], house: HouseHere, caller: CallerHe
     tag=TAG,
     body=False,
     status=200,
-    refuses=(OfferStale, CostTableNotRead, DrawingFrozen, DrawingStopped, CostAboveCap),
+    refuses=(OfferStale, CostTableNotRead, DrawingFrozen, DrawingStopped, AssessmentExpired, CostAboveCap),
 )
 def confirm_costs(disclosure_id: FromPath[UUID], key: KeyHere, house: HouseHere, caller: CallerHere) -> CostTable:
     """Say that the table was read. Before it can have been read the answer is `cost_table_not_read`."""

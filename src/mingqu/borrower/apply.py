@@ -17,7 +17,7 @@ from mingqu.domain.identifier import slot_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.services.ask_for_person import ask_for_person
-from mingqu.services.assess import AssessedAlready, IdentityUnverified, assess
+from mingqu.services.assess import AssessedAlready, IdentityUnverified, assess, may_be_assessed
 from mingqu.services.read_limit import decision_view, limit_view
 from mingqu.services.read_person import is_verified
 from mingqu.services.read_review import ReviewView, review_of
@@ -46,13 +46,13 @@ def show(visit: Visit) -> Response[Any]:
     missing = _missing(visit)
     if missing is not None:
         return visit.go(missing)
-    if limit_view(visit.house, person_id=visit.person_id) is not None:
+    if not may_be_assessed(visit.house, person_id=visit.person_id):
         return visit.go("/draw")
     return _page(visit, key=visit.form_key())
 
 
 def apply(visit: Visit, form: Form) -> Response[Any]:
-    """Be assessed once."""
+    """Be assessed, for the first time or again."""
     try:
         assess(
             visit.house,

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
+from mingqu.services.assess import may_be_assessed
 from mingqu.services.cap_limit import cap_limit
 from mingqu.services.read_limit import limit_view
 
@@ -35,6 +36,11 @@ def show(visit: Visit) -> Response[Any]:
         cap_fen=view.cap.amount_fen,
         next_fen=view.cap.next_fen,
         next_at=view.cap.next_at,
+        waiting_fen=view.waiting_fen,
+        usable_at=view.usable_at,
+        valid_until=view.valid_until,
+        expired=view.expired,
+        may_apply=may_be_assessed(visit.house, person_id=visit.person_id),
         hours=int(visit.house.settings.cap_pause.total_seconds()) // 3600,
         key=visit.form_key(),
         lift_key=visit.form_key(),

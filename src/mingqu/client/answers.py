@@ -188,6 +188,10 @@ class Limit(Answer, frozen=True, kw_only=True):
     drawn_fen: int
     held_fen: int
     cap: Cap
+    waiting_fen: int
+    usable_at: datetime | None
+    valid_until: date | None
+    expired: bool
     products: list[ProductLimit]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
@@ -15,12 +15,15 @@ from mingqu.domain.decision import Decision
 from mingqu.domain.decision.decide import decide_with
 from mingqu.domain.decision.experiment import Variant, variant_of
 from mingqu.domain.decision.field import BUREAU_SOURCE, Fields, FieldType
+from mingqu.domain.decision.strategy import Strategy
 from mingqu.domain.decision.switch import LendingSwitchedOff
+from mingqu.domain.limit import Standing, valid_until
 from mingqu.domain.money import AmountOutOfRange
 from mingqu.domain.party import IdentityLevel
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.bureau import BureauQuery, BureauReport, NotCovered, QueryRefused
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.check_assessment import due_again
 from mingqu.services.decide_beside import decide_beside
 from mingqu.services.grant_limits import grant_limits
 from mingqu.services.house import House
@@ -29,10 +32,11 @@ from mingqu.services.read_lists import read_lists
 from mingqu.services.read_review import may_apply_again
 from mingqu.services.read_signals import Applies, read_signals, require_still_given
 from mingqu.services.record_decision import record_decision
+from mingqu.services.replace_limits import replace_limits
 from mingqu.services.replay_decision import replay, replay_decision
 from mingqu.services.switch_off import lending
 from mingqu.services.tell_webhooks import Event, Told, tell
-from mingqu.store import consent, decision, offer, party, vault
+from mingqu.store import assessment, consent, decision, offer, party, vault
 from mingqu.store.database import Transaction
 from mingqu.store.decision import StoredApplication
 
@@ -58,7 +62,7 @@ class IdentityUnverified(Refusal):
 
 
 class AssessedAlready(Refusal):
-    """The person holds limits from an earlier assessment; those are used, not added to."""
+    """The person holds limits from an earlier assessment, and it is too early for a new one that replaces them."""
 
     code: ClassVar[str] = "assessed_already"
     status: ClassVar[int] = 409
@@ -95,7 +99,10 @@ def assess(
     monthly_income_fen: int,
     origin: Origin = NOWHERE,
 ) -> Assessment:
-    """Assess a person once, for every product on offer, and grant what is approved.
+    """Assess a person for every product on offer, and grant what is approved.
+
+    Whoever holds limits is assessed again once the assessment ran out, or after the days that the strategy names: what
+    is decided then replaces the limits (`replace_limits`).
 
     `application_id` is made by the caller and the same when the request is sent again: the bureau is then not
     asked twice, and the stored decision is answered. Amounts in fen. A consent withdrawn while this was under way ends
@@ -116,8 +123,7 @@ def assess(
             if applied.requested_amount_fen != requested_amount_fen:
                 raise ApplicationDiffers("This application was made before, for another amount; make a new one.")
             return _remembered(tx, house, person_id=person_id, decision_id=stored)
-        if offer.facilities(tx, person_id=person_id):
-            raise AssessedAlready("This person was assessed before and holds limits.")
+        _require_due(tx, house, person_id=person_id, today=today)
         _require_waited(tx, house, person_id=person_id, today=today)
         way = _way(house, person_id=person_id, today=today)
         query, inputs = _prepare(tx, house, person_id=person_id, application_id=application_id, today=today)
@@ -186,14 +192,14 @@ def _keep(
     before = decision.of_application(tx, person_id=person_id, application_id=application_id)
     if before is not None:
         return _remembered(tx, house, person_id=person_id, decision_id=before)
-    if offer.facilities(tx, person_id=person_id):
-        raise AssessedAlready("This person was assessed before and holds limits.")
+    holder = _require_due(tx, house, person_id=person_id, today=asked.today)
     require_still_given(tx, house, person_id=person_id, consent_ids=set(asked.rests_on.values()))
     # What was published or switched while the bureau was asked decides: what holds is read where it is recorded.
     house.policies.refresh(tx)
     way = _way(house, person_id=person_id, today=asked.today)
     read_under = {of: str(consent_id) for of, consent_id in asked.rests_on.items()}
-    made = _decide(house, inputs=inputs, way=way, today=asked.today, read_under=read_under)
+    strategy = _strategy(house, way=way, today=asked.today)
+    made = _decide(house, inputs=inputs, strategy=strategy, way=way, today=asked.today, read_under=read_under)
     decision_id, now = house.id_for(person_id), house.clock.now()
     application = StoredApplication(
         application_id=application_id,
@@ -211,8 +217,7 @@ def _keep(
         made=made,
         at=now,
     )
-    if made.approved:
-        grant_limits(tx, house, person_id=person_id, decision_id=decision_id, made=made, cell=cell)
+    _set_limits(tx, house, person_id=person_id, decision_id=decision_id, made=made, strategy=strategy, holder=holder)
     told = Told(
         event=Event.DECISION_MADE,
         person_id=person_id,
@@ -228,11 +233,11 @@ def _decide(
     house: House,
     *,
     inputs: Mapping[str, int | str | bool | None],
+    strategy: Strategy,
     way: _Way,
     today: date,
     read_under: Mapping[str, str],
 ) -> Decision:
-    strategy = house.pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead)
     return decide_with(
         inputs=inputs,
         strategy=strategy,
@@ -240,6 +245,58 @@ def _decide(
         switches=house.policies.switches(business_date=today).noted(strategy=strategy),
         read_under=read_under,
     )
+
+
+def _strategy(house: House, *, way: _Way, today: date) -> Strategy:
+    return house.pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead)
+
+
+def _set_limits(
+    tx: Transaction,
+    house: House,
+    *,
+    person_id: UUID,
+    decision_id: UUID,
+    made: Decision,
+    strategy: Strategy,
+    holder: bool,
+) -> None:
+    """Grant the limits of a first approval, or put what was decided in the place of those that somebody holds."""
+    cell = tx.cell_of(person_id)
+    if holder:
+        pause = timedelta(hours=strategy.raise_pause_hours)
+        replace_limits(tx, house, person_id=person_id, decision_id=decision_id, made=made, cell=cell, pause=pause)
+    elif made.approved:
+        grant_limits(tx, house, person_id=person_id, decision_id=decision_id, made=made, cell=cell)
+    else:
+        return
+    until = valid_until(decided_on=made.business_date, valid_months=strategy.valid_months) if made.approved else None
+    standing = Standing(decision_id=decision_id, person_id=person_id, decided_at=house.clock.now(), valid_until=until)
+    assessment.insert(tx, standing=standing)
+
+
+def _require_due(tx: Transaction, house: House, *, person_id: UUID, today: date) -> bool:
+    """Return whether a person holds limits, if they may be assessed now.
+
+    Errors: AssessedAlready, LendingSwitchedOff.
+    """
+    if not offer.facilities(tx, person_id=person_id):
+        return False
+    way = _way(house, person_id=person_id, today=today)
+    days = _strategy(house, way=way, today=today).reassess_days
+    if not due_again(tx, person_id=person_id, on=today, reassess_days=days):
+        raise AssessedAlready("This person was assessed before and holds limits; it is too early for a new assessment.")
+    return True
+
+
+def may_be_assessed(house: House, *, person_id: UUID) -> bool:
+    """Whether somebody holds no limits, or is due for a new assessment that replaces them."""
+    with house.database.transaction() as tx:
+        try:
+            _require_due(tx, house, person_id=person_id, today=house.clock.business_date())
+        except (AssessedAlready, LendingSwitchedOff):
+            return False
+    return True
 
 
 def _require_waited(tx: Transaction, house: House, *, person_id: UUID, today: date) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.decision import Decision
+from mingqu.domain.decision import Decision, ProductPrice
 from mingqu.domain.identifier import derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.services.house import House
@@ -25,24 +25,11 @@ def grant_limits(
     tx: Transaction, house: House, *, person_id: UUID, decision_id: UUID, made: Decision, cell: int
 ) -> None:
     """Open a line for each price of a person's first approval, and grant them. The caller holds the cell's lock."""
-    today, now = house.booking_date(tx, cell=cell), house.clock.now()
+    today = house.booking_date(tx, cell=cell)
     owners = [(person_id, made.limit_fen)]
     for price in made.prices:
-        product = house.pack.product_version(product_id=price.product_id, version=price.product_version)
-        facility = offer.Facility(
-            facility_id=house.id_for(person_id),
-            person_id=person_id,
-            product_id=product.id,
-            product_version=product.version,
-            lender_id=product.lender_id,
-            decision_id=decision_id,
-            currency=CURRENCY,
-            granted_fen=price.limit_fen,
-            rate_year_ppm=price.rate_year_ppm,
-            created_at=now,
-        )
-        offer.insert_facility(tx, facility=facility)
-        owners.append((facility.facility_id, price.limit_fen))
+        line_id = open_line(tx, house, person_id=person_id, decision_id=decision_id, price=price)
+        owners.append((line_id, price.limit_fen))
     accounts = [Account(owner=owner, code=code, currency=CURRENCY) for owner, _ in owners for code in LIMIT_ACCOUNTS]
     ledger.open_accounts(tx, cell=cell, accounts=accounts)
     ledger.post(
@@ -62,3 +49,22 @@ def grant_limits(
             for index, (owner, amount_fen) in enumerate(owners, start=1)
         ],
     )
+
+
+def open_line(tx: Transaction, house: House, *, person_id: UUID, decision_id: UUID, price: ProductPrice) -> UUID:
+    """Store a line with a product for its price and return its id; its accounts and its grant are the caller's."""
+    product = house.pack.product_version(product_id=price.product_id, version=price.product_version)
+    facility = offer.Facility(
+        facility_id=house.id_for(person_id),
+        person_id=person_id,
+        product_id=product.id,
+        product_version=product.version,
+        lender_id=product.lender_id,
+        decision_id=decision_id,
+        currency=CURRENCY,
+        granted_fen=price.limit_fen,
+        rate_year_ppm=price.rate_year_ppm,
+        created_at=house.clock.now(),
+    )
+    offer.insert_facility(tx, facility=facility)
+    return facility.facility_id

@@ -21,11 +21,12 @@ from mingqu.domain.rate import format_percent
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX
 from mingqu.services.cap_limit import left_under_cap
+from mingqu.services.check_assessment import require_assessed, withheld
 from mingqu.services.freeze_drawing import require_not_stopped
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.switch_off import require_lending
-from mingqu.store import ledger, loan, offer
+from mingqu.store import assessment, ledger, loan, offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Facility, Offer
 
@@ -98,8 +99,8 @@ def make_offers(
     The effective yearly rate decides the order; nothing else does. Offers stand for a week. Asked again with the same
     `key` the same offers are answered.
     Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
-    Errors: NoLimit, DrawingFrozen, DrawingStopped, TermsNotOffered, LendingSwitchedOff, CostAboveCap, and those of the
-    idempotency key.
+    Errors: NoLimit, DrawingFrozen, DrawingStopped, AssessmentExpired, TermsNotOffered, LendingSwitchedOff,
+    CostAboveCap, and those of the idempotency key.
     """
 
     def make(tx: Transaction) -> list[Offered]:
@@ -148,11 +149,12 @@ def _made_before(house: House, *, person_id: UUID, offer_ids: list[UUID]) -> lis
 
 
 def require_drawing_open(tx: Transaction, house: House, *, person_id: UUID) -> None:
-    """Return when a person may draw: nobody stopped it, and none of their loans is overdue today.
+    """Return when a person may draw: nobody stopped it, their assessment holds, none of their loans is overdue today.
 
-    Repaying never asks here. Errors: DrawingStopped, DrawingFrozen.
+    Repaying never asks here. Errors: DrawingStopped, AssessmentExpired, DrawingFrozen.
     """
     require_not_stopped(tx, person_id=person_id)
+    require_assessed(tx, house, person_id=person_id)
     today = house.clock.business_date()
     overdue_days = max(
         (state.overdue_days(today) for state in loan.states_of_person(tx, person_id=person_id)), default=0
@@ -162,15 +164,21 @@ def require_drawing_open(tx: Transaction, house: House, *, person_id: UUID) -> N
 
 
 def lines_of(tx: Transaction, house: House, *, person_id: UUID) -> list[tuple[Facility, int]]:
-    """Return a person's lines, each with what may still be drawn: what is left of it, of the limit, and of the cap."""
+    """Return a person's lines, each with what may still be drawn: what is left of it, of the limit, and of the cap.
+
+    A raise that waits for its pause is not counted.
+    """
     under_cap_fen = left_under_cap(tx, house, person_id=person_id)
     lines = offer.facilities(tx, person_id=person_id)
     owners = [person_id, *(line.facility_id for line in lines)]
     balances = ledger.balances_of(tx, cell=tx.cell_of(person_id), owners=owners)
 
+    waiting = withheld(assessment.last_changes(tx, person_id=person_id), at=house.clock.now())
+
     def left_fen(owner: UUID, currency: str) -> int:
         code = AccountCode.LIMIT_AVAILABLE
-        return balances[Account(owner=owner, code=code, currency=currency)].available_fen(code)
+        free_fen = balances[Account(owner=owner, code=code, currency=currency)].available_fen(code)
+        return max(0, free_fen - waiting.get(owner, 0))
 
     left = [
         (line, min(left_fen(line.facility_id, line.currency), left_fen(person_id, line.currency))) for line in lines

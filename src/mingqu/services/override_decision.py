@@ -20,6 +20,7 @@ from mingqu.domain.decision.override import (
     OverrideNotPossible,
     read_override_cause,
 )
+from mingqu.domain.limit import Standing, valid_until
 from mingqu.domain.proposal import Proposal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.grant_limits import grant_limits
@@ -27,7 +28,7 @@ from mingqu.services.house import House
 from mingqu.services.record_decision import record_decision
 from mingqu.services.replay_decision import replay_decision
 from mingqu.services.tell_webhooks import Event, Told, tell, today
-from mingqu.store import decision, offer, override, review
+from mingqu.store import assessment, decision, offer, override, review
 from mingqu.store.database import Transaction
 from mingqu.store.decision import StoredApplication, StoredDecision
 from mingqu.store.override import Overridden, Performance
@@ -107,6 +108,10 @@ def override_decision(tx: Transaction, house: House, proposal: Proposal) -> None
         ),
     )
     grant_limits(tx, house, person_id=person_id, decision_id=decision_id, made=made, cell=cell)
+    months = house.pack.on(business_date=made.business_date, product_ids=()).valid_months
+    until = valid_until(decided_on=today(house), valid_months=months)
+    standing = Standing(decision_id=decision_id, person_id=person_id, decided_at=now, valid_until=until)
+    assessment.insert(tx, standing=standing)
     told = Told(
         event=Event.DECISION_MADE,
         person_id=person_id,

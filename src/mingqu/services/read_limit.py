@@ -13,10 +13,11 @@ from mingqu.domain.decision import Decision, Reason, Remedy, improvements, remed
 from mingqu.domain.ledger import Account, AccountCode, Balance
 from mingqu.services.assess import Assessment
 from mingqu.services.cap_limit import caps_of, left_under_cap
+from mingqu.services.check_assessment import withheld
 from mingqu.services.house import House
 from mingqu.services.read_review import ReviewView, may_apply_again, review_of_subject
 from mingqu.services.replay_decision import replay
-from mingqu.store import decision, ledger, offer
+from mingqu.store import assessment, decision, ledger, offer
 from mingqu.store.decision import DecisionNotFound as DecisionNotFound
 
 
@@ -43,8 +44,9 @@ class ProductLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitView:
-    """A person's limit over all products: granted = available + drawn + held, unless it was cut below what is used, or
-    the person's own cap leaves less."""
+    """A person's limit over all products: granted = available + drawn + held, unless it was cut below what is used, the
+    person's own cap leaves less, the assessment has `expired` (on `valid_until`; None: it has no end), or part of a
+    raise waits: `waiting_fen` of it, until `usable_at`."""
 
     decision_id: UUID
     currency: str
@@ -53,6 +55,10 @@ class LimitView:
     drawn_fen: int
     held_fen: int
     cap: Caps
+    waiting_fen: int
+    usable_at: datetime | None
+    valid_until: date | None
+    expired: bool
     products: tuple[ProductLimit, ...]
 
 
@@ -87,9 +93,17 @@ def limit_view(house: House, *, person_id: UUID) -> LimitView | None:
         currency = lines[0].currency
         owners = [person_id, *(line.facility_id for line in lines)]
         accounts = ledger.balances_of(tx, cell=tx.cell_of(person_id), owners=owners)
+        changes, standing = (
+            assessment.last_changes(tx, person_id=person_id),
+            assessment.standing_of(tx, person_id=person_id),
+        )
         cap, under_cap_fen = caps_of(tx, house, person_id=person_id), left_under_cap(tx, house, person_id=person_id)
     granted, available, held = _sums(accounts, owner=person_id, currency=currency)
+    waiting = withheld(changes, at=house.clock.now())
+    available -= waiting.get(person_id, 0)
     available = available if under_cap_fen is None else min(available, under_cap_fen)
+    expired = standing is not None and standing.expired(on=house.clock.business_date())
+    available = 0 if expired else available
     drawn = accounts[Account(owner=person_id, code=AccountCode.LIMIT_DRAWN, currency=currency)]
     return LimitView(
         decision_id=lines[0].decision_id,
@@ -99,7 +113,13 @@ def limit_view(house: House, *, person_id: UUID) -> LimitView | None:
         drawn_fen=drawn.normal_fen(AccountCode.LIMIT_DRAWN),
         held_fen=held,
         cap=cap,
-        products=tuple(_product_limit(house, line, accounts, available) for line in lines),
+        waiting_fen=waiting.get(person_id, 0),
+        usable_at=changes[person_id].usable_at if person_id in waiting else None,
+        valid_until=None if standing is None else standing.valid_until,
+        expired=expired,
+        products=tuple(
+            _product_limit(house, line, accounts, available, waiting.get(line.facility_id, 0)) for line in lines
+        ),
     )
 
 
@@ -164,7 +184,11 @@ def _advice(made: Decision) -> tuple[Remedy, ...]:
 
 
 def _product_limit(
-    house: House, line: offer.Facility, accounts: Mapping[Account, Balance], person_available_fen: int
+    house: House,
+    line: offer.Facility,
+    accounts: Mapping[Account, Balance],
+    person_available_fen: int,
+    waiting_fen: int,
 ) -> ProductLimit:
     product = house.pack.product_version(product_id=line.product_id, version=line.product_version)
     lender = house.pack.lender(lender_id=line.lender_id)
@@ -179,7 +203,7 @@ def _product_limit(
         lender_en=lender.name_en,
         licence=lender.licence.value,
         granted_fen=granted,
-        available_fen=max(0, min(available, person_available_fen)),
+        available_fen=max(0, min(available - waiting_fen, person_available_fen)),
         rate_year_ppm=line.rate_year_ppm,
         amount_min_fen=product.amount_min_fen,
         amount_step_fen=product.amount_step_fen,

@@ -13,6 +13,7 @@ from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer,
 from mingqu.domain.order import OrderKind, parent_of_holds, reserve
 from mingqu.domain.refusal import Refusal
 from mingqu.services.cap_limit import require_under_cap
+from mingqu.services.check_assessment import require_assessed, require_usable
 from mingqu.services.house import BANK, House
 from mingqu.store import ledger, order
 from mingqu.store.database import Transaction
@@ -22,6 +23,7 @@ from mingqu.store.loan import Loan
 _PRINCIPAL: Final = 1
 _LIMITS: Final = (2, 3)
 _VOIDS_AFTER: Final = 3
+_ENDS_FROM: Final = 7
 
 
 class LimitExceeded(Refusal):
@@ -43,9 +45,12 @@ def reserve_payout(
 ) -> UUID:
     """Store a payout order and hold lender's cash and the two limits for it; return the order's id.
 
-    The caller holds the cell's lock and commits. Errors: LimitExceeded, CapExceeded, FundingExhausted.
+    The caller holds the cell's lock and commits. Errors: AssessmentExpired, LimitExceeded, RaisePauses, CapExceeded,
+    FundingExhausted.
     """
+    require_assessed(tx, house, person_id=of.person_id)
     require_under_cap(tx, house, person_id=of.person_id, amount_fen=amount_fen)
+    require_usable(tx, house, person_id=of.person_id, facility_id=of.facility_id, amount_fen=amount_fen)
     order_id, today = house.id_for(of.person_id), house.booking_date(tx, cell=of.cell)
     reserved = reserve(
         order_id=order_id,
@@ -79,7 +84,7 @@ def held_for(tx: Transaction, *, of: Loan, order_id: UUID) -> dict[Reason, list[
 
 
 def give_holds_back(tx: Transaction, house: House, *, of: Loan, order_id: UUID, amount_fen: int) -> None:
-    """Void what was held for a payout that will not happen."""
+    """Void what was held for a payout that will not happen; a limit that is exceeded takes it back, not the person."""
     today = house.booking_date(tx, cell=of.cell)
     first = _first_hold(tx, of, order_id)
     voids = [
@@ -93,6 +98,22 @@ def give_holds_back(tx: Transaction, house: House, *, of: Loan, order_id: UUID, 
         for place, held in enumerate(_holds(of, order_id=order_id, amount_fen=amount_fen, on=today), start=1)
     ]
     ledger.post(tx, cell=of.cell, transfers=voids)
+    code, owners = AccountCode.LIMIT_OVER, (of.facility_id, of.person_id)
+    over = ledger.balances_of(tx, cell=of.cell, owners=owners)
+    ends = [
+        Transfer(
+            id=derived(parent_of_holds(order_id), place),
+            debit=Account(owner=owner, code=AccountCode.LIMIT_AVAILABLE, currency=of.currency),
+            credit=Account(owner=owner, code=code, currency=of.currency),
+            amount_fen=min(amount_fen, over[Account(owner=owner, code=code, currency=of.currency)].normal_fen(code)),
+            reason=Reason.OVER_LIMIT_END,
+            value_date=today,
+            posted_on=today,
+            reference=order_id,
+        )
+        for place, owner in enumerate(owners, start=_ENDS_FROM)
+    ]
+    ledger.post(tx, cell=of.cell, transfers=[one for one in ends if one.amount_fen])
 
 
 def _first_hold(tx: Transaction, of: Loan, order_id: UUID) -> UUID:

@@ -99,8 +99,8 @@ _TOLD: Final[LiteralString] = """
     WHERE cell = $1::smallint AND loan_id = ANY ($2::uuid[]) ORDER BY loan_id, posted_at, event_id"""
 _SELECT_SIGNED: Final[LiteralString] = f"""{_COLUMNS},
     coalesce(
-        (SELECT product_version FROM facility AS f
-            WHERE f.cell = loan.cell AND f.facility_id = loan.facility_id AND f.person_id = loan.person_id),
+        (SELECT (convert_from(body, 'UTF8')::jsonb ->> 'product_version')::integer FROM contract AS c
+            WHERE c.cell = loan.cell AND c.contract_id = loan.contract_id AND c.person_id = loan.person_id),
         (SELECT coalesce((detail ->> 'product_version')::integer, 1) FROM loan_event AS e
             WHERE e.cell = loan.cell AND e.loan_id = loan.loan_id AND e.kind = 'migrated_in')),
     coalesce(

@@ -21,7 +21,7 @@ from mingqu.store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facility:
-    """A person's line with one product; what is available of it is in the ledger."""
+    """A person's line with one product as the last assessment left it; what is available of it is in the ledger."""
 
     facility_id: UUID
     person_id: UUID
@@ -79,8 +79,17 @@ class Contract:
 
 _terms: Final = msgspec.json.Decoder(LoanTerms)
 _FACILITY: Final[LiteralString] = """
-    f.facility_id, f.person_id, f.product_id, f.product_version, f.lender_id, f.decision_id, f.currency, f.granted_fen,
-    f.rate_year_ppm, f.created_at"""
+    f.facility_id, f.person_id, f.product_id, coalesce(changed.product_version, f.product_version), f.lender_id,
+    coalesce(changed.decision_id, f.decision_id), f.currency, coalesce(changed.after_fen, f.granted_fen),
+    coalesce(changed.rate_year_ppm, f.rate_year_ppm), f.created_at"""
+# What a line became by the last assessment up to a moment: an offer stands as it was made.
+_CHANGED: Final[LiteralString] = """
+    LEFT JOIN LATERAL (
+        SELECT product_version, decision_id, after_fen, rate_year_ppm FROM limit_change
+        WHERE cell = f.cell AND owner = f.facility_id {until} ORDER BY changed_at DESC, decision_id DESC LIMIT 1
+    ) changed ON true"""
+_NOW: Final[LiteralString] = _CHANGED.replace("{until}", "")
+AS_OFFERED: Final[LiteralString] = _CHANGED.replace("{until}", "AND changed_at <= o.created_at")
 _DISCLOSURE: Final = "SELECT disclosure_id, offer_id, person_id, body, shown_at, confirmed_at FROM disclosure"
 
 
@@ -118,7 +127,8 @@ def insert_facility(tx: Transaction, *, facility: Facility) -> None:
 def facilities(tx: Transaction, *, person_id: UUID) -> list[Facility]:
     """Return a person's facilities, by product."""
     rows = tx.execute(
-        f"SELECT {_FACILITY} FROM facility f WHERE f.cell = %s AND f.person_id = %s ORDER BY f.product_id",  # noqa: S608
+        f"""SELECT {_FACILITY} FROM facility f {_NOW}
+            WHERE f.cell = %s AND f.person_id = %s ORDER BY f.product_id""",  # noqa: S608
         (tx.cell_of(person_id), person_id),
     )
     return [_facility(row) for row in rows]
@@ -151,9 +161,9 @@ def load_offer_with_line(tx: Transaction, *, person_id: UUID, offer_id: UUID) ->
     """Return a person's own offer with the facility it is made under. Errors: NotFound, also for another person's."""
     row = tx.execute(
         f"""
-        SELECT {_FACILITY}, o.terms::text, o.created_on, o.created_at, o.expires_at, c.loan_id FROM offer o
-        JOIN facility f ON f.cell = o.cell AND f.facility_id = o.facility_id AND f.person_id = o.person_id
-        LEFT JOIN contract c ON c.cell = o.cell AND c.offer_id = o.offer_id AND c.person_id = o.person_id
+        SELECT {_FACILITY}, o.terms::text, o.created_on, o.created_at, o.expires_at, s.loan_id FROM offer o
+        JOIN facility f ON f.cell = o.cell AND f.facility_id = o.facility_id AND f.person_id = o.person_id {AS_OFFERED}
+        LEFT JOIN contract s ON s.cell = o.cell AND s.offer_id = o.offer_id AND s.person_id = o.person_id
         WHERE o.cell = %s AND o.offer_id = %s AND o.person_id = %s
         """,  # noqa: S608  Only our own list of columns is put in.
         (tx.cell_of(person_id), offer_id, person_id),

@@ -17,6 +17,7 @@ from mingqu.domain.decision.publication import Spoken, in_force, key_of, ranks
 from mingqu.domain.decision.publication import version_of as version_of
 from mingqu.domain.decision.row import Words, read_words
 from mingqu.domain.decision.table import PolicyTable, parse_policy_table
+from mingqu.domain.limit import PAUSE_HOURS_MAX, REASSESS_DAYS_MAX, VALID_MONTHS_MAX
 from mingqu.domain.policy_file import Document, PolicyFault, Reader
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
 from mingqu.domain.refusal import Refusal
@@ -60,6 +61,8 @@ class Strategy:
     """Everything one decision reads. `versions` maps "kind/id" to the hash of the document used.
 
     `product_ids` are those asked for, `offers` those made; `guide` is what people can change about themselves;
+    `valid_months` is for how long an assessment lets a person draw (None: no end), `reassess_days` after how many days
+    they may be assessed again (None: not before it ran out), `raise_pause_hours` how long a raise waits.
     `pick_card` picks the card's values in its order. `written`, `reasons` and `reduced` remember parts of records,
     reasons, and strategies without what is switched off; remembering changes no answer.
     """
@@ -81,6 +84,9 @@ class Strategy:
     rules: RuleBook
     guide: Guide | None
     versions: Mapping[str, str]
+    valid_months: int | None = None
+    reassess_days: int | None = None
+    raise_pause_hours: int = 0
     written: dict[tuple[object, ...], str] = field(default_factory=dict, compare=False, repr=False)
     reasons: dict[tuple[str, int | None], object] = field(default_factory=dict, compare=False, repr=False)
     reduced: dict[frozenset[str], Strategy] = field(default_factory=dict, compare=False, repr=False)
@@ -207,7 +213,7 @@ class Finder:
 
 _COLUMNS: Final = (
     "kind", "id", "version", "valid_from", "valid_to", "about", "fields", "card", "policy", "limits",
-    "exposure_fen_max", "exposure_field", "no_offer",
+    "exposure_fen_max", "exposure_field", "no_offer", "valid_months", "reassess_days", "raise_pause_hours",
 )  # fmt: skip
 
 
@@ -251,7 +257,14 @@ def assemble(*, finder: Finder, product_ids: tuple[str, ...]) -> Strategy:
         rules=rules,
         guide=None if guide is None else parse_guide(document=guide, fields=fields),
         versions=dict(sorted(finder.used.items())),
+        valid_months=_optional(reader, "valid_months", least=1, most=VALID_MONTHS_MAX),
+        reassess_days=_optional(reader, "reassess_days", least=1, most=REASSESS_DAYS_MAX),
+        raise_pause_hours=_optional(reader, "raise_pause_hours", least=0, most=PAUSE_HOURS_MAX) or 0,
     )
+
+
+def _optional(reader: Reader, column: str, *, least: int, most: int) -> int | None:
+    return reader.integer(column, least=least, most=most) if reader.has(column) else None
 
 
 def _check_card(reader: Reader, card: Card, fields: Fields) -> None:

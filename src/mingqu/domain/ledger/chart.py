@@ -134,7 +134,9 @@ CHART: Final = {
     ),
     AccountCode.LIMIT_DRAWN: ChartLine(side=Side.CREDIT, strict=True, meaning="The part of a limit that is drawn."),
     AccountCode.LIMIT_OVER: ChartLine(
-        side=Side.DEBIT, strict=True, meaning="Drawn above a limit, for a named cause: a repayment that bounced."
+        side=Side.DEBIT,
+        strict=True,
+        meaning="Drawn above a limit, for a named cause: a cut, or a repayment that bounced.",
     ),
     AccountCode.GUARANTOR_CLAIM: ChartLine(
         side=Side.DEBIT, strict=True, meaning="What a borrower owes to the guarantor who paid in the borrower's place."
@@ -232,6 +234,8 @@ _ONE_WAY: Final[frozenset[Way]] = frozenset(
         (_C.MIGRATION_CLEARING, _C.OVERPAYMENT, _R.MIGRATE),
         (_C.MIGRATION_CLEARING, _C.INTEREST_SUSPENDED, _R.MIGRATE),
         (_C.LIMIT_GRANTED, _C.LIMIT_AVAILABLE, _R.LIMIT_GRANT),
+        (_C.LIMIT_AVAILABLE, _C.LIMIT_GRANTED, _R.LIMIT_CUT),
+        (_C.LIMIT_OVER, _C.LIMIT_GRANTED, _R.LIMIT_CUT),
         (_C.LIMIT_AVAILABLE, _C.LIMIT_DRAWN, _R.LIMIT_DRAW),
         (_C.LIMIT_OVER, _C.LIMIT_AVAILABLE, _R.OVER_LIMIT),
         (_C.LIMIT_AVAILABLE, _C.LIMIT_OVER, _R.OVER_LIMIT_END),

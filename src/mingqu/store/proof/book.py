@@ -156,14 +156,20 @@ _LIMITS: Final[LiteralString] = """
                sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 9001) AS granted,
                sum(credits_posted_fen - debits_posted_fen) FILTER (WHERE code = 9003) AS drawn,
                sum(credits_pending_fen) FILTER (WHERE code = 9003) AS held,
-               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 9004) AS above
-        FROM account WHERE code IN (9001, 9003, 9004) GROUP BY cell, owner
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 9004) AS above,
+               sum(credits_posted_fen - debits_posted_fen - debits_pending_fen) FILTER (WHERE code = 9002) AS free
+        FROM account WHERE code IN (9001, 9002, 9003, 9004) GROUP BY cell, owner
+    ), changed AS (
+        SELECT DISTINCT ON (cell, owner) cell, owner, after_fen FROM limit_change
+        ORDER BY cell, owner, changed_at DESC, decision_id DESC
     )
     SELECT format('facility %%s is above its limit, or its limit above the person''s', f.facility_id)
     FROM facility f
     LEFT JOIN line own ON own.cell = f.cell AND own.owner = f.facility_id
     LEFT JOIN line shared ON shared.cell = f.cell AND shared.owner = f.person_id
-    WHERE NOT coalesce(own.drawn + own.held <= own.granted + own.above AND own.granted = f.granted_fen
+    LEFT JOIN changed c ON c.cell = f.cell AND c.owner = f.facility_id
+    WHERE NOT coalesce(own.drawn + own.held <= own.granted + own.above
+                       AND own.granted = coalesce(c.after_fen, f.granted_fen)
                        AND own.granted <= shared.granted
                        AND shared.drawn + shared.held <= shared.granted + shared.above, false)
     UNION ALL
@@ -172,6 +178,15 @@ _LIMITS: Final[LiteralString] = """
         SELECT FROM loan l JOIN loan_event e ON e.cell = l.cell AND e.loan_id = l.loan_id
         WHERE e.kind NOT IN ('disbursed', 'cancelled', 'repaid', 'overpayment_returned')
           AND l.cell = line.cell AND line.owner IN (l.facility_id, l.person_id))
+      AND NOT EXISTS (SELECT FROM limit_change c WHERE c.cell = line.cell AND c.owner = line.owner
+                      AND c.after_fen < c.before_fen)
+    UNION ALL
+    SELECT format('limit %%s is exceeded while part of it is free', line.owner)
+    FROM line WHERE line.above > 0 AND line.free > 0
+    UNION ALL
+    SELECT format('limit %%s is not what the last assessment made of it', c.owner)
+    FROM changed c LEFT JOIN line ON line.cell = c.cell AND line.owner = c.owner
+    WHERE line.granted IS DISTINCT FROM c.after_fen
     UNION ALL
     SELECT format('what loans owe and what limit %%s has drawn do not agree', line.owner)
     FROM line LEFT JOIN (

@@ -15,7 +15,7 @@ from mingqu.domain.rate import Rate
 from mingqu.store import accrual
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
-from mingqu.store.offer import stored_terms_hash
+from mingqu.store.offer import AS_OFFERED, stored_terms_hash
 
 # Enough to see what kind of break it is; a broken book may have millions.
 FINDINGS_MAX: Final = 20
@@ -38,16 +38,17 @@ _LINKS: Final[LiteralString] = """
            AND NOT ((l.contract_id, l.facility_id) = (l.loan_id, l.loan_id) AND EXISTS (
                SELECT FROM loan_event e WHERE e.cell = l.cell AND e.loan_id = l.loan_id AND e.kind = 'migrated_in')))"""
 
-_SIGNED: Final[LiteralString] = """
-    SELECT l.loan_id, s.terms::text, o.terms::text, c.body, c.contract_id, d.body, d.offer_id, f.rate_year_ppm,
-           f.product_version
+# The line as it was when the offer was made: a later assessment lends by other terms.
+_SIGNED: Final[LiteralString] = f"""
+    SELECT l.loan_id, s.terms::text, o.terms::text, c.body, c.contract_id, d.body, d.offer_id,
+           coalesce(changed.rate_year_ppm, f.rate_year_ppm), coalesce(changed.product_version, f.product_version)
     FROM loan l
     JOIN loan_snapshot s ON s.cell = l.cell AND s.loan_id = l.loan_id
     JOIN contract c ON c.cell = l.cell AND c.contract_id = l.contract_id
     JOIN offer o ON o.cell = l.cell AND o.offer_id = c.offer_id
     JOIN disclosure d ON d.cell = l.cell AND d.disclosure_id = c.disclosure_id
-    JOIN facility f ON f.cell = l.cell AND f.facility_id = l.facility_id
-    WHERE l.cell = %s AND l.loan_id = ANY (%s)"""
+    JOIN facility f ON f.cell = l.cell AND f.facility_id = l.facility_id {AS_OFFERED}
+    WHERE l.cell = %s AND l.loan_id = ANY (%s)"""  # noqa: S608  Only our own join is put in.
 
 _terms: Final = msgspec.json.Decoder(LoanTerms)
 

@@ -38,7 +38,15 @@ _LINES: Final[LiteralString] = """
 
 _GRANTS: Final[LiteralString] = """
     SELECT reference, id, debit_owner, amount_fen FROM transfer
+    WHERE cell = %s AND debit_owner = ANY (%s) AND amount_fen > 0 AND reason = %s
+    UNION ALL
+    SELECT reference, id, debit_owner, -amount_fen FROM transfer
     WHERE cell = %s AND debit_owner = ANY (%s) AND amount_fen > 0 AND reason = %s"""
+
+_CHANGES: Final[LiteralString] = """
+    SELECT c.decision_id, c.owner, f.product_id, c.product_version, c.rate_year_ppm, c.before_fen, c.after_fen
+    FROM limit_change c LEFT JOIN facility f ON f.cell = c.cell AND f.facility_id = c.owner
+    WHERE c.cell = %s AND c.person_id = ANY (%s)"""
 
 # A line that names no decision, or another person's, would be in nobody's page.
 _STRAY: Final[LiteralString] = """
@@ -61,6 +69,18 @@ class _Decided:
     versions_hash: str
     erased: bool
     requested_amount_fen: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """What a later decision made of a limit, as its row says; the person's own has no product."""
+
+    owner: UUID
+    product_id: str | None
+    product_version: int | None
+    rate_year_ppm: int | None
+    before_fen: int
+    after_fen: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,18 +145,71 @@ def _page_findings(tx: Transaction, *, keyring: Keyring, cell: int, page: Sequen
             )
         )
     grants: dict[UUID, list[tuple[UUID, UUID, int]]] = defaultdict(list)
-    for reference, *grant in tx.execute(_GRANTS, (cell, owners, int(Reason.LIMIT_GRANT))):
+    asked = (cell, owners, int(Reason.LIMIT_GRANT), cell, owners, int(Reason.LIMIT_CUT))
+    for reference, *grant in tx.execute(_GRANTS, asked):
         grants[reference].append((grant[0], grant[1], grant[2]))
+    changes = _changes(tx, cell=cell, people=people)
     fields = [(one.person_id, one.field) for one in page]
     opened = vault.open_many(tx, keyring=keyring, cell=cell, fields=fields)
     for one in page:
         sealed = _sealed(one, opened.get((one.person_id, one.field)))
         if sealed is None and not one.erased:
             yield f"decision {one.decision_id} is not what its record's hash says"
+        elif changed := changes[one.decision_id]:
+            if not _is_replaced(one, sealed, changed, lines[one.decision_id], grants[one.decision_id]):
+                yield f"decision {one.decision_id} made something else of the limits than the book holds"
         elif sealed is None:
             yield from _erased(one, lines[one.decision_id], grants[one.decision_id])
         elif not _is_granted(one, sealed, lines[one.decision_id], grants[one.decision_id]):
             yield f"decision {one.decision_id} granted other limits than the book holds"
+
+
+def _changes(tx: Transaction, *, cell: int, people: Sequence[UUID]) -> dict[UUID, list[_Change]]:
+    found: dict[UUID, list[_Change]] = defaultdict(list)
+    for row in tx.execute(_CHANGES, (cell, people)):
+        found[row[0]].append(
+            _Change(
+                owner=row[1],
+                product_id=row[2],
+                product_version=row[3],
+                rate_year_ppm=row[4],
+                before_fen=row[5],
+                after_fen=row[6],
+            )
+        )
+    return found
+
+
+def _is_replaced(
+    one: _Decided,
+    sealed: dict[str, Any] | None,
+    changes: Sequence[_Change],
+    lines: Sequence[_Line],
+    grants: Sequence[tuple[UUID, UUID, int]],
+) -> bool:
+    """Whether a later decision's changes are what it says, and what moved is what they say.
+
+    Each limit is what was decided, or nothing; what moved of each, raised or cut, is the difference. Of a person who
+    was erased only the second is left to compare.
+    """
+    moved: Counter[UUID] = Counter()
+    for _, owner, amount_fen in grants:
+        moved[owner] += amount_fen
+    expected = Counter({change.owner: change.after_fen - change.before_fen for change in changes})
+    expected.update({line.facility_id: line.granted_fen for line in lines})
+    if {owner: fen for owner, fen in moved.items() if fen} != {owner: fen for owner, fen in expected.items() if fen}:
+        return False
+    if sealed is None:
+        return True
+    approved = one.outcome == "approved"
+    own = [change.after_fen for change in changes if change.owner == one.person_id]
+    made = [
+        (change.product_id, change.product_version, change.rate_year_ppm, change.after_fen)
+        for change in changes
+        if change.owner != one.person_id and change.after_fen
+    ] + [(line.product_id, line.product_version, line.rate_year_ppm, line.granted_fen) for line in lines]
+    prices = [tuple(price) for price in sealed["prices"]] if approved else []
+    return own == [sealed["limit_fen"] if approved else 0] and sorted(made, key=str) == sorted(prices, key=str)
 
 
 def _sealed(one: _Decided, opened: Personal[str] | None) -> dict[str, Any] | None:

@@ -45,12 +45,16 @@ _CAUSELESS: Final[LiteralString] = """
     LEFT JOIN cause c ON c.cell = t.cell AND c.reference = t.reference
     LEFT JOIN decision d ON d.cell = t.cell AND d.decision_id = t.reference AND d.outcome = 'approved'
     LEFT JOIN facility f ON f.cell = t.cell AND f.facility_id = t.debit_owner
+    LEFT JOIN limit_change l ON l.cell = t.cell AND l.decision_id = t.reference AND l.owner = t.debit_owner
     WHERE NOT coalesce(CASE
         WHEN t.reason = 1 THEN left(t.id::text, 34) = left(t.reference::text, 34)
         WHEN t.reason = 40 THEN t.debit_owner = t.credit_owner
-                            AND (t.debit_owner = d.person_id OR f.decision_id = d.decision_id)
+                            AND (t.debit_owner = d.person_id OR f.decision_id = d.decision_id
+                                 OR l.after_fen > l.before_fen)
+        WHEN t.reason = 41 THEN t.debit_owner = t.credit_owner AND l.after_fen < l.before_fen
         WHEN t.reason BETWEEN 42 AND 45 THEN t.debit_owner = t.credit_owner
-                                         AND t.debit_owner IN (c.facility_id, c.person_id)
+                                         AND (t.debit_owner IN (c.facility_id, c.person_id)
+                                              OR (t.reason = 45 AND l.after_fen > l.before_fen))
         WHEN t.reason = 51 THEN EXISTS (SELECT FROM recut r WHERE r.recut_id = t.reference)
         WHEN t.reason BETWEEN 10 AND 13 OR t.reason IN (33, 50) THEN true
         WHEN t.reason BETWEEN 30 AND 32 THEN EXISTS (
