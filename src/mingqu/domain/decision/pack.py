@@ -19,7 +19,7 @@ from mingqu.domain.decision.experiment import Experiment, parse_experiment, requ
 from mingqu.domain.decision.field import Fields, parse_fields
 from mingqu.domain.decision.grid import parse_grid
 from mingqu.domain.decision.lever import parse_guide
-from mingqu.domain.decision.publication import Publication, Spoken, by_policy, in_force, key_of, ranks, version_of
+from mingqu.domain.decision.publication import Publication, Spoken, by_policy, key_of, ranks, standing, version_of
 from mingqu.domain.decision.strategy import Finder, PolicyMissing, Strategy, assemble, check_price
 from mingqu.domain.decision.table import parse_first_hit_table, parse_policy_table
 from mingqu.domain.policy_file import Document, Plain, PolicyFault
@@ -76,16 +76,17 @@ class Pack:
 
     def offered(self, *, business_date: date) -> tuple[Product, ...]:
         """Return the products offered on a date, by id, each in the version then in force."""
-        standing: dict[str, tuple[int, Product]] = {}
         parsed = {(product.id, product.version): product for product in self.products}
-        for rank, one in self._ranked("product", business_date):
-            product = parsed[str(one.body["id"]), version_of(one)]
-            if (
-                in_force(document=one, business_date=business_date)
-                and rank > standing.get(product.id, (-1, product))[0]
-            ):
-                standing[product.id] = (rank, product)
-        return tuple(product for _, (_, product) in sorted(standing.items()) if product.status == "active")
+        versions: dict[str, list[Document]] = {}
+        for one in self.documents:
+            if one.body["kind"] == "product":
+                versions.setdefault(str(one.body["id"]), []).append(one)
+        found = []
+        for name, known in sorted(versions.items()):
+            document = standing(versions=known, spoken=self.spoken, business_date=business_date)
+            if document is not None and parsed[name, version_of(document)].status == "active":
+                found.append(parsed[name, version_of(document)])
+        return tuple(found)
 
     def document(self, *, kind: str, name: str) -> Document:
         """Return a document, e.g. a mapping, in the version published last. Errors: PolicyMissing."""
@@ -119,8 +120,8 @@ class Pack:
             if len(self._experiments) >= STRATEGIES_REMEMBERED_MAX:
                 self._experiments.clear()
             documents = [one for one in self.documents if one.body["kind"] == "experiment"]
-            standing = self.in_force(business_date=business_date) if documents else ()
-            found = tuple(parse_experiment(document=one) for one in standing if one.body["kind"] == "experiment")
+            held = self.in_force(business_date=business_date) if documents else ()
+            found = tuple(parse_experiment(document=one) for one in held if one.body["kind"] == "experiment")
             require_apart(found)
             self._experiments[business_date] = found
         return found

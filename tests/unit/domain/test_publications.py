@@ -1,0 +1,99 @@
+"""What is published decides on each day: a version that ends ends its policy, and never brings back the one before."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from mingqu.domain.decision import Pack, parse_pack
+from mingqu.domain.decision.draft import PublicationNotInForce, joined
+from mingqu.domain.decision.publication import Publication
+from mingqu.domain.decision.strategy import PolicyMissing
+from mingqu.domain.policy_file import Document
+from mingqu.store.policy import read_documents
+
+OCTOBER = date(2026, 10, 1)
+MIDDLE = date(2026, 10, 15)
+SHIPPED = sorted(read_documents(), key=lambda one: int(str(one.body["version"])))
+
+
+def said_of(document: Document, sequence: int, from_date: date | None = None) -> Publication:
+    reader = document.reader()
+    own = reader.day("valid_from") if reader.has("valid_from") else date.min
+    kind, name, version = str(document.body["kind"]), str(document.body["id"]), int(str(document.body["version"]))
+    return Publication(sequence=sequence, kind=kind, name=name, version=version, from_date=from_date or own)
+
+
+@pytest.fixture(scope="module")
+def book() -> Pack:
+    """The shipped files as an opened book publishes them."""
+    return parse_pack(documents=SHIPPED, publications=[said_of(one, at) for at, one in enumerate(SHIPPED, 1)])
+
+
+def changed(kind: str, name: str, **columns: Any) -> Document:
+    """Return the newest shipped version of a policy with another number and some other columns."""
+    newest = [one.body for one in SHIPPED if (one.body["kind"], one.body["id"]) == (kind, name)][-1]
+    version = int(str(newest["version"])) + 1
+    return Document(file=f"{name}-{version}.json", body={**newest, "version": version, **columns})
+
+
+def experiment(*, version: int = 1, **columns: Any) -> Document:
+    body = {
+        "kind": "experiment",
+        "id": "trial",
+        "version": version,
+        "valid_from": "2026-10-01",
+        "mode": "challenge",
+        "share_ppm": 500_000,
+        "instead": [{"policy": "grid/limit-total", "version": 2}],
+    }
+    return Document(file="trial.json", body={**body, **columns})
+
+
+def offered(pack: Pack, day: date) -> dict[str, int]:
+    return {one.id: one.version for one in pack.offered(business_date=day)}
+
+
+def test_a_product_that_runs_out_is_not_sold_at_the_terms_before(book: Pack) -> None:
+    ends = changed("product", "tinglan-instalment", valid_from="2026-10-01", valid_to="2026-10-15")
+    after = joined(pack=book, document=ends, from_date=OCTOBER)
+    assert offered(after, date(2026, 10, 14))["tinglan-instalment"] == ends.body["version"]
+    assert set(offered(after, MIDDLE)) == {"chengchuan-instalment"}
+    assert "tinglan-instalment" in offered(after, date(2026, 9, 30)), "until then it is sold as before"
+
+
+def test_files_alone_end_the_same_way_and_a_later_version_waits_for_its_day() -> None:
+    ends = changed("product", "tinglan-instalment", valid_from="2026-10-01", valid_to="2026-10-15")
+    pack = parse_pack(documents=[*SHIPPED, ends])
+    assert offered(pack, date(2026, 9, 30))["tinglan-instalment"] == int(str(ends.body["version"])) - 1
+    assert "tinglan-instalment" not in offered(pack, MIDDLE)
+
+
+def test_a_table_that_would_run_out_with_nothing_after_it_is_refused(book: Pack) -> None:
+    ends = changed("grid", "limit-total", valid_from="2026-10-01", valid_to="2026-10-15")
+    with pytest.raises(PolicyMissing) as refusal:
+        parse_pack(documents=[*SHIPPED, ends]).on(business_date=MIDDLE, product_ids=("chengchuan-instalment",))
+    assert "limit-total" in str(refusal.value)
+    with pytest.raises(Exception, match="2026-10-15"):
+        joined(pack=book, document=ends, from_date=OCTOBER)
+
+
+def test_an_experiment_or_a_product_is_ended_by_a_version_that_has_run_out(book: Pack) -> None:
+    tried = joined(pack=book, document=changed("grid", "limit-total"), from_date=None)
+    running = joined(pack=tried, document=experiment(), from_date=OCTOBER)
+    assert [one.id for one in running.experiments(business_date=MIDDLE)] == ["trial"]
+    over = experiment(version=2, valid_to="2026-10-05")
+    after = joined(pack=running, document=over, from_date=MIDDLE)
+    assert after.experiments(business_date=MIDDLE) == ()
+    assert [one.version for one in after.experiments(business_date=date(2026, 10, 14))] == [1], "what was stays"
+    sold_out = changed("product", "tinglan-instalment", valid_to="2026-10-02")
+    assert set(offered(joined(pack=book, document=sold_out, from_date=MIDDLE), MIDDLE)) == {"chengchuan-instalment"}
+
+
+def test_what_decides_about_everybody_is_not_ended_by_a_version_that_has_run_out(book: Pack) -> None:
+    with pytest.raises(PublicationNotInForce):
+        joined(pack=book, document=changed("grid", "limit-total", valid_to="2026-10-05"), from_date=MIDDLE)
+    with pytest.raises(PublicationNotInForce):
+        joined(pack=book, document=experiment(valid_from="2026-11-01"), from_date=MIDDLE)
