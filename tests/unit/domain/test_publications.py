@@ -9,9 +9,9 @@ import pytest
 
 from mingqu.domain.decision import Pack, parse_pack
 from mingqu.domain.decision.draft import PublicationNotInForce, joined
-from mingqu.domain.decision.publication import Publication
+from mingqu.domain.decision.publication import Publication, key_of
 from mingqu.domain.decision.strategy import PolicyMissing
-from mingqu.domain.policy_file import Document
+from mingqu.domain.policy_file import Document, PolicyFault
 from mingqu.store.policy import read_documents
 
 OCTOBER = date(2026, 10, 1)
@@ -97,3 +97,37 @@ def test_what_decides_about_everybody_is_not_ended_by_a_version_that_has_run_out
         joined(pack=book, document=changed("grid", "limit-total", valid_to="2026-10-05"), from_date=MIDDLE)
     with pytest.raises(PublicationNotInForce):
         joined(pack=book, document=experiment(valid_from="2026-11-01"), from_date=MIDDLE)
+
+
+def without_field(name: str, **columns: Any) -> Document:
+    """Return the next version of the shipped fields with one field less."""
+    fields = changed("fields", "applicant", **columns)
+    left = [one for one in fields.body["field"] if one["name"] != name]  # type: ignore[union-attr,index,call-overload]
+    assert len(left) < len(fields.body["field"])  # type: ignore[arg-type]
+    return Document(file=fields.file, body={**fields.body, "field": left})
+
+
+def test_the_fields_can_lose_a_field_once_no_table_that_decides_reads_it(book: Pack) -> None:
+    name = "applications_address_1h"
+    fewer = without_field(name)
+    with pytest.raises(PolicyFault):
+        joined(pack=book, document=fewer, from_date=OCTOBER)
+    without_rows = book
+    for kind, policy, lists in (
+        ("policy", "instalment-policy", ("row", "case")),
+        ("remedies", "applicant", ("ageing",)),
+    ):
+        table = changed(kind, policy)
+        left = {each: [one for one in table.body[each] if name not in str(one)] for each in lists}  # type: ignore[union-attr]
+        if kind == "policy":
+            left["example"] = {key: value for key, value in table.body["example"].items() if key != name}  # type: ignore[union-attr,assignment]
+        lesser = Document(file=table.file, body={**table.body, **left})  # type: ignore[dict-item]
+        without_rows = joined(pack=without_rows, document=lesser, from_date=OCTOBER)
+    after = joined(pack=without_rows, document=fewer, from_date=MIDDLE)
+    standing = {key_of(one): one.body["version"] for one in after.in_force(business_date=MIDDLE)}
+    assert standing["fields/applicant"] == fewer.body["version"]
+    older = book.version(kind="policy", name="instalment-policy", version=2)
+    with pytest.raises(PolicyFault):
+        joined(pack=after, document=older, from_date=MIDDLE)
+    former = book.version(kind="fields", name="applicant", version=int(str(fewer.body["version"])) - 1)
+    joined(pack=after, document=former, from_date=MIDDLE)

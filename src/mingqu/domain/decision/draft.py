@@ -62,7 +62,8 @@ def joined(*, pack: Pack, document: Document, from_date: date | None) -> Pack:
     """Return the pack with a version put into force from a date, or kept for trials; or the first fault.
 
     Checked are the file, the whole pack around it, and what decides on `from_date` and on each later day on which a
-    publication or a file begins or ends. Errors: PublicationNotInForce, PublicationChangesNothing, and those of `parse_pack`.
+    publication or a file begins or ends.
+    Errors: PublicationNotInForce, PublicationChangesNothing, and those of `parse_pack`.
     """
     publication = Publication(
         sequence=max((one.sequence for said in pack.spoken.values() for one in said), default=0) + 1,

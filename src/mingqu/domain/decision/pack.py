@@ -16,9 +16,9 @@ from uuid import UUID
 
 from mingqu.domain.decision.card import parse_card
 from mingqu.domain.decision.experiment import Experiment, parse_experiment, require_apart
-from mingqu.domain.decision.field import Fields, parse_fields
 from mingqu.domain.decision.grid import parse_grid
 from mingqu.domain.decision.lever import parse_guide
+from mingqu.domain.decision.meets import Meets
 from mingqu.domain.decision.publication import Publication, Spoken, by_policy, key_of, ranks, standing, version_of
 from mingqu.domain.decision.strategy import Finder, PolicyMissing, Strategy, assemble, check_price
 from mingqu.domain.decision.table import parse_first_hit_table, parse_policy_table
@@ -198,11 +198,11 @@ def parse_pack(*, documents: Iterable[Document], publications: Iterable[Publicat
         rules=Finder(documents=_last(held, "rules", spoken), business_date=date.min, versions=None).rules(),
         spoken=spoken,
     )
-    fields = [parse_fields(document=one) for one in _last(held, "fields", spoken)]
+    meets = Meets(documents=held, spoken=spoken)
     for document in held:
         _check_dates(document)
         try:
-            _check(pack, document, fields)
+            _check(pack, document, meets)
         except (PolicyMissing, RuleMissing) as missing:
             raise fault_of(document=document, missing=missing) from None
     return pack
@@ -253,23 +253,26 @@ def _last(documents: Sequence[Document], kind: str, spoken: Spoken) -> tuple[Doc
     return tuple(one for _, one in last.values())
 
 
-def _check(pack: Pack, document: Document, fields: Sequence[Fields]) -> None:
+_READ_FIELDS: Final = ("policy", "first_hit", "grid", "product", "remedies")
+
+
+def _check(pack: Pack, document: Document, meets: Meets) -> None:
     """Every table is parsed and its cases run, also those that no strategy uses today."""
     kind: Plain = document.body["kind"]
-    if kind in ("policy", "first_hit", "grid", "product", "remedies") and len(fields) != 1:
+    if kind in _READ_FIELDS and meets.names != 1:
         raise document.reader().fault("kind", "not exactly one file declares the fields.", "Keep one of kind fields.")
     if kind == "policy":
-        parse_policy_table(document=document, fields=fields[0])
+        meets.check(document, lambda fields: parse_policy_table(document=document, fields=fields))
     elif kind == "first_hit":
-        parse_first_hit_table(document=document, fields=fields[0])
+        meets.check(document, lambda fields: parse_first_hit_table(document=document, fields=fields))
     elif kind == "grid":
-        parse_grid(document=document, fields=fields[0])
+        meets.check(document, lambda fields: parse_grid(document=document, fields=fields))
     elif kind == "remedies":
-        parse_guide(document=document, fields=fields[0])
+        meets.check(document, lambda fields: parse_guide(document=document, fields=fields))
     elif kind == "card":
         parse_card(document=document)
     elif kind == "product":
-        _check_product(pack, parse_product(document=document), fields[0])
+        _check_product(pack, parse_product(document=document), meets)
     elif kind == "experiment":
         _check_experiment(pack, parse_experiment(document=document))
     elif kind == "strategy":
@@ -288,13 +291,13 @@ def _check_experiment(pack: Pack, experiment: Experiment) -> None:
         pack.on(business_date=day, product_ids=offered, instead=experiment.instead)
 
 
-def _check_product(pack: Pack, product: Product, fields: Fields) -> None:
+def _check_product(pack: Pack, product: Product, meets: Meets) -> None:
     finder = Finder(documents=pack.documents, business_date=product.valid_from, versions=None, spoken=pack.spoken)
     document = finder.named("grid", product.price_grid)
     check_price(
         product=product,
         lender=finder.lender(product.lender_id),
-        prices=parse_grid(document=document, fields=fields),
+        prices=meets.check(document, lambda fields: parse_grid(document=document, fields=fields)),
         rules=pack.rules,
         days=(product.valid_from, product.valid_to),
         file=document.file,
