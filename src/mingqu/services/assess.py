@@ -15,9 +15,11 @@ from mingqu.domain.decision import Decision
 from mingqu.domain.decision.decide import decide_with
 from mingqu.domain.decision.experiment import Variant, variant_of
 from mingqu.domain.decision.field import Fields, FieldType
+from mingqu.domain.decision.strategy import PolicyMissing
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.money import AmountOutOfRange
 from mingqu.domain.party import IdentityLevel
+from mingqu.domain.policy_file import PolicyFault
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.bureau import BureauQuery, BureauReport, NotCovered, QueryRefused
 from mingqu.ports.silence import ChannelSilent
@@ -33,6 +35,7 @@ from mingqu.services.replay_decision import replay, replay_decision
 from mingqu.services.switch_off import lending
 from mingqu.services.tell_webhooks import Event, Told, tell
 from mingqu.store import consent, decision, offer, party, vault
+from mingqu.store.current_policies import Current
 from mingqu.store.database import Transaction
 from mingqu.store.decision import StoredApplication
 
@@ -109,7 +112,7 @@ def assess(
         raise AmountOutOfRange("Ask for at least one fen.")
     today = house.clock.business_date()
     with house.database.transaction() as tx:
-        pack = house.policies.refresh(tx)
+        current = house.policies.current(tx)
         stored = decision.of_application(tx, person_id=person_id, application_id=application_id)
         if stored is not None:
             applied = decision.load_application(tx, person_id=person_id, application_id=application_id)
@@ -119,10 +122,10 @@ def assess(
         if offer.facilities(tx, person_id=person_id):
             raise AssessedAlready("This person was assessed before and holds limits.")
         _require_waited(tx, house, person_id=person_id, today=today)
-        way = _way(house, person_id=person_id, today=today)
+        way = _way(current, person_id=person_id, today=today)
         query, inputs = _prepare(tx, house, person_id=person_id, application_id=application_id, today=today)
     inputs |= {"requested_amount_fen": requested_amount_fen, "monthly_income_fen": monthly_income_fen}
-    fields = pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead).fields
+    fields = current.pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead).fields
     applies = Applies(person_id=person_id, application_id=application_id, amount_fen=requested_amount_fen)
     signals = read_signals(house, applies=applies, fields=fields, origin=origin)
     inputs |= _ask_bureau(house, query, fields)
@@ -160,13 +163,20 @@ class _Way:
     variant: Variant
 
 
-def _way(house: House, *, person_id: UUID, today: date) -> _Way:
-    """Return how a person is decided by what was last seen of the policies. Errors: LendingSwitchedOff."""
-    products = tuple(product.id for product in lending(house, business_date=today))
+def _way(current: Current, *, person_id: UUID, today: date) -> _Way:
+    """Return how a person is decided by what decides now. Errors: LendingSwitchedOff."""
+    products = tuple(product.id for product in lending(current, business_date=today))
     if not products:
         raise LendingSwitchedOff("No product makes new loans for now; nothing was asked or decided.")
-    experiments = house.pack.experiments(business_date=today)
-    return _Way(products=products, variant=variant_of(person_id=person_id, experiments=experiments))
+    experiments = current.pack.experiments(business_date=today)
+    variant = variant_of(person_id=person_id, experiments=experiments)
+    if variant.instead:
+        try:
+            current.pack.on(business_date=today, product_ids=products, instead=variant.instead)
+        except (PolicyMissing, PolicyFault):
+            # What is tried does not hold today: nobody is refused for a trial, and the record says who decided.
+            variant = variant.by_champion()
+    return _Way(products=products, variant=variant)
 
 
 def _keep(
@@ -186,10 +196,10 @@ def _keep(
         raise AssessedAlready("This person was assessed before and holds limits.")
     require_still_given(tx, house, person_id=person_id, consent_ids=set(asked.rests_on.values()))
     # What was published or switched while the bureau was asked decides: what holds is read where it is recorded.
-    house.policies.refresh(tx)
-    way = _way(house, person_id=person_id, today=asked.today)
+    current = house.policies.current(tx)
+    way = _way(current, person_id=person_id, today=asked.today)
     read_under = {of: str(consent_id) for of, consent_id in asked.rests_on.items()}
-    made = _decide(house, inputs=inputs, way=way, today=asked.today, read_under=read_under)
+    made = _decide(current, inputs=inputs, way=way, today=asked.today, read_under=read_under)
     decision_id, now = house.id_for(person_id), house.clock.now()
     application = StoredApplication(
         application_id=application_id,
@@ -221,19 +231,19 @@ def _keep(
 
 
 def _decide(
-    house: House,
+    current: Current,
     *,
     inputs: Mapping[str, int | str | bool | None],
     way: _Way,
     today: date,
     read_under: Mapping[str, str],
 ) -> Decision:
-    strategy = house.pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead)
+    strategy = current.pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead)
     return decide_with(
         inputs=inputs,
         strategy=strategy,
         variant=way.variant.name,
-        switches=house.policies.switches(business_date=today).noted(strategy=strategy),
+        switches=current.switches(business_date=today).noted(strategy=strategy),
         read_under=read_under,
     )
 

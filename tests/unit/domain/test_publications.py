@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -12,6 +13,8 @@ from mingqu.domain.decision.draft import PublicationNotInForce, joined
 from mingqu.domain.decision.publication import Publication, key_of
 from mingqu.domain.decision.strategy import PolicyMissing
 from mingqu.domain.policy_file import Document, PolicyFault
+from mingqu.services.assess import _way
+from mingqu.store.current_policies import Current
 from mingqu.store.policy import read_documents
 
 OCTOBER = date(2026, 10, 1)
@@ -131,3 +134,32 @@ def test_the_fields_can_lose_a_field_once_no_table_that_decides_reads_it(book: P
         joined(pack=after, document=older, from_date=MIDDLE)
     former = book.version(kind="fields", name="applicant", version=int(str(fewer.body["version"])) - 1)
     joined(pack=after, document=former, from_date=MIDDLE)
+
+
+def test_an_experiment_is_checked_on_every_day_of_its_life_and_not_the_first_alone(book: Pack) -> None:
+    short = changed("grid", "limit-total", valid_from="2026-10-01", valid_to="2026-10-15")
+    tried = joined(pack=book, document=short, from_date=None)
+    with pytest.raises(PolicyFault, match="2026-10-15"):
+        joined(pack=tried, document=experiment(valid_to="2026-12-31"), from_date=OCTOBER)
+    for fits in (
+        experiment(valid_to="2026-10-15"),
+        experiment(mode="shadow", valid_to="2026-12-31"),
+        experiment(share_ppm=0, valid_to="2026-12-31"),
+    ):
+        joined(pack=tried, document=fits, from_date=OCTOBER)
+
+
+def test_nobody_is_refused_because_what_is_tried_has_run_out(book: Pack) -> None:
+    short = changed("grid", "limit-total", valid_from="2026-10-01", valid_to="2026-10-15")
+    tried = joined(pack=book, document=short, from_date=None)
+    trial = experiment(share_ppm=1_000_000)
+    said = [one for each in tried.spoken.values() for one in each]
+    pack = parse_pack(documents=[*tried.documents, trial], publications=[*said, said_of(trial, 999)])
+    current = Current(generation=1, pack=pack, off=())
+    way = {day: _way(current, person_id=UUID(int=7), today=day).variant for day in (OCTOBER, MIDDLE)}
+    assert (way[OCTOBER].name, way[OCTOBER].instead) == ("challenger:trial", trial_of(trial))
+    assert (way[MIDDLE].name, way[MIDDLE].instead) == ("champion_for_challenger:trial", {})
+
+
+def trial_of(document: Document) -> dict[str, int]:
+    return {one["policy"]: one["version"] for one in document.body["instead"]}  # type: ignore[union-attr,index,call-overload,misc]

@@ -83,10 +83,11 @@ def joined(*, pack: Pack, document: Document, from_date: date | None) -> Pack:
     after = parse_pack(documents=[*known, document], publications=[*said, publication])
     for day in _days(after, from_date) if from_date is not None else ():
         offered = tuple(product.id for product in after.offered(business_date=day))
-        after.experiments(business_date=day)
+        # Who is tried on needs all that is tried on each of these days, not only on the first.
+        tried = [one.instead for one in after.experiments(business_date=day) if one.decides]
         try:
-            if offered:
-                after.on(business_date=day, product_ids=offered)
+            for instead in [{}, *tried] if offered else []:
+                after.on(business_date=day, product_ids=offered, instead=instead)
         except (PolicyMissing, RuleMissing) as missing:
             raise fault_of(document=document, missing=missing) from None
     return after
