@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -13,8 +14,9 @@ import pytest
 
 from mingqu.domain import identifier
 from mingqu.domain.decision import decide, parse_pack, replay
-from mingqu.domain.policy_file import Document, canonical, digest
-from mingqu.store.database import Database
+from mingqu.domain.decision.publication import key_of, version_of
+from mingqu.domain.policy_file import Document, PolicyFault, canonical, digest
+from mingqu.store.database import Database, Transaction
 from mingqu.store.decision import (
     DecisionNotFound,
     StoredApplication,
@@ -25,7 +27,14 @@ from mingqu.store.decision import (
     load_application,
     load_decision,
 )
-from mingqu.store.policy import PolicyAlreadyPublished, load_pack, load_published, publish
+from mingqu.store.policy import (
+    PolicyAlreadyPublished,
+    insert_version,
+    load_pack,
+    load_published,
+    parse_document,
+    publish,
+)
 from tests.properties.test_decision import DAY, GOOD, PRODUCTS
 
 AT = datetime(2026, 8, 15, 1, 0, tzinfo=UTC)
@@ -117,3 +126,67 @@ def test_a_decision_comes_back_as_it_was_stored_and_only_to_its_person(database:
             load_decision(tx, person_id=stranger, decision_id=decision.decision_id)
         with pytest.raises(DecisionNotFound):
             load_application(tx, person_id=stranger, application_id=application.application_id)
+
+
+def _by_people(tx: Transaction, document: Document, *, sequence: int, from_date: date) -> None:
+    """Store a version as if two people had drafted and published it."""
+    key = (str(document.body["kind"]), str(document.body["id"]), int(str(document.body["version"])))
+    person, proposal = an_id(90), an_id(91)
+    tx.execute("SET LOCAL session_replication_role = replica")  # neither operator nor proposal are part of this story
+    tx.execute(
+        "INSERT INTO policy_draft (draft_id, kind, id, version, hash, file, body, drafted_by, drafted_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (an_id(92), *key, document.hash, document.file, canonical(document.body), person, AT),
+    )
+    insert_version(tx, document=document, at=AT)
+    tx.execute(
+        "INSERT INTO policy_publication (sequence, kind, id, version, from_date, published_at, proposal_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (sequence, *key, from_date, AT, proposal),
+    )
+    tx.execute("SET LOCAL session_replication_role = origin")
+
+
+def _next(kind: str, name: str, **changed: Any) -> Document:
+    newest = max((one for one in load_pack().documents if (one.kind, one.body["id"]) == (kind, name)), key=version_of)
+    return Document(file="next.json", body={**newest.body, "version": version_of(newest) + 1, **changed})
+
+
+def test_an_upgrade_with_a_number_that_people_took_opens_and_leaves_theirs(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    shipped, day = load_pack(), date(2026, 9, 5)
+    theirs, ours = _next("policy", "instalment-policy", about="theirs"), _next("policy", "instalment-policy")
+    with database.transaction() as tx:
+        publish(tx, pack=shipped, at=AT)
+        _by_people(tx, theirs, sequence=900, from_date=day)
+        assert publish(tx, pack=parse_pack(documents=[*shipped.documents, ours]), at=AT) == 0
+        held = load_published(tx).version(kind="policy", name="instalment-policy", version=version_of(ours))
+    assert held.hash == theirs.hash
+    assert [one.message for one in caplog.records] == ["policy.number_taken"]
+
+
+def test_an_upgrade_that_does_not_fit_what_people_published_decides_nothing_and_opens(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    shipped, day = load_pack(), date(2026, 9, 5)
+    theirs = _next("policy", "instalment-policy", about="theirs, which asks for a field that the upgrade drops")
+    fields = _next("fields", "applicant")
+    left: Any = [one for one in fields.body["field"] if one["name"] != "applications_address_1h"]  # type: ignore[union-attr,index,call-overload]
+    fewer = Document(file="fields-3.json", body={**fields.body, "field": left})
+    with database.transaction() as tx:
+        publish(tx, pack=shipped, at=AT)
+        _by_people(tx, theirs, sequence=900, from_date=day)
+        files = replace(shipped, documents=(*shipped.documents, fewer))
+        assert publish(tx, pack=files, at=AT) == 1, "it is there, for two people to publish"
+        standing = {key_of(one): version_of(one) for one in load_published(tx).in_force(business_date=day)}
+        assert publish(tx, pack=files, at=AT) == 0, "the next start finds nothing new"
+    assert standing["fields/applicant"] == version_of(fewer) - 1
+    assert standing["policy/instalment-policy"] == version_of(theirs)
+    assert [one.message for one in caplog.records] == ["policy.upgrade_does_not_fit"]
+
+
+def test_half_a_character_is_a_fault_of_the_file() -> None:
+    content = b'{"kind": "policy", "id": "x", "version": 1, "about": "\\ud800"}'
+    with pytest.raises(PolicyFault, match="half a character"):
+        parse_document(content, file="x.json")

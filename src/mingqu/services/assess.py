@@ -15,11 +15,12 @@ from mingqu.domain.decision import Decision
 from mingqu.domain.decision.decide import decide_with
 from mingqu.domain.decision.experiment import Variant, variant_of
 from mingqu.domain.decision.field import BUREAU_SOURCE, Fields, FieldType
-from mingqu.domain.decision.strategy import Strategy
+from mingqu.domain.decision.strategy import PolicyMissing, Strategy
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.limit import Standing, valid_until
 from mingqu.domain.money import AmountOutOfRange
 from mingqu.domain.party import IdentityLevel
+from mingqu.domain.policy_file import PolicyFault
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.bureau import BureauQuery, BureauReport, NotCovered, QueryRefused
 from mingqu.ports.silence import ChannelSilent
@@ -37,6 +38,7 @@ from mingqu.services.replay_decision import replay, replay_decision
 from mingqu.services.switch_off import lending
 from mingqu.services.tell_webhooks import Event, Told, tell
 from mingqu.store import assessment, consent, decision, offer, party, vault
+from mingqu.store.current_policies import Current
 from mingqu.store.database import Transaction
 from mingqu.store.decision import StoredApplication
 
@@ -116,18 +118,18 @@ def assess(
         raise AmountOutOfRange("Ask for at least one fen.")
     today = house.clock.business_date()
     with house.database.transaction() as tx:
-        pack = house.policies.refresh(tx)
+        current = house.policies.current(tx)
         stored = decision.of_application(tx, person_id=person_id, application_id=application_id)
         if stored is not None:
             applied = decision.load_application(tx, person_id=person_id, application_id=application_id)
             if applied.requested_amount_fen != requested_amount_fen:
                 raise ApplicationDiffers("This application was made before, for another amount; make a new one.")
             return _remembered(tx, house, person_id=person_id, decision_id=stored)
-        _require_due(tx, house, person_id=person_id, today=today)
+        _require_due(tx, current, person_id=person_id, today=today)
         _require_waited(tx, house, person_id=person_id, today=today)
-        way = _way(house, person_id=person_id, today=today)
+        way = _way(current, person_id=person_id, today=today)
         query, inputs = _prepare(tx, house, person_id=person_id, application_id=application_id, today=today)
-    fields = pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead).fields
+    fields = current.pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead).fields
     told = {"requested_amount_fen": requested_amount_fen, "monthly_income_fen": monthly_income_fen}
     for name, value in told.items():  # before anything is noted, and anybody asked
         if (field := fields.named(name)) is not None:
@@ -170,13 +172,20 @@ class _Way:
     variant: Variant
 
 
-def _way(house: House, *, person_id: UUID, today: date) -> _Way:
-    """Return how a person is decided by what was last seen of the policies. Errors: LendingSwitchedOff."""
-    products = tuple(product.id for product in lending(house, business_date=today))
+def _way(current: Current, *, person_id: UUID, today: date) -> _Way:
+    """Return how a person is decided by what decides now. Errors: LendingSwitchedOff."""
+    products = tuple(product.id for product in lending(current, business_date=today))
     if not products:
         raise LendingSwitchedOff("No product makes new loans for now; nothing was asked or decided.")
-    experiments = house.pack.experiments(business_date=today)
-    return _Way(products=products, variant=variant_of(person_id=person_id, experiments=experiments))
+    experiments = current.pack.experiments(business_date=today)
+    variant = variant_of(person_id=person_id, experiments=experiments)
+    if variant.instead:
+        try:
+            current.pack.on(business_date=today, product_ids=products, instead=variant.instead)
+        except (PolicyMissing, PolicyFault):
+            # What is tried does not hold today: nobody is refused for a trial, and the record says who decided.
+            variant = variant.by_champion()
+    return _Way(products=products, variant=variant)
 
 
 def _keep(
@@ -192,14 +201,14 @@ def _keep(
     before = decision.of_application(tx, person_id=person_id, application_id=application_id)
     if before is not None:
         return _remembered(tx, house, person_id=person_id, decision_id=before)
-    holder = _require_due(tx, house, person_id=person_id, today=asked.today)
+    holder = _require_due(tx, current, person_id=person_id, today=asked.today)
     require_still_given(tx, house, person_id=person_id, consent_ids=set(asked.rests_on.values()))
     # What was published or switched while the bureau was asked decides: what holds is read where it is recorded.
-    house.policies.refresh(tx)
-    way = _way(house, person_id=person_id, today=asked.today)
+    current = house.policies.current(tx)
+    way = _way(current, person_id=person_id, today=asked.today)
     read_under = {of: str(consent_id) for of, consent_id in asked.rests_on.items()}
-    strategy = _strategy(house, way=way, today=asked.today)
-    made = _decide(house, inputs=inputs, strategy=strategy, way=way, today=asked.today, read_under=read_under)
+    strategy = _strategy(current, way=way, today=asked.today)
+    made = _decide(current, inputs=inputs, strategy=strategy, way=way, today=asked.today, read_under=read_under)
     decision_id, now = house.id_for(person_id), house.clock.now()
     application = StoredApplication(
         application_id=application_id,
@@ -230,7 +239,7 @@ def _keep(
 
 
 def _decide(
-    house: House,
+    current: Current,
     *,
     inputs: Mapping[str, int | str | bool | None],
     strategy: Strategy,
@@ -242,13 +251,13 @@ def _decide(
         inputs=inputs,
         strategy=strategy,
         variant=way.variant.name,
-        switches=house.policies.switches(business_date=today).noted(strategy=strategy),
+        switches=current.switches(business_date=today).noted(strategy=strategy),
         read_under=read_under,
     )
 
 
-def _strategy(house: House, *, way: _Way, today: date) -> Strategy:
-    return house.pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead)
+def _strategy(current: Current, *, way: _Way, today: date) -> Strategy:
+    return current.pack.on(business_date=today, product_ids=way.products, instead=way.variant.instead)
 
 
 def _set_limits(
@@ -275,15 +284,15 @@ def _set_limits(
     assessment.insert(tx, standing=standing)
 
 
-def _require_due(tx: Transaction, house: House, *, person_id: UUID, today: date) -> bool:
+def _require_due(tx: Transaction, current: Current, *, person_id: UUID, today: date) -> bool:
     """Return whether a person holds limits, if they may be assessed now.
 
     Errors: AssessedAlready, LendingSwitchedOff.
     """
     if not offer.facilities(tx, person_id=person_id):
         return False
-    way = _way(house, person_id=person_id, today=today)
-    days = _strategy(house, way=way, today=today).reassess_days
+    way = _way(current, person_id=person_id, today=today)
+    days = _strategy(current, way=way, today=today).reassess_days
     if not due_again(tx, person_id=person_id, on=today, reassess_days=days):
         raise AssessedAlready("This person was assessed before and holds limits; it is too early for a new assessment.")
     return True
@@ -293,7 +302,7 @@ def may_be_assessed(house: House, *, person_id: UUID) -> bool:
     """Whether somebody holds no limits, or is due for a new assessment that replaces them."""
     with house.database.transaction() as tx:
         try:
-            _require_due(tx, house, person_id=person_id, today=house.clock.business_date())
+            _require_due(tx, house.policies.current(tx), person_id=person_id, today=house.clock.business_date())
         except (AssessedAlready, LendingSwitchedOff):
             return False
     return True

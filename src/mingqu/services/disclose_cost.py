@@ -56,8 +56,8 @@ def live_offer(tx: Transaction, house: House, *, person_id: UUID, offer_id: UUID
     Errors: NotFound, OfferStale, DrawingFrozen, DrawingStopped, LendingSwitchedOff, CostAboveCap.
     """
     stored, facility = offer.load_offer_with_line(tx, person_id=person_id, offer_id=offer_id)
-    house.policies.refresh(tx)
-    require_lending(house, product_id=facility.product_id, lender_id=facility.lender_id)
+    current, today = house.policies.current(tx), house.clock.business_date()
+    require_lending(current, product_id=facility.product_id, lender_id=facility.lender_id, business_date=today)
     require_drawing_open(tx, house, person_id=person_id)
     if house.clock.now() >= stored.expires_at:
         raise OfferStale("This offer has run out; ask for new offers.")

@@ -105,7 +105,7 @@ def make_offers(
 
     def make(tx: Transaction) -> list[Offered]:
         tx.lock_cell(tx.cell_of(person_id))
-        house.policies.refresh(tx)
+        current, today = house.policies.current(tx), house.clock.business_date()
         require_drawing_open(tx, house, person_id=person_id)
         made: list[Offered] = []
         not_offered: TermsNotOffered | LendingSwitchedOff | None = None
@@ -113,7 +113,9 @@ def make_offers(
             if available_fen < amount_fen:
                 continue
             try:
-                require_lending(house, product_id=facility.product_id, lender_id=facility.lender_id)
+                require_lending(
+                    current, product_id=facility.product_id, lender_id=facility.lender_id, business_date=today
+                )
                 made.append(_offer(tx, house, facility, amount_fen, instalments, method))
             except (TermsNotOffered, LendingSwitchedOff) as refusal:
                 not_offered = refusal  # by this product; another may have the terms

@@ -30,7 +30,12 @@ def preview_offers(house: House, *, person_id: UUID, amount_fen: int, instalment
 
 def _previewed(house: House, facility: Facility, amount_fen: int, instalments: int, method: str) -> Offered | None:
     try:
-        require_lending(house, product_id=facility.product_id, lender_id=facility.lender_id)
+        require_lending(
+            house.policies.last_seen,
+            product_id=facility.product_id,
+            lender_id=facility.lender_id,
+            business_date=house.clock.business_date(),
+        )
     except LendingSwitchedOff:
         return None  # nothing is shown that could not be signed
     product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)

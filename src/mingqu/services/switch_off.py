@@ -28,6 +28,7 @@ from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.sign_in_operator import Seat
 from mingqu.store import evidence, switch
+from mingqu.store.current_policies import Current
 from mingqu.store.database import Transaction
 
 
@@ -125,9 +126,9 @@ def _rules(strategy: Strategy) -> dict[str, bool]:
     return {f"{strategy.policy.id}/{row.id}": is_law(row) for row in strategy.policy.rows}
 
 
-def lending(house: House, *, business_date: date) -> tuple[Product, ...]:
-    """Return the products that take part in new decisions on a date: offered, and not off. By what was last seen."""
-    pack, switches = house.pack, house.policies.switches(business_date=business_date)
+def lending(current: Current, *, business_date: date) -> tuple[Product, ...]:
+    """Return the products that take part in new decisions on a date: offered, and not off."""
+    pack, switches = current.pack, current.switches(business_date=business_date)
     return tuple(
         product
         for product in pack.offered(business_date=business_date)
@@ -135,10 +136,10 @@ def lending(house: House, *, business_date: date) -> tuple[Product, ...]:
     )
 
 
-def require_lending(house: House, *, product_id: str, lender_id: UUID) -> None:
-    """Return when a product may make new offers. By what was last seen. Errors: LendingSwitchedOff."""
-    switches = house.policies.switches(business_date=house.clock.business_date())
-    if switches.product_off(product_id=product_id, lender_code=house.pack.lender(lender_id=lender_id).code):
+def require_lending(current: Current, *, product_id: str, lender_id: UUID, business_date: date) -> None:
+    """Return when a product may make new offers on a date. Errors: LendingSwitchedOff."""
+    switches = current.switches(business_date=business_date)
+    if switches.product_off(product_id=product_id, lender_code=current.pack.lender(lender_id=lender_id).code):
         raise LendingSwitchedOff("This product makes no new loans for now; your loans go on as agreed.")
 
 

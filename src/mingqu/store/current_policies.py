@@ -9,6 +9,7 @@ books with the same policies parses them once.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -22,35 +23,73 @@ from mingqu.store.database import Transaction
 _PACKS_MAX: Final = 8  # of one process: a book has one, a test run a few
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """What decides, as one transaction sees it: the pack and the switches of one generation, which belong together."""
+
+    generation: int
+    pack: Pack
+    off: tuple[Switch, ...]
+
+    def switches(self, *, business_date: date) -> Switches:
+        """Return what is off on a date."""
+        standing = (one for one in self.off if one.holds(business_date=business_date))
+        return Switches(acts={one.written: one.switch_id.hex for one in standing})
+
+
 class CurrentPolicies:
     """The pack and the switches last seen in the book; before anything was seen, the files the program came with."""
 
     def __init__(self, pack: Pack) -> None:
-        self._seen: tuple[int, Pack, tuple[Switch, ...]] = (-1, pack, ())
+        self._seen = Current(generation=-1, pack=pack, off=())
         self._one_reads = threading.Lock()
 
     @property
     def pack(self) -> Pack:
         """The pack last seen."""
-        return self._seen[1]
+        return self._seen.pack
+
+    @property
+    def last_seen(self) -> Current:
+        """What decided when it was last looked up, for what is only shown."""
+        return self._seen
+
+    def current(self, tx: Transaction) -> Current:
+        """Return what decides as this transaction sees it, reading anew what was published or switched since.
+
+        A transaction that began before a change (a page reads one snapshot) is answered by what it sees; what others
+        were told since is never turned back by it.
+        """
+        generation = publication.generation(tx)
+        seen = self._seen
+        if generation == seen.generation:
+            return seen
+        if generation < seen.generation:
+            return _read(tx, generation)
+        with self._one_reads:  # the others wait for the parsed pack instead of parsing it as well
+            seen = self._seen
+            if generation == seen.generation:
+                return seen
+            read = _read(tx, generation)
+            if generation > seen.generation:
+                self._seen = read
+            return read
 
     def refresh(self, tx: Transaction) -> Pack:
         """Return the pack as this transaction sees it, reading anew what was published or switched since."""
-        generation = publication.generation(tx)
-        if generation != self._seen[0]:
-            with self._one_reads:  # the others wait for the parsed pack instead of parsing it as well
-                if generation != self._seen[0]:
-                    self._seen = (generation, _load(tx), switch.standing(tx))
-        return self._seen[1]
+        return self.current(tx).pack
 
     def switches(self, *, business_date: date) -> Switches:
         """Return what is off on a date, as last seen."""
-        standing = (one for one in self._seen[2] if one.holds(business_date=business_date))
-        return Switches(acts={one.written: one.switch_id.hex for one in standing})
+        return self._seen.switches(business_date=business_date)
 
     def switched_off(self) -> tuple[Switch, ...]:
         """Return what nobody has put on again, as last seen."""
-        return self._seen[2]
+        return self._seen.off
+
+
+def _read(tx: Transaction, generation: int) -> Current:
+    return Current(generation=generation, pack=_load(tx), off=switch.standing(tx))
 
 
 def _load(tx: Transaction) -> Pack:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import tomllib
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
 from mingqu.domain.decision import Pack, parse_pack
-from mingqu.domain.decision.publication import version_of
+from mingqu.domain.decision.publication import Publication, version_of
 from mingqu.domain.policy_file import Document, PolicyFault, canonical, plain
 from mingqu.domain.refusal import Refusal
 from mingqu.store import publication
 from mingqu.store.database import Transaction
 
+_log: Final = logging.getLogger("mingqu.policy")
 # What decides lies in these folders; others (texts of consents, templates) have readers of their own.
 POLICY_FOLDERS: Final = ("lenders", "products", "rules", "decision", "cards", "mappings")
 POLICY_FILES_MAX: Final = 2_000  # A folder with more was chosen by mistake.
@@ -78,6 +81,10 @@ def parse_document(content: bytes, *, file: str) -> Document:
     body = plain(value, file=file)
     if not isinstance(body, dict):
         raise _unreadable(file, "The file is not one table.")
+    try:
+        canonical(body)
+    except UnicodeEncodeError:  # JSON can write half of a character (\ud800), which no text holds
+        raise _unreadable(file, "It holds half a character, which is no text.") from None
     return Document(file=file, body=body)
 
 
@@ -105,34 +112,79 @@ def load_pack(*, folder: Path | None = None) -> Pack:
 def publish(tx: Transaction, *, pack: Pack, at: datetime) -> int:
     """Write every document of the pack that the book does not hold yet and return how many were new.
 
-    Each is in force from the day it names, where nobody has published that policy otherwise.
-    The same content again is no news. Errors: PolicyAlreadyPublished when a version stands with another content.
+    Each is in force from the day it names, where nobody has published that policy otherwise. The same content again is
+    no news. An upgrade never keeps a house from opening: a number under which people published something else is
+    skipped, and what does not fit beside what decides here is kept for two people to publish, or left out; both are
+    logged. Errors: PolicyAlreadyPublished when a version that came with the program came with another content before.
     """
-    fresh = [document for document in pack.documents if insert_version(tx, document=document, at=at)]
-    publication.publish_as_it_came(tx, documents=fresh, at=at)
+    fresh = [one for one in pack.documents if not _taken_by_people(tx, one) and not _known(tx, one)]
+    said = publication.publications(tx)
+    decide = fresh
+    if fresh and said:
+        known = published_documents(tx)
+        coming = publication.as_it_came(tx, documents=fresh)
+        if not _fits(known=known, fresh=fresh, said=(*said, *coming)):
+            decide = []
+            fresh = fresh if _fits(known=known, fresh=fresh, said=said) else []
+    for document in fresh:
+        insert_version(tx, document=document, at=at)
+    publication.publish_as_it_came(tx, documents=decide, at=at)
     return len(fresh)
+
+
+def _fits(*, known: Sequence[Document], fresh: Sequence[Document], said: Sequence[Publication]) -> bool:
+    """Return whether a pack can be made of what the book holds with what came, so published; why not is logged."""
+    try:
+        parse_pack(documents=[*known, *fresh], publications=said)
+    except Refusal as refusal:
+        _log.error("policy.upgrade_does_not_fit", extra={"code": refusal.code, "fault": refusal.message})
+        return False
+    return True
+
+
+def _taken_by_people(tx: Transaction, document: Document) -> bool:
+    """Return whether people published something else under a version's number; that it is skipped is logged."""
+    key = (str(document.body["kind"]), str(document.body["id"]), version_of(document))
+    known = tx.execute(
+        """
+        SELECT v.hash FROM policy_version v JOIN policy_draft d USING (kind, id, version, hash)
+        WHERE v.kind = %s AND v.id = %s AND v.version = %s
+        """,
+        key,
+    ).fetchone()
+    if known is None or known[0] == document.hash:
+        return False
+    _log.error("policy.number_taken", extra={"kind": key[0], "policy": key[1], "version": key[2]})
+    return True
 
 
 def insert_version(tx: Transaction, *, document: Document, at: datetime) -> bool:
     """Store a version for ever, and return whether it is new. Errors: PolicyAlreadyPublished."""
+    if _known(tx, document):
+        return False
+    key = (str(document.body["kind"]), str(document.body["id"]), version_of(document))
+    tx.execute(
+        """
+        INSERT INTO policy_version (kind, id, version, hash, file, body, published_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s)
+        """,
+        (*key, document.hash, document.file, canonical(document.body), at),
+    )
+    return True
+
+
+def _known(tx: Transaction, document: Document) -> bool:
+    """Return whether the book holds a version with just this content. Errors: PolicyAlreadyPublished."""
     key = (str(document.body["kind"]), str(document.body["id"]), version_of(document))
     known = tx.execute("SELECT hash FROM policy_version WHERE kind = %s AND id = %s AND version = %s", key).fetchone()
-    if known is None:
-        tx.execute(
-            """
-            INSERT INTO policy_version (kind, id, version, hash, file, body, published_at)
-            VALUES (%s, %s, %s, %s, %s, %s, %s)
-            """,
-            (*key, document.hash, document.file, canonical(document.body), at),
-        )
-    elif known[0] != document.hash:
+    if known is not None and known[0] != document.hash:
         raise PolicyAlreadyPublished(
             f"{document.file}: version {key[2]} was published with another content; give the file a new version.",
             kind=key[0],
             id=key[1],
             version=key[2],
         )
-    return known is None
+    return known is not None
 
 
 def load_published(tx: Transaction) -> Pack:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from psycopg.rows import TupleRow
 
-from mingqu.domain.decision.publication import Publication, version_of
+from mingqu.domain.decision.publication import Publication, key_of, version_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.policy_file import Document, canonical, plain
 from mingqu.store.database import Transaction
@@ -116,24 +116,40 @@ def insert(
 
 
 def publish_as_it_came(tx: Transaction, *, documents: Sequence[Document], at: datetime) -> None:
-    """Publish versions that came with the program, from the day each names, where nobody has published that policy.
+    """Publish versions that came with the program, each from the day it names.
 
-    Where somebody has, a new file of the program is only there to be published: two people decide, not an upgrade.
+    Not those of a policy that somebody published: two people decide about that, not an upgrade (`as_it_came`).
     """
     if not documents:
         return
     next_generation(tx)
-    for document in documents:
-        key = (str(document.body["kind"]), str(document.body["id"]), version_of(document))
-        valid_from = document.reader().day("valid_from") if document.reader().has("valid_from") else date.min
+    for one in as_it_came(tx, documents=documents):
         tx.execute(
             """
             INSERT INTO policy_publication (sequence, kind, id, version, from_date, published_at)
-            SELECT coalesce(max(sequence), 0) + 1, %s, %s, %s, %s, %s FROM policy_publication
-            HAVING NOT coalesce(bool_or(kind = %s AND id = %s AND proposal_id IS NOT NULL), false)
+            VALUES (%s, %s, %s, %s, %s, %s)
             """,
-            (*key, valid_from, at, key[0], key[1]),
+            (one.sequence, one.kind, one.name, one.version, one.from_date, at),
         )
+
+
+def as_it_came(tx: Transaction, *, documents: Sequence[Document]) -> tuple[Publication, ...]:
+    """Return what would be published of versions that came with the program, where nobody has published that policy."""
+    rows = tx.execute("SELECT DISTINCT kind || '/' || id FROM policy_publication WHERE proposal_id IS NOT NULL")
+    by_people = {row[0] for row in rows.fetchall()}
+    last = tx.execute("SELECT coalesce(max(sequence), 0) FROM policy_publication").fetchone()
+    assert last is not None
+    coming = [one for one in documents if key_of(one) not in by_people]
+    return tuple(
+        Publication(
+            sequence=sequence,
+            kind=str(one.body["kind"]),
+            name=str(one.body["id"]),
+            version=version_of(one),
+            from_date=one.reader().day("valid_from") if one.reader().has("valid_from") else date.min,
+        )
+        for sequence, one in enumerate(coming, start=last[0] + 1)
+    )
 
 
 def publications(tx: Transaction) -> tuple[Publication, ...]:

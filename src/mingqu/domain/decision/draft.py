@@ -7,13 +7,15 @@ from datetime import date
 from typing import ClassVar, Final
 
 from mingqu.domain.decision.pack import Pack, fault_of, parse_pack
-from mingqu.domain.decision.publication import Publication, in_force, key_of, version_of
+from mingqu.domain.decision.publication import Publication, days_of, in_force, key_of, version_of
 from mingqu.domain.decision.strategy import PolicyMissing
 from mingqu.domain.policy_file import Document, Plain
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import RuleMissing
 
 DAYS_CHECKED_MAX: Final = 60  # days on which something changes; more are planned by nobody
+# What may end without a successor: a version that has run out when it is published ends it from that day on.
+ENDED_BY_A_VERSION: Final = ("experiment", "product")
 CHANGES_MAX: Final = 500  # lines of a difference; a person reads no more
 
 
@@ -60,7 +62,8 @@ def joined(*, pack: Pack, document: Document, from_date: date | None) -> Pack:
     """Return the pack with a version put into force from a date, or kept for trials; or the first fault.
 
     Checked are the file, the whole pack around it, and what decides on `from_date` and on each later day on which a
-    publication or a file begins. Errors: PublicationNotInForce, PublicationChangesNothing, and those of `parse_pack`.
+    publication or a file begins or ends.
+    Errors: PublicationNotInForce, PublicationChangesNothing, and those of `parse_pack`.
     """
     publication = Publication(
         sequence=max((one.sequence for said in pack.spoken.values() for one in said), default=0) + 1,
@@ -69,7 +72,7 @@ def joined(*, pack: Pack, document: Document, from_date: date | None) -> Pack:
         version=version_of(document),
         from_date=from_date,
     )
-    if from_date is not None and not in_force(document=document, business_date=from_date):
+    if from_date is not None and not _may_begin(document, from_date):
         raise PublicationNotInForce(f"{document.file}: by its own dates it does not hold on {from_date}.")
     said = [one for each in pack.spoken.values() for one in each]
     if publication.key in pack.spoken:
@@ -80,20 +83,27 @@ def joined(*, pack: Pack, document: Document, from_date: date | None) -> Pack:
     after = parse_pack(documents=[*known, document], publications=[*said, publication])
     for day in _days(after, from_date) if from_date is not None else ():
         offered = tuple(product.id for product in after.offered(business_date=day))
-        after.experiments(business_date=day)
+        # Who is tried on needs all that is tried on each of these days, not only on the first.
+        tried = [one.instead for one in after.experiments(business_date=day) if one.decides]
         try:
-            if offered:
-                after.on(business_date=day, product_ids=offered)
+            for instead in [{}, *tried] if offered else []:
+                after.on(business_date=day, product_ids=offered, instead=instead)
         except (PolicyMissing, RuleMissing) as missing:
             raise fault_of(document=document, missing=missing) from None
     return after
 
 
+def _may_begin(document: Document, from_date: date) -> bool:
+    """Return whether a version may be published from a day: it holds then, or it is the end of what may end."""
+    if document.body["kind"] in ENDED_BY_A_VERSION:
+        return not document.reader().has("valid_from") or document.reader().day("valid_from") <= from_date
+    return in_force(document=document, business_date=from_date)
+
+
 def _days(pack: Pack, first: date) -> list[date]:
     """Return the days from `first` on, on which what decides may change."""
-    begun = {one.from_date for said in pack.spoken.values() for one in said if one.from_date is not None}
-    own = {one.reader().day("valid_from") for one in pack.documents if one.reader().has("valid_from")}
-    return sorted({first, *(day for day in begun | own if day > first)})[:DAYS_CHECKED_MAX]
+    changing = days_of(documents=pack.documents, spoken=pack.spoken)
+    return sorted({first, *(day for day in changing if day > first)})[:DAYS_CHECKED_MAX]
 
 
 def differences(*, before: Document | None, after: Document) -> tuple[Change, ...]:

@@ -57,6 +57,11 @@ class Experiment:
     hold_out_ppm: int
     instead: Mapping[str, int]
 
+    @property
+    def decides(self) -> bool:
+        """Whether it decides about anybody: a shadow does not, nor a share of nobody."""
+        return self.mode == CHALLENGE and self.share_ppm > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
@@ -64,6 +69,10 @@ class Variant:
 
     name: str = ""
     instead: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    def by_champion(self) -> Variant:
+        """Return the way of somebody whose challenger does not hold: as everybody, and recorded as its own arm."""
+        return Variant(name=f"champion_for_{self.name}")
 
 
 AS_EVERYBODY: Final = Variant()

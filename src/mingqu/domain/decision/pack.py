@@ -16,10 +16,10 @@ from uuid import UUID
 
 from mingqu.domain.decision.card import parse_card
 from mingqu.domain.decision.experiment import Experiment, parse_experiment, require_apart
-from mingqu.domain.decision.field import Fields, parse_fields
 from mingqu.domain.decision.grid import parse_grid
 from mingqu.domain.decision.lever import parse_guide
-from mingqu.domain.decision.publication import Publication, Spoken, by_policy, in_force, key_of, ranks, version_of
+from mingqu.domain.decision.meets import Meets
+from mingqu.domain.decision.publication import Publication, Spoken, by_policy, key_of, ranks, standing, version_of
 from mingqu.domain.decision.strategy import Finder, PolicyMissing, Strategy, assemble, check_price
 from mingqu.domain.decision.table import parse_first_hit_table, parse_policy_table
 from mingqu.domain.policy_file import Document, Plain, PolicyFault
@@ -76,16 +76,17 @@ class Pack:
 
     def offered(self, *, business_date: date) -> tuple[Product, ...]:
         """Return the products offered on a date, by id, each in the version then in force."""
-        standing: dict[str, tuple[int, Product]] = {}
         parsed = {(product.id, product.version): product for product in self.products}
-        for rank, one in self._ranked("product", business_date):
-            product = parsed[str(one.body["id"]), version_of(one)]
-            if (
-                in_force(document=one, business_date=business_date)
-                and rank > standing.get(product.id, (-1, product))[0]
-            ):
-                standing[product.id] = (rank, product)
-        return tuple(product for _, (_, product) in sorted(standing.items()) if product.status == "active")
+        versions: dict[str, list[Document]] = {}
+        for one in self.documents:
+            if one.body["kind"] == "product":
+                versions.setdefault(str(one.body["id"]), []).append(one)
+        found = []
+        for name, known in sorted(versions.items()):
+            document = standing(versions=known, spoken=self.spoken, business_date=business_date)
+            if document is not None and parsed[name, version_of(document)].status == "active":
+                found.append(parsed[name, version_of(document)])
+        return tuple(found)
 
     def document(self, *, kind: str, name: str) -> Document:
         """Return a document, e.g. a mapping, in the version published last. Errors: PolicyMissing."""
@@ -119,8 +120,8 @@ class Pack:
             if len(self._experiments) >= STRATEGIES_REMEMBERED_MAX:
                 self._experiments.clear()
             documents = [one for one in self.documents if one.body["kind"] == "experiment"]
-            standing = self.in_force(business_date=business_date) if documents else ()
-            found = tuple(parse_experiment(document=one) for one in standing if one.body["kind"] == "experiment")
+            held = self.in_force(business_date=business_date) if documents else ()
+            found = tuple(parse_experiment(document=one) for one in held if one.body["kind"] == "experiment")
             require_apart(found)
             self._experiments[business_date] = found
         return found
@@ -197,11 +198,11 @@ def parse_pack(*, documents: Iterable[Document], publications: Iterable[Publicat
         rules=Finder(documents=_last(held, "rules", spoken), business_date=date.min, versions=None).rules(),
         spoken=spoken,
     )
-    fields = [parse_fields(document=one) for one in _last(held, "fields", spoken)]
+    meets = Meets(documents=held, spoken=spoken)
     for document in held:
         _check_dates(document)
         try:
-            _check(pack, document, fields)
+            _check(pack, document, meets)
         except (PolicyMissing, RuleMissing) as missing:
             raise fault_of(document=document, missing=missing) from None
     return pack
@@ -252,23 +253,26 @@ def _last(documents: Sequence[Document], kind: str, spoken: Spoken) -> tuple[Doc
     return tuple(one for _, one in last.values())
 
 
-def _check(pack: Pack, document: Document, fields: Sequence[Fields]) -> None:
+_READ_FIELDS: Final = ("policy", "first_hit", "grid", "product", "remedies")
+
+
+def _check(pack: Pack, document: Document, meets: Meets) -> None:
     """Every table is parsed and its cases run, also those that no strategy uses today."""
     kind: Plain = document.body["kind"]
-    if kind in ("policy", "first_hit", "grid", "product", "remedies") and len(fields) != 1:
+    if kind in _READ_FIELDS and meets.names != 1:
         raise document.reader().fault("kind", "not exactly one file declares the fields.", "Keep one of kind fields.")
     if kind == "policy":
-        parse_policy_table(document=document, fields=fields[0])
+        meets.check(document, lambda fields: parse_policy_table(document=document, fields=fields))
     elif kind == "first_hit":
-        parse_first_hit_table(document=document, fields=fields[0])
+        meets.check(document, lambda fields: parse_first_hit_table(document=document, fields=fields))
     elif kind == "grid":
-        parse_grid(document=document, fields=fields[0])
+        meets.check(document, lambda fields: parse_grid(document=document, fields=fields))
     elif kind == "remedies":
-        parse_guide(document=document, fields=fields[0])
+        meets.check(document, lambda fields: parse_guide(document=document, fields=fields))
     elif kind == "card":
         parse_card(document=document)
     elif kind == "product":
-        _check_product(pack, parse_product(document=document), fields[0])
+        _check_product(pack, parse_product(document=document), meets)
     elif kind == "experiment":
         _check_experiment(pack, parse_experiment(document=document))
     elif kind == "strategy":
@@ -287,13 +291,13 @@ def _check_experiment(pack: Pack, experiment: Experiment) -> None:
         pack.on(business_date=day, product_ids=offered, instead=experiment.instead)
 
 
-def _check_product(pack: Pack, product: Product, fields: Fields) -> None:
+def _check_product(pack: Pack, product: Product, meets: Meets) -> None:
     finder = Finder(documents=pack.documents, business_date=product.valid_from, versions=None, spoken=pack.spoken)
     document = finder.named("grid", product.price_grid)
     check_price(
         product=product,
         lender=finder.lender(product.lender_id),
-        prices=parse_grid(document=document, fields=fields),
+        prices=meets.check(document, lambda fields: parse_grid(document=document, fields=fields)),
         rules=pack.rules,
         days=(product.valid_from, product.valid_to),
         file=document.file,

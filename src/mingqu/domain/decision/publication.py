@@ -6,7 +6,7 @@ a publication of a former version, and it also takes back whatever was planned f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -78,3 +78,33 @@ def ranks(*, document: Document, spoken: Spoken, business_date: date) -> int | N
         if one.version == version and one.from_date is not None and one.from_date <= business_date
     ]
     return max(begun, default=None)
+
+
+def standing(*, versions: Sequence[Document], spoken: Spoken, business_date: date) -> Document | None:
+    """Return which of the versions of one policy decides on a date, or None.
+
+    The last word among those begun is found first, and only then whether it has run out: a version that ends ends the
+    policy, and never brings back what it replaced. Example: version 1 has no end, version 2 is published from October 1
+    with a valid_to of October 15: from October 15 on the policy has no version in force.
+    """
+    last: tuple[int, Document] | None = None
+    for one in versions:
+        rank = ranks(document=one, spoken=spoken, business_date=business_date) if _begun(one, business_date) else None
+        if rank is not None and (last is None or rank > last[0]):
+            last = (rank, one)
+    return last[1] if last is not None and in_force(document=last[1], business_date=business_date) else None
+
+
+def _begun(document: Document, business_date: date) -> bool:
+    reader = document.reader()
+    return not reader.has("valid_from") or reader.day("valid_from") <= business_date
+
+
+def days_of(*, documents: Iterable[Document], spoken: Spoken) -> frozenset[date]:
+    """Return the days on which one of these versions begins or ends, by its file or by a publication."""
+    found = set()
+    for one in documents:
+        reader = one.reader()
+        found |= {reader.day(column) for column in ("valid_from", "valid_to") if reader.has(column)}
+        found |= {said.from_date for said in spoken.get(key_of(one), ()) if said.from_date is not None}
+    return frozenset(found)

@@ -13,7 +13,7 @@ from mingqu.domain.decision.card import Card, parse_card, with_choices
 from mingqu.domain.decision.field import COMPUTED, Fields, Vector, parse_fields, picker
 from mingqu.domain.decision.grid import Grid, parse_grid
 from mingqu.domain.decision.lever import Guide, parse_guide
-from mingqu.domain.decision.publication import Spoken, in_force, key_of, ranks
+from mingqu.domain.decision.publication import Spoken, in_force, key_of, standing
 from mingqu.domain.decision.publication import version_of as version_of
 from mingqu.domain.decision.row import Words, read_words
 from mingqu.domain.decision.table import PolicyTable, parse_policy_table
@@ -167,14 +167,11 @@ class Finder:
 
     def _in_force(self, found: Sequence[Document]) -> Document | None:
         """Return which version of a policy decides on the date: the one to be tried, or the last published."""
-        held = [one for one in found if in_force(document=one, business_date=self.business_date)]
         tried = self.instead.get(key_of(found[0])) if found else None
-        if tried is not None:
-            return next((one for one in held if version_of(one) == tried), None)
-        ranked = [(ranks(document=one, spoken=self.spoken, business_date=self.business_date), one) for one in held]
-        return max(
-            ((rank, one) for rank, one in ranked if rank is not None), key=lambda each: each[0], default=(0, None)
-        )[1]
+        if tried is None:
+            return standing(versions=found, spoken=self.spoken, business_date=self.business_date)
+        named = (one for one in found if version_of(one) == tried)
+        return next((one for one in named if in_force(document=one, business_date=self.business_date)), None)
 
     def optional(self, kind: str, name: str) -> Document | None:
         """Return what `named` does, or None when no version is in force, or the record names none."""
