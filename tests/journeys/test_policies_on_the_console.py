@@ -37,7 +37,8 @@ def test_a_file_is_drafted_compared_published_by_two_and_rolled_back(world: Open
     third.sign_in(employ(house, "risk", name="third"))
     today = house.clock.business_date()
     status, where, _ = upload(came, json.dumps(limits(house)).encode())
-    assert (status, where) == (303, f"{PAGE}?after=2")
+    assert (status, where.partition("&draft=")[0]) == (303, f"{PAGE}?after=2")
+    assert second.get(PAGE, after="2", draft=where.partition("&draft=")[2]).status_code == 200
     page = second.get(PAGE, after="2").text
     assert "<del>300000</del>" in page
     assert "<ins>600000</ins>" in page

@@ -25,6 +25,7 @@ from mingqu.services.house import House
 from mingqu.services.propose import approve, propose
 from mingqu.services.publish_policy import AuthorIsChecker, PublicationTooLate, check_draft, draft_policy, subject_of
 from mingqu.services.read_limit import decision_view
+from mingqu.services.read_policies import read_policy
 from mingqu.services.verify_book import verify_as_it_stands, verify_book
 from mingqu.store import policy
 from mingqu.store.current_policies import CurrentPolicies
@@ -240,3 +241,28 @@ def test_a_published_version_is_what_new_people_are_decided_by(world: OpenWorld)
         ).fetchone() or ("",)
     assert record == house.pack.version(kind="grid", name="limit-total", version=2).hash
     assert verify_book(database=house.database, keyring=house.keyring).all_hold
+
+
+def test_the_draft_handed_in_last_is_shown_and_one_whose_number_was_published_is_not(world: OpenWorld) -> None:
+    house, today = world.house, world.house.clock.business_date()
+    body = limits(house)
+    wrong = draft(house, {**body, "about": "with a mistake"})
+    world.clock.advance(timedelta(minutes=1))
+    right = draft(house, {**body, "about": "corrected"})
+    assert read_policy(house, kind="grid", name="limit-total").after.hash == right.hash
+    assert read_policy(house, kind="grid", name="limit-total", after=2).after.hash == right.hash
+    chosen = read_policy(house, kind="grid", name="limit-total", after=2, draft_hash=wrong.hash)
+    assert chosen.after.hash == wrong.hash
+    later = {**body, "version": 3}
+    publish(house, later, from_date=today)
+    assert read_policy(house, kind="grid", name="limit-total").drafts == (), "2 is below what is published"
+    with pytest.raises(ProposalStale):
+        propose(
+            house,
+            seat=seat_of(house, "risk", name="author"),
+            deed=Deed.PUBLISH_POLICY,
+            subject_id=subject_of(kind="grid", name="limit-total"),
+            asked={"kind": "grid", "name": "limit-total", "version": "3", "hash": wrong.hash, "from_date": ""},
+            reason=WHY,
+            key=house.identifiers.fresh(0).hex,
+        )

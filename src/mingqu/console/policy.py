@@ -51,13 +51,21 @@ def _overview(desk: Desk, request: Asked, *, refusal: Refusal | None = None) -> 
 
 
 def _one(
-    desk: Desk, request: Asked, kind: str, name: str, before: int | None, after: int | None, refusal: Refusal | None
+    desk: Desk,
+    request: Asked,
+    kind: str,
+    name: str,
+    before: int | None,
+    after: int | None,
+    refusal: Refusal | None,
+    *,
+    draft_hash: str = "",
 ) -> Response[Any]:
     return desk.show(
         request,
         "policy.html",
         status=refusal.status if refusal else 200,
-        seen=read_policy(desk.house, kind=kind, name=name, before=before, after=after),
+        seen=read_policy(desk.house, kind=kind, name=name, before=before, after=after, draft_hash=draft_hash),
         key=desk.form_key(),
         code=refusal.code if refusal else "",
         said=refusal.message if refusal else "",
@@ -77,8 +85,9 @@ def _pages(desk: Desk) -> list[HTTPRouteHandler]:
         name: FromPath[str],
         before: FromQuery[int | None] = None,
         after: FromQuery[int | None] = None,
+        draft: FromQuery[str] = "",
     ) -> Response[Any]:
-        return _one(desk, request, kind, name, before, after, None)
+        return _one(desk, request, kind, name, before, after, None, draft_hash=draft)
 
     return [policies, policy]
 
@@ -93,7 +102,7 @@ def _publishing(desk: Desk) -> list[HTTPRouteHandler]:
             drafted = draft_policy(desk.house, seat=at.signed_in(request), content=content, file=file)
         except Refusal as refusal:
             return _overview(desk, request, refusal=refusal)
-        return at.go(f"{ROOT}/{drafted.kind}/{drafted.name}?after={drafted.version}")
+        return at.go(f"{ROOT}/{drafted.kind}/{drafted.name}?after={drafted.version}&draft={drafted.hash}")
 
     @act("/policies/{kind:str}/{name:str}/propose", needs=Permission.PUBLISH)
     def send_proposal(

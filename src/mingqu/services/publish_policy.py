@@ -20,7 +20,7 @@ from mingqu.domain.decision.publication import version_of
 from mingqu.domain.operator import Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.policy_file import Document
-from mingqu.domain.proposal import HOUSE, Proposal
+from mingqu.domain.proposal import HOUSE, Proposal, ProposalStale
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.once import id_of_key
@@ -158,9 +158,14 @@ def say_publication(
 def _wanted(
     tx: Transaction, kind: str, name: str, version: int, *, content: str, known: tuple[Document, ...]
 ) -> Document:
-    """Return the version as published, or as drafted with just this content (the only draft, if none is named)."""
+    """Return the version as published, or as drafted with just this content (the only draft, if none is named).
+
+    Errors: NotFound, PublicationMalformed, ProposalStale when it was published with another content.
+    """
     for one in known:
         if (one.body["kind"], one.body["id"], version_of(one)) == (kind, name, version):
+            if content not in ("", one.hash):
+                raise ProposalStale("This version was published with another content; give the draft a higher one.")
             return one
     drafted = [
         one.document
@@ -191,7 +196,7 @@ def basis_of_publication(tx: Transaction, proposal: Proposal) -> str:
 def publish_policy(tx: Transaction, house: House, proposal: Proposal) -> None:
     """Put a version into force, once it was checked again beside what is in force now.
 
-    Errors: AuthorIsChecker, PublicationTooLate, NotFound, PolicyAlreadyPublished, and those of `joined`.
+    Errors: AuthorIsChecker, PublicationTooLate, NotFound, ProposalStale, PolicyAlreadyPublished, and those of `joined`.
     """
     body, now = proposal.body, house.clock.now()
     kind, name, version, content = str(body["kind"]), str(body["name"]), int(str(body["version"])), str(body["hash"])
@@ -203,7 +208,8 @@ def publish_policy(tx: Transaction, house: House, proposal: Proposal) -> None:
     publication.next_generation(tx)  # from here on nobody else publishes, so what is checked is what stands
     pack = policy.load_published(tx)
     document = _wanted(tx, kind, name, version, content=content, known=pack.documents)
-    assert document.hash == content, "what was proposed names its content"
+    if document.hash != content:
+        raise ProposalStale("This version was published since with another content; propose anew.")
     joined(pack=pack, document=document, from_date=from_date)
     policy.insert_version(tx, document=document, at=now)
     publication.insert(

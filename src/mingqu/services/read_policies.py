@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -99,7 +100,7 @@ def read_policies(house: House, *, seat: Seat) -> PoliciesView:
     today, now = house.clock.business_date(), house.clock.now()
     with house.database.transaction() as tx:
         pack = house.policies.refresh(tx)
-        drafts = tuple(one for one in publication.drafts(tx) if not one.taken)
+        drafts = _open(pack, publication.drafts(tx))
         names = {one.operator_id: one.name for one in operator.every(tx)}
         waiting = {one.subject_id: one.proposal_id for one in proposal.waiting(tx, at=now)}
         return PoliciesView(
@@ -146,9 +147,9 @@ def read_policy(
         subject = subject_of(kind=kind, name=name)
         waits = proposal.waits_for(tx, deed=Deed.PUBLISH_POLICY, subject_id=subject, at=house.clock.now())
         lines = [one for one in _lines(pack, today, drafts) if (one.kind, one.name) == (kind, name)]
-    open_drafts = tuple(one for one in drafts if not one.taken)
+    open_drafts = _open(pack, drafts)
     versions = tuple(one for one in pack.documents if key_of(one) == f"{kind}/{name}")
-    known = [*versions, *(one.document for one in open_drafts)]
+    known = [*versions, *(one.document for one in reversed(open_drafts))]  # the draft handed in last stands last
     if not known or not lines:
         raise NotFound
     newest = _chosen(known, after, draft_hash) or known[-1]
@@ -168,6 +169,16 @@ def read_policy(
     )
 
 
+def _open(pack: Pack, drafts: Sequence[Draft]) -> tuple[Draft, ...]:
+    """Return the drafts that can still be published: those with a version above all published ones of their policy."""
+    highest: dict[str, int] = {}
+    for one in pack.documents:
+        highest[key_of(one)] = max(version_of(one), highest.get(key_of(one), 0))
+    return tuple(
+        one for one in drafts if not one.taken and version_of(one.document) > highest.get(key_of(one.document), 0)
+    )
+
+
 def _chosen(known: list[Document], version: int | None, content: str) -> Document | None:
     found = [one for one in known if version_of(one) == version and content in ("", one.hash)]
     if version is not None and not found:
@@ -175,9 +186,9 @@ def _chosen(known: list[Document], version: int | None, content: str) -> Documen
     return found[-1] if found else None
 
 
-def _lines(pack: Pack, today: date, drafts: tuple[Draft, ...] | list[Draft]) -> tuple[PolicyLine, ...]:
+def _lines(pack: Pack, today: date, drafts: Sequence[Draft]) -> tuple[PolicyLine, ...]:
     standing = {key_of(one): one for one in pack.in_force(business_date=today)}
-    open_drafts = [key_of(one.document) for one in drafts if not one.taken]
+    open_drafts = [key_of(one.document) for one in _open(pack, drafts)]
     lines = []
     for key in sorted({key_of(one) for one in pack.documents} | set(open_drafts)):
         kind, name = key.split("/", 1)

@@ -163,3 +163,10 @@ def test_nobody_is_refused_because_what_is_tried_has_run_out(book: Pack) -> None
 
 def trial_of(document: Document) -> dict[str, int]:
     return {one["policy"]: one["version"] for one in document.body["instead"]}  # type: ignore[union-attr,index,call-overload,misc]
+
+
+def test_a_card_whose_bands_stand_in_another_order_is_refused(book: Pack) -> None:
+    card = next(one for one in SHIPPED if one.kind == "card")
+    other = changed("card", str(card.body["id"]), bands=["A", "B", "C", "D", "E"])
+    with pytest.raises(PolicyFault, match="other bands"):
+        joined(pack=book, document=other, from_date=OCTOBER)

@@ -275,7 +275,7 @@ def _check_card(reader: Reader, card: Card, fields: Fields) -> None:
             raise reader.fault("card", f"{variable.name} is words here, not there.", "Declare it with its choices.")
         if variable.scale_digits:
             raise reader.fault("card", f"{variable.name} is not whole.", "Train on whole numbers (fen, months).")
-    if set(_band_choices(fields)) != set(card.bands):
+    if _band_choices(fields) != tuple(reversed(card.bands)):  # a field names the best first, a card the worst
         raise reader.fault("card", "other bands than the field band.", f"The card has {', '.join(card.bands)}.")
 
 
