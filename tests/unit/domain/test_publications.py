@@ -167,6 +167,9 @@ def trial_of(document: Document) -> dict[str, int]:
 
 def test_a_card_whose_bands_stand_in_another_order_is_refused(book: Pack) -> None:
     card = next(one for one in SHIPPED if one.kind == "card")
-    other = changed("card", str(card.body["id"]), bands=["A", "B", "C", "D", "E"])
+    bands: Any = card.body["bands"]
+    names = [one["name"] for one in reversed(bands)]
+    turned = [{**one, "name": name} for one, name in zip(bands, names, strict=True)]
+    other = changed("card", str(card.body["id"]), bands=turned)
     with pytest.raises(PolicyFault, match="other bands"):
         joined(pack=book, document=other, from_date=OCTOBER)
