@@ -201,10 +201,10 @@ def _keep(
     before = decision.of_application(tx, person_id=person_id, application_id=application_id)
     if before is not None:
         return _remembered(tx, house, person_id=person_id, decision_id=before)
-    holder = _require_due(tx, current, person_id=person_id, today=asked.today)
-    require_still_given(tx, house, person_id=person_id, consent_ids=set(asked.rests_on.values()))
     # What was published or switched while the bureau was asked decides: what holds is read where it is recorded.
     current = house.policies.current(tx)
+    holder = _require_due(tx, current, person_id=person_id, today=asked.today)
+    require_still_given(tx, house, person_id=person_id, consent_ids=set(asked.rests_on.values()))
     way = _way(current, person_id=person_id, today=asked.today)
     read_under = {of: str(consent_id) for of, consent_id in asked.rests_on.items()}
     strategy = _strategy(current, way=way, today=asked.today)
