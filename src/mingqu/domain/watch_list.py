@@ -8,13 +8,14 @@ from enum import Enum
 from typing import ClassVar, Final
 from uuid import UUID
 
+from mingqu.domain.instrument import CardCheckDigitWrong, CardNumberMalformed, read_card_number
+from mingqu.domain.party import IdNumberCheckDigitWrong, IdNumberMalformed, PhoneMalformed, read_id_number, read_phone
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.domain.signal import network_of
+from mingqu.domain.signal import DEVICE_LENGTH_MAX, network_of
 
 # Nobody is suspected for ever: who still should be is entered again, by somebody who looked.
 ENTRY_LASTS_MAX: Final = timedelta(days=3 * 365)
-VALUE_LENGTH_MAX: Final = 200
 
 
 class ListName(Enum):
@@ -67,24 +68,41 @@ class ListEntry:
         return self.removed_at is None and business_date < self.expires_on
 
 
-def read_listed(*, list_name: str, kind: str, value: Personal[str]) -> tuple[ListName, ListedKind, Personal[str]]:
-    """Return what a form names, the value without the spaces people write into numbers. Errors: ListEntryMalformed."""
+def read_listed(
+    *, list_name: str, kind: str, value: Personal[str], on: date
+) -> tuple[ListName, ListedKind, Personal[str]]:
+    """Return what a form names on a date, the value as the rest of the book writes it, so that their hashes are one.
+
+    Example: the phone "+86 138-0013-8000" is listed as 13800138000. Errors: ListEntryMalformed.
+    """
     known_list = next((one for one in ListName if one.value == list_name), None)
     known_kind = next((one for one in ListedKind if one.value == kind), None)
-    written = "".join(value.reveal().split())
-    if (
-        known_list is None
-        or known_kind is None
-        or not 4 <= len(written) <= VALUE_LENGTH_MAX
-        or not written.isprintable()
-    ):
-        raise ListEntryMalformed("Name a list, a kind, and a value of at least four signs.")
-    if known_kind is ListedKind.ADDRESS:
-        network = network_of(written)
+    if known_list is None or known_kind is None:
+        raise ListEntryMalformed("Name a list, a kind, and a value of that kind.")
+    try:
+        return known_list, known_kind, _written(known_kind, value, on=on)
+    except (PhoneMalformed, IdNumberMalformed, IdNumberCheckDigitWrong, CardNumberMalformed, CardCheckDigitWrong):
+        raise ListEntryMalformed("The value is not one of its kind: compare it with where it was read.") from None
+
+
+def _written(kind: ListedKind, value: Personal[str], *, on: date) -> Personal[str]:
+    """Return a value as it is looked up. A child's ID number is listed like any other: being listed lends nothing."""
+    if kind is ListedKind.PHONE:
+        return read_phone(value)
+    if kind is ListedKind.CARD:
+        return read_card_number(value)
+    if kind is ListedKind.ID_NUMBER:
+        bare = Personal(value.reveal().replace(" ", "").replace("-", ""))
+        return read_id_number(number=bare, on=on, age_years_min=0).number
+    text = value.reveal().strip()
+    if kind is ListedKind.ADDRESS:
+        network = network_of(text)
         if network is None:
             raise ListEntryMalformed("Name an address of the network, such as 203.0.113.9.")
-        written = network
-    return known_list, known_kind, Personal(written.upper() if known_kind is ListedKind.ID_NUMBER else written)
+        return Personal(network)
+    if not 8 <= len(text) <= DEVICE_LENGTH_MAX or not (text.isascii() and text.isprintable()) or " " in text:
+        raise ListEntryMalformed(f"A device number has 8 to {DEVICE_LENGTH_MAX} printable characters, no blanks.")
+    return Personal(text)
 
 
 def require_end(*, expires_on: date, business_date: date) -> None:

@@ -35,7 +35,7 @@ def enter_on_list(
     """
     seat.operator.require(Permission.SWITCH)
     said = check_reason(cause)
-    on_list, of_kind, written = read_listed(list_name=list_name, kind=kind, value=value)
+    on_list, of_kind, written = read_listed(list_name=list_name, kind=kind, value=value, on=house.clock.business_date())
     hashed = watch_list.hash_of(keyring=house.keyring, kind=of_kind, value=written)
 
     def work(tx: Transaction) -> Response:

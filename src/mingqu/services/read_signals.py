@@ -94,7 +94,10 @@ def require_still_given(tx: Transaction, house: House, *, person_id: UUID, conse
     wanted, now = set(consent_ids), house.clock.now()
     if not wanted:
         return
-    for one in consent.of_person(tx, person_id=person_id):
+    given = consent.of_person(tx, person_id=person_id)
+    if wanted - {one.consent_id for one in given}:
+        raise ConsentMissing("A consent that this was read under is not this person's: nothing was decided.")
+    for one in given:
         if one.consent_id in wanted and not one.holds(at=now):
             raise ConsentMissing(
                 "A consent that this was read under was withdrawn meanwhile: nothing was decided.",
