@@ -44,6 +44,7 @@ BAND = "instalment-policy/band-e"
 
 
 def off(house: House, kind: SwitchKind, name: str, *, role: str = "risk", cause: str = WHY, days: int = 0) -> UUID:
+    days = days or (1 if kind is SwitchKind.RULE else 0)  # a rule that is off refuses less, and has to end
     ends_on = house.clock.business_date() + timedelta(days=days) if days else None
     key = house.identifiers.fresh(0).hex
     return switch_off(house, seat=seat_of(house, role), kind=kind, name=name, cause=cause, ends_on=ends_on, key=key)
@@ -108,8 +109,8 @@ def test_a_rule_that_is_off_is_skipped_and_said_so_and_one_that_is_law_never_is(
     first = be_assessed(world, known, amount_fen=100_000)
     rows = [reason.row for reason in first.decision.reasons]
     assert rows
-    switched = [off(house, SwitchKind.RULE, f"instalment-policy/{row}") for row in rows]
     world.clock.advance(timedelta(days=400))
+    switched = [off(house, SwitchKind.RULE, f"instalment-policy/{row}") for row in rows]
     second = be_assessed(world, known, amount_fen=100_000)
     assert not {reason.row for reason in second.decision.reasons} & set(rows)
     assert record_of(house, second.decision_id)["switches"] == {
@@ -157,6 +158,17 @@ def test_a_switch_takes_a_right_a_cause_and_something_that_is_there(world: OpenW
         off(house, SwitchKind.RULE, BAND, cause=".")
     with pytest.raises(SwitchEndMalformed):
         off(house, SwitchKind.RULE, BAND, days=-1)
+    for ends_on in (None, house.clock.business_date() + timedelta(days=3)):
+        with pytest.raises(SwitchEndMalformed):
+            switch_off(
+                house,
+                seat=seat_of(house, "risk"),
+                kind=SwitchKind.RULE,
+                name=BAND,
+                cause=WHY,
+                ends_on=ends_on,
+                key="far",
+            )
     with house.database.transaction() as tx:
         assert tx.execute("SELECT count(*) FROM policy_switch").fetchone() == (0,)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
-from typing import ClassVar
+from datetime import date, timedelta
+from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.canonical import Canonical
@@ -31,9 +31,12 @@ from mingqu.store import evidence, switch
 from mingqu.store.current_policies import Current
 from mingqu.store.database import Transaction
 
+# A rule that is off refuses less, and one person did it: for longer, two publish a version without the rule.
+RULE_OFF_DAYS_MAX: Final = 2
+
 
 class SwitchEndMalformed(Refusal):
-    """The day on which a switch ends by itself lies after today."""
+    """The day on which a switch ends by itself lies after today; a rule's must be given, and be near."""
 
     code: ClassVar[str] = "switch_end_malformed"
 
@@ -53,6 +56,10 @@ def switch_off(
         today, now = house.clock.business_date(), house.clock.now()
         if ends_on is not None and ends_on <= today:
             raise SwitchEndMalformed("Name a day after today, or none.")
+        if kind is SwitchKind.RULE and (ends_on is None or ends_on > today + timedelta(days=RULE_OFF_DAYS_MAX)):
+            raise SwitchEndMalformed(
+                f"A rule that is off refuses less: name a day within {RULE_OFF_DAYS_MAX} days, or publish a version."
+            )
         _require_known(tx, house, kind=kind, name=named)
         made = Switch(
             switch_id=house.id_for(HOUSE),
