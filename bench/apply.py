@@ -41,7 +41,7 @@ BORN: Final = date(2026, 8, 15)
 def row() -> dict[str, Any]:
     """Return the row `apply_api`: applications a second by one client, and the ratio to the bare endpoint's."""
     with Wiring().demo_world(data=None, seed=1) as world:
-        people = [_person(world, number) for number in range(PEOPLE)]
+        people = [session_of_applicant(world, number=number) for number in range(PEOPLE)]
         routers = [make_router(world.house), _bare(world.house)]
         with (
             listen(port=0) as door,
@@ -63,7 +63,7 @@ def row() -> dict[str, Any]:
     }
 
 
-def _person(world: World, number: int) -> str:
+def session_of_applicant(world: World, *, number: int) -> str:
     """Let a person be known and consent; return the token of a session."""
     features = dict(XIA.features) | {"lenders_count": 2 if number % 2 else 6}
     newcomer = applicant(number=number, age_years=30, on=BORN, features=features, monthly_income_fen=900_000)

@@ -29,6 +29,7 @@ from mingqu.domain.signal import (
     value_of,
 )
 from mingqu.store import party, signal, signal_tally
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Database, Rows, Transaction
 from mingqu.store.keyring import Keyring
 from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person
@@ -182,13 +183,18 @@ def test_everything_is_read_in_one_round_trip(
     with database.transaction() as tx:
         assert tx.cells == 4
         asked: list[str] = []
-        say = Transaction.execute
+        say, together = Transaction.execute, Transaction.together
 
         def spy(self: Transaction, sql: LiteralString, *given: Any, **more: Any) -> Rows:
             asked.append(sql)
             return say(self, sql, *given, **more)
 
+        def spy_together(self: Transaction, statements: Sequence[Statement]) -> list[Answer]:
+            asked.append(" ".join(each.sql for each in statements))
+            return together(self, statements)
+
         monkeypatch.setattr(Transaction, "execute", spy)
+        monkeypatch.setattr(Transaction, "together", spy_together)
         found = signal_tally.tally(tx, person_id=person_id, keys=keys, features=FEATURES, now=NOW)
     assert len(asked) == 1
     assert set(found) == set(FEATURES)

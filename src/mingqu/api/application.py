@@ -20,7 +20,6 @@ from mingqu.services.ask_for_person import WishUnknown, ask_for_person
 from mingqu.services.assess import (
     AppliedTooSoon,
     AssessedAlready,
-    Assessment,
     BureauHasNothing,
     BureauSilent,
     IdentityUnverified,
@@ -28,7 +27,7 @@ from mingqu.services.assess import (
 )
 from mingqu.services.cap_limit import cap_limit
 from mingqu.services.note_signals import DeviceMalformed
-from mingqu.services.once import id_of_key, once_done
+from mingqu.services.once import claim_of, id_of_key
 from mingqu.services.read_limit import DecisionNotFound, DecisionView, decision_view, limit_view, made_view
 from mingqu.services.require_pace import VelocityStopped
 
@@ -203,29 +202,17 @@ def apply(
     decided: send the same again, with the same key.
     """
 
-    origin = origin_here(request, device)
-    fresh: list[Assessment] = []
-
-    def act() -> dict[str, object]:
-        made = assess(
-            house,
-            person_id=caller.person_id,
-            application_id=id_of_key(scope=caller.person_id, command="apply", key=key),
-            requested_amount_fen=data.requested_amount_fen,
-            monthly_income_fen=data.monthly_income_fen,
-            origin=origin,
-        )
-        fresh.append(made)
-        return {"decision_id": made.decision_id.hex}
-
     asked = msgspec.to_builtins(data)
-    answer = once_done(house, scope=caller.person_id, command="apply", key=key, request=asked, act=act)
-    if fresh:
-        return _decision(made_view(fresh[0]))
-    decision_id = UUID(str(answer["decision_id"]))
-    made_now = _decision(decision_view(house, person_id=caller.person_id, decision_id=decision_id))
-    # Sent again later, the answer is still the one of the moment in which it was decided.
-    return msgspec.structs.replace(made_now, review=None)
+    made = assess(
+        house,
+        person_id=caller.person_id,
+        application_id=id_of_key(scope=caller.person_id, command="apply", key=key),
+        requested_amount_fen=data.requested_amount_fen,
+        monthly_income_fen=data.monthly_income_fen,
+        origin=origin_here(request, device),
+        claim=claim_of(house, scope=caller.person_id, command="apply", key=key, request=asked),
+    )
+    return _decision(made_view(made))
 
 
 @reads("/decisions/latest", tag=TAG, refuses=(DecisionNotFound,))

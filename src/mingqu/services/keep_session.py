@@ -13,7 +13,7 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.session import Door, NotSignedIn, Session, read_token, write_token
 from mingqu.services.house import House
-from mingqu.store import party, session, vault
+from mingqu.store import party, publication, session, vault
 
 # A session is written at most so often: a page of ten requests is one write.
 _SEEN_EVERY: Final = timedelta(minutes=1)
@@ -88,12 +88,21 @@ def find_caller(house: House, *, token: Personal[str]) -> Caller:
     It reads; whoever lets the caller in calls `note_use` as well. Errors: NotSignedIn.
     """
     session_id, secret = read_token(token)
-    with house.database.transaction() as tx:
-        found, merged_into = session.find(tx, session_id=session_id) or (None, None)
-        if found is None or not _is_of(found, secret) or not found.lives(at=house.clock.now()):
-            raise NotSignedIn("Please sign in again.")
-        house.policies.refresh(tx)  # whoever comes in meets the policies of this moment
-        person_id = found.person_id if merged_into is None else party.surviving(tx, person_id=merged_into)
+    answer, counted = house.database.ask(
+        lambda book: [
+            session.asked(cell=book.cell_of(session_id), session_id=session_id),
+            publication.generation_asked(),
+        ]
+    )
+    found, merged_into = session.found_in(answer) or (None, None)
+    if found is None or not _is_of(found, secret) or not found.lives(at=house.clock.now()):
+        raise NotSignedIn("Please sign in again.")
+    # Whoever comes in meets the policies of this moment.
+    house.policies.as_asked(house.database, generation=publication.generation_in(counted))
+    person_id = found.person_id
+    if merged_into is not None:
+        with house.database.transaction() as tx:
+            person_id = party.surviving(tx, person_id=merged_into)
     return Caller(session_id=session_id, person_id=person_id, seen_at=found.seen_at)
 
 

@@ -13,8 +13,9 @@ A signal lies with its key, on whichever machine that is, and never in its perso
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -29,10 +30,17 @@ from mingqu.domain.signal import DEVICE_LENGTH_MAX, Key, KeyKind, Signal, Signal
 from mingqu.services.house import House
 from mingqu.store import consent, instrument, party, signal, vault, work
 from mingqu.store.database import Transaction
+from mingqu.store.instrument import OpenedCard
+from mingqu.store.keyring import SealBroken
 
 PROMISED: Final = "signal"  # the kind of work
 LEASE_SECONDS: Final = 30
 BATCH: Final = 200
+
+
+_log: Final = logging.getLogger("mingqu.signals")
+# The fields by which a person is known beside their cards.
+KNOWN_BY: Final = {KeyKind.PHONE: party.FIELD_PHONE, KeyKind.ID_NUMBER: party.FIELD_ID_NUMBER}
 
 
 class DeviceMalformed(Refusal):
@@ -66,31 +74,54 @@ def keys_of_person(tx: Transaction, house: House, *, person_id: UUID) -> tuple[K
 
 def known_of_person(tx: Transaction, house: House, *, person_id: UUID) -> list[tuple[KeyKind, Personal[str]]]:
     """Return what a person is known by: their id, and phone, ID number and cards as far as they are proven."""
-    keyring = house.keyring
-    wanted = {KeyKind.PHONE: party.FIELD_PHONE, KeyKind.ID_NUMBER: party.FIELD_ID_NUMBER}
-    opened = vault.open_many(
-        tx, keyring=keyring, cell=tx.cell_of(person_id), fields=[(person_id, name) for name in wanted.values()]
+    cell = tx.cell_of(person_id)
+    fields = vault.fields_asked(cell=cell, fields=[(person_id, name) for name in KNOWN_BY.values()])
+    opened, cards = tx.together([fields, instrument.asked(cell=cell, person_id=person_id)])
+    return known_in(
+        person_id=person_id,
+        opened=vault.opened_in(opened, keyring=house.keyring),
+        cards=instrument.opened_in(cards, keyring=house.keyring, person_id=person_id),
     )
+
+
+def known_in(
+    *,
+    person_id: UUID,
+    opened: Mapping[tuple[UUID, str], Personal[str] | None],
+    cards: Sequence[OpenedCard],
+) -> list[tuple[KeyKind, Personal[str]]]:
+    """Return what a person is known by, from what was opened of them. Errors: SealBroken.
+
+    What does not open is not passed over: whoever is on a list by it would be on none.
+    """
     found = [(KeyKind.PERSON, Personal(person_id.hex))]
-    found += [(kind, value) for kind, name in wanted.items() if (value := opened.get((person_id, name))) is not None]
-    cards = instrument.opened_of_person(tx, keyring=keyring, person_id=person_id)
+    for kind, name in KNOWN_BY.items():
+        if (person_id, name) in opened:
+            value = opened[person_id, name]
+            if value is None:
+                _log.error("vault.seal_broken", extra={"fields": {"person_id": person_id.hex, "field": name}})
+                raise SealBroken("What is known of this person does not open: nothing is decided.")
+            found.append((kind, value))
     found += [(KeyKind.CARD, one.number) for one in cards if one.card.state is InstrumentState.VERIFIED]
     return found
 
 
+def keys_in(house: House, *, known: Iterable[tuple[KeyKind, Personal[str]]], origin: Origin) -> tuple[Key, ...]:
+    """Return the keys of what somebody is known by, and of where they ask from as far as `origin` may be used."""
+    return _keys(house, (*known, *origin_known(origin)))
+
+
+def origin_known(origin: Origin) -> list[tuple[KeyKind, Personal[str]]]:
+    """Return what an origin is known by; its device is left out by who may not recognize it."""
+    device = [] if origin.device is None else [(KeyKind.DEVICE, origin.device)]
+    return device + _network(origin)
+
+
 def keys_of_origin(tx: Transaction, house: House, *, person_id: UUID, origin: Origin) -> tuple[Key, ...]:
     """Return the keys of where a request came from: the device only while its person allows that, at this moment."""
-    return _keys(house, known_of_origin(tx, house, person_id=person_id, origin=origin))
-
-
-def known_of_origin(
-    tx: Transaction, house: House, *, person_id: UUID, origin: Origin
-) -> list[tuple[KeyKind, Personal[str]]]:
-    """Return where a request came from: the device only while its person allows that, at this moment; the network."""
-    found = []
-    if origin.device is not None and may_recognize_device(tx, house, person_id=person_id):
-        found.append((KeyKind.DEVICE, origin.device))
-    return found + _network(origin)
+    if origin.device is not None and not may_recognize_device(tx, house, person_id=person_id):
+        origin = replace(origin, device=None)
+    return _keys(house, origin_known(origin))
 
 
 def keys_of_asking(house: House, *, phone: Personal[str], origin: Origin) -> tuple[Key, ...]:
@@ -129,7 +160,7 @@ def phone_key(house: House, *, phone: Personal[str]) -> Key:
 
 def note_signals(house: House, *, signals: Sequence[Signal]) -> None:
     """Write signals in a transaction of their own, which is committed when this returns; again, they are the same."""
-    house.database.run(lambda tx: signal.note(tx, signals=signals))
+    house.database.run(lambda tx: signal.note(tx, signals=signals), planned=True)
 
 
 def signal_id(*, event_id: UUID, kind: SignalKind) -> UUID:

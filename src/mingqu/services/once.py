@@ -21,6 +21,7 @@ from mingqu.store import idempotency
 from mingqu.store.database import DatabaseUnavailable as DatabaseUnavailable
 from mingqu.store.database import Transaction
 from mingqu.store.idempotency import KEY_LENGTH_MAX as KEY_LENGTH_MAX
+from mingqu.store.idempotency import Claim as Claim
 from mingqu.store.idempotency import IdempotencyKeyBusy as IdempotencyKeyBusy
 from mingqu.store.idempotency import IdempotencyKeyMalformed as IdempotencyKeyMalformed
 from mingqu.store.idempotency import IdempotencyKeyReused as IdempotencyKeyReused
@@ -80,8 +81,7 @@ def once_done(
     `scope` is whose key it is, a person or a session. `request` may hold personal data: only its keyed hash is kept,
     and `act` returns none. Errors: IdempotencyKeyReused, IdempotencyKeyBusy, and those of `act`, which are not kept.
     """
-    written = canonical({"command": command, "request": dict(request)}).decode()
-    body_hash = house.keyring.lookup_hash(kind="request", value=Personal(written))
+    body_hash = claim_of(house, scope=scope, command=command, key=key, request=request).body_hash
     with house.database.transaction() as tx:
         replay = idempotency.begin(tx, cell=tx.cell_of(scope), caller=scope.hex, key=key, body_hash=body_hash)
     if replay is not None:
@@ -97,6 +97,16 @@ def once_done(
         return response
 
     return house.database.run(remember)
+
+
+def claim_of(house: House, *, scope: UUID, command: str, key: str, request: Mapping[str, Canonical]) -> Claim:
+    """Return the claim of a command that looks at its key and answers it in transactions of its own.
+
+    `request` may hold personal data: only its keyed hash is kept.
+    """
+    written = canonical({"command": command, "request": dict(request)}).decode()
+    body_hash = house.keyring.lookup_hash(kind="request", value=Personal(written))
+    return Claim(caller=scope.hex, key=key, body_hash=body_hash)
 
 
 def id_of_key(*, scope: UUID, command: str, key: str) -> UUID:

@@ -20,18 +20,20 @@ from mingqu.domain.decision.override import (
     OverrideNotPossible,
     read_override_cause,
 )
-from mingqu.domain.limit import Standing, valid_until
 from mingqu.domain.proposal import Proposal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.grant_limits import grant_limits
+from mingqu.services.grant_limits import granted
 from mingqu.services.house import House
-from mingqu.services.record_decision import record_decision
+from mingqu.services.keep_assessment import Assessment, stands
+from mingqu.services.record_decision import recorded
 from mingqu.services.replay_decision import replay_decision
 from mingqu.services.tell_webhooks import Event, Told, tell, today
-from mingqu.store import assessment, decision, offer, override, review
+from mingqu.store import decision, offer, override, review
 from mingqu.store.database import Transaction
 from mingqu.store.decision import StoredApplication, StoredDecision
 from mingqu.store.override import Overridden, Performance
+from mingqu.store.person_at_hand import locked
+from mingqu.store.together import write
 
 
 class NothingToOverride(Refusal):
@@ -85,17 +87,16 @@ def override_decision(tx: Transaction, house: House, proposal: Proposal) -> None
         requested_amount_fen=first.requested_amount_fen,
         applied_at=now,
     )
-    decision.insert_application(tx, application=application)
-    decision_id = house.id_for(person_id)
-    record_decision(
-        tx,
-        house,
-        person_id=person_id,
-        application_id=application.application_id,
-        decision_id=decision_id,
-        made=made,
-        at=now,
-    )
+    kept = Assessment(decision_id=house.id_for(person_id), decision=made, decided_at=now)
+    decision_id = kept.decision_id
+    at_hand, *_ = locked(tx, keyring=house.keyring, person_id=person_id)
+    months = house.pack.on(business_date=made.business_date, product_ids=()).valid_months
+    parts = [
+        recorded(tx, at_hand=at_hand, application=application, decision_id=decision_id, made=made),
+        granted(house, at_hand=at_hand, decision_id=decision_id, made=made),
+        stands(kept, at_hand=at_hand, valid_months=months, decided_on=today(house)),
+    ]
+    write(tx, parts=parts)
     override.insert(
         tx,
         overridden=Overridden(
@@ -107,11 +108,6 @@ def override_decision(tx: Transaction, house: House, proposal: Proposal) -> None
             decided_at=now,
         ),
     )
-    grant_limits(tx, house, person_id=person_id, decision_id=decision_id, made=made, cell=cell)
-    months = house.pack.on(business_date=made.business_date, product_ids=()).valid_months
-    until = valid_until(decided_on=today(house), valid_months=months)
-    standing = Standing(decision_id=decision_id, person_id=person_id, decided_at=now, valid_until=until)
-    assessment.insert(tx, standing=standing)
     told = Told(
         event=Event.DECISION_MADE,
         person_id=person_id,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterable, Mapping
 from typing import Final
-from uuid import UUID
 
 from mingqu.domain.decision.field import LIST_SOURCE, Fields
+from mingqu.domain.personal import Personal
 from mingqu.domain.signal import KeyKind
 from mingqu.domain.watch_list import ListedKind, ListName
 from mingqu.services.house import House
-from mingqu.services.note_signals import Origin, known_of_origin, known_of_person
+from mingqu.services.note_signals import Origin, origin_known
 from mingqu.store import watch_list
-from mingqu.store.database import Transaction
 
 # What is listed, by what a person or their request is known by; their own id stands on no list.
 _LISTED: Final = {
@@ -27,24 +25,23 @@ _LISTED: Final = {
 LIST_FIELDS: Final = {"on_black_list": ListName.BLACK, "on_white_list": ListName.WHITE}
 
 
-def read_lists(
-    tx: Transaction, house: House, *, person_id: UUID, fields: Fields, origin: Origin, on: date
-) -> Mapping[str, bool]:
-    """Return the declared fields of source "list": is anything of the person, or of where they ask from, on it.
+def hashes_listed(house: House, *, known: Iterable[tuple[KeyKind, Personal[str]]], origin: Origin) -> list[bytes]:
+    """Return the hashes by which somebody, or where they ask from, would stand on a list.
 
-    A device counts only while its person allows that it is recognized. An entry that ended by `on` counts no more.
+    The device of `origin` is left out by who may not recognize it.
     """
-    asked = [field.name for field in fields.fields if field.source == LIST_SOURCE]
-    if not asked:
-        return {}
-    known = [
-        *known_of_person(tx, house, person_id=person_id),
-        *known_of_origin(tx, house, person_id=person_id, origin=origin),
-    ]
-    hashes = [
+    return [
         watch_list.hash_of(keyring=house.keyring, kind=_LISTED[kind], value=value)
-        for kind, value in known
+        for kind, value in (*known, *origin_known(origin))
         if kind in _LISTED
     ]
-    found = watch_list.lists_of(tx, hashes=hashes, on=on).values()
-    return {name: any(LIST_FIELDS[name] in lists for lists in found) for name in asked}
+
+
+def listed_fields(*, fields: Fields) -> list[str]:
+    """Return the declared fields of source "list"."""
+    return [field.name for field in fields.fields if field.source == LIST_SOURCE]
+
+
+def on_lists(*, found: Mapping[bytes, frozenset[ListName]], fields: Fields) -> dict[str, bool]:
+    """Return the declared fields of source "list": is anything that was looked up on it."""
+    return {name: any(LIST_FIELDS[name] in lists for lists in found.values()) for name in listed_fields(fields=fields)}

@@ -7,7 +7,7 @@ each field says in its own file what that means; one that was withdrawn after it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -18,10 +18,10 @@ from mingqu.domain.signal import Key, Signal, SignalKind, read_feature, value_of
 from mingqu.ports.data_provider import DataQuery, DataReport
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
-from mingqu.services.note_signals import Origin, keys_of_origin, keys_of_person, note_signals, signal_id
+from mingqu.services.know_applicant import Applicant
+from mingqu.services.note_signals import Origin, keys_in, note_signals, signal_id
 from mingqu.services.require_pace import APPLICATION_STOPS, require_pace
-from mingqu.store import consent, party, signal_tally, vault
-from mingqu.store.database import Transaction
+from mingqu.store import consent, signal_tally
 
 # What a field calls a consent, and which one that is; a field that names none of these is read without one.
 CONSENTS: Final = {
@@ -44,61 +44,58 @@ class SignalsRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applies:
-    """Who applies, under which number, and for how much."""
+    """Under which number somebody applies, and for how much."""
 
-    person_id: UUID
     application_id: UUID
     amount_fen: int
 
 
-def read_signals(house: House, *, applies: Applies, fields: Fields, origin: Origin) -> SignalsRead:
+def read_signals(
+    house: House, *, applicant: Applicant, applies: Applies, fields: Fields, origin: Origin
+) -> SignalsRead:
     """Note that a person applies, then read what the declared fields ask for. No transaction may be open.
 
     The application is noted, and committed, first: of several at the same moment each counts those before it. The same
-    application again counts once. A provider that is silent, or knows nothing, leaves its features missing.
-    Errors: NotFound, PersonErased, VelocityStopped.
+    application again counts once. A provider that is silent, or knows nothing, leaves its features missing. The device
+    of `origin` is left out by who may not recognize it.
+    Errors: VelocityStopped.
     """
-    person_id = applies.person_id
-    with house.database.transaction() as tx:
-        keys = (
-            *keys_of_person(tx, house, person_id=person_id),
-            *keys_of_origin(tx, house, person_id=person_id, origin=origin),
-        )
+    keys = keys_in(house, known=applicant.known, origin=origin)
     told = Signal(
         signal_id=signal_id(event_id=applies.application_id, kind=SignalKind.APPLICATION),
         kind=SignalKind.APPLICATION,
         at=house.clock.now(),
         keys=keys,
-        person_id=person_id,
+        person_id=applicant.person_id,
         amount_fen=applies.amount_fen,
     )
     note_signals(house, signals=[told])
     declared = [field for field in fields.fields if field.source in (SIGNAL_SOURCE, DATA_SOURCE)]
-    with house.database.transaction() as tx:
-        given = consent.of_person(tx, person_id=person_id)
-        standing = _standing(house, given, declared)
-        values: dict[str, int | None] = _counted(tx, house, person_id, declared, keys, standing)
-        asked = [field.name for field in declared if field.source == DATA_SOURCE and field.name in standing]
+    values, standing = _counted(house, applicant, declared, keys)
+    asked = [field.name for field in declared if field.source == DATA_SOURCE and field.name in standing]
     if asked:
-        values |= _asked(house, applies, standing[asked[0]], asked)
+        values |= _asked(house, applicant, applies, standing[asked[0]], asked)
     everything = {field.name: values.get(field.name) for field in declared}
     read_under = {name: standing[name] for name, value in everything.items() if value is not None and name in standing}
     return SignalsRead(values=everything, read_under=read_under)
 
 
-def require_still_given(tx: Transaction, house: House, *, person_id: UUID, consent_ids: Collection[UUID]) -> None:
-    """Return when every consent that something was read under stands still. The caller holds the cell's lock.
+def require_still_given(house: House, *, given: Sequence[Consent], read_under: Mapping[str, UUID]) -> None:
+    """Return when every consent that something was read under stands still, by the person's consents `given`.
 
-    Errors: ConsentMissing, of the first that was withdrawn; the caller keeps nothing.
+    They were read under the cell's lock. Errors: ConsentMissing, of the first that does not stand (details: purpose,
+    recipient; an id that is none of this person's is named by what was read under it); the caller keeps nothing.
     """
-    wanted, now = set(consent_ids), house.clock.now()
-    if not wanted:
-        return
-    given = consent.of_person(tx, person_id=person_id)
-    if wanted - {one.consent_id for one in given}:
-        raise ConsentMissing("A consent that this was read under is not this person's: nothing was decided.")
-    for one in given:
-        if one.consent_id in wanted and not one.holds(at=now):
+    now, known = house.clock.now(), {one.consent_id: one for one in given}
+    for read, consent_id in read_under.items():
+        one = known.get(consent_id)
+        if one is None:
+            raise ConsentMissing(
+                "A consent that this was read under is not this person's: nothing was decided.",
+                purpose=CONSENTS[read].value if read in CONSENTS else read,
+                recipient=None,
+            )
+        if not one.holds(at=now):
             raise ConsentMissing(
                 "A consent that this was read under was withdrawn meanwhile: nothing was decided.",
                 purpose=one.purpose.value,
@@ -118,35 +115,55 @@ def _standing(house: House, given: Sequence[Consent], declared: Sequence[Field])
 
 
 def _counted(
-    tx: Transaction,
-    house: House,
-    person_id: UUID,
-    declared: Sequence[Field],
-    keys: Sequence[Key],
-    standing: Mapping[str, UUID],
-) -> dict[str, int | None]:
+    house: House, applicant: Applicant, declared: Sequence[Field], keys: Sequence[Key]
+) -> tuple[dict[str, int | None], dict[str, UUID]]:
+    """Return what was counted for each field whose consent stands at this moment, and those consents."""
+    person_id, before = applicant.person_id, _standing(house, applicant.consents, declared)
     wanted = {
         field.name: feature
         for field in declared
         if field.source == SIGNAL_SOURCE
-        and (field.consent not in CONSENTS or field.name in standing)
+        and (field.consent not in CONSENTS or field.name in before)
         and (feature := read_feature(field.name)) is not None
     }
-    asked = {*wanted.values(), *(stop.feature for stop in APPLICATION_STOPS)}
-    tally = signal_tally.tally(tx, person_id=person_id, keys=keys, features=asked, now=house.clock.now())
+    features = {*wanted.values(), *(stop.feature for stop in APPLICATION_STOPS)}
+    given, counted = house.database.ask(
+        lambda book: [
+            consent.asked(cell=(cell := book.cell_of(person_id)), person_id=person_id),
+            signal_tally.asked(
+                cell=cell,
+                cells=book.cells,
+                person_id=person_id,
+                keys=keys,
+                features=features,
+                now=house.clock.now(),
+            ),
+        ]
+    )
+    standing = _standing(house, consent.given_in(given, person_id=person_id), declared)
+    tally = signal_tally.tally_in(counted, features=features)
     require_pace(stops=APPLICATION_STOPS, tally=tally, coming=0)
     kinds = frozenset(key.kind for key in keys)
-    return {name: value_of(feature=feature, tally=tally, keys=kinds) for name, feature in wanted.items()}
+    open_to_us = {field.name for field in declared if field.consent not in CONSENTS or field.name in standing}
+    values = {
+        name: value_of(feature=feature, tally=tally, keys=kinds)
+        for name, feature in wanted.items()
+        if name in open_to_us
+    }
+    return values, standing
 
 
-def _asked(house: House, applies: Applies, consent_id: UUID, names: Sequence[str]) -> dict[str, int]:
+def _asked(
+    house: House, applicant: Applicant, applies: Applies, consent_id: UUID, names: Sequence[str]
+) -> dict[str, int]:
     """Ask the provider for just these features; what it does not answer, or answers unasked, is not there."""
-    if house.data_provider is None:
+    if house.data_provider is None or applicant.phone is None:
         return {}
-    with house.database.transaction() as tx:
-        phone = vault.open_field(tx, keyring=house.keyring, person_id=applies.person_id, field=party.FIELD_PHONE)
     query = DataQuery(
-        query_number=applies.application_id.hex, consent_id=consent_id, phone=phone, features=tuple(sorted(names))
+        query_number=applies.application_id.hex,
+        consent_id=consent_id,
+        phone=applicant.phone,
+        features=tuple(sorted(names)),
     )
     try:
         answer = house.data_provider.features(query)

@@ -11,7 +11,7 @@ from mingqu.domain.decision import Decision, ProductPrice
 from mingqu.domain.identifier import derived
 from mingqu.domain.ledger import Account, AccountCode, Balance, Transfer
 from mingqu.domain.limit import LimitChange, Move, moves, usable
-from mingqu.services.grant_limits import CURRENCY, LIMIT_ACCOUNTS, open_line
+from mingqu.services.grant_limits import CURRENCY, LIMIT_ACCOUNTS, new_line
 from mingqu.services.house import House
 from mingqu.store import assessment, ledger, offer
 from mingqu.store.database import Transaction
@@ -59,9 +59,10 @@ def replace_limits(
     assessment.insert_changes(tx, changes=changes)
     moved = [(change.owner, move) for change in changes for move in _moves(change, balances)]
     for price in prices.values():
-        line_id = open_line(tx, house, person_id=person_id, decision_id=decision_id, price=price)
+        line = new_line(house, person_id=person_id, decision_id=decision_id, price=price)
+        line_id = line.facility_id
         accounts = [Account(owner=line_id, code=code, currency=CURRENCY) for code in LIMIT_ACCOUNTS]
-        ledger.open_accounts(tx, cell=cell, accounts=accounts)
+        tx.together([offer.facility_inserted(cell=cell, facility=line), ledger.opened(cell=cell, accounts=accounts)])
         moved += [(line_id, move) for move in moves(before_fen=0, after_fen=price.limit_fen, free_fen=0, over_fen=0)]
     today = house.booking_date(tx, cell=cell)
     transfers = [

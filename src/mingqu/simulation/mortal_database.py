@@ -7,13 +7,13 @@ was told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from typing import Any, LiteralString
 
 from mingqu.store.connection import Answer, Packed, Statement
-from mingqu.store.database import Database, DatabaseUnavailable, Parameters, Transaction
+from mingqu.store.database import Cells, Database, DatabaseUnavailable, Parameters, Transaction
 from mingqu.store.rows import Rows
 
 
@@ -130,6 +130,13 @@ class MortalDatabase(Database):
         """Open one transaction, as the house does, whose points are passed."""
         with super().transaction(planned=planned) as tx:
             yield tx if self._reading is not None else MortalTransaction(tx, self, fate=self._fate)
+
+    def ask(self, statements: Callable[[Cells], Sequence[Statement]]) -> list[Answer]:
+        """Run statements that only read and pass a point."""
+        answers = super().ask(statements)
+        if self._reading is None:
+            self._fate.pass_point("statement")
+        return answers
 
     def call(self, sql: LiteralString, parameters: Packed) -> bytes:
         """Run one prepared statement as a transaction of its own, with a point on either side."""

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.limit import LimitChange, Standing
+from mingqu.store import column
+from mingqu.store.connection import Statement
 from mingqu.store.database import Transaction
 
+_INSERT: Final = """
+    INSERT INTO assessment (cell, decision_id, person_id, decided_at, valid_until)
+    VALUES ($1::smallint, $2::uuid, $3::uuid, $4::timestamptz, $5::date)"""
 
-def insert(tx: Transaction, *, standing: Standing) -> None:
-    """Store for how long an assessment lets its person draw."""
-    tx.execute(
-        "INSERT INTO assessment (cell, decision_id, person_id, decided_at, valid_until) VALUES (%s, %s, %s, %s, %s)",
-        (
-            tx.cell_of(standing.person_id),
-            standing.decision_id,
-            standing.person_id,
-            standing.decided_at,
-            standing.valid_until,
-        ),
+
+def inserted(*, cell: int, standing: Standing) -> Statement:
+    """Return the statement that stores for how long an assessment lets its person draw."""
+    values = (
+        standing.decision_id.bytes,
+        standing.person_id.bytes,
+        column.moment(standing.decided_at),
+        None if standing.valid_until is None else column.day(standing.valid_until),
     )
+    return Statement(_INSERT, (column.smallint(cell), *values))
 
 
 def standing_of(tx: Transaction, *, person_id: UUID) -> Standing | None:

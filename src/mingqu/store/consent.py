@@ -12,7 +12,8 @@ from uuid import UUID
 from mingqu.domain.consent import Consent, ConsentPurpose, ConsentText, ConsentTextMalformed, read_text
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.ownership import NotFound
-from mingqu.store import evidence
+from mingqu.store import column, evidence
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.keyring import Keyring
 
@@ -21,6 +22,9 @@ EVIDENCED: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (LeafKind.CONSENT, "SELECT cell, consent_id FROM consent"),
     (LeafKind.CONSENT_WITHDRAWN, "SELECT cell, consent_id FROM consent WHERE withdrawn_at IS NOT NULL"),
 )
+_OF_PERSON: Final = """
+    SELECT consent_id, text_id, version, text_hash, purpose, recipient, given_at, withdrawn_at
+    FROM consent WHERE cell = $1::smallint AND person_id = $2::uuid ORDER BY given_at, consent_id"""
 
 
 def give(tx: Transaction, *, keyring: Keyring, consent: Consent) -> Consent:
@@ -67,13 +71,16 @@ def load(tx: Transaction, *, person_id: UUID, consent_id: UUID) -> Consent:
 
 def of_person(tx: Transaction, *, person_id: UUID) -> list[Consent]:
     """Return every consent of a person, withdrawn ones as well, the oldest first."""
-    rows = tx.execute(
-        """
-        SELECT consent_id, text_id, version, text_hash, purpose, recipient, given_at, withdrawn_at
-        FROM consent WHERE cell = %s AND person_id = %s ORDER BY given_at, consent_id
-        """,
-        (tx.cell_of(person_id), person_id),
-    )
+    return given_in(tx.together([asked(cell=tx.cell_of(person_id), person_id=person_id)])[0], person_id=person_id)
+
+
+def asked(*, cell: int, person_id: UUID) -> Statement:
+    """Return the statement of `of_person`, whose answer `given_in` reads."""
+    return Statement(_OF_PERSON, (column.smallint(cell), person_id.bytes))
+
+
+def given_in(answer: Answer, *, person_id: UUID) -> list[Consent]:
+    """Return the consents of the answer to `asked`."""
     return [
         Consent(
             consent_id=row[0],
@@ -86,7 +93,7 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[Consent]:
             given_at=row[6],
             withdrawn_at=row[7],
         )
-        for row in rows
+        for row in answer
     ]
 
 

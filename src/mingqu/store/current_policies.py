@@ -18,7 +18,7 @@ from mingqu.domain.decision.publication import Publication
 from mingqu.domain.decision.switch import Switch, Switches
 from mingqu.domain.policy_file import Document
 from mingqu.store import policy, publication, switch
-from mingqu.store.database import Transaction
+from mingqu.store.database import Database, Transaction
 
 _PACKS_MAX: Final = 8  # of one process: a book has one, a test run a few
 
@@ -54,13 +54,24 @@ class CurrentPolicies:
         """What decided when it was last looked up, for what is only shown."""
         return self._seen
 
-    def current(self, tx: Transaction) -> Current:
+    def as_asked(self, database: Database, *, generation: int) -> Current:
+        """Return what decides at a generation that was just asked for: what was last seen, or read in a transaction."""
+        seen = self._seen
+        if generation == seen.generation:
+            return seen
+        with database.transaction() as tx:
+            return self.current(tx)
+
+    def current(self, tx: Transaction, *, generation: int | None = None) -> Current:
         """Return what decides as this transaction sees it, reading anew what was published or switched since.
+
+        `generation` is given by who asked for it in the same transaction.
 
         A transaction that began before a change (a page reads one snapshot) is answered by what it sees; what others
         were told since is never turned back by it.
         """
-        generation = publication.generation(tx)
+        if generation is None:
+            generation = publication.generation(tx)
         seen = self._seen
         if generation == seen.generation:
             return seen

@@ -16,7 +16,7 @@ page, opens a snapshot, in which all transactions are one:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Final, LiteralString, TypeVar
@@ -29,9 +29,10 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
-from mingqu.store.connection import Connection, Packed, call, configure, say
+from mingqu.store.connection import Answer, Connection, Packed, Statement, call, call_all, configure, say
 from mingqu.store.rows import Rows as Rows
 from mingqu.store.transaction import GONE, Reading
+from mingqu.store.transaction import Cells as Cells
 from mingqu.store.transaction import DatabaseUnavailable as DatabaseUnavailable
 from mingqu.store.transaction import Parameters as Parameters
 from mingqu.store.transaction import Transaction as Transaction
@@ -57,6 +58,8 @@ _BEGIN: Final = b"BEGIN"
 # For who always says the same few statements, each of which finds its rows by their keys: to plan them anew for what
 # they are given this time costs as much as carrying them out, and gives the same plan.
 _BEGIN_PLANNED: Final = b"BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
+# The same for statements that go in one round trip without a transaction around them, until the last of them.
+_PLANNED: Final = Statement("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)", ())
 _BEGIN_SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -164,10 +167,28 @@ class Database:
         may come twice. Errors: DatabaseUnavailable.
         """
         assert self._reading is None, "a snapshot is read and not written"
+        return self._at_once(lambda connection: call(connection, sql, parameters))
+
+    def ask(self, statements: Callable[[Cells], Sequence[Statement]]) -> list[Answer]:
+        """Run statements that only read, in one round trip, and return the answer of each.
+
+        They stand in no transaction that must begin and end, so each sees what was committed when it ran; what is
+        decided by the answers is looked at again under a lock. `statements` is given what tells an id's cell: it is
+        certain only while a connection is held, and is asked on that one. Plans are kept, as in a `planned`
+        transaction. Errors: DatabaseUnavailable.
+        """
+        if self._reading is not None:
+            return self._reading.together(statements(self._reading))
+        return self._at_once(
+            lambda connection: call_all(connection, [_PLANNED, *statements(Transaction(connection, self))])[1:]
+        )
+
+    def _at_once(self, work: Callable[[Connection], Returned]) -> Returned:
+        """Do what may be done twice on a connection without a transaction. Errors: DatabaseUnavailable."""
         for attempt in range(1, _BEGIN_ATTEMPTS_MAX + 1):
             connection = self._connection(None)
             try:
-                return call(connection, sql, parameters)
+                return work(connection)
             except psycopg.OperationalError as error:
                 if not (connection.closed or connection.broken or isinstance(error, GONE)):
                     raise

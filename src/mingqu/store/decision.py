@@ -12,6 +12,8 @@ from psycopg.rows import TupleRow
 from mingqu.domain.identifier import slot_of
 from mingqu.domain.ownership import NotFound, require_owner
 from mingqu.domain.refusal import Refusal
+from mingqu.store import column
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 
 
@@ -52,27 +54,44 @@ class StoredDecision:
     versions_hash: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """The decision on an application, and the amount that this asked for."""
+
+    decision_id: UUID
+    requested_amount_fen: int
+
+
+_INSERT_APPLICATION: Final = """
+    INSERT INTO application (cell, application_id, person_id, requested_amount_fen, applied_at)
+    VALUES ($1::smallint, $2::uuid, $3::uuid, $4::bigint, $5::timestamptz)"""
+_INSERT_DECISION: Final = """
+    INSERT INTO decision (cell, decision_id, application_id, person_id, decided_at, business_date, outcome, record,
+                          record_hash, sealed, versions_hash)
+    VALUES ($1::smallint, $2::uuid, $3::uuid, $4::uuid, $5::timestamptz, $6::date, $7::text, $8::bytea, $9::bytea,
+            $10::bytea, $11::text)"""
+_OF_APPLICATION: Final = """
+    SELECT application.person_id, decision.decision_id, application.requested_amount_fen FROM application
+    LEFT JOIN decision ON decision.cell = application.cell AND decision.application_id = application.application_id
+    WHERE application.cell = $1::smallint AND application.application_id = $2::uuid"""
 _SELECT: Final = """
     SELECT decision_id, person_id, application_id, decided_at, business_date, outcome, record, record_hash, sealed,
         versions_hash
     FROM decision"""
+_LATEST: Final = (
+    _SELECT + " WHERE cell = $1::smallint AND person_id = $2::uuid ORDER BY decided_at DESC, decision_id DESC LIMIT 1"
+)
 
 
-def insert_application(tx: Transaction, *, application: StoredApplication) -> None:
-    """Store an application in its person's cell."""
-    tx.execute(
-        """
-        INSERT INTO application (cell, application_id, person_id, requested_amount_fen, applied_at)
-        VALUES (%s, %s, %s, %s, %s)
-        """,
-        (
-            tx.cell_of(application.person_id),
-            application.application_id,
-            application.person_id,
-            application.requested_amount_fen,
-            application.applied_at,
-        ),
+def application_inserted(*, cell: int, application: StoredApplication) -> Statement:
+    """Return the statement that stores an application in its person's cell."""
+    values = (
+        application.application_id.bytes,
+        application.person_id.bytes,
+        column.bigint(application.requested_amount_fen),
+        column.moment(application.applied_at),
     )
+    return Statement(_INSERT_APPLICATION, (column.smallint(cell), *values))
 
 
 def load_application(tx: Transaction, *, person_id: UUID, application_id: UUID) -> StoredApplication:
@@ -91,28 +110,22 @@ def load_application(tx: Transaction, *, person_id: UUID, application_id: UUID) 
     )
 
 
-def insert_decision(tx: Transaction, *, decision: StoredDecision) -> None:
-    """Store a decision beside its application; the evidence leaf is the caller's, in the same transaction."""
-    tx.execute(
-        """
-        INSERT INTO decision (cell, decision_id, application_id, person_id, decided_at, business_date, outcome,
-                              record, record_hash, sealed, versions_hash)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-        """,
-        (
-            tx.cell_of(decision.person_id),
-            decision.decision_id,
-            decision.application_id,
-            decision.person_id,
-            decision.decided_at,
-            decision.business_date,
-            decision.outcome,
-            decision.record,
-            decision.record_hash,
-            decision.sealed,
-            decision.versions_hash,
-        ),
+def decision_inserted(*, cell: int, decision: StoredDecision) -> Statement:
+    """Return the statement that stores a decision beside its application; the leaf is the caller's, in the same
+    transaction."""
+    values = (
+        decision.decision_id.bytes,
+        decision.application_id.bytes,
+        decision.person_id.bytes,
+        column.moment(decision.decided_at),
+        column.day(decision.business_date),
+        decision.outcome.encode(),
+        decision.record,
+        decision.record_hash,
+        decision.sealed,
+        decision.versions_hash.encode(),
     )
+    return Statement(_INSERT_DECISION, (column.smallint(cell), *values))
 
 
 def load_decision(tx: Transaction, *, person_id: UUID, decision_id: UUID) -> StoredDecision:
@@ -128,10 +141,17 @@ def load_decision(tx: Transaction, *, person_id: UUID, decision_id: UUID) -> Sto
 
 def latest_decision(tx: Transaction, *, person_id: UUID) -> StoredDecision | None:
     """Return the newest decision about a person, or None when there is none yet."""
-    row = tx.execute(
-        _SELECT + " WHERE cell = %s AND person_id = %s ORDER BY decided_at DESC, decision_id DESC LIMIT 1",
-        (tx.cell_of(person_id), person_id),
-    ).fetchone()
+    return latest_in(tx.together([latest_asked(cell=tx.cell_of(person_id), person_id=person_id)])[0])
+
+
+def latest_asked(*, cell: int, person_id: UUID) -> Statement:
+    """Return the statement of `latest_decision`, whose answer `latest_in` reads."""
+    return Statement(_LATEST, (column.smallint(cell), person_id.bytes))
+
+
+def latest_in(answer: Answer) -> StoredDecision | None:
+    """Return the newest decision from the answer to `latest_asked`."""
+    row = answer.fetchone()
     return None if row is None else _decision(row)
 
 
@@ -150,27 +170,27 @@ def _decision(row: TupleRow) -> StoredDecision:
     )
 
 
-def of_application(tx: Transaction, *, person_id: UUID, application_id: UUID) -> UUID | None:
-    """Return the decision on an application of this person, or None when it is not decided.
+def of_application_asked(*, cell: int, person_id: UUID, application_id: UUID) -> Statement:
+    """Return the statement that asks for the decision on an application; `of_application_in` reads its answer.
 
     Whoever applies makes the id, so it may be somebody else's: that answers as if it did not exist.
-    Errors: NotFound, for an id that is another person's or does not route to this one.
+    Errors: NotFound, for an id that does not route to this person.
     """
     if slot_of(application_id) != slot_of(person_id):
         raise NotFound
-    row = tx.execute(
-        """
-        SELECT application.person_id, decision.decision_id FROM application
-        LEFT JOIN decision ON decision.cell = application.cell AND decision.application_id = application.application_id
-        WHERE application.cell = %s AND application.application_id = %s
-        """,
-        (tx.cell_of(person_id), application_id),
-    ).fetchone()
+    return Statement(_OF_APPLICATION, (column.smallint(cell), application_id.bytes))
+
+
+def of_application_in(answer: Answer, *, person_id: UUID) -> Decided | None:
+    """Return the decision on an application of this person, or None when it is not decided.
+
+    Errors: NotFound, for an id that is another person's.
+    """
+    row = answer.fetchone()
     if row is None:
         return None
     require_owner(owner_id=row[0], person_id=person_id)
-    found: UUID | None = row[1]
-    return found
+    return None if row[1] is None else Decided(decision_id=row[1], requested_amount_fen=row[2])
 
 
 def owner_of(tx: Transaction, *, decision_id: UUID) -> UUID:

@@ -29,6 +29,9 @@ _CLAIM: Final = """
     FROM unnest($2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY AS k (caller, key, body_hash, place)
     CROSS JOIN LATERAL claim_idempotency_key($1::smallint, k.caller, k.key, k.body_hash) AS c
     ORDER BY k.place"""
+_LOOK_UP: Final = """
+    SELECT body_hash, response FROM idempotency
+    WHERE cell = $1::smallint AND caller = $2::text AND key = $3::text"""
 _FINISH: Final = """
     UPDATE idempotency AS i SET response = k.response::jsonb
     FROM unnest($2::text[], $3::text[], $4::text[]) AS k (caller, key, response)
@@ -120,14 +123,41 @@ def begin(tx: Transaction, *, cell: int, caller: str, key: str, body_hash: bytes
             (cell, caller, key, body_hash),
         ).fetchone()
     except BUSY as error:
-        raise IdempotencyKeyBusy(
-            "A request with this idempotency key is still running.", retry_after_seconds=_RETRY_AFTER_SECONDS
-        ) from error
+        raise still_running() from error
     assert row is not None
     is_new, hash_before, response = row
     if is_new:
         return None
     if hash_before != body_hash:
+        raise IdempotencyKeyReused("This idempotency key came with another request before.")
+    assert response is not None, "a key was committed without its response"
+    return Replay(response=response)
+
+
+def still_running() -> IdempotencyKeyBusy:
+    """Return what a caller hears whose key is claimed by somebody else at this moment."""
+    return IdempotencyKeyBusy(
+        "A request with this idempotency key is still running.", retry_after_seconds=_RETRY_AFTER_SECONDS
+    )
+
+
+def looked_up(*, cell: int, claim: Claim) -> Statement:
+    """Return the statement that asks whether a key was answered, without claiming it; `replay_in` reads its answer.
+
+    Errors: IdempotencyKeyMalformed.
+    """
+    if not is_well_formed(claim.key):
+        raise IdempotencyKeyMalformed(f"An idempotency key has 1 to {KEY_LENGTH_MAX} characters.")
+    return Statement(_LOOK_UP, (column.smallint(cell), claim.caller.encode(), claim.key.encode()))
+
+
+def replay_in(answer: Answer, *, claim: Claim) -> Replay | None:
+    """Return what a key was answered with, or None when it is new. Errors: IdempotencyKeyReused."""
+    row = answer.fetchone()
+    if row is None:
+        return None
+    hash_before, response = row
+    if bytes(hash_before) != claim.body_hash:
         raise IdempotencyKeyReused("This idempotency key came with another request before.")
     assert response is not None, "a key was committed without its response"
     return Replay(response=response)

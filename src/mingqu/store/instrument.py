@@ -24,13 +24,25 @@ from mingqu.domain.instrument import (
 from mingqu.domain.ownership import NotFound, require_owner
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.store import vault
+from mingqu.store import column, vault
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.keyring import Keyring
 
 _HASH_KIND: Final = "card"
 # Stands in place of the hash of a card that was forgotten; no number hashes to it.
 _FORGOTTEN: Final = bytes(32)
+_OPENED: Final = """
+    SELECT i.instrument_id, i.person_id, i.kind, i.issuer, i.number_hash, i.state, i.added_at, a.agreement_id,
+        f.sealed, k.wrapping_id, k.wrapped_key
+    FROM instrument i
+    LEFT JOIN person_key k ON k.cell = i.cell AND k.person_id = i.person_id
+    LEFT JOIN vault_field f ON f.cell = i.cell AND f.person_id = i.person_id
+        AND f.field = 'card.' || replace(i.instrument_id::text, '-', '')
+    LEFT JOIN repayment_agreement a ON a.cell = i.cell AND a.person_id = i.person_id
+        AND a.instrument_id = i.instrument_id AND a.state = 'active'
+    WHERE i.cell = $1::smallint AND i.person_id = $2::uuid AND i.state <> 'removed'
+    ORDER BY i.added_at, i.instrument_id"""
 
 
 class InstrumentExists(Refusal):
@@ -134,22 +146,20 @@ def opened_of_person(tx: Transaction, *, keyring: Keyring, person_id: UUID) -> l
 
     Errors: NotFound, KeyUnknown, SealBroken.
     """
-    rows = tx.execute(
-        """
-        SELECT i.instrument_id, i.person_id, i.kind, i.issuer, i.number_hash, i.state, i.added_at, a.agreement_id,
-            f.sealed, k.wrapping_id, k.wrapped_key
-        FROM instrument i
-        LEFT JOIN person_key k ON k.cell = i.cell AND k.person_id = i.person_id
-        LEFT JOIN vault_field f ON f.cell = i.cell AND f.person_id = i.person_id
-            AND f.field = 'card.' || replace(i.instrument_id::text, '-', '')
-        LEFT JOIN repayment_agreement a ON a.cell = i.cell AND a.person_id = i.person_id
-            AND a.instrument_id = i.instrument_id AND a.state = 'active'
-        WHERE i.cell = %s AND i.person_id = %s AND i.state <> 'removed' ORDER BY i.added_at, i.instrument_id
-        """,
-        (tx.cell_of(person_id), person_id),
+    return opened_in(
+        tx.together([asked(cell=tx.cell_of(person_id), person_id=person_id)])[0], keyring=keyring, person_id=person_id
     )
+
+
+def asked(*, cell: int, person_id: UUID) -> Statement:
+    """Return the statement of `opened_of_person`, whose answer `opened_in` reads."""
+    return Statement(_OPENED, (column.smallint(cell), person_id.bytes))
+
+
+def opened_in(answer: Answer, *, keyring: Keyring, person_id: UUID) -> list[OpenedCard]:
+    """Return the cards of the answer to `asked`. Errors: NotFound, KeyUnknown, SealBroken."""
     opened = []
-    for *columns, agreement_id, sealed, wrapping_id, wrapped in rows:
+    for *columns, agreement_id, sealed, wrapping_id, wrapped in answer:
         card = _instrument(tuple(columns))
         field = number_field(card.instrument_id)
         number = vault.unlock(

@@ -16,6 +16,8 @@ from psycopg.rows import TupleRow
 from mingqu.domain.canonical import canonical
 from mingqu.domain.loan import LoanTerms
 from mingqu.domain.ownership import NotFound
+from mingqu.store import column
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 
 
@@ -90,6 +92,14 @@ _CHANGED: Final[LiteralString] = """
     ) changed ON true"""
 _NOW: Final[LiteralString] = _CHANGED.replace("{until}", "")
 AS_OFFERED: Final[LiteralString] = _CHANGED.replace("{until}", "AND changed_at <= o.created_at")
+_FACILITIES: Final = f"""
+    SELECT {_FACILITY} FROM facility f {_NOW}
+    WHERE f.cell = $1::smallint AND f.person_id = $2::uuid ORDER BY f.product_id"""  # noqa: S608
+_INSERT_FACILITY: Final = """
+    INSERT INTO facility (cell, facility_id, person_id, product_id, product_version, lender_id, decision_id, currency,
+                          granted_fen, rate_year_ppm, created_at)
+    VALUES ($1::smallint, $2::uuid, $3::uuid, $4::text, $5::bigint, $6::uuid, $7::uuid, $8::text, $9::bigint,
+            $10::bigint, $11::timestamptz)"""
 _DISCLOSURE: Final = "SELECT disclosure_id, offer_id, person_id, body, shown_at, confirmed_at FROM disclosure"
 
 
@@ -103,35 +113,36 @@ def stored_terms_hash(text: str) -> str:
     return hashlib.sha256(canonical(json.loads(text))).hexdigest()
 
 
-def insert_facility(tx: Transaction, *, facility: Facility) -> None:
-    """Store a new facility."""
-    tx.execute(
-        """INSERT INTO facility (cell, facility_id, person_id, product_id, product_version, lender_id, decision_id,
-               currency, granted_fen, rate_year_ppm, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
-        (
-            tx.cell_of(facility.person_id),
-            facility.facility_id,
-            facility.person_id,
-            facility.product_id,
-            facility.product_version,
-            facility.lender_id,
-            facility.decision_id,
-            facility.currency,
-            facility.granted_fen,
-            facility.rate_year_ppm,
-            facility.created_at,
-        ),
+def facility_inserted(*, cell: int, facility: Facility) -> Statement:
+    """Return the statement that stores a new facility in its person's cell."""
+    values = (
+        facility.facility_id.bytes,
+        facility.person_id.bytes,
+        facility.product_id.encode(),
+        column.bigint(facility.product_version),
+        facility.lender_id.bytes,
+        facility.decision_id.bytes,
+        facility.currency.encode(),
+        column.bigint(facility.granted_fen),
+        column.bigint(facility.rate_year_ppm),
+        column.moment(facility.created_at),
     )
+    return Statement(_INSERT_FACILITY, (column.smallint(cell), *values))
 
 
 def facilities(tx: Transaction, *, person_id: UUID) -> list[Facility]:
     """Return a person's facilities, by product."""
-    rows = tx.execute(
-        f"""SELECT {_FACILITY} FROM facility f {_NOW}
-            WHERE f.cell = %s AND f.person_id = %s ORDER BY f.product_id""",  # noqa: S608
-        (tx.cell_of(person_id), person_id),
-    )
-    return [_facility(row) for row in rows]
+    return facilities_in(tx.together([facilities_asked(cell=tx.cell_of(person_id), person_id=person_id)])[0])
+
+
+def facilities_asked(*, cell: int, person_id: UUID) -> Statement:
+    """Return the statement of `facilities`, whose answer `facilities_in` reads."""
+    return Statement(_FACILITIES, (column.smallint(cell), person_id.bytes))
+
+
+def facilities_in(answer: Answer) -> list[Facility]:
+    """Return facilities from the answer to `facilities_asked`."""
+    return [_facility(row) for row in answer]
 
 
 def insert_offer(tx: Transaction, *, offer: Offer) -> None:

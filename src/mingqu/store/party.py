@@ -11,13 +11,17 @@ from mingqu.domain.moment import business_date_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.party import IdCard, IdentityEvent, IdentityLevel, LoginProvider, Person, next_level
 from mingqu.domain.personal import Personal
-from mingqu.store import directory, instrument, signal, taking_over, vault
+from mingqu.store import column, directory, instrument, signal, taking_over, vault
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.keyring import Keyring
 
 FIELD_NAME: Final = "name"
 FIELD_ID_NUMBER: Final = "id_number"
 FIELD_PHONE: Final = "phone"
+_PERSON: Final = """
+    SELECT person_id, identity_level, created_at, merged_into, erased_at FROM person
+    WHERE cell = $1::smallint AND person_id = $2::uuid"""
 _MERGES_MAX: Final = 8  # a person is merged into one who was verified, who is not merged again
 
 
@@ -33,20 +37,25 @@ def create_person(tx: Transaction, *, keyring: Keyring, person_id: UUID, at: dat
 
 def load_person(tx: Transaction, *, person_id: UUID) -> Person:
     """Return a person. Errors: NotFound."""
-    row = tx.execute(
-        """
-        SELECT identity_level, created_at, merged_into, erased_at FROM person WHERE cell = %s AND person_id = %s
-        """,
-        (tx.cell_of(person_id), person_id),
-    ).fetchone()
+    return person_in(tx.together([person_asked(cell=tx.cell_of(person_id), person_id=person_id)])[0])
+
+
+def person_asked(*, cell: int, person_id: UUID) -> Statement:
+    """Return the statement of `load_person`, whose answer `person_in` reads."""
+    return Statement(_PERSON, (column.smallint(cell), person_id.bytes))
+
+
+def person_in(answer: Answer) -> Person:
+    """Return the person of the answer to `person_asked`. Errors: NotFound."""
+    row = answer.fetchone()
     if row is None:
         raise NotFound
     return Person(
-        person_id=person_id,
-        identity_level=IdentityLevel(row[0]),
-        created_at=row[1],
-        merged_into=row[2],
-        erased_at=row[3],
+        person_id=row[0],
+        identity_level=IdentityLevel(row[1]),
+        created_at=row[2],
+        merged_into=row[3],
+        erased_at=row[4],
     )
 
 

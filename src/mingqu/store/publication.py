@@ -14,8 +14,10 @@ from psycopg.rows import TupleRow
 from mingqu.domain.decision.publication import Publication, key_of, version_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.policy_file import Document, canonical, plain
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 
+_GENERATION: Final = "SELECT generation FROM policy_generation"
 ROWS_MAX: Final = 200  # drafts and publications shown; a person reads no more
 _DRAFT: Final[LiteralString] = """
     SELECT d.draft_id, d.file, d.body, d.drafted_by, d.drafted_at, o.name,
@@ -48,7 +50,17 @@ class Published:
 
 def generation(tx: Transaction) -> int:
     """Return the count of publications and switches so far: unchanged means that everything decides as before."""
-    row = tx.execute("SELECT generation FROM policy_generation").fetchone()
+    return generation_in(tx.together([generation_asked()])[0])
+
+
+def generation_asked() -> Statement:
+    """Return the statement of `generation`, whose answer `generation_in` reads."""
+    return Statement(_GENERATION, ())
+
+
+def generation_in(answer: Answer) -> int:
+    """Return the count from the answer to `generation_asked`."""
+    row = answer.fetchone()
     assert row is not None, "the migration made the one row"
     count: int = row[0]
     return count

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.session import Door, Session
+from mingqu.store import column
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
+
+_FIND: Final = """
+    SELECT s.session_id, s.person_id, s.secret_hash, s.door, s.opened_at, s.seen_at, s.ended_at, p.merged_into
+    FROM session s JOIN person p ON p.cell = s.cell AND p.person_id = s.person_id
+    WHERE s.cell = $1::smallint AND s.session_id = $2::uuid"""
 
 
 def insert(tx: Transaction, *, session: Session) -> None:
@@ -30,26 +38,29 @@ def insert(tx: Transaction, *, session: Session) -> None:
 
 def find(tx: Transaction, *, session_id: UUID) -> tuple[Session, UUID | None] | None:
     """Return the session of an id, ended or not, and whom its person was merged into, if into anybody; or None."""
-    row = tx.execute(
-        """
-        SELECT s.person_id, s.secret_hash, s.door, s.opened_at, s.seen_at, s.ended_at, p.merged_into
-        FROM session s JOIN person p ON p.cell = s.cell AND p.person_id = s.person_id
-        WHERE s.cell = %s AND s.session_id = %s
-        """,
-        (tx.cell_of(session_id), session_id),
-    ).fetchone()
+    return found_in(tx.together([asked(cell=tx.cell_of(session_id), session_id=session_id)])[0])
+
+
+def asked(*, cell: int, session_id: UUID) -> Statement:
+    """Return the statement of `find`, whose answer `found_in` reads."""
+    return Statement(_FIND, (column.smallint(cell), session_id.bytes))
+
+
+def found_in(answer: Answer) -> tuple[Session, UUID | None] | None:
+    """Return what `find` does from the answer to `asked`."""
+    row = answer.fetchone()
     if row is None:
         return None
     found = Session(
-        session_id=session_id,
-        person_id=row[0],
-        secret_hash=bytes(row[1]),
-        door=Door(row[2]),
-        opened_at=row[3],
-        seen_at=row[4],
-        ended_at=row[5],
+        session_id=row[0],
+        person_id=row[1],
+        secret_hash=bytes(row[2]),
+        door=Door(row[3]),
+        opened_at=row[4],
+        seen_at=row[5],
+        ended_at=row[6],
     )
-    return found, row[6]
+    return found, row[7]
 
 
 def touch(tx: Transaction, *, session_id: UUID, at: datetime) -> None:

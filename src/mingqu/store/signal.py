@@ -19,12 +19,33 @@ from mingqu.domain.signal import (
     KeyKind,
     Signal,
 )
+from mingqu.store import column
+from mingqu.store.connection import Statement
 from mingqu.store.database import Transaction
 from mingqu.store.instrument import slot_of_hash
 from mingqu.store.keyring import Keyring
 
 HASH_BYTES: Final = 16  # two keys alike would take 2^64 of them
 FORGET_ROWS_MAX: Final = 5_000  # rows of one transaction of the sweep: some tens of milliseconds
+_NOTE: Final = """
+    INSERT INTO signal (cell, key_kind, key_hash, kind, at, signal_id, person_id, lender_id, amount_fen)
+    SELECT * FROM unnest($1::smallint[], $2::smallint[], $3::bytea[], $4::smallint[], $5::timestamptz[], $6::uuid[],
+                         $7::uuid[], $8::uuid[], $9::bigint[])
+    ON CONFLICT (cell, key_kind, key_hash, signal_id) DO NOTHING"""
+_LINK: Final = """
+    INSERT INTO signal_link AS known (cell, key_kind, key_hash, person_id, last_at)
+    SELECT * FROM unnest($1::smallint[], $2::smallint[], $3::bytea[], $4::uuid[], $5::timestamptz[])
+    ON CONFLICT (cell, key_kind, key_hash, person_id)
+    DO UPDATE SET last_at = EXCLUDED.last_at WHERE known.last_at < EXCLUDED.last_at"""
+_KEY: Final = """
+    INSERT INTO signal_key AS known (cell, person_id, key_kind, key_hash, last_at)
+    SELECT * FROM unnest($1::smallint[], $2::uuid[], $3::smallint[], $4::bytea[], $5::timestamptz[])
+    ON CONFLICT (cell, person_id, key_kind, key_hash)
+    DO UPDATE SET last_at = EXCLUDED.last_at WHERE known.last_at < EXCLUDED.last_at"""
+_LIVING: Final = """
+    SELECT p.person_id FROM unnest($1::smallint[], $2::uuid[]) AS w (cell, person_id)
+    JOIN person p ON p.cell = w.cell AND p.person_id = w.person_id
+    WHERE p.erased_at IS NULL ORDER BY p.person_id FOR SHARE OF p"""
 
 
 def key_of(*, keyring: Keyring, kind: KeyKind, value: Personal[str]) -> Key:
@@ -48,18 +69,20 @@ def note(tx: Transaction, *, signals: Sequence[Signal]) -> int:
     rows.sort(key=lambda row: row[:6])  # in one order for all, so that two writers never wait for each other
     if not rows:
         return 0
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    fresh = tx.execute(
-        """
-        INSERT INTO signal (cell, key_kind, key_hash, kind, at, signal_id, person_id, lender_id, amount_fen)
-        SELECT * FROM unnest(%s::smallint[], %s::smallint[], %s::bytea[], %s::smallint[], %s::timestamptz[], %s::uuid[],
-                             %s::uuid[], %s::uuid[], %s::bigint[])
-        ON CONFLICT (cell, key_kind, key_hash, signal_id) DO NOTHING
-        """,
-        columns,
-    ).rowcount
-    _link(tx, signals)
-    return fresh
+    cells, key_kinds, hashes, kinds, moments, ids, people, lenders, amounts = zip(*rows, strict=True)
+    columns = (
+        column.of_smallints(cells),
+        column.of_smallints(key_kinds),
+        column.of_bytes_or_nulls(hashes),
+        column.of_smallints(kinds),
+        column.of_moments(moments),
+        column.of_uuids(ids),
+        column.of_uuids(people),
+        column.of_uuids(lenders),
+        column.of_bigints_or_nulls(amounts),
+    )
+    fresh, *_ = tx.together([Statement(_NOTE, [each.packed for each in columns]), *_linked(tx, signals)])
+    return fresh.rowcount
 
 
 def _of_the_living(tx: Transaction, signals: Sequence[Signal]) -> list[Signal]:
@@ -67,47 +90,41 @@ def _of_the_living(tx: Transaction, signals: Sequence[Signal]) -> list[Signal]:
     people = sorted({one.person_id for one in signals if one.person_id is not None})
     if not people:
         return list(signals)
-    rows = tx.execute(
-        """
-        SELECT p.person_id FROM unnest(%s::smallint[], %s::uuid[]) AS w (cell, person_id)
-        JOIN person p ON p.cell = w.cell AND p.person_id = w.person_id
-        WHERE p.erased_at IS NULL ORDER BY p.person_id FOR SHARE OF p
-        """,
-        ([tx.cell_of(who) for who in people], people),
-    ).fetchall()
-    living = {row[0].int for row in rows}
+    places = (column.of_smallints([tx.cell_of(who) for who in people]), column.of_uuids(people))
+    (answer,) = tx.together([Statement(_LIVING, [each.packed for each in places])])
+    living = {row[0].int for row in answer}
     return [one for one in signals if one.person_id is None or one.person_id.int in living]
 
 
-def _link(tx: Transaction, signals: Sequence[Signal]) -> None:
-    """Note who was seen with which key, on both sides."""
+def _linked(tx: Transaction, signals: Sequence[Signal]) -> list[Statement]:
+    """Return the statements that note who was seen with which key, on both sides."""
     last: dict[tuple[Key, UUID], datetime] = {}
     for one in signals:
         for key in one.keys:
             if one.person_id is not None:
                 last[key, one.person_id] = max(one.at, last.get((key, one.person_id), one.at))
     if not last:
-        return
+        return []
     links = sorted((cell_of_key(tx, key.hash), int(key.kind), key.hash, who, at) for (key, who), at in last.items())
-    tx.execute(
-        """
-        INSERT INTO signal_link AS known (cell, key_kind, key_hash, person_id, last_at)
-        SELECT * FROM unnest(%s::smallint[], %s::smallint[], %s::bytea[], %s::uuid[], %s::timestamptz[])
-        ON CONFLICT (cell, key_kind, key_hash, person_id)
-        DO UPDATE SET last_at = EXCLUDED.last_at WHERE known.last_at < EXCLUDED.last_at
-        """,
-        [list(column) for column in zip(*links, strict=True)],
-    )
     keys = sorted((tx.cell_of(who), who, int(key.kind), key.hash, at) for (key, who), at in last.items())
-    tx.execute(
-        """
-        INSERT INTO signal_key AS known (cell, person_id, key_kind, key_hash, last_at)
-        SELECT * FROM unnest(%s::smallint[], %s::uuid[], %s::smallint[], %s::bytea[], %s::timestamptz[])
-        ON CONFLICT (cell, person_id, key_kind, key_hash)
-        DO UPDATE SET last_at = EXCLUDED.last_at WHERE known.last_at < EXCLUDED.last_at
-        """,
-        [list(column) for column in zip(*keys, strict=True)],
+    link_columns = (
+        column.of_smallints([link[0] for link in links]),
+        column.of_smallints([link[1] for link in links]),
+        column.of_bytes_or_nulls([link[2] for link in links]),
+        column.of_uuids([link[3] for link in links]),
+        column.of_moments([link[4] for link in links]),
     )
+    key_columns = (
+        column.of_smallints([key[0] for key in keys]),
+        column.of_uuids([key[1] for key in keys]),
+        column.of_smallints([key[2] for key in keys]),
+        column.of_bytes_or_nulls([key[3] for key in keys]),
+        column.of_moments([key[4] for key in keys]),
+    )
+    return [
+        Statement(_LINK, [each.packed for each in link_columns]),
+        Statement(_KEY, [each.packed for each in key_columns]),
+    ]
 
 
 # The rows `s` of the keys by which a person was seen; conditions on `s` may follow.

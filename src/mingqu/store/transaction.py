@@ -41,6 +41,19 @@ class Counted(Protocol):
         ...
 
 
+class Cells(Protocol):
+    """What tells in which cell something lies."""
+
+    @property
+    def cells(self) -> int:
+        """How many cells the book has."""
+        ...
+
+    def cell_of(self, identity: UUID) -> int:
+        """Return the cell that an id routes itself to."""
+        ...
+
+
 class DatabaseUnavailable(Refusal):
     """The database could not be reached, or went away in the middle: nothing is known to be committed.
 

@@ -17,12 +17,25 @@ from mingqu.domain.moment import start_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
+from mingqu.store import column
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.keyring import KEY_BYTES, Keyring, KeyUnknown, SealBroken, unseal
 from mingqu.store.keyring import seal as sealed_with
 
 # One transaction of a rotation holds its rows for some ten milliseconds.
 REWRAP_ROWS_MAX: Final = 500
+_KEY: Final = "SELECT wrapping_id, wrapped_key FROM person_key WHERE cell = $1::smallint AND person_id = $2::uuid"
+_SEAL: Final = """
+    INSERT INTO vault_field (cell, person_id, field, sealed, sealed_at)
+    SELECT $1::smallint, $2::uuid, field, sealed, $3::timestamptz
+    FROM unnest($4::text[], $5::bytea[]) AS given (field, sealed)
+    ON CONFLICT (cell, person_id, field) DO UPDATE SET sealed = EXCLUDED.sealed, sealed_at = EXCLUDED.sealed_at"""
+_FIELDS: Final = """
+    SELECT f.person_id, f.field, f.sealed, k.wrapping_id, k.wrapped_key
+    FROM unnest($2::uuid[], $3::text[]) AS wanted (person_id, field)
+    JOIN vault_field f ON f.cell = $1::smallint AND f.person_id = wanted.person_id AND f.field = wanted.field
+    JOIN person_key k ON k.cell = f.cell AND k.person_id = f.person_id"""
 
 
 class PersonErased(Refusal):
@@ -84,24 +97,28 @@ def seal_all(
             raise
         create_key(tx, keyring=keyring, person_id=person_id, at=at)
         key = _data_key(tx, keyring=keyring, person_id=person_id)
+    tx.together([sealed(cell=tx.cell_of(person_id), person_id=person_id, key=key, values=values, at=at)])
+
+
+def key_asked(*, cell: int, person_id: UUID) -> Statement:
+    """Return the statement that asks for a person's data key; `key_in` reads its answer."""
+    return Statement(_KEY, (column.smallint(cell), person_id.bytes))
+
+
+def key_in(answer: Answer, *, keyring: Keyring, person_id: UUID) -> bytes | None:
+    """Return the data key, or None where there is none. Errors: KeyUnknown, SealBroken."""
+    row = answer.fetchone()
+    return None if row is None else keyring.unwrap(key_id=row[0], wrapped=bytes(row[1]), place=person_id.bytes)
+
+
+def sealed(*, cell: int, person_id: UUID, key: bytes, values: Mapping[str, Personal[str]], at: datetime) -> Statement:
+    """Return the statement that seals fields of a person under the data key that stands in the book for them."""
     fields = list(values)
-    tx.execute(
-        """
-        INSERT INTO vault_field (cell, person_id, field, sealed, sealed_at)
-        SELECT %s, %s, field, sealed, %s FROM unnest(%s::text[], %s::bytea[]) AS given (field, sealed)
-        ON CONFLICT (cell, person_id, field) DO UPDATE SET sealed = EXCLUDED.sealed, sealed_at = EXCLUDED.sealed_at
-        """,
-        (
-            tx.cell_of(person_id),
-            person_id,
-            at,
-            fields,
-            [
-                sealed_with(key=key, text=values[field].reveal().encode(), place=_place(person_id, field))
-                for field in fields
-            ],
-        ),
-    )
+    ciphertexts = [
+        sealed_with(key=key, text=values[field].reveal().encode(), place=_place(person_id, field)) for field in fields
+    ]
+    packed = (column.of_texts_or_nulls(fields).packed, column.of_bytes_or_nulls(ciphertexts).packed)
+    return Statement(_SEAL, (column.smallint(cell), person_id.bytes, column.moment(at), *packed))
 
 
 def open_field(tx: Transaction, *, keyring: Keyring, person_id: UUID, field: str) -> Personal[str]:
@@ -115,7 +132,7 @@ def open_field(tx: Transaction, *, keyring: Keyring, person_id: UUID, field: str
         (field, tx.cell_of(person_id), person_id),
     ).fetchone()
     if row is None:
-        raise _absent(tx, person_id=person_id)
+        raise absent(tx, person_id=person_id)
     return unlock(keyring=keyring, person_id=person_id, field=field, sealed=row[2], wrapping_id=row[0], wrapped=row[1])
 
 
@@ -154,8 +171,8 @@ def open_all(tx: Transaction, *, keyring: Keyring, person_id: UUID) -> dict[str,
         (tx.cell_of(person_id), person_id),
     )
     return {
-        field: Personal(unseal(key=key, sealed=bytes(sealed), place=_place(person_id, field)).decode())
-        for field, sealed in rows
+        field: Personal(unseal(key=key, sealed=bytes(ciphertext), place=_place(person_id, field)).decode())
+        for field, ciphertext in rows
     }
 
 
@@ -166,20 +183,23 @@ def open_many(
 
     A field that is not there, or whose person was erased, is left out; one that does not open is None.
     """
-    rows = tx.execute(
-        """
-        SELECT f.person_id, f.field, f.sealed, k.wrapping_id, k.wrapped_key
-        FROM unnest(%s::uuid[], %s::text[]) AS wanted (person_id, field)
-        JOIN vault_field f ON f.cell = %s AND f.person_id = wanted.person_id AND f.field = wanted.field
-        JOIN person_key k ON k.cell = f.cell AND k.person_id = f.person_id
-        """,
-        ([person_id for person_id, _ in fields], [field for _, field in fields], cell),
-    )
+    return opened_in(tx.together([fields_asked(cell=cell, fields=fields)])[0], keyring=keyring)
+
+
+def fields_asked(*, cell: int, fields: Sequence[tuple[UUID, str]]) -> Statement:
+    """Return the statement of `open_many`, whose answer `opened_in` reads."""
+    people = column.of_uuids([person_id for person_id, _ in fields])
+    names = column.of_texts_or_nulls([field for _, field in fields])
+    return Statement(_FIELDS, (column.smallint(cell), people.packed, names.packed))
+
+
+def opened_in(answer: Answer, *, keyring: Keyring) -> dict[tuple[UUID, str], Personal[str] | None]:
+    """Return the fields of the answer to `fields_asked`, as `open_many` does."""
     opened: dict[tuple[UUID, str], Personal[str] | None] = {}
-    for person_id, field, sealed, wrapping_id, wrapped in rows:
+    for person_id, field, ciphertext, wrapping_id, wrapped in answer:
         try:
             key = keyring.unwrap(key_id=wrapping_id, wrapped=bytes(wrapped), place=person_id.bytes)
-            text = unseal(key=key, sealed=bytes(sealed), place=_place(person_id, field)).decode()
+            text = unseal(key=key, sealed=bytes(ciphertext), place=_place(person_id, field)).decode()
         except (KeyUnknown, SealBroken):
             opened[person_id, field] = None
         else:
@@ -233,7 +253,7 @@ def erase(tx: Transaction, *, person_id: UUID, on: date) -> None:
         )
     cell = tx.cell_of(person_id)
     if not _is_known(tx, person_id=person_id):
-        raise _absent(tx, person_id=person_id)
+        raise absent(tx, person_id=person_id)
     tx.execute("DELETE FROM person_key WHERE cell = %s AND person_id = %s", (cell, person_id))
     tx.execute("DELETE FROM vault_field WHERE cell = %s AND person_id = %s", (cell, person_id))
     tx.execute("UPDATE person SET erased_at = %s WHERE cell = %s AND person_id = %s", (start_of(on), cell, person_id))
@@ -261,13 +281,11 @@ def rewrap(tx: Transaction, *, keyring: Keyring, cell: int) -> int:
 
 
 def _data_key(tx: Transaction, *, keyring: Keyring, person_id: UUID) -> bytes:
-    row = tx.execute(
-        "SELECT wrapping_id, wrapped_key FROM person_key WHERE cell = %s AND person_id = %s",
-        (tx.cell_of(person_id), person_id),
-    ).fetchone()
-    if row is None:
-        raise _absent(tx, person_id=person_id)
-    return keyring.unwrap(key_id=row[0], wrapped=bytes(row[1]), place=person_id.bytes)
+    (answer,) = tx.together([key_asked(cell=tx.cell_of(person_id), person_id=person_id)])
+    key = key_in(answer, keyring=keyring, person_id=person_id)
+    if key is None:
+        raise absent(tx, person_id=person_id)
+    return key
 
 
 def _is_known(tx: Transaction, *, person_id: UUID) -> bool:
@@ -281,7 +299,8 @@ def _is_known(tx: Transaction, *, person_id: UUID) -> bool:
     )
 
 
-def _absent(tx: Transaction, *, person_id: UUID) -> Refusal:
+def absent(tx: Transaction, *, person_id: UUID) -> Refusal:
+    """Return what to raise of somebody who has no key: PersonErased, or NotFound."""
     row = tx.execute(
         "SELECT erased_at FROM person WHERE cell = %s AND person_id = %s", (tx.cell_of(person_id), person_id)
     ).fetchone()

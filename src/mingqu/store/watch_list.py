@@ -12,12 +12,17 @@ from psycopg.rows import TupleRow
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.watch_list import ListedKind, ListEntry, ListName, NotListed
+from mingqu.store import column
+from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.keyring import Keyring
 
 ROWS_MAX: Final = 200  # shown to a person
 _SELECT: Final[LiteralString] = """
     SELECT entry_id, list, kind, hash, cause, owner_id, entered_at, expires_on, removed_at FROM list_entry"""
+_ON_LISTS: Final = """
+    SELECT hash, list FROM list_entry
+    WHERE hash = ANY ($1::bytea[]) AND removed_at IS NULL AND expires_on > $2::date"""
 
 
 def hash_of(*, keyring: Keyring, kind: ListedKind, value: Personal[str]) -> bytes:
@@ -65,12 +70,18 @@ def remove(tx: Transaction, *, entry_id: UUID, proposal_id: UUID, at: datetime) 
 
 def lists_of(tx: Transaction, *, hashes: Sequence[bytes], on: date) -> Mapping[bytes, frozenset[ListName]]:
     """Return the lists that each of the hashes is on, on a date, in one round trip; one on none is left out."""
+    return lists_in(tx.together([asked(hashes=hashes, on=on)])[0])
+
+
+def asked(*, hashes: Sequence[bytes], on: date) -> Statement:
+    """Return the statement of `lists_of`, whose answer `lists_in` reads."""
+    return Statement(_ON_LISTS, (column.of_bytes_or_nulls(list(hashes)).packed, column.day(on)))
+
+
+def lists_in(answer: Answer) -> Mapping[bytes, frozenset[ListName]]:
+    """Return what `lists_of` does from the answer to `asked`."""
     found: dict[bytes, frozenset[ListName]] = {}
-    rows = tx.execute(
-        "SELECT hash, list FROM list_entry WHERE hash = ANY (%s) AND removed_at IS NULL AND expires_on > %s",
-        (list(hashes), on),
-    )
-    for value, name in rows:
+    for value, name in answer:
         found[bytes(value)] = found.get(bytes(value), frozenset()) | {ListName(name)}
     return found
 

@@ -13,6 +13,7 @@ from mingqu.store.evidence.leaf import Draft as Draft
 from mingqu.store.evidence.leaf import append as append
 from mingqu.store.evidence.leaf import append_all as append_all
 from mingqu.store.evidence.leaf import appended as appended
+from mingqu.store.evidence.leaf import appended_sealed as appended_sealed
 from mingqu.store.evidence.leaf import latest_leaves as latest_leaves
 from mingqu.store.evidence.leaf import leaf_about as leaf_about
 from mingqu.store.evidence.leaf import leaf_at as leaf_at

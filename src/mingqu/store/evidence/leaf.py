@@ -120,6 +120,21 @@ def appended(*, cell: int, first: int, at: datetime, drafts: Sequence[Draft]) ->
     return [Statement(_COUNT, counted), _stored(leaves, at=at)]
 
 
+def appended_sealed(
+    tx: Transaction, *, key: bytes, cell: int, first: int, at: datetime, draft: Draft
+) -> list[Statement]:
+    """Return the statements that append one leaf with what it commits to, for one round trip with other writes.
+
+    `key` is the data key of the leaf's person, and `first` how many leaves the cell had when the caller took its lock;
+    `require_appended` takes the first two answers.
+    """
+    sealed, commitments = _committed(tx, cell=cell, sequence=first, draft=draft)
+    leaf = _written(cell=cell, sequence=first, at=at, draft=draft, commitments=commitments)
+    counted = (column.smallint(cell), column.bigint(first), column.bigint(1))
+    kept = vault.sealed(cell=cell, person_id=draft.person_id, key=key, values=sealed, at=at)
+    return [Statement(_COUNT, counted), _stored([leaf], at=at), kept]
+
+
 def require_appended(answers: Sequence[Answer], *, drafts: Sequence[Draft]) -> None:
     """Fail an assertion unless the leaves follow on those that were there."""
     assert answers[0].rowcount == 1, "somebody else appended a leaf under the cell's lock"
@@ -221,6 +236,16 @@ def open_private(
 
 
 def _leaf(tx: Transaction, *, keyring: Keyring, cell: int, sequence: int, at: datetime, draft: Draft) -> Leaf:
+    sealed, commitments = _committed(tx, cell=cell, sequence=sequence, draft=draft)
+    if sealed:
+        vault.seal_all(tx, keyring=keyring, person_id=draft.person_id, values=sealed, at=at)
+    return _written(cell=cell, sequence=sequence, at=at, draft=draft, commitments=commitments)
+
+
+def _committed(
+    tx: Transaction, *, cell: int, sequence: int, draft: Draft
+) -> tuple[Mapping[str, Personal[str]], Canonical]:
+    """Return what is sealed with a leaf, and what it says instead of its private values."""
     opened: dict[str, tuple[bytes, Canonical]] = {
         name: (vault.salt(), value.reveal() if isinstance(value, Personal) else value)
         for name, value in draft.private.items()
@@ -229,10 +254,7 @@ def _leaf(tx: Transaction, *, keyring: Keyring, cell: int, sequence: int, at: da
     if opened:
         kept = canonical({name: {"salt": salt.hex(), "value": value} for name, (salt, value) in opened.items()})
         sealed[private_field(tx, person_id=draft.person_id, cell=cell, sequence=sequence)] = Personal(kept.decode())
-    if sealed:
-        vault.seal_all(tx, keyring=keyring, person_id=draft.person_id, values=sealed, at=at)
-    commitments = {name: commit(salt=salt, value=value).hex() for name, (salt, value) in opened.items()}
-    return _written(cell=cell, sequence=sequence, at=at, draft=draft, commitments=commitments)
+    return sealed, {name: commit(salt=salt, value=value).hex() for name, (salt, value) in opened.items()}
 
 
 def _written(*, cell: int, sequence: int, at: datetime, draft: Draft, commitments: Canonical) -> Leaf:
