@@ -24,8 +24,11 @@ def recorded(
 
     It is written before the cell gets another leaf; the caller commits.
     """
-    record = made.record()
-    whole, public = made.record_bytes(), canonical(record["public"])
+    whole, public = made.record_bytes(), canonical(made.public())
+    # The record is its two parts, one behind the other: neither is written a second time.
+    opening = b'{"public":' + public + b',"sealed":'
+    assert whole.startswith(opening)
+    sealed = whole[len(opening) : -1].decode()
     # What the decision says about the person lies in the vault, under their key; here only a reference to it.
     field, at = f"decision.{decision_id.hex}", application.applied_at
     stored = decision.StoredDecision(
@@ -50,7 +53,7 @@ def recorded(
             "public_hash": hashlib.sha256(public).hexdigest(),
         },
         private={"record_hash": hashlib.sha256(whole).hexdigest()},
-        sealed={field: Personal(canonical(record["sealed"]).decode())},
+        sealed={field: Personal(sealed)},
     )
     appended = evidence.appended_sealed(
         tx, key=at_hand.key, cell=at_hand.cell, first=at_hand.leaf_count, at=at, draft=draft
