@@ -11,12 +11,11 @@ from mingqu.domain.party import Person
 from mingqu.domain.personal import Personal
 from mingqu.domain.signal import KeyKind
 from mingqu.services.house import House
-from mingqu.services.note_signals import KNOWN_BY, known_in
+from mingqu.services.note_signals import KNOWN_BY, known_in, require_opened
 from mingqu.store import consent, decision, idempotency, instrument, offer, party, publication, vault
 from mingqu.store.current_policies import Current
 from mingqu.store.decision import Decided
 from mingqu.store.idempotency import Claim
-from mingqu.store.keyring import SealBroken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +68,7 @@ def know_applicant(house: House, *, person_id: UUID, application_id: UUID, claim
     if claim is not None:
         idempotency.replay_in(looked_up[0], claim=claim)  # of another body it raises; its decision is `decided`
     opened = vault.opened_in(fields, keyring=house.keyring)
-    if None in opened.values():
-        known_in(person_id=person_id, opened=opened, cards=[])  # raises for what people are known by
-        raise SealBroken("The name of this person does not open: nothing is decided.")
+    require_opened(opened)
     return Applicant(
         decided=decision.of_application_in(decided, person_id=person_id),
         person=party.person_in(person),

@@ -94,16 +94,19 @@ def known_in(
 
     What does not open is not passed over: whoever is on a list by it would be on none.
     """
+    require_opened(opened)
     found = [(KeyKind.PERSON, Personal(person_id.hex))]
-    for kind, name in KNOWN_BY.items():
-        if (person_id, name) in opened:
-            value = opened[person_id, name]
-            if value is None:
-                _log.error("vault.seal_broken", extra={"fields": {"person_id": person_id.hex, "field": name}})
-                raise SealBroken("What is known of this person does not open: nothing is decided.")
-            found.append((kind, value))
+    found += [(kind, value) for kind, name in KNOWN_BY.items() if (value := opened.get((person_id, name))) is not None]
     found += [(KeyKind.CARD, one.number) for one in cards if one.card.state is InstrumentState.VERIFIED]
     return found
+
+
+def require_opened(opened: Mapping[tuple[UUID, str], Personal[str] | None]) -> None:
+    """Return when all that was sealed opened; what did not is an alert for the house. Errors: SealBroken."""
+    for (person_id, name), value in opened.items():
+        if value is None:
+            _log.error("vault.seal_broken", extra={"fields": {"person_id": person_id.hex, "field": name}})
+            raise SealBroken("What is known of this person does not open: nothing is decided.")
 
 
 def keys_in(house: House, *, known: Iterable[tuple[KeyKind, Personal[str]]], origin: Origin) -> tuple[Key, ...]:

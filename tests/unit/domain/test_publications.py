@@ -13,7 +13,7 @@ from mingqu.domain.decision.draft import PublicationNotInForce, joined
 from mingqu.domain.decision.publication import Publication, key_of
 from mingqu.domain.decision.strategy import PolicyMissing
 from mingqu.domain.policy_file import Document, PolicyFault
-from mingqu.services.assess import _way
+from mingqu.services.keep_assessment import way_of
 from mingqu.store.current_policies import Current
 from mingqu.store.policy import read_documents
 
@@ -156,7 +156,7 @@ def test_nobody_is_refused_because_what_is_tried_has_run_out(book: Pack) -> None
     said = [one for each in tried.spoken.values() for one in each]
     pack = parse_pack(documents=[*tried.documents, trial], publications=[*said, said_of(trial, 999)])
     current = Current(generation=1, pack=pack, off=())
-    way = {day: _way(current, person_id=UUID(int=7), today=day).variant for day in (OCTOBER, MIDDLE)}
+    way = {day: way_of(current, person_id=UUID(int=7), today=day).variant for day in (OCTOBER, MIDDLE)}
     assert (way[OCTOBER].name, way[OCTOBER].instead) == ("challenger:trial", trial_of(trial))
     assert (way[MIDDLE].name, way[MIDDLE].instead) == ("champion_for_challenger:trial", {})
 
