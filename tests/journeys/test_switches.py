@@ -245,7 +245,7 @@ def test_a_shadow_is_decided_beside_sealed_and_its_trouble_is_its_own(world: Ope
     assert again.decision.limit_fen == made.decision.limit_fen
     with house.database.transaction() as tx:
         (failed,) = shadow.of_decision(tx, decision_id=again.decision_id)
-        assert shadow.counts(tx) == [
+        assert shadow.counts(tx, since=world.clock.now() - timedelta(days=1)) == [
             ("shadow:higher-limits", "approved", "approved", 1),
             ("shadow:higher-limits", "broken", "approved", 1),
         ]

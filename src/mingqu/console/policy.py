@@ -20,11 +20,12 @@ from mingqu.domain.policy_file import PolicyFault
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.watch_list import ListedKind, ListEntryMalformed, ListName
-from mingqu.services.keep_list import enter_on_list
+from mingqu.services.keep_list import asked_white, enter_on_list
 from mingqu.services.propose import propose
 from mingqu.services.publish_policy import draft_policy, subject_of
 from mingqu.services.read_policies import read_policies, read_policy
 from mingqu.services.switch_off import SwitchEndMalformed, restore_rule, switch_off
+from mingqu.services.switch_rule_off import subject_of_rule, takes_two
 
 ROOT = f"{HOME}/policies"
 
@@ -139,13 +140,25 @@ def _switching(desk: Desk) -> list[HTTPRouteHandler]:
             known = next((one for one in SwitchKind if one.value == kind), None)
             if known is None:
                 raise SwitchUnknown("Choose a rule, a product or a lender.")
+            ends_on = _day(data, "ends_on", SwitchEndMalformed("A day is written like 2026-10-01."))
+            if known is SwitchKind.RULE and takes_two(desk.house, ends_on=ends_on):
+                proposal_id = propose(
+                    desk.house,
+                    seat=at.signed_in(request),
+                    deed=Deed.SWITCH_OFF_RULE,
+                    subject_id=subject_of_rule(name=name),
+                    asked={"name": name, "ends_on": ends_on.isoformat() if ends_on else ""},
+                    reason=at.field(data, "reason"),
+                    key=at.field(data, "key"),
+                )
+                return at.go(f"{HOME}/proposals/{proposal_id.hex}")
             switch_off(
                 desk.house,
                 seat=at.signed_in(request),
                 kind=known,
                 name=name,
                 cause=at.field(data, "reason"),
-                ends_on=_day(data, "ends_on", SwitchEndMalformed("A day is written like 2026-10-01.")),
+                ends_on=ends_on,
                 key=at.field(data, "key"),
             )
         except Refusal as refusal:
@@ -183,6 +196,23 @@ def _listing(desk: Desk) -> list[HTTPRouteHandler]:
             expires_on = _day(data, "expires_on", malformed)
             if expires_on is None:
                 raise malformed
+            if at.field(data, "list") == ListName.WHITE.value:
+                subject_id, asked = asked_white(
+                    desk.house,
+                    kind=at.field(data, "kind"),
+                    value=Personal(at.field(data, "value")),
+                    expires_on=expires_on.isoformat(),
+                )
+                proposal_id = propose(
+                    desk.house,
+                    seat=at.signed_in(request),
+                    deed=Deed.LIST_WHITE,
+                    subject_id=subject_id,
+                    asked=asked,
+                    reason=at.field(data, "reason"),
+                    key=at.field(data, "key"),
+                )
+                return at.go(f"{HOME}/proposals/{proposal_id.hex}")
             enter_on_list(
                 desk.house,
                 seat=at.signed_in(request),

@@ -86,7 +86,9 @@ class Words:
         """Return what a proposal that concerns nobody in particular is about. Example: grid/limit-total v2."""
         if "version" in body:
             return f"{body['kind']}/{body['name']} v{body['version']}"
-        return str(body.get("what") or f"{body.get('list', '')} {body.get('kind', '')}")
+        listed = f"{body.get('list', '')} {body.get('kind', '')} {str(body.get('hash', ''))[:8]}".strip()
+        until = body.get("ends_on") or body.get("expires_on")
+        return str(body.get("what") or listed) + (f" → {until}" if until else "")
 
     def account(self, code: AccountCode) -> str:
         """Return the name of an account."""

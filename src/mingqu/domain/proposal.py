@@ -35,6 +35,8 @@ class Deed(Enum):
     SWITCH_ON = "switch_on"  # a product or lender that was switched off lends again
     OVERRIDE_DECISION = "override_decision"  # a refusal is set aside, within what the tables allow
     UNLIST = "unlist"  # somebody is taken off a list before its day
+    SWITCH_OFF_RULE = "switch_off_rule"  # a rule is off for longer than an emergency lasts
+    LIST_WHITE = "list_white"  # somebody is let pass where a rule would stop
 
 
 # The one permission that whoever proposes and whoever checks must both have.
@@ -47,6 +49,8 @@ NEEDED: Final = MappingProxyType(
         Deed.PUBLISH_POLICY: Permission.PUBLISH,
         Deed.SWITCH_ON: Permission.SWITCH,
         Deed.UNLIST: Permission.SWITCH,
+        Deed.SWITCH_OFF_RULE: Permission.SWITCH,
+        Deed.LIST_WHITE: Permission.SWITCH,
         Deed.OVERRIDE_DECISION: Permission.OVERRIDE,
     }
 )

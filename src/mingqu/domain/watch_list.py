@@ -42,6 +42,13 @@ class ListEntryMalformed(Refusal):
     code: ClassVar[str] = "list_entry_malformed"
 
 
+class WhiteListTakesTwo(Refusal):
+    """Whoever stands on the white list is let pass where a rule would stop: one proposes that, another approves."""
+
+    code: ClassVar[str] = "white_list_takes_two"
+    status: ClassVar[int] = 409
+
+
 class NotListed(Refusal):
     """The entry ended, or was taken off the list already."""
 
@@ -62,6 +69,7 @@ class ListEntry:
     entered_at: datetime
     expires_on: date
     removed_at: datetime | None = None
+    proposal_id: UUID | None = None  # by which two people entered it
 
     def holds(self, *, business_date: date) -> bool:
         """Return whether the entry counts on a date."""

@@ -2,7 +2,7 @@
 
 It happens after the real decision is committed, in a transaction of its own, and whatever goes wrong in it stays
 there: the trouble is stored as a word, and the person's answer is what it was. A process that dies in between leaves
-no shadow.
+no shadow. What was off for the real decision is off for its shadows, so that a difference is one of versions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from mingqu.domain.decision import Decision
 from mingqu.domain.decision.decide import decide_with
 from mingqu.domain.decision.experiment import Variant, shadows_of
 from mingqu.domain.decision.field import Value
+from mingqu.domain.decision.strategy import Strategy
+from mingqu.domain.decision.switch import is_law
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
@@ -50,7 +52,13 @@ def _beside(
         strategy = house.pack.on(
             business_date=made.business_date, product_ids=made.product_ids, instead=variant.instead
         )
-        said = decide_with(inputs=inputs, strategy=strategy, variant=variant.name, read_under=made.read_under)
+        said = decide_with(
+            inputs=inputs,
+            strategy=strategy,
+            variant=variant.name,
+            switches=_switches(made, strategy),
+            read_under=made.read_under,
+        )
     except Refusal as refusal:
         trouble = refusal.code
     except Exception:  # noqa: BLE001 (as above)
@@ -77,3 +85,9 @@ def _beside(
             vault.seal(tx, keyring=house.keyring, person_id=person_id, field=field, value=sealed, at=now)
 
     house.database.run(keep)
+
+
+def _switches(made: Decision, strategy: Strategy) -> dict[str, str]:
+    """Return what was off when a decision was made, as far as a shadow's strategy has it and may leave it out."""
+    rows = {f"row/{row.id}" for row in strategy.policy.rows if not is_law(row)}
+    return {name: act for name, act in made.switches.items() if not name.startswith("row/") or name in rows}

@@ -153,12 +153,13 @@ def _hear_chosen(
         first=[idempotency.claimed(cell=cell, claims=claims)] if claims else [],
         beside=[paid_order.found(cell=cell, order_ids=order_ids), webhook.asked()],
     )
+    orders, listening = paid_order.orders_in(others[-2]), webhook.active_in(others[-1])
     told_before: set[int] = set()
     for place, is_new in zip(claiming, idempotency.news_in(others[0]) if claims else (), strict=True):
         if not is_new:
             told_before.add(place)
-            answers[place] = Not.ALONE if is_new is None else known[listed[place].order_id]
-    orders, listening = paid_order.orders_in(others[-2]), webhook.active_in(others[-1])
+            # As it stands under the lock: whoever told it before may have ended it while this turn waited.
+            answers[place] = Not.ALONE if is_new is None else orders[listed[place].order_id][0]
     on = house.booking_day(at_hand.last_closed_on)
     heard = []
     for place in chosen:

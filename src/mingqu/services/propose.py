@@ -25,6 +25,7 @@ from mingqu.services import (
     place_receipt,
     publish_policy,
     switch_off,
+    switch_rule_off,
 )
 from mingqu.services.house import House
 from mingqu.services.note_access import note_access
@@ -84,6 +85,16 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=keep_list.say_unlisting,
         basis=keep_list.basis_of_unlisting,
         carry_out=keep_list.unlist,
+    ),
+    Deed.SWITCH_OFF_RULE: Way(
+        say=switch_rule_off.say_switch_off,
+        basis=switch_rule_off.basis_of_switch_off,
+        carry_out=switch_rule_off.switch_rule_off,
+    ),
+    Deed.LIST_WHITE: Way(
+        say=keep_list.say_white,
+        basis=keep_list.basis_of_white,
+        carry_out=keep_list.list_white,
     ),
 }
 assert set(WAYS) == set(NEEDED) == set(Deed)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.decision.draft import Change, differences
@@ -23,6 +24,9 @@ from mingqu.services.publish_policy import subject_of
 from mingqu.services.sign_in_operator import Seat
 from mingqu.store import operator, proposal, publication, shadow, switch, watch_list
 from mingqu.store.publication import Draft, Published
+
+# A trial is looked at by what it said lately; the whole of it is for `mingqu lab replay`.
+BESIDE_SHOWN: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +123,7 @@ def read_policies(house: House, *, seat: Seat) -> PoliciesView:
             products=tuple(product.id for product in pack.offered(business_date=today)),
             lenders=tuple(sorted({lender.code for lender in pack.lenders})),
             experiments=pack.experiments(business_date=today),
-            beside=tuple(shadow.counts(tx)),
+            beside=tuple(shadow.counts(tx, since=now - BESIDE_SHOWN)),
             entries=tuple(
                 ListLine(
                     entry=one,

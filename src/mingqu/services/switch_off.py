@@ -31,7 +31,7 @@ from mingqu.store import evidence, switch
 from mingqu.store.current_policies import Current
 from mingqu.store.database import Transaction
 
-# A rule that is off refuses less, and one person did it: for longer, two publish a version without the rule.
+# A rule that is off refuses less, and one person did it: for longer two do (`switch_rule_off`).
 RULE_OFF_DAYS_MAX: Final = 2
 
 
@@ -58,9 +58,9 @@ def switch_off(
             raise SwitchEndMalformed("Name a day after today, or none.")
         if kind is SwitchKind.RULE and (ends_on is None or ends_on > today + timedelta(days=RULE_OFF_DAYS_MAX)):
             raise SwitchEndMalformed(
-                f"A rule that is off refuses less: name a day within {RULE_OFF_DAYS_MAX} days, or publish a version."
+                f"A rule that is off refuses less: name a day within {RULE_OFF_DAYS_MAX} days, or let two people do it."
             )
-        _require_known(tx, house, kind=kind, name=named)
+        require_known(tx, house, kind=kind, name=named)
         made = Switch(
             switch_id=house.id_for(HOUSE),
             kind=kind,
@@ -107,12 +107,22 @@ def restore_rule(house: House, *, seat: Seat, switch_id: UUID) -> None:
         if known.kind is not SwitchKind.RULE:
             raise SwitchForbidden("What lends again takes two people: propose it.")
         if known.on_at is None:
-            switch.put_on(tx, switch_id=switch_id, by=seat.operator.operator_id, at=house.clock.now())
+            switch.put_on(tx, switch_id=switch_id, by=seat.operator.operator_id, at=(now := house.clock.now()))
+            evidence.append(
+                tx,
+                keyring=house.keyring,
+                cell=tx.cell_of(HOUSE),
+                person_id=HOUSE,
+                kind=LeafKind.SWITCHED_ON,
+                subject_id=switch_id,
+                at=now,
+                facts={"what": known.written, "operator": seat.operator.operator_id.hex},
+            )
 
     house.database.run(work)
 
 
-def _require_known(tx: Transaction, house: House, *, kind: SwitchKind, name: str) -> None:
+def require_known(tx: Transaction, house: House, *, kind: SwitchKind, name: str) -> None:
     """Return when something of this name is in force and may be off. Errors: SwitchUnknown, SwitchForbidden."""
     pack, today = house.policies.refresh(tx), house.clock.business_date()
     if kind is SwitchKind.RULE:

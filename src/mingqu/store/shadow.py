@@ -69,11 +69,14 @@ def of_decision(tx: Transaction, *, decision_id: UUID) -> list[Shadow]:
     ]
 
 
-def counts(tx: Transaction) -> list[tuple[str, str, str, int]]:
-    """Return (variant, what it said or its trouble, what was decided, how many) over the whole book, in order."""
+def counts(tx: Transaction, *, since: datetime) -> list[tuple[str, str, str, int]]:
+    """Return (variant, what it said or its trouble, what was decided, how many) since a moment, in order."""
     rows = tx.execute(
         """SELECT s.variant, coalesce(s.outcome, s.trouble), d.outcome, count(*)
-           FROM shadow_decision s JOIN decision d ON d.cell = s.cell AND d.decision_id = s.decision_id
-           GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
+           FROM cell c
+           JOIN shadow_decision s ON s.cell = c.cell AND s.decided_at >= %s
+           JOIN decision d ON d.cell = s.cell AND d.decision_id = s.decision_id
+           GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
+        (since,),
     )
     return [(row[0], row[1], row[2], row[3]) for row in rows]

@@ -15,7 +15,7 @@ from mingqu.store.database import Transaction
 
 ROWS_MAX: Final = 200  # shown to a person
 _SELECT: Final[LiteralString] = """
-    SELECT switch_id, kind, name, cause, owner_id, off_at, ends_on, on_at FROM policy_switch"""
+    SELECT switch_id, kind, name, cause, owner_id, off_at, ends_on, on_at, off_by_proposal FROM policy_switch"""
 
 
 def insert(tx: Transaction, *, switch: Switch, business_date: date) -> None:
@@ -28,8 +28,8 @@ def insert(tx: Transaction, *, switch: Switch, business_date: date) -> None:
     )
     added = tx.execute(
         """
-        INSERT INTO policy_switch (switch_id, kind, name, cause, owner_id, off_at, ends_on)
-        VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (kind, name) WHERE on_at IS NULL DO NOTHING
+        INSERT INTO policy_switch (switch_id, kind, name, cause, owner_id, off_at, ends_on, off_by_proposal)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (kind, name) WHERE on_at IS NULL DO NOTHING
         """,
         (
             switch.switch_id,
@@ -39,6 +39,7 @@ def insert(tx: Transaction, *, switch: Switch, business_date: date) -> None:
             switch.owner_id,
             switch.off_at,
             switch.ends_on,
+            switch.proposal_id,
         ),
     )
     if added.rowcount == 0:
@@ -84,4 +85,5 @@ def _switch(row: TupleRow) -> Switch:
         off_at=row[5],
         ends_on=row[6],
         on_at=row[7],
+        proposal_id=row[8],
     )

@@ -34,8 +34,9 @@ def insert(tx: Transaction, *, entry: ListEntry) -> None:
     """Store an entry."""
     tx.execute(
         """
-        INSERT INTO list_entry (entry_id, list, kind, hash, cause, owner_id, entered_at, expires_on)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        INSERT INTO list_entry (entry_id, list, kind, hash, cause, owner_id, entered_at, expires_on,
+                                entered_by_proposal)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         (
             entry.entry_id,
@@ -46,6 +47,7 @@ def insert(tx: Transaction, *, entry: ListEntry) -> None:
             entry.owner_id,
             entry.entered_at,
             entry.expires_on,
+            entry.proposal_id,
         ),
     )
 
@@ -84,6 +86,12 @@ def lists_in(answer: Answer) -> Mapping[bytes, frozenset[ListName]]:
     for value, name in answer:
         found[bytes(value)] = found.get(bytes(value), frozenset()) | {ListName(name)}
     return found
+
+
+def standing_of(tx: Transaction, *, hashed: bytes) -> list[str]:
+    """Return the entries of a value that nobody took off, by their ids."""
+    rows = tx.execute("SELECT entry_id FROM list_entry WHERE hash = %s AND removed_at IS NULL", (hashed,))
+    return [row[0].hex for row in rows]
 
 
 def latest(tx: Transaction) -> list[ListEntry]:

@@ -213,17 +213,23 @@ def _worded(code: str, row: str, words: Words, field: str, needed: int | None, r
     )
 
 
+def require_no_law(*, made: Decision) -> None:
+    """Return when no row that is law stands in the way of setting a refusal aside. Errors: OverrideForbidden."""
+    strategy = made.strategy
+    vector = (*made.numbers, strategy.band_places[made.band], made.score, made.probability_ppm)
+    if any(is_law(row) for row in strategy.policy.hits(vector=vector)):
+        raise OverrideForbidden("This refusal follows from law; nobody sets it aside.")
+
+
 def set_aside(*, made: Decision, override: Override) -> Decision:
     """Return what two people decide instead of a refusal: the same inputs and tables, read as one band better.
 
     Example: band D and a cell of 300,000 fen for it, 1,000,000 for band C: at most 1,000,000, less if `limit_fen` is.
-    Errors: OverrideForbidden (a row that is law was hit), OverrideNotPossible.
+    Whether it may be is asked before it is made (`require_no_law`), and not again when it is replayed: what became law
+    since does not change what two people decided then. Errors: OverrideNotPossible.
     """
     assert not made.approved, "only a refusal is set aside"
     strategy, place = made.strategy, made.strategy.band_places[made.band]
-    hits = strategy.policy.hits(vector=(*made.numbers, place, made.score, made.probability_ppm))
-    if any(is_law(row) for row in hits):
-        raise OverrideForbidden("This refusal follows from law; nobody sets it aside.")
     vector = (*made.numbers, max(0, place - 1), made.score, made.probability_ppm)
     limit_cell = strategy.limits.place(vector=vector)
     cells = [offer.prices.place(vector=vector) for offer in strategy.offers]

@@ -1,5 +1,7 @@
 """Kill switches: a rule, a product or a lender switched off at once, by one person, for a cause, until a day.
 
+A rule that is off refuses less: one person switches it off for an emergency, two for longer.
+
 A product or lender that is off takes part in no new decision and no new offer; loans that are there go on. A rule that
 is off is skipped, and each decision made meanwhile says so. What the law demands cannot be switched off: a row that
 names its legal basis, or that refuses for a reason which always has one.
@@ -72,7 +74,10 @@ class LendingSwitchedOff(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """Something switched off: what, why, by whom, and the first day on which it is on again by itself, if any."""
+    """Something switched off: what, why, by whom, and the first day on which it is on again by itself, if any.
+
+    `proposal_id` is there where two people did it; `owner_id` is then who proposed.
+    """
 
     switch_id: UUID
     kind: SwitchKind
@@ -82,6 +87,7 @@ class Switch:
     off_at: datetime
     ends_on: date | None
     on_at: datetime | None = None
+    proposal_id: UUID | None = None
 
     def holds(self, *, business_date: date) -> bool:
         """Return whether it is off on a date."""

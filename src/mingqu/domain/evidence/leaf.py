@@ -33,6 +33,8 @@ class LeafKind(Enum):
     FREEZE = "freeze"  # drawing stopped by a person
     REVIEW = "review"  # what a person answered whoever asked for one
     SWITCH = "switch"  # a rule, product or lender switched off by a person
+    SWITCHED_ON = "switched_on"  # a rule that was off holds again, by a person
+    LISTED = "listed"  # a value put on a list by a person; which one, the leaf does not say
     REPORT = "report"  # something suspicious that a person received and told us of
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 

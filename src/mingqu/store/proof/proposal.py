@@ -86,6 +86,24 @@ _OVERRIDDEN: Final[LiteralString] = """
         AND p.person_id = s.person_id AND o.person_id = s.person_id AND p.body ->> 'limit_fen' = s.limit_fen
         AND p.body ->> 'set_aside_for' = o.cause AND p.decided_at = s.decided_at, false)"""
 
+# A rule is off for longer than one person may, and somebody let pass, by the proposal of two for just that.
+_SWITCHED: Final[LiteralString] = """
+    SELECT format('rule %%s is off for longer than one person may', coalesce(s.name, p.body ->> 'what'))
+    FROM (SELECT * FROM policy_switch WHERE off_by_proposal IS NOT NULL
+          OR kind = 'rule' AND ends_on > (off_at AT TIME ZONE 'Asia/Shanghai')::date + 2) s
+    FULL JOIN (SELECT * FROM proposal WHERE state = 'approved' AND deed = 'switch_off_rule') p
+        ON p.proposal_id = s.off_by_proposal AND p.body ->> 'what' = s.kind || '/' || s.name
+       AND p.body ->> 'ends_on' = s.ends_on::text AND p.decided_at = s.off_at AND p.maker_id = s.owner_id
+    WHERE s.switch_id IS NULL OR p.proposal_id IS NULL
+    UNION ALL
+    SELECT format('entry %%s of the white list was not made by two people', coalesce(e.entry_id, p.proposal_id))
+    FROM (SELECT * FROM list_entry WHERE entered_by_proposal IS NOT NULL OR list = 'white' AND removed_at IS NULL) e
+    FULL JOIN (SELECT * FROM proposal WHERE state = 'approved' AND deed = 'list_white') p
+        ON p.proposal_id = e.entered_by_proposal AND e.list = 'white' AND p.body ->> 'kind' = e.kind
+       AND p.body ->> 'hash' = encode(e.hash, 'hex') AND p.body ->> 'expires_on' = e.expires_on::text
+       AND p.decided_at = e.entered_at
+    WHERE e.entry_id IS NULL OR p.proposal_id IS NULL"""
+
 # What is parked with a lender is what waits: parked, and taken back once when it was placed.
 _PARKED: Final[LiteralString] = """
     WITH parked AS (
@@ -103,6 +121,6 @@ def proposals(tx: Transaction) -> list[str]:
     """Return a sentence for each deed that two people did not do, and for each receipt that is not what they placed."""
     return [
         sentence
-        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED, _OVERRIDDEN)
+        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED, _OVERRIDDEN, _SWITCHED)
         for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)
     ]
