@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
+from typing import Final, TextIO
 
 import click
 
 from mingqu.cli.option import Day, data_option, json_option, say
 from mingqu.cli.wiring import Wiring
-from mingqu.services.keep_operator import seat_by_name
+from mingqu.domain.personal import Personal
 from mingqu.services.override_decision import overrides as set_aside_so_far
 from mingqu.services.publish_policy import check_draft, draft_policy
 from mingqu.services.read_policies import list_policies, read_policy
+from mingqu.services.sign_in_operator import recognize_operator, sign_in_operator, sign_out_operator
+
+_HERE: Final = "command line"  # where wrong passwords are counted, beside the name
 
 
 @click.group(name="policy", short_help="What decides about people: list, compare, check, draft.")
@@ -75,14 +79,33 @@ def check(wiring: Wiring, file: Path, from_date: date | None, data: Path, as_jso
 @click.option(
     "--as", "name", required=True, metavar="NAME", help="The operator whose draft it is: they cannot approve it."
 )
+@click.option(
+    "--password-from",
+    "password_file",
+    type=click.File(),
+    metavar="FILE",
+    help="Read the operator's password from the first line of FILE, or of standard input (-), instead of asking.",
+)
 @data_option
 @json_option
 @click.pass_obj
-def draft(wiring: Wiring, file: Path, name: str, data: Path, as_json: bool) -> int:
-    """Hand FILE (.toml or .json) in as a draft of the operator NAME; the same content again is the same draft."""
+def draft(wiring: Wiring, file: Path, name: str, password_file: TextIO | None, data: Path, as_json: bool) -> int:
+    """Hand FILE (.toml or .json) in as a draft of the operator NAME, who gives their password.
+
+    The same content again is the same draft.
+    """
+    password = Personal(
+        click.prompt(f"Password of {name}", hide_input=True, err=True)
+        if password_file is None
+        else password_file.readline().rstrip("\r\n")
+    )
     with wiring.live_house(data=data, makes_book=False) as house:
-        seat = seat_by_name(house, name=name)
-        drafted = draft_policy(house, seat=seat, content=file.read_bytes(), file=file.name)
+        token = sign_in_operator(house, name=name, password=password, address=_HERE)
+        try:
+            seat = recognize_operator(house, token=token)
+            drafted = draft_policy(house, seat=seat, content=file.read_bytes(), file=file.name)
+        finally:
+            sign_out_operator(house, token=token)
     if as_json:
         click.echo(
             json.dumps(

@@ -12,7 +12,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Final, get_type_hints
 
+from mingqu.domain.canonical import INTEGER_MAX
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.spreadsheet import spreadsheet_cell
 
 _GAP: Final = "  "
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -26,7 +28,10 @@ class ParquetMissing(Refusal):
 
 
 def as_csv(kind: type[Any], rows: Sequence[Any]) -> bytes:
-    """Return rows as CSV in UTF-8: a header, amounts as whole fen, dates as ISO 8601, flags as 0 and 1."""
+    """Return rows as CSV in UTF-8: a header, amounts as whole fen, dates as ISO 8601, flags as 0 and 1.
+
+    Words that a spreadsheet would carry out as a formula have an apostrophe before them.
+    """
     written = io.StringIO(newline="")
     writer = csv.writer(written, lineterminator="\n")
     names = _columns(kind)
@@ -37,7 +42,7 @@ def as_csv(kind: type[Any], rows: Sequence[Any]) -> bytes:
 
 
 def as_json(kind: type[Any], rows: Sequence[Any]) -> bytes:
-    """Return rows as one JSON array of objects."""
+    """Return rows as one JSON array of objects; whole numbers beyond what every reader keeps exactly are texts."""
     names = _columns(kind)
     return (json.dumps([{name: _plain(getattr(row, name)) for name in names} for row in rows]) + "\n").encode()
 
@@ -120,11 +125,15 @@ def _columns(kind: type[Any]) -> dict[str, Any]:
 
 
 def _plain(value: date | int | str) -> int | str:
+    if isinstance(value, int) and abs(value) > INTEGER_MAX:
+        return str(value)
     return value.isoformat() if isinstance(value, date) else value
 
 
 def _cell(value: date | int | str) -> int | str:
-    return int(value) if isinstance(value, bool) else _plain(value)
+    if isinstance(value, bool):
+        return int(value)
+    return spreadsheet_cell(value) if isinstance(value, str) else _plain(value)
 
 
 def _shown(name: str, value: date | int | str) -> str:

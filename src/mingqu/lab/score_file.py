@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mingqu.domain.decision.card import PPM, Card
 from mingqu.domain.decision.mapping import ColumnMapping
+from mingqu.domain.spreadsheet import spreadsheet_cell
 from mingqu.lab.csv_file import FileMalformed, open_csv
 from mingqu.lab.live import CardFile, Scores, chunks, factor_of, points_of, scores
 
@@ -43,7 +44,8 @@ def score_file(
 ) -> ScoredFile:
     """Write the file again with four more columns, or nothing at all when a row cannot be scored.
 
-    `keys` are the columns to repeat, by default all. A column of the file that is called like one of ours comes out as
+    `keys` are the columns to repeat, by default all; of their texts, one that a spreadsheet would carry out gets an
+    apostrophe before it. A column of the file that is called like one of ours comes out as
     `input_…`. Errors: FileMalformed (it would be written over), and those of `live.chunks`.
     """
     if out.exists() and out.samefile(path):
@@ -57,12 +59,15 @@ def score_file(
     try:
         with draft.open("w", encoding="utf-8", newline="") as stream:
             lines = csv.writer(stream, lineterminator="\n")
-            lines.writerow([*header, *ADDED])
+            lines.writerow([*map(spreadsheet_cell, header), *ADDED])
             for chunk in chunks(card=card, file=file, mapping=mapping, strict=True):
                 added = writer.columns(scores(card=card, points=writer.points, bins=chunk.bins))
                 same = repeated == list(range(len(file.header)))
                 kept = chunk.rows if same else [[row[at] for at in repeated] for row in chunk.rows]
-                lines.writerows([*row, *more] for row, more in zip(kept, zip(*added, strict=True), strict=True))
+                lines.writerows(
+                    [*map(spreadsheet_cell, row), *more]
+                    for row, more in zip(kept, zip(*added, strict=True), strict=True)
+                )
                 unseen = sum(chunk.unseen)
             stream.flush()
             os.fsync(stream.fileno())

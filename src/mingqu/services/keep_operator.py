@@ -16,7 +16,6 @@ from mingqu.domain.operator import (
 )
 from mingqu.domain.personal import Personal
 from mingqu.services.house import House
-from mingqu.services.sign_in_operator import Seat
 from mingqu.store import operator, operator_session
 from mingqu.store.database import Transaction
 from mingqu.store.operator import OperatorUnknown
@@ -106,16 +105,6 @@ def role_name(house: House, *, of: Operator) -> str:
         return str(of.role.value)
     code = next((lender.code for lender in house.pack.lenders if lender.id == of.lender_id), "?")
     return f"lender:{code}"
-
-
-def seat_by_name(house: House, *, name: str) -> Seat:
-    """Return the seat of an operator for whoever sits at the machine that holds the book, and says on whose behalf.
-
-    Errors: OperatorNameMalformed, OperatorUnknown.
-    """
-    with house.database.transaction() as tx:
-        known = _living(tx, name=name)
-    return Seat(session_id=house.identifiers.fresh(0), operator=known)
 
 
 def _living(tx: Transaction, *, name: str) -> Operator:

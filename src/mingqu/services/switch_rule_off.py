@@ -9,12 +9,13 @@ from uuid import UUID
 
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.decision.switch import Switch, SwitchKind, read_switch_name
+from mingqu.domain.evidence import LeafKind
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.proposal import HOUSE, Proposal
 from mingqu.services.house import House
 from mingqu.services.once import id_of_key
 from mingqu.services.switch_off import RULE_OFF_DAYS_MAX, SwitchEndMalformed, require_known
-from mingqu.store import switch
+from mingqu.store import evidence, switch
 from mingqu.store.database import Transaction
 
 # A quarter: what is to hold for longer is a version without the rule, with its cases and its comparison.
@@ -75,6 +76,16 @@ def switch_rule_off(tx: Transaction, house: House, proposal: Proposal) -> None:
         proposal_id=proposal.proposal_id,
     )
     switch.insert(tx, switch=made, business_date=today)
+    evidence.append(
+        tx,
+        keyring=house.keyring,
+        cell=tx.cell_of(HOUSE),
+        person_id=HOUSE,
+        kind=LeafKind.SWITCH,
+        subject_id=made.switch_id,
+        at=now,
+        facts={"what": made.written, "cause": made.cause, "operator": made.owner_id.hex},
+    )
 
 
 def _name(proposal: Proposal) -> str:
