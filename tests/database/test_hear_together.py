@@ -31,7 +31,7 @@ from mingqu.services.house import HOSTED, House
 from mingqu.services.settle_order import hear_word
 from mingqu.services.take_over_book import Source, take_over_book
 from mingqu.services.take_turns import Turns
-from mingqu.store import evidence, loan, order
+from mingqu.store import evidence, loan, loan_at_hand, order
 from mingqu.store.database import Database
 from mingqu.store.idempotency import Claim
 from mingqu.store.ledger import TransferRefused
@@ -284,6 +284,27 @@ def test_a_notice_that_comes_many_times_at_once_moves_money_once(book: Book) -> 
     with house.database.transaction() as tx:
         assert tx.execute("SELECT count(*) FROM idempotency WHERE response IS NULL").fetchall() == [(0,)]
         assert order.load(tx, order_id=book.orders[9].order_id).open
+    assert_coherent(house)
+
+
+def test_a_notice_that_another_server_heard_meanwhile_is_answered_as_the_order_stands(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, one = book.house, book.orders[0]
+    claim = Claim(caller="notice bank", key="n-1", body_hash=b"body")
+    said = Said(order_id=one.order_id, word=book.paid(one), at=book.at, claim=claim)
+    other, locked = replace(house, turns=Turns()), loan_at_hand.locked
+
+    def later(*args: Any, **given: Any) -> Any:
+        monkeypatch.setattr(loan_at_hand, "locked", locked)
+        assert hear_paid(other, said=said) is not None  # between our look at the order and our lock
+        return locked(*args, **given)
+
+    monkeypatch.setattr(loan_at_hand, "locked", later)
+    answer = hear_paid(house, said=said)
+    assert answer is not None
+    assert (answer.state, answer.open) == (OrderState.PAID, False)
+    assert collected_fen(house) == one.amount_fen
     assert_coherent(house)
 
 
