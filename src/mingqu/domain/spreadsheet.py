@@ -5,9 +5,11 @@ Source: OWASP, "CSV Injection".
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 _BEGINS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SHOWS_AS_TEXT: Final = "'"
 
 
@@ -16,17 +18,6 @@ def spreadsheet_cell(text: str) -> str:
 
     Example: "=1+1" becomes "'=1+1", "-5" and "+1.5e3" stay.
     """
-    if not text.startswith(_BEGINS_A_FORMULA) or _is_number(text):
+    if not text.startswith(_BEGINS_A_FORMULA) or _NUMBER.fullmatch(text):
         return text
     return _SHOWS_AS_TEXT + text
-
-
-def _is_number(text: str) -> bool:
-    """Whether a text is written as a number is: nothing else than digits, signs, points and an exponent."""
-    if not all(sign in "0123456789.+-eE" for sign in text):
-        return False
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
