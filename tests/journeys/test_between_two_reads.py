@@ -41,7 +41,7 @@ def slow(world: OpenWorld, meanwhile: Callable[[], object]) -> House:
 
 @pytest.mark.parametrize("purpose", [ConsentPurpose.AUTOMATED_DECISION, ConsentPurpose.BUREAU_QUERY])
 def test_without_what_a_whole_decision_rests_on_nothing_is_decided(world: OpenWorld, purpose: ConsentPurpose) -> None:
-    world = in_september(world)
+    # In August no field is read under either: what the decision itself rests on is all there is.
     known = arrive(world, 1)
     with world.house.database.transaction() as tx:
         given = consent.of_person(tx, person_id=known.person_id)
