@@ -21,8 +21,8 @@ from mingqu.store.decision import (
     DecisionNotFound,
     StoredApplication,
     StoredDecision,
-    insert_application,
-    insert_decision,
+    application_inserted,
+    decision_inserted,
     latest_decision,
     load_application,
     load_decision,
@@ -115,8 +115,13 @@ def test_a_decision_comes_back_as_it_was_stored_and_only_to_its_person(database:
     )
     with database.transaction() as tx:
         assert latest_decision(tx, person_id=person) is None
-        insert_application(tx, application=application)
-        insert_decision(tx, decision=decision)
+        cell = tx.cell_of(person)
+        tx.together(
+            [
+                application_inserted(cell=cell, application=application),
+                decision_inserted(cell=cell, decision=decision),
+            ]
+        )
         tx.commit()
     with database.transaction() as tx:
         assert load_application(tx, person_id=person, application_id=application.application_id) == application

@@ -144,9 +144,9 @@ class Book:
         applied = StoredApplication(
             application_id=application_id, person_id=person_id, requested_amount_fen=UNIT, applied_at=self.now()
         )
-        decision.insert_application(self.tx, application=applied)
+        self.tx.together([decision.application_inserted(cell=self.tx.cell_of(applied.person_id), application=applied)])
         again = replace(first, decision_id=decision_id, application_id=application_id, decided_at=self.now())
-        decision.insert_decision(self.tx, decision=again)
+        self.tx.together([decision.decision_inserted(cell=self.tx.cell_of(again.person_id), decision=again)])
         (price,) = (one for one in self.made.prices if one.product_id == self.of.product_id)
         prices: tuple[ProductPrice, ...] = (price._replace(limit_fen=line_fen),) if line_fen else ()
         made = self.made._replace(outcome=APPROVED if own_fen else REFUSED, limit_fen=own_fen, prices=prices)
@@ -155,7 +155,7 @@ class Book:
         )
         until = valid_until(decided_on=house.clock.business_date(), valid_months=VALID_MONTHS if own_fen else None)
         standing = Standing(decision_id=decision_id, person_id=person_id, decided_at=self.now(), valid_until=until)
-        assessment.insert(self.tx, standing=standing)
+        self.tx.together([assessment.inserted(cell=self.tx.cell_of(standing.person_id), standing=standing)])
 
     def cap(self, amount_fen: int | None) -> None:
         said = Cap(
