@@ -14,7 +14,7 @@ from mingqu.demo.people import XIA
 from mingqu.web.pace import Pace
 from mingqu.web.server import listen, serving
 from mingqu.web.site import make_site
-from tests.browser.eyes import AXE, LAW, complaints
+from tests.browser.eyes import LAW, complaints
 from tests.browser.visitor import PICTURES
 from tests.world import OpenWorld
 

@@ -168,9 +168,7 @@ _PHONE: Final = ("zh", 375, 812, "light")
 _DESKTOP: Final = ("en", 1440, 900, "dark")
 
 
-@pytest.mark.parametrize(
-    ("language", "width", "height", "scheme"), [_PHONE, _DESKTOP] if SOAK else [_PHONE]
-)
+@pytest.mark.parametrize(("language", "width", "height", "scheme"), [_PHONE, _DESKTOP] if SOAK else [_PHONE])
 def test_the_story_in_a_browser(world: OpenWorld, language: str, width: int, height: int, scheme: str) -> None:
     world.meet(XIA, balance_fen=9_000_000)
     with open_window(world, language=language, width=width, height=height, scheme=scheme) as visitor:

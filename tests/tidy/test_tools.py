@@ -1,4 +1,4 @@
-"""Ruff is part of the tests, so that whoever runs only `make test` hears of it; that mypy would speak up is tested here.
+"""Ruff is part of the tests, so that `make test` tells of it; that mypy would speak up is tested here.
 
 Mypy itself takes a minute where nothing is cached: `make check` runs it, and so does the project's CI.
 """

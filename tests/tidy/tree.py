@@ -60,7 +60,7 @@ def check(lint: Lint, paths: Iterable[Path]) -> list[str]:
 
 
 def parsed(path: Path) -> ast.Module:
-    """Return a file's syntax tree. Those of the project are kept while the tests of this folder run, for all of them."""
+    """Return a file's syntax tree. The project's are kept while the tests of this folder run."""
     return _kept(path) if path.is_relative_to(ROOT) else ast.parse(path.read_bytes())
 
 
