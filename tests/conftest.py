@@ -41,7 +41,7 @@ CELLS = 4
 # Cells are looked at by the tests of the database. A story needs another cell beside its own, no more: each one costs a
 # close of every quiet day that it lives through.
 CELLS_OF_A_STORY = 2
-_LOOKS_AT_CELLS = Path(__file__).parent / "database"
+_LOOK_AT_CELLS = {Path(__file__).parent / folder for folder in ("database", "docs")}
 _numbers = count(1)
 
 
@@ -152,9 +152,9 @@ def _funded_book(server: Server, name: str, *, copy_of: str, folder: Path) -> It
 def database(request: pytest.FixtureRequest, server: Server) -> Iterator[Database]:
     """A fresh migrated book, opened on 2026-08-15, empty unless a world is on it; gone after the test.
 
-    It has four cells for the tests of the database and two for every other.
+    It has four cells for tests of the database and of its documentation, and two for every other.
     """
-    small = "" if _LOOKS_AT_CELLS in request.path.parents else "small_"
+    small = "small_" if _LOOK_AT_CELLS.isdisjoint(request.path.parents) else ""
     copy_of = request.getfixturevalue(small + ("funded" if "world" in request.fixturenames else "template"))
     with (
         database_named(server, f"book_{next(_numbers)}", copy_of=copy_of) as address,

@@ -194,7 +194,9 @@ def test_a_draft_is_tried_on_a_book(story: Story, tmp_path: Path, capsys: pytest
     assert (said["all"]["before"]["approved"], said["all"]["after"]["approved"], said["all"]["few"]) == (2, 0, True)
     assert (said["swap_out"]["people"], said["swap_in"]["people"]) == (2, 0)
     assert tried("--since", "2020-01-01", "--until", "2020-02-01")["refused"]["code"] == "period_empty"
-    assert tried("--since", "2026-01-01", "--policy", "01989f3a000070008000000000000001")["refused"]["code"] == "not_found"
+    assert (
+        tried("--since", "2026-01-01", "--policy", "01989f3a000070008000000000000001")["refused"]["code"] == "not_found"
+    )
 
 
 def test_migrating_a_book_of_this_version_applies_nothing(story: Story) -> None:
