@@ -38,6 +38,10 @@ use_memory()
 
 OPENED_ON = date(2026, 8, 15)
 CELLS = 4
+# Cells are looked at by the tests of the database. A story needs another cell beside its own, no more: each one costs a
+# close of every quiet day that it lives through.
+CELLS_OF_A_STORY = 2
+_LOOK_AT_CELLS = {Path(__file__).parent / folder for folder in ("database", "docs")}
 _numbers = count(1)
 
 
@@ -70,24 +74,41 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def template(server: Server) -> str:
-    """A database with the whole schema and an empty book, from which each test's own is copied."""
-    with Database(server.url) as database:
+    """A database with the whole schema and an empty book of four cells, from which each test's own is copied."""
+    _write_empty_book(server.url, cells=CELLS)
+    return DATABASE
+
+
+@pytest.fixture(scope="session")
+def small_template(server: Server) -> Iterator[str]:
+    """The same with the two cells of a story."""
+    with _made(_addressed(server.url, "postgres"), f"{_before(server)}small", copy_of="template0"):
+        _write_empty_book(_addressed(server.url, f"{_before(server)}small"), cells=CELLS_OF_A_STORY)
+        yield "small"
+
+
+def _write_empty_book(address: str, *, cells: int) -> None:
+    with Database(address) as database:
         migration.migrate(database)
         with database.transaction() as tx:
-            book.create(tx, business_date=OPENED_ON, cells=CELLS)
+            book.create(tx, business_date=OPENED_ON, cells=cells)
             tx.commit()
-    return DATABASE
 
 
 @contextmanager
 def database_named(server: Server, name: str, *, copy_of: str) -> Iterator[str]:
     """Make a database as a copy of another, to which nobody is connected, and take it away in the end; its address."""
-    own = urlsplit(server.url).path.removeprefix("/")
-    before = "" if own == DATABASE else f"{own}_"  # on a server that other processes use as well
+    own, before = urlsplit(server.url).path.removeprefix("/"), _before(server)
     with _made(
         _addressed(server.url, "postgres"), before + name, copy_of=own if copy_of == DATABASE else before + copy_of
     ):
         yield _addressed(server.url, before + name)
+
+
+def _before(server: Server) -> str:
+    """What names of databases begin with on a server that other processes use as well; nothing on one of our own."""
+    own = urlsplit(server.url).path.removeprefix("/")
+    return "" if own == DATABASE else f"{own}_"
 
 
 @contextmanager
@@ -108,17 +129,33 @@ def _addressed(url: str, name: str) -> str:
 @pytest.fixture(scope="session")
 def funded(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A database with the policies and every lender's money in every cell, from which each world's own is copied."""
-    folder = tmp_path_factory.mktemp("funded")
-    with database_named(server, "funded", copy_of=template) as address:
+    with _funded_book(server, "funded", copy_of=template, folder=tmp_path_factory.mktemp("funded")) as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def small_funded(server: Server, small_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same with the two cells of a story."""
+    with _funded_book(server, "small_funded", copy_of=small_template, folder=tmp_path_factory.mktemp("small")) as name:
+        yield name
+
+
+@contextmanager
+def _funded_book(server: Server, name: str, *, copy_of: str, folder: Path) -> Iterator[str]:
+    with database_named(server, name, copy_of=copy_of) as address:
         with Database(address) as database, open_world(database=database, folder=folder, opened_on=OPENED_ON) as world:
             fund_lenders(world)
-        yield "funded"
+        yield name
 
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest, server: Server) -> Iterator[Database]:
-    """A fresh migrated book of four cells, opened on 2026-08-15, empty unless a world is on it; gone after the test."""
-    copy_of = request.getfixturevalue("funded" if "world" in request.fixturenames else "template")
+    """A fresh migrated book, opened on 2026-08-15, empty unless a world is on it; gone after the test.
+
+    It has four cells for tests of the database and of its documentation, and two for every other.
+    """
+    small = "small_" if _LOOK_AT_CELLS.isdisjoint(request.path.parents) else ""
+    copy_of = request.getfixturevalue(small + ("funded" if "world" in request.fixturenames else "template"))
     with (
         database_named(server, f"book_{next(_numbers)}", copy_of=copy_of) as address,
         Database(address, ensure=server.ensure) as fresh,

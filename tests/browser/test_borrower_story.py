@@ -1,8 +1,9 @@
-"""The borrower's story in a real browser: on a phone in Chinese, in a wide window in English."""
+"""The borrower's story in a real browser: on a phone in Chinese; in a soak also in a wide window in English."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Final
 from uuid import UUID
 
 import pytest
@@ -18,6 +19,7 @@ from mingqu.services.run_due_work import run_due_work
 from tests.browser.visitor import Visitor, open_window
 from tests.journeys.pages import live_until
 from tests.journeys.two_people import seat_of
+from tests.soak import SOAK
 from tests.world import OpenWorld
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -161,9 +163,12 @@ def be_late_and_settle(visitor: Visitor) -> None:
     visitor.look("about")
 
 
-@pytest.mark.parametrize(
-    ("language", "width", "height", "scheme"), [("zh", 375, 812, "light"), ("en", 1440, 900, "dark")]
-)
+# The same story is told in English without a browser by tests/journeys/test_pages_story.py.
+_PHONE: Final = ("zh", 375, 812, "light")
+_DESKTOP: Final = ("en", 1440, 900, "dark")
+
+
+@pytest.mark.parametrize(("language", "width", "height", "scheme"), [_PHONE, _DESKTOP] if SOAK else [_PHONE])
 def test_the_story_in_a_browser(world: OpenWorld, language: str, width: int, height: int, scheme: str) -> None:
     world.meet(XIA, balance_fen=9_000_000)
     with open_window(world, language=language, width=width, height=height, scheme=scheme) as visitor:

@@ -19,7 +19,7 @@ from mingqu.services.propose import propose
 from mingqu.services.read_limit import decision_view
 from mingqu.services.settle_order import hear_word
 from mingqu.services.write_note import write_note
-from tests.browser.test_operator_morning import LOOKS, browser, desk, look, pytestmark, served
+from tests.browser.test_operator_morning import LOOKS, browser, closely, desk, look, pytestmark, served
 from tests.journeys.reading import orders_of
 from tests.journeys.two_people import parked, seat_of
 from tests.world import OpenWorld
@@ -93,9 +93,9 @@ def test_every_screen_of_work_is_clean_wide_and_narrow_in_both_languages(world: 
     with served(world) as address:
         for size, language, scheme in LOOKS:
             with desk(browser, address, size=size, language=language, scheme=scheme, name="checker") as page:
-                for name, path in pages.items():
+                for number, (name, path) in enumerate(pages.items()):
                     page.goto(address + path)
-                    wrong += look(page, f"work-{name}.{size}.{language}.{scheme}")
+                    wrong += look(page, f"work-{name}.{size}.{language}.{scheme}", closely=closely(number, size))
             with desk(browser, address, size=size, language=language, scheme=scheme, name="risk") as page:
                 page.goto(address + "/console/customers")
                 page.click("td a >> nth=0")

@@ -15,11 +15,11 @@ from mingqu.borrower import make_router
 from mingqu.demo.world import Newcomer
 from mingqu.web.server import listen, serving
 from mingqu.web.site import make_site
+from tests.browser.eyes import AXE, LAW, complaints
 from tests.journeys.sandbox_world import SandboxWorld
-from tests.tidy.tree import PACKAGE, ROOT
+from tests.tidy.tree import ROOT
 from tests.world import OpenWorld
 
-AXE: Final = PACKAGE / "web" / "vendor" / "axe.min.js"
 PICTURES: Final = ROOT / "build" / "screenshots" / "borrower"
 PHONE_WIDTHS: Final = (320, 375, 414)
 TAP_MIN: Final = 44
@@ -29,7 +29,6 @@ _TAPS: Final = """least => [...document.querySelectorAll('a, button, summary, se
     .map(one => [one.getBoundingClientRect(), one.outerHTML.slice(0, 120)])
     .filter(([box]) => box.width && box.height < least - .5).map(([box, text]) => `${box.height}: ${text}`)"""
 _OVERFLOW: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-_RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 
 
 class Visitor:
@@ -91,10 +90,7 @@ class Visitor:
                 self.faults.append(f"{name}: {over} pixels too wide at {width}")
         self.page.set_viewport_size(size)
         self.faults += [f"{name}: a target is low: {one}" for one in self.page.evaluate(_TAPS, TAP_MIN)]
-        self.page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
-        found = self.page.evaluate("rules => axe.run(document, rules)", _RULES)
-        for fault in found["violations"]:
-            self.faults.append(f"{name}: {fault['id']}: {fault['nodes'][0]['html'][:160]}")
+        self.faults += [f"{name}: {one}" for one in complaints(self.page, tags=(*LAW, "best-practice"))]
 
 
 @contextmanager

@@ -175,6 +175,30 @@ def test_accounts_are_read_on_any_day_and_a_statement_leads_from_one_balance_to_
         assert account(*wrong)["refused"]["code"] == code
 
 
+def test_a_draft_is_tried_on_a_book(story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (grid,) = (one for one in policy.load_pack().documents if one.body["id"] == "limit-total")
+    cells = [[0 for _ in row] for row in grid.body["cells"]]
+    cases = [{**case, "value": 0} for case in grid.body["case"]]
+    file = tmp_path / "limit-2.json"
+    file.write_text(json.dumps({**grid.body, "version": 2, "cells": cells, "case": cases}))
+
+    def tried(*more: str) -> dict[str, Any]:
+        words = ["lab", "replay", "--data", str(story.data), "--policy", str(file), "--json", *more]
+        code = cli.run(Wiring(), words)
+        said: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert code == (cli.EXIT_REFUSED if "refused" in said else 0)
+        return said
+
+    said = tried("--since", "2026-01-01")
+    assert (said["applications"], said["approved_then"]) == (3, 2)
+    assert (said["all"]["before"]["approved"], said["all"]["after"]["approved"], said["all"]["few"]) == (2, 0, True)
+    assert (said["swap_out"]["people"], said["swap_in"]["people"]) == (2, 0)
+    assert tried("--since", "2020-01-01", "--until", "2020-02-01")["refused"]["code"] == "period_empty"
+    assert (
+        tried("--since", "2026-01-01", "--policy", "01989f3a000070008000000000000001")["refused"]["code"] == "not_found"
+    )
+
+
 def test_migrating_a_book_of_this_version_applies_nothing(story: Story) -> None:
     said = mingqu("migrate", "--data", story.data, "--json")
     assert (said.value, said.err, said.code) == ({"applied": []}, "", 0)

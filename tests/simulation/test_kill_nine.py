@@ -21,7 +21,7 @@ from tests.simulation.mortal_stories import CONTRACTS, MANY, STARTS_AT, STORIES
 from tests.simulation.mortal_theatre import ECONOMY, Play, Theatre, open_theatre
 from tests.soak import SOAK
 
-SEEDS = 200 if SOAK else 20
+SEEDS = 200 if SOAK else 10
 # Where a process is most likely to have promised what it has not kept, or to have kept what it has not said.
 POINTS = {
     "payout": (

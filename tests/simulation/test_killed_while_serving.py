@@ -38,8 +38,8 @@ from mingqu.sandbox import Sandbox
 from tests.journeys.command import mingqu, passing_folder
 from tests.soak import SOAK
 
-PEOPLE: Final = 100 if SOAK else 8
-AT_ONCE: Final = 25 if SOAK else 8
+PEOPLE: Final = 100 if SOAK else 4
+AT_ONCE: Final = 25 if SOAK else 4
 AMOUNT_FEN: Final = 300_000
 # A life begins when the server answers, however long a busy machine takes to start it. A journey needs some seconds of
 # service and reads its cost table for ten: kills come all through it.

@@ -23,8 +23,8 @@ from mingqu.simulation.weather import FINE, NAMES, Trouble, read_weather
 from tests.soak import SOAK
 
 SEEDS = 1_000 if SOAK else 40
-DAYS_PLAYED = DAYS if SOAK else 3
-BATCHES = 4
+DAYS_PLAYED = DAYS if SOAK else 2
+BATCHES = 2
 # Each batch must have lived through this, or it tests less than it says.
 DONE = ("worker", "prove the book", "person: sign", "borrower: pay", "operator: check", "notice", "heal")
 NOT_HERE = {Trouble.BILL.value}  # nobody reads bills on the platform yet

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import gc
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +56,24 @@ def python_files(*folders: str) -> list[Path]:
 
 def check(lint: Lint, paths: Iterable[Path]) -> list[str]:
     """Return what a lint finds in the files, one printable line each; an empty list is a tidy house."""
-    return [str(finding) for path in paths for finding in lint(ast.parse(path.read_bytes()), shown(path))]
+    return [str(finding) for path in paths for finding in lint(parsed(path), shown(path))]
+
+
+def parsed(path: Path) -> ast.Module:
+    """Return a file's syntax tree. The project's are kept while the tests of this folder run."""
+    return _kept(path) if path.is_relative_to(ROOT) else ast.parse(path.read_bytes())
+
+
+@cache
+def _kept(path: Path) -> ast.Module:
+    tree = ast.parse(path.read_bytes())
+    gc.freeze()  # a million nodes that are here to stay: collecting garbage would look at each again and again
+    return tree
+
+
+def let_go() -> None:
+    """Forget the kept trees: they take some hundred megabytes."""
+    _kept.cache_clear()
 
 
 def shown(path: Path) -> str:

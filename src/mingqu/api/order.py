@@ -19,6 +19,7 @@ from mingqu.services.once import once_done
 from mingqu.services.read_loans import OrderView, order_view
 from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
 from mingqu.services.run_errand import PaymentChannelUnknown
+from mingqu.services.withdraw_loan import CoolingOffOver
 
 TAG: Final = "Payments"
 
@@ -48,7 +49,10 @@ class Order(Answer, frozen=True, kw_only=True):
 
 
 class NewPayment(Body, frozen=True, kw_only=True):
-    """A payment by hand: `due` pays what is due, `payoff` everything. Without an amount, just what that takes."""
+    """A payment by hand: `due` pays what is due, `payoff` everything, `withdraw` gives the loan back in its first days.
+
+    Without an amount, just what that takes.
+    """
 
     loan_id: UUID
     intent: Intent
@@ -78,7 +82,7 @@ def read_order(order_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -
     return order_of(order_view(house, person_id=caller.person_id, order_id=order_id))
 
 
-@writes("/payments", tag=TAG, refuses=(NotFound, NothingDue, PaymentChannelUnknown))
+@writes("/payments", tag=TAG, refuses=(NotFound, NothingDue, CoolingOffOver, PaymentChannelUnknown))
 def make_payment(data: JSONBody[NewPayment], key: KeyHere, house: HouseHere, caller: CallerHere) -> PaymentOrder:
     """Make an order that the person pays by hand."""
     page = repay_by_hand(

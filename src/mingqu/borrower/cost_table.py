@@ -40,6 +40,7 @@ def table_values(visit: Visit, shown: ShownTable) -> dict[str, Any]:
         "penalty_collector": _lender(visit, penalty["collector"]),
         "late": penalty["days_and_cost_fen"],
         "early_fee_ppm": body["early_repayment_fee_ppm"],
+        "cooling_off_days": body.get("cooling_off_days", 0),
         "statement": body["statement"],
         "warning": body["risk_warning"] if body["risk_warning"] != RISK_WARNING else "",
         "method": body["method"],

@@ -24,9 +24,10 @@ from mingqu.services.preview_repayment import PaymentPreview, preview_payment, w
 from mingqu.services.read_loans import LoanView, OrderView, loan_view, order_view
 from mingqu.services.repay import NOBODY, ChannelUnavailable, NothingDue, open_page, repay_by_hand
 from mingqu.services.run_errand import Payer
+from mingqu.services.withdraw_loan import cooling_off
 
-DUE, ALL, PART = "due", "all", "part"
-_INTENTS: Final = {DUE: Intent.DUE, ALL: Intent.PAYOFF, PART: Intent.PREPAY}
+DUE, ALL, PART, WITHDRAW = "due", "all", "part", "withdraw"
+_INTENTS: Final = {DUE: Intent.DUE, ALL: Intent.PAYOFF, PART: Intent.PREPAY, WITHDRAW: Intent.WITHDRAW}
 _INSIDE_WECHAT: Final = "MicroMessenger"  # in the name of WeChat's own browser
 # A link to one of these would run in our page or lead nowhere.
 _NO_LINKS: Final = ("javascript", "data", "vbscript", "file", "")
@@ -42,7 +43,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
 
 
 def show(visit: Visit) -> Response[Any]:
-    """Show what paying today comes to, three ways."""
+    """Show what paying today comes to, each way."""
     return _page(visit)
 
 
@@ -145,6 +146,9 @@ def _page(visit: Visit, *, form: Form | None = None, refusal: Refusal | None = N
         due_fen=ways.quote.due_fen,
         payoff_fen=ways.quote.payoff_fen,
         spared_fen=ways.spared_fen,
+        free=cooling_off(visit.house, person_id=visit.person_id, loan_id=loan.loan_id)
+        if loan.cooling_off_days
+        else None,
         rows=[row for row in loan.rows if row.state != "paid"][:1],
         how=how,
         # WeChat's browser opens no page of Alipay's.

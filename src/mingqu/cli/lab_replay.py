@@ -13,7 +13,20 @@ import click
 from mingqu.cli.bar import bar
 from mingqu.cli.option import Day, data_option, json_option
 from mingqu.cli.wiring import Wiring
-from mingqu.domain.decision.swap import AGE, ALL, BAND, INCOME, MONTH, PRODUCT, Fair, Group, Side, Swapped, Tally
+from mingqu.domain.decision.swap import (
+    AGE,
+    ALL,
+    BAND,
+    GROUP_PEOPLE_MIN,
+    INCOME,
+    MONTH,
+    PRODUCT,
+    Fair,
+    Group,
+    Side,
+    Swapped,
+    Tally,
+)
 from mingqu.domain.decision.trial import Trial
 from mingqu.domain.decision.try_out import TryOut
 from mingqu.domain.identifier import parse
@@ -111,7 +124,13 @@ def _tell(trial: Trial, try_out: TryOut, day: date, counts: dict[str, Any], *, a
 
 
 def _group(group: Group) -> dict[str, Any]:
-    return {"people": group.people, "before": _side(group.before, group), "after": _side(group.after, group)}
+    few = group.people < GROUP_PEOPLE_MIN
+    return {
+        "people": group.people,
+        "few": few,
+        "before": _side(group.before, group),
+        "after": _side(group.after, group),
+    }
 
 
 def _side(side: Side, group: Group) -> dict[str, Any]:
@@ -182,7 +201,8 @@ def _line(name: str, group: Group) -> str:
     approved = f"{before.approved:,} → {after.approved:,}"
     loss = f"{format_fen(before.expected_loss_fen)} → {format_fen(after.expected_loss_fen)}"
     rates = f"{_percent(before.rate_mean_ppm)} → {_percent(after.rate_mean_ppm)}"
-    return f"{name:<30} {group.people:>9,} {approved:>19} {loss:>27} {rates:>17}"
+    few = "  few" if group.people < GROUP_PEOPLE_MIN else ""
+    return f"{name:<30} {group.people:>9,} {approved:>19} {loss:>27} {rates:>17}{few}"
 
 
 def _percent(rate_ppm: int | None) -> str:

@@ -193,6 +193,8 @@ def cost_table(stored: Offer, offered: Offered) -> dict[str, Canonical]:
             }
         ],
         "early_repayment_fee_ppm": offered.product.early_repayment_fee_ppm,
+        # Named where there are such days, so that tables of products without them stay what was signed, to the byte.
+        **({"cooling_off_days": days} if (days := offered.product.cooling_off_days) else {}),
         "statement": CLOSING_STATEMENT,
         "risk_warning": RISK_WARNING,
     }

@@ -179,6 +179,8 @@ def _worked_out(said: Said, order: Order, meant: Intent | None, *, at_hand: Cell
     of = at_hand.loans.get(order.loan_id) if order.loan_id is not None else None
     if not order.open or of is None or of.loan.state.stage not in TAKING:
         return None
+    if meant is Intent.WITHDRAW:  # whether it came in time is looked up
+        return None
     try:
         after = life.apply(order, said.word, at=said.at)
         recording = work_out(of=of, event=repaid_by(of.loan, after, meant=meant), on=on)

@@ -84,6 +84,7 @@ class LoanView:
     product_id: str
     product_zh: str
     product_en: str
+    cooling_off_days: int
     lender_zh: str
     lender_en: str
     currency: str
@@ -175,6 +176,7 @@ def _view(house: House, signed: SignedLoan, today: date, *, payout: Told | None)
         product_id=of.product_id,
         product_zh=product.name_zh,
         product_en=product.name_en,
+        cooling_off_days=product.cooling_off_days,
         lender_zh=lender.name_zh,
         lender_en=lender.name_en,
         currency=of.currency,

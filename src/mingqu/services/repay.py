@@ -10,7 +10,7 @@ from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.consent import require as require_consent
 from mingqu.domain.instrument import require_verified
 from mingqu.domain.loan import Intent, Quote, Stage, quote
-from mingqu.domain.money import AmountOutOfRange, Money
+from mingqu.domain.money import AmountOutOfRange, Money, format_fen
 from mingqu.domain.order import OrderKind, reserve
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
@@ -31,6 +31,7 @@ from mingqu.services.run_errand import (
     payer_of,
     token_field,
 )
+from mingqu.services.withdraw_loan import require_cooling_off
 from mingqu.store import consent, instrument, loan, order, repayment, vault
 from mingqu.store.database import Transaction
 from mingqu.store.repayment import Agreement
@@ -101,7 +102,7 @@ def repay_by_hand(
 
     `payer` is what the channel needs to know of who pays: it is sealed, and the first one stays. `channel` is HOSTED or
     a name in `house.pages`; the order bears it for good.
-    Errors: NotFound, NothingDue, AmountMalformed, AmountOutOfRange, PaymentChannelUnknown, and those of
+    Errors: NotFound, NothingDue, CoolingOffOver, AmountMalformed, AmountOutOfRange, PaymentChannelUnknown, and those of
     the idempotency key.
     """
     if house.page_of(channel) is None:
@@ -116,7 +117,13 @@ def repay_by_hand(
         today = house.booking_date(tx, cell=of.cell)
         owed = quote(terms=of.terms, state=of.state, on=today)
         whole = intent is Intent.PAYOFF
-        amount = amount_fen or (owed.payoff_fen if whole else owed.due_fen)
+        if intent is Intent.WITHDRAW:
+            needed = require_cooling_off(tx, house, of=of, day=today).amount_fen
+            if amount_fen not in (None, needed):
+                raise AmountOutOfRange(f"Giving the loan back takes just its principal, {format_fen(needed)} yuan.")
+        else:
+            needed = owed.payoff_fen if whole else owed.due_fen
+        amount = amount_fen or needed
         if amount == 0:
             raise NothingDue("Nothing is due on this loan today.")
         order_id = house.id_for(person_id)

@@ -18,6 +18,7 @@ from mingqu.services.house import BANK, House
 from mingqu.services.record_event import record_event
 from mingqu.services.reserve_payout import give_holds_back, held_for
 from mingqu.services.tell_webhooks import Event, Told, tell, today
+from mingqu.services.withdraw_loan import meant_still
 from mingqu.store import evidence, ledger, loan, order, repayment, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -114,6 +115,7 @@ def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
         ledger.post(tx, cell=of.cell, transfers=[transfer])
         return
     meant = repayment.intent_of(tx, order_id=ended.order_id)
+    meant = meant_still(tx, house, of=of, meant=meant, value_date=ended.value_date)
     after, outcome = record_event(tx, house, before=of, event=repaid_by(of, ended, meant=meant))
     _witness(tx, house, of, ended, LeafKind.REPAYMENT)
     _tell(tx, house, of, ended, Event.PAYMENT_RECEIVED)

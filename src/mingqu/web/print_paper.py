@@ -93,6 +93,18 @@ def certificate_pdf(paper: Paper, *, party: Party, lender: str) -> bytes:
     return _set("certificate.typ", data)
 
 
+def _cooling_off(days: int) -> list[dict[str, str]]:
+    if not days:
+        return []
+    return [
+        {
+            "zh": f"冷静期 {days} 天：自到账当日起 {days} 天内退回全部本金，即解除合同，不付利息，不付任何费用。",
+            "en": f"Cooling-off: whoever gives the whole principal back within {days} days, the day of arrival"
+            " being the first, ends the contract and pays no interest and no fee.",
+        }
+    ]
+
+
 def _clauses(view: ContractView) -> list[dict[str, str]]:
     """Return the terms that the contract's own data says, as sentences in both languages."""
     table, terms = view.cost_table.body, view.terms
@@ -117,6 +129,7 @@ def _clauses(view: ContractView) -> list[dict[str, str]]:
             "zh": f"可随时提前还款，利息计至还款当日，{early_zh}。",
             "en": f"The loan may be repaid early at any time, with interest to the day and {early_en}.",
         },
+        *_cooling_off(int(str(table.get("cooling_off_days", 0)))),
         {
             "zh": f"还款依次抵偿：{'、'.join(zh for zh, _ in order)}；逾期超过 {NON_ACCRUAL_AFTER_DAYS} 天后依次为："
             f"{'、'.join(zh for zh, _ in later)}。先到期的先抵。",

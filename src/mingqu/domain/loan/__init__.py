@@ -59,6 +59,7 @@ from mingqu.domain.loan.state import (
 from mingqu.domain.loan.step import EventOutOfOrder, NotChargedOff, advance, fold, step
 from mingqu.domain.loan.take_over import MigrationUnsound
 from mingqu.domain.loan.terms import Component, LoanTerms, LoanTermsImpossible, Timing
+from mingqu.domain.loan.withdraw import cooling_off_ends
 
 __all__ = [
     "Accelerated",
@@ -117,6 +118,7 @@ __all__ = [
     "advance",
     "bring_up",
     "brought_up",
+    "cooling_off_ends",
     "difference",
     "fold",
     "interest_line",

@@ -20,6 +20,7 @@ class Intent(Enum):
     DUE = "due"  # what is due now; a surplus is owed back to the payer
     PREPAY = "prepay"  # what is due, then principal early; later instalments become smaller, or none are left
     PAYOFF = "payoff"  # everything; if it falls short it counts as PREPAY
+    WITHDRAW = "withdraw"  # 冷静期退款: all principal in the first days, and nothing else; short of it, PREPAY
 
 
 class Receipt(Enum):

@@ -45,6 +45,11 @@ class Quote:
         """What settles the loan: the due amount, all other principal with its fees, and its interest to the day."""
         return self.due.total_fen + self.early_interest_fen + self.fees_unbilled_fen + self.principal_unbilled_fen
 
+    @property
+    def principal_fen(self) -> int:
+        """All principal: what withdrawing in the first days takes."""
+        return self.due.principal_fen + self.principal_unbilled_fen
+
 
 def quote(*, terms: LoanTerms, state: LoanState, on: date) -> Quote:
     """Return what is owed on `on`, a day not before the state's own.

@@ -13,6 +13,7 @@ from mingqu.domain.loan.event import ChargedBack, Intent, OverpaymentReturned, R
 from mingqu.domain.loan.posting import PURSE_OF, Change, Flow, Kind, Purse
 from mingqu.domain.loan.state import Allocation, Instalment, Stage
 from mingqu.domain.loan.terms import Component, Direction, Rest, by_component
+from mingqu.domain.loan.withdraw import withdraw
 from mingqu.domain.loan.working import Working, paid_on, work_on
 from mingqu.domain.refusal import Refusal
 
@@ -29,6 +30,8 @@ def repay(working: Working, event: Repaid, change: Change) -> None:
     on, state = event.value_date, working.state
     if event.receipt is Receipt.SUBROGATION:
         _recover_for_guarantor(working, event, change)
+        return
+    if event.intent is Intent.WITHDRAW and withdraw(working, event, change):
         return
     payoff = _settles(working, event.amount_fen, on)
     working.keep_bearing(to=on, payoff=payoff)

@@ -140,7 +140,9 @@ _EVENTS: Final[LiteralString] = """
     SELECT format('order %%s and the event of its loan do not agree', coalesce(ended.order_id, told.event_id))
     FROM told FULL JOIN ended ON ended.cell = told.cell AND ended.order_id = told.event_id
     WHERE ((told.loan_id, told.kind, told.amount_fen, told.intent)
-           IS DISTINCT FROM (ended.loan_id, ended.kind, ended.amount_fen, ended.intent)
+           IS DISTINCT FROM (ended.loan_id, ended.kind, ended.amount_fen,
+               -- A loan that was given back too late was repaid early.
+               CASE WHEN ended.intent = 'withdraw' AND told.intent = 'prepay' THEN 'prepay' ELSE ended.intent END)
            OR (ended.kind <> 'cancelled' AND told.value_date IS DISTINCT FROM ended.value_date))
       AND NOT (told.event_id IS NULL AND ended.kind = 'repaid' AND EXISTS (
           SELECT FROM transfer t JOIN loan l ON l.cell = t.cell AND l.loan_id = ended.loan_id
