@@ -12,6 +12,7 @@ from mingqu.domain.ledger import AccountCode
 from mingqu.domain.loan import Intent, Stage
 from mingqu.domain.moment import start_of
 from mingqu.domain.money import AmountOutOfRange
+from mingqu.services.preview_repayment import preview_payment
 from mingqu.services.read_loan import loan_ledger, loan_state
 from mingqu.services.repay import open_page, quote_repayment, repay_by_hand
 from mingqu.services.withdraw_loan import CoolingOffOver, cooling_off
@@ -88,6 +89,10 @@ def test_after_the_days_it_is_refused_with_the_way_that_is_left(world: OpenWorld
     work_until_idle(world)
     left = quote_repayment(house, person_id=known.person_id, loan_id=loan_id).payoff_fen
     assert 0 < left < 10_000
+    with pytest.raises(CoolingOffOver):
+        preview_payment(
+            house, person_id=known.person_id, loan_id=loan_id, amount_fen=BORROWED_FEN, intent=Intent.WITHDRAW
+        )
     assert_coherent(house)
 
 

@@ -28,6 +28,7 @@ from mingqu.services.read_loan import loan_ledger
 from mingqu.services.read_loans import DayNotCome, LoanView, loan_view, loans_of, orders_of
 from mingqu.services.repay import NothingDue, quote_repayment
 from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
+from mingqu.services.withdraw_loan import CoolingOffOver
 
 TAG: Final = "Loans"
 
@@ -177,7 +178,7 @@ def read_quote(loan_id: FromPath[UUID], house: HouseHere, caller: CallerHere) ->
     return _owed(quote_repayment(house, person_id=caller.person_id, loan_id=loan_id))
 
 
-@reads("/loans/{loan_id:uuid}/repayment-preview", tag=TAG, refuses=(NothingDue,))
+@reads("/loans/{loan_id:uuid}/repayment-preview", tag=TAG, refuses=(NothingDue, CoolingOffOver))
 def try_repayment(
     loan_id: FromPath[UUID],
     house: HouseHere,

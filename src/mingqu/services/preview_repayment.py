@@ -9,6 +9,7 @@ from uuid import UUID
 from mingqu.domain.loan import Intent, LoanState, LoanTerms, Quote, preview_repayment, quote
 from mingqu.services.house import House
 from mingqu.services.repay import OWING, NothingDue
+from mingqu.services.withdraw_loan import require_cooling_off
 from mingqu.store import loan
 
 
@@ -60,13 +61,18 @@ def ways_of(*, terms: LoanTerms, state: LoanState, today: date) -> WaysToPay:
 
 
 def preview_payment(house: House, *, person_id: UUID, loan_id: UUID, amount_fen: int, intent: Intent) -> PaymentPreview:
-    """Return what a payment today would be used for; nothing is kept. Errors: NotFound, NothingDue, those of `step`."""
+    """Return what a payment today would be used for; nothing is kept.
+
+    Errors: NotFound, NothingDue, CoolingOffOver, those of `step`.
+    """
     with house.database.transaction() as tx:
         of = loan.get_for(tx, person_id=person_id, loan_id=loan_id)
-    if of.state.stage not in OWING:
-        raise NothingDue("Nothing is owed on this loan.")
-    today = house.clock.business_date()
-    on = max(today, of.state.as_of) if of.state.as_of else today
+        if of.state.stage not in OWING:
+            raise NothingDue("Nothing is owed on this loan.")
+        today = house.clock.business_date()
+        on = max(today, of.state.as_of) if of.state.as_of else today
+        if intent is Intent.WITHDRAW:
+            require_cooling_off(tx, house, of=of, day=on)
     before = of.state
     after, _ = preview_repayment(terms=of.terms, state=before, on=on, amount_fen=amount_fen, intent=intent)
     was, now = _paid(before), _paid(after)
