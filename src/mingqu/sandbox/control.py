@@ -42,7 +42,10 @@ TABLES: Final = {  # what each of them remembers, of the book that they share
 }  # fmt: skip
 CALLS: Final = {
     "wechatpay": tuple(
-        f"wechatpay.{call}" for call in ("prepay", "query", "close", "refund", "refund_query", "bill", "certificates")
+        f"wechatpay.{call}"
+        for call in (
+            "prepay", "query", "close", "refund", "refund_query", "bill", "fund_bill", "bill_file", "certificates",
+        )
     ),
     "wechat": ("wechat.token", "wechat.session"),
     "bank": (
@@ -254,7 +257,10 @@ class Control:
             },
             "unsign": lambda asked: self.alipay.agreements.end(number=asked["agreement_number"]),
             "transfers": lambda asked: self.alipay.transfers.set_seconds(int(asked["seconds"])),
-            "bill-flaw": lambda asked: self.alipay.bills.spoil(asked["flaw"]),
+            "bill-flaw": lambda asked: (self.wechatpay.bills if party == "wechatpay" else self.alipay.bills).spoil(
+                asked["flaw"]
+            ),
+            "fee": lambda asked: self.wechatpay.bills.set_fee(int(asked["ppm"])),
             "processing": lambda asked: setattr(self.bank, "processing_seconds", int(asked["seconds"])),
         }
 
