@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -41,6 +42,11 @@ class Secrets:
     app_secret: str
     alipay: dict[str, str]
     mode: str = PUBLIC_KEY
+
+    @property
+    def api_v2_key(self) -> str:
+        """Return the shared key of V2; it follows from that of V3, so that older folders have one as well."""
+        return hashlib.sha256(f"v2 {self.api_v3_key}".encode()).hexdigest()[:32]
 
     def house_public(self, party: str) -> Ed25519PublicKey:
         """Return the key by which a gateway knows the house."""
@@ -100,6 +106,9 @@ def credentials(
             "merchant_serial": known.merchant_serial,
             "merchant_private_key": known.merchant,
             "api_v3_key": known.api_v3_key,
+            "repayment_plan_id": "100001",
+            "api_v2_key": known.api_v2_key,
+            "papay_plan_id": "200001",
             **platform,
         },
         "wechat": {

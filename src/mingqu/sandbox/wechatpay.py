@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -23,9 +24,15 @@ from mingqu.sandbox.notices import Notices
 from mingqu.sandbox.time import Time, beijing, read, utc
 from mingqu.sandbox.wechatpay_bills import Bills
 from mingqu.sandbox.wechatpay_cashier import Cashier
+from mingqu.sandbox.wechatpay_combined import Combined
+from mingqu.sandbox.wechatpay_contract import Contracts
 from mingqu.sandbox.wechatpay_keys import Merchant
+from mingqu.sandbox.wechatpay_papay import Papay
 from mingqu.sandbox.wechatpay_refund import Refunds
+from mingqu.sandbox.wechatpay_repayment import Repayments
+from mingqu.sandbox.wechatpay_repayment_routes import repayment_routes
 from mingqu.sandbox.wechatpay_sign import SignatureWrong, listed, probe, require_signed, seal, sign
+from mingqu.sandbox.wechatpay_signing import Signing
 from mingqu.sandbox.wechatpay_wire import Wrong, body_of, error, required, time_expire
 from mingqu.sandbox.wire import Call, Reply, json_reply
 
@@ -49,6 +56,11 @@ class WechatPay:
         self._sent = 0
         self.refunds = Refunds(book=book, time=time, mchid=merchant.mchid, tell=self._tell)
         self.bills = Bills(book=book, time=time, address=address)
+        self.contracts = Contracts(book=book, time=time, appid=merchant.appid, mchid=merchant.mchid)
+        self.repayments = Repayments(contracts=self.contracts, merchant=merchant, tell=self._tell, address=address)
+        self.combined = Combined(contracts=self.contracts, tell=self._tell, address=address)
+        self.papay = Papay(contracts=self.contracts, faults=faults, key=merchant.api_v2_key, queue=self._tell_v2)
+        self.signing = Signing(book=book, contracts=self.contracts, papay=self.papay, combined=self.combined)
         self.cashier = Cashier(
             book=book, time=time, merchant=merchant, trade=self.trade, pay=lambda number: self.pay(out_trade_no=number)
         )
@@ -77,12 +89,16 @@ class WechatPay:
             ("GET", re.compile(r"/v3/bill/tradebill"), "wechatpay.bill", self.bills.of_trades),
             ("GET", re.compile(r"/v3/bill/fundflowbill"), "wechatpay.fund_bill", self.bills.of_account),
             ("GET", re.compile(r"/v3/certificates"), "wechatpay.certificates", self._certificates),
+            *repayment_routes(self.repayments, self.combined),
         )
 
     def handle(self, call: Call) -> Reply:
         """Return the answer to a request of the merchant's."""
         if call.path == wechatpay_bills.PATH:
             return self._download(call)
+        in_v2 = self.papay.handle(call)
+        if in_v2 is not None:
+            return in_v2
         try:
             self._verify(call)
         except SignatureWrong as wrong:
@@ -97,10 +113,15 @@ class WechatPay:
         return self.faults.carry(
             name,
             do=lambda: self._done(do, call, found),
-            refuse=(lambda: error(403, *_REFUSALS[name])) if name in _REFUSALS else None,
+            refuse=self._refusal(name, call),
             sign=lambda reply: self._signed(call, reply),
             missign=lambda reply: self._missigned(call, reply),
         )
+
+    def _refusal(self, name: str, call: Call) -> Callable[[], Reply] | None:
+        if name == "wechatpay.deduct":  # a no to a deduction is kept under its number
+            return lambda: self._done(partial(self.repayments.deduct, refusal="RULE_LIMIT"), call, None)
+        return (lambda: error(403, *_REFUSALS[name])) if name in _REFUSALS else None
 
     # What the payer does.
 
@@ -323,10 +344,14 @@ class WechatPay:
             "create_time": beijing(at),
             "resource_type": "encrypt-resource",
             "event_type": event,
-            "summary": {"transaction": "支付成功", "refund": "退款成功"}[original],
+            "summary": {"transaction": "支付成功", "refund": "退款成功"}.get(original, "信贷还款"),
             "resource": {"original_type": original, **resource},
         }
         self.notices.add(party="wechatpay", notice_id=notice_id, body=json.dumps(body), at=at, url=to)
+
+    def _tell_v2(self, body: str, to: str, at: datetime) -> None:
+        """Have something told in V2, which signs its words and not its bytes."""
+        self.notices.add(party="papay", notice_id=f"V2-{secrets.token_hex(16)}", body=body, at=at, url=to)
 
 
 # What money may be refused for; a question is not refused, or its answer would be taken for the order's end.
