@@ -22,7 +22,7 @@ DAY = date(2026, 8, 15)
 IN, OUT = Direction.IN, Direction.OUT
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def here() -> Iterator[Played]:
     """A day on which two were paid, one of them in part given back; its bills are there, and WeChat keeps 0.6 %."""
     with played("wechatpay") as opened:
@@ -112,3 +112,4 @@ def test_a_wrong_amount_or_a_lost_row_reads_well_and_differs_from_the_orders(her
     assert [line.amount_fen for line in bill_of(merchant=merchant, business_date=DAY)] == [30_001, 12_345, 10_001]
     bills.spoil("lost_row")
     assert [flow.voucher for flow in fund_flow_of(merchant=merchant, business_date=DAY)][:2] == [number(1), number(2)]
+    bills.spoil(None)

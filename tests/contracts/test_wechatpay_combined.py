@@ -24,11 +24,19 @@ PARTS = (
 WANTED = CombinedRequest(number=number(9), parts=PARTS, expires_at=START + timedelta(hours=1))
 
 
-@pytest.fixture
-def here() -> Iterator[Played]:
+@pytest.fixture(scope="module")
+def playing() -> Iterator[Played]:
     with played("wechatpay") as opened:
         opened.sandbox.control.wechat.know(openid=OPENID, nickname="林知夏")
         yield opened
+
+
+@pytest.fixture
+def here(playing: Played) -> Played:
+    """The one sandbox, which has forgotten what the last test did."""
+    for table in ("wechat_combined", "wechat_wallet", "trade", "kept", "notice"):
+        playing.sandbox.control.wechatpay.book.write(f"DELETE FROM {table}")
+    return playing
 
 
 @pytest.fixture

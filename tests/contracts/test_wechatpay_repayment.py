@@ -67,22 +67,46 @@ class Wallet:
         return self.channel.ask(request.order_number) if isinstance(said, Accepted) else said
 
 
-@pytest.fixture(params=KINDS)
-def wallet(request: pytest.FixtureRequest) -> Iterator[Wallet]:
+@pytest.fixture(scope="module")
+def playing() -> Iterator[Played]:
+    """One sandbox for all of them; `fresh` forgets what the last one did, only the days go on."""
     with played("wechatpay") as here:
-        there = here.there.wechatpay
-        assert there is not None
-        channel = there.repayments if request.param == "credit" else there.papay
-        assert channel is not None
         here.sandbox.control.wechat.know(openid=OPENID, nickname="林知夏")
-        deduct = "deduct" if request.param == "credit" else "papay_apply"
-        made = Wallet(channel=channel, here=here, deduct=f"wechatpay.{deduct}")
-        made.holds(100_000)
-        yield made
+        yield here
+
+
+def fresh(here: Played, kind: str) -> Wallet:
+    book = here.sandbox.control.wechatpay.book
+    for table in ("wechat_contract", "wechat_schedule", "wechat_deduction", "trade", "kept", "notice"):
+        book.write(f"DELETE FROM {table}")
+    here.sandbox.control.heal()
+    here.clock.advance(timedelta(days=1))
+    there = here.there.wechatpay
+    assert there is not None
+    channel = there.repayments if kind == "credit" else there.papay
+    assert channel is not None
+    made = Wallet(channel=channel, here=here, deduct=f"wechatpay.{'deduct' if kind == 'credit' else 'papay_apply'}")
+    made.holds(100_000)
+    return made
+
+
+@pytest.fixture(params=KINDS)
+def wallet(playing: Played, request: pytest.FixtureRequest) -> Wallet:
+    return fresh(playing, request.param)
+
+
+@pytest.fixture
+def loans(playing: Played) -> Wallet:
+    """What loan repayment alone has."""
+    return fresh(playing, "credit")
 
 
 def a_deduction(token: Personal[str], *, amount_fen: int = 30_000, count: int = 2) -> DeductionRequest:
     return DeductionRequest(order_number=number(count), amount_fen=amount_fen, currency="CNY", agreement_token=token)
+
+
+def today(wallet: Wallet) -> date:
+    return wallet.here.clock.business_date()
 
 
 def moved(wallet: Wallet) -> dict[str, int]:
@@ -111,7 +135,7 @@ def test_a_deduction_takes_the_money_once(wallet: Wallet) -> None:
     assert wallet.channel.deduct(a_deduction(token, amount_fen=1)) == NumberTaken()
     assert moved(wallet) == {number(2): 30_000}
     wallet.here.clock.advance(timedelta(days=1, hours=3))
-    lines = wallet.channel.statement(date(2026, 8, 15))
+    lines = wallet.channel.statement(today(wallet) - timedelta(days=1))
     assert [(line.order_number, line.direction, line.amount_fen) for line in lines] == [
         (number(2), Direction.IN, 30_000)
     ]
@@ -151,19 +175,6 @@ def test_a_deduction_that_takes_its_time_is_in_progress_until_it_is_paid(wallet:
     assert wallet.channel.ask(number(2)) == InProgress()
     wallet.here.clock.advance(timedelta(minutes=1))
     assert isinstance(wallet.channel.ask(number(2)), Paid)
-
-
-# What loan repayment alone has.
-
-
-@pytest.fixture
-def loans() -> Iterator[Wallet]:
-    with played("wechatpay") as here:
-        assert here.there.wechatpay is not None
-        assert here.there.wechatpay.repayments is not None
-        made = Wallet(channel=here.there.wechatpay.repayments, here=here, deduct="wechatpay.deduct")
-        made.holds(100_000)
-        yield made
 
 
 def test_nobody_repays_from_somebody_elses_wallet(loans: Wallet) -> None:
@@ -206,7 +217,7 @@ def test_above_the_agreed_amount_nothing_is_taken(loans: Wallet) -> None:
 @pytest.mark.parametrize(("days", "is_taken"), [(0, False), (1, True), (14, True), (15, False)])
 def test_a_deduction_is_announced_for_tomorrow_at_the_earliest(loans: Wallet, days: int, is_taken: bool) -> None:
     assert isinstance(loans.channel, WechatRepayments)
-    on = date(2026, 8, 15) + timedelta(days=days)
+    on = today(loans) + timedelta(days=days)
     told = announced(loans.signed(), on=on)
     if is_taken:
         assert loans.channel.announce(told) == Accepted() == loans.channel.announce(told)
@@ -219,7 +230,7 @@ def test_an_announced_deduction_is_made_on_its_day_for_no_more_than_was_announce
     assert isinstance(loans.channel, WechatRepayments)
     token = loans.signed()
     loans.here.sandbox.control.wechatpay.repayments.need_schedule(True)
-    assert loans.channel.announce(announced(token, on=date(2026, 8, 16))) == Accepted()
+    assert loans.channel.announce(announced(token, on=today(loans) + timedelta(days=1))) == Accepted()
     wanted = replace(a_deduction(token), announced_as=number(7))
     for too_soon in (wanted, a_deduction(token)):
         with pytest.raises(ChannelSilent, match="rejected"):
@@ -230,9 +241,9 @@ def test_an_announced_deduction_is_made_on_its_day_for_no_more_than_was_announce
     assert isinstance(loans.channel.deduct(wanted), Paid)
     assert moved(loans) == {number(2): 30_000}
     loans.here.sandbox.control.wechatpay.contracts.end(code=number(1))
-    assert loans.channel.announce(replace(announced(token, on=date(2026, 8, 18)), number=number(8))) == Refused(
-        code="agreement_ended"
-    )
+    assert loans.channel.announce(
+        replace(announced(token, on=today(loans) + timedelta(days=2)), number=number(8))
+    ) == Refused(code="agreement_ended")
 
 
 def announced(token: Personal[str], *, on: date) -> Announcement:
