@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.identifier import MalformedIdentifier, parse
+from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Failed
@@ -60,7 +61,7 @@ def begin_at_wallet(house: House, *, person_id: UUID, channel: str, back: str, k
         raise PaymentChannelUnknown("Nobody deducts here by this name.")
 
     def begin(tx: Transaction) -> Response:
-        require_agreed(tx, house, person_id=person_id)
+        require_agreed(tx, house, person_id=person_id, channel=channel)
         now, agreement_id = house.clock.now(), house.id_for(person_id)
         agreement = Agreement(
             agreement_id=agreement_id, person_id=person_id, instrument_id=None, state=PENDING, channel=channel
@@ -102,6 +103,32 @@ def begin_at_wallet(house: House, *, person_id: UUID, channel: str, back: str, k
     return WalletPage(agreement_id=agreement_id, page=page)
 
 
+def agreement_state(house: House, *, person_id: UUID, agreement_id: UUID) -> str:
+    """Return how a person's agreement stands here: pending, active or ended. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        return repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id).state
+
+
+def ask_newest(house: House, *, person_id: UUID) -> str:
+    """Ask what became of the page that a person was sent to last, and return its agreement's state.
+
+    Errors: NotFound when there is none, ConsentMissing, ChannelUnavailable.
+    """
+    with house.database.transaction() as tx:
+        begun = [one for one in repayment.agreements_of(tx, person_id=person_id) if one.instrument_id is None]
+    if not begun:
+        raise NotFound
+    return ask_wallet(house, person_id=person_id, agreement_id=begun[-1].agreement_id)
+
+
+def wallet_of(house: House, *, person_id: UUID) -> str | None:
+    """Return over which wallet's channel a person's active agreement is, or None: of a card, or of nothing."""
+    with house.database.transaction() as tx:
+        cell = tx.cell_of(person_id)
+        holding = repayment.active_agreements(tx, cell=cell, person_ids=[person_id]).get(person_id)
+    return None if holding is None or holding.instrument_id is not None else holding.channel
+
+
 def ask_wallet(house: House, *, person_id: UUID, agreement_id: UUID) -> str:
     """Ask the wallet what became of a pending agreement and return its state: pending, active or ended.
 
@@ -118,8 +145,7 @@ def ask_wallet(house: House, *, person_id: UUID, agreement_id: UUID) -> str:
         raise ChannelUnavailable("The wallet did not answer; please try again.") from None
     if isinstance(said, Agreed | Failed):
         hear_wallet(house, person_id=person_id, agreement_id=agreement_id, word=said)
-    with house.database.transaction() as tx:
-        return repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id).state
+    return agreement_state(house, person_id=person_id, agreement_id=agreement_id)
 
 
 def take_agreement_notice(house: House, *, channels: frozenset[str], number: str, word: Agreed | Failed) -> None:

@@ -38,6 +38,7 @@ from mingqu.store.repayment import Agreement
 
 # Stages in which a borrower can pay: a loan that was taken for lost is still owed.
 OWING: Final = (Stage.ACTIVE, Stage.CHARGED_OFF)
+WALLETS_SINCE: Final = 2  # the version of the text on automatic repayment from which on it speaks of wallets
 ENDED: Final = "ended"  # of an agreement: it never holds again
 NOBODY: Final = Payer()  # a page that anybody may pay on who has its address
 
@@ -266,18 +267,19 @@ def keep_agreement(
     vault.seal(tx, keyring=house.keyring, person_id=person_id, field=token_field(agreement_id), value=token, at=now)
     repayment.set_agreement_state(tx, agreement=agreement, state="active", at=now)
     try:
-        require_agreed(tx, house, person_id=person_id)
+        require_agreed(tx, house, person_id=person_id, channel=agreement.channel)
     except ConsentMissing as withdrawn:
         end_agreement(tx, house, person_id=person_id)  # the bank has made it, and hears that it does not hold
         return withdrawn
     return None
 
 
-def require_agreed(tx: Transaction, house: House, *, person_id: UUID) -> None:
-    """Return when a person's consent to deductions stands. Errors: ConsentMissing."""
+def require_agreed(tx: Transaction, house: House, *, person_id: UUID, channel: str = BANK) -> None:
+    """Return when a person's consent to deductions over a channel stands. Errors: ConsentMissing."""
     require_consent(
         consents=consent.of_person(tx, person_id=person_id),
         purpose=ConsentPurpose.AUTO_REPAYMENT,
         recipient=house.settings.operator_name,
         at=house.clock.now(),
+        version_min=1 if channel == BANK else WALLETS_SINCE,
     )
