@@ -27,6 +27,7 @@ from mingqu.channels.gateway.sms import GatewaySms
 from mingqu.channels.gateway.speech import Party
 from mingqu.channels.system.nonces import fresh_nonce
 from mingqu.channels.wechat.login import WechatApplication, WechatPageLogin, WechatProgramLogin
+from mingqu.channels.wechat.message import WechatMessages
 from mingqu.channels.wechatpay.combined import WechatCombinedPay
 from mingqu.channels.wechatpay.notice import WechatNotices
 from mingqu.channels.wechatpay.papay import PapayNotices, WechatPapay
@@ -57,6 +58,7 @@ from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
 from mingqu.ports.refund import RefundChannel
 from mingqu.ports.sms import SmsChannel
+from mingqu.ports.subscribed import SubscribedMessageChannel
 
 BANK: Final = "bank"
 WECHATPAY: Final = "wechatpay"
@@ -103,6 +105,7 @@ class Counterparties:
     wechatpay: WechatPayChannels | None
     wechat_page: LoginPage | None
     wechat_program: LoginChannel | None
+    subscribed: SubscribedMessageChannel | None
     wires: tuple[Wire, ...]
 
     def close(self) -> None:
@@ -165,6 +168,11 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         wechat_program=None
         if program is None
         else WechatProgramLogin(application=_application(program, wire(program.base_url))),
+        subscribed=None
+        if program is None or not program.message_templates
+        else WechatMessages(
+            application=_application(program, wire(program.base_url)), clock=clock, templates=program.message_templates
+        ),
         wires=tuple(wires),
     )
 

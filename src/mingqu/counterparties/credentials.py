@@ -121,10 +121,11 @@ class AlipayCredentials(Section, frozen=True, kw_only=True):
 
 
 class WechatProgramCredentials(Section, frozen=True, kw_only=True):
-    """A mini-program at WeChat."""
+    """A mini-program at WeChat; `message_templates` are the ids of the messages that people may ask it for, by ours."""
 
     appid: Name
     secret: Secret
+    message_templates: dict[Name, Name] = {}
 
 
 class WechatPageCredentials(WechatProgramCredentials, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ TABLES: Final = {  # what each of them remembers, of the book that they share
         "trade", "refund", "wechat_contract", "wechat_schedule", "wechat_deduction", "wechat_combined",
         "wechat_wallet", "notice",
     ),
-    "wechat": ("wechat_person", "wechat_code"),
+    "wechat": ("wechat_person", "wechat_code", "wechat_accepted"),
     "bank": ("card", "agreement", "bank_order", "notice"),
     "identity": ("card", "identity_answer"),
     "sms": ("message",),
@@ -52,7 +52,7 @@ CALLS: Final = {
             "combine_close", "papay_apply", "papay_query", "papay_contract", "papay_end",
         )
     ),
-    "wechat": ("wechat.token", "wechat.session"),
+    "wechat": ("wechat.token", "wechat.session", "wechat.access_token", "wechat.message"),
     "bank": (
         "payout.send", "collection.deduct", "hosted.create", "bank.ask", "bank.statement",
         "agreement.request", "agreement.confirm", "agreement.cancel",
@@ -249,6 +249,7 @@ class Control:
             "phone": lambda asked: self.sms.block(**asked),
             "templates": lambda asked: self.sms.know_templates(asked["templates"]),
             "wechat": lambda asked: self.wechat.know(**asked),
+            "accept": lambda asked: self.wechat.accept(**asked),
             "code": lambda asked: {"code": self.wechat.new_code(openid=asked["openid"])},
             "refunds": lambda asked: self.wechatpay.refunds.set_seconds(int(asked["seconds"])),
             "rotate": lambda asked: (

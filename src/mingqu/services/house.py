@@ -24,6 +24,7 @@ from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
 from mingqu.ports.sms import SmsChannel
+from mingqu.ports.subscribed import SubscribedMessageChannel
 from mingqu.ports.webhook import WebhookChannel
 from mingqu.services.take_turns import Turns
 from mingqu.store import book
@@ -88,6 +89,7 @@ class House:
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
+    subscribed: SubscribedMessageChannel | None = None  # tells people inside WeChat, as often as they agreed
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
     turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment

@@ -104,6 +104,7 @@ def wired_house(
             },
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
+            subscribed=there.subscribed,
             webhook=WebhookSender(to_loopback=_to_loopback()),
             settings=Settings(webhooks_to_loopback=_to_loopback()),
         )
