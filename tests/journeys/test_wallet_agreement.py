@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
 import pytest
 
+from mingqu.client import Problem
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.demo.story import fund_lenders
@@ -27,6 +29,8 @@ from mingqu.services.run_due_work import run_due_work
 from mingqu.services.run_errand import PaymentChannelUnknown
 from mingqu.store.database import Database
 from tests.conftest import OPENED_ON
+from tests.journeys.api import open_site, sign_in
+from tests.journeys.pages import Phone
 from tests.journeys.reading import Known, arrive, assert_coherent, borrow, live_until, orders_of, rows_of
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
 from tests.soak import SOAK
@@ -191,3 +195,43 @@ def test_without_consent_no_wallet_is_asked_and_a_withdrawal_before_the_signatur
     with pytest.raises(NotFound):
         ask_wallet(world.house, person_id=world.house.id_for(known.person_id), agreement_id=agreement_id)
     assert rows_of(world.house) == before
+
+
+def sign_at(address: str) -> str:
+    """Sign on WeChat's page in a browser of one's own, and return where it leads back to."""
+    with httpx.Client() as browser:
+        browser.get(address).raise_for_status()
+        return browser.post(address, data={"choice": "sign", "openid": OPENID}).headers["location"]
+
+
+def test_on_the_pages_somebody_chooses_wechat_and_sees_that_it_holds(world: SandboxWorld) -> None:
+    phone = Phone(world)  # type: ignore[arg-type]
+    world.meet(XIA, balance_fen=0)
+    phone.sign_in(XIA)
+    phone.prove_identity(XIA)
+    begun = phone.send(phone.agree(phone.get("/agreement?next=%2Fme")).form("/wallet-agreement"))
+    (address,) = [link for link in begun.links if "/repayment/sign" in link]
+    page = phone.get(begun.path.replace("/wallet-agreement", "/wallet-agreement?next=%2Fme"))
+    assert "还没有告诉我们结果" in page.text
+    back = urlsplit(sign_at(address))
+    me = phone.get(f"{back.path}?{back.query}")
+    assert (me.path, "微信" in me.text) == ("/me", True)
+    with pytest.raises(StopIteration):
+        next(form for form in me.forms if form.action.startswith("/agreement"))
+
+
+def test_over_the_api_an_agreement_waits_for_its_signature(world: SandboxWorld, known: Known) -> None:
+    with open_site(world) as site:  # type: ignore[arg-type]
+        world.go_to(world.house.clock.now() + timedelta(minutes=2))
+        client = sign_in(site, XIA)
+        with pytest.raises(Problem, match="consent"):
+            client.begin_wallet_agreement(back=BACK)
+        client.give_consent(purpose="auto_repayment", recipient=world.house.settings.operator_name)
+        begun = client.begin_wallet_agreement(back=BACK)
+        assert client.agreement_state(agreement_id=begun.agreement_id) == "pending"
+        assert begun.address is not None
+        assert sign_at(begun.address) == BACK
+        let_notices_go(world)
+        assert client.agreement_state(agreement_id=begun.agreement_id) == "active"
+        client.end_agreement(agreement_id=begun.agreement_id)
+        assert client.agreement_state(agreement_id=begun.agreement_id) == "ended"

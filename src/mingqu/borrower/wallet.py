@@ -17,7 +17,7 @@ from mingqu.services.agree_at_wallet import ask_newest, begin_at_wallet, wallet_
 from mingqu.services.house import House
 from mingqu.services.repay import ChannelUnavailable
 
-PATH: Final = "/agreement/wallet"
+PATH: Final = "/wallet-agreement"
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:
@@ -51,7 +51,7 @@ def begin(visit: Visit, form: Form) -> Response[Any]:
             raise
         return _page(visit, there=there, state="failed", status=refusal.status, problem=visit.words.refusal(refusal))
     address = begun.page.address
-    return _page(visit, there=there, state="begun", address=address if address.startswith("http") else None)
+    return _page(visit, there=there, state="begun", sign_at=address if address.startswith("http") else None)
 
 
 def come_back(visit: Visit) -> Response[Any]:
@@ -72,9 +72,9 @@ def _page(
     there: str,
     state: str,
     status: int = 200,
-    address: str | None = None,
+    sign_at: str | None = None,
     problem: object = None,
 ) -> Response[str]:
     return visit.show(
-        "agreement_wallet.html", status=status, there=there, state=state, address=address, problem=problem
+        "agreement_wallet.html", status=status, there=there, state=state, sign_at=sign_at, problem=problem
     )
