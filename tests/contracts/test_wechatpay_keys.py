@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -43,3 +44,15 @@ def test_a_public_key_that_was_not_given_to_us_proves_nothing_until_it_is() -> N
         pem = new.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         with known_again(here, next_keys={"PUB_KEY_ID_02": pem.decode()}) as there:
             assert there.hosted.ask(number(9)) == NotFound()
+
+
+@pytest.mark.parametrize("mode", ["public_key", "certificate"])
+def test_keys_change_while_questions_are_under_way_and_every_one_is_answered(mode: str) -> None:
+    with played("wechatpay", mode=mode) as here:
+        assert here.there.hosted.ask(number(9)) == NotFound()
+        here.clock.advance(FETCH_AGAIN_AFTER)
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            asked = [pool.submit(here.there.hosted.ask, number(9)) for _ in range(6)]
+            rotate(here)
+            asked += [pool.submit(here.there.hosted.ask, number(9)) for _ in range(6)]
+            assert {repr(one.result()) for one in asked} == {repr(NotFound())}

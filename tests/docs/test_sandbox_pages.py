@@ -13,6 +13,7 @@ from mingqu.sandbox.control import CALLS
 from mingqu.sandbox.faults import Fault
 from mingqu.sandbox.keys import PARTIES
 from mingqu.sandbox.sandbox import PORT_FIRST
+from mingqu.sandbox.wechatpay_bill import FLAWS as WECHAT_FLAWS
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -29,6 +30,12 @@ def test_a_party_that_can_be_played_alone_has_a_page_with_all_its_calls(party: s
     assert named == set(CALLS[party])
 
 
+def test_the_page_of_wechat_pay_names_each_flaw_of_a_bill() -> None:
+    text = page("sandbox-wechatpay")
+    for word in WECHAT_FLAWS:
+        assert f"`{word}`" in text, word
+
+
 def test_the_page_of_alipay_names_each_method_beside_its_call() -> None:
     text = page("sandbox-alipay")
     for method, call in METHODS.items():
@@ -41,7 +48,7 @@ def test_the_page_of_alipay_names_each_method_beside_its_call() -> None:
 def test_the_common_page_names_every_other_call_and_leads_to_the_pages_of_their_own() -> None:
     text = page("sandbox")
     for party, calls in CALLS.items():
-        assert party == "alipay" or all(f"`{call}`" in text for call in calls), party
+        assert party in ("alipay", "wechatpay") or all(f"`{call}`" in text for call in calls), party
     assert ("sandbox-alipay.md" in text, "sandbox-wechatpay.md" in text) == (True, True)
 
 

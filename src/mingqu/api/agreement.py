@@ -1,25 +1,27 @@
-"""Agreements to deduct what is due from a card, made with the bank's own code."""
+"""Agreements to deduct what is due: from a card, with the bank's own code, or from a wallet, on its page."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 from litestar.params import FromPath, JSONBody
 
 from mingqu.api.gate import CallerHere, HouseHere, KeyHere
-from mingqu.api.operation import ends, writes
+from mingqu.api.operation import ends, reads, writes
 from mingqu.api.shape import Answer, Body, Digits
 from mingqu.domain.consent import ConsentMissing
 from mingqu.domain.instrument import InstrumentNotVerified
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
+from mingqu.services.agree_at_wallet import agreement_state, begin_at_wallet
 from mingqu.services.end_agreement import stop_agreement
 from mingqu.services.once import once_done
 from mingqu.services.repay import AgreementCodeWrong, AgreementRefused, ChannelUnavailable
 from mingqu.services.repay import confirm_agreement as confirm
 from mingqu.services.repay import request_agreement as ask
+from mingqu.services.run_errand import PaymentChannelUnknown
 
 TAG: Final = "Agreements"
 
@@ -34,6 +36,27 @@ class Agreement(Answer, frozen=True, kw_only=True):
     """The agreement that the bank's code will confirm."""
 
     agreement_id: UUID
+
+
+class NewWalletAgreement(Body, frozen=True, kw_only=True):
+    """The wallet to deduct from, where there are several, and where its page leads the person back to."""
+
+    wallet: Annotated[str, msgspec.Meta(min_length=1, max_length=32, examples=["wechat"])] | None = None
+    back: Annotated[str, msgspec.Meta(pattern="^https?://", max_length=512)]
+
+
+class WalletPage(Answer, frozen=True, kw_only=True):
+    """Where the person signs. Inside the wallet's own app there is no address, but what its script is handed."""
+
+    agreement_id: UUID
+    address: str | None
+    handover: dict[str, str]
+
+
+class AgreementState(Answer, frozen=True, kw_only=True):
+    """Whether an agreement waits for its signature (pending), holds (active) or does not (ended)."""
+
+    state: Annotated[str, msgspec.Meta(examples=["active"])]
 
 
 class Confirmation(Body, frozen=True, kw_only=True):
@@ -84,4 +107,28 @@ def end_agreement(agreement_id: FromPath[UUID], key: KeyHere, house: HouseHere, 
     once_done(house, scope=caller.person_id, command="end_agreement", key=key, request=request, act=act)
 
 
-HANDLERS: Final = (request_agreement, confirm_agreement, end_agreement)
+@writes(
+    "/wallet-agreements",
+    tag=TAG,
+    refuses=(NotFound, ConsentMissing, PaymentChannelUnknown, AgreementRefused, ChannelUnavailable),
+)
+def begin_wallet_agreement(
+    data: JSONBody[NewWalletAgreement], key: KeyHere, house: HouseHere, caller: CallerHere
+) -> WalletPage:
+    """Begin an agreement that is signed on a wallet's page. Takes the consent `auto_repayment`.
+
+    Under the same key it is the same agreement, with a page that is good again for ten minutes.
+    """
+    channel = data.wallet or next(iter(house.wallets), "")
+    begun = begin_at_wallet(house, person_id=caller.person_id, channel=channel, back=data.back, key=key)
+    page = begun.page
+    return WalletPage(agreement_id=begun.agreement_id, address=page.address or None, handover=dict(page.handover))
+
+
+@reads("/agreements/{agreement_id:uuid}", tag=TAG)
+def read_agreement(agreement_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -> AgreementState:
+    """Read whether an agreement holds. A signature at a wallet is heard within a minute or so."""
+    return AgreementState(state=agreement_state(house, person_id=caller.person_id, agreement_id=agreement_id))
+
+
+HANDLERS: Final = (request_agreement, confirm_agreement, begin_wallet_agreement, read_agreement, end_agreement)

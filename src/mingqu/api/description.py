@@ -36,7 +36,7 @@ TAGS: Final = (
     (application.TAG, "Applying, the decision with its reasons, what may be borrowed."),
     (offer.TAG, "Offers of several lenders, and what each costs."),
     (contract.TAG, "Signing, and the contract as paper."),
-    (agreement.TAG, "Deducting what is due from a card."),
+    (agreement.TAG, "Deducting what is due from a card or a wallet."),
     (loan.TAG, "Where each loan stands, row by row."),
     (order.TAG, "Money on its way."),
     (evidence.TAG, "Certificates, and proofs that anyone checks offline."),

@@ -17,6 +17,7 @@ from mingqu.domain.message_code import MessageAbout, MessageCodeMalformed
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.services.check_message import check_message as check
+from mingqu.services.message_in_app import MessageTemplateUnknown, NotInsideWechat, accept_messages
 from mingqu.services.read_review import review_of
 from mingqu.services.report_message import REPORT_LENGTH_MAX, ReportMalformed, ReportsTooMany
 from mingqu.services.report_message import report_message as report
@@ -31,6 +32,21 @@ class Message(Answer, frozen=True, kw_only=True):
 
     sent_at: datetime
     about: MessageAbout
+
+
+class Accepted(Body, frozen=True, kw_only=True):
+    """The messages that a person accepted inside WeChat, by our names of them, each for one time."""
+
+    templates: Annotated[
+        list[Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["loan.due"])]],
+        msgspec.Meta(min_length=1, max_length=3),  # WeChat asks for three at once at most
+    ]
+
+
+class Allowed(Answer, frozen=True, kw_only=True):
+    """How many messages of each kind a person still allows inside WeChat."""
+
+    left: dict[str, int]
 
 
 class NewReport(Body, frozen=True, kw_only=True):
@@ -78,4 +94,12 @@ def read_report(request_id: FromPath[UUID], house: HouseHere, caller: CallerHere
     return shaped(review_of(house, person_id=caller.person_id, request_id=request_id), Report)
 
 
-HANDLERS: Final = (check_message, report_message, read_report)
+@writes("/message-subscriptions", tag=TAG, refuses=(MessageTemplateUnknown, NotInsideWechat))
+def accept_messages_inside_wechat(
+    data: JSONBody[Accepted], key: KeyHere, house: HouseHere, caller: CallerHere
+) -> Allowed:
+    """Say that a person accepted messages inside WeChat; each acceptance is good for one, then they come by SMS."""
+    return Allowed(left=dict(accept_messages(house, caller=caller, templates=data.templates, key=key)))
+
+
+HANDLERS: Final = (check_message, report_message, read_report, accept_messages_inside_wechat)

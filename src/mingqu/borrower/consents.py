@@ -119,19 +119,25 @@ def withdraw(visit: Visit, _: Form) -> Response[Any]:
     return answer
 
 
-def standing_id(visit: Visit, *, purpose: ConsentPurpose, recipient: str | None) -> str | None:
-    """Return the id of the consent that stands for a purpose and recipient, or None."""
-    one = _standing(visit, purpose=purpose, recipient=recipient)
+def standing_id(
+    visit: Visit, *, purpose: ConsentPurpose, recipient: str | None, any_version: bool = False
+) -> str | None:
+    """Return the id of the consent that stands for a purpose and recipient, to its newest text or any; or None."""
+    one = _standing(visit, purpose=purpose, recipient=recipient, any_version=any_version)
     return None if one is None else one.consent_id.hex
 
 
-def _standing(visit: Visit, *, purpose: ConsentPurpose, recipient: str | None) -> ConsentView | None:
+def _standing(
+    visit: Visit, *, purpose: ConsentPurpose, recipient: str | None, any_version: bool = False
+) -> ConsentView | None:
     newest = newest_version(visit.house, purpose=purpose)
     return next(
         (
             one
             for one in reversed(consents_of(visit.house, person_id=visit.person_id))
-            if (one.purpose, one.recipient, one.version) == (purpose, recipient, newest) and one.withdrawn_at is None
+            if (one.purpose, one.recipient) == (purpose, recipient)
+            and (any_version or one.version == newest)
+            and one.withdrawn_at is None
         ),
         None,
     )

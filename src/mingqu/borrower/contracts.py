@@ -15,6 +15,7 @@ from mingqu.borrower.cost_table import table_values
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import FieldMissing, Form, own_path
 from mingqu.borrower.offers import renewed
+from mingqu.borrower.wallet import offered
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
@@ -127,7 +128,7 @@ def show_agreement(visit: Visit) -> Response[Any]:
     cards = _cards(visit, cards_of(visit.house, person_id=visit.person_id))
     if not cards:
         return visit.go("/identity")
-    return visit.show("agreement.html", there=there, cards=cards, key=visit.form_key())
+    return visit.show("agreement.html", there=there, cards=cards, wallet=offered(visit.house), key=visit.form_key())
 
 
 def begin_agreement(visit: Visit, form: Form) -> Response[Any]:

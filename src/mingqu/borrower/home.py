@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.consents import recipient_of, standing_id
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.drawing import share
+from mingqu.borrower.wallet import deducting
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.loan import Stage
 from mingqu.domain.refusal import Refusal
@@ -48,6 +49,7 @@ def show(visit: Visit) -> Response[Any]:
         waiting=[one.loan_id.hex for one in loans if one.payout is not None and one.payout.open],
         settled=[one.loan_id.hex for one in loans if one.stage is Stage.SETTLED],
         card=next(({"tail": one.tail} for one in cards if one.agreement_id is not None), None),
+        wallet=next_one is not None and deducting(visit, from_card=any(one.agreement_id for one in cards)),
     )
 
 
@@ -70,7 +72,10 @@ def show_me(visit: Visit) -> Response[Any]:
             }
             for one in person.cards
         ],
-        deduction_consent=standing_id(visit, purpose=ConsentPurpose.AUTO_REPAYMENT, recipient=operator),
+        wallet=deducting(visit, from_card=any(one.agreement_id for one in person.cards)),
+        deduction_consent=standing_id(
+            visit, purpose=ConsentPurpose.AUTO_REPAYMENT, recipient=operator, any_version=True
+        ),
     )
 
 

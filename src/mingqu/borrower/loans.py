@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from mingqu.borrower.cost_table import table_values
 from mingqu.borrower.door import Door, Visit, file_of
+from mingqu.borrower.wallet import deducting
 from mingqu.domain.loan import Stage
 from mingqu.domain.ownership import NotFound
 from mingqu.services.make_offers import delay_terms
@@ -46,6 +47,7 @@ def show_schedule(visit: Visit) -> Response[Any]:
     one = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"), with_payout=False)
     if one.stage is Stage.PLANNED:
         return visit.go(f"/loans/{one.loan_id.hex}/payout")
+    tail = _deducts(visit)
     counts = {state: sum(row.state == state for row in one.rows) for state in {row.state for row in one.rows}}
     late = next((row for row in one.rows if row.state == OVERDUE), None)
     ways = ways_of(terms=one.terms, state=one.state, today=one.as_of) if one.quote else None
@@ -64,7 +66,8 @@ def show_schedule(visit: Visit) -> Response[Any]:
         total_fen=sum(row.principal_fen + row.interest_fen for row in one.rows),
         penalty_year_ppm=delay_terms(terms=one.terms, lender=one.lender_zh).yearly_ppm,
         late_principal_fen=sum(row.principal_fen for row in one.rows if row.state == OVERDUE),
-        deducts=_deducts(visit),
+        deducts=tail,
+        wallet=deducting(visit, from_card=bool(tail)),
     )
 
 

@@ -22,6 +22,7 @@ from mingqu.borrower import (
     overdue,
     repay,
     sign_in,
+    wallet,
 )
 from mingqu.borrower.door import Door
 from mingqu.borrower.login import SuperAppLogin
@@ -55,6 +56,7 @@ def make_router(
         certificate,
         cap,
         messages,
+        wallet,
     )
 
     # Handlers answer for themselves. These stand in the thread that serves everybody: nothing may be asked of the book.

@@ -75,6 +75,10 @@ class Wire:
         """Return path and query exactly as the request line will have them: these are the bytes to sign."""
         return self._url(path, query).raw_path.decode("ascii")
 
+    def address(self, path: str, *, query: str) -> str:
+        """Return an absolute address at this party, for a browser."""
+        return str(self._url(path, query))
+
     def inside(self, address: str) -> tuple[str, str] | None:
         """Return path and query of an absolute address at this party, or None if it is elsewhere.
 

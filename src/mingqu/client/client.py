@@ -201,6 +201,17 @@ class Client:
         """Confirm an agreement with the bank's code."""
         self._at.do(f"/v1/agreements/{agreement_id}/confirmation", key=key, body=written(code=code))
 
+    def begin_wallet_agreement(
+        self, *, back: str, wallet: str | None = None, key: str | None = None
+    ) -> loan_answers.WalletPage:
+        """Begin an agreement that is signed on a wallet's page, and return where."""
+        body = written(back=back, wallet=wallet)
+        return self._at.write("/v1/wallet-agreements", loan_answers.WalletPage, key=key, body=body)
+
+    def agreement_state(self, *, agreement_id: UUID) -> str:
+        """Return how an agreement stands: pending, active or ended."""
+        return self._at.read(f"/v1/agreements/{agreement_id}", loan_answers.AgreementState).state
+
     def end_agreement(self, *, agreement_id: UUID, key: str | None = None) -> None:
         """End an agreement."""
         self._at.end(f"/v1/agreements/{agreement_id}", key=key)

@@ -15,6 +15,20 @@ class Agreement(Answer, frozen=True, kw_only=True):
     agreement_id: UUID
 
 
+class WalletPage(Answer, frozen=True, kw_only=True):
+    """An agreement to be signed, and where; inside the wallet's app `handover` goes to its script."""
+
+    agreement_id: UUID
+    address: str | None
+    handover: dict[str, str]
+
+
+class AgreementState(Answer, frozen=True, kw_only=True):
+    """How an agreement stands."""
+
+    state: str
+
+
 class OrderStep(Answer, frozen=True, kw_only=True):
     """A state of an order, and since when."""
 

@@ -27,11 +27,16 @@ from mingqu.channels.gateway.sms import GatewaySms
 from mingqu.channels.gateway.speech import Party
 from mingqu.channels.system.nonces import fresh_nonce
 from mingqu.channels.wechat.login import WechatApplication, WechatPageLogin, WechatProgramLogin
+from mingqu.channels.wechat.message import WechatMessages
+from mingqu.channels.wechatpay.combined import WechatCombinedPay
 from mingqu.channels.wechatpay.notice import WechatNotices
+from mingqu.channels.wechatpay.papay import PapayNotices, WechatPapay
 from mingqu.channels.wechatpay.payment import WechatPay
 from mingqu.channels.wechatpay.platform import PlatformKeys
 from mingqu.channels.wechatpay.refund import WechatRefunds
+from mingqu.channels.wechatpay.repayment import WechatRepayments
 from mingqu.channels.wechatpay.speech import Merchant
+from mingqu.channels.wechatpay.v2 import Speaker
 from mingqu.channels.wire import Wire
 from mingqu.counterparties.application import application_of
 from mingqu.counterparties.credentials import (
@@ -53,9 +58,11 @@ from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
 from mingqu.ports.refund import RefundChannel
 from mingqu.ports.sms import SmsChannel
+from mingqu.ports.subscribed import SubscribedMessageChannel
 
 BANK: Final = "bank"
 WECHATPAY: Final = "wechatpay"
+PAPAY: Final = "papay"  # the same merchant's V2, whose notices are of another kind
 ALIPAY: Final = "alipay"
 NOTICES_PATH: Final = "/notices"  # on our public address; the party's name follows
 
@@ -73,6 +80,15 @@ class AlipayChannels:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WechatPayChannels:
+    """What one merchant does at WeChat Pay besides payments by hand and refunds."""
+
+    combined: WechatCombinedPay
+    repayments: WechatRepayments | None  # takes a template
+    papay: WechatPapay | None  # takes a template and the key of V2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counterparties:
     """Every channel of a house, and who tells it of orders unasked, by name."""
 
@@ -86,8 +102,10 @@ class Counterparties:
     notices: Mapping[str, NoticeReader]
     refunds: RefundChannel | None
     alipay: AlipayChannels | None
+    wechatpay: WechatPayChannels | None
     wechat_page: LoginPage | None
     wechat_program: LoginChannel | None
+    subscribed: SubscribedMessageChannel | None
     wires: tuple[Wire, ...]
 
     def close(self) -> None:
@@ -118,10 +136,15 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
     notices: dict[str, NoticeReader] = {BANK: GatewayNotices(theirs=bank_party.theirs, clock=clock)}
     hosted: HostedPaymentChannel = bank
     refunds: RefundChannel | None = None
+    wechatpay = None
     if credentials.wechatpay is not None:
         merchant = _merchant(credentials.wechatpay, wire(credentials.wechatpay.base_url), public_url, clock)
         hosted, refunds = WechatPay(merchant=merchant), WechatRefunds(merchant=merchant)
         notices[WECHATPAY] = WechatNotices(merchant=merchant)
+        speaker = _speaker(credentials.wechatpay, merchant)
+        if speaker is not None:
+            notices[PAPAY] = PapayNotices(speaker=speaker)
+        wechatpay = _wechatpay(credentials.wechatpay, merchant, speaker, public_url)
     alipay = None
     if credentials.alipay is not None:
         alipay = _alipay(credentials.alipay, wire, public_url, clock)
@@ -138,12 +161,18 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         notices=notices,
         refunds=refunds,
         alipay=alipay,
+        wechatpay=wechatpay,
         wechat_page=None
         if page is None
         else WechatPageLogin(application=_application(page, wire(page.base_url)), authorize_url=page.authorize_url),
         wechat_program=None
         if program is None
         else WechatProgramLogin(application=_application(program, wire(program.base_url))),
+        subscribed=None
+        if program is None or not program.message_templates
+        else WechatMessages(
+            application=_application(program, wire(program.base_url)), clock=clock, templates=program.message_templates
+        ),
         wires=tuple(wires),
     )
 
@@ -194,6 +223,35 @@ def _merchant(given: WechatPayCredentials, wire: Wire, public_url: str, clock: C
         notify_url=f"{public_url}{NOTICES_PATH}/{WECHATPAY}",
         clock=clock,
         nonces=fresh_nonce,
+    )
+
+
+def _speaker(given: WechatPayCredentials, merchant: Merchant) -> Speaker | None:
+    if given.api_v2_key is None:
+        return None
+    return Speaker(
+        wire=merchant.wire,
+        appid=given.appid,
+        mchid=given.mchid,
+        key=Personal(given.api_v2_key),
+        nonces=fresh_nonce,
+    )
+
+
+def _wechatpay(
+    given: WechatPayCredentials, merchant: Merchant, speaker: Speaker | None, public_url: str
+) -> WechatPayChannels:
+    plan_id, papay_plan_id = given.repayment_plan_id, given.papay_plan_id
+    papay = None
+    if papay_plan_id is not None:
+        if speaker is None:
+            raise ChannelCredentialsMalformed("Classic withholding needs the key of V2.", field="api_v2_key")
+        notify_url = f"{public_url}{NOTICES_PATH}/{PAPAY}"
+        papay = WechatPapay(speaker=speaker, merchant=merchant, plan_id=papay_plan_id, notify_url=notify_url)
+    return WechatPayChannels(
+        combined=WechatCombinedPay(merchant=merchant),
+        repayments=None if plan_id is None else WechatRepayments(merchant=merchant, plan_id=plan_id),
+        papay=papay,
     )
 
 

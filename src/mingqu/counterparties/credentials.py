@@ -80,7 +80,11 @@ class GatewayCredentials(Section, frozen=True, kw_only=True):
 
 
 class WechatPayCredentials(Section, frozen=True, kw_only=True):
-    """A merchant at WeChat Pay. In mode "certificate" the platform's keys are fetched; one given is good besides."""
+    """A merchant at WeChat Pay. In mode "certificate" the platform's keys are fetched; one given is good besides.
+
+    With `repayment_plan_id`, a template of WeChat's loan repayment, people may agree to deductions there; with
+    `papay_plan_id` and the shared key of V2 by classic withholding, which is used where there is no such template.
+    """
 
     appid: Name
     mchid: Name
@@ -88,6 +92,9 @@ class WechatPayCredentials(Section, frozen=True, kw_only=True):
     merchant_private_key: Secret
     api_v3_key: Annotated[str, msgspec.Meta(pattern="^[0-9A-Za-z]{32}$")]
     mode: Literal["public_key", "certificate"]
+    repayment_plan_id: Name | None = None
+    papay_plan_id: Name | None = None
+    api_v2_key: Annotated[str, msgspec.Meta(pattern="^[0-9A-Za-z]{32}$")] | None = None
     platform_key_id: Name | None = None
     platform_public_key: Secret | None = None
     next_keys: dict[Name, Secret] = {}
@@ -114,10 +121,11 @@ class AlipayCredentials(Section, frozen=True, kw_only=True):
 
 
 class WechatProgramCredentials(Section, frozen=True, kw_only=True):
-    """A mini-program at WeChat."""
+    """A mini-program at WeChat; `message_templates` are the ids of the messages that people may ask it for, by ours."""
 
     appid: Name
     secret: Secret
+    message_templates: dict[Name, Name] = {}
 
 
 class WechatPageCredentials(WechatProgramCredentials, frozen=True, kw_only=True):

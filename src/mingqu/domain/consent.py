@@ -129,16 +129,27 @@ class Consent:
         return self.given_at <= at and (self.withdrawn_at is None or at < self.withdrawn_at)
 
 
-def require(*, consents: Sequence[Consent], purpose: ConsentPurpose, recipient: str | None, at: datetime) -> Consent:
+def require(
+    *,
+    consents: Sequence[Consent],
+    purpose: ConsentPurpose,
+    recipient: str | None,
+    at: datetime,
+    version_min: int = 1,
+) -> Consent:
     """Return the latest consent that allows a purpose for just this recipient at a moment.
 
-    A consent that names another recipient, or none, does not count: data goes to whom the person was told.
+    A consent that names another recipient, or none, does not count: data goes to whom the person was told. Nor does one
+    to a text before `version_min`, which did not speak of what is to be done.
     Errors: ConsentMissing (details: purpose, recipient). Source: PIPL art. 14, 15, 23; 征信业管理条例 art. 18.
     """
     standing = [
         consent
         for consent in consents
-        if consent.purpose is purpose and consent.recipient == recipient and consent.holds(at=at)
+        if consent.purpose is purpose
+        and consent.recipient == recipient
+        and consent.version >= version_min
+        and consent.holds(at=at)
     ]
     if not standing:
         raise ConsentMissing(

@@ -44,12 +44,19 @@ class CodeWrong:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeductionRequest:
-    """One deduction under an agreement."""
+    """One deduction under an agreement.
+
+    A channel that can takes less than `amount_fen`, but not less than `amount_fen_min`, from a wallet that holds less;
+    None is all or nothing, and what every other channel does. `announced_as` is the number of the announcement it
+    rests on, where there was one.
+    """
 
     order_number: str
     amount_fen: int
     currency: str
     agreement_token: Personal[str]
+    amount_fen_min: int | None = None
+    announced_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +122,37 @@ class CollectionChannel(DeductionChannel, Protocol):
 
     def confirm_agreement(self, *, agreement_number: str, code: Personal[str]) -> Agreed | CodeWrong | Refused:
         """End it with the code. Said again after success it gives the same token. Errors: ChannelSilent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostedAgreementRequest:
+    """A person wants to let us deduct from a wallet, and agrees on the wallet's own page.
+
+    `agreement_number` is ours, 32 hex digits, never used again; no deduction is above `amount_fen_max`. A channel that
+    can compares name and ID number with those of whoever signs, so that nobody repays with somebody else's money.
+    `back` is where the browser goes afterwards.
+    """
+
+    agreement_number: str
+    holder_name: Personal[str]
+    id_number: Personal[str]
+    amount_fen_max: int
+    back: str
+
+
+class HostedAgreementChannel(DeductionChannel, Protocol):
+    """Deducts from a wallet, after an agreement that is signed on the wallet's page and then asked for."""
+
+    def agreement_page(self, request: HostedAgreementRequest) -> HostedPage | Refused | NumberTaken:
+        """Return the page; said again before it is signed, it is a page for the same agreement. Errors: ChannelSilent.
+
+        `NumberTaken` is said of a number that was signed or has ended.
+        """
+        ...
+
+    def ask_agreement(self, agreement_number: str) -> Agreed | InProgress | Failed | NotFound:
+        """Tell what became of an agreement; one that has ended is `Failed` for good. Errors: ChannelSilent."""
         ...
 
 

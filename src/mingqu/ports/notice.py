@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Failed, Paid
+from mingqu.ports.collection import Agreed
 
 
 class NoticeRefused(Refusal):
@@ -65,10 +66,18 @@ class Notice:
     word: Paid | Failed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementNotice:
+    """A channel's unasked word about an agreement to deduct: it was signed, or it has ended. It may come again."""
+
+    agreement_number: str
+    word: Agreed | Failed
+
+
 class NoticeReader(Protocol):
     """Reads callbacks of one channel."""
 
-    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice:
+    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice | AgreementNotice:
         """Return what a POST says. The signature is checked first, then the age, then the content is read.
 
         `target` is the path with its query as the request line had it, `body` the bytes as they came; the names of

@@ -58,6 +58,31 @@ CREATE TABLE IF NOT EXISTS refund (
     out_refund_no TEXT PRIMARY KEY, body TEXT NOT NULL, refund_id TEXT NOT NULL UNIQUE, out_trade_no TEXT NOT NULL,
     refund INTEGER NOT NULL, reason TEXT NOT NULL, notify_url TEXT NOT NULL, made_at TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS wechat_wallet (
+    openid TEXT PRIMARY KEY, id_number TEXT NOT NULL DEFAULT '', balance_fen INTEGER
+);
+CREATE TABLE IF NOT EXISTS wechat_contract (
+    code TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL, contract_id TEXT NOT NULL UNIQUE,
+    token TEXT NOT NULL UNIQUE, plan_id TEXT NOT NULL, amount_limit INTEGER, id_number TEXT NOT NULL,
+    notify_url TEXT NOT NULL, back TEXT NOT NULL, state TEXT NOT NULL, openid TEXT NOT NULL DEFAULT '',
+    made_at TEXT NOT NULL, signed_at TEXT, ended_at TEXT, ended_by TEXT
+);
+CREATE TABLE IF NOT EXISTS wechat_schedule (
+    out_record_id TEXT PRIMARY KEY, body TEXT NOT NULL, contract_id TEXT NOT NULL, amount INTEGER NOT NULL,
+    minimum INTEGER, on_date TEXT NOT NULL, out_trade_no TEXT
+);
+CREATE TABLE IF NOT EXISTS wechat_deduction (
+    out_trade_no TEXT PRIMARY KEY, body TEXT NOT NULL, kind TEXT NOT NULL, contract_id TEXT NOT NULL,
+    amount INTEGER NOT NULL, paid INTEGER, fail_reason TEXT, made_at TEXT NOT NULL, ends_at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS wechat_combined (
+    combine_out_trade_no TEXT PRIMARY KEY, body TEXT NOT NULL, token TEXT NOT NULL UNIQUE, notify_url TEXT NOT NULL,
+    sub_orders TEXT NOT NULL, openid TEXT NOT NULL DEFAULT '', made_at TEXT NOT NULL, expires_at TEXT NOT NULL,
+    paid_at TEXT
+);
+CREATE TABLE IF NOT EXISTS wechat_accepted (
+    openid TEXT NOT NULL, template_id TEXT NOT NULL, left_over INTEGER NOT NULL, PRIMARY KEY (openid, template_id)
+);
 CREATE TABLE IF NOT EXISTS alipay_account (
     user_id TEXT PRIMARY KEY, open_id TEXT NOT NULL UNIQUE, logon_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
     balance_fen INTEGER NOT NULL

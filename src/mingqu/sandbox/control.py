@@ -28,8 +28,11 @@ from mingqu.sandbox.wire import Call, Reply, json_reply, page_reply, redirect
 PREFIX: Final = "/_sandbox"
 TIMES_MAX: Final = 1_000
 TABLES: Final = {  # what each of them remembers, of the book that they share
-    "wechatpay": ("trade", "refund", "notice"),
-    "wechat": ("wechat_person", "wechat_code"),
+    "wechatpay": (
+        "trade", "refund", "wechat_contract", "wechat_schedule", "wechat_deduction", "wechat_combined",
+        "wechat_wallet", "notice",
+    ),
+    "wechat": ("wechat_person", "wechat_code", "wechat_accepted"),
     "bank": ("card", "agreement", "bank_order", "notice"),
     "identity": ("card", "identity_answer"),
     "sms": ("message",),
@@ -42,9 +45,14 @@ TABLES: Final = {  # what each of them remembers, of the book that they share
 }  # fmt: skip
 CALLS: Final = {
     "wechatpay": tuple(
-        f"wechatpay.{call}" for call in ("prepay", "query", "close", "refund", "refund_query", "bill", "certificates")
+        f"wechatpay.{call}"
+        for call in (
+            "prepay", "query", "close", "refund", "refund_query", "bill", "fund_bill", "bill_file", "certificates",
+            "presign", "contract", "terminate", "schedule", "deduct", "deduct_query", "combine", "combine_query",
+            "combine_close", "papay_apply", "papay_query", "papay_contract", "papay_end",
+        )
     ),
-    "wechat": ("wechat.token", "wechat.session"),
+    "wechat": ("wechat.token", "wechat.session", "wechat.access_token", "wechat.message"),
     "bank": (
         "payout.send", "collection.deduct", "hosted.create", "bank.ask", "bank.statement",
         "agreement.request", "agreement.confirm", "agreement.cancel",
@@ -110,6 +118,7 @@ class Control:
             self.data_provider.know(phone=phone, features=data)
         if openid is not None:
             self.wechat.know(openid=openid, nickname=name)
+            self.wechatpay.contracts.wallets.know(openid=openid, id_number=id_number, balance_fen=None)
 
     def plan(self, party: str, call: str, fault: str, *, times: int = 1, seconds: float | None = None) -> None:
         """Let the next calls of a name meet a fault; `seconds` are for a slow answer or a late request.
@@ -186,7 +195,9 @@ class Control:
             return Reply(headers={"content-type": "text/css"}, body=page.style().encode())
         if call.path.startswith(PREFIX):
             return self._knob(party, call) if _is_local(call) else json_reply({"code": "not_local"}, status=403)
-        paying = self.wechatpay.cashier.answer(call) if party == "wechatpay" else None
+        paying = None
+        if party == "wechatpay":
+            paying = self.wechatpay.cashier.answer(call) or self.wechatpay.signing.answer(call)
         if party == "alipay":
             paying = self.alipay.pages.answer(call)
         if paying is not None:
@@ -238,6 +249,7 @@ class Control:
             "phone": lambda asked: self.sms.block(**asked),
             "templates": lambda asked: self.sms.know_templates(asked["templates"]),
             "wechat": lambda asked: self.wechat.know(**asked),
+            "accept": lambda asked: self.wechat.accept(**asked),
             "code": lambda asked: {"code": self.wechat.new_code(openid=asked["openid"])},
             "refunds": lambda asked: self.wechatpay.refunds.set_seconds(int(asked["seconds"])),
             "rotate": lambda asked: (
@@ -249,12 +261,17 @@ class Control:
             "key-mode": lambda asked: self.set_key_mode(asked["mode"]),
             "alipay-account": lambda asked: self.alipay.trades.open_account(**asked),
             "alipay-deposit": lambda asked: self.alipay.trades.deposit(**asked),
-            "sign": lambda asked: {
-                "said": self.alipay.agreements.sign(number=asked["agreement_number"], identity=asked["account"])
-            },
-            "unsign": lambda asked: self.alipay.agreements.end(number=asked["agreement_number"]),
+            "sign": lambda asked: {"said": self._sign(party, asked)},
+            "unsign": lambda asked: self._unsign(party, asked["agreement_number"]),
+            "wallet": lambda asked: self.wechatpay.contracts.wallets.know(**asked),
+            "deductions": lambda asked: self.wechatpay.contracts.set_seconds(int(asked["seconds"])),
+            "need-schedule": lambda asked: self.wechatpay.repayments.need_schedule(bool(asked["needed"])),
+            "combine-fail": lambda asked: self.wechatpay.combined.fail(asked["order_number"]),
             "transfers": lambda asked: self.alipay.transfers.set_seconds(int(asked["seconds"])),
-            "bill-flaw": lambda asked: self.alipay.bills.spoil(asked["flaw"]),
+            "bill-flaw": lambda asked: (self.wechatpay.bills if party == "wechatpay" else self.alipay.bills).spoil(
+                asked["flaw"]
+            ),
+            "fee": lambda asked: self.wechatpay.bills.set_fee(int(asked["ppm"])),
             "processing": lambda asked: setattr(self.bank, "processing_seconds", int(asked["seconds"])),
         }
 
@@ -323,9 +340,22 @@ class Control:
     def _pay(self, party: str, asked: dict[str, Any]) -> str:
         if party == "alipay":
             return self.alipay.trades.pay(out_trade_no=asked["order_number"], identity=asked.get("account"))
+        if party == "wechatpay" and "combine_order_number" in asked:
+            return self.wechatpay.combined.pay(number=asked["combine_order_number"], openid=asked.get("openid", ""))
         if party == "wechatpay":
             return self.wechatpay.pay(out_trade_no=asked["order_number"], openid=asked.get("openid", ""))
         return self.bank.pay_by_hand(order_number=asked["order_number"], card_number=asked["card_number"])
+
+    def _sign(self, party: str, asked: dict[str, Any]) -> str:
+        if party == "wechatpay":
+            return self.wechatpay.contracts.sign(code=asked["agreement_number"], openid=asked["openid"])
+        return self.alipay.agreements.sign(number=asked["agreement_number"], identity=asked["account"])
+
+    def _unsign(self, party: str, number: str) -> None:
+        if party == "wechatpay":
+            self.wechatpay.contracts.end(code=number)
+        else:
+            self.alipay.agreements.end(number=number)
 
     def _pay_at_bank(self, call: Call) -> Reply:
         number = call.path.removeprefix("/pay/")

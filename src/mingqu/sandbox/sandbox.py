@@ -33,6 +33,8 @@ from mingqu.sandbox.time import Time
 from mingqu.sandbox.wechat import Wechat
 from mingqu.sandbox.wechatpay import WechatPay
 from mingqu.sandbox.wechatpay_keys import Merchant, keep_keys, kept_keys, new_key
+from mingqu.sandbox.wechatpay_papay import RETRY_SECONDS as RETRY_V2
+from mingqu.sandbox.wechatpay_papay import TAKEN
 from mingqu.sandbox.wire import Call, Handler, Reply, asgi, json_reply
 
 HOST: Final = "127.0.0.1"
@@ -159,6 +161,8 @@ class Sandbox:
             url=self._notify.get("bank"),
         )
         notices.register("wechatpay", dress=pay.dress, probe=pay.probe, url=self._notify.get("wechatpay"))
+        by_word = Way(retry_seconds=RETRY_V2, is_taken=lambda answer: TAKEN.search(answer.text) is not None)
+        notices.register("papay", dress=lambda *_: {"content-type": "text/xml"}, url=None, way=by_word)
         alipay = self._alipay(known, faults["alipay"], notices)
         self.control = Control(
             time=moment, bank=bank, bureau=bureau, wechat=wechat, wechatpay=pay, alipay=alipay, identity=identity,
@@ -181,6 +185,7 @@ class Sandbox:
             serial=known.merchant_serial,
             public_key=keys.load_rsa(known.merchant).public_key(),
             api_v3_key=known.api_v3_key,
+            api_v2_key=known.api_v2_key,
             keys=valid,
             book=self._book,
         )

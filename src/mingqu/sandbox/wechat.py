@@ -6,6 +6,7 @@ status 200 in either case; an error has `errcode`. Call names for the fault knob
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections import defaultdict, deque
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from mingqu.sandbox.faults import Faults
 from mingqu.sandbox.time import Time, read, utc
 from mingqu.sandbox.wire import Call, Reply, json_reply, redirect
 
+TOKEN_LIFE: Final = timedelta(hours=2)
 CODE_LIFE: Final = timedelta(minutes=5)
 EXCHANGES_A_MINUTE_MAX: Final = 100
 ORDER: Final = ("appid", "redirect_uri", "response_type", "scope", "state")  # of parameters; WeChat refuses another
@@ -68,7 +70,59 @@ class Wechat:
             return self._met(
                 "wechat.session", lambda: self._exchange(asked, asked.get("js_code", ""), mini_program=True)
             )
+        if call.path == "/cgi-bin/stable_token" and call.method == "POST":
+            return self._met("wechat.access_token", lambda: self._give_token(_body(call)))
+        if call.path == "/cgi-bin/message/subscribe/send" and call.method == "POST":
+            return self._met("wechat.message", lambda: self._take_message(asked, _body(call)))
         return json_reply({"errcode": 404, "errmsg": "not found"}, status=404)
+
+    def accept(self, *, openid: str, template_id: str, times: int = 1) -> None:
+        """Let somebody accept messages of a template, each time for one (wx.requestSubscribeMessage)."""
+        with self.book.writing():
+            self.book.write(
+                """INSERT INTO wechat_accepted VALUES (?, ?, ?) ON CONFLICT (openid, template_id)
+                   DO UPDATE SET left_over = left_over + excluded.left_over""",
+                (openid, template_id, times),
+            )
+
+    def messages(self, *, openid: str) -> list[Any]:
+        """Return what somebody was told inside WeChat, the oldest first."""
+        return list(self.book.kept(f"wechat.messages.{openid}", []))
+
+    def _give_token(self, asked: dict[str, Any]) -> Reply:
+        if (asked.get("appid"), asked.get("secret")) != (self.appid, self.secret):
+            return json_reply({"errcode": 40125, "errmsg": "invalid appsecret"})
+        until, token = self.time.now() + TOKEN_LIFE, secrets.token_urlsafe(32)
+        with self.book.writing():
+            kept = self.book.kept("wechat.access_token", None)
+            if kept is not None and self.time.now() < read(kept["until"]):
+                until, token = read(kept["until"]), kept["token"]  # stable: the same one until it ends
+            else:
+                self.book.keep("wechat.access_token", {"token": token, "until": utc(until)})
+        left = int((until - self.time.now()).total_seconds())
+        return json_reply({"access_token": token, "expires_in": max(left, 1)})
+
+    def end_token(self) -> None:
+        """Let the access token be over before its time."""
+        with self.book.writing():
+            self.book.keep("wechat.access_token", None)
+
+    def _take_message(self, asked: dict[str, str], message: dict[str, Any]) -> Reply:
+        kept = self.book.kept("wechat.access_token", None)
+        if kept is None or asked.get("access_token") != kept["token"] or self.time.now() >= read(kept["until"]):
+            return json_reply({"errcode": 40001, "errmsg": "invalid credential"})
+        openid, template_id = str(message.get("touser", "")), str(message.get("template_id", ""))
+        with self.book.writing():
+            allowed = self.book.write(
+                """UPDATE wechat_accepted SET left_over = left_over - 1
+                   WHERE openid = ? AND template_id = ? AND left_over > 0""",
+                (openid, template_id),
+            )
+            if not allowed:
+                return json_reply({"errcode": 43101, "errmsg": "user refuse to accept the msg"})
+            told = {"template_id": template_id, "data": message.get("data")}
+            self.book.keep(f"wechat.messages.{openid}", [*self.messages(openid=openid), told])
+        return json_reply({"errcode": 0, "errmsg": "ok"})
 
     def _met(self, name: str, do: Any) -> Reply:
         return self.faults.carry(
@@ -111,3 +165,11 @@ class Wechat:
                 "openid": row["openid"], "scope": "snsapi_base",
             }
         )  # fmt: skip
+
+
+def _body(call: Call) -> dict[str, Any]:
+    try:
+        content = json.loads(call.body)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,7 +1,7 @@
 """WeChat Pay APIv3 as a merchant meets it: prepay (JSAPI, H5), query, close, refund, bills, certificates, notices.
 
 Paths, fields, states and error codes are those of the merchant documentation (2026); nothing is claimed beyond them.
-Call names for the fault knobs: wechatpay.prepay, .query, .close, .refund, .refund_query, .bill, .certificates.
+Call names for the fault knobs are listed in `control.CALLS`.
 """
 
 from __future__ import annotations
@@ -12,19 +12,27 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
-from mingqu.sandbox import wechatpay_bill
+from mingqu.sandbox import wechatpay_bills
 from mingqu.sandbox.book import Book, Row
 from mingqu.sandbox.faults import Faults
 from mingqu.sandbox.notices import Notices
 from mingqu.sandbox.time import Time, beijing, read, utc
+from mingqu.sandbox.wechatpay_bills import Bills
 from mingqu.sandbox.wechatpay_cashier import Cashier
+from mingqu.sandbox.wechatpay_combined import Combined
+from mingqu.sandbox.wechatpay_contract import Contracts
 from mingqu.sandbox.wechatpay_keys import Merchant
+from mingqu.sandbox.wechatpay_papay import Papay
 from mingqu.sandbox.wechatpay_refund import Refunds
+from mingqu.sandbox.wechatpay_repayment import Repayments
+from mingqu.sandbox.wechatpay_repayment_routes import repayment_routes
 from mingqu.sandbox.wechatpay_sign import SignatureWrong, listed, probe, require_signed, seal, sign
+from mingqu.sandbox.wechatpay_signing import Signing
 from mingqu.sandbox.wechatpay_wire import Wrong, body_of, error, required, time_expire
 from mingqu.sandbox.wire import Call, Reply, json_reply
 
@@ -47,6 +55,12 @@ class WechatPay:
         self.probe_every = 10  # one in so many notices comes as a probe first
         self._sent = 0
         self.refunds = Refunds(book=book, time=time, mchid=merchant.mchid, tell=self._tell)
+        self.bills = Bills(book=book, time=time, address=address)
+        self.contracts = Contracts(book=book, time=time, appid=merchant.appid, mchid=merchant.mchid)
+        self.repayments = Repayments(contracts=self.contracts, merchant=merchant, tell=self._tell, address=address)
+        self.combined = Combined(contracts=self.contracts, tell=self._tell, address=address)
+        self.papay = Papay(contracts=self.contracts, faults=faults, key=merchant.api_v2_key, queue=self._tell_v2)
+        self.signing = Signing(book=book, contracts=self.contracts, papay=self.papay, combined=self.combined)
         self.cashier = Cashier(
             book=book, time=time, merchant=merchant, trade=self.trade, pay=lambda number: self.pay(out_trade_no=number)
         )
@@ -72,14 +86,19 @@ class WechatPay:
                 "wechatpay.refund_query",
                 self._ask_refund,
             ),
-            ("GET", re.compile(r"/v3/bill/tradebill"), "wechatpay.bill", self._bill),
+            ("GET", re.compile(r"/v3/bill/tradebill"), "wechatpay.bill", self.bills.of_trades),
+            ("GET", re.compile(r"/v3/bill/fundflowbill"), "wechatpay.fund_bill", self.bills.of_account),
             ("GET", re.compile(r"/v3/certificates"), "wechatpay.certificates", self._certificates),
+            *repayment_routes(self.repayments, self.combined),
         )
 
     def handle(self, call: Call) -> Reply:
         """Return the answer to a request of the merchant's."""
-        if call.path.startswith("/v3/billdownload/"):
+        if call.path == wechatpay_bills.PATH:
             return self._download(call)
+        in_v2 = self.papay.handle(call)
+        if in_v2 is not None:
+            return in_v2
         try:
             self._verify(call)
         except SignatureWrong as wrong:
@@ -94,10 +113,15 @@ class WechatPay:
         return self.faults.carry(
             name,
             do=lambda: self._done(do, call, found),
-            refuse=(lambda: error(403, *_REFUSALS[name])) if name in _REFUSALS else None,
+            refuse=self._refusal(name, call),
             sign=lambda reply: self._signed(call, reply),
             missign=lambda reply: self._missigned(call, reply),
         )
+
+    def _refusal(self, name: str, call: Call) -> Callable[[], Reply] | None:
+        if name == "wechatpay.deduct":  # a no to a deduction is kept under its number
+            return lambda: self._done(partial(self.repayments.deduct, refusal="RULE_LIMIT"), call, None)
+        return (lambda: error(403, *_REFUSALS[name])) if name in _REFUSALS else None
 
     # What the payer does.
 
@@ -229,51 +253,22 @@ class WechatPay:
     def _ask_refund(self, _: Call, *, number: str) -> Reply:
         return self.refunds.ask(unquote(number))
 
-    def _bill(self, call: Call) -> Reply:
-        try:
-            on = date.fromisoformat(call.parameters.get("bill_date", ""))
-        except ValueError:
-            raise Wrong(400, "PARAM_ERROR", "账单日期不正确") from None
-        kind = call.parameters.get("bill_type", "ALL")
-        if kind not in wechatpay_bill.KINDS:
-            raise Wrong(400, "PARAM_ERROR", "账单类型不正确")
-        if wechatpay_bill.is_too_old(on, now=self.time.now()) or call.parameters.get("tar_type", "GZIP") != "GZIP":
-            raise Wrong(400, "PARAM_ERROR", "账单日期或压缩类型不正确")
-        if not wechatpay_bill.is_ready(on, now=self.time.now()):
-            raise Wrong(400, "NO_STATEMENT_EXIST", "账单尚未生成")
-        content = wechatpay_bill.write(self.book, on=on, kind=kind)
-        token = secrets.token_urlsafe(24)
-        gzipped = call.parameters.get("tar_type") == "GZIP"
-        kept = {
-            "on": on.isoformat(),
-            "kind": kind,
-            "gzip": gzipped,
-            "until": utc(self.time.now() + wechatpay_bill.LINK_LIFE),
-        }
-        self.book.write("INSERT INTO kept (name, value) VALUES (?, ?)", (f"bill.{token}", json.dumps(kept)))
-        return json_reply(
-            {
-                "hash_type": "SHA1",
-                "hash_value": hashlib.sha1(content).hexdigest(),  # noqa: S324 (WeChat's choice, of the plain file)
-                "download_url": f"{self.address}/v3/billdownload/file?token={token}",
-            }
-        )
-
     def _download(self, call: Call) -> Reply:
         """The file of a bill: the request is signed as always, the answer is not."""
         try:
             self._verify(call)
         except SignatureWrong as wrong:
             return self._signed(call, error(401, "SIGN_ERROR", str(wrong)))
-        row = self.book.row("SELECT value FROM kept WHERE name = ?", (f"bill.{call.parameters.get('token', '')}",))
-        if row is None:
-            return self._signed(call, error(404, "NOT_FOUND", "链接无效"))
-        kept = json.loads(row["value"])
-        self.book.write("DELETE FROM kept WHERE name = ?", (f"bill.{call.parameters['token']}",))  # good once
-        if self.time.now() > read(kept["until"]):
-            return self._signed(call, error(403, "NO_AUTH", "链接已过期"))
-        content = wechatpay_bill.write(self.book, on=date.fromisoformat(kept["on"]), kind=kept["kind"])
-        return Reply(body=wechatpay_bill.gzipped(content) if kept["gzip"] else content)
+        return self.faults.carry(
+            "wechatpay.bill_file",
+            do=lambda: self._done(self._file, call, None),
+            refuse=None,
+            sign=lambda reply: reply if reply.status == 200 else self._signed(call, reply),
+            missign=lambda reply: reply,
+        )
+
+    def _file(self, call: Call) -> Reply:
+        return Reply(body=self.bills.file(call.parameters.get("token", "")))
 
     def _certificates(self, _: Call) -> Reply:
         """Certificates that are valid; a merchant in public-key mode gets an error, as it does from WeChat."""
@@ -294,10 +289,10 @@ class WechatPay:
             if not self.book.write("INSERT OR IGNORE INTO nonce (party, nonce, at) VALUES (?, ?, ?)", row):
                 raise SignatureWrong("nonce_str 重复")
 
-    def _done(self, do: Do, call: Call, found: re.Match[str]) -> Reply:
+    def _done(self, do: Do, call: Call, found: re.Match[str] | None) -> Reply:
         try:
             with self.book.writing():
-                return do(call, **found.groupdict())
+                return do(call, **({} if found is None else found.groupdict()))
         except Wrong as wrong:
             return error(wrong.status, wrong.code, wrong.message)
 
@@ -349,10 +344,14 @@ class WechatPay:
             "create_time": beijing(at),
             "resource_type": "encrypt-resource",
             "event_type": event,
-            "summary": {"transaction": "支付成功", "refund": "退款成功"}[original],
+            "summary": {"transaction": "支付成功", "refund": "退款成功"}.get(original, "信贷还款"),
             "resource": {"original_type": original, **resource},
         }
         self.notices.add(party="wechatpay", notice_id=notice_id, body=json.dumps(body), at=at, url=to)
+
+    def _tell_v2(self, body: str, to: str, at: datetime) -> None:
+        """Have something told in V2, which signs its words and not its bytes."""
+        self.notices.add(party="papay", notice_id=f"V2-{secrets.token_hex(16)}", body=body, at=at, url=to)
 
 
 # What money may be refused for; a question is not refused, or its answer would be taken for the order's end.

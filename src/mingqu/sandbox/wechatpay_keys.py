@@ -31,6 +31,7 @@ class Merchant:
     serial: str
     public_key: RSAPublicKey
     api_v3_key: str
+    api_v2_key: str
     keys: list[PlatformKey]
     book: Book
 

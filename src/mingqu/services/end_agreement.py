@@ -9,10 +9,11 @@ from uuid import UUID
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services import keep_order
-from mingqu.services.house import BANK, House
+from mingqu.services.house import BANK, DEDUCTING, House
 from mingqu.services.run_errand import CANCEL_AGREEMENT, token_field
 from mingqu.store import order, repayment, vault, work
 from mingqu.store.database import Transaction
+from mingqu.store.repayment import Agreement
 from mingqu.store.vault import PersonErased
 
 WITHDRAWN: Final = "agreement_ended"
@@ -32,19 +33,24 @@ def end_agreement(tx: Transaction, house: House, *, person_id: UUID) -> bool:
         return False
     repayment.set_agreement_state(tx, agreement=agreement, state="ended", at=now)
     for waiting in order.open_orders_of_person(tx, person_id=person_id):
-        is_deduction = waiting.kind is OrderKind.COLLECTION and waiting.channel == BANK
+        is_deduction = waiting.kind is OrderKind.COLLECTION and waiting.channel in DEDUCTING
         if is_deduction and waiting.state is OrderState.RESERVED:
             keep_order.withdraw(tx, order_id=waiting.order_id, code=WITHDRAWN, at=now)
+    tell_later(tx, house, agreement=agreement)
+    return True
+
+
+def tell_later(tx: Transaction, house: House, *, agreement: Agreement) -> None:
+    """Write the work of telling an agreement's channel that it has ended. The caller commits."""
     work.enqueue(
         tx,
-        cell=cell,
-        work_id=house.id_for(person_id),
+        cell=tx.cell_of(agreement.person_id),
+        work_id=house.id_for(agreement.person_id),
         kind=CANCEL_AGREEMENT,
         subject_id=agreement.agreement_id,
-        run_at=now,
-        payload={"person_id": person_id.hex},
+        run_at=house.clock.now(),
+        payload={"person_id": agreement.person_id.hex, "channel": agreement.channel},
     )
-    return True
 
 
 def stop_agreement(house: House, *, person_id: UUID, agreement_id: UUID) -> None:
@@ -60,7 +66,10 @@ def stop_agreement(house: House, *, person_id: UUID, agreement_id: UUID) -> None
 
 
 def tell_bank(house: House, *, cell: int) -> int:
-    """Tell the bank of agreements of a cell that ended, and return how many it heard of; said again it agrees again."""
+    """Tell bank and wallets of agreements of a cell that ended, and return how many; said again they agree again.
+
+    A wallet that is not connected any more waits until it is.
+    """
     with house.database.transaction() as tx:
         leased = work.lease(
             tx, cell=cell, kinds=[CANCEL_AGREEMENT], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
@@ -77,8 +86,9 @@ def tell_bank(house: House, *, cell: int) -> int:
                 token = None  # the token is gone for ever: nothing can be deducted with it
         heard = True
         if token is not None:
+            channel = house.deducts_over(str(piece.payload.get("channel", BANK)))
             try:
-                house.collection.cancel_agreement(agreement_token=token)
+                heard = channel is not None and bool(channel.cancel_agreement(agreement_token=token))
             except ChannelSilent:
                 heard = False
         with house.database.transaction() as tx:

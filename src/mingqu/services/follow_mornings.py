@@ -32,7 +32,7 @@ from mingqu.services.follow_up import (
     reserve_deductions,
     told,
 )
-from mingqu.services.house import BANK, House
+from mingqu.services.house import BANK, DEDUCTING, House
 from mingqu.services.tell_webhooks import tell
 from mingqu.store import deduction, loan, webhook, work
 from mingqu.store.close import ClosingLoans
@@ -64,7 +64,7 @@ def follow_mornings(
     now = house.clock.now()
     agreed = deduction.agreed(tx, cell=cell, person_id=loans.person_id[chosen])
     # A loan that was billed and settled in columns has no collection under way more often than not.
-    collecting = deduction.collecting(tx, cell=cell, loan_id=loans.loan_id[chosen], channel=BANK)
+    collecting = deduction.collecting(tx, cell=cell, loan_id=loans.loan_id[chosen], channels=DEDUCTING)
     # Nobody is told "overdue" while a collection may have succeeded unheard.
     waits = np.zeros(len(chosen), dtype=np.bool_)
     waits[list(collecting)] = True
@@ -101,12 +101,16 @@ def _deduct(
     chosen: Integers,
     stands: StandingColumns,
     deducted: list[int],
-    agreed: Mapping[int, tuple[UUID, UUID]],
+    agreed: Mapping[int, tuple[UUID, UUID | None, str]],
     on: date,
 ) -> None:
-    """Reserve deductions of all that is payable; where a penalty is running, the loan is opened to say how much."""
-    places = np.array(deducted, dtype=np.int64)
-    plain = places[days_of(stands.overdue_since)[places] == NO_DAY_NUMBER] if deducted else places
+    """Reserve deductions of all that is payable; where a penalty is running, the loan is opened to say how much.
+
+    What a wallet is to pay goes that way as well: the columns are of cards.
+    """
+    cards = {place: (of[0], of[1]) for place, of in agreed.items() if of[1] is not None and of[2] == BANK}
+    places = np.array([place for place in deducted if place in cards], dtype=np.int64)
+    plain = places[days_of(stands.overdue_since)[places] == NO_DAY_NUMBER] if len(places) else places
     amounts = (
         stands.payable_principal_fen[plain]
         + stands.payable_interest_fen[plain]
@@ -119,7 +123,7 @@ def _deduct(
         members = currencies == currency
         _reserve(
             tx, cell=cell, loans=loans, rows=chosen[plain[members]], amounts=amounts[members],
-            agreements=[agreed[place] for place in plain[members].tolist()], currency=currency, on=on,
+            agreements=[cards[place] for place in plain[members].tolist()], currency=currency, on=on,
         )  # fmt: skip
     with_penalty = sorted(set(deducted) - set(plain.tolist()))
     ids = [UUID(bytes=loans.loan_id[chosen[place]].tobytes()) for place in with_penalty]
@@ -127,8 +131,10 @@ def _deduct(
     orders: dict[UUID, tuple[Order, Agreement]] = {}
     for place, loan_id in zip(with_penalty, ids, strict=True):
         of = opened[loan_id]
-        agreement_id, card = agreed[place]
-        agreement = Agreement(agreement_id=agreement_id, person_id=of.person_id, instrument_id=card, state="active")
+        agreement_id, card, channel = agreed[place]
+        agreement = Agreement(
+            agreement_id=agreement_id, person_id=of.person_id, instrument_id=card, state="active", channel=channel
+        )
         order = deduction_of(of, agreement, day=on)
         if order is not None:
             orders[loan_id] = (order, agreement)

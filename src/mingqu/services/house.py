@@ -16,7 +16,7 @@ from mingqu.domain.instrument import Bin
 from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
-from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
+from mingqu.ports.collection import CollectionChannel, DeductionChannel, HostedAgreementChannel, HostedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.identifiers import Identifiers
 from mingqu.ports.identity import IdentityChannel
@@ -24,6 +24,7 @@ from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
 from mingqu.ports.sms import SmsChannel
+from mingqu.ports.subscribed import SubscribedMessageChannel
 from mingqu.ports.webhook import WebhookChannel
 from mingqu.services.take_turns import Turns
 from mingqu.store import book
@@ -34,6 +35,9 @@ from mingqu.store.keyring import Keyring
 BANK: Final = "bank"  # pays out, and deducts by agreement
 HOSTED: Final = "hosted"  # the page on which a person pays by hand unless they choose another
 ALIPAY: Final = "alipay"  # a page of Alipay's, where the house has one
+WECHAT: Final = "wechat"  # deducts from a WeChat wallet by WeChat's loan repayment
+PAPAY: Final = "papay"  # the same by classic withholding
+DEDUCTING: Final = frozenset({BANK, WECHAT, PAPAY})  # channels of orders that rest on an agreement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,8 @@ class Settings:
     payout_waits_max: timedelta = timedelta(days=7)  # how far ahead a borrower may set the payout
     # Loans that a close brings up in one transaction under their cell's lock: some tens of milliseconds at this size.
     close_chunk_loans: int = 500
+    # A person's agreement with a wallet names the most that one deduction may take: ten instalments of a usual loan.
+    wallet_deduction_fen_max: int = 5_000_000
     webhooks_to_loopback: bool = False  # to programs on this machine, over plain http: for trying things out
 
 
@@ -55,7 +61,7 @@ class NoticeSource:
     """Somebody who tells us unasked of orders, and of which: a party speaks only of what was given to it."""
 
     reader: NoticeReader
-    channels: frozenset[str]  # of the orders it may speak of: BANK, HOSTED, ALIPAY
+    channels: frozenset[str]  # of the orders and agreements it may speak of: BANK, HOSTED, ALIPAY, WECHAT, PAPAY
     thanks: str = ""  # what its document wants to be answered by; nothing for most, whom the status tells enough
 
 
@@ -78,10 +84,12 @@ class House:
     sms: SmsChannel
     bureau: BureauChannel
     pages: Mapping[str, HostedPaymentChannel] = field(default_factory=dict)  # besides `hosted`, by orders' channel
+    wallets: Mapping[str, HostedAgreementChannel] = field(default_factory=dict)  # by channel; the first is offered
     data_provider: DataProvider | None = None  # without it no behavior data is asked for
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
+    subscribed: SubscribedMessageChannel | None = None  # tells people inside WeChat, as often as they agreed
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
     turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment
@@ -102,6 +110,10 @@ class House:
     def page_of(self, channel: str) -> HostedPaymentChannel | None:
         """Return whose page an order of a channel is paid on, or None when it is paid on none, or on none any more."""
         return self.hosted if channel == HOSTED else self.pages.get(channel)
+
+    def deducts_over(self, channel: str) -> DeductionChannel | None:
+        """Return who deducts the orders of a channel, or None when nobody does, or nobody any more."""
+        return self.collection if channel == BANK else self.wallets.get(channel)
 
     def id_for(self, person_id: UUID) -> UUID:
         """Return a fresh id in a person's slot."""

@@ -20,7 +20,7 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.services.chase_order import chase_order
 from mingqu.services.end_agreement import end_agreement
 from mingqu.services.hear_order import BookOrders
-from mingqu.services.house import HOSTED, House
+from mingqu.services.house import BANK, HOSTED, House
 from mingqu.services.once import Response, once
 from mingqu.services.run_errand import (
     Payer,
@@ -38,6 +38,7 @@ from mingqu.store.repayment import Agreement
 
 # Stages in which a borrower can pay: a loan that was taken for lost is still owed.
 OWING: Final = (Stage.ACTIVE, Stage.CHARGED_OFF)
+WALLETS_SINCE: Final = 2  # the version of the text on automatic repayment from which on it speaks of wallets
 ENDED: Final = "ended"  # of an agreement: it never holds again
 NOBODY: Final = Payer()  # a page that anybody may pay on who has its address
 
@@ -187,9 +188,13 @@ def request_agreement(house: House, *, person_id: UUID, instrument_id: UUID, key
     def work(tx: Transaction) -> Response:
         card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
         require_verified(instrument=card)
-        _require_agreed(tx, house, person_id=person_id)
+        require_agreed(tx, house, person_id=person_id)
         agreement = Agreement(
-            agreement_id=house.id_for(person_id), person_id=person_id, instrument_id=instrument_id, state="pending"
+            agreement_id=house.id_for(person_id),
+            person_id=person_id,
+            instrument_id=instrument_id,
+            state="pending",
+            channel=BANK,
         )
         repayment.insert_agreement(tx, agreement=agreement, at=house.clock.now())
         return {"agreement_id": agreement.agreement_id.hex}
@@ -231,7 +236,7 @@ def confirm_agreement(house: House, *, person_id: UUID, agreement_id: UUID, code
     with house.database.transaction() as tx:
         if repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id).state == ENDED:
             raise AgreementRefused("This agreement has ended; begin another.")
-        _require_agreed(tx, house, person_id=person_id)
+        require_agreed(tx, house, person_id=person_id)
     try:
         said = house.collection.confirm_agreement(agreement_number=agreement_id.hex, code=code)
     except ChannelSilent:
@@ -241,13 +246,13 @@ def confirm_agreement(house: House, *, person_id: UUID, agreement_id: UUID, code
     if not isinstance(said, Agreed):
         raise AgreementRefused("The bank ended this agreement; begin again.")
     refusal = house.database.run(
-        lambda tx: _keep_agreement(tx, house, person_id=person_id, agreement_id=agreement_id, token=said.token)
+        lambda tx: keep_agreement(tx, house, person_id=person_id, agreement_id=agreement_id, token=said.token)
     )
     if refusal is not None:
         raise refusal
 
 
-def _keep_agreement(
+def keep_agreement(
     tx: Transaction, house: House, *, person_id: UUID, agreement_id: UUID, token: Personal[str]
 ) -> Refusal | None:
     """Store an agreement that the bank made as the one that holds; return a refusal where it may not hold after all."""
@@ -262,18 +267,19 @@ def _keep_agreement(
     vault.seal(tx, keyring=house.keyring, person_id=person_id, field=token_field(agreement_id), value=token, at=now)
     repayment.set_agreement_state(tx, agreement=agreement, state="active", at=now)
     try:
-        _require_agreed(tx, house, person_id=person_id)
+        require_agreed(tx, house, person_id=person_id, channel=agreement.channel)
     except ConsentMissing as withdrawn:
         end_agreement(tx, house, person_id=person_id)  # the bank has made it, and hears that it does not hold
         return withdrawn
     return None
 
 
-def _require_agreed(tx: Transaction, house: House, *, person_id: UUID) -> None:
-    """Return when a person's consent to deductions stands. Errors: ConsentMissing."""
+def require_agreed(tx: Transaction, house: House, *, person_id: UUID, channel: str = BANK) -> None:
+    """Return when a person's consent to deductions over a channel stands. Errors: ConsentMissing."""
     require_consent(
         consents=consent.of_person(tx, person_id=person_id),
         purpose=ConsentPurpose.AUTO_REPAYMENT,
         recipient=house.settings.operator_name,
         at=house.clock.now(),
+        version_min=1 if channel == BANK else WALLETS_SINCE,
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from mingqu.domain.refusal import Refusal
 from mingqu.services import keep_order
+from mingqu.services.agree_at_wallet import ask_wallets
 from mingqu.services.cross_cells import finish_crossings
 from mingqu.services.end_agreement import tell_bank
 from mingqu.services.expire_holds import expire_holds
@@ -56,6 +57,7 @@ def run_due_work(house: House) -> Round:
     told = sum(
         send_due_notices(house, cell=cell)
         + tell_bank(house, cell=cell)
+        + ask_wallets(house, cell=cell)
         + deliver_webhooks(house, cell=cell)
         + note_promised(house, cell=cell)
         for cell in cells

@@ -13,7 +13,7 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.clock import Clock
-from mingqu.ports.collection import CollectionChannel, HostedPage, HostedPaymentChannel, HostedPaymentRequest
+from mingqu.ports.collection import DeductionChannel, HostedPage, HostedPaymentChannel, HostedPaymentRequest
 from mingqu.services.chase_order import DeductionErrand, Errand, PayoutErrand, chase_order
 from mingqu.services.hear_order import BookOrders
 from mingqu.services.house import House
@@ -84,7 +84,7 @@ class EndedAgreementErrand:
     (`token` is given then), the number is said again: the bank knows what it did under it, or refuses it for good.
     """
 
-    channel: CollectionChannel
+    channel: DeductionChannel
     token: Personal[str] | None
 
     @property
@@ -156,21 +156,23 @@ def errand_of(house: House, *, order: Order) -> Errand:
         with house.database.transaction() as tx:
             payer = payer_of(tx, house, waiting=order)
         return HostedErrand(channel=page, clock=house.clock, payer=payer)
-    if order.instrument_id is None:  # money is paid to and deducted from a card; this was paid on a page
+    deducting = house.deducts_over(order.channel) if order.kind is OrderKind.COLLECTION else None
+    if deducting is None and order.instrument_id is None:  # it was paid on a page, or from a wallet
         raise PaymentChannelUnknown("The channel of this payment is not connected.")
     with house.database.transaction() as tx:
-        if order.kind is OrderKind.COLLECTION:
+        if deducting is not None:
             agreement = repayment.agreement_of(tx, order_id=order.order_id)
             if agreement is None or agreement.state != "active":
                 token = _token_of_ended(tx, house, order=order, agreement=agreement)
-                return EndedAgreementErrand(channel=house.collection, token=token)
+                return EndedAgreementErrand(channel=deducting, token=token)
             token = vault.open_field(
                 tx,
                 keyring=house.keyring,
                 person_id=order.person_id,
                 field=token_field(agreement.agreement_id),
             )
-            return DeductionErrand(channel=house.collection, agreement_token=token)
+            return DeductionErrand(channel=deducting, agreement_token=token)
+        assert order.instrument_id is not None
         number = instrument.open_number(
             tx, keyring=house.keyring, person_id=order.person_id, instrument_id=order.instrument_id
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from mingqu.domain.money import format_fen
 from mingqu.domain.ownership import NotFound
@@ -12,6 +13,7 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import Message, MessageKind
 from mingqu.services.follow_up import NOTICE, awake
 from mingqu.services.house import House
+from mingqu.services.message_in_app import told_in_app
 from mingqu.services.send_message import send_message
 from mingqu.store import loan, vault, work
 from mingqu.store.vault import PersonErased
@@ -36,18 +38,19 @@ def send_due_notices(house: House, *, cell: int) -> int:
 
 
 def _send(house: House, piece: Work, cell: int) -> None:
-    phone = _phone(house, piece, cell)
-    sent = True
-    if phone is not None:
+    person_id, phone = _addressee(house, piece, cell)
+    sent, template = True, str(piece.payload["template"])
+    values = {
+        "on": Personal(str(piece.payload["on"])),
+        "amount": Personal(format_fen(int(str(piece.payload["amount_fen"])))),
+    }
+    if phone is not None and not told_in_app(house, person_id=person_id, template=template, values=values):
         message = Message(
             message_number=piece.work_id.hex,  # the same number again is delivered once
             kind=MessageKind.NOTICE,
             phone=phone,
-            template=str(piece.payload["template"]),
-            values={
-                "on": Personal(str(piece.payload["on"])),
-                "amount": Personal(format_fen(int(str(piece.payload["amount_fen"])))),
-            },
+            template=template,
+            values=values,
         )
         try:
             send_message(house, message=message)
@@ -61,11 +64,11 @@ def _send(house: House, piece: Work, cell: int) -> None:
         tx.commit()
 
 
-def _phone(house: House, piece: Work, cell: int) -> Personal[str] | None:
-    """The phone of the loan's borrower; None when they were erased, or came over without one: then nobody is told."""
+def _addressee(house: House, piece: Work, cell: int) -> tuple[UUID, Personal[str] | None]:
+    """The loan's borrower with their phone; None when they were erased or came without one: nobody is told then."""
     with house.database.transaction() as tx:
         of = loan.get(tx, cell=cell, loan_id=piece.subject_id)
         try:
-            return vault.open_field(tx, keyring=house.keyring, person_id=of.person_id, field="phone")
+            return of.person_id, vault.open_field(tx, keyring=house.keyring, person_id=of.person_id, field="phone")
         except (NotFound, PersonErased):
-            return None
+            return of.person_id, None

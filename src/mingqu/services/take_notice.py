@@ -18,7 +18,8 @@ from mingqu.domain.order import Order
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Paid, code_of, name_of
-from mingqu.ports.notice import Notice
+from mingqu.ports.notice import AgreementNotice, Notice
+from mingqu.services.agree_at_wallet import take_agreement_notice
 from mingqu.services.hear_order import Said, hear_paid, response_of
 from mingqu.services.house import House, NoticeSource
 from mingqu.services.settle_order import hear_word
@@ -41,8 +42,8 @@ class NoticeOrderUnknown(Refusal):
     status: ClassVar[int] = 404
 
 
-def take_notice(house: House, *, source: str, target: str, headers: Mapping[str, str], body: bytes) -> Order:
-    """Read a POST to `/notices/{source}`, take it as a word, and return the order after it.
+def take_notice(house: House, *, source: str, target: str, headers: Mapping[str, str], body: bytes) -> Order | None:
+    """Read a POST to `/notices/{source}`, take it as a word, and return the order after it; None after an agreement.
 
     `source` is a name in `house.notices` ("bank", "wechatpay", "alipay"); `target`, `headers` and `body` are as they
     came. A word that does not fit its order (another amount or currency, paid after failed) is written down, books
@@ -54,6 +55,10 @@ def take_notice(house: House, *, source: str, target: str, headers: Mapping[str,
     if told_by is None:
         raise NoticesNotTaken("No notices are taken here of anybody of this name.")
     notice = told_by.reader.read(target=target, headers=headers, body=body)
+    if isinstance(notice, AgreementNotice):
+        number, word = notice.agreement_number, notice.word
+        take_agreement_notice(house, channels=told_by.channels, number=number, word=word)
+        return None
     order_id = _order_id(notice)
 
     caller, at = f"notice {source}", house.clock.now()

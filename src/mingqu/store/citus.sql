@@ -80,6 +80,7 @@ SELECT create_distributed_table('proposal', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('retention_hold', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('session', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('vault_field', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('wechat_message_quota', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('certificate', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('headroom_use', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('review', 'cell', colocate_with := 'cell');

@@ -78,6 +78,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "retention_hold": _by("person_id"),
     "review": _by("person_id"),
     "session": _by("person_id"),
+    "wechat_message_quota": _by("person_id"),
     "shadow_decision": _by("person_id"),
     "signal": _by_hash("key_hash"),
     "signal_key": _by("person_id"),

@@ -21,12 +21,16 @@ _COLLECTING: Final = """SELECT loan_id, array_agg(DISTINCT channel) FROM channel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """A person's agreement to deductions from a card; `state` is pending, active or ended."""
+    """A person's agreement to deductions over a channel; `state` is pending, active or ended.
+
+    The bank deducts from a card; a wallet's channel from the wallet that signed, and `instrument_id` is None.
+    """
 
     agreement_id: UUID
     person_id: UUID
-    instrument_id: UUID
+    instrument_id: UUID | None
     state: str
+    channel: str
 
 
 def insert_intent(tx: Transaction, *, order_id: UUID, loan_id: UUID, intent: Intent) -> None:
@@ -67,27 +71,28 @@ def intent_of(tx: Transaction, *, order_id: UUID) -> Intent | None:
 def agreement_of(tx: Transaction, *, order_id: UUID) -> Agreement | None:
     """Return the agreement that a deduction rests on, in whatever state it is, or None for other orders."""
     row = tx.execute(
-        """SELECT a.agreement_id, a.person_id, a.instrument_id, a.state
+        """SELECT a.agreement_id, a.person_id, a.instrument_id, a.state, a.channel
            FROM repayment r JOIN repayment_agreement a ON a.cell = r.cell AND a.agreement_id = r.agreement_id
            WHERE r.cell = %s AND r.order_id = %s""",
         (tx.cell_of(order_id), order_id),
     ).fetchone()
     if row is None:
         return None
-    return Agreement(agreement_id=row[0], person_id=row[1], instrument_id=row[2], state=row[3])
+    return Agreement(agreement_id=row[0], person_id=row[1], instrument_id=row[2], state=row[3], channel=row[4])
 
 
 def insert_agreement(tx: Transaction, *, agreement: Agreement, at: datetime) -> None:
     """Store a new agreement."""
     tx.execute(
-        """INSERT INTO repayment_agreement (cell, agreement_id, person_id, instrument_id, state, changed_at)
-           VALUES (%s, %s, %s, %s, %s, %s)""",
+        """INSERT INTO repayment_agreement (cell, agreement_id, person_id, instrument_id, state, channel, changed_at)
+           VALUES (%s, %s, %s, %s, %s, %s, %s)""",
         (
             tx.cell_of(agreement.person_id),
             agreement.agreement_id,
             agreement.person_id,
             agreement.instrument_id,
             agreement.state,
+            agreement.channel,
             at,
         ),
     )
@@ -96,23 +101,35 @@ def insert_agreement(tx: Transaction, *, agreement: Agreement, at: datetime) -> 
 def load_agreement(tx: Transaction, *, person_id: UUID, agreement_id: UUID) -> Agreement:
     """Return a person's own agreement. Errors: NotFound, also for another person's."""
     row = tx.execute(
-        """SELECT instrument_id, state FROM repayment_agreement
+        """SELECT instrument_id, state, channel FROM repayment_agreement
            WHERE cell = %s AND agreement_id = %s AND person_id = %s""",
         (tx.cell_of(person_id), agreement_id, person_id),
     ).fetchone()
     if row is None:
         raise NotFound
-    return Agreement(agreement_id=agreement_id, person_id=person_id, instrument_id=row[0], state=row[1])
+    return Agreement(agreement_id=agreement_id, person_id=person_id, instrument_id=row[0], state=row[1], channel=row[2])
+
+
+def owner_of(tx: Transaction, *, agreement_id: UUID, channel: str) -> UUID | None:
+    """Return whose agreement over a channel this is, or None; an id that is in nobody's cell is nobody's."""
+    row = tx.execute(
+        "SELECT person_id FROM repayment_agreement WHERE cell = %s AND agreement_id = %s AND channel = %s",
+        (tx.cell_of(agreement_id), agreement_id, channel),
+    ).fetchone()
+    return None if row is None else row[0]
 
 
 def agreements_of(tx: Transaction, *, person_id: UUID) -> list[Agreement]:
     """Return every agreement of a person, the oldest first."""
     rows = tx.execute(
-        """SELECT agreement_id, instrument_id, state FROM repayment_agreement
+        """SELECT agreement_id, instrument_id, state, channel FROM repayment_agreement
            WHERE cell = %s AND person_id = %s ORDER BY agreement_id""",
         (tx.cell_of(person_id), person_id),
     )
-    return [Agreement(agreement_id=row[0], person_id=person_id, instrument_id=row[1], state=row[2]) for row in rows]
+    return [
+        Agreement(agreement_id=row[0], person_id=person_id, instrument_id=row[1], state=row[2], channel=row[3])
+        for row in rows
+    ]
 
 
 def set_agreement_state(tx: Transaction, *, agreement: Agreement, state: str, at: datetime) -> None:
@@ -133,12 +150,13 @@ def set_agreement_state(tx: Transaction, *, agreement: Agreement, state: str, at
 def active_agreements(tx: Transaction, *, cell: int, person_ids: Collection[UUID]) -> dict[UUID, Agreement]:
     """Return the active agreement of each of these people of a cell who has one."""
     rows = tx.execute(
-        """SELECT person_id, agreement_id, instrument_id FROM repayment_agreement
+        """SELECT person_id, agreement_id, instrument_id, channel FROM repayment_agreement
            WHERE cell = %s AND person_id = ANY (%s) AND state = 'active'""",
         (cell, list(person_ids)),
     )
     return {
-        row[0]: Agreement(agreement_id=row[1], person_id=row[0], instrument_id=row[2], state="active") for row in rows
+        row[0]: Agreement(agreement_id=row[1], person_id=row[0], instrument_id=row[2], state="active", channel=row[3])
+        for row in rows
     }
 
 

@@ -15,13 +15,15 @@ from mingqu.channels.fake.data_provider import FakeDataProvider
 from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.channels.webhook.sender import WebhookSender
-from mingqu.counterparties.channels import WECHATPAY, connect
+from mingqu.channels.wechatpay.papay import THANKS
+from mingqu.counterparties.channels import WECHATPAY, WechatPayChannels, connect
 from mingqu.counterparties.credentials import Chosen
 from mingqu.domain.personal import Personal
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
+from mingqu.ports.collection import HostedAgreementChannel
 from mingqu.ports.identifiers import Identifiers
-from mingqu.services.house import ALIPAY, BANK, HOSTED, House, NoticeSource, Settings
+from mingqu.services.house import ALIPAY, BANK, HOSTED, PAPAY, WECHAT, House, NoticeSource, Settings
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
@@ -74,8 +76,9 @@ def wired_house(
     there = connect(credentials=chosen.credentials, public_url=chosen.public_url, clock=clock)
     # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
     of_bank = {BANK} if WECHATPAY in there.notices else {BANK, HOSTED}
-    told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED}), ALIPAY: frozenset({ALIPAY})}
-    thanks = {ALIPAY: "success"}
+    told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED, WECHAT}), ALIPAY: frozenset({ALIPAY})}
+    told_of[PAPAY] = frozenset({PAPAY})
+    thanks = {ALIPAY: "success", PAPAY: THANKS}
     with contextlib.closing(there):
         yield House(
             database=database,
@@ -93,6 +96,7 @@ def wired_house(
             sms=there.sms,
             bureau=there.bureau,
             pages={} if there.alipay is None else {ALIPAY: there.alipay.payments},
+            wallets=_wallets(there.wechatpay),
             data_provider=there.data_provider,
             notices={
                 name: NoticeSource(reader=reader, channels=told_of[name], thanks=thanks.get(name, ""))
@@ -100,9 +104,18 @@ def wired_house(
             },
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
+            subscribed=there.subscribed,
             webhook=WebhookSender(to_loopback=_to_loopback()),
             settings=Settings(webhooks_to_loopback=_to_loopback()),
         )
+
+
+def _wallets(there: WechatPayChannels | None) -> dict[str, HostedAgreementChannel]:
+    """Return whose wallets are deducted from, loan repayment before classic withholding, which is meant for less."""
+    if there is None:
+        return {}
+    both: dict[str, HostedAgreementChannel | None] = {WECHAT: there.repayments, PAPAY: there.papay}
+    return {name: channel for name, channel in both.items() if channel is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

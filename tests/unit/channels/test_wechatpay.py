@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 import httpx
 import pytest
@@ -276,11 +278,15 @@ def detail(**changed: str) -> str:
     return ",".join(f"`{value}" for value in {**row, **changed}.values())
 
 
+YUAN = re.compile(r"\d+\.\d\d")
+
+
 GONE_BACK = detail(
     交易状态="REFUND",
     交易时间="2026-08-15 09:00:00",
     微信退款单号="R1",
     商户退款单号=number(2),
+    订单金额="0.00",
     申请退款金额="0.07",
     退款状态="SUCCESS",
 )
@@ -288,11 +294,16 @@ GONE_BACK = detail(
 
 def bill(*details: str, count: int | None = None) -> bytes:
     told = count if count is not None else len(details)
-    return "\n".join(["\ufeff" + HEADER, *details, TOTALS, f"`{told},`0,`0,`0,`0,`0,`0", ""]).encode()
+    rows = [dict(zip(HEADER.split(","), each[1:].split(",`"), strict=False)) for each in details]
+    paid, back = (sum(Decimal(row[name]) for row in rows if YUAN.fullmatch(row[name]))
+                  for name in ("订单金额", "申请退款金额"))  # fmt: skip
+    return "\n".join(["\ufeff" + HEADER, *details, TOTALS, f"`{told},`0,`0,`0,`0,`{paid},`{back}", ""]).encode()
 
 
 def test_a_bill_is_fetched_under_its_hash_and_read_in_fen() -> None:
-    file = bill(detail(), GONE_BACK, detail(交易状态="REFUND", 退款状态="PROCESSING"))
+    file = bill(
+        detail(), GONE_BACK, detail(交易状态="REFUND", 退款状态="PROCESSING", 订单金额="0.00", 申请退款金额="0.05")
+    )
 
     def say(request: httpx.Request) -> tuple[int, object]:
         if request.url.path == "/v3/bill/tradebill":

@@ -28,6 +28,7 @@ FOLDER = Path(__file__).parents[3] / "policies" / "consents"
 PUBLISHED = {
     "automated-decision-1": "0b08468858ebf657a03efffbe7e08a23111c5c8467d8ef407a1956dda976b912",
     "auto-repayment-1": "eb45b841061a67dfba0af6bd146272c5b8530c7567a3d04b92e975277b62a2e1",
+    "auto-repayment-2": "606acde84d55bb3a33b4c57474d8d2062070f3dc448a3b66d3919c54e16da093",
     "behavior-data-1": "c0784fc51481bf9f534deb60f146d32a9a4e275814365857b1eafe40841341a9",
     "bureau-query-1": "30d4327c291f9801fea4897396de5b5fd14f3703c42e63d9138e25c11457aa4c",
     "fraud-prevention-1": "89ef19f096186b2f51b55ef61bf5e4337bb130732f4d9cd211d9895437a1fb15",

@@ -13,6 +13,7 @@ import pytest
 from wechatpayv3 import WeChatPay, WeChatPayType
 
 from mingqu.sandbox import Sandbox
+from mingqu.sandbox.time import BEIJING
 from tests.unit.sandbox.house import House, made_once, playing
 
 NUMBER = "R" * 32
@@ -131,3 +132,18 @@ def test_keys_outlive_the_process_and_the_file_of_credentials_follows(tmp_path: 
         assert house.client.post(f"{knobs}/end-rotation").status_code == 200
         assert json.loads(file.read_text())["wechatpay"]["next_keys"] == {}
         assert house.client.post(f"{knobs}/key-mode", json={"mode": "sealing wax"}).status_code == 400
+
+
+def test_somebody_elses_client_fetches_both_bills(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.prepay(NUMBER)
+    house.sandbox.control.wechatpay.pay(out_trade_no=NUMBER)
+    on = house.clock.now.astimezone(BEIJING).date().isoformat()
+    client = oracle(house.sandbox, monkeypatch)
+    monkeypatch.setattr("mingqu.sandbox.wechatpay_bill.is_ready", lambda on, *, now: True)  # the oracle lives today
+    for ask in (client.trade_bill, client.fundflow_bill):
+        status, said = ask(bill_date=on, tar_type=None)
+        assert status == 200, said
+        base_url = house.sandbox.credentials["wechatpay"]["base_url"]
+        address = json.loads(said)["download_url"].replace(base_url, "https://api.mch.weixin.qq.com")
+        status, file = client.download_bill(address)
+        assert (status, NUMBER in str(file)) == (200, True)

@@ -1,4 +1,4 @@
-"""What WeChat Pay tells unasked: a payment succeeded. Signature, then age, then the seal, then the content.
+"""What WeChat Pay tells unasked of payments, deductions, agreements. Signature, then age, seal, and content.
 
 Source: pay.weixin.qq.com, APIv3, "支付成功回调通知" (2026). Answered within five seconds or it comes again.
 """
@@ -10,11 +10,14 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
+from mingqu.channels.wechatpay.repayment import Contract, Deduction, agreement_word, deduction_word
 from mingqu.channels.wechatpay.signature import Fault, open_resource
 from mingqu.channels.wechatpay.speech import Merchant
 from mingqu.channels.wechatpay.trade import Trade, word_of
-from mingqu.domain.word import Paid
+from mingqu.domain.word import Failed, Paid
+from mingqu.ports.collection import Agreed
 from mingqu.ports.notice import (
+    AgreementNotice,
     Notice,
     NoticeForeign,
     NoticeMalformed,
@@ -25,6 +28,8 @@ from mingqu.ports.notice import (
 from mingqu.ports.silence import ChannelSilent
 
 SUCCESS: Final = "TRANSACTION.SUCCESS"
+CONTRACT: Final = ("CREDIT_REPAYMENT.SIGN_CONTRACT", "CREDIT_REPAYMENT.TERMINATE_CONTRACT")
+DEDUCTION: Final = "CREDIT_REPAYMENT.DEDUCTION_PAY"
 ALGORITHM: Final = "AEAD_AES_256_GCM"
 Said = TypeVar("Said")
 
@@ -48,7 +53,7 @@ class WechatNotices:
     def __init__(self, *, merchant: Merchant) -> None:
         self._merchant = merchant
 
-    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice:  # noqa: ARG002  The protocol names it.
+    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice | AgreementNotice:  # noqa: ARG002
         """Return what WeChat Pay says; the address it came to is not among what it signs.
 
         Errors: NoticeUnsigned, NoticeStale, NoticeMalformed, NoticeUnsupported, NoticeForeign.
@@ -63,15 +68,38 @@ class WechatNotices:
         if fault is Fault.AGE:
             raise NoticeStale("This notice is not from now.")
         envelope = _read(body, of=_Envelope)
-        if envelope.event_type != SUCCESS or envelope.resource.algorithm != ALGORITHM:
-            raise NoticeUnsupported("Only successful payments are listened to here.")
+        if envelope.event_type not in (SUCCESS, *CONTRACT, DEDUCTION) or envelope.resource.algorithm != ALGORITHM:
+            raise NoticeUnsupported("Only payments, deductions and agreements are listened to here.")
+        if envelope.event_type in CONTRACT:
+            return self._agreement(self._opened(envelope.resource))
+        if envelope.event_type == DEDUCTION:
+            return self._deduction(envelope.id, self._opened(envelope.resource))
         trade = _read(self._opened(envelope.resource), of=Trade)
-        if (trade.appid, trade.mchid) != (self._merchant.appid, self._merchant.mchid):
-            raise NoticeForeign("This notice is for another merchant or application.")
+        self._require_own(trade.appid, trade.mchid)
         word = word_of(trade)
         if not isinstance(word, Paid):
             raise NoticeMalformed("This notice tells of no success.")
         return Notice(notice_id=envelope.id, order_number=trade.out_trade_no, word=word)
+
+    def _deduction(self, notice_id: str, content: bytes) -> Notice:
+        told = _read(content, of=Deduction)
+        self._require_own(told.appid, told.mchid)
+        word = deduction_word(told, merchant=self._merchant)
+        if not isinstance(word, Paid | Failed):
+            raise NoticeMalformed("This notice tells of no end.")
+        return Notice(notice_id=notice_id, order_number=told.out_trade_no, word=word)
+
+    def _agreement(self, content: bytes) -> AgreementNotice:
+        told = _read(content, of=Contract)
+        self._require_own(told.appid, told.mchid)
+        word = agreement_word(told, merchant=self._merchant)
+        if not isinstance(word, Agreed | Failed):
+            raise NoticeMalformed("This notice tells of no agreement.")
+        return AgreementNotice(agreement_number=told.out_contract_code, word=word)
+
+    def _require_own(self, appid: str, mchid: str) -> None:
+        if (appid, mchid) != (self._merchant.appid, self._merchant.mchid):
+            raise NoticeForeign("This notice is for another merchant or application.")
 
     def _opened(self, resource: _Resource) -> bytes:
         opened = open_resource(

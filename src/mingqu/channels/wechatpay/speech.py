@@ -12,8 +12,9 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from mingqu.channels.wechatpay.platform import PlatformKeys, read_certificates
-from mingqu.channels.wechatpay.signature import SERIAL_HEADER, Fault, authorization, check
+from mingqu.channels.wechatpay.signature import SERIAL_HEADER, Fault, authorization, check, seal_field
 from mingqu.channels.wire import ANSWER_BYTES_MAX, Answer, Wire
+from mingqu.domain.personal import Personal
 from mingqu.ports.clock import Clock
 from mingqu.ports.silence import ChannelSilent
 
@@ -94,6 +95,16 @@ class Merchant:
         Header names are in lower case. Errors: ChannelSilent, while looking for certificates.
         """
         return check(key=self._key_for(headers.get(SERIAL_HEADER, "")), headers=headers, body=body, at=self.clock.now())
+
+    def seal(self, value: Personal[str]) -> str:
+        """Return a personal field sealed to the platform's key, which `exchange` then names. Errors: ChannelSilent."""
+        now = self.clock.now()
+        if self.platform.current(at=now) is None and self.platform.may_fetch("", at=now):
+            self._fetch_certificates()
+        current = self.platform.current(at=now)
+        if current is None:
+            raise ChannelSilent(reason="unsigned")
+        return seal_field(key=current.key, value=value)
 
     def _key_for(self, key_id: str) -> RSAPublicKey | None:
         found = self.platform.find(key_id, at=self.clock.now())
