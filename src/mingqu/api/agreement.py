@@ -12,7 +12,7 @@ from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.operation import ends, writes
 from mingqu.api.shape import Answer, Body, Digits
 from mingqu.domain.consent import ConsentMissing
-from mingqu.domain.instrument import InstrumentNotVerified
+from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.services.end_agreement import stop_agreement
@@ -45,7 +45,14 @@ class Confirmation(Body, frozen=True, kw_only=True):
 @writes(
     "/agreements",
     tag=TAG,
-    refuses=(NotFound, InstrumentNotVerified, ConsentMissing, AgreementRefused, ChannelUnavailable),
+    refuses=(
+        NotFound,
+        InstrumentNotVerified,
+        CardNotSupported,
+        ConsentMissing,
+        AgreementRefused,
+        ChannelUnavailable,
+    ),
 )
 def request_agreement(data: JSONBody[NewAgreement], key: KeyHere, house: HouseHere, caller: CallerHere) -> Agreement:
     """Begin an agreement: the bank sends a code. Takes the consent `auto_repayment`."""

@@ -15,7 +15,9 @@ from mingqu.borrower.cost_table import table_values
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import FieldMissing, Form, own_path
 from mingqu.borrower.offers import renewed
+from mingqu.borrower.wallet import may_bind_wallet, payable_kinds
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
+from mingqu.domain.instrument import InstrumentKind
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
@@ -124,7 +126,7 @@ def show_agreement(visit: Visit) -> Response[Any]:
     if not stands(visit, purpose=ConsentPurpose.AUTO_REPAYMENT, recipient=operator):
         here = f"/agreement?next={quote(there, safe='')}"
         return visit.go(ask_address(purpose=ConsentPurpose.AUTO_REPAYMENT, there=here))
-    cards = _cards(visit, cards_of(visit.house, person_id=visit.person_id))
+    cards = _cards(visit, cards_of(visit.house, person_id=visit.person_id), kinds=(InstrumentKind.DEBIT_CARD,))
     if not cards:
         return visit.go("/identity")
     return visit.show("agreement.html", there=there, cards=cards, key=visit.form_key())
@@ -202,7 +204,8 @@ def _contract_page(
     if not stands(visit, purpose=ConsentPurpose.PASS_TO_LENDER, recipient=lender.name_zh):
         here = f"/offers/{offer_id.hex}/contract"
         return visit.go(ask_address(purpose=ConsentPurpose.PASS_TO_LENDER, there=here, lender=lender.code))
-    cards = _cards(visit, cards_of(visit.house, person_id=visit.person_id))
+    held = cards_of(visit.house, person_id=visit.person_id)
+    cards = _cards(visit, held, kinds=payable_kinds(visit))
     if not cards:
         return visit.go("/identity")
     signer = names_of(visit.house, person_id=visit.person_id)
@@ -218,6 +221,7 @@ def _contract_page(
         code_sent=code_sent,
         agreed=form is not None and form.agreed("agree"),
         cards=cards,
+        bind_wallet=may_bind_wallet(visit, held),
         chosen=form.optional("card") if form else (cards[0]["id"] if len(cards) == 1 else ""),
         deducting=next((one for one in cards if one["deducts"]), None),
         days=[visit.house.clock.business_date() + timedelta(days=ahead) for ahead in range(1, PAYOUT_DAYS + 1)],
@@ -250,16 +254,17 @@ def _points(visit: Visit, offered: Offered) -> dict[str, Any]:
     }
 
 
-def _cards(visit: Visit, cards: Sequence[CardView]) -> list[dict[str, Any]]:
+def _cards(visit: Visit, cards: Sequence[CardView], *, kinds: Sequence[InstrumentKind]) -> list[dict[str, Any]]:
     return [
         {
             "id": one.instrument_id.hex,
             "bank": visit.words.pick(one.bank_zh, one.bank_en),
             "tail": one.tail,
             "deducts": one.agreement_id is not None,
+            "wallet": one.kind == InstrumentKind.WALLET.value,
         }
         for one in cards
-        if one.verified and one.kind == "debit_card"
+        if one.verified and one.kind in [kind.value for kind in kinds]
     ]
 
 

@@ -11,9 +11,9 @@ from mingqu.domain.identifier import dated
 from mingqu.domain.loan import Happening, Kind, Outcome, quote
 from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.order import Order, OrderKind, reserve
-from mingqu.services.house import BANK, House
+from mingqu.services.house import BANK, House, channel_to
 from mingqu.services.tell_webhooks import Event, Told, tell
-from mingqu.store import order, repayment, work
+from mingqu.store import instrument, order, repayment, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 from mingqu.store.repayment import Agreement
@@ -126,10 +126,11 @@ def deduction_purpose(*, amount_fen: int, agreement_id: UUID) -> str:
 
 
 def give_back(tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: datetime) -> None:
-    """Reserve the return of what was paid too much, to the card the loan was paid out to, at `at` or later."""
+    """Reserve the return of what was paid too much, to where the loan was paid out, at `at` or later."""
     instrument_id = repayment.payout_instrument(tx, cell=of.cell, loan_id=of.loan_id)
     if instrument_id is None:
         return  # a loan taken over from elsewhere: people return it
+    card = instrument.load(tx, person_id=of.person_id, instrument_id=instrument_id)
     order.insert(
         tx,
         order=reserve(
@@ -141,7 +142,7 @@ def give_back(tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: d
             instrument_id=instrument_id,
             amount_fen=amount_fen,
             currency=of.currency,
-            channel=BANK,
+            channel=channel_to(card),
             run_at=at,
         ),
     )

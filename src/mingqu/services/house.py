@@ -12,7 +12,7 @@ from uuid import UUID
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.identifier import slot_of
-from mingqu.domain.instrument import Bin
+from mingqu.domain.instrument import Bin, Instrument, InstrumentKind
 from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
@@ -34,6 +34,12 @@ from mingqu.store.keyring import Keyring
 BANK: Final = "bank"  # pays out, and deducts by agreement
 HOSTED: Final = "hosted"  # the page on which a person pays by hand unless they choose another
 ALIPAY: Final = "alipay"  # a page of Alipay's, where the house has one
+ALIPAY_ACCOUNT: Final = "alipay_account"  # pays out to the borrower's own account at Alipay
+
+
+def channel_to(instrument: Instrument) -> str:
+    """Return the channel by which money reaches a card (the bank) or an account at Alipay."""
+    return ALIPAY_ACCOUNT if instrument.kind is InstrumentKind.WALLET else BANK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +84,12 @@ class House:
     sms: SmsChannel
     bureau: BureauChannel
     pages: Mapping[str, HostedPaymentChannel] = field(default_factory=dict)  # besides `hosted`, by orders' channel
+    payouts: Mapping[str, PayoutChannel] = field(default_factory=dict)  # besides `payout`, by orders' channel
     data_provider: DataProvider | None = None  # without it no behavior data is asked for
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
+    alipay_page: LoginPage | None = None  # signs in with Alipay, and says whose account is bound
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
     turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment
@@ -102,6 +110,10 @@ class House:
     def page_of(self, channel: str) -> HostedPaymentChannel | None:
         """Return whose page an order of a channel is paid on, or None when it is paid on none, or on none any more."""
         return self.hosted if channel == HOSTED else self.pages.get(channel)
+
+    def payout_of(self, channel: str) -> PayoutChannel | None:
+        """Return who pays out orders of a channel, or None when nobody does, or does any more."""
+        return self.payout if channel == BANK else self.payouts.get(channel)
 
     def id_for(self, person_id: UUID) -> UUID:
         """Return a fresh id in a person's slot."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.consent import require as require_consent
-from mingqu.domain.instrument import require_verified
+from mingqu.domain.instrument import CardNotSupported, InstrumentKind, require_verified
 from mingqu.domain.loan import Intent, Quote, Stage, quote
 from mingqu.domain.money import AmountOutOfRange, Money, format_fen
 from mingqu.domain.order import OrderKind, reserve
@@ -181,12 +181,14 @@ def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:
 def request_agreement(house: House, *, person_id: UUID, instrument_id: UUID, key: str) -> UUID:
     """Begin an agreement to deduct due amounts from a person's verified card; the bank sends a code.
 
-    Errors: NotFound, InstrumentNotVerified, ConsentMissing, AgreementRefused, ChannelUnavailable.
+    Errors: NotFound, InstrumentNotVerified, CardNotSupported, ConsentMissing, AgreementRefused, ChannelUnavailable.
     """
 
     def work(tx: Transaction) -> Response:
         card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
         require_verified(instrument=card)
+        if card.kind is InstrumentKind.WALLET:
+            raise CardNotSupported("The bank deducts from cards only.", kind=card.kind.value)
         _require_agreed(tx, house, person_id=person_id)
         agreement = Agreement(
             agreement_id=house.id_for(person_id), person_id=person_id, instrument_id=instrument_id, state="pending"

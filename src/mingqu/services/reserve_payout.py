@@ -8,13 +8,13 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.identifier import derived
-from mingqu.domain.instrument import Instrument
+from mingqu.domain.instrument import CardNotSupported, Instrument
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer, TransferKind
 from mingqu.domain.order import OrderKind, parent_of_holds, reserve
 from mingqu.domain.refusal import Refusal
 from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.check_assessment import require_assessed, require_usable
-from mingqu.services.house import BANK, House
+from mingqu.services.house import House, channel_to
 from mingqu.store import ledger, order
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -45,9 +45,10 @@ def reserve_payout(
 ) -> UUID:
     """Store a payout order and hold lender's cash and the two limits for it; return the order's id.
 
-    The caller holds the cell's lock and commits. Errors: AssessmentExpired, LimitExceeded, RaisePauses, CapExceeded,
-    FundingExhausted.
+    A card is paid by the bank, an account at Alipay by Alipay. The caller holds the cell's lock and commits.
+    Errors: CardNotSupported, AssessmentExpired, LimitExceeded, RaisePauses, CapExceeded, FundingExhausted.
     """
+    channel = payout_channel(house, to=card)
     require_assessed(tx, house, person_id=of.person_id)
     require_under_cap(tx, house, person_id=of.person_id, amount_fen=amount_fen)
     require_usable(tx, house, person_id=of.person_id, facility_id=of.facility_id, amount_fen=amount_fen)
@@ -60,7 +61,7 @@ def reserve_payout(
         instrument_id=card.instrument_id,
         amount_fen=amount_fen,
         currency=of.currency,
-        channel=BANK,
+        channel=channel,
         run_at=payout_at,
     )
     order.insert(tx, order=reserved)
@@ -72,6 +73,14 @@ def reserve_payout(
         raise FundingExhausted("The lender has no money left for this loan today; nothing was signed.")
     assert all(result is Result.OK for result in results), results
     return order_id
+
+
+def payout_channel(house: House, *, to: Instrument) -> str:
+    """Return the channel by which money reaches a card or a wallet. Errors: CardNotSupported, if none is connected."""
+    channel = channel_to(to)
+    if house.payout_of(channel) is None:
+        raise CardNotSupported("Money cannot be paid out to this account here: take a debit card.", kind=to.kind.value)
+    return channel
 
 
 def held_for(tx: Transaction, *, of: Loan, order_id: UUID) -> dict[Reason, list[UUID]]:

@@ -175,7 +175,10 @@ def errand_of(house: House, *, order: Order) -> Errand:
             tx, keyring=house.keyring, person_id=order.person_id, instrument_id=order.instrument_id
         )
         name = vault.open_field(tx, keyring=house.keyring, person_id=order.person_id, field="name")
-        return PayoutErrand(channel=house.payout, card_number=number, holder_name=name)
+    paying = house.payout_of(order.channel)
+    if paying is None:
+        raise PaymentChannelUnknown("The channel of this payout is not connected.")
+    return PayoutErrand(channel=paying, card_number=number, holder_name=name)
 
 
 def _token_of_ended(

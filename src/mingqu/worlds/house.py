@@ -21,7 +21,8 @@ from mingqu.domain.personal import Personal
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
-from mingqu.services.house import ALIPAY, BANK, HOSTED, House, NoticeSource, Settings
+from mingqu.ports.login import LoginPage
+from mingqu.services.house import ALIPAY, ALIPAY_ACCOUNT, BANK, HOSTED, House, NoticeSource, Settings
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
@@ -93,6 +94,9 @@ def wired_house(
             sms=there.sms,
             bureau=there.bureau,
             pages={} if there.alipay is None else {ALIPAY: there.alipay.payments},
+            payouts={}
+            if there.alipay is None or there.alipay.transfers is None
+            else {ALIPAY_ACCOUNT: there.alipay.transfers},
             data_provider=there.data_provider,
             notices={
                 name: NoticeSource(reader=reader, channels=told_of[name], thanks=thanks.get(name, ""))
@@ -100,6 +104,7 @@ def wired_house(
             },
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
+            alipay_page=None if there.alipay is None else there.alipay.login,
             webhook=WebhookSender(to_loopback=_to_loopback()),
             settings=Settings(webhooks_to_loopback=_to_loopback()),
         )
@@ -120,6 +125,18 @@ class WechatDoor:
     def sign_in(self, *, code: Personal[str]) -> CameIn:
         """Return whom a code stands for. Errors: those of `sign_in_at_wechat_page`."""
         return sign_in_at_wechat_page(self.house, code=code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlipayDoor:
+    """Implements `borrower.AccountPage` with the house's Alipay."""
+
+    page: LoginPage
+    public_url: str
+
+    def address(self, *, path: str, state: str) -> str:
+        """Return where people are sent; they come back to `path` of this site."""
+        return self.page.address(back=f"{self.public_url}{path}", state=state)
 
 
 def _to_loopback() -> bool:

@@ -221,14 +221,16 @@ _CAPS: Final[LiteralString] = """
         SELECT FROM loan l JOIN loan_event e ON e.cell = l.cell AND e.loan_id = l.loan_id AND e.kind = 'reversed'
         WHERE l.cell = s.cell AND l.person_id = s.person_id)"""
 
-# Money of a loan only ever went to a debit card of the borrower's own.
+# Money of a loan only ever went to a debit card of the borrower's own, or by Alipay to their own account there.
 _PAYEES: Final[LiteralString] = """
-    SELECT format('payout %%s went to what is not the borrower''s own debit card', o.order_id)
+    SELECT format('payout %%s went to what is not the borrower''s own debit card or account', o.order_id)
     FROM channel_order o
     LEFT JOIN instrument i ON i.cell = o.cell AND i.instrument_id = o.instrument_id AND i.person_id = o.person_id
     LEFT JOIN loan l ON l.cell = o.cell AND l.loan_id = o.loan_id AND l.person_id = o.person_id
     WHERE o.kind IN ('payout', 'return') AND o.state <> 'FAILED'
-      AND (i.kind IS DISTINCT FROM 'debit_card' OR i.state = 'added' OR l.loan_id IS NULL)"""
+      AND ((i.kind IS DISTINCT FROM 'debit_card'
+          AND (i.kind IS DISTINCT FROM 'wallet' OR o.channel <> 'alipay_account'))
+        OR i.state = 'added' OR l.loan_id IS NULL)"""
 
 # Whatever must have its leaf of evidence, as SELECTs of (cell, id).
 EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
@@ -294,7 +296,7 @@ def limits(tx: Transaction) -> list[str]:
 
 
 def payees(tx: Transaction) -> list[str]:
-    """Money only ever went to the borrower's own debit card."""
+    """Money only ever went to the borrower's own debit card or account."""
     return _found(tx, _PAYEES)
 
 

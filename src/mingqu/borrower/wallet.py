@@ -1,0 +1,22 @@
+"""Which of a person's cards and accounts a page offers money to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mingqu.borrower.door import Visit
+from mingqu.domain.instrument import PAID_OUT_TO, InstrumentKind
+from mingqu.services.house import ALIPAY_ACCOUNT
+from mingqu.services.read_person import CardView
+
+
+def payable_kinds(visit: Visit) -> tuple[InstrumentKind, ...]:
+    """Return the kinds of instruments that money can be paid out to here: wallets where Alipay pays them."""
+    connected = visit.house.payout_of(ALIPAY_ACCOUNT) is not None
+    return tuple(kind for kind in PAID_OUT_TO if kind is not InstrumentKind.WALLET or connected)
+
+
+def may_bind_wallet(visit: Visit, cards: Sequence[CardView]) -> bool:
+    """Return whether a page offers to bind an account at Alipay: money can go there, and none is bound yet."""
+    bound = any(one.kind == InstrumentKind.WALLET.value for one in cards)
+    return visit.door.alipay is not None and InstrumentKind.WALLET in payable_kinds(visit) and not bound
