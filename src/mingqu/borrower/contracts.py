@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,7 +14,7 @@ from mingqu.borrower.cost_table import table_values
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import FieldMissing, Form, own_path
 from mingqu.borrower.offers import renewed
-from mingqu.borrower.wallet import may_bind_wallet, payable_kinds
+from mingqu.borrower.wallet import may_bind_wallet, payable, verified_of
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.instrument import InstrumentKind
 from mingqu.domain.moment import start_of
@@ -25,7 +24,7 @@ from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_
 from mingqu.services.make_offers import Offered, delay_terms
 from mingqu.services.read_cost_table import confirmed_cost_table, loan_of_offer, shown_cost_table
 from mingqu.services.read_papers import offer_view
-from mingqu.services.read_person import CardView, cards_of, names_of
+from mingqu.services.read_person import cards_of, names_of
 from mingqu.services.repay import confirm_agreement, request_agreement
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
@@ -126,7 +125,7 @@ def show_agreement(visit: Visit) -> Response[Any]:
     if not stands(visit, purpose=ConsentPurpose.AUTO_REPAYMENT, recipient=operator):
         here = f"/agreement?next={quote(there, safe='')}"
         return visit.go(ask_address(purpose=ConsentPurpose.AUTO_REPAYMENT, there=here))
-    cards = _cards(visit, cards_of(visit.house, person_id=visit.person_id), kinds=(InstrumentKind.DEBIT_CARD,))
+    cards = verified_of(visit, cards_of(visit.house, person_id=visit.person_id), kinds=(InstrumentKind.DEBIT_CARD,))
     if not cards:
         return visit.go("/identity")
     return visit.show("agreement.html", there=there, cards=cards, key=visit.form_key())
@@ -205,7 +204,7 @@ def _contract_page(
         here = f"/offers/{offer_id.hex}/contract"
         return visit.go(ask_address(purpose=ConsentPurpose.PASS_TO_LENDER, there=here, lender=lender.code))
     held = cards_of(visit.house, person_id=visit.person_id)
-    cards = _cards(visit, held, kinds=payable_kinds(visit))
+    cards = payable(visit, held)
     if not cards:
         return visit.go("/identity")
     signer = names_of(visit.house, person_id=visit.person_id)
@@ -252,20 +251,6 @@ def _points(visit: Visit, offered: Offered) -> dict[str, Any]:
         "order": order,
         "prohibited": offered.product.prohibited_uses,
     }
-
-
-def _cards(visit: Visit, cards: Sequence[CardView], *, kinds: Sequence[InstrumentKind]) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": one.instrument_id.hex,
-            "bank": visit.words.pick(one.bank_zh, one.bank_en),
-            "tail": one.tail,
-            "deducts": one.agreement_id is not None,
-            "wallet": one.kind == InstrumentKind.WALLET.value,
-        }
-        for one in cards
-        if one.verified and one.kind in [kind.value for kind in kinds]
-    ]
 
 
 def _payout_at(visit: Visit, day: str) -> datetime:

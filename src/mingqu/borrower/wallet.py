@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
 
 from mingqu.borrower.door import Visit
 from mingqu.domain.instrument import PAID_OUT_TO, InstrumentKind
@@ -20,3 +22,23 @@ def may_bind_wallet(visit: Visit, cards: Sequence[CardView]) -> bool:
     """Return whether a page offers to bind an account at Alipay: money can go there, and none is bound yet."""
     bound = any(one.kind == InstrumentKind.WALLET.value for one in cards)
     return visit.door.alipay is not None and InstrumentKind.WALLET in payable_kinds(visit) and not bound
+
+
+def payable(visit: Visit, cards: Sequence[CardView], *, besides: UUID | None = None) -> list[dict[str, Any]]:
+    """Return the cards and accounts that money can be paid out to, as a page offers them; one may be left out."""
+    return verified_of(visit, [one for one in cards if one.instrument_id != besides], kinds=payable_kinds(visit))
+
+
+def verified_of(visit: Visit, cards: Sequence[CardView], *, kinds: Sequence[InstrumentKind]) -> list[dict[str, Any]]:
+    """Return the verified cards of some kinds, as a page offers them."""
+    return [
+        {
+            "id": one.instrument_id.hex,
+            "bank": visit.words.pick(one.bank_zh, one.bank_en),
+            "tail": one.tail,
+            "deducts": one.agreement_id is not None,
+            "wallet": one.kind == InstrumentKind.WALLET.value,
+        }
+        for one in cards
+        if one.verified and one.kind in [kind.value for kind in kinds]
+    ]

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.domain.identifier import dated
+from mingqu.domain.instrument import Instrument
 from mingqu.domain.loan import Happening, Kind, Outcome, quote
 from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.order import Order, OrderKind, reserve
@@ -125,12 +126,15 @@ def deduction_purpose(*, amount_fen: int, agreement_id: UUID) -> str:
     return f"deduct {amount_fen} {agreement_id.hex}"
 
 
-def give_back(tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: datetime) -> None:
-    """Reserve the return of what was paid too much, to where the loan was paid out, at `at` or later."""
-    instrument_id = repayment.payout_instrument(tx, cell=of.cell, loan_id=of.loan_id)
-    if instrument_id is None:
-        return  # a loan taken over from elsewhere: people return it
-    card = instrument.load(tx, person_id=of.person_id, instrument_id=instrument_id)
+def give_back(
+    tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: datetime, to: Instrument | None = None
+) -> None:
+    """Reserve the return of what was paid too much, at `at` or later: to where the loan was paid out, unless said."""
+    if to is None:
+        paid_to = repayment.payout_instrument(tx, cell=of.cell, loan_id=of.loan_id)
+        if paid_to is None:
+            return  # a loan taken over from elsewhere: people return it
+        to = instrument.load(tx, person_id=of.person_id, instrument_id=paid_to)
     order.insert(
         tx,
         order=reserve(
@@ -139,10 +143,10 @@ def give_back(tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: d
             kind=OrderKind.RETURN,
             person_id=of.person_id,
             loan_id=of.loan_id,
-            instrument_id=instrument_id,
+            instrument_id=to.instrument_id,
             amount_fen=amount_fen,
             currency=of.currency,
-            channel=channel_to(card),
+            channel=channel_to(to),
             run_at=at,
         ),
     )

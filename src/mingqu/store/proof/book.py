@@ -105,7 +105,7 @@ _COLLECTED: Final[LiteralString] = """
         SELECT e.cell, e.event_id, CASE target.kind WHEN 'repaid' THEN -target.amount_fen ELSE target.amount_fen END
         FROM loan_event e
         JOIN loan_event target ON target.cell = e.cell AND target.loan_id = e.loan_id AND target.event_id = e.target
-        WHERE e.kind = 'reversed' AND target.kind IN ('repaid', 'charged_back')
+        WHERE e.kind = 'reversed' AND target.kind IN ('repaid', 'charged_back', 'overpayment_returned')
           AND coalesce(target.detail ->> 'receipt', 'repayment') <> ALL (%(conceded)s)
         UNION ALL
         SELECT cell, event_id, -amount_fen FROM loan_event WHERE kind = 'charged_back'
