@@ -30,7 +30,7 @@ TIMES_MAX: Final = 1_000
 TABLES: Final = {  # what each of them remembers, of the book that they share
     "wechatpay": ("trade", "refund", "notice"),
     "wechat": ("wechat_person", "wechat_code"),
-    "bank": ("card", "agreement", "bank_order", "notice"),
+    "bank": ("card", "agreement", "bank_order", "bank_batch", "bank_return", "notice"),
     "identity": ("card", "identity_answer"),
     "sms": ("message",),
     "bureau": ("bureau_person", "bureau_answer"),
@@ -47,6 +47,7 @@ CALLS: Final = {
     "wechat": ("wechat.token", "wechat.session"),
     "bank": (
         "payout.send", "collection.deduct", "hosted.create", "bank.ask", "bank.statement",
+        "bank.account_statement", "payout.entrust", "batch.send", "batch.ask",
         "agreement.request", "agreement.confirm", "agreement.cancel",
     ),
     "identity": ("identity.check",),
@@ -255,6 +256,7 @@ class Control:
             "unsign": lambda asked: self.alipay.agreements.end(number=asked["agreement_number"]),
             "transfers": lambda asked: self.alipay.transfers.set_seconds(int(asked["seconds"])),
             "bill-flaw": lambda asked: self.alipay.bills.spoil(asked["flaw"]),
+            "return": lambda asked: {"returned": self.bank.return_payout(order_number=asked["order_number"])},
             "processing": lambda asked: setattr(self.bank, "processing_seconds", int(asked["seconds"])),
         }
 
