@@ -13,16 +13,19 @@ from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.identifier import slot_of
 from mingqu.domain.instrument import Bin, Instrument, InstrumentKind
+from mingqu.ports.batch import BatchChannel
 from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
+from mingqu.ports.entrusted import EntrustedPaymentChannel
 from mingqu.ports.identifiers import Identifiers
 from mingqu.ports.identity import IdentityChannel
 from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
+from mingqu.ports.refund import RefundChannel
 from mingqu.ports.sms import SmsChannel
 from mingqu.ports.webhook import WebhookChannel
 from mingqu.services.take_turns import Turns
@@ -34,6 +37,8 @@ from mingqu.store.keyring import Keyring
 BANK: Final = "bank"  # pays out, and deducts by agreement
 HOSTED: Final = "hosted"  # the page on which a person pays by hand unless they choose another
 ALIPAY: Final = "alipay"  # a page of Alipay's, where the house has one
+ENTRUSTED: Final = "entrusted"  # pays a loan's money to the payee whom its contract names
+CLEARING: Final = "clearing"  # pays out by the bank's other protocol, where it is connected
 ALIPAY_ACCOUNT: Final = "alipay_account"  # pays out to the borrower's own account at Alipay
 
 
@@ -85,6 +90,9 @@ class House:
     bureau: BureauChannel
     pages: Mapping[str, HostedPaymentChannel] = field(default_factory=dict)  # besides `hosted`, by orders' channel
     payouts: Mapping[str, PayoutChannel] = field(default_factory=dict)  # besides `payout`, by orders' channel
+    entrusted: EntrustedPaymentChannel | None = None  # without it no money is paid to merchants
+    batches: Mapping[str, BatchChannel] = field(default_factory=dict)  # by orders' channel: many in one message
+    refunds: Mapping[str, RefundChannel] = field(default_factory=dict)  # by the channel of the payment given back
     data_provider: DataProvider | None = None  # without it no behavior data is asked for
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat

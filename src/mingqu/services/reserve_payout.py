@@ -7,15 +7,16 @@ from datetime import date, datetime
 from typing import ClassVar, Final
 from uuid import UUID
 
+from mingqu.domain import order as life
 from mingqu.domain.identifier import derived
 from mingqu.domain.instrument import CardNotSupported, Instrument
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer, TransferKind
-from mingqu.domain.order import OrderKind, parent_of_holds, reserve
+from mingqu.domain.order import OrderKind, parent_of_holds
 from mingqu.domain.refusal import Refusal
 from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.check_assessment import require_assessed, require_usable
 from mingqu.services.house import House, channel_to
-from mingqu.store import ledger, order
+from mingqu.store import ledger, order, payee
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 
@@ -40,25 +41,60 @@ class FundingExhausted(Refusal):
     status: ClassVar[int] = 409
 
 
+class PayeeNamed(Refusal):
+    """The contract of this loan names a payee: its money goes there, and to no card of the borrower's."""
+
+    code: ClassVar[str] = "payee_named"
+    status: ClassVar[int] = 409
+
+
 def reserve_payout(
     tx: Transaction, house: House, *, of: Loan, card: Instrument, amount_fen: int, payout_at: datetime
 ) -> UUID:
     """Store a payout order and hold lender's cash and the two limits for it; return the order's id.
 
     A card is paid by the bank, an account at Alipay by Alipay. The caller holds the cell's lock and commits.
-    Errors: CardNotSupported, AssessmentExpired, LimitExceeded, RaisePauses, CapExceeded, FundingExhausted.
+    Errors: CardNotSupported, PayeeNamed, AssessmentExpired, LimitExceeded, RaisePauses, CapExceeded,
+    FundingExhausted.
     """
     channel = payout_channel(house, to=card)
+    if payee.is_named(tx, loan_id=of.loan_id):
+        raise PayeeNamed("The contract says whom this money is paid to; it is paid to no card.")
+    return reserve(
+        tx,
+        house,
+        of=of,
+        instrument_id=card.instrument_id,
+        channel=channel,
+        amount_fen=amount_fen,
+        payout_at=payout_at,
+    )
+
+
+def reserve(
+    tx: Transaction,
+    house: House,
+    *,
+    of: Loan,
+    instrument_id: UUID | None,
+    channel: str,
+    amount_fen: int,
+    payout_at: datetime,
+) -> UUID:
+    """Store a payout order of a channel with its holds, whoever it pays; return the order's id.
+
+    Errors: those of `reserve_payout` but the card's.
+    """
     require_assessed(tx, house, person_id=of.person_id)
     require_under_cap(tx, house, person_id=of.person_id, amount_fen=amount_fen)
     require_usable(tx, house, person_id=of.person_id, facility_id=of.facility_id, amount_fen=amount_fen)
     order_id, today = house.id_for(of.person_id), house.booking_date(tx, cell=of.cell)
-    reserved = reserve(
+    reserved = life.reserve(
         order_id=order_id,
         kind=OrderKind.PAYOUT,
         person_id=of.person_id,
         loan_id=of.loan_id,
-        instrument_id=card.instrument_id,
+        instrument_id=instrument_id,
         amount_fen=amount_fen,
         currency=of.currency,
         channel=channel,

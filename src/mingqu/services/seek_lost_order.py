@@ -19,7 +19,7 @@ from mingqu.domain.order import Order, OrderKind, OrderLost
 from mingqu.domain.word import Paid
 from mingqu.ports.payout import Direction, StatementLine
 from mingqu.ports.silence import ChannelSilent
-from mingqu.services.house import BANK, House
+from mingqu.services.house import BANK, ENTRUSTED, House
 from mingqu.services.settle_order import hear_word
 from mingqu.store import order
 from mingqu.store.database import Transaction
@@ -59,7 +59,9 @@ def _statement_of(house: House, known: Order) -> Statement | None:
     """Return whose statement shows an order; pages end by themselves and have none here."""
     if known.kind is OrderKind.COLLECTION:
         return house.collection.statement if known.channel == BANK else None
-    paying = house.payout_of(known.channel)
+    if known.instrument_id is None and known.kind is OrderKind.RETURN:
+        return None  # of a refund: what became of it is said by its own question, for a year
+    paying = house.entrusted if known.channel == ENTRUSTED else house.payout_of(known.channel)
     return None if paying is None else paying.statement
 
 

@@ -195,7 +195,8 @@ def _not_returned(tx: Transaction, house: House, of: Loan, ended: Order) -> None
     ]
     if len(refused) < RETURNS_MAX and of.state.overpayment_fen >= ended.amount_fen:
         again_at = house.clock.now() + RETURN_AGAIN_AFTER
-        give_back(tx, house, of, amount_fen=ended.amount_fen, at=again_at)
+        # What could not go back the way it came goes to the card.
+        give_back(tx, house, of, amount_fen=ended.amount_fen, at=again_at, by_card=True)
 
 
 def _witness(tx: Transaction, house: House, of: Loan, ended: Order, kind: LeafKind) -> None:

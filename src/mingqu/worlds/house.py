@@ -15,14 +15,15 @@ from mingqu.channels.fake.data_provider import FakeDataProvider
 from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.channels.webhook.sender import WebhookSender
-from mingqu.counterparties.channels import WECHATPAY, connect
+from mingqu.counterparties.channels import WECHATPAY, Counterparties, connect
 from mingqu.counterparties.credentials import Chosen
 from mingqu.domain.personal import Personal
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
 from mingqu.ports.login import LoginPage
-from mingqu.services.house import ALIPAY, ALIPAY_ACCOUNT, BANK, HOSTED, House, NoticeSource, Settings
+from mingqu.ports.payout import PayoutChannel
+from mingqu.services.house import ALIPAY, ALIPAY_ACCOUNT, BANK, CLEARING, HOSTED, House, NoticeSource, Settings
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
@@ -94,9 +95,10 @@ def wired_house(
             sms=there.sms,
             bureau=there.bureau,
             pages={} if there.alipay is None else {ALIPAY: there.alipay.payments},
-            payouts={}
-            if there.alipay is None or there.alipay.transfers is None
-            else {ALIPAY_ACCOUNT: there.alipay.transfers},
+            payouts=_payouts(there),
+            entrusted=there.entrusted,
+            batches={} if there.batch is None else {BANK: there.batch},
+            refunds={} if there.alipay is None else {ALIPAY: there.alipay.refunds},
             data_provider=there.data_provider,
             notices={
                 name: NoticeSource(reader=reader, channels=told_of[name], thanks=thanks.get(name, ""))
@@ -108,6 +110,16 @@ def wired_house(
             webhook=WebhookSender(to_loopback=_to_loopback()),
             settings=Settings(webhooks_to_loopback=_to_loopback()),
         )
+
+
+def _payouts(there: Counterparties) -> dict[str, PayoutChannel]:
+    """Return who pays out besides the bank, by orders' channel."""
+    paying: dict[str, PayoutChannel] = {}
+    if there.alipay is not None and there.alipay.transfers is not None:
+        paying[ALIPAY_ACCOUNT] = there.alipay.transfers
+    if there.clearing is not None:
+        paying[CLEARING] = there.clearing
+    return paying
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
