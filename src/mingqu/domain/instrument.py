@@ -152,6 +152,7 @@ class Bin:
     name_zh: str
     name_en: str
     kind: InstrumentKind
+    digits: int | None = None  # of a card number with this prefix; None for any length
 
 
 def luhn_holds(digits: str) -> bool:
@@ -212,7 +213,7 @@ def find_bin(*, number: Personal[str], bins: Sequence[Bin]) -> Bin:
     The kind of a card does not follow from its number by arithmetic; only a table of prefixes tells it.
     """
     text = number.reveal()
-    matching = [row for row in bins if text.startswith(row.prefix)]
+    matching = [row for row in bins if text.startswith(row.prefix) and row.digits in (None, len(text))]
     if not matching:
         raise CardNotSupported("Cards of this bank cannot be bound yet: take another bank's debit card.")
     return max(matching, key=lambda row: len(row.prefix))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.identifier import slot_of
 from mingqu.domain.instrument import Bin, Instrument, InstrumentKind
+from mingqu.domain.working_window import WorkingWindows
 from mingqu.ports.batch import BatchChannel
 from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.clock import Clock
@@ -90,6 +91,7 @@ class House:
     bureau: BureauChannel
     pages: Mapping[str, HostedPaymentChannel] = field(default_factory=dict)  # besides `hosted`, by orders' channel
     payouts: Mapping[str, PayoutChannel] = field(default_factory=dict)  # besides `payout`, by orders' channel
+    windows: Mapping[str, WorkingWindows] = field(default_factory=dict)  # of channels that do not always work
     entrusted: EntrustedPaymentChannel | None = None  # without it no money is paid to merchants
     batches: Mapping[str, BatchChannel] = field(default_factory=dict)  # by orders' channel: many in one message
     refunds: Mapping[str, RefundChannel] = field(default_factory=dict)  # by the channel of the payment given back
@@ -122,6 +124,11 @@ class House:
     def payout_of(self, channel: str) -> PayoutChannel | None:
         """Return who pays out orders of a channel, or None when nobody does, or does any more."""
         return self.payout if channel == BANK else self.payouts.get(channel)
+
+    def opens_at(self, channel: str, at: datetime) -> datetime:
+        """Return `at`, or the next moment at which a channel works. Errors: WorkingWindowsMalformed."""
+        windows = self.windows.get(channel)
+        return at if windows is None else windows.opens_at(at)
 
     def id_for(self, person_id: UUID) -> UUID:
         """Return a fresh id in a person's slot."""

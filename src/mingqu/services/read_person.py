@@ -13,7 +13,7 @@ from mingqu.domain.instrument import InstrumentKind, InstrumentState
 from mingqu.domain.party import IdentityLevel
 from mingqu.domain.personal import Personal, mask_id_number, mask_name, mask_phone
 from mingqu.services.house import House
-from mingqu.store import consent, instrument, party, vault
+from mingqu.store import card_bin, consent, instrument, party, vault
 from mingqu.store.database import Transaction
 
 WALLETS: Final = {"alipay": ("支付宝账户", "Alipay account")}  # by issuer, as the names of banks are
@@ -154,7 +154,11 @@ def newest_version(house: House, *, purpose: ConsentPurpose) -> int:
 def _cards(tx: Transaction, house: House, *, person_id: UUID) -> tuple[CardView, ...]:
     names = {bank.issuer: (bank.name_zh, bank.name_en) for bank in house.bins} | WALLETS
     views = []
-    for one in instrument.opened_of_person(tx, keyring=house.keyring, person_id=person_id):
+    held = instrument.opened_of_person(tx, keyring=house.keyring, person_id=person_id)
+    unknown = [one.card.issuer for one in held if one.card.issuer not in names]
+    if unknown:
+        names |= card_bin.names(tx, issuers=unknown)
+    for one in held:
         card = one.card
         bank_zh, bank_en = names.get(card.issuer, (card.issuer, card.issuer))
         views.append(

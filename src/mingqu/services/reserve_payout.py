@@ -15,7 +15,7 @@ from mingqu.domain.order import OrderKind, parent_of_holds
 from mingqu.domain.refusal import Refusal
 from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.check_assessment import require_assessed, require_usable
-from mingqu.services.house import House, channel_to
+from mingqu.services.house import BANK, CLEARING, House, channel_to
 from mingqu.store import ledger, order, payee
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -57,7 +57,7 @@ def reserve_payout(
     Errors: CardNotSupported, PayeeNamed, AssessmentExpired, LimitExceeded, RaisePauses, CapExceeded,
     FundingExhausted.
     """
-    channel = payout_channel(house, to=card)
+    channel = open_channel(house, payout_channel(house, to=card), at=payout_at)
     if payee.is_named(tx, loan_id=of.loan_id):
         raise PayeeNamed("The contract says whom this money is paid to; it is paid to no card.")
     return reserve(
@@ -98,7 +98,7 @@ def reserve(
         amount_fen=amount_fen,
         currency=of.currency,
         channel=channel,
-        run_at=payout_at,
+        run_at=house.opens_at(channel, payout_at),
     )
     order.insert(tx, order=reserved)
     holds = _holds(of, order_id=order_id, amount_fen=amount_fen, on=today)
@@ -109,6 +109,14 @@ def reserve(
         raise FundingExhausted("The lender has no money left for this loan today; nothing was signed.")
     assert all(result is Result.OK for result in results), results
     return order_id
+
+
+def open_channel(house: House, channel: str, *, at: datetime) -> str:
+    """Return the bank's other protocol where it works sooner than the bank's own, or else the channel itself."""
+    if channel == BANK and house.payout_of(CLEARING) is not None:
+        sooner = house.opens_at(CLEARING, at) < house.opens_at(BANK, at)
+        return CLEARING if sooner else channel
+    return channel
 
 
 def payout_channel(house: House, *, to: Instrument) -> str:

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
-from mingqu.domain.order import Action, Order, OrderKind
+from mingqu.domain.order import Action, Order, OrderKind, Wait
 from mingqu.domain.ownership import NotFound as FieldMissing
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.clock import Clock
 from mingqu.ports.collection import CollectionChannel, HostedPage, HostedPaymentChannel, HostedPaymentRequest
+from mingqu.services import keep_order
 from mingqu.services.chase_order import (
     DeductionErrand,
     EntrustedErrand,
@@ -243,9 +244,16 @@ def _token_of_ended(
 
 
 def run_errand(house: House, *, order_id: UUID) -> tuple[Order, Action]:
-    """Take one order one step: announce, call, hear; see `chase_order`."""
+    """Take one order one step: announce, call, hear; see `chase_order`.
+
+    What was not sent yet waits while its channel does not work; what was sent is asked about at any hour.
+    """
     with house.database.transaction() as tx:
         waiting = order.load(tx, order_id=order_id)
+    now = house.clock.now()
+    opens = house.opens_at(waiting.channel, now) if waiting.open and waiting.sent_at is None else now
+    if opens > now:
+        return house.database.run(lambda tx: keep_order.wait_until(tx, order_id=order_id, at=opens)), Wait(until=opens)
     errand = errand_of(house, order=waiting)
     return chase_order(order_id=order_id, orders=BookOrders(house=house), errand=errand, clock=house.clock)
 

@@ -16,6 +16,8 @@ SELECT create_reference_table('policy_version');
 SELECT create_reference_table('recut');
 
 -- On the coordinator: asked before a cell is known, or about all cells together.
+SELECT citus_add_local_table_to_metadata('card_bin');
+SELECT citus_add_local_table_to_metadata('card_bin_table');
 SELECT citus_add_local_table_to_metadata('checkpoint');
 SELECT citus_add_local_table_to_metadata('directory');
 SELECT citus_add_local_table_to_metadata('headroom');

@@ -25,7 +25,7 @@ from mingqu.ports.login import LoginPage
 from mingqu.ports.payout import PayoutChannel
 from mingqu.services.house import ALIPAY, ALIPAY_ACCOUNT, BANK, CLEARING, HOSTED, House, NoticeSource, Settings
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
-from mingqu.store import consent, instrument, keyring, policy
+from mingqu.store import channel_calendar, consent, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 
@@ -96,6 +96,7 @@ def wired_house(
             bureau=there.bureau,
             pages={} if there.alipay is None else {ALIPAY: there.alipay.payments},
             payouts=_payouts(there),
+            windows=channel_calendar.load_windows(policies / "channels" / "windows.toml"),
             entrusted=there.entrusted,
             batches={} if there.batch is None else {BANK: there.batch},
             refunds={} if there.alipay is None else {ALIPAY: there.alipay.refunds},
