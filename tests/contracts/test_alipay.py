@@ -8,13 +8,12 @@ from datetime import date, timedelta
 import httpx
 import pytest
 
-from mingqu.channels.alipay.agreement import MonthlyAgreement
 from mingqu.channels.alipay.bill import ACCOUNT, TRADES, BillFault, BillUnreadable, bill_of
 from mingqu.counterparties.channels import AlipayChannels, connect
 from mingqu.counterparties.credentials import ChannelCredentialsMalformed, check_credentials
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
-from mingqu.ports.collection import Agreed, DeductionRequest, HostedPage, HostedPaymentRequest
+from mingqu.ports.collection import Agreed, DeductionRequest, HostedPage, HostedPaymentRequest, WalletAgreement
 from mingqu.ports.login import LoggedIn, LoginRefused
 from mingqu.ports.payout import Direction
 from mingqu.ports.refund import RefundRequest
@@ -23,7 +22,7 @@ from tests.contracts.people import NAME, PHONE, START, number
 from tests.contracts.sandbox import Played, played
 
 BALANCE_FEN = 100_000
-WANTED = MonthlyAgreement(
+WANTED = WalletAgreement(
     agreement_number=number(1), first_on=date(2026, 9, 15), amount_fen_max=50_000, back="https://loans.test/back"
 )
 PAGE = HostedPaymentRequest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -20,16 +21,24 @@ from mingqu.domain.instrument import CardNotSupported
 from mingqu.domain.loan import Stage
 from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.personal import Personal
+from mingqu.services.agree_at_wallet import (
+    AgreementNotSigned,
+    AgreementPage,
+    begin_wallet_agreement,
+    finish_wallet_agreement,
+)
 from mingqu.services.bind_wallet import IdentityNotVerified, WalletNotOwn, bind_alipay_account
-from mingqu.services.house import ALIPAY_ACCOUNT
-from mingqu.services.repay import request_agreement
+from mingqu.services.end_agreement import stop_agreement
+from mingqu.services.house import ALIPAY_ACCOUNT, ALIPAY_AGREEMENT
+from mingqu.services.read_person import cards_of
+from mingqu.services.repay import AgreementRefused, request_agreement
 from mingqu.services.sign_in_with_alipay import AlipayCodeWrong, sign_in_with_alipay
 from mingqu.store import loan
 from mingqu.store.database import Database
 from mingqu.web.site import make_site
 from mingqu.worlds.house import AlipayDoor
 from tests.conftest import OPENED_ON
-from tests.journeys.reading import arrive, assert_coherent, borrow, limit_of, orders_of, rows_of
+from tests.journeys.reading import arrive, assert_coherent, borrow, limit_of, live_until, orders_of, rows_of
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
 
 AMOUNT_FEN = 1_000_000
@@ -157,3 +166,51 @@ def there_and_back(client: TestClient, path: str, account: str) -> str:
     address = urlsplit(answered.headers["location"])
     assert set(parse_qs(address.query)) >= {"auth_code", "state"}
     return f"{address.path}?{address.query}"
+
+
+def test_what_is_due_is_withheld_by_alipay_from_the_signature_to_its_end(world: SandboxWorld) -> None:
+    house, alipay = world.house, world.sandbox.control.alipay
+    known, account = arrive(world), account_of(world)
+    loan_id = borrow(world, known, amount_fen=AMOUNT_FEN).signed.loan_id  # agrees to deductions from the card
+    wallet_id = bind_alipay_account(house, person_id=known.person_id, code=code_for(world, account))
+
+    def begin(key: str) -> AgreementPage:
+        return begin_wallet_agreement(
+            house, person_id=known.person_id, instrument_id=wallet_id, back="http://mingqu.test/{agreement}", key=key
+        )
+
+    page = begin("agree")
+    with pytest.raises(AgreementNotSigned):  # whatever the browser says
+        finish_wallet_agreement(house, person_id=known.person_id, agreement_id=page.agreement_id)
+    with pytest.raises(CardNotSupported):
+        begin_wallet_agreement(
+            house, person_id=known.person_id, instrument_id=known.instrument_id, back="http://x", key="card"
+        )
+    with httpx.Client(follow_redirects=True) as browser:
+        shown = browser.get(page.address)
+        browser.post(shown.url, data={"choice": "sign", "account": account}, follow_redirects=False)
+    before = {card.instrument_id: card.agreement_id for card in cards_of(house, person_id=known.person_id)}
+    assert before[known.instrument_id] is not None
+    for _ in range(2):
+        finish_wallet_agreement(house, person_id=known.person_id, agreement_id=page.agreement_id)
+    after = {card.instrument_id: card.agreement_id for card in cards_of(house, person_id=known.person_id)}
+    assert after == {known.instrument_id: None, wallet_id: page.agreement_id}, "a person has one agreement"
+    assert begin("agree").agreement_id == page.agreement_id
+    on_card_fen = world.balance_fen(XIA)
+    alipay.trades.deposit(identity=account, amount_fen=AMOUNT_FEN)
+    had_fen = balance_fen(world, account)
+    live_until(world, date(2026, 9, 15))
+    world.go_to(house.clock.now() + timedelta(minutes=1))
+    work_until_idle(world)
+    (deduction,) = orders_of(house, loan_id, OrderKind.COLLECTION)
+    assert (deduction.state, deduction.channel) == (OrderState.PAID, ALIPAY_AGREEMENT)
+    assert balance_fen(world, account) == had_fen - deduction.amount_fen
+    assert world.balance_fen(XIA) == on_card_fen
+    assert_coherent(house)
+    stop_agreement(house, person_id=known.person_id, agreement_id=page.agreement_id)
+    work_until_idle(world)
+    assert alipay.agreements.find(page.agreement_id.hex)["state"] == "STOP", "Alipay hears of the end"
+    with pytest.raises(AgreementRefused):
+        finish_wallet_agreement(house, person_id=known.person_id, agreement_id=page.agreement_id)
+    live_until(world, date(2026, 10, 15))
+    assert len(orders_of(house, loan_id, OrderKind.COLLECTION)) == 1, "nothing more is withheld"

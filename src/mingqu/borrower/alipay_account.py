@@ -9,9 +9,11 @@ from litestar.handlers import HTTPRouteHandler
 
 from mingqu.borrower.device import origin
 from mingqu.borrower.door import Door, Visit
+from mingqu.borrower.form import own_path
 from mingqu.borrower.sign_in import let_in
 from mingqu.borrower.super_app import came_back, send_away, spent
 from mingqu.domain.personal import Personal
+from mingqu.services.agree_at_wallet import finish_wallet_agreement
 from mingqu.services.bind_wallet import bind_alipay_account
 from mingqu.services.read_person import is_verified
 from mingqu.services.sign_in import note_sign_in
@@ -30,6 +32,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
         door.page("/sign-in/alipay/back", sign_in, is_open=True, acts=True),
         door.page("/wallet/alipay", to_bind),
         door.page("/wallet/alipay/back", bind, acts=True),
+        door.page("/agreement/{agreement_id:str}/signed", signed, acts=True),
     ]
 
 
@@ -60,6 +63,13 @@ def bind(visit: Visit) -> Response[Any]:
     there = came_back(visit)
     bind_alipay_account(visit.house, person_id=visit.person_id, code=Personal(visit.query("auth_code")))
     return spent(visit.go(there), place=_WALLET)
+
+
+def signed(visit: Visit) -> Response[Any]:
+    """Ask Alipay whether the person signed; what the browser says proves nothing. Errors: AgreementNotSigned, …"""
+    agreement_id = visit.identifier("agreement_id")
+    finish_wallet_agreement(visit.house, person_id=visit.person_id, agreement_id=agreement_id)
+    return visit.go(own_path(visit.query("next")))
 
 
 def _address(visit: Visit, path: str, state: str) -> str:

@@ -14,9 +14,8 @@ from mingqu.borrower.cost_table import table_values
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import FieldMissing, Form, own_path
 from mingqu.borrower.offers import renewed
-from mingqu.borrower.wallet import may_bind_wallet, payable, verified_of
+from mingqu.borrower.wallet import begin_at_wallet, deductible_kinds, is_wallet, may_bind_wallet, payable, verified_of
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
-from mingqu.domain.instrument import InstrumentKind
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
@@ -125,14 +124,17 @@ def show_agreement(visit: Visit) -> Response[Any]:
     if not stands(visit, purpose=ConsentPurpose.AUTO_REPAYMENT, recipient=operator):
         here = f"/agreement?next={quote(there, safe='')}"
         return visit.go(ask_address(purpose=ConsentPurpose.AUTO_REPAYMENT, there=here))
-    cards = verified_of(visit, cards_of(visit.house, person_id=visit.person_id), kinds=(InstrumentKind.DEBIT_CARD,))
+    cards = verified_of(visit, cards_of(visit.house, person_id=visit.person_id), kinds=deductible_kinds(visit))
     if not cards:
         return visit.go("/identity")
     return visit.show("agreement.html", there=there, cards=cards, key=visit.form_key())
 
 
 def begin_agreement(visit: Visit, form: Form) -> Response[Any]:
-    """Let the bank send its code."""
+    """Let the bank send its code, or send the person to the wallet, which is asked when they are back."""
+    card = form.identifier("card")
+    if card in [one.instrument_id for one in cards_of(visit.house, person_id=visit.person_id) if is_wallet(one)]:
+        return begin_at_wallet(visit, form, wallet_id=card)
     agreement_id = request_agreement(
         visit.house, person_id=visit.person_id, instrument_id=form.identifier("card"), key=form.key
     )

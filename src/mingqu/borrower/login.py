@@ -26,3 +26,7 @@ class AccountPage(Protocol):
     def address(self, *, path: str, state: str) -> str:
         """Return where the person is sent; they come back to `path` of this site."""
         ...
+
+    def here(self, *, path: str) -> str:
+        """Return the whole address of a path of this site."""
+        ...

@@ -106,6 +106,35 @@ class DeductionChannel(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletAgreement:
+    """What a person signs at a wallet: a deduction a month, from `first_on` (day 1 … 28), of `amount_fen_max` at most.
+
+    `agreement_number` is ours, 32 hex digits, never used again; `back` is where the browser goes afterwards.
+    """
+
+    agreement_number: str
+    first_on: date
+    amount_fen_max: int
+    back: str
+
+    def __post_init__(self) -> None:
+        assert self.first_on.day <= 28, "a wallet names a day that every month has"
+        assert self.amount_fen_max > 0
+
+
+class WalletAgreementChannel(DeductionChannel, Protocol):
+    """Deducts from a wallet, after an agreement that the person signs on a page of the wallet's."""
+
+    def agreement_page(self, wanted: WalletAgreement) -> HostedPage:
+        """Return the page on which a person signs. Errors: ChannelSilent."""
+        ...
+
+    def ask_agreement(self, agreement_number: str) -> Agreed | InProgress | Failed | NotFound:
+        """Tell what became of an agreement; one that has ended is `Failed`. Errors: ChannelSilent."""
+        ...
+
+
 class CollectionChannel(DeductionChannel, Protocol):
     """Deducts from a card, after an agreement that begins with a code by SMS."""
 

@@ -24,7 +24,7 @@ from mingqu.domain.order import Action, AlertHuman, Ask, Done, Order, Send, Wait
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused, Silent, Word
 from mingqu.ports.clock import Clock
-from mingqu.ports.collection import CollectionChannel, DeductionRequest
+from mingqu.ports.collection import DeductionChannel, DeductionRequest
 from mingqu.ports.entrusted import EntrustedPaymentChannel, EntrustedRequest
 from mingqu.ports.payout import PayoutChannel, PayoutRequest
 from mingqu.ports.refund import RefundChannel, RefundRequest
@@ -154,7 +154,7 @@ class RefundErrand:
 class DeductionErrand:
     """An order of kind COLLECTION under a repayment agreement."""
 
-    channel: CollectionChannel
+    channel: DeductionChannel
     agreement_token: Personal[str]
 
     @property

@@ -9,7 +9,7 @@ from uuid import UUID
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services import keep_order
-from mingqu.services.house import BANK, House
+from mingqu.services.house import DEDUCTING, House
 from mingqu.services.run_errand import CANCEL_AGREEMENT, token_field
 from mingqu.store import order, repayment, vault, work
 from mingqu.store.database import Transaction
@@ -32,7 +32,7 @@ def end_agreement(tx: Transaction, house: House, *, person_id: UUID) -> bool:
         return False
     repayment.set_agreement_state(tx, agreement=agreement, state="ended", at=now)
     for waiting in order.open_orders_of_person(tx, person_id=person_id):
-        is_deduction = waiting.kind is OrderKind.COLLECTION and waiting.channel == BANK
+        is_deduction = waiting.kind is OrderKind.COLLECTION and waiting.channel in DEDUCTING
         if is_deduction and waiting.state is OrderState.RESERVED:
             keep_order.withdraw(tx, order_id=waiting.order_id, code=WITHDRAWN, at=now)
     work.enqueue(
@@ -75,10 +75,12 @@ def tell_bank(house: House, *, cell: int) -> int:
                 )
             except PersonErased:
                 token = None  # the token is gone for ever: nothing can be deducted with it
-        heard = True
-        if token is not None:
+            agreement = repayment.load_agreement(tx, person_id=person_id, agreement_id=piece.subject_id)
+        deducting = house.deducting(agreement.channel)
+        heard = token is None or deducting is not None  # a wallet that is not connected any more hears of it one day
+        if token is not None and deducting is not None:
             try:
-                house.collection.cancel_agreement(agreement_token=token)
+                deducting.cancel_agreement(agreement_token=token)
             except ChannelSilent:
                 heard = False
         with house.database.transaction() as tx:

@@ -32,7 +32,7 @@ from mingqu.services.follow_up import (
     reserve_deductions,
     told,
 )
-from mingqu.services.house import BANK, House
+from mingqu.services.house import DEDUCTING, House
 from mingqu.services.tell_webhooks import tell
 from mingqu.store import deduction, loan, webhook, work
 from mingqu.store.close import ClosingLoans
@@ -64,7 +64,7 @@ def follow_mornings(
     now = house.clock.now()
     agreed = deduction.agreed(tx, cell=cell, person_id=loans.person_id[chosen])
     # A loan that was billed and settled in columns has no collection under way more often than not.
-    collecting = deduction.collecting(tx, cell=cell, loan_id=loans.loan_id[chosen], channel=BANK)
+    collecting = deduction.collecting(tx, cell=cell, loan_id=loans.loan_id[chosen], channels=DEDUCTING)
     # Nobody is told "overdue" while a collection may have succeeded unheard.
     waits = np.zeros(len(chosen), dtype=np.bool_)
     waits[list(collecting)] = True
@@ -101,7 +101,7 @@ def _deduct(
     chosen: Integers,
     stands: StandingColumns,
     deducted: list[int],
-    agreed: Mapping[int, tuple[UUID, UUID]],
+    agreed: Mapping[int, tuple[UUID, UUID, str]],
     on: date,
 ) -> None:
     """Reserve deductions of all that is payable; where a penalty is running, the loan is opened to say how much."""
@@ -114,12 +114,16 @@ def _deduct(
         + loans.payable_fee_fen[chosen[plain]]
     )
     plain, amounts = plain[amounts > 0], amounts[amounts > 0]
-    currencies = np.array([loans.currency[at] for at in chosen[plain].tolist()], dtype=np.str_)
-    for currency in np.unique(currencies).tolist():
-        members = currencies == currency
+    ways = [
+        f"{loans.currency[at]} {agreed[place][2]}"
+        for at, place in zip(chosen[plain].tolist(), plain.tolist(), strict=True)
+    ]
+    for way in sorted(set(ways)):
+        members, (currency, channel) = np.array([one == way for one in ways]), way.split()
         _reserve(
             tx, cell=cell, loans=loans, rows=chosen[plain[members]], amounts=amounts[members],
-            agreements=[agreed[place] for place in plain[members].tolist()], currency=currency, on=on,
+            agreements=[agreed[place] for place in plain[members].tolist()], currency=currency,
+            channel=channel, on=on,
         )  # fmt: skip
     with_penalty = sorted(set(deducted) - set(plain.tolist()))
     ids = [UUID(bytes=loans.loan_id[chosen[place]].tobytes()) for place in with_penalty]
@@ -127,8 +131,10 @@ def _deduct(
     orders: dict[UUID, tuple[Order, Agreement]] = {}
     for place, loan_id in zip(with_penalty, ids, strict=True):
         of = opened[loan_id]
-        agreement_id, card = agreed[place]
-        agreement = Agreement(agreement_id=agreement_id, person_id=of.person_id, instrument_id=card, state="active")
+        agreement_id, card, channel = agreed[place]
+        agreement = Agreement(
+            agreement_id=agreement_id, person_id=of.person_id, instrument_id=card, state="active", channel=channel
+        )
         order = deduction_of(of, agreement, day=on)
         if order is not None:
             orders[loan_id] = (order, agreement)
@@ -142,13 +148,14 @@ def _reserve(
     loans: ClosingLoans,
     rows: Integers,
     amounts: Integers,
-    agreements: list[tuple[UUID, UUID]],
+    agreements: list[tuple[UUID, UUID, str]],
     currency: str,
+    channel: str,
     on: date,
 ) -> None:
     purposes = [
         deduction_purpose(amount_fen=amount_fen, agreement_id=agreement_id)
-        for amount_fen, (agreement_id, _) in zip(amounts.tolist(), agreements, strict=True)
+        for amount_fen, (agreement_id, _, _) in zip(amounts.tolist(), agreements, strict=True)
     ]
     deduction.reserve_all(
         tx,
@@ -157,12 +164,12 @@ def _reserve(
             order_id=dated_all(parents=loans.loan_id[rows], on=on, purpose=purposes, minute=DEDUCTION_MINUTE),
             loan_id=loans.loan_id[rows],
             person_id=loans.person_id[rows],
-            instrument_id=deduction.as_ids([card for _, card in agreements]),
-            agreement_id=deduction.as_ids([agreement_id for agreement_id, _ in agreements]),
+            instrument_id=deduction.as_ids([card for _, card, _ in agreements]),
+            agreement_id=deduction.as_ids([agreement_id for agreement_id, _, _ in agreements]),
             amount_fen=amounts,
         ),
         currency=currency,
-        channel=BANK,
+        channel=channel,
         run_at=start_of(on) + DEDUCTION_AT,
     )
 

@@ -12,7 +12,7 @@ from mingqu.domain.instrument import Instrument
 from mingqu.domain.loan import Happening, Kind, Outcome, quote
 from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.order import Order, OrderKind, reserve
-from mingqu.services.house import BANK, House, channel_to
+from mingqu.services.house import DEDUCTING, House, channel_to
 from mingqu.services.tell_webhooks import Event, Told, tell
 from mingqu.store import instrument, order, refund, repayment, work
 from mingqu.store.database import Transaction
@@ -62,7 +62,7 @@ def follow_up_all(tx: Transaction, house: House, *, changes: Sequence[tuple[Loan
         over = collecting.get(of.loan_id, set())
         for happening in outcome.happenings:
             # A page that somebody opened and left does not keep the deduction from going out; a payment on it does.
-            if happening.kind in (Kind.BILLED, Kind.OVERDUE) and agreement is not None and BANK not in over:
+            if happening.kind in (Kind.BILLED, Kind.OVERDUE) and agreement is not None and not over & set(DEDUCTING):
                 deduction = deduction_of(of, agreement, day=happening.on)
                 if deduction is not None:
                     deductions[of.loan_id] = (deduction, agreement)
@@ -118,7 +118,7 @@ def deduction_of(of: Loan, agreement: Agreement, *, day: date) -> Order | None:
         instrument_id=agreement.instrument_id,
         amount_fen=amount_fen,
         currency=of.currency,
-        channel=BANK,
+        channel=agreement.channel,
         run_at=start_of(day) + DEDUCTION_AT,  # in the past it is due at once; the body follows from the id alone
     )
 

@@ -18,7 +18,12 @@ from mingqu.ports.batch import BatchChannel
 from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
-from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
+from mingqu.ports.collection import (
+    CollectionChannel,
+    DeductionChannel,
+    HostedPaymentChannel,
+    WalletAgreementChannel,
+)
 from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.entrusted import EntrustedPaymentChannel
 from mingqu.ports.identifiers import Identifiers
@@ -39,6 +44,8 @@ BANK: Final = "bank"  # pays out, and deducts by agreement
 HOSTED: Final = "hosted"  # the page on which a person pays by hand unless they choose another
 ALIPAY: Final = "alipay"  # a page of Alipay's, where the house has one
 ENTRUSTED: Final = "entrusted"  # pays a loan's money to the payee whom its contract names
+ALIPAY_AGREEMENT: Final = "alipay_agreement"  # deducts from an account at Alipay, by agreement
+DEDUCTING: Final = (BANK, ALIPAY_AGREEMENT)  # the channels of deductions by agreement
 CLEARING: Final = "clearing"  # pays out by the bank's other protocol, where it is connected
 ALIPAY_ACCOUNT: Final = "alipay_account"  # pays out to the borrower's own account at Alipay
 
@@ -95,6 +102,7 @@ class House:
     entrusted: EntrustedPaymentChannel | None = None  # without it no money is paid to merchants
     batches: Mapping[str, BatchChannel] = field(default_factory=dict)  # by orders' channel: many in one message
     refunds: Mapping[str, RefundChannel] = field(default_factory=dict)  # by the channel of the payment given back
+    wallet_agreements: WalletAgreementChannel | None = None  # without it nothing is deducted from a wallet
     data_provider: DataProvider | None = None  # without it no behavior data is asked for
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
@@ -120,6 +128,10 @@ class House:
     def page_of(self, channel: str) -> HostedPaymentChannel | None:
         """Return whose page an order of a channel is paid on, or None when it is paid on none, or on none any more."""
         return self.hosted if channel == HOSTED else self.pages.get(channel)
+
+    def deducting(self, channel: str) -> DeductionChannel | None:
+        """Return who deducts orders of a channel, or None when nobody does, or does any more."""
+        return self.collection if channel == BANK else self.wallet_agreements
 
     def payout_of(self, channel: str) -> PayoutChannel | None:
         """Return who pays out orders of a channel, or None when nobody does, or does any more."""

@@ -189,7 +189,7 @@ def request_agreement(house: House, *, person_id: UUID, instrument_id: UUID, key
         require_verified(instrument=card)
         if card.kind is InstrumentKind.WALLET:
             raise CardNotSupported("The bank deducts from cards only.", kind=card.kind.value)
-        _require_agreed(tx, house, person_id=person_id)
+        require_agreed(tx, house, person_id=person_id)
         agreement = Agreement(
             agreement_id=house.id_for(person_id), person_id=person_id, instrument_id=instrument_id, state="pending"
         )
@@ -233,7 +233,7 @@ def confirm_agreement(house: House, *, person_id: UUID, agreement_id: UUID, code
     with house.database.transaction() as tx:
         if repayment.load_agreement(tx, person_id=person_id, agreement_id=agreement_id).state == ENDED:
             raise AgreementRefused("This agreement has ended; begin another.")
-        _require_agreed(tx, house, person_id=person_id)
+        require_agreed(tx, house, person_id=person_id)
     try:
         said = house.collection.confirm_agreement(agreement_number=agreement_id.hex, code=code)
     except ChannelSilent:
@@ -243,13 +243,13 @@ def confirm_agreement(house: House, *, person_id: UUID, agreement_id: UUID, code
     if not isinstance(said, Agreed):
         raise AgreementRefused("The bank ended this agreement; begin again.")
     refusal = house.database.run(
-        lambda tx: _keep_agreement(tx, house, person_id=person_id, agreement_id=agreement_id, token=said.token)
+        lambda tx: keep_agreement(tx, house, person_id=person_id, agreement_id=agreement_id, token=said.token)
     )
     if refusal is not None:
         raise refusal
 
 
-def _keep_agreement(
+def keep_agreement(
     tx: Transaction, house: House, *, person_id: UUID, agreement_id: UUID, token: Personal[str]
 ) -> Refusal | None:
     """Store an agreement that the bank made as the one that holds; return a refusal where it may not hold after all."""
@@ -264,14 +264,14 @@ def _keep_agreement(
     vault.seal(tx, keyring=house.keyring, person_id=person_id, field=token_field(agreement_id), value=token, at=now)
     repayment.set_agreement_state(tx, agreement=agreement, state="active", at=now)
     try:
-        _require_agreed(tx, house, person_id=person_id)
+        require_agreed(tx, house, person_id=person_id)
     except ConsentMissing as withdrawn:
         end_agreement(tx, house, person_id=person_id)  # the bank has made it, and hears that it does not hold
         return withdrawn
     return None
 
 
-def _require_agreed(tx: Transaction, house: House, *, person_id: UUID) -> None:
+def require_agreed(tx: Transaction, house: House, *, person_id: UUID) -> None:
     """Return when a person's consent to deductions stands. Errors: ConsentMissing."""
     require_consent(
         consents=consent.of_person(tx, person_id=person_id),

@@ -13,7 +13,7 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.clock import Clock
-from mingqu.ports.collection import CollectionChannel, HostedPage, HostedPaymentChannel, HostedPaymentRequest
+from mingqu.ports.collection import DeductionChannel, HostedPage, HostedPaymentChannel, HostedPaymentRequest
 from mingqu.services import keep_order
 from mingqu.services.chase_order import (
     DeductionErrand,
@@ -92,7 +92,7 @@ class EndedAgreementErrand:
     (`token` is given then), the number is said again: the bank knows what it did under it, or refuses it for good.
     """
 
-    channel: CollectionChannel
+    channel: DeductionChannel
     token: Personal[str] | None
 
     @property
@@ -172,17 +172,20 @@ def errand_of(house: House, *, order: Order) -> Errand:
         raise PaymentChannelUnknown("The channel of this payment is not connected.")
     with house.database.transaction() as tx:
         if order.kind is OrderKind.COLLECTION:
+            deducting = house.deducting(order.channel)
+            if deducting is None:
+                raise PaymentChannelUnknown("The channel of this deduction is not connected.")
             agreement = repayment.agreement_of(tx, order_id=order.order_id)
             if agreement is None or agreement.state != "active":
                 token = _token_of_ended(tx, house, order=order, agreement=agreement)
-                return EndedAgreementErrand(channel=house.collection, token=token)
+                return EndedAgreementErrand(channel=deducting, token=token)
             token = vault.open_field(
                 tx,
                 keyring=house.keyring,
                 person_id=order.person_id,
                 field=token_field(agreement.agreement_id),
             )
-            return DeductionErrand(channel=house.collection, agreement_token=token)
+            return DeductionErrand(channel=deducting, agreement_token=token)
         number = instrument.open_number(
             tx, keyring=house.keyring, person_id=order.person_id, instrument_id=order.instrument_id
         )

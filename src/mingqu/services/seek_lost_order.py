@@ -19,7 +19,7 @@ from mingqu.domain.order import Order, OrderKind, OrderLost
 from mingqu.domain.word import Paid
 from mingqu.ports.payout import Direction, StatementLine
 from mingqu.ports.silence import ChannelSilent
-from mingqu.services.house import BANK, ENTRUSTED, House
+from mingqu.services.house import DEDUCTING, ENTRUSTED, House
 from mingqu.services.settle_order import hear_word
 from mingqu.store import order
 from mingqu.store.database import Transaction
@@ -58,7 +58,8 @@ def seek_lost_order(house: House, *, order_id: UUID) -> Order:
 def _statement_of(house: House, known: Order) -> Statement | None:
     """Return whose statement shows an order; pages end by themselves and have none here."""
     if known.kind is OrderKind.COLLECTION:
-        return house.collection.statement if known.channel == BANK else None
+        deducting = house.deducting(known.channel) if known.channel in DEDUCTING else None
+        return None if deducting is None else deducting.statement
     if known.instrument_id is None and known.kind is OrderKind.RETURN:
         return None  # of a refund: what became of it is said by its own question, for a year
     paying = house.entrusted if known.channel == ENTRUSTED else house.payout_of(known.channel)

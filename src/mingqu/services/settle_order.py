@@ -14,7 +14,7 @@ from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.word import Word
 from mingqu.services import keep_order
 from mingqu.services.follow_up import deduction_of, follow_up, give_back, notice_of, reserve_deductions
-from mingqu.services.house import BANK, House
+from mingqu.services.house import DEDUCTING, House
 from mingqu.services.record_event import record_event
 from mingqu.services.reserve_payout import give_holds_back, held_for
 from mingqu.services.tell_webhooks import Event, Told, tell, today
@@ -154,7 +154,7 @@ def spare_deductions(tx: Transaction, house: House, *, of: Loan) -> None:
     due_fen = quote(terms=of.terms, state=of.state, on=day).due_fen
     spared = False
     for waiting in waiting_orders(tx, of, kind=OrderKind.COLLECTION):
-        if waiting.channel == BANK and waiting.amount_fen != due_fen:
+        if waiting.channel in DEDUCTING and waiting.amount_fen != due_fen:
             keep_order.withdraw(tx, order_id=waiting.order_id, code=PAID_ALREADY, at=house.clock.now())
             spared = True
     agreements = repayment.active_agreements(tx, cell=of.cell, person_ids=[of.person_id])

@@ -34,15 +34,17 @@ class NewDeductions:
 
 
 _AGREED: Final[LiteralString] = """
-    SELECT u.place, a.agreement_id, a.instrument_id
+    SELECT u.place, a.agreement_id, a.instrument_id,
+        CASE i.kind WHEN 'wallet' THEN 'alipay_agreement' ELSE 'bank' END
     FROM unnest(%b::uuid[]) WITH ORDINALITY AS u (person_id, place)
     JOIN repayment_agreement a ON a.cell = %s AND a.person_id = u.person_id AND a.state = 'active'
+    JOIN instrument i ON i.cell = a.cell AND i.instrument_id = a.instrument_id
     ORDER BY u.place"""
 _COLLECTING: Final[LiteralString] = """
     SELECT u.place, o.over
     FROM unnest(%b::uuid[]) WITH ORDINALITY AS u (loan_id, place)
     CROSS JOIN LATERAL (
-        SELECT bool_or(channel = %s) AS over FROM channel_order
+        SELECT bool_or(channel = ANY (%s)) AS over FROM channel_order
         WHERE cell = %s AND loan_id = u.loan_id AND kind = 'collection' AND state NOT IN ('PAID', 'FAILED')
     ) AS o WHERE o.over IS NOT NULL"""
 # Three tables in one statement, so that a chunk of loans is one round trip. What is new is looked up in a hash of its
@@ -68,15 +70,15 @@ _RESERVE: Final[LiteralString] = """
     WHERE (order_id IN (SELECT order_id FROM made)) IS TRUE"""
 
 
-def agreed(tx: Transaction, *, cell: int, person_id: Ids) -> dict[int, tuple[UUID, UUID]]:
-    """Return (agreement, card) by the place of each person who has an active agreement to deduct."""
+def agreed(tx: Transaction, *, cell: int, person_id: Ids) -> dict[int, tuple[UUID, UUID, str]]:
+    """Return (agreement, card or wallet, channel) by the place of each person who has an active agreement to deduct."""
     rows = tx.execute(_AGREED, (column.of_array(person_id, kind=Kind.UUID), cell), binary=True)
-    return {place - 1: (agreement, card) for place, agreement, card in rows}
+    return {place - 1: (agreement, card, channel) for place, agreement, card, channel in rows}
 
 
-def collecting(tx: Transaction, *, cell: int, loan_id: Ids, channel: str) -> dict[int, bool]:
-    """Return, by the place of each loan with a collection whose end is not known, whether it is over this channel."""
-    rows = tx.execute(_COLLECTING, (column.of_array(loan_id, kind=Kind.UUID), channel, cell), binary=True)
+def collecting(tx: Transaction, *, cell: int, loan_id: Ids, channels: Sequence[str]) -> dict[int, bool]:
+    """Return, by the place of each loan with a collection whose end is not known, whether it is over such a channel."""
+    rows = tx.execute(_COLLECTING, (column.of_array(loan_id, kind=Kind.UUID), list(channels), cell), binary=True)
     return {place - 1: over for place, over in rows}
 
 

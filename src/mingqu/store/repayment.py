@@ -14,6 +14,7 @@ from mingqu.store import column
 from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 
+BANK: Final = "bank"
 _COLLECTING: Final = """SELECT loan_id, array_agg(DISTINCT channel) FROM channel_order
     WHERE cell = $1::smallint AND loan_id = ANY ($2::uuid[]) AND kind = 'collection'
       AND state NOT IN ('PAID', 'FAILED') GROUP BY loan_id"""
@@ -27,6 +28,7 @@ class Agreement:
     person_id: UUID
     instrument_id: UUID
     state: str
+    channel: str = BANK  # by which it deducts: an account at Alipay is not a bank's
 
 
 def insert_intent(tx: Transaction, *, order_id: UUID, loan_id: UUID, intent: Intent) -> None:
@@ -96,13 +98,14 @@ def insert_agreement(tx: Transaction, *, agreement: Agreement, at: datetime) -> 
 def load_agreement(tx: Transaction, *, person_id: UUID, agreement_id: UUID) -> Agreement:
     """Return a person's own agreement. Errors: NotFound, also for another person's."""
     row = tx.execute(
-        """SELECT instrument_id, state FROM repayment_agreement
-           WHERE cell = %s AND agreement_id = %s AND person_id = %s""",
+        """SELECT a.instrument_id, a.state, CASE i.kind WHEN 'wallet' THEN 'alipay_agreement' ELSE 'bank' END
+           FROM repayment_agreement a JOIN instrument i ON i.cell = a.cell AND i.instrument_id = a.instrument_id
+           WHERE a.cell = %s AND a.agreement_id = %s AND a.person_id = %s""",
         (tx.cell_of(person_id), agreement_id, person_id),
     ).fetchone()
     if row is None:
         raise NotFound
-    return Agreement(agreement_id=agreement_id, person_id=person_id, instrument_id=row[0], state=row[1])
+    return Agreement(agreement_id=agreement_id, person_id=person_id, instrument_id=row[0], state=row[1], channel=row[2])
 
 
 def agreements_of(tx: Transaction, *, person_id: UUID) -> list[Agreement]:
@@ -133,12 +136,16 @@ def set_agreement_state(tx: Transaction, *, agreement: Agreement, state: str, at
 def active_agreements(tx: Transaction, *, cell: int, person_ids: Collection[UUID]) -> dict[UUID, Agreement]:
     """Return the active agreement of each of these people of a cell who has one."""
     rows = tx.execute(
-        """SELECT person_id, agreement_id, instrument_id FROM repayment_agreement
-           WHERE cell = %s AND person_id = ANY (%s) AND state = 'active'""",
+        """SELECT a.person_id, a.agreement_id, a.instrument_id,
+                  CASE i.kind WHEN 'wallet' THEN 'alipay_agreement' ELSE 'bank' END
+           FROM repayment_agreement a
+           JOIN instrument i ON i.cell = a.cell AND i.instrument_id = a.instrument_id
+           WHERE a.cell = %s AND a.person_id = ANY (%s) AND a.state = 'active'""",
         (cell, list(person_ids)),
     )
     return {
-        row[0]: Agreement(agreement_id=row[1], person_id=row[0], instrument_id=row[2], state="active") for row in rows
+        row[0]: Agreement(agreement_id=row[1], person_id=row[0], instrument_id=row[2], state="active", channel=row[3])
+        for row in rows
     }
 
 

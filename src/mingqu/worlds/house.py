@@ -96,6 +96,7 @@ def wired_house(
             bureau=there.bureau,
             pages={} if there.alipay is None else {ALIPAY: there.alipay.payments},
             payouts=_payouts(there),
+            wallet_agreements=None if there.alipay is None else there.alipay.deductions,
             windows=channel_calendar.load_windows(policies / "channels" / "windows.toml"),
             entrusted=there.entrusted,
             batches={} if there.batch is None else {BANK: there.batch},
@@ -149,7 +150,11 @@ class AlipayDoor:
 
     def address(self, *, path: str, state: str) -> str:
         """Return where people are sent; they come back to `path` of this site."""
-        return self.page.address(back=f"{self.public_url}{path}", state=state)
+        return self.page.address(back=self.here(path=path), state=state)
+
+    def here(self, *, path: str) -> str:
+        """Return the whole address of a path of this site."""
+        return f"{self.public_url}{path}"
 
 
 def _to_loopback() -> bool:

@@ -7,7 +7,6 @@ Source: opendocs.alipay.com, "alipay.user.agreement.page.sign", ".query", ".unsi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -19,7 +18,7 @@ from mingqu.channels.alipay.payment import SUBJECT, ask_trade, close_trade
 from mingqu.channels.alipay.speech import OK, UNDER_WAY, Application
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
-from mingqu.ports.collection import Agreed, DeductionRequest, HostedPage
+from mingqu.ports.collection import Agreed, DeductionRequest, HostedPage, WalletAgreement
 from mingqu.ports.payout import StatementLine
 from mingqu.ports.silence import ChannelSilent
 
@@ -42,20 +41,6 @@ _NOT_NOW: Final = {
 _OTHERWISE: Final = frozenset({"ACQ.CONTEXT_INCONSISTENT", "ACQ.TRADE_HAS_SUCCESS", "ACQ.TRADE_HAS_CLOSE"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonthlyAgreement:
-    """What a person signs: one deduction a month, from `first_on` on, of `amount_fen_max` at most."""
-
-    agreement_number: str
-    first_on: date
-    amount_fen_max: int
-    back: str  # where the browser goes afterwards
-
-    def __post_init__(self) -> None:
-        assert self.first_on.day <= 28, "Alipay names a day that every month has"
-        assert self.amount_fen_max > 0
-
-
 class _Agreement(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     agreement_no: str = ""
@@ -66,7 +51,7 @@ class _Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlipayDeductions:
-    """Implements `DeductionChannel`; an agreement begins with a page of Alipay's and is then asked for."""
+    """Implements `WalletAgreementChannel`; an agreement begins with a page of Alipay's and is then asked for."""
 
     def __init__(self, *, application: Application) -> None:
         self._application = application
@@ -76,7 +61,7 @@ class AlipayDeductions:
         """A number said again with the same parameters is the same trade."""
         return True
 
-    def agreement_page(self, wanted: MonthlyAgreement) -> HostedPage:
+    def agreement_page(self, wanted: WalletAgreement) -> HostedPage:
         """Return the page on which a person signs; the number is ours, 32 hex digits, and never used again."""
         content: dict[str, object] = {
             **PERIODIC,
