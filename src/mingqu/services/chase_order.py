@@ -76,14 +76,16 @@ class PayoutErrand:
         return self.channel.resend_is_safe
 
     def send(self, order: Order) -> Accepted | Paid | Refused | NumberTaken:
-        return self.channel.send(
-            PayoutRequest(
-                order_number=order.number,
-                amount_fen=order.amount_fen,
-                currency=order.currency,
-                card_number=self.card_number,
-                holder_name=self.holder_name,
-            )
+        return self.channel.send(self.request(order))
+
+    def request(self, order: Order) -> PayoutRequest:
+        """Return what is asked of the channel, alone or in a batch."""
+        return PayoutRequest(
+            order_number=order.number,
+            amount_fen=order.amount_fen,
+            currency=order.currency,
+            card_number=self.card_number,
+            holder_name=self.holder_name,
         )
 
     def ask(self, order: Order) -> Paid | Failed | InProgress | NotFound:
@@ -162,13 +164,15 @@ class DeductionErrand:
         return self.channel.resend_is_safe
 
     def send(self, order: Order) -> Accepted | Paid | Refused | NumberTaken:
-        return self.channel.deduct(
-            DeductionRequest(
-                order_number=order.number,
-                amount_fen=order.amount_fen,
-                currency=order.currency,
-                agreement_token=self.agreement_token,
-            )
+        return self.channel.deduct(self.request(order))
+
+    def request(self, order: Order) -> DeductionRequest:
+        """Return what is asked of the channel, alone or in a batch."""
+        return DeductionRequest(
+            order_number=order.number,
+            amount_fen=order.amount_fen,
+            currency=order.currency,
+            agreement_token=self.agreement_token,
         )
 
     def ask(self, order: Order) -> Paid | Failed | InProgress | NotFound:

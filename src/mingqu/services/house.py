@@ -66,6 +66,7 @@ class Settings:
     payout_waits_max: timedelta = timedelta(days=7)  # how far ahead a borrower may set the payout
     # Loans that a close brings up in one transaction under their cell's lock: some tens of milliseconds at this size.
     close_chunk_loans: int = 500
+    batch_from: int = 20  # orders of one channel and direction that go out together; fewer end sooner one by one
     webhooks_to_loopback: bool = False  # to programs on this machine, over plain http: for trying things out
 
 
