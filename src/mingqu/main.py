@@ -174,15 +174,16 @@ class Wiring:
         from mingqu import api, borrower, console
         from mingqu.web.pace import Pace
         from mingqu.web.site import make_site
-        from mingqu.worlds.house import WechatDoor
+        from mingqu.worlds.house import AlipayDoor, WechatDoor
 
         secure = public_url.startswith("https://")
         wechat = None if house.wechat_page is None else WechatDoor(house=house, public_url=public_url)
+        alipay = None if house.alipay_page is None else AlipayDoor(page=house.alipay_page, public_url=public_url)
         pace = Pace()  # one for both doors: who asks for a code at one has asked for it
         routers = [
             api.make_router(house, pace=pace),
             api.make_notices_router(house),
-            borrower.make_router(house, secure_cookies=secure, wechat=wechat, pace=pace),
+            borrower.make_router(house, secure_cookies=secure, wechat=wechat, alipay=alipay, pace=pace),
             console.make_router(house, secure_cookies=secure),
         ]
         return make_site(house, routers=routers, is_working=is_working, openapi=api.openapi())

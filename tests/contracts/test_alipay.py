@@ -8,23 +8,32 @@ from datetime import date, timedelta
 import httpx
 import pytest
 
-from mingqu.channels.alipay.agreement import MonthlyAgreement
 from mingqu.channels.alipay.bill import ACCOUNT, TRADES, BillFault, BillUnreadable, bill_of
 from mingqu.counterparties.channels import AlipayChannels, connect
 from mingqu.counterparties.credentials import ChannelCredentialsMalformed, check_credentials
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
-from mingqu.ports.collection import Agreed, DeductionRequest, HostedPage, HostedPaymentRequest
+from mingqu.ports.collection import (
+    Agreed,
+    DeductionRequest,
+    HostedAgreementRequest,
+    HostedPage,
+    HostedPaymentRequest,
+)
 from mingqu.ports.login import LoggedIn, LoginRefused
 from mingqu.ports.payout import Direction
 from mingqu.ports.refund import RefundRequest
 from mingqu.ports.silence import ChannelSilent
-from tests.contracts.people import NAME, PHONE, START, number
+from tests.contracts.people import ID_NUMBER, NAME, PHONE, START, number
 from tests.contracts.sandbox import Played, played
 
 BALANCE_FEN = 100_000
-WANTED = MonthlyAgreement(
-    agreement_number=number(1), first_on=date(2026, 9, 15), amount_fen_max=50_000, back="https://loans.test/back"
+WANTED = HostedAgreementRequest(
+    agreement_number=number(1),
+    holder_name=NAME,
+    id_number=ID_NUMBER,
+    amount_fen_max=50_000,
+    back="https://loans.test/back",
 )
 PAGE = HostedPaymentRequest(
     order_number=number(3), amount_fen=30_000, currency="CNY", expires_at=START + timedelta(hours=1)
@@ -62,8 +71,14 @@ def balance_fen(here: Played) -> int:
     return int(account["balance_fen"])
 
 
+def agreement_page(alipay: AlipayChannels) -> HostedPage:
+    page = alipay.deductions.agreement_page(WANTED)
+    assert isinstance(page, HostedPage)
+    return page
+
+
 def signed(here: Played, alipay: AlipayChannels) -> Personal[str]:
-    answer = follow(alipay.deductions.agreement_page(WANTED), choice="sign", account=user_id(here))
+    answer = follow(agreement_page(alipay), choice="sign", account=user_id(here))
     assert answer.headers["location"] == WANTED.back
     agreed = alipay.deductions.ask_agreement(number(1))
     assert isinstance(agreed, Agreed)
@@ -77,7 +92,7 @@ def a_deduction(token: Personal[str], *, amount_fen: int = 30_000, count: int = 
 def test_an_agreement_is_signed_on_a_page_and_ends_once(here: Played, alipay: AlipayChannels) -> None:
     deductions = alipay.deductions
     assert deductions.ask_agreement(number(1)) == NotFound()
-    follow(deductions.agreement_page(WANTED), choice="cancel")
+    follow(agreement_page(alipay), choice="cancel")
     assert deductions.ask_agreement(number(1)) == InProgress()
     token = signed(here, alipay)
     assert deductions.cancel_agreement(agreement_token=token) == Accepted()

@@ -63,6 +63,22 @@ def gateway_bank(processing: timedelta) -> Iterator[PayoutWorld]:
 
 
 @contextmanager
+def clearing_bank(processing: timedelta) -> Iterator[PayoutWorld]:
+    with played("bank") as here:
+        control, channel = here.sandbox.control, here.there.clearing
+        assert channel is not None
+        control.bank.processing_seconds = int(processing.total_seconds())
+        yield PayoutWorld(
+            channel=channel,
+            clock=here.clock,
+            meet=lambda fault: control.plan("bank", "payout.send", fault.value),
+            deliver_late=control.deliver_late,
+            received_fen=lambda: control.bank.balance_fen(number=CARD.reveal()),
+            refuses_currencies=True,
+        )
+
+
+@contextmanager
 def alipay(processing: timedelta) -> Iterator[PayoutWorld]:
     """Transfers to an account whose name at Alipay happens to be CARD's number."""
     with played("alipay", mode="certificate") as here:
@@ -88,6 +104,8 @@ def alipay(processing: timedelta) -> Iterator[PayoutWorld]:
 WORLDS = [
     pytest.param(lambda: alipay(timedelta(0)), id="alipay"),
     pytest.param(lambda: alipay(timedelta(minutes=2)), id="alipay, slow"),
+    pytest.param(lambda: clearing_bank(timedelta(0)), id="clearing"),
+    pytest.param(lambda: clearing_bank(timedelta(minutes=2)), id="clearing, slow"),
     pytest.param(lambda: fake_bank(timedelta(0)), id="fake"),
     pytest.param(lambda: fake_bank(timedelta(minutes=2)), id="fake, slow"),
     pytest.param(lambda: gateway_bank(timedelta(0)), id="gateway"),

@@ -254,13 +254,13 @@ TAMPERINGS = [
         what="the card money was paid out to, for somebody else's",
         sql="""UPDATE channel_order SET instrument_id = %(person_id)s WHERE order_id = %(order_id)s""",
         breaks=(7, 5),
-        named="payout {order_id} went to what is not the borrower's own debit card",
+        named="payout {order_id} went to what is not the borrower's own debit card or account",
     ),
     Tampering(
         what="the kind of a card",
         sql="UPDATE instrument SET kind = 'credit_card' WHERE person_id = %(person_id)s",
         breaks=(7,),
-        named="payout {order_id} went to what is not the borrower's own debit card",
+        named="payout {order_id} went to what is not the borrower's own debit card or account",
     ),
     Tampering(
         what="a leaf's bytes",

@@ -209,9 +209,9 @@ def test_on_the_pages_somebody_chooses_wechat_and_sees_that_it_holds(world: Sand
     world.meet(XIA, balance_fen=0)
     phone.sign_in(XIA)
     phone.prove_identity(XIA)
-    begun = phone.send(phone.agree(phone.get("/agreement?next=%2Fme")).form("/wallet-agreement"))
+    begun = phone.send(phone.agree(phone.get("/agreement?next=%2Fme")).form("/wallet-agreement/wechat"))
     (address,) = [link for link in begun.links if "/repayment/sign" in link]
-    page = phone.get(begun.path.replace("/wallet-agreement", "/wallet-agreement?next=%2Fme"))
+    page = phone.get(f"{begun.path}?next=%2Fme")
     assert "还没有告诉我们结果" in page.text
     back = urlsplit(sign_at(address))
     me = phone.get(f"{back.path}?{back.query}")

@@ -12,11 +12,12 @@ from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.operation import ends, reads, writes
 from mingqu.api.shape import Answer, Body, Digits
 from mingqu.domain.consent import ConsentMissing
-from mingqu.domain.instrument import InstrumentNotVerified
+from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.services.agree_at_wallet import agreement_state, begin_at_wallet
 from mingqu.services.end_agreement import stop_agreement
+from mingqu.services.house import ALIPAY_AGREEMENT
 from mingqu.services.once import once_done
 from mingqu.services.repay import AgreementCodeWrong, AgreementRefused, ChannelUnavailable
 from mingqu.services.repay import confirm_agreement as confirm
@@ -24,6 +25,8 @@ from mingqu.services.repay import request_agreement as ask
 from mingqu.services.run_errand import PaymentChannelUnknown
 
 TAG: Final = "Agreements"
+# How the API names a wallet whose orders have another name here: `alipay` is the page that is paid on by hand.
+_CHANNELS: Final = {"alipay": ALIPAY_AGREEMENT}
 
 
 class NewAgreement(Body, frozen=True, kw_only=True):
@@ -41,7 +44,7 @@ class Agreement(Answer, frozen=True, kw_only=True):
 class NewWalletAgreement(Body, frozen=True, kw_only=True):
     """The wallet to deduct from, where there are several, and where its page leads the person back to."""
 
-    wallet: Annotated[str, msgspec.Meta(min_length=1, max_length=32, examples=["wechat"])] | None = None
+    wallet: Annotated[str, msgspec.Meta(min_length=1, max_length=32, examples=["wechat", "alipay"])] | None = None
     back: Annotated[str, msgspec.Meta(pattern="^https?://", max_length=512)]
 
 
@@ -68,7 +71,14 @@ class Confirmation(Body, frozen=True, kw_only=True):
 @writes(
     "/agreements",
     tag=TAG,
-    refuses=(NotFound, InstrumentNotVerified, ConsentMissing, AgreementRefused, ChannelUnavailable),
+    refuses=(
+        NotFound,
+        InstrumentNotVerified,
+        CardNotSupported,
+        ConsentMissing,
+        AgreementRefused,
+        ChannelUnavailable,
+    ),
 )
 def request_agreement(data: JSONBody[NewAgreement], key: KeyHere, house: HouseHere, caller: CallerHere) -> Agreement:
     """Begin an agreement: the bank sends a code. Takes the consent `auto_repayment`."""
@@ -119,7 +129,7 @@ def begin_wallet_agreement(
 
     Under the same key it is the same agreement, with a page that is good again for ten minutes.
     """
-    channel = data.wallet or next(iter(house.wallets), "")
+    channel = _CHANNELS.get(data.wallet or "", data.wallet) or next(iter(house.wallets), "")
     begun = begin_at_wallet(house, person_id=caller.person_id, channel=channel, back=data.back, key=key)
     page = begun.page
     return WalletPage(agreement_id=begun.agreement_id, address=page.address or None, handover=dict(page.handover))

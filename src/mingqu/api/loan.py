@@ -28,6 +28,7 @@ from mingqu.services.read_loan import loan_ledger
 from mingqu.services.read_loans import DayNotCome, LoanView, loan_view, loans_of, orders_of
 from mingqu.services.repay import NothingDue, quote_repayment
 from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
+from mingqu.services.take_payout_back import NoPayoutReturned, pay_out_again
 from mingqu.services.withdraw_loan import CoolingOffOver
 
 TAG: Final = "Loans"
@@ -142,6 +143,18 @@ class Preview(Answer, frozen=True, kw_only=True):
     principal_left_fen: Fen
 
 
+class NewPayout(Body, frozen=True, kw_only=True):
+    """Where the money goes now: another verified card or account of the caller's own."""
+
+    instrument_id: UUID
+
+
+class PayoutOrder(Answer, frozen=True, kw_only=True):
+    """The order that pays."""
+
+    order_id: UUID
+
+
 class NewDrawing(Body, frozen=True, kw_only=True):
     """A further part of a loan that is paid out in several, and the card to pay it to."""
 
@@ -251,6 +264,33 @@ def draw(
     return PaymentOrder(order_id=order_id, amount_fen=data.amount_fen)
 
 
+@writes(
+    "/loans/{loan_id:uuid}/payout",
+    tag=TAG,
+    refuses=(
+        NoPayoutReturned,
+        PayoutWaiting,
+        AssessmentExpired,
+        DrawingFrozen,
+        DrawingStopped,
+        InstrumentNotVerified,
+        CardNotSupported,
+        CapExceeded,
+        RaisePauses,
+        LimitExceeded,
+        FundingExhausted,
+    ),
+)
+def pay_out_anew(
+    loan_id: FromPath[UUID], data: JSONBody[NewPayout], key: KeyHere, house: HouseHere, caller: CallerHere
+) -> PayoutOrder:
+    """Pay a loan out again whose payout came back (the account was closed), to another card or account."""
+    order_id = pay_out_again(
+        house, person_id=caller.person_id, loan_id=loan_id, instrument_id=data.instrument_id, key=key
+    )
+    return PayoutOrder(order_id=order_id)
+
+
 @writes("/loans/{loan_id:uuid}/wishes", tag=TAG, refuses=(WishUnknown,))
 def ask_about_loan(
     loan_id: FromPath[UUID], data: JSONBody[NewReview], key: KeyHere, house: HouseHere, caller: CallerHere
@@ -283,6 +323,7 @@ def _owed(owed: Quote) -> Owed:
 
 
 HANDLERS: Final = (
+    pay_out_anew,
     list_loans,
     read_loan,
     read_schedule,

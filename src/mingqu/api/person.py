@@ -12,7 +12,7 @@ from litestar.params import JSONBody
 from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.operation import reads, writes
 from mingqu.api.session import CODE_REFUSES
-from mingqu.api.shape import Answer, Body, CardNumber, Digits, IdNumber, Name, Phone, shaped
+from mingqu.api.shape import PLAIN, Answer, Body, CardNumber, Digits, IdNumber, Name, Phone, shaped
 from mingqu.domain.consent import ConsentMissing
 from mingqu.domain.instrument import (
     CardCheckDigitWrong,
@@ -24,8 +24,15 @@ from mingqu.domain.instrument import (
 )
 from mingqu.domain.party import IdNumberCheckDigitWrong, IdNumberMalformed, NameMalformed, PersonUnderAge
 from mingqu.domain.personal import Personal
+from mingqu.services.bind_wallet import IdentityNotVerified, WalletNotOwn, bind_alipay_account
 from mingqu.services.once import id_of_key, once_done
 from mingqu.services.read_person import PersonView, person_view
+from mingqu.services.sign_in_with_alipay import (
+    AlipayCodeWrong,
+    AlipayLoginBlocked,
+    AlipayLoginSilent,
+    AlipayNotConnected,
+)
 from mingqu.services.verify_identity import IdentityCheckSilent, PersonMergeNeedsReview, verify_identity
 
 TAG: Final = "Person"
@@ -76,6 +83,18 @@ class Verification(Answer, frozen=True, kw_only=True):
     """Who the caller is: an older account of theirs, if they had one. The card is now theirs to use."""
 
     person_id: UUID
+    instrument_id: UUID
+
+
+class NewWallet(Body, frozen=True, kw_only=True):
+    """The code by which Alipay says whose account it is (`auth_code`)."""
+
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=PLAIN, examples=["4b203fe6c11548bc"])]
+
+
+class Wallet(Answer, frozen=True, kw_only=True):
+    """The account, as an instrument that money can be paid out to."""
+
     instrument_id: UUID
 
 
@@ -139,9 +158,36 @@ def prove_identity(data: JSONBody[NewVerification], key: KeyHere, house: HouseHe
     return Verification(person_id=UUID(str(answer["person_id"])), instrument_id=UUID(str(answer["instrument_id"])))
 
 
+@writes(
+    "/wallets/alipay",
+    tag=TAG,
+    refuses=(
+        AlipayNotConnected,
+        AlipayCodeWrong,
+        AlipayLoginBlocked,
+        AlipayLoginSilent,
+        IdentityNotVerified,
+        WalletNotOwn,
+    ),
+)
+def bind_wallet(data: JSONBody[NewWallet], key: KeyHere, house: HouseHere, caller: CallerHere) -> Wallet:
+    """Bind the caller's own account at Alipay, so that a loan can be paid out to it; it signs them in from then on.
+
+    With every payout the caller's real name goes along, and Alipay refuses an account of another name.
+    """
+
+    def act() -> dict[str, object]:
+        bound = bind_alipay_account(house, person_id=caller.person_id, code=Personal(data.code))
+        return {"instrument_id": bound.hex}
+
+    request = msgspec.to_builtins(data)
+    answer = once_done(house, scope=caller.person_id, command="bind_wallet", key=key, request=request, act=act)
+    return Wallet(instrument_id=UUID(str(answer["instrument_id"])))
+
+
 def cards_of(view: PersonView) -> list[Card]:
     """Return the cards of a person as they are answered."""
     return [shaped(card, Card) for card in view.cards]
 
 
-HANDLERS: Final = (read_me, list_cards, prove_identity)
+HANDLERS: Final = (read_me, list_cards, prove_identity, bind_wallet)

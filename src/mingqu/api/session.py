@@ -28,7 +28,20 @@ from mingqu.domain.personal import Personal
 from mingqu.services.keep_session import end_session
 from mingqu.services.note_signals import DeviceMalformed
 from mingqu.services.require_pace import VelocityStopped
-from mingqu.services.sign_in_once import SignedIn, SignInTooOld, send_code_once, sign_in_by_phone, sign_in_by_wechat
+from mingqu.services.sign_in_once import (
+    SignedIn,
+    SignInTooOld,
+    send_code_once,
+    sign_in_by_alipay,
+    sign_in_by_phone,
+    sign_in_by_wechat,
+)
+from mingqu.services.sign_in_with_alipay import (
+    AlipayCodeWrong,
+    AlipayLoginBlocked,
+    AlipayLoginSilent,
+    AlipayNotConnected,
+)
 from mingqu.services.sign_in_with_wechat import WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent
 from mingqu.web.origin import origin_of
 from mingqu.web.pace import (
@@ -63,6 +76,12 @@ class NewWechatSession(Body, frozen=True, kw_only=True):
     """The code that `wx.login` gave a mini-program."""
 
     code: Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=PLAIN, examples=["0a3Xyz"])]
+
+
+class NewAlipaySession(Body, frozen=True, kw_only=True):
+    """The `auth_code` that Alipay gave a page or a mini-program."""
+
+    code: Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=PLAIN, examples=["4b203fe6c11548bc"])]
 
 
 class Session(Answer, frozen=True, kw_only=True):
@@ -163,6 +182,35 @@ def sign_in_with_wechat(
     return _told(signed)
 
 
+@writes(
+    "/sessions/alipay",
+    tag=TAG,
+    public=True,
+    refuses=(
+        AlipayNotConnected,
+        AlipayCodeWrong,
+        AlipayLoginBlocked,
+        AlipayLoginSilent,
+        SignInTooOld,
+        TooManyRequests,
+        DeviceMalformed,
+    ),
+)
+def sign_in_with_alipay(
+    request: Request[Any, Any, Any],
+    data: JSONBody[NewAlipaySession],
+    key: KeyHere,
+    house: HouseHere,
+    pace: PaceHere,
+    device: DeviceHere = None,
+) -> Session:
+    """Sign in from Alipay; 404 where Alipay is not connected."""
+    take_turn(house, pace, request, by_address=TRIES_BY_ADDRESS, phone=data.code, by_phone=TRIES_BY_PHONE)
+    before = bearer(request) if "authorization" in request.headers else None
+    origin = origin_here(request, device)
+    return _told(sign_in_by_alipay(house, code=Personal(data.code), key=key, instead_of=before, origin=origin))
+
+
 def _told(signed: SignedIn) -> Session:
     kind = "bearer"
     return Session(token=signed.token.reveal(), token_type=kind, person_id=signed.person_id)
@@ -174,4 +222,4 @@ def sign_out(request: Request[Any, Any, Any], key: KeyHere, house: HouseHere) ->
     end_session(house, token=bearer(request))
 
 
-HANDLERS: Final = (send_code, sign_in, sign_in_with_wechat, sign_out)
+HANDLERS: Final = (send_code, sign_in, sign_in_with_wechat, sign_in_with_alipay, sign_out)

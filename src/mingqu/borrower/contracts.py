@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,7 +14,7 @@ from mingqu.borrower.cost_table import table_values
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import FieldMissing, Form, own_path
 from mingqu.borrower.offers import renewed
-from mingqu.borrower.wallet import offered
+from mingqu.borrower.wallet import deductible, may_bind_wallet, offered, payable
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
@@ -24,7 +23,7 @@ from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_
 from mingqu.services.make_offers import Offered, delay_terms
 from mingqu.services.read_cost_table import confirmed_cost_table, loan_of_offer, shown_cost_table
 from mingqu.services.read_papers import offer_view
-from mingqu.services.read_person import CardView, cards_of, names_of
+from mingqu.services.read_person import cards_of, names_of
 from mingqu.services.repay import confirm_agreement, request_agreement
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
@@ -125,10 +124,10 @@ def show_agreement(visit: Visit) -> Response[Any]:
     if not stands(visit, purpose=ConsentPurpose.AUTO_REPAYMENT, recipient=operator):
         here = f"/agreement?next={quote(there, safe='')}"
         return visit.go(ask_address(purpose=ConsentPurpose.AUTO_REPAYMENT, there=here))
-    cards = _cards(visit, cards_of(visit.house, person_id=visit.person_id))
+    cards = deductible(visit, cards_of(visit.house, person_id=visit.person_id))
     if not cards:
         return visit.go("/identity")
-    return visit.show("agreement.html", there=there, cards=cards, wallet=offered(visit.house), key=visit.form_key())
+    return visit.show("agreement.html", there=there, cards=cards, wallets=offered(visit), key=visit.form_key())
 
 
 def begin_agreement(visit: Visit, form: Form) -> Response[Any]:
@@ -203,7 +202,8 @@ def _contract_page(
     if not stands(visit, purpose=ConsentPurpose.PASS_TO_LENDER, recipient=lender.name_zh):
         here = f"/offers/{offer_id.hex}/contract"
         return visit.go(ask_address(purpose=ConsentPurpose.PASS_TO_LENDER, there=here, lender=lender.code))
-    cards = _cards(visit, cards_of(visit.house, person_id=visit.person_id))
+    held = cards_of(visit.house, person_id=visit.person_id)
+    cards = payable(visit, held)
     if not cards:
         return visit.go("/identity")
     signer = names_of(visit.house, person_id=visit.person_id)
@@ -219,6 +219,7 @@ def _contract_page(
         code_sent=code_sent,
         agreed=form is not None and form.agreed("agree"),
         cards=cards,
+        bind_wallet=may_bind_wallet(visit, held),
         chosen=form.optional("card") if form else (cards[0]["id"] if len(cards) == 1 else ""),
         deducting=next((one for one in cards if one["deducts"]), None),
         days=[visit.house.clock.business_date() + timedelta(days=ahead) for ahead in range(1, PAYOUT_DAYS + 1)],
@@ -249,19 +250,6 @@ def _points(visit: Visit, offered: Offered) -> dict[str, Any]:
         "order": order,
         "prohibited": offered.product.prohibited_uses,
     }
-
-
-def _cards(visit: Visit, cards: Sequence[CardView]) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": one.instrument_id.hex,
-            "bank": visit.words.pick(one.bank_zh, one.bank_en),
-            "tail": one.tail,
-            "deducts": one.agreement_id is not None,
-        }
-        for one in cards
-        if one.verified and one.kind == "debit_card"
-    ]
 
 
 def _payout_at(visit: Visit, day: str) -> datetime:

@@ -20,7 +20,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import URLEncodedBody
 
 from mingqu.borrower.form import Form, own_path
-from mingqu.borrower.login import SuperAppLogin
+from mingqu.borrower.login import AccountPage, SuperAppLogin
 from mingqu.borrower.words import Words
 from mingqu.domain.identifier import parse
 from mingqu.domain.personal import Personal
@@ -126,9 +126,15 @@ class Door:
     """Makes the handlers of the borrower's pages."""
 
     def __init__(
-        self, house: House, *, secure_cookies: bool, wechat: SuperAppLogin | None = None, pace: Pace | None = None
+        self,
+        house: House,
+        *,
+        secure_cookies: bool,
+        wechat: SuperAppLogin | None = None,
+        alipay: AccountPage | None = None,
+        pace: Pace | None = None,
     ) -> None:
-        self.house, self.secure_cookies, self.wechat = house, secure_cookies, wechat
+        self.house, self.secure_cookies, self.wechat, self.alipay = house, secure_cookies, wechat, alipay
         self.pages = pages_of("mingqu.borrower")
         self.pace = pace or Pace()
 

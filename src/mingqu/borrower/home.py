@@ -10,8 +10,9 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.consents import recipient_of, standing_id
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.drawing import share
-from mingqu.borrower.wallet import deducting
+from mingqu.borrower.wallet import deducting, may_bind_wallet
 from mingqu.domain.consent import ConsentPurpose
+from mingqu.domain.instrument import InstrumentKind
 from mingqu.domain.loan import Stage
 from mingqu.domain.refusal import Refusal
 from mingqu.services.read_limit import LimitView, decision_view, limit_view
@@ -69,10 +70,12 @@ def show_me(visit: Visit) -> Response[Any]:
                 "tail": one.tail,
                 "verified": one.verified,
                 "deducts": one.agreement_id is not None,
+                "wallet": one.kind == InstrumentKind.WALLET.value,
             }
             for one in person.cards
         ],
         wallet=deducting(visit, from_card=any(one.agreement_id for one in person.cards)),
+        bind_wallet=may_bind_wallet(visit, person.cards),
         deduction_consent=standing_id(
             visit, purpose=ConsentPurpose.AUTO_REPAYMENT, recipient=operator, any_version=True
         ),

@@ -9,19 +9,23 @@ from litestar.handlers import HTTPRouteHandler
 
 from mingqu.borrower.cost_table import table_values
 from mingqu.borrower.door import Door, Visit, file_of
-from mingqu.borrower.wallet import deducting
+from mingqu.borrower.form import Form
+from mingqu.borrower.wallet import deducting, payable
 from mingqu.domain.loan import Stage
 from mingqu.domain.ownership import NotFound
+from mingqu.domain.refusal import Refusal
 from mingqu.services.make_offers import delay_terms
 from mingqu.services.preview_repayment import ways_of
 from mingqu.services.read_cost_table import shown_cost_table
 from mingqu.services.read_loans import OVERDUE, PAID, LoanView, OrderView, loan_view, loans_of
 from mingqu.services.read_papers import contract_view, party_of, signed_paper
 from mingqu.services.read_person import cards_of
+from mingqu.services.take_payout_back import pay_out_again
 from mingqu.web.print_paper import contract_pdf
 
 # A payout that nobody heard the end of is on its way as far as anybody may say.
 ARRIVED, FAILED, UNKNOWN, WAITING, SENT = "arrived", "failed", "unknown", "waiting", "sent"
+RETURNED: Final = "returned"  # it had been paid and came back: the loan waits for another card
 _STATES: Final = {"RESERVED": WAITING, "SENT": SENT, "UNKNOWN": UNKNOWN, "PAID": ARRIVED, "FAILED": FAILED}
 
 
@@ -31,6 +35,7 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
         door.page("/loans", show_all),
         door.page("/loans/{loan_id:str}", show_schedule),
         door.page("/loans/{loan_id:str}/payout", show_payout),
+        door.step("/loans/{loan_id:str}/payout", pay_again),
         door.page("/contracts/{contract_id:str}", show_contract),
         door.page("/contracts/{contract_id:str}/pdf", print_contract),
     ]
@@ -73,21 +78,48 @@ def show_schedule(visit: Visit) -> Response[Any]:
 
 def show_payout(visit: Visit) -> Response[Any]:
     """Show where the money is, and say so when nobody knows."""
+    return _payout_page(visit)
+
+
+def pay_again(visit: Visit, form: Form) -> Response[Any]:
+    """Send what came back to another card or account; a form sent twice sends it once."""
+    loan_id = visit.identifier("loan_id")
+    try:
+        pay_out_again(
+            visit.house,
+            person_id=visit.person_id,
+            loan_id=loan_id,
+            instrument_id=form.identifier("card"),
+            key=form.key,
+        )
+    except Refusal as refusal:
+        if refusal.status == 404:
+            raise
+        return _payout_page(visit, refusal=refusal)
+    return visit.go(f"/loans/{loan_id.hex}/payout")
+
+
+def _payout_page(visit: Visit, *, refusal: Refusal | None = None) -> Response[Any]:
     one = loan_view(visit.house, person_id=visit.person_id, loan_id=visit.identifier("loan_id"))
     if one.payout is None:
         raise NotFound
+    held, state = cards_of(visit.house, person_id=visit.person_id), payout_state(one.payout, stage=one.stage)
     card = next(
         (
-            {"bank": visit.words.pick(held.bank_zh, held.bank_en), "tail": held.tail}
-            for held in cards_of(visit.house, person_id=visit.person_id)
-            if held.instrument_id == one.payout.instrument_id
+            {"bank": visit.words.pick(each.bank_zh, each.bank_en), "tail": each.tail}
+            for each in held
+            if each.instrument_id == one.payout.instrument_id
         ),
         None,
     )
     return visit.show(
         "payout.html",
+        status=200 if refusal is None else refusal.status,
+        problem=None if refusal is None else visit.words.refusal(refusal),
+        others=payable(visit, held, besides=one.payout.instrument_id) if state == RETURNED else [],
+        key=visit.form_key() if state == RETURNED else "",
         loan=loan_values(visit, one),
-        state=payout_state(one.payout),
+        state=state,
         open=one.payout.open,
         number=one.payout.order_id.hex,
         amount_fen=one.payout.amount_fen,
@@ -127,9 +159,12 @@ def print_contract(visit: Visit) -> Response[Any]:
     return file_of(printed, name=f"contract-{contract_id.hex[:8]}.pdf", kind="application/pdf")
 
 
-def payout_state(payout: OrderView) -> str:
-    """Return what may be said of a payout: silence is unknown, never failed."""
-    return _STATES[payout.state]
+def payout_state(payout: OrderView, *, stage: Stage) -> str:
+    """Return what may be said of a payout: silence is unknown, never failed.
+
+    A loan that is still to be paid out after its payout ended had one that came back.
+    """
+    return RETURNED if stage is Stage.PLANNED and not payout.open else _STATES[payout.state]
 
 
 def loan_values(visit: Visit, one: LoanView) -> dict[str, Any]:
@@ -152,7 +187,7 @@ def loan_values(visit: Visit, one: LoanView) -> dict[str, Any]:
         "settled_on": one.settled_on,
         "instalments": len(one.rows) or one.terms.instalments,
         "paid": sum(row.state == PAID for row in one.rows),
-        "payout": payout_state(one.payout) if one.payout else "",
+        "payout": payout_state(one.payout, stage=one.stage) if one.payout else "",
         "payout_open": one.payout is not None and one.payout.open,
         "owing": one.quote is not None,
     }

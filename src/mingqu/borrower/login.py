@@ -18,3 +18,11 @@ class SuperAppLogin(Protocol):
     def sign_in(self, *, code: Personal[str]) -> CameIn:
         """Return the person that a code leads to, and who they are there. Errors: refusals of the login."""
         ...
+
+
+class AccountPage(Protocol):
+    """A super-app's page where a person agrees: to be signed in here, or that their account there is bound."""
+
+    def address(self, *, path: str, state: str) -> str:
+        """Return where the person is sent; they come back to `path` of this site."""
+        ...

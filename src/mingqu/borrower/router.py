@@ -9,6 +9,7 @@ from litestar import Request, Response, Router
 from litestar.exceptions import HTTPException
 
 from mingqu.borrower import (
+    alipay_account,
     apply,
     cap,
     certificate,
@@ -25,7 +26,7 @@ from mingqu.borrower import (
     wallet,
 )
 from mingqu.borrower.door import Door
-from mingqu.borrower.login import SuperAppLogin
+from mingqu.borrower.login import AccountPage, SuperAppLogin
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.web.pace import Pace
@@ -35,15 +36,21 @@ log = logging.getLogger("mingqu.http")
 
 
 def make_router(
-    house: House, *, secure_cookies: bool, wechat: SuperAppLogin | None = None, pace: Pace | None = None
+    house: House,
+    *,
+    secure_cookies: bool,
+    wechat: SuperAppLogin | None = None,
+    alipay: AccountPage | None = None,
+    pace: Pace | None = None,
 ) -> Router:
-    """Return the pages of a house, at "/". With `wechat` people may come in by it as well as by a code.
+    """Return the pages of a house, at "/". With `wechat` or `alipay` people may come in by it as well as by a code.
 
     `secure_cookies` is True wherever the site is reached over TLS.
     """
-    door = Door(house, secure_cookies=secure_cookies, wechat=wechat, pace=pace)
+    door = Door(house, secure_cookies=secure_cookies, wechat=wechat, alipay=alipay, pace=pace)
     parts = (
         sign_in,
+        alipay_account,
         home,
         identity,
         consents,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Response
@@ -13,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.device import give_device, origin
 from mingqu.borrower.door import VISITOR_COOKIE, Door, Visit
 from mingqu.borrower.form import Form, own_path
+from mingqu.borrower.super_app import came_back, send_away, spent
 from mingqu.domain.one_time_code import VALID_SECONDS, CodePurpose, CodeTooSoon
 from mingqu.domain.party import read_phone
 from mingqu.domain.personal import Personal, mask_phone
@@ -21,7 +21,6 @@ from mingqu.domain.session import Door as SessionDoor
 from mingqu.services.keep_session import end_session, open_session
 from mingqu.services.note_signals import allows_device
 from mingqu.services.sign_in import note_sign_in, send_code, sign_in
-from mingqu.web.forgery import ForgedRequest
 from mingqu.web.origin import origin_of
 from mingqu.web.pages import LANGUAGE_COOKIE, LANGUAGES
 from mingqu.web.signed_in import COOKIE, drop_cookie, set_cookie
@@ -29,8 +28,6 @@ from mingqu.web.signed_in import COOKIE, drop_cookie, set_cookie
 # The phone that a code went to, kept by the phone's own browser for as long as the code is good.
 PHONE_COOKIE: Final = "mingqu_phone"
 _PLACE: Final = "/sign-in"
-_STATE_COOKIE: Final = "mingqu_state"
-_STATE_SECONDS: Final = 600
 _LANGUAGE_SECONDS: Final = 365 * 24 * 3600
 
 
@@ -97,7 +94,7 @@ def enter(visit: Visit, form: Form) -> Response[Any]:
     except Refusal as refusal:
         return _code_page(visit, there=form.back_to, refusal=refusal)
     answer = visit.go(form.back_to)
-    _open(visit, answer, person_id=person_id)
+    let_in(visit, answer, person_id=person_id)
     answer.delete_cookie(PHONE_COOKIE, path=_PLACE)
     return answer
 
@@ -124,31 +121,26 @@ def choose_language(visit: Visit, form: Form) -> Response[Any]:
 def to_wechat(visit: Visit) -> Response[Any]:
     """Send the person to WeChat, with a state that only this browser knows."""
     assert visit.door.wechat is not None
-    state = visit.house.codes.secret().reveal().hex()
-    answer = visit.go(visit.door.wechat.address(state=state))
-    kept = f"{state} {own_path(visit.query('next'))}"
-    answer.set_cookie(
-        visit.door.passing_cookie(_STATE_COOKIE, quote(kept, safe=""), path=_PLACE, seconds=_STATE_SECONDS)
-    )
-    return answer
+    wechat = visit.door.wechat
+    return send_away(visit, address=lambda state: wechat.address(state=state), place=_PLACE)
 
 
 def from_wechat(visit: Visit) -> Response[Any]:
     """Let the person in whom WeChat sent back. Errors: ForgedRequest when this browser was not sent there by us."""
     assert visit.door.wechat is not None
-    state, _, there = unquote(visit.request.cookies.get(_STATE_COOKIE, "")).partition(" ")
-    given = visit.query("state")
-    if not state or not hmac.compare_digest(state.encode(), given.encode("utf-8", "replace")):
-        raise ForgedRequest("This sign-in was not begun here.")
+    there = came_back(visit)
     came = visit.door.wechat.sign_in(code=Personal(visit.query("code")))
     note_sign_in(visit.house, person_id=came.person_id, origin=origin(visit))
-    answer = visit.go(own_path(there))
-    _open(visit, answer, person_id=came.person_id, login=came.openid)
-    answer.delete_cookie(_STATE_COOKIE, path=_PLACE)
-    return answer
+    answer = visit.go(there)
+    let_in(visit, answer, person_id=came.person_id, login=came.openid)
+    return spent(answer, place=_PLACE)
 
 
-def _open(visit: Visit, answer: Response[Any], *, person_id: UUID, login: Personal[str] | None = None) -> None:
+def let_in(visit: Visit, answer: Response[Any], *, person_id: UUID, login: Personal[str] | None = None) -> None:
+    """Open a session for a person, in place of whichever the browser brought.
+
+    `login` is their subject at WeChat, when they came in by it: it pays inside its app.
+    """
     held = visit.request.cookies.get(COOKIE)
     token = open_session(
         visit.house,
@@ -170,6 +162,7 @@ def _phone_page(visit: Visit, *, there: str, ended: bool = False, refusal: Refus
         there=there,
         ended=ended,
         wechat=visit.door.wechat is not None,
+        alipay=visit.door.alipay is not None,
         problem=None if refusal is None else visit.words.refusal(refusal),
     )
 

@@ -39,6 +39,7 @@ PLACES: Final = {
     "account": "mingqu.cli.account:account",
     "backup": "mingqu.cli.copy:backup",
     "bench": "mingqu.cli.bench:bench",
+    "bins": "mingqu.cli.bins:bins_commands",
     "close": "mingqu.cli.close:close",
     "demo": "mingqu.cli.demo:demo",
     "drill": "mingqu.cli.copy:drill",

@@ -17,6 +17,8 @@ from mingqu.channels.alipay.notice import AlipayNotices
 from mingqu.channels.alipay.payment import AlipayPayments
 from mingqu.channels.alipay.refund import AlipayRefunds
 from mingqu.channels.alipay.transfer import AlipayTransfers
+from mingqu.channels.clearing.bank import ClearingBank
+from mingqu.channels.clearing.speech import ClearingParty
 from mingqu.channels.gateway.bank import GatewayBank
 from mingqu.channels.gateway.bureau import GatewayBureau
 from mingqu.channels.gateway.data_provider import GatewayDataProvider
@@ -48,10 +50,13 @@ from mingqu.counterparties.credentials import (
     WechatProgramCredentials,
 )
 from mingqu.domain.personal import Personal
+from mingqu.ports.bank_statement import BankStatementSource
+from mingqu.ports.batch import BatchChannel
 from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.clock import Clock
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
+from mingqu.ports.entrusted import EntrustedPaymentChannel
 from mingqu.ports.identity import IdentityChannel
 from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
@@ -95,6 +100,10 @@ class Counterparties:
     payout: PayoutChannel
     collection: CollectionChannel
     hosted: HostedPaymentChannel
+    entrusted: EntrustedPaymentChannel | None
+    batch: BatchChannel | None
+    statements: BankStatementSource | None
+    clearing: ClearingBank | None
     identity: IdentityChannel
     sms: SmsChannel
     bureau: BureauChannel
@@ -154,6 +163,12 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         payout=bank,
         collection=bank,
         hosted=hosted,
+        entrusted=bank,
+        batch=bank,
+        statements=bank,
+        clearing=None
+        if credentials.clearing is None
+        else ClearingBank(party=_clearing(credentials.clearing, wire(credentials.clearing.base_url), clock)),
         identity=GatewayIdentity(party=party("identity", credentials.identity)),
         sms=GatewaySms(party=party("sms", credentials.sms)),
         bureau=GatewayBureau(party=party("bureau", credentials.bureau)),
@@ -194,6 +209,19 @@ def _party(name: str, given: GatewayCredentials, wire: Wire, clock: Clock) -> Pa
         theirs=TheirKeys(keys=theirs),
         clock=clock,
         nonces=fresh_nonce,
+    )
+
+
+def _clearing(given: GatewayCredentials, wire: Wire, clock: Clock) -> ClearingParty:
+    told = _party("clearing", given, wire, clock)
+    return ClearingParty(
+        wire=wire,
+        key_id=given.key_id,
+        own=told.own.key,
+        their_id=given.their_key_id,
+        theirs=told.theirs.keys,
+        clock=clock,
+        numbers=fresh_nonce,
     )
 
 

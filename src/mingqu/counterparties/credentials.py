@@ -142,6 +142,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     sms: GatewayCredentials
     bureau: GatewayCredentials
     data: GatewayCredentials | None = None
+    clearing: GatewayCredentials | None = None  # a bank behind clearing-style messages, beside `bank`
     wechatpay: WechatPayCredentials | None = None
     alipay: AlipayCredentials | None = None
     wechat: WechatPageCredentials | None = None

@@ -90,6 +90,9 @@ class InstrumentKind(Enum):
     WALLET = "wallet"
 
 
+PAID_OUT_TO: Final = (InstrumentKind.DEBIT_CARD, InstrumentKind.WALLET)
+
+
 class InstrumentState(Enum):
     """The life of an instrument: added → verified → removed."""
 
@@ -149,6 +152,7 @@ class Bin:
     name_zh: str
     name_en: str
     kind: InstrumentKind
+    digits: int | None = None  # of a card number with this prefix; None for any length
 
 
 def luhn_holds(digits: str) -> bool:
@@ -209,7 +213,7 @@ def find_bin(*, number: Personal[str], bins: Sequence[Bin]) -> Bin:
     The kind of a card does not follow from its number by arithmetic; only a table of prefixes tells it.
     """
     text = number.reveal()
-    matching = [row for row in bins if text.startswith(row.prefix)]
+    matching = [row for row in bins if text.startswith(row.prefix) and row.digits in (None, len(text))]
     if not matching:
         raise CardNotSupported("Cards of this bank cannot be bound yet: take another bank's debit card.")
     return max(matching, key=lambda row: len(row.prefix))
@@ -257,14 +261,15 @@ def verified(*, instrument: Instrument, answer: ElementsAnswer) -> Instrument:
 
 
 def require_payout(*, instrument: Instrument) -> None:
-    """Return when a loan may be paid out to the instrument: a verified own debit card.
+    """Return when a loan may be paid out to the instrument: a verified own debit card, or an own wallet.
 
-    Never to a credit card or a purpose card: the money of a loan goes to the borrower's own settlement account.
-    Source: 银保监规〔2022〕13号. Errors: InstrumentNotVerified, CardNotSupported.
+    Never to a credit card or a purpose card: the money of a loan goes to the borrower's own settlement account, or to
+    the account that is theirs by real name at a payment institution. Source: 银保监规〔2022〕13号.
+    Errors: InstrumentNotVerified, CardNotSupported.
     """
     require_verified(instrument=instrument)
-    if instrument.kind is not InstrumentKind.DEBIT_CARD:
-        raise CardNotSupported("A loan is paid out to a debit card.", kind=instrument.kind.value)
+    if instrument.kind not in PAID_OUT_TO:
+        raise CardNotSupported("A loan is paid out to a debit card or an own account.", kind=instrument.kind.value)
 
 
 def require_verified(*, instrument: Instrument) -> None:

@@ -48,6 +48,7 @@ _ABOUT: Final = {
     "code.sign_contract": MessageAbout.SIGNING,
     "loan.disbursed": MessageAbout.PAYOUT,
     "loan.payout_failed": MessageAbout.PAYOUT,
+    "loan.payout_returned": MessageAbout.PAYOUT,
 }
 
 

@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS bank_order (
     amount_fen INTEGER NOT NULL, currency TEXT NOT NULL, reference TEXT NOT NULL, code TEXT,
     ends_at TEXT, expires_at TEXT
 );
+CREATE TABLE IF NOT EXISTS bank_batch (batch_number TEXT PRIMARY KEY, body TEXT NOT NULL, numbers TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS bank_return (order_number TEXT PRIMARY KEY, at TEXT NOT NULL, reference TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS nonce (
     party TEXT NOT NULL, nonce TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (party, nonce)
 );

@@ -33,7 +33,7 @@ TABLES: Final = {  # what each of them remembers, of the book that they share
         "wechat_wallet", "notice",
     ),
     "wechat": ("wechat_person", "wechat_code", "wechat_accepted"),
-    "bank": ("card", "agreement", "bank_order", "notice"),
+    "bank": ("card", "agreement", "bank_order", "bank_batch", "bank_return", "notice"),
     "identity": ("card", "identity_answer"),
     "sms": ("message",),
     "bureau": ("bureau_person", "bureau_answer"),
@@ -55,6 +55,7 @@ CALLS: Final = {
     "wechat": ("wechat.token", "wechat.session", "wechat.access_token", "wechat.message"),
     "bank": (
         "payout.send", "collection.deduct", "hosted.create", "bank.ask", "bank.statement",
+        "bank.account_statement", "payout.entrust", "batch.send", "batch.ask",
         "agreement.request", "agreement.confirm", "agreement.cancel",
     ),
     "identity": ("identity.check",),
@@ -272,6 +273,7 @@ class Control:
                 asked["flaw"]
             ),
             "fee": lambda asked: self.wechatpay.bills.set_fee(int(asked["ppm"])),
+            "return": lambda asked: {"returned": self.bank.return_payout(order_number=asked["order_number"])},
             "processing": lambda asked: setattr(self.bank, "processing_seconds", int(asked["seconds"])),
         }
 

@@ -128,6 +128,7 @@ def credentials(
             "their_key_id": f"{party}-1",
             "their_public_key": _public(ed25519(known.party[party]).public_key()),
         }
+    given["clearing"] = dict(given["bank"])  # the bank's other face: the same address, the same keys
     given["control"] = {party: f"{address}/_sandbox" for party, address in addresses.items()}
     return given
 

@@ -5,14 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from mingqu.sandbox.book import Book
 from mingqu.sandbox.faults import Faults
-from mingqu.sandbox.gateway import Door, Malformed, Unsigned
+from mingqu.sandbox.gateway import Malformed, Unsigned
 from mingqu.sandbox.time import Time
 from mingqu.sandbox.wire import Call, Reply, json_reply
 
 Do = Callable[..., Reply]
+
+
+class Keeper(Protocol):
+    """Verifies what comes in and signs what goes out, in the manner of one protocol."""
+
+    def require_signed(self, call: Call) -> str:
+        """Return what binds the answer to a request that is signed as it must be. Errors: Unsigned."""
+        ...
+
+    def sign(self, reply: Reply, *, nonce: str) -> Reply:
+        """Return an answer, signed."""
+        ...
+
+    def missign(self, reply: Reply, *, nonce: str) -> Reply:
+        """Return an answer, signed by a stranger."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +46,7 @@ class Route:
 class Party:
     """A counterparty. Subclasses give `routes`; `handle` is its face."""
 
-    def __init__(self, *, book: Book, time: Time, door: Door, faults: Faults) -> None:
+    def __init__(self, *, book: Book, time: Time, door: Keeper, faults: Faults) -> None:
         self.book, self.time, self.door, self.faults = book, time, door, faults
 
     def routes(self) -> tuple[Route, ...]:

@@ -21,6 +21,7 @@ from mingqu.sandbox.alipay import RETRY_SECONDS, Alipay
 from mingqu.sandbox.bank import Bank
 from mingqu.sandbox.book import Book
 from mingqu.sandbox.bureau import Bureau
+from mingqu.sandbox.clearing import Clearing, ClearingDoor
 from mingqu.sandbox.control import Control
 from mingqu.sandbox.data_provider import DataProvider
 from mingqu.sandbox.faults import Faults
@@ -152,6 +153,11 @@ class Sandbox:
         assert isinstance(data, DataProvider)
         inbox, notices = Inbox(book), Notices(book=book, time=moment)
         bank.inbox = sms.inbox = inbox
+        clearing_door = ClearingDoor(
+            time=moment, callers={"house-1": known.house_public("bank")}, signer=signers["bank"]
+        )
+        clearing = Clearing(book=book, time=moment, door=clearing_door, faults=faults["bank"])
+        clearing.bank, bank.clearing = bank, clearing
         bank.notices, bank.address = notices, self.addresses["bank"]
         pay = self._wechatpay(known, faults["wechatpay"], notices)
         wechat = Wechat(book=book, time=moment, faults=faults["wechat"], appid=known.appid, secret=known.app_secret)

@@ -25,7 +25,9 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused, Silent, Word
 from mingqu.ports.clock import Clock
 from mingqu.ports.collection import DeductionChannel, DeductionRequest
+from mingqu.ports.entrusted import EntrustedPaymentChannel, EntrustedRequest
 from mingqu.ports.payout import PayoutChannel, PayoutRequest
+from mingqu.ports.refund import RefundChannel, RefundRequest
 from mingqu.ports.silence import ChannelSilent
 
 # An alert is stored before the step goes on to what is due besides, so a step takes two turns at most.
@@ -74,18 +76,80 @@ class PayoutErrand:
         return self.channel.resend_is_safe
 
     def send(self, order: Order) -> Accepted | Paid | Refused | NumberTaken:
-        return self.channel.send(
-            PayoutRequest(
+        return self.channel.send(self.request(order))
+
+    def request(self, order: Order) -> PayoutRequest:
+        """Return what is asked of the channel, alone or in a batch."""
+        return PayoutRequest(
+            order_number=order.number,
+            amount_fen=order.amount_fen,
+            currency=order.currency,
+            card_number=self.card_number,
+            holder_name=self.holder_name,
+        )
+
+    def ask(self, order: Order) -> Paid | Failed | InProgress | NotFound:
+        return self.channel.ask(order.number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntrustedErrand:
+    """An order of kind PAYOUT to the payee whom the loan's contract names."""
+
+    channel: EntrustedPaymentChannel
+    payee_account: Personal[str]
+    payee_name: Personal[str]
+    payee_bank: str
+    contract_number: str
+    purpose: str
+
+    @property
+    def resend_is_safe(self) -> bool:
+        return self.channel.resend_is_safe
+
+    def send(self, order: Order) -> Accepted | Paid | Refused | NumberTaken:
+        return self.channel.entrust(
+            EntrustedRequest(
                 order_number=order.number,
                 amount_fen=order.amount_fen,
                 currency=order.currency,
-                card_number=self.card_number,
-                holder_name=self.holder_name,
+                payee_account=self.payee_account,
+                payee_name=self.payee_name,
+                payee_bank=self.payee_bank,
+                contract_number=self.contract_number,
+                purpose=self.purpose,
             )
         )
 
     def ask(self, order: Order) -> Paid | Failed | InProgress | NotFound:
         return self.channel.ask(order.number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundErrand:
+    """An order of kind RETURN that gives a payment back the way it came."""
+
+    channel: RefundChannel
+    paid_by: str  # the number of the payment
+    total_fen: int
+
+    @property
+    def resend_is_safe(self) -> bool:
+        return True  # the port says so: a refund's number makes it one refund
+
+    def send(self, order: Order) -> Accepted | Paid | Refused | NumberTaken:
+        return self.channel.refund(
+            RefundRequest(
+                refund_number=order.number,
+                order_number=self.paid_by,
+                amount_fen=order.amount_fen,
+                total_fen=self.total_fen,
+                currency=order.currency,
+            )
+        )
+
+    def ask(self, order: Order) -> Paid | Failed | InProgress | NotFound:
+        return self.channel.ask_refund(order.number, order_number=self.paid_by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +164,15 @@ class DeductionErrand:
         return self.channel.resend_is_safe
 
     def send(self, order: Order) -> Accepted | Paid | Refused | NumberTaken:
-        return self.channel.deduct(
-            DeductionRequest(
-                order_number=order.number,
-                amount_fen=order.amount_fen,
-                currency=order.currency,
-                agreement_token=self.agreement_token,
-            )
+        return self.channel.deduct(self.request(order))
+
+    def request(self, order: Order) -> DeductionRequest:
+        """Return what is asked of the channel, alone or in a batch."""
+        return DeductionRequest(
+            order_number=order.number,
+            amount_fen=order.amount_fen,
+            currency=order.currency,
+            agreement_token=self.agreement_token,
         )
 
     def ask(self, order: Order) -> Paid | Failed | InProgress | NotFound:

@@ -12,7 +12,7 @@ from mingqu.domain import order as life
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.loan import Repaid
 from mingqu.domain.operator import Permission
-from mingqu.domain.order import Order, Verdict, VerdictImpossible
+from mingqu.domain.order import Order, OrderKind, Verdict, VerdictImpossible
 from mingqu.domain.proposal import Deed, Proposal
 from mingqu.services.house import House
 from mingqu.services.note_access import note_access
@@ -20,6 +20,7 @@ from mingqu.services.read_today import masked_names
 from mingqu.services.reverse_repayment import take_back
 from mingqu.services.settle_order import settle
 from mingqu.services.sign_in_operator import Seat
+from mingqu.services.take_payout_back import is_told, take_payout_back, take_return_back
 from mingqu.store import access, loan, order, proposal
 from mingqu.store.database import Transaction
 from mingqu.store.order import Direction, RecordedWord
@@ -74,7 +75,7 @@ def basis_of_verdict(tx: Transaction, proposal: Proposal) -> str:
 
 
 def decide_order(tx: Transaction, house: House, proposal: Proposal) -> None:
-    """Let a word hold: as booked, paid after all, or bounced; what that means to the loan is booked with it.
+    """Let a word hold: as booked, paid after all, bounced, returned or never paid; what that means is booked with it.
 
     Paid after all counts from the moment at which the channel said so. Errors: NotFound, VerdictImpossible, and
     those of `mingqu.domain.loan.record`.
@@ -94,15 +95,23 @@ def decide_order(tx: Transaction, house: House, proposal: Proposal) -> None:
     elif verdict is Verdict.BOUNCED:
         assert after.loan_id is not None
         take_back(tx, house, loan_id=after.loan_id, repayment_id=after.order_id)
+    elif verdict is Verdict.RETURNED:
+        taking = take_payout_back if after.kind is OrderKind.PAYOUT else take_return_back
+        taking(tx, house, returned=after)
+    elif verdict is Verdict.NEVER_PAID:
+        settle(tx, house, ended=after)
 
 
 def _verdicts(tx: Transaction, known: Order) -> list[Verdict]:
-    """Return what may be decided: paid only if the channel said so of this very amount, bounced if a loan was told."""
+    """Return what may be decided: paid only if the channel said so of this very amount; bounced or returned only if
+    it said that too, and the loan was told of the money."""
     possible = list(life.verdicts(known))
     if Verdict.PAID in possible and _said_paid(tx, known) == (None, None):
         possible.remove(Verdict.PAID)
     if Verdict.BOUNCED in possible and not (_is_told(tx, known) and _said_failed(tx, known)):
         possible.remove(Verdict.BOUNCED)
+    if Verdict.RETURNED in possible and not (is_told(tx, known) and _said_failed(tx, known)):
+        possible.remove(Verdict.RETURNED)
     return possible
 
 

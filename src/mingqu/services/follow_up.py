@@ -8,14 +8,16 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.domain.identifier import dated
+from mingqu.domain.instrument import Instrument
 from mingqu.domain.loan import Happening, Kind, Outcome, quote
 from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.order import Order, OrderKind, reserve
-from mingqu.services.house import BANK, DEDUCTING, House
+from mingqu.services.house import DEDUCTING, House, channel_to
 from mingqu.services.tell_webhooks import Event, Told, tell
-from mingqu.store import order, repayment, work
+from mingqu.store import instrument, order, refund, repayment, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
+from mingqu.store.refund import Refund
 from mingqu.store.repayment import Agreement
 from mingqu.store.work import NewWork
 
@@ -25,6 +27,7 @@ DEDUCTION_AT: Final = timedelta(hours=9)
 NOTICE_AT: Final = timedelta(hours=9)
 QUIET_UNTIL: Final = timedelta(hours=8)
 QUIET_FROM: Final = timedelta(hours=22)
+REFUND_WITHIN: Final = timedelta(days=360)  # wallets take a refund for a year; some days are left to ask again
 DEDUCTION_MINUTE: Final = 60  # 09:00 in the market is 01:00 UTC: behind the morning in the order of ids
 TOLD: Final = {
     Kind.BILLED: Event.BILL_DUE,
@@ -125,11 +128,28 @@ def deduction_purpose(*, amount_fen: int, agreement_id: UUID) -> str:
     return f"deduct {amount_fen} {agreement_id.hex}"
 
 
-def give_back(tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: datetime) -> None:
-    """Reserve the return of what was paid too much, to the card the loan was paid out to, at `at` or later."""
-    instrument_id = repayment.payout_instrument(tx, cell=of.cell, loan_id=of.loan_id)
-    if instrument_id is None:
-        return  # a loan taken over from elsewhere: people return it
+def give_back(
+    tx: Transaction,
+    house: House,
+    of: Loan,
+    *,
+    amount_fen: int,
+    at: datetime,
+    to: Instrument | None = None,
+    by_card: bool = False,
+) -> None:
+    """Reserve the return of what was paid too much, at `at` or later.
+
+    It goes back on the payment it came with, where its channel gives back (Alipay, within a year), unless `by_card`;
+    else to where the loan was paid out, or `to` a card that is named.
+    """
+    if to is None and not by_card and _refund(tx, house, of, amount_fen=amount_fen, at=at):
+        return
+    if to is None:
+        paid_to = repayment.payout_instrument(tx, cell=of.cell, loan_id=of.loan_id)
+        if paid_to is None:
+            return  # a loan taken over from elsewhere: people return it
+        to = instrument.load(tx, person_id=of.person_id, instrument_id=paid_to)
     order.insert(
         tx,
         order=reserve(
@@ -138,13 +158,39 @@ def give_back(tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: d
             kind=OrderKind.RETURN,
             person_id=of.person_id,
             loan_id=of.loan_id,
-            instrument_id=instrument_id,
+            instrument_id=to.instrument_id,
             amount_fen=amount_fen,
             currency=of.currency,
-            channel=BANK,
+            channel=channel_to(to),
             run_at=at,
         ),
     )
+
+
+def _refund(tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: datetime) -> bool:
+    """Reserve a refund on the newest payment that covers the amount; return whether there is one."""
+    if not house.refunds:
+        return False
+    paid = refund.newest_payment(
+        tx, loan_id=of.loan_id, channels=sorted(house.refunds), since=at - REFUND_WITHIN, amount_fen=amount_fen
+    )
+    if paid is None:
+        return False
+    paid_by, channel, total_fen = paid
+    back = reserve(
+        order_id=house.id_for(of.person_id),
+        kind=OrderKind.RETURN,
+        person_id=of.person_id,
+        loan_id=of.loan_id,
+        instrument_id=None,
+        amount_fen=amount_fen,
+        currency=of.currency,
+        channel=channel,
+        run_at=at,
+    )
+    order.insert(tx, order=back)
+    refund.insert(tx, refund=Refund(order_id=back.order_id, paid_by=paid_by, total_fen=total_fen))
+    return True
 
 
 def told(*, loan_id: UUID, person_id: UUID, currency: str, happening: Happening) -> Told:

@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.identifier import slot_of
-from mingqu.domain.instrument import Bin
+from mingqu.domain.instrument import Bin, Instrument, InstrumentKind
+from mingqu.domain.working_window import WorkingWindows
+from mingqu.ports.batch import BatchChannel
 from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.collection import CollectionChannel, DeductionChannel, HostedAgreementChannel, HostedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
+from mingqu.ports.entrusted import EntrustedPaymentChannel
 from mingqu.ports.identifiers import Identifiers
 from mingqu.ports.identity import IdentityChannel
 from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
+from mingqu.ports.refund import RefundChannel
 from mingqu.ports.sms import SmsChannel
 from mingqu.ports.subscribed import SubscribedMessageChannel
 from mingqu.ports.webhook import WebhookChannel
@@ -37,7 +41,16 @@ HOSTED: Final = "hosted"  # the page on which a person pays by hand unless they 
 ALIPAY: Final = "alipay"  # a page of Alipay's, where the house has one
 WECHAT: Final = "wechat"  # deducts from a WeChat wallet by WeChat's loan repayment
 PAPAY: Final = "papay"  # the same by classic withholding
-DEDUCTING: Final = frozenset({BANK, WECHAT, PAPAY})  # channels of orders that rest on an agreement
+ALIPAY_AGREEMENT: Final = "alipay_agreement"  # deducts from an account at Alipay
+DEDUCTING: Final = frozenset({BANK, WECHAT, PAPAY, ALIPAY_AGREEMENT})  # channels of orders that rest on an agreement
+ENTRUSTED: Final = "entrusted"  # pays a loan's money to the payee whom its contract names
+CLEARING: Final = "clearing"  # pays out by the bank's other protocol, where it is connected
+ALIPAY_ACCOUNT: Final = "alipay_account"  # pays out to the borrower's own account at Alipay
+
+
+def channel_to(instrument: Instrument) -> str:
+    """Return the channel by which money reaches a card (the bank) or an account at Alipay."""
+    return ALIPAY_ACCOUNT if instrument.kind is InstrumentKind.WALLET else BANK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +64,7 @@ class Settings:
     payout_waits_max: timedelta = timedelta(days=7)  # how far ahead a borrower may set the payout
     # Loans that a close brings up in one transaction under their cell's lock: some tens of milliseconds at this size.
     close_chunk_loans: int = 500
+    batch_from: int = 20  # orders of one channel and direction that go out together; fewer end sooner one by one
     # A person's agreement with a wallet names the most that one deduction may take: ten instalments of a usual loan.
     wallet_deduction_fen_max: int = 5_000_000
     webhooks_to_loopback: bool = False  # to programs on this machine, over plain http: for trying things out
@@ -85,11 +99,17 @@ class House:
     bureau: BureauChannel
     pages: Mapping[str, HostedPaymentChannel] = field(default_factory=dict)  # besides `hosted`, by orders' channel
     wallets: Mapping[str, HostedAgreementChannel] = field(default_factory=dict)  # by channel; the first is offered
+    payouts: Mapping[str, PayoutChannel] = field(default_factory=dict)  # besides `payout`, by orders' channel
+    windows: Mapping[str, WorkingWindows] = field(default_factory=dict)  # of channels that do not always work
+    entrusted: EntrustedPaymentChannel | None = None  # without it no money is paid to merchants
+    batches: Mapping[str, BatchChannel] = field(default_factory=dict)  # by orders' channel: many in one message
+    refunds: Mapping[str, RefundChannel] = field(default_factory=dict)  # by the channel of the payment given back
     data_provider: DataProvider | None = None  # without it no behavior data is asked for
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
     subscribed: SubscribedMessageChannel | None = None  # tells people inside WeChat, as often as they agreed
+    alipay_page: LoginPage | None = None  # signs in with Alipay, and says whose account is bound
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
     turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment
@@ -114,6 +134,15 @@ class House:
     def deducts_over(self, channel: str) -> DeductionChannel | None:
         """Return who deducts the orders of a channel, or None when nobody does, or nobody any more."""
         return self.collection if channel == BANK else self.wallets.get(channel)
+
+    def payout_of(self, channel: str) -> PayoutChannel | None:
+        """Return who pays out orders of a channel, or None when nobody does, or does any more."""
+        return self.payout if channel == BANK else self.payouts.get(channel)
+
+    def opens_at(self, channel: str, at: datetime) -> datetime:
+        """Return `at`, or the next moment at which a channel works. Errors: WorkingWindowsMalformed."""
+        windows = self.windows.get(channel)
+        return at if windows is None else windows.opens_at(at)
 
     def id_for(self, person_id: UUID) -> UUID:
         """Return a fresh id in a person's slot."""

@@ -99,6 +99,17 @@ def postpone(tx: Transaction, *, order_id: UUID, at: datetime) -> Order:
     return after
 
 
+def wait_until(tx: Transaction, *, order_id: UUID, at: datetime) -> Order:
+    """Let an order that was not sent yet wait until its channel works, and return it; one that was is left alone."""
+    tx.lock_cell(tx.cell_of(order_id))
+    before = orders.load(tx, order_id=order_id)
+    if before.sent_at is not None or not before.open or before.next_at >= at:
+        return before
+    after = replace(before, next_at=at, version=before.version + 1)
+    orders.update(tx, before=before, after=after)
+    return after
+
+
 def hasten(tx: Transaction, *, order_id: UUID, at: datetime) -> Order:
     """Let an order be due at once, because a person wants to know now, and return it."""
     tx.lock_cell(tx.cell_of(order_id))

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.consent import ConsentPurpose, ShownText
-from mingqu.domain.instrument import InstrumentState
+from mingqu.domain.instrument import InstrumentKind, InstrumentState
 from mingqu.domain.party import IdentityLevel
 from mingqu.domain.personal import Personal, mask_id_number, mask_name, mask_phone
 from mingqu.services.house import House
-from mingqu.store import consent, instrument, party, vault
+from mingqu.store import card_bin, consent, instrument, party, vault
 from mingqu.store.database import Transaction
+
+WALLETS: Final = {"alipay": ("支付宝账户", "Alipay account")}  # by issuer, as the names of banks are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardView:
-    """A card as a screen may show it: the bank, the last four digits, whether money may go to it.
+    """A card as a screen may show it: the bank, the last four digits (none of a wallet), whether money may go to it.
 
     `agreement_id` is that of the active agreement to deduct what is due from this card, or None.
     """
@@ -149,17 +152,23 @@ def newest_version(house: House, *, purpose: ConsentPurpose) -> int:
 
 
 def _cards(tx: Transaction, house: House, *, person_id: UUID) -> tuple[CardView, ...]:
-    banks = {bank.issuer: bank for bank in house.bins}
+    names = {bank.issuer: (bank.name_zh, bank.name_en) for bank in house.bins} | WALLETS
     views = []
-    for one in instrument.opened_of_person(tx, keyring=house.keyring, person_id=person_id):
-        card, bank = one.card, banks.get(one.card.issuer)
+    held = instrument.opened_of_person(tx, keyring=house.keyring, person_id=person_id)
+    unknown = [one.card.issuer for one in held if one.card.issuer not in names]
+    if unknown:
+        names |= card_bin.names(tx, issuers=unknown)
+    for one in held:
+        card = one.card
+        bank_zh, bank_en = names.get(card.issuer, (card.issuer, card.issuer))
         views.append(
             CardView(
                 instrument_id=card.instrument_id,
                 kind=card.kind.value,
-                bank_zh=bank.name_zh if bank else card.issuer,
-                bank_en=bank.name_en if bank else card.issuer,
-                tail=one.number.reveal()[-4:],
+                bank_zh=bank_zh,
+                bank_en=bank_en,
+                # Of an account's name at an application the last letters tell nobody anything.
+                tail="" if card.kind is InstrumentKind.WALLET else one.number.reveal()[-4:],
                 verified=card.state is InstrumentState.VERIFIED,
                 agreement_id=one.agreement_id,
             )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.consent import require as require_consent
-from mingqu.domain.instrument import require_verified
+from mingqu.domain.instrument import CardNotSupported, InstrumentKind, require_verified
 from mingqu.domain.loan import Intent, Quote, Stage, quote
 from mingqu.domain.money import AmountOutOfRange, Money, format_fen
 from mingqu.domain.order import OrderKind, reserve
@@ -20,7 +21,7 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.services.chase_order import chase_order
 from mingqu.services.end_agreement import end_agreement
 from mingqu.services.hear_order import BookOrders
-from mingqu.services.house import BANK, HOSTED, House
+from mingqu.services.house import ALIPAY_AGREEMENT, BANK, HOSTED, PAPAY, WECHAT, House
 from mingqu.services.once import Response, once
 from mingqu.services.run_errand import (
     Payer,
@@ -38,7 +39,8 @@ from mingqu.store.repayment import Agreement
 
 # Stages in which a borrower can pay: a loan that was taken for lost is still owed.
 OWING: Final = (Stage.ACTIVE, Stage.CHARGED_OFF)
-WALLETS_SINCE: Final = 2  # the version of the text on automatic repayment from which on it speaks of wallets
+# The version of the text on automatic repayment from which on it speaks of a channel's wallet; cards are in all.
+SPOKEN_OF_SINCE: Final[Mapping[str, int]] = {WECHAT: 2, PAPAY: 2, ALIPAY_AGREEMENT: 3}
 ENDED: Final = "ended"  # of an agreement: it never holds again
 NOBODY: Final = Payer()  # a page that anybody may pay on who has its address
 
@@ -182,12 +184,14 @@ def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:
 def request_agreement(house: House, *, person_id: UUID, instrument_id: UUID, key: str) -> UUID:
     """Begin an agreement to deduct due amounts from a person's verified card; the bank sends a code.
 
-    Errors: NotFound, InstrumentNotVerified, ConsentMissing, AgreementRefused, ChannelUnavailable.
+    Errors: NotFound, InstrumentNotVerified, CardNotSupported, ConsentMissing, AgreementRefused, ChannelUnavailable.
     """
 
     def work(tx: Transaction) -> Response:
         card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
         require_verified(instrument=card)
+        if card.kind is InstrumentKind.WALLET:
+            raise CardNotSupported("The bank deducts from cards only.", kind=card.kind.value)
         require_agreed(tx, house, person_id=person_id)
         agreement = Agreement(
             agreement_id=house.id_for(person_id),
@@ -281,5 +285,5 @@ def require_agreed(tx: Transaction, house: House, *, person_id: UUID, channel: s
         purpose=ConsentPurpose.AUTO_REPAYMENT,
         recipient=house.settings.operator_name,
         at=house.clock.now(),
-        version_min=1 if channel == BANK else WALLETS_SINCE,
+        version_min=SPOKEN_OF_SINCE.get(channel, 1),
     )

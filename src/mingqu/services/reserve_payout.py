@@ -7,15 +7,16 @@ from datetime import date, datetime
 from typing import ClassVar, Final
 from uuid import UUID
 
+from mingqu.domain import order as life
 from mingqu.domain.identifier import derived
-from mingqu.domain.instrument import Instrument
+from mingqu.domain.instrument import CardNotSupported, Instrument
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer, TransferKind
-from mingqu.domain.order import OrderKind, parent_of_holds, reserve
+from mingqu.domain.order import OrderKind, parent_of_holds
 from mingqu.domain.refusal import Refusal
 from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.check_assessment import require_assessed, require_usable
-from mingqu.services.house import BANK, House
-from mingqu.store import ledger, order
+from mingqu.services.house import BANK, CLEARING, House, channel_to
+from mingqu.store import ledger, order, payee
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 
@@ -40,28 +41,64 @@ class FundingExhausted(Refusal):
     status: ClassVar[int] = 409
 
 
+class PayeeNamed(Refusal):
+    """The contract of this loan names a payee: its money goes there, and to no card of the borrower's."""
+
+    code: ClassVar[str] = "payee_named"
+    status: ClassVar[int] = 409
+
+
 def reserve_payout(
     tx: Transaction, house: House, *, of: Loan, card: Instrument, amount_fen: int, payout_at: datetime
 ) -> UUID:
     """Store a payout order and hold lender's cash and the two limits for it; return the order's id.
 
-    The caller holds the cell's lock and commits. Errors: AssessmentExpired, LimitExceeded, RaisePauses, CapExceeded,
+    A card is paid by the bank, an account at Alipay by Alipay. The caller holds the cell's lock and commits.
+    Errors: CardNotSupported, PayeeNamed, AssessmentExpired, LimitExceeded, RaisePauses, CapExceeded,
     FundingExhausted.
+    """
+    channel = open_channel(house, payout_channel(house, to=card), at=payout_at)
+    if payee.is_named(tx, loan_id=of.loan_id):
+        raise PayeeNamed("The contract says whom this money is paid to; it is paid to no card.")
+    return reserve(
+        tx,
+        house,
+        of=of,
+        instrument_id=card.instrument_id,
+        channel=channel,
+        amount_fen=amount_fen,
+        payout_at=payout_at,
+    )
+
+
+def reserve(
+    tx: Transaction,
+    house: House,
+    *,
+    of: Loan,
+    instrument_id: UUID | None,
+    channel: str,
+    amount_fen: int,
+    payout_at: datetime,
+) -> UUID:
+    """Store a payout order of a channel with its holds, whoever it pays; return the order's id.
+
+    Errors: those of `reserve_payout` but the card's.
     """
     require_assessed(tx, house, person_id=of.person_id)
     require_under_cap(tx, house, person_id=of.person_id, amount_fen=amount_fen)
     require_usable(tx, house, person_id=of.person_id, facility_id=of.facility_id, amount_fen=amount_fen)
     order_id, today = house.id_for(of.person_id), house.booking_date(tx, cell=of.cell)
-    reserved = reserve(
+    reserved = life.reserve(
         order_id=order_id,
         kind=OrderKind.PAYOUT,
         person_id=of.person_id,
         loan_id=of.loan_id,
-        instrument_id=card.instrument_id,
+        instrument_id=instrument_id,
         amount_fen=amount_fen,
         currency=of.currency,
-        channel=BANK,
-        run_at=payout_at,
+        channel=channel,
+        run_at=house.opens_at(channel, payout_at),
     )
     order.insert(tx, order=reserved)
     holds = _holds(of, order_id=order_id, amount_fen=amount_fen, on=today)
@@ -72,6 +109,22 @@ def reserve_payout(
         raise FundingExhausted("The lender has no money left for this loan today; nothing was signed.")
     assert all(result is Result.OK for result in results), results
     return order_id
+
+
+def open_channel(house: House, channel: str, *, at: datetime) -> str:
+    """Return the bank's other protocol where it works sooner than the bank's own, or else the channel itself."""
+    if channel == BANK and house.payout_of(CLEARING) is not None:
+        sooner = house.opens_at(CLEARING, at) < house.opens_at(BANK, at)
+        return CLEARING if sooner else channel
+    return channel
+
+
+def payout_channel(house: House, *, to: Instrument) -> str:
+    """Return the channel by which money reaches a card or a wallet. Errors: CardNotSupported, if none is connected."""
+    channel = channel_to(to)
+    if house.payout_of(channel) is None:
+        raise CardNotSupported("Money cannot be paid out to this account here: take a debit card.", kind=to.kind.value)
+    return channel
 
 
 def held_for(tx: Transaction, *, of: Loan, order_id: UUID) -> dict[Reason, list[UUID]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from mingqu.domain.order import is_lost
 from mingqu.domain.refusal import Refusal
 from mingqu.services import keep_order
 from mingqu.services.agree_at_wallet import ask_wallets
@@ -15,6 +16,8 @@ from mingqu.services.expire_holds import expire_holds
 from mingqu.services.house import House
 from mingqu.services.note_signals import note_promised
 from mingqu.services.run_errand import run_errand
+from mingqu.services.seek_lost_order import seek_lost_order
+from mingqu.services.send_batch import send_batches
 from mingqu.services.send_notice import send_due_notices
 from mingqu.services.tell_webhooks import deliver_webhooks
 from mingqu.store import order
@@ -44,9 +47,14 @@ def run_due_work(house: House) -> Round:
         house.policies.refresh(tx)
         due = [order_id for cell in cells for order_id in order.due_orders(tx, cell=cell, now=now)]
     stuck, alerts = [], []
+    together = send_batches(house, due=due)
     for order_id in due:
+        if order_id in together:
+            continue
         try:
             after, _ = run_errand(house, order_id=order_id)
+            if is_lost(after, now=now):
+                after = seek_lost_order(house, order_id=order_id)
             if after.alerted_at is not None and after.alerted_at >= now:
                 alerts.append((order_id, (after.disputed and after.conflict_code) or "order_open_too_long"))
         except DatabaseUnavailable:

@@ -7,17 +7,25 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
-from mingqu.domain.order import Action, Order, OrderKind
+from mingqu.domain.order import Action, Order, OrderKind, Wait
 from mingqu.domain.ownership import NotFound as FieldMissing
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.clock import Clock
 from mingqu.ports.collection import DeductionChannel, HostedPage, HostedPaymentChannel, HostedPaymentRequest
-from mingqu.services.chase_order import DeductionErrand, Errand, PayoutErrand, chase_order
+from mingqu.services import keep_order
+from mingqu.services.chase_order import (
+    DeductionErrand,
+    EntrustedErrand,
+    Errand,
+    PayoutErrand,
+    RefundErrand,
+    chase_order,
+)
 from mingqu.services.hear_order import BookOrders
-from mingqu.services.house import House
-from mingqu.store import instrument, order, repayment, vault, work
+from mingqu.services.house import ENTRUSTED, House
+from mingqu.store import instrument, loan, order, payee, refund, repayment, vault, work
 from mingqu.store.database import Transaction
 from mingqu.store.repayment import Agreement
 
@@ -151,6 +159,10 @@ def _address_field(order_id: UUID) -> str:
 
 def errand_of(house: House, *, order: Order) -> Errand:
     """Return an order bound to its channel. Errors: NotFound, PersonErased, SealBroken, PaymentChannelUnknown."""
+    if order.kind is OrderKind.RETURN and order.instrument_id is None:
+        return _refund_of(house, order=order)
+    if order.channel == ENTRUSTED:
+        return _entrusted_of(house, order=order)
     page = house.page_of(order.channel)
     if page is not None:
         with house.database.transaction() as tx:
@@ -177,7 +189,38 @@ def errand_of(house: House, *, order: Order) -> Errand:
             tx, keyring=house.keyring, person_id=order.person_id, instrument_id=order.instrument_id
         )
         name = vault.open_field(tx, keyring=house.keyring, person_id=order.person_id, field="name")
-        return PayoutErrand(channel=house.payout, card_number=number, holder_name=name)
+    paying = house.payout_of(order.channel)
+    if paying is None:
+        raise PaymentChannelUnknown("The channel of this payout is not connected.")
+    return PayoutErrand(channel=paying, card_number=number, holder_name=name)
+
+
+def _refund_of(house: House, *, order: Order) -> Errand:
+    """Return a return that goes back the way the money came. Errors: PaymentChannelUnknown."""
+    with house.database.transaction() as tx:
+        given = refund.load(tx, order_id=order.order_id)
+    channel = house.refunds.get(order.channel)
+    if given is None or channel is None:
+        raise PaymentChannelUnknown("The channel of the payment to give back is not connected.")
+    return RefundErrand(channel=channel, paid_by=given.paid_by.hex, total_fen=given.total_fen)
+
+
+def _entrusted_of(house: House, *, order: Order) -> Errand:
+    """Return a payment to a contract's payee. Errors: NotFound, PersonErased, SealBroken, PaymentChannelUnknown."""
+    assert order.loan_id is not None
+    with house.database.transaction() as tx:
+        named = payee.load(tx, keyring=house.keyring, loan_id=order.loan_id, person_id=order.person_id)
+        of = loan.get(tx, cell=tx.cell_of(order.loan_id), loan_id=order.loan_id)
+    if named is None or house.entrusted is None:
+        raise PaymentChannelUnknown("No channel here pays merchants, or the contract names none.")
+    return EntrustedErrand(
+        channel=house.entrusted,
+        payee_account=named.account,
+        payee_name=named.name,
+        payee_bank=named.bank,
+        contract_number=of.contract_id.hex,
+        purpose=named.purpose,
+    )
 
 
 def _token_of_ended(
@@ -203,9 +246,16 @@ def _token_of_ended(
 
 
 def run_errand(house: House, *, order_id: UUID) -> tuple[Order, Action]:
-    """Take one order one step: announce, call, hear; see `chase_order`."""
+    """Take one order one step: announce, call, hear; see `chase_order`.
+
+    What was not sent yet waits while its channel does not work; what was sent is asked about at any hour.
+    """
     with house.database.transaction() as tx:
         waiting = order.load(tx, order_id=order_id)
+    now = house.clock.now()
+    opens = house.opens_at(waiting.channel, now) if waiting.open and waiting.sent_at is None else now
+    if opens > now:
+        return house.database.run(lambda tx: keep_order.wait_until(tx, order_id=order_id, at=opens)), Wait(until=opens)
     errand = errand_of(house, order=waiting)
     return chase_order(order_id=order_id, orders=BookOrders(house=house), errand=errand, clock=house.clock)
 

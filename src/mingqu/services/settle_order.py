@@ -86,11 +86,16 @@ def _paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
 def _not_paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
     """The channel said for good that it will not pay: everything held is free again.
 
-    A loan of which nothing was paid out never was; one that runs goes on without this part.
+    A loan of which nothing was paid out never was; one that runs goes on without this part. One whose payout came
+    back waits for a card that takes it, however many do not.
     """
     give_holds_back(tx, house, of=of, order_id=ended.order_id, amount_fen=ended.amount_fen)
     _tell(tx, house, of, ended, Event.PAYOUT_FAILED)
-    if of.state.stage is Stage.PLANNED:
+    came_back = any(
+        each.kind is OrderKind.PAYOUT and each.state is OrderState.PAID
+        for each in order.orders_of_loan(tx, loan_id=of.loan_id)
+    )
+    if of.state.stage is Stage.PLANNED and not came_back:
         today = house.booking_date(tx, cell=of.cell)
         record_event(tx, house, before=of, event=Cancelled(event_id=ended.order_id, value_date=today))
 
@@ -190,7 +195,8 @@ def _not_returned(tx: Transaction, house: House, of: Loan, ended: Order) -> None
     ]
     if len(refused) < RETURNS_MAX and of.state.overpayment_fen >= ended.amount_fen:
         again_at = house.clock.now() + RETURN_AGAIN_AFTER
-        give_back(tx, house, of, amount_fen=ended.amount_fen, at=again_at)
+        # What could not go back the way it came goes to the card.
+        give_back(tx, house, of, amount_fen=ended.amount_fen, at=again_at, by_card=True)
 
 
 def _witness(tx: Transaction, house: House, of: Loan, ended: Order, kind: LeafKind) -> None:

@@ -17,7 +17,7 @@ from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.consent import require as require_consent
 from mingqu.domain.evidence import LeafKind
-from mingqu.domain.instrument import require_payout
+from mingqu.domain.instrument import Instrument, require_payout
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.loan import LoanState
 from mingqu.domain.loan.lend import DisbursementNotAllowed
@@ -25,6 +25,7 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.signal import SignalKind
 from mingqu.services.disclose_cost import live_offer, read_disclosure
+from mingqu.services.entrust_payment import Payee, entrust_payment, name_payee
 from mingqu.services.house import House
 from mingqu.services.keep_for_the_law import keep_for_the_law
 from mingqu.services.make_offers import Offered
@@ -34,6 +35,7 @@ from mingqu.services.reserve_payout import reserve_payout
 from mingqu.services.send_signing_code import try_signing_code
 from mingqu.services.tell_webhooks import Event, Told, tell, today
 from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer
+from mingqu.store import payee as payees
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 from mingqu.store.offer import Contract, Disclosure, Offer
@@ -79,14 +81,16 @@ def sign_contract(
     *,
     person_id: UUID,
     offer_id: UUID,
-    instrument_id: UUID,
+    instrument_id: UUID | None,
     payout_at: datetime | None,
     code: Personal[str],
     key: str,
     payout_fen: int | None = None,
+    payee: Payee | None = None,
 ) -> Signed:
     """Sign the contract of an offer and reserve the payout at `payout_at` (UTC) to the person's own debit card.
 
+    With a `payee` the contract names it, and the money goes there instead (受托支付); then there is no card.
     Without `payout_at` it is paid out as soon as it is signed, and the same request later is still the same. `code` is
     the one that `send_signing_code` sent for this offer; a wrong one counts, a right one is used up by the signature.
 
@@ -108,8 +112,7 @@ def sign_contract(
             recipient=offered.lender_name_zh,
             at=now,
         )
-        card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
-        require_payout(instrument=card)
+        card = _card(tx, person_id=person_id, instrument_id=instrument_id, payee=payee)
         at = now if payout_at is None else payout_at
         if not now <= at <= now + house.settings.payout_waits_max:
             raise PayoutTimeOutOfRange("Choose a time between now and a week from now.")
@@ -117,25 +120,40 @@ def sign_contract(
         refusal = try_signing_code(tx, house, stored=stored, code=code)
         if refusal is not None:
             return refusal
-        made = _make_loan(tx, house, cell=cell, stored=stored, offered=offered, read=read, now=now)
-        order_id = reserve_payout(tx, house, of=made, card=card, amount_fen=amount_fen, payout_at=at)
+        made = _make_loan(tx, house, cell=cell, stored=stored, offered=offered, read=read, now=now, payee=payee)
+        if card is not None:
+            order_id = reserve_payout(tx, house, of=made, card=card, amount_fen=amount_fen, payout_at=at)
+        else:
+            order_id = entrust_payment(tx, house, of=made, amount_fen=amount_fen, payout_at=at)
         tell(tx, house, cell=cell, told=[_told(house, made)])
         _promise_signal(tx, made, at=now)
         return {"contract_id": made.contract_id.hex, "loan_id": made.loan_id.hex, "order_id": order_id.hex}
 
     request = {
         "offer_id": offer_id.hex,
-        "instrument_id": instrument_id.hex,
+        "instrument_id": "" if instrument_id is None else instrument_id.hex,
         "payout_at": "now" if payout_at is None else payout_at.isoformat(),
     }
     if payout_fen is not None:
         request["payout_fen"] = str(payout_fen)
+    if payee is not None:
+        request["payee"] = payees.hash_of(house.keyring, payee=payee).hex()
     answer = once(house, person_id=person_id, command="sign_contract", key=key, request=request, work=work)
     return Signed(
         contract_id=UUID(str(answer["contract_id"])),
         loan_id=UUID(str(answer["loan_id"])),
         payout_order_id=UUID(str(answer["order_id"])),
     )
+
+
+def _card(tx: Transaction, *, person_id: UUID, instrument_id: UUID | None, payee: Payee | None) -> Instrument | None:
+    """Return the card that is paid out to, or None where a payee is. Errors: NotFound, CardNotSupported, …"""
+    assert (instrument_id is None) == (payee is not None), "money goes to a card or to the payee of the contract"
+    if instrument_id is None:
+        return None
+    card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
+    require_payout(instrument=card)
+    return card
 
 
 def _told(house: House, made: Loan) -> Told:
@@ -177,22 +195,21 @@ def _first_payout_fen(stored: Offer, payout_fen: int | None) -> int:
 
 
 def _make_loan(
-    tx: Transaction, house: House, *, cell: int, stored: Offer, offered: Offered, read: Disclosure, now: datetime
+    tx: Transaction,
+    house: House,
+    *,
+    cell: int,
+    stored: Offer,
+    offered: Offered,
+    read: Disclosure,
+    now: datetime,
+    payee: Payee | None,
 ) -> Loan:
     person_id = stored.person_id
     contract_id, loan_id = house.id_for(person_id), house.id_for(person_id)
-    body: dict[str, Canonical] = {
-        "contract_id": contract_id.hex,
-        "loan_id": loan_id.hex,
-        "lender": offered.lender_name_zh,
-        "product": offered.product.id,
-        "product_version": offered.product.version,
-        "terms_hash": offer.terms_hash(stored.terms),
-        "cost_table_hash": hashlib.sha256(read.body).hexdigest(),
-        "prohibited_uses": list(offered.product.prohibited_uses),
-        "signed_at": now.isoformat(),
-        "signed_with": "one_time_code",
-    }
+    body = _body(
+        house, contract_id=contract_id, loan_id=loan_id, stored=stored, offered=offered, read=read, now=now, payee=payee
+    )
     written = canonical(body)
     offer.insert_contract(
         tx,
@@ -231,8 +248,40 @@ def _make_loan(
     )
     loan.insert(tx, loan=made)
     open_accounts_of(tx, made)
+    if payee is not None:
+        name_payee(tx, house, of=made, payee=payee)
     keep_for_the_law(tx, house, person_id=person_id, on=house.clock.business_date())
     return made
+
+
+def _body(
+    house: House,
+    *,
+    contract_id: UUID,
+    loan_id: UUID,
+    stored: Offer,
+    offered: Offered,
+    read: Disclosure,
+    now: datetime,
+    payee: Payee | None,
+) -> dict[str, Canonical]:
+    """Return what the contract says. Of a payee it proves which one it was; the vault has the rest."""
+    body: dict[str, Canonical] = {
+        "contract_id": contract_id.hex,
+        "loan_id": loan_id.hex,
+        "lender": offered.lender_name_zh,
+        "product": offered.product.id,
+        "product_version": offered.product.version,
+        "terms_hash": offer.terms_hash(stored.terms),
+        "cost_table_hash": hashlib.sha256(read.body).hexdigest(),
+        "prohibited_uses": list(offered.product.prohibited_uses),
+        "signed_at": now.isoformat(),
+        "signed_with": "one_time_code",
+    }
+    if payee is not None:
+        account_hash = payees.hash_of(house.keyring, payee=payee).hex()
+        body["payee"] = {"hash": account_hash, "bank": payee.bank, "purpose": payee.purpose}
+    return body
 
 
 def _group(tx: Transaction, house: House, *, cell: int, offered: Offered, currency: str) -> UUID:

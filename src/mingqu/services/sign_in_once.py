@@ -26,6 +26,7 @@ from mingqu.services.keep_session import end_session
 from mingqu.services.note_signals import NOWHERE, Origin
 from mingqu.services.once import Response, once_done
 from mingqu.services.sign_in import note_sign_in, send_code, sign_in
+from mingqu.services.sign_in_with_alipay import sign_in_with_alipay
 from mingqu.services.sign_in_with_wechat import sign_in_with_wechat
 from mingqu.store import idempotency, session
 from mingqu.store.database import Transaction
@@ -121,6 +122,23 @@ def sign_in_by_wechat(
         enter=enter,
         instead_of=instead_of,
     )
+
+
+def sign_in_by_alipay(
+    house: House, *, code: Personal[str], key: str, instead_of: Personal[str] | None = None, origin: Origin = NOWHERE
+) -> SignedIn:
+    """Open a session at the API with the code that Alipay gave.
+
+    Errors: those of `sign_in_with_alipay`, SignInTooOld, IdempotencyKeyReused, IdempotencyKeyBusy.
+    """
+
+    def enter() -> UUID:
+        person_id = sign_in_with_alipay(house, code=code)
+        note_sign_in(house, person_id=person_id, origin=origin)
+        return person_id
+
+    scope = _scope(house, "alipay", code)  # a code is used once, so it is scope enough
+    return sign_in_once(house, scope=scope, proof=code, key=key, enter=enter, instead_of=instead_of)
 
 
 def sign_in_once(

@@ -48,6 +48,7 @@ class Event(StrEnum):
     CONTRACT_SIGNED = "contract.signed"
     LOAN_DISBURSED = "loan.disbursed"
     PAYOUT_FAILED = "loan.payout_failed"
+    PAYOUT_RETURNED = "loan.payout_returned"
     BILL_DUE = "loan.bill_due"
     PAYMENT_RECEIVED = "payment.received"
     LOAN_OVERDUE = "loan.overdue"

@@ -26,6 +26,7 @@ from mingqu.domain.signal import SignalKind
 from mingqu.ports.identity import FourElements
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
+from mingqu.services.load_bins import bins_today
 from mingqu.services.note_signals import promise_signal
 from mingqu.store import consent, directory, freeze, idempotency, instrument, loan, one_time_code, party
 from mingqu.store.database import Transaction
@@ -75,8 +76,8 @@ def verify_identity(
         card_number=read_card_number(card_number),
         phone=read_phone(phone),
     )
-    issuer = find_bin(number=elements.card_number, bins=house.bins)
     with house.database.transaction() as tx:
+        issuer = find_bin(number=elements.card_number, bins=bins_today(tx, house))
         party.load_person(tx, person_id=person_id)
         consents.require(
             consents=consent.of_person(tx, person_id=person_id),

@@ -16,6 +16,8 @@ SELECT create_reference_table('policy_version');
 SELECT create_reference_table('recut');
 
 -- On the coordinator: asked before a cell is known, or about all cells together.
+SELECT citus_add_local_table_to_metadata('card_bin');
+SELECT citus_add_local_table_to_metadata('card_bin_table');
 SELECT citus_add_local_table_to_metadata('checkpoint');
 SELECT citus_add_local_table_to_metadata('directory');
 SELECT citus_add_local_table_to_metadata('headroom');
@@ -72,6 +74,7 @@ SELECT create_distributed_table('transfer', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('application', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('access_log', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('consent', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('contract_payee', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('customer_note', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('instrument', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('limit_cap', 'cell', colocate_with := 'cell');
@@ -82,6 +85,7 @@ SELECT create_distributed_table('session', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('vault_field', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('wechat_message_quota', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('certificate', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('refund_of', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('headroom_use', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('review', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('decision', 'cell', colocate_with := 'cell');

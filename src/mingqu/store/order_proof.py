@@ -48,7 +48,8 @@ def prove(tx: Transaction) -> list[str]:
             SELECT count(*) FILTER (
                        WHERE word = 'paid' AND amount_fen = o.amount_fen AND currency = o.currency) AS paid,
                    count(*) FILTER (WHERE word = 'paid' AND reference IS DISTINCT FROM o.reference) AS other_paid,
-                   count(*) FILTER (WHERE word IN ('failed', 'refused', 'withdraw')) AS failed,
+                   count(*) FILTER (WHERE word IN ('failed', 'refused', 'withdraw')
+                                       OR (word = 'decide' AND code = 'never_paid')) AS failed,
                    (array_agg(state ORDER BY seq DESC))[1] AS last_state
             FROM channel_word WHERE cell = o.cell AND order_id = o.order_id
         ) w ON true

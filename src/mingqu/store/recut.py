@@ -72,6 +72,8 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "person_reference": _by("person_id"),
     "person_key": _by("person_id"),
     "placed_receipt": _by("person_id"),
+    "contract_payee": _by("person_id"),
+    "refund_of": _by("order_id"),
     "proposal": _by("proposal_id"),
     "repayment": _by("order_id"),
     "repayment_agreement": _by("person_id"),

@@ -176,10 +176,10 @@ def collecting_in(answer: Answer) -> dict[UUID, set[str]]:
 
 
 def payout_instrument(tx: Transaction, *, cell: int, loan_id: UUID) -> UUID | None:
-    """Return the card that a loan was paid out to, or None."""
+    """Return the card that a loan was paid out to last, or None: also of one whose money went to a merchant."""
     row = tx.execute(
         """SELECT instrument_id FROM channel_order
-           WHERE cell = %s AND loan_id = %s AND kind = 'payout' ORDER BY order_id LIMIT 1""",
+           WHERE cell = %s AND loan_id = %s AND kind = 'payout' AND state <> 'FAILED' ORDER BY order_id DESC LIMIT 1""",
         (cell, loan_id),
     ).fetchone()
     return None if row is None else row[0]

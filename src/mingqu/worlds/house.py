@@ -16,16 +16,30 @@ from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.channels.webhook.sender import WebhookSender
 from mingqu.channels.wechatpay.papay import THANKS
-from mingqu.counterparties.channels import WECHATPAY, WechatPayChannels, connect
+from mingqu.counterparties.channels import WECHATPAY, Counterparties, connect
 from mingqu.counterparties.credentials import Chosen
 from mingqu.domain.personal import Personal
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.collection import HostedAgreementChannel
 from mingqu.ports.identifiers import Identifiers
-from mingqu.services.house import ALIPAY, BANK, HOSTED, PAPAY, WECHAT, House, NoticeSource, Settings
+from mingqu.ports.login import LoginPage
+from mingqu.ports.payout import PayoutChannel
+from mingqu.services.house import (
+    ALIPAY,
+    ALIPAY_ACCOUNT,
+    ALIPAY_AGREEMENT,
+    BANK,
+    CLEARING,
+    HOSTED,
+    PAPAY,
+    WECHAT,
+    House,
+    NoticeSource,
+    Settings,
+)
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
-from mingqu.store import consent, instrument, keyring, policy
+from mingqu.store import channel_calendar, consent, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 
@@ -76,8 +90,12 @@ def wired_house(
     there = connect(credentials=chosen.credentials, public_url=chosen.public_url, clock=clock)
     # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
     of_bank = {BANK} if WECHATPAY in there.notices else {BANK, HOSTED}
-    told_of = {BANK: frozenset(of_bank), WECHATPAY: frozenset({HOSTED, WECHAT}), ALIPAY: frozenset({ALIPAY})}
-    told_of[PAPAY] = frozenset({PAPAY})
+    told_of = {
+        BANK: frozenset(of_bank),
+        WECHATPAY: frozenset({HOSTED, WECHAT}),
+        PAPAY: frozenset({PAPAY}),
+        ALIPAY: frozenset({ALIPAY, ALIPAY_AGREEMENT}),
+    }
     thanks = {ALIPAY: "success", PAPAY: THANKS}
     with contextlib.closing(there):
         yield House(
@@ -96,7 +114,12 @@ def wired_house(
             sms=there.sms,
             bureau=there.bureau,
             pages={} if there.alipay is None else {ALIPAY: there.alipay.payments},
-            wallets=_wallets(there.wechatpay),
+            wallets=_wallets(there),
+            payouts=_payouts(there),
+            windows=channel_calendar.load_windows(policies / "channels" / "windows.toml"),
+            entrusted=there.entrusted,
+            batches={} if there.batch is None else {BANK: there.batch},
+            refunds={} if there.alipay is None else {ALIPAY: there.alipay.refunds},
             data_provider=there.data_provider,
             notices={
                 name: NoticeSource(reader=reader, channels=told_of[name], thanks=thanks.get(name, ""))
@@ -105,17 +128,30 @@ def wired_house(
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
             subscribed=there.subscribed,
+            alipay_page=None if there.alipay is None else there.alipay.login,
             webhook=WebhookSender(to_loopback=_to_loopback()),
             settings=Settings(webhooks_to_loopback=_to_loopback()),
         )
 
 
-def _wallets(there: WechatPayChannels | None) -> dict[str, HostedAgreementChannel]:
+def _wallets(there: Counterparties) -> dict[str, HostedAgreementChannel]:
     """Return whose wallets are deducted from, loan repayment before classic withholding, which is meant for less."""
-    if there is None:
-        return {}
-    both: dict[str, HostedAgreementChannel | None] = {WECHAT: there.repayments, PAPAY: there.papay}
-    return {name: channel for name, channel in both.items() if channel is not None}
+    every: dict[str, HostedAgreementChannel | None] = {}
+    if there.wechatpay is not None:
+        every |= {WECHAT: there.wechatpay.repayments, PAPAY: there.wechatpay.papay}
+    if there.alipay is not None:
+        every[ALIPAY_AGREEMENT] = there.alipay.deductions
+    return {name: channel for name, channel in every.items() if channel is not None}
+
+
+def _payouts(there: Counterparties) -> dict[str, PayoutChannel]:
+    """Return who pays out besides the bank, by orders' channel."""
+    paying: dict[str, PayoutChannel] = {}
+    if there.alipay is not None and there.alipay.transfers is not None:
+        paying[ALIPAY_ACCOUNT] = there.alipay.transfers
+    if there.clearing is not None:
+        paying[CLEARING] = there.clearing
+    return paying
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +169,18 @@ class WechatDoor:
     def sign_in(self, *, code: Personal[str]) -> CameIn:
         """Return whom a code stands for. Errors: those of `sign_in_at_wechat_page`."""
         return sign_in_at_wechat_page(self.house, code=code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlipayDoor:
+    """Implements `borrower.AccountPage` with the house's Alipay."""
+
+    page: LoginPage
+    public_url: str
+
+    def address(self, *, path: str, state: str) -> str:
+        """Return where people are sent; they come back to `path` of this site."""
+        return self.page.address(back=f"{self.public_url}{path}", state=state)
 
 
 def _to_loopback() -> bool:

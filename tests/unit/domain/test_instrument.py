@@ -145,11 +145,12 @@ def test_only_a_match_makes_a_card_ones_own(answer: ElementsAnswer, refusal: typ
         verified(instrument=added, answer=answer)
 
 
-def test_a_loan_is_paid_out_to_a_verified_debit_card_only() -> None:
+def test_a_loan_is_paid_out_to_a_verified_debit_card_or_wallet_only() -> None:
     payable = {
         (kind, state) for kind in InstrumentKind for state in InstrumentState if _pays_out(instrument(kind, state))
     }
-    assert payable == {(InstrumentKind.DEBIT_CARD, InstrumentState.VERIFIED)}
+    paid_to = (InstrumentKind.DEBIT_CARD, InstrumentKind.WALLET)
+    assert payable == {(kind, InstrumentState.VERIFIED) for kind in paid_to}
 
 
 def _pays_out(card: Instrument) -> bool:

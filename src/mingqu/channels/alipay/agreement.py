@@ -7,8 +7,7 @@ Source: opendocs.alipay.com, "alipay.user.agreement.page.sign", ".query", ".unsi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import msgspec
@@ -19,7 +18,7 @@ from mingqu.channels.alipay.payment import SUBJECT, ask_trade, close_trade
 from mingqu.channels.alipay.speech import OK, UNDER_WAY, Application
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
-from mingqu.ports.collection import Agreed, DeductionRequest, HostedPage
+from mingqu.ports.collection import Agreed, DeductionRequest, HostedAgreementRequest, HostedPage
 from mingqu.ports.payout import StatementLine
 from mingqu.ports.silence import ChannelSilent
 
@@ -27,6 +26,7 @@ PAGE: Final = "alipay.user.agreement.page.sign"
 QUERY: Final = "alipay.user.agreement.query"
 UNSIGN: Final = "alipay.user.agreement.unsign"
 DEDUCT: Final = "alipay.trade.pay"
+LAST_DAY: Final = 28  # the first deduction is on a day that every month has
 PERIODIC: Final = {"personal_product_code": "CYCLE_PAY_AUTH_P", "product_code": "CYCLE_PAY_AUTH"}
 _NO_AGREEMENT: Final = ("USER_AGREEMENT_NOT_EXIST", "ACQ.AGREEMENT_NOT_EXIST")
 # An agreement that is over does not come back, so a number under it can never be paid, however late it arrives.
@@ -42,20 +42,6 @@ _NOT_NOW: Final = {
 _OTHERWISE: Final = frozenset({"ACQ.CONTEXT_INCONSISTENT", "ACQ.TRADE_HAS_SUCCESS", "ACQ.TRADE_HAS_CLOSE"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonthlyAgreement:
-    """What a person signs: one deduction a month, from `first_on` on, of `amount_fen_max` at most."""
-
-    agreement_number: str
-    first_on: date
-    amount_fen_max: int
-    back: str  # where the browser goes afterwards
-
-    def __post_init__(self) -> None:
-        assert self.first_on.day <= 28, "Alipay names a day that every month has"
-        assert self.amount_fen_max > 0
-
-
 class _Agreement(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     agreement_no: str = ""
@@ -66,7 +52,7 @@ class _Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlipayDeductions:
-    """Implements `DeductionChannel`; an agreement begins with a page of Alipay's and is then asked for."""
+    """Implements `HostedAgreementChannel`; an agreement begins with a page of Alipay's and is then asked for."""
 
     def __init__(self, *, application: Application) -> None:
         self._application = application
@@ -76,21 +62,30 @@ class AlipayDeductions:
         """A number said again with the same parameters is the same trade."""
         return True
 
-    def agreement_page(self, wanted: MonthlyAgreement) -> HostedPage:
-        """Return the page on which a person signs; the number is ours, 32 hex digits, and never used again."""
+    def agreement_page(self, request: HostedAgreementRequest) -> HostedPage | Refused | NumberTaken:
+        """Return the page on which a person signs: an address that bears our signature; nothing is said to anybody.
+
+        Alipay compares name and ID number with those of whoever signs, and shows a number that was signed or has ended
+        as what it is.
+        """
         content: dict[str, object] = {
             **PERIODIC,
-            "external_agreement_no": wanted.agreement_number,
+            "external_agreement_no": request.agreement_number,
             "sign_scene": "INDUSTRY|LOAN",
             "access_params": {"channel": "ALIPAYAPP"},
+            "identity_params": {
+                "user_name": request.holder_name.reveal(),
+                "cert_no": request.id_number.reveal(),
+                "identity_hash": "",
+            },
             "period_rule_params": {
                 "period_type": "MONTH",
                 "period": "1",
-                "execute_time": wanted.first_on.isoformat(),
-                "single_amount": yuan_of(wanted.amount_fen_max),
+                "execute_time": _first_on(self._application.clock.business_date()).isoformat(),
+                "single_amount": yuan_of(request.amount_fen_max),
             },
         }
-        return HostedPage(address=self._application.address(PAGE, content, back=wanted.back))
+        return HostedPage(address=self._application.address(PAGE, content, back=request.back))
 
     def ask_agreement(self, agreement_number: str) -> Agreed | InProgress | Failed | NotFound:
         """Tell what became of an agreement; one that has ended is `Failed`. Errors: ChannelSilent."""
@@ -177,3 +172,11 @@ class AlipayDeductions:
 
 def _named(codes: dict[str, str]) -> dict[str, str]:
     return {"personal_product_code": codes["personal_product_code"]}
+
+
+def _first_on(today: date) -> date:
+    """Return tomorrow, or the first of the month after, where tomorrow is a day that not every month has."""
+    day = today + timedelta(days=1)
+    while day.day > LAST_DAY:  # ends: a month has three such days at most
+        day += timedelta(days=1)
+    return day

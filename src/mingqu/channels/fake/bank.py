@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from mingqu.channels.fake.bank_book import BankBook, BookAgreement, BookOrder, digest
+from mingqu.channels.fake.bank_book import BankBook, BookAgreement, BookOrder, digest, no_holder
 from mingqu.channels.fake.faults import Faults
 from mingqu.domain.moment import business_date_of
 from mingqu.domain.personal import Personal
@@ -23,6 +23,7 @@ from mingqu.ports.collection import (
     HostedPage,
     HostedPaymentRequest,
 )
+from mingqu.ports.entrusted import EntrustedRequest
 from mingqu.ports.payout import Direction, PayoutRequest, StatementLine
 from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import Message, MessageKind, SmsChannel
@@ -156,13 +157,13 @@ class FakeBank:
         """Pay out to a card; refused with "card_unknown" or "holder_mismatch"."""
         return self.faults.carry(
             "payout.send",
-            do=lambda: self._pay_out(request, refusal=None),
-            refuse=lambda: self._pay_out(request, refusal="refused_by_bank"),
+            do=lambda: self.take_payout(request, refusal=None),
+            refuse=lambda: self.take_payout(request, refusal="refused_by_bank"),
         )
 
     def ask(self, order_number: str) -> Paid | Failed | InProgress | NotFound:
         """Tell what became of an order of any kind."""
-        return self.faults.carry("bank.ask", do=lambda: self._ask(order_number), miss=NotFound)
+        return self.faults.carry("bank.ask", do=lambda: self.told(order_number), miss=NotFound)
 
     def statement(self, business_date: date) -> Sequence[StatementLine]:
         """Return the lines of a business date by time."""
@@ -186,8 +187,8 @@ class FakeBank:
         """Take money from the agreed card; it ends with "insufficient_funds" if there is not enough."""
         return self.faults.carry(
             "collection.deduct",
-            do=lambda: self._deduct(request, refusal=None),
-            refuse=lambda: self._deduct(request, refusal="refused_by_bank"),
+            do=lambda: self.take_deduction(request, refusal=None),
+            refuse=lambda: self.take_deduction(request, refusal="refused_by_bank"),
         )
 
     def create(self, request: HostedPaymentRequest) -> HostedPage | Refused | NumberTaken:
@@ -199,17 +200,29 @@ class FakeBank:
 
     # What the bank does when a request has arrived.
 
-    def _pay_out(self, request: PayoutRequest, *, refusal: str | None) -> Accepted | Paid | Refused | NumberTaken:
+    def take_payout(self, request: PayoutRequest, *, refusal: str | None) -> Accepted | Paid | Refused | NumberTaken:
+        """Take a payout that has arrived, in whichever message."""
         card, name = digest(request.card_number.reveal()), digest(request.holder_name.reveal())
         body = digest("out", card, name, str(request.amount_fen), request.currency)
         with self._book.opened() as book:
-            if card not in book.cards:
-                refusal = refusal or "card_unknown"
-            elif book.holders[card]["name"] != name:
-                refusal = refusal or "holder_mismatch"
+            refusal = refusal or no_holder(book, card, name)
             return self._take(request.order_number, "out", body, card, request.amount_fen, request.currency, refusal)
 
-    def _deduct(self, request: DeductionRequest, *, refusal: str | None) -> Accepted | Paid | Refused | NumberTaken:
+    def take_entrusted(
+        self, request: EntrustedRequest, *, refusal: str | None
+    ) -> Accepted | Paid | Refused | NumberTaken:
+        """Take a payment to a merchant that has arrived."""
+        account, name = digest(request.payee_account.reveal()), digest(request.payee_name.reveal())
+        amount = (str(request.amount_fen), request.currency)
+        body = digest("to", account, name, *amount, request.payee_bank, request.contract_number, request.purpose)
+        with self._book.opened() as book:
+            refusal = refusal or no_holder(book, account, name)
+            return self._take(request.order_number, "out", body, account, request.amount_fen, request.currency, refusal)
+
+    def take_deduction(
+        self, request: DeductionRequest, *, refusal: str | None
+    ) -> Accepted | Paid | Refused | NumberTaken:
+        """Take a deduction that has arrived, in whichever message."""
         token = request.agreement_token.reveal()
         body = digest("in", token, str(request.amount_fen), request.currency)
         with self._book.opened() as book:
@@ -252,7 +265,8 @@ class FakeBank:
             case InProgress():
                 return Accepted(reference=known.reference)
 
-    def _ask(self, number: str) -> Paid | Failed | InProgress | NotFound:
+    def told(self, number: str) -> Paid | Failed | InProgress | NotFound:
+        """Tell of an order, past every fault."""
         with self._book.opened() as book:
             order = book.orders.get(number)
             return NotFound() if order is None else _word(order, self._clock.now())

@@ -161,3 +161,10 @@ class BankBook:
 
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def no_holder(book: BankBook, card: str, name: str) -> str | None:
+    """Return why an account is not this holder's, or None when it is."""
+    if card not in book.cards:
+        return "card_unknown"
+    return None if book.holders[card]["name"] == name else "holder_mismatch"

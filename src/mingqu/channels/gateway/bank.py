@@ -8,23 +8,16 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from mingqu.channels.gateway.order import (
-    BankOrder,
-    Code,
-    Currency,
-    Fen,
-    Moment,
-    Number,
-    Text,
-    after_question,
-    after_send,
-    word_of,
-)
+from mingqu.channels.gateway.batch import ANSWER_BYTES_MAX as BATCH_BYTES_MAX
+from mingqu.channels.gateway.batch import BankBatch, body_of, taken, told
+from mingqu.channels.gateway.order import BankOrder, Code, after_question, after_send, word_of
 from mingqu.channels.gateway.speech import NotKnown, Party, Taken
+from mingqu.channels.gateway.statement import AccountStatement, OrderStatement, account_of, lines_of
 from mingqu.channels.wire import FILE_BYTES_MAX
-from mingqu.domain.moment import business_date_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
+from mingqu.ports.bank_statement import BankStatement
+from mingqu.ports.batch import Batch, BatchTaken, BatchTold
 from mingqu.ports.collection import (
     Agreed,
     AgreementRequest,
@@ -34,7 +27,8 @@ from mingqu.ports.collection import (
     HostedPage,
     HostedPaymentRequest,
 )
-from mingqu.ports.payout import Direction, PayoutRequest, StatementLine
+from mingqu.ports.entrusted import EntrustedRequest
+from mingqu.ports.payout import PayoutRequest, StatementLine
 from mingqu.ports.silence import ChannelSilent
 
 BASE: Final = "/gateway/v1"
@@ -68,22 +62,8 @@ class _Canceled(_Strict, frozen=True, kw_only=True):
     code: Code | None = None
 
 
-class _Line(_Strict, frozen=True, kw_only=True):
-    order_number: Number
-    direction: Literal["out", "in"]
-    amount_fen: Fen
-    currency: Currency
-    succeeded_at: Moment
-    reference: Text
-
-
-class _Statement(_Strict, frozen=True, kw_only=True):
-    date: date
-    lines: list[_Line]
-
-
 class GatewayBank:
-    """Implements `PayoutChannel`, `CollectionChannel` and `HostedPaymentChannel` over the gateway protocol."""
+    """Implements the ports of payouts, collection, entrusted payments, batches and statements over the protocol."""
 
     def __init__(self, *, party: Party) -> None:
         self._party = party
@@ -123,23 +103,55 @@ class GatewayBank:
         """Return every movement that succeeded on a date in Asia/Shanghai, by time. Errors: ChannelSilent."""
         query = f"date={business_date.isoformat()}"
         try:
-            said = self._party.ask(f"{BASE}/statement", query=query, answer=_Statement, bytes_max=FILE_BYTES_MAX)
+            said = self._party.ask(f"{BASE}/statement", query=query, answer=OrderStatement, bytes_max=FILE_BYTES_MAX)
         except NotKnown:
             raise ChannelSilent(reason="unreadable") from None
-        if said.date != business_date or any(business_date_of(line.succeeded_at) != said.date for line in said.lines):
-            raise ChannelSilent(reason="unreadable")
-        lines = [
-            StatementLine(
-                order_number=line.order_number,
-                direction=Direction(line.direction),
-                amount_fen=line.amount_fen,
-                currency=line.currency,
-                succeeded_at=line.succeeded_at.astimezone(UTC),
-                reference=line.reference,
+        return lines_of(said, on=business_date)
+
+    def account_statement(self, business_date: date) -> BankStatement:
+        """Return the account's statement of a day that is over. Errors: ChannelSilent."""
+        query = f"date={business_date.isoformat()}"
+        try:
+            said = self._party.ask(
+                f"{BASE}/account-statement", query=query, answer=AccountStatement, bytes_max=FILE_BYTES_MAX
             )
-            for line in said.lines
-        ]
-        return sorted(lines, key=lambda line: (line.succeeded_at, line.order_number))
+        except NotKnown:
+            raise ChannelSilent(reason="unreadable") from None
+        return account_of(said, on=business_date)
+
+    def entrust(self, request: EntrustedRequest) -> Accepted | Paid | Refused | NumberTaken:
+        """Ask for a payment to the payee of a contract. Errors: ChannelSilent."""
+        body = {
+            "order_number": request.order_number,
+            "amount_fen": request.amount_fen,
+            "currency": request.currency,
+            "payee_account": request.payee_account.reveal(),
+            "payee_name": request.payee_name.reveal(),
+            "payee_bank": request.payee_bank,
+            "contract_number": request.contract_number,
+            "purpose": request.purpose,
+        }
+        return self._order("/entrusted-payments", body, request.order_number)
+
+    # The batch port.
+
+    def send_batch(self, batch: Batch) -> BatchTaken | NumberTaken:
+        """Ask for all items of a batch. Errors: ChannelSilent."""
+        try:
+            said = self._party.say(f"{BASE}/batches", body=body_of(batch), answer=BankBatch, bytes_max=BATCH_BYTES_MAX)
+        except Taken:
+            return NumberTaken()
+        except NotKnown:
+            raise ChannelSilent(reason="unreadable") from None
+        return taken(said, batch=batch)
+
+    def ask_batch(self, batch_number: str) -> BatchTold | NotFound:
+        """Tell what became of a batch. Errors: ChannelSilent."""
+        try:
+            said = self._party.ask(f"{BASE}/batches/{batch_number}", answer=BankBatch, bytes_max=BATCH_BYTES_MAX)
+        except NotKnown:
+            return NotFound()
+        return told(said, batch_number=batch_number)
 
     # The collection ports.
 

@@ -36,10 +36,12 @@ class Party:
     clock: Clock
     nonces: Callable[[], str]
 
-    def say(self, path: str, *, body: Mapping[str, object], answer: type[Said]) -> Said:
+    def say(
+        self, path: str, *, body: Mapping[str, object], answer: type[Said], bytes_max: int = ANSWER_BYTES_MAX
+    ) -> Said:
         """POST a body and return what was answered. Errors: ChannelSilent, Taken, NotKnown."""
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        return self._exchange("POST", path, query="", content=content, answer=answer)
+        return self._exchange("POST", path, query="", content=content, answer=answer, bytes_max=bytes_max)
 
     def ask(self, path: str, *, query: str = "", answer: type[Said], bytes_max: int = ANSWER_BYTES_MAX) -> Said:
         """GET what is at a path. Errors: ChannelSilent, NotKnown."""

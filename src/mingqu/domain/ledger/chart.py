@@ -225,7 +225,6 @@ _C, _R = AccountCode, Reason
 _ONE_WAY: Final[frozenset[Way]] = frozenset(
     {
         (_C.LENDER_CASH, _C.LENDER_FUNDING, _R.FUND_LENDER),
-        (_C.LOAN_PRINCIPAL, _C.LENDER_CASH, _R.DISBURSE),
         (_C.LOAN_PRINCIPAL, _C.MIGRATION_CLEARING, _R.MIGRATE),
         (_C.LOAN_PRINCIPAL_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
         (_C.LOAN_INTEREST_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
@@ -236,15 +235,16 @@ _ONE_WAY: Final[frozenset[Way]] = frozenset(
         (_C.LIMIT_GRANTED, _C.LIMIT_AVAILABLE, _R.LIMIT_GRANT),
         (_C.LIMIT_AVAILABLE, _C.LIMIT_GRANTED, _R.LIMIT_CUT),
         (_C.LIMIT_OVER, _C.LIMIT_GRANTED, _R.LIMIT_CUT),
-        (_C.LIMIT_AVAILABLE, _C.LIMIT_DRAWN, _R.LIMIT_DRAW),
         (_C.LIMIT_OVER, _C.LIMIT_AVAILABLE, _R.OVER_LIMIT),
         (_C.LIMIT_AVAILABLE, _C.LIMIT_OVER, _R.OVER_LIMIT_END),
     }
 )
-# What a loan told again, an accrual corrected downwards, or parked money that found its loan may also take back by the
-# same line turned about.
+# What a loan told again (without a payout that came back, too), an accrual corrected downwards, or parked money that
+# found its loan may also take back by the same line turned about.
 _CORRECTED: Final[frozenset[Way]] = frozenset(
     {
+        (_C.LOAN_PRINCIPAL, _C.LENDER_CASH, _R.DISBURSE),
+        (_C.LIMIT_AVAILABLE, _C.LIMIT_DRAWN, _R.LIMIT_DRAW),
         (_C.LOAN_PRINCIPAL_DUE, _C.LOAN_PRINCIPAL, _R.BILL_PRINCIPAL),
         (_C.LOAN_INTEREST_DUE, _C.ACCRUED_INTEREST, _R.BILL_INTEREST),
         (_C.LOAN_PENALTY_DUE, _C.ACCRUED_PENALTY, _R.BILL_PENALTY),

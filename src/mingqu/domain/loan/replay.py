@@ -150,14 +150,19 @@ def brought_up(*, terms: LoanTerms, state: LoanState, business_date: date) -> Lo
 
 
 def _require_target(events: tuple[Event, ...], target: UUID) -> None:
-    """The first disbursement makes the loan and is not reversed; a reversal is not reversed, it is recorded anew."""
+    """A first disbursement makes the loan: it is reversed only when nothing rests on it, and the loan is planned again.
+
+    A reversal is not reversed, it is recorded anew.
+    """
     reversed_before = {event.target for event in events if isinstance(event, Reversed)}
     found = next((event for event in events if event.event_id == target), None)
     if found is None or target in reversed_before:
         raise NothingToReverse("There is no such event to reverse, or it is reversed already.")
-    first = isinstance(found, MigratedIn) or (isinstance(found, Disbursed) and found.tranche == 1)
-    if first or isinstance(found, Reversed | Cancelled):
-        raise NothingToReverse("A first payout, a taking over, a cancellation and a reversal are not reversed.")
+    if isinstance(found, MigratedIn | Reversed | Cancelled):
+        raise NothingToReverse("A taking over, a cancellation and a reversal are not reversed.")
+    standing = [event for event in events if event.event_id not in reversed_before and not isinstance(event, Reversed)]
+    if isinstance(found, Disbursed) and found.tranche == 1 and len(standing) > 1:
+        raise NothingToReverse("Something happened to the loan since its first payout: that is taken back first.")
     if any(
         isinstance(event, ChargedBack) and event.target == target and event.event_id not in reversed_before
         for event in events

@@ -16,6 +16,7 @@ from mingqu.domain.order.table import (
     OrderConflict,
     OrderEvent,
     OrderKind,
+    OrderLost,
     OrderState,
     PaidOtherwise,
     ResendNotAllowed,
@@ -34,6 +35,9 @@ ALERT_AFTER: Final = timedelta(hours=24)
 # Channels promise to know a number again for 30 days at least (the shortest query window among them). We use
 # a quarter of it; after that only questions are put, and a human decides.
 RESEND_WINDOW: Final = timedelta(days=7)
+# The statement of the last day on which it could be said is whole by then.
+LOST_AFTER: Final = RESEND_WINDOW + timedelta(days=1)
+NEVER_PAID: Final = "never_paid"  # why an order failed that two people gave up
 # A channel's clock may be ahead of ours by this much; a success time further off is not believed.
 CLOCK_SKEW_MAX: Final = timedelta(minutes=5)
 
@@ -254,13 +258,29 @@ def dispute(order: Order, conflict: OrderConflict) -> Order:
     return replace(order, conflict_code=code, decided_at=None, alerted_at=None, version=order.version + 1)
 
 
+def is_lost(order: Order, *, now: datetime) -> bool:
+    """Whether an order is known to nobody and may be said no more: its channel's statements are to be read for it.
+
+    Of one that people said to ask about further, that is so again a window later.
+    """
+    if not (order.open and order.missing) or order.disputed or order.sent_at is None:
+        return False
+    since = order.sent_at if order.decided_at is None else max(order.sent_at, order.decided_at)
+    return now - since >= LOST_AFTER
+
+
 def verdicts(order: Order) -> tuple[Verdict, ...]:
     """Return what people may decide about an order in dispute; nothing about any other.
 
-    A payout's money cannot be told anew: what it held was given back, or its loan has begun.
+    That a payout which failed was paid after all cannot be told: what it held was given back. One that was paid may
+    have come back, and one that nobody knows will never be paid.
     """
     if not order.disputed:
         return ()
+    if order.open and order.missing and order.conflict_code == OrderLost.code:
+        return (Verdict.AS_BOOKED, Verdict.NEVER_PAID)
+    if order.kind is not OrderKind.COLLECTION and order.state is OrderState.PAID:
+        return (Verdict.AS_BOOKED, Verdict.RETURNED)
     if order.kind is OrderKind.COLLECTION and order.state is OrderState.FAILED:
         return (Verdict.AS_BOOKED, Verdict.PAID)
     if order.kind is OrderKind.COLLECTION and order.state is OrderState.PAID:
@@ -278,6 +298,8 @@ def decide(
     if verdict not in verdicts(order):
         raise VerdictImpossible("This cannot be decided of this order.", order_number=order.number)
     settled = replace(order, decided_at=at, version=order.version + 1)
+    if verdict is Verdict.NEVER_PAID:
+        return replace(settled, state=OrderState.FAILED, missing=False, refusal_code=NEVER_PAID)
     if verdict is Verdict.PAID:
         assert paid_at is not None
         return replace(

@@ -58,6 +58,8 @@ class Verdict(Enum):
     AS_BOOKED = "as_booked"  # what the book has; an open order is asked about again
     PAID = "paid"  # the money of a collection came after all
     BOUNCED = "bounced"  # the money of a collection went back: the repayment is told away
+    RETURNED = "returned"  # the money of a payout came back (退汇): the loan is told again without it
+    NEVER_PAID = "never_paid"  # nobody knows the order and no statement shows it: it ends as failed
 
 
 class VerdictImpossible(Refusal):
@@ -95,6 +97,12 @@ class NumberKnownOtherwise(OrderConflict):
     """The channel knows the order's number with another body."""
 
     code = "order_number_taken"
+
+
+class OrderLost(OrderConflict):
+    """The channel does not know the order, it may be said no more, and no statement of the channel's shows it."""
+
+    code = "order_lost"
 
 
 class OrderEnded(Refusal):

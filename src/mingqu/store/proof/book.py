@@ -105,7 +105,7 @@ _COLLECTED: Final[LiteralString] = """
         SELECT e.cell, e.event_id, CASE target.kind WHEN 'repaid' THEN -target.amount_fen ELSE target.amount_fen END
         FROM loan_event e
         JOIN loan_event target ON target.cell = e.cell AND target.loan_id = e.loan_id AND target.event_id = e.target
-        WHERE e.kind = 'reversed' AND target.kind IN ('repaid', 'charged_back')
+        WHERE e.kind = 'reversed' AND target.kind IN ('repaid', 'charged_back', 'overpayment_returned')
           AND coalesce(target.detail ->> 'receipt', 'repayment') <> ALL (%(conceded)s)
         UNION ALL
         SELECT cell, event_id, -amount_fen FROM loan_event WHERE kind = 'charged_back'
@@ -221,14 +221,25 @@ _CAPS: Final[LiteralString] = """
         SELECT FROM loan l JOIN loan_event e ON e.cell = l.cell AND e.loan_id = l.loan_id AND e.kind = 'reversed'
         WHERE l.cell = s.cell AND l.person_id = s.person_id)"""
 
-# Money of a loan only ever went to a debit card of the borrower's own.
+# Money of a loan only ever went to a debit card of the borrower's own, or by Alipay to their own account there, or to
+# the payee whom its contract names (and then to no card); what was too much also goes back the way it came.
 _PAYEES: Final[LiteralString] = """
-    SELECT format('payout %%s went to what is not the borrower''s own debit card', o.order_id)
+    SELECT format('payout %%s went to what is not the borrower''s own debit card or account', o.order_id)
     FROM channel_order o
     LEFT JOIN instrument i ON i.cell = o.cell AND i.instrument_id = o.instrument_id AND i.person_id = o.person_id
     LEFT JOIN loan l ON l.cell = o.cell AND l.loan_id = o.loan_id AND l.person_id = o.person_id
-    WHERE o.kind IN ('payout', 'return') AND o.state <> 'FAILED'
-      AND (i.kind IS DISTINCT FROM 'debit_card' OR i.state = 'added' OR l.loan_id IS NULL)"""
+    LEFT JOIN contract_payee p ON p.cell = o.cell AND p.loan_id = o.loan_id AND p.person_id = o.person_id
+    LEFT JOIN (
+        refund_of f JOIN channel_order c ON c.cell = f.cell AND c.order_id = f.paid_by
+    ) ON f.cell = o.cell AND f.order_id = o.order_id AND c.loan_id = o.loan_id AND c.channel = o.channel
+        AND c.state = 'PAID' AND f.total_fen = c.amount_fen
+    WHERE o.kind IN ('payout', 'return') AND o.state <> 'FAILED' AND CASE
+      WHEN o.channel = 'entrusted' OR (o.kind = 'payout' AND p.loan_id IS NOT NULL)
+        THEN o.channel <> 'entrusted' OR o.kind <> 'payout' OR p.loan_id IS NULL OR o.instrument_id IS NOT NULL
+      WHEN o.kind = 'return' AND o.instrument_id IS NULL THEN f.order_id IS NULL
+      ELSE ((i.kind IS DISTINCT FROM 'debit_card'
+          AND (i.kind IS DISTINCT FROM 'wallet' OR o.channel <> 'alipay_account'))
+        OR i.state = 'added' OR l.loan_id IS NULL) END"""
 
 # Whatever must have its leaf of evidence, as SELECTs of (cell, id).
 EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
@@ -294,7 +305,7 @@ def limits(tx: Transaction) -> list[str]:
 
 
 def payees(tx: Transaction) -> list[str]:
-    """Money only ever went to the borrower's own debit card."""
+    """Money only ever went to the borrower's own debit card or account."""
     return _found(tx, _PAYEES)
 
 

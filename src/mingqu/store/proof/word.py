@@ -37,7 +37,15 @@ _HEARD: Final[Mapping[str, OrderEvent]] = {
     "silent": OrderEvent.SILENT,
 }
 # Our own words that leave the state alone.
-_ASIDE: Final = frozenset({("said", "ask"), ("noted", "alert"), ("noted", "conflict"), ("noted", "decide")})
+_ASIDE: Final = frozenset(
+    {
+        ("said", "ask"),
+        ("noted", "alert"),
+        ("noted", "conflict"),
+        ("noted", "decide"),
+        ("noted", "not_on_statement"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +117,10 @@ def _replayed(listed: Sequence[_Word], *, run_at: datetime) -> _Told | None:
     sent_at: datetime | None = None
     for word, following in zip_longest(listed[1:], listed[2:]):
         event = _event(word, state)
+        if (word.word, word.code) == ("decide", Verdict.NEVER_PAID.value):
+            if not (missing and state is OrderState.UNKNOWN):
+                return None
+            state = OrderState.FAILED
         if event is None and (word.direction, word.word) not in _ASIDE:
             return None
         if (word.word, word.code) == ("decide", Verdict.PAID.value) and state is OrderState.FAILED:
