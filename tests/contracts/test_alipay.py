@@ -93,6 +93,8 @@ def test_an_agreement_is_signed_on_a_page_and_ends_once(here: Played, alipay: Al
     deductions = alipay.deductions
     assert deductions.ask_agreement(number(1)) == NotFound()
     follow(agreement_page(alipay), choice="cancel")
+    here.sandbox.control.alipay.trades.open_account(user_id="2088000000000777", name="别人", logon_id="13900000777")
+    follow(agreement_page(alipay), choice="sign", account="2088000000000777")
     assert deductions.ask_agreement(number(1)) == InProgress()
     token = signed(here, alipay)
     assert deductions.cancel_agreement(agreement_token=token) == Accepted()

@@ -43,13 +43,14 @@ class Agreements:
         is_days = kind == "DAY" and period.isdigit() and int(period) >= PERIOD_DAYS_MIN
         if not (is_month or is_days):
             raise Wrong("40004", "INVALID_PARAMETER", "周期规则不正确")
-        known = self.find(number)
+        person, known = asked.content.get("identity_params"), self.find(number)
+        name = str(person.get("user_name", "")) if isinstance(person, dict) else ""
         if known is None:
             self._book.write(
                 """INSERT INTO alipay_agreement (external_agreement_no, agreement_no, single_amount, state, notify_url,
-                   certified, made_at) VALUES (?, ?, ?, 'TEMP', ?, ?, ?)""",
+                   certified, made_at, user_name) VALUES (?, ?, ?, 'TEMP', ?, ?, ?, ?)""",
                 (number, f"2026{secrets.randbelow(10**16):016d}", single, asked.parameters.get("notify_url", ""),
-                 int(asked.in_certificate_mode), utc(self._time.now())),
+                 int(asked.in_certificate_mode), utc(self._time.now()), name),
             )  # fmt: skip
             known = self.find(number)
         assert known is not None
@@ -63,6 +64,8 @@ class Agreements:
             row, person = self.find(number), self._trades.account(identity)
             if row is None or person is None:
                 return "USER_AGREEMENT_NOT_EXIST"
+            if row["user_name"] not in ("", person["name"]):
+                return "USER_IDENTITY_NOT_MATCH"  # it stays unsigned: whoever it names may still sign
             if row["state"] == "TEMP":
                 self._set(row, "NORMAL", person["user_id"])
                 self._tell(self._again(row), "dut_user_sign", self._time.now())

@@ -102,6 +102,7 @@ CREATE TABLE IF NOT EXISTS alipay_refund (
     PRIMARY KEY (out_trade_no, out_request_no)
 );
 CREATE TABLE IF NOT EXISTS alipay_agreement (
+    user_name TEXT NOT NULL DEFAULT '',
     external_agreement_no TEXT PRIMARY KEY, agreement_no TEXT NOT NULL UNIQUE, single_amount INTEGER NOT NULL,
     state TEXT NOT NULL, user_id TEXT, notify_url TEXT NOT NULL, certified INTEGER NOT NULL, made_at TEXT NOT NULL
 );

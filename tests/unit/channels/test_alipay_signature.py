@@ -21,8 +21,12 @@ from mingqu.channels.alipay.payment import AlipayPayments
 from mingqu.channels.alipay.platform import Platform, certificate_number, root_number
 from mingqu.channels.alipay.signature import is_signed, sign, signed_text
 from mingqu.domain.money import AMOUNT_FEN_MAX
+from mingqu.domain.personal import Personal
 from mingqu.domain.word import Failed, Paid
+from mingqu.ports.collection import Agreed
 from mingqu.ports.notice import (
+    AgreementNotice,
+    Notice,
     NoticeForeign,
     NoticeMalformed,
     NoticeRefused,
@@ -176,6 +180,7 @@ def test_a_notice_that_the_other_library_takes_is_taken_and_says_what_was_paid()
     signature = said.pop("sign")
     assert oracle().verify(said, signature)
     notice = BLAND.read(target="/", headers={}, body=body)
+    assert isinstance(notice, Notice)
     assert (notice.notice_id, notice.order_number) == ("n" * 34, number(1))
     assert notice.word == Paid(at=START, amount_fen=30_000, currency="CNY", reference="2026081522001")
 
@@ -199,7 +204,8 @@ def test_a_notice_with_any_bit_flipped_is_refused(data: st.DataObject) -> None:
     [
         ({"app_id": "2021000000000002"}, NoticeForeign),
         ({"seller_id": "2088000000000002"}, NoticeForeign),
-        ({"notify_type": "dut_user_sign"}, NoticeUnsupported),
+        ({"notify_type": "servicemarket_order_notify"}, NoticeUnsupported),
+        ({"notify_type": "dut_user_sign"}, NoticeMalformed),
         ({"notify_time": "2026-08-14 07:59:59"}, NoticeStale),
         ({"notify_time": "2026-08-16 12:00:01"}, NoticeStale),
         ({"notify_time": "yesterday"}, NoticeMalformed),
@@ -214,6 +220,28 @@ def test_a_genuine_notice_that_is_not_ours_or_not_whole_is_refused(
 ) -> None:
     with pytest.raises(refusal):
         BLAND.read(target="/", headers={}, body=signed_form(a_notice(**change)))
+
+
+def an_agreement_notice(**changed: str) -> dict[str, str]:
+    whole = {name: value for name, value in a_notice().items() if not name.startswith(("trade_", "out_trade", "total"))}
+    told = {"external_agreement_no": number(2), "agreement_no": "20260000000000000001", "status": "NORMAL"}
+    return whole | told | {"notify_type": "dut_user_sign"} | changed
+
+
+def test_a_notice_tells_that_an_agreement_was_signed_or_has_ended() -> None:
+    signed = BLAND.read(target="/", headers={}, body=signed_form(an_agreement_notice()))
+    word = Agreed(token=Personal("20260000000000000001"))
+    assert signed == AgreementNotice(agreement_number=number(2), word=word)
+    ended = an_agreement_notice(notify_type="dut_user_unsign", status="STOP")
+    said = BLAND.read(target="/", headers={}, body=signed_form(ended))
+    assert said == AgreementNotice(agreement_number=number(2), word=Failed(code="agreement_ended"))
+    for change, refusal in (
+        ({"app_id": "2021000000000002"}, NoticeForeign),
+        ({"status": "TEMP"}, NoticeMalformed),
+        ({"agreement_no": ""}, NoticeMalformed),
+    ):
+        with pytest.raises(refusal):
+            BLAND.read(target="/", headers={}, body=signed_form(an_agreement_notice(**change)))
 
 
 def test_a_closed_trade_failed_unless_it_was_paid_before() -> None:

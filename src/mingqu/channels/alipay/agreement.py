@@ -76,7 +76,6 @@ class AlipayDeductions:
             "identity_params": {
                 "user_name": request.holder_name.reveal(),
                 "cert_no": request.id_number.reveal(),
-                "identity_hash": "",
             },
             "period_rule_params": {
                 "period_type": "MONTH",

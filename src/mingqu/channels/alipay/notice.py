@@ -1,14 +1,14 @@
-"""What Alipay tells unasked: a trade was paid or closed. Signature, then age, then whose it is, then the content.
+"""What Alipay tells unasked: a trade was paid or closed, an agreement signed or ended. Signature, age, whose, content.
 
-Source: opendocs.alipay.com, "异步通知说明" (2026). A form, answered by exactly `success`, or it comes again after
-4 min, 10 min twice, 1 h, 2 h, 6 h and 15 h, with the same notify_id.
+Source: opendocs.alipay.com, "异步通知说明" and "商家扣款" (2026). A form, answered by exactly `success`, or it
+comes again after 4 min, 10 min twice, 1 h, 2 h, 6 h and 15 h, with the same notify_id.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -17,8 +17,11 @@ from mingqu.channels.alipay.amount import moment_of
 from mingqu.channels.alipay.signature import RSA2, SIGN, SIGN_TYPE
 from mingqu.channels.alipay.speech import Application
 from mingqu.channels.alipay.trade import Trade, word_of
+from mingqu.domain.personal import Personal
 from mingqu.domain.word import Failed, Paid
+from mingqu.ports.collection import Agreed
 from mingqu.ports.notice import (
+    AgreementNotice,
     Notice,
     NoticeForeign,
     NoticeMalformed,
@@ -29,9 +32,13 @@ from mingqu.ports.notice import (
 from mingqu.ports.silence import ChannelSilent
 
 TRADE: Final = "trade_status_sync"
+SIGNED: Final = "dut_user_sign"
+UNSIGNED: Final = "dut_user_unsign"
 # Alipay tries for 25 hours and does not say that a later try bears a new moment; the hour is for clocks.
 AGE_MAX: Final = timedelta(hours=26)
 PARAMETERS_MAX: Final = 100  # the document names some forty
+
+_Content = TypeVar("_Content")
 
 
 class _Told(Trade, frozen=True, kw_only=True):
@@ -41,13 +48,20 @@ class _Told(Trade, frozen=True, kw_only=True):
     seller_id: str
 
 
+class _Agreed(msgspec.Struct, frozen=True, kw_only=True):
+    app_id: str
+    status: str
+    external_agreement_no: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+    agreement_no: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
 class AlipayNotices:
     """Implements `NoticeReader`."""
 
     def __init__(self, *, application: Application) -> None:
         self._application = application
 
-    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice:  # noqa: ARG002  The protocol names them.
+    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice | AgreementNotice:  # noqa: ARG002
         """Return what Alipay says; neither the address it came to nor a header is among what it signs.
 
         Errors: NoticeUnsigned, NoticeStale, NoticeForeign, NoticeUnsupported, NoticeMalformed.
@@ -56,9 +70,11 @@ class AlipayNotices:
         if not self._is_signed(said):
             raise NoticeUnsigned("This notice is not signed by Alipay.")
         self._require_recent(said.get("notify_time", ""))
+        if said.get("notify_type") in (SIGNED, UNSIGNED):
+            return self._agreement(said)
         if said.get("notify_type") != TRADE:
-            raise NoticeUnsupported("Only what became of a trade is listened to here.")
-        told = _read(said)
+            raise NoticeUnsupported("Only what became of a trade or an agreement is listened to here.")
+        told = _read(said, of=_Told)
         if (told.app_id, told.seller_id) != (self._application.app_id, self._application.seller_id):
             raise NoticeForeign("This notice is for another application or another seller.")
         try:
@@ -68,6 +84,19 @@ class AlipayNotices:
         if not isinstance(word, Paid | Failed):
             raise NoticeMalformed("This notice tells of no end, or not as the document says.")
         return Notice(notice_id=told.notify_id, order_number=told.out_trade_no, word=word)
+
+    def _agreement(self, said: Mapping[str, str]) -> AgreementNotice:
+        told = _read(said, of=_Agreed)
+        if told.app_id != self._application.app_id:
+            raise NoticeForeign("This notice is for another application.")
+        match said["notify_type"], told.status:
+            case "dut_user_sign", "NORMAL":
+                word: Agreed | Failed = Agreed(token=Personal(told.agreement_no))
+            case "dut_user_unsign", _:
+                word = Failed(code="agreement_ended")
+            case _:
+                raise NoticeMalformed("This notice tells of no agreement.")
+        return AgreementNotice(agreement_number=told.external_agreement_no, word=word)
 
     def _is_signed(self, said: Mapping[str, str]) -> bool:
         try:
@@ -98,8 +127,8 @@ def _parameters(body: bytes) -> dict[str, str]:
     return dict(pairs)
 
 
-def _read(said: Mapping[str, str]) -> _Told:
+def _read(said: Mapping[str, str], *, of: type[_Content]) -> _Content:
     try:
-        return msgspec.convert(dict(said), type=_Told)
+        return msgspec.convert(dict(said), type=of)
     except msgspec.ValidationError:
         raise NoticeMalformed("The content of this notice is not as the document says.") from None
