@@ -220,6 +220,23 @@ def test_on_the_pages_somebody_chooses_wechat_and_sees_that_it_holds(world: Sand
         next(form for form in me.forms if form.action.startswith("/agreement"))
 
 
+def test_on_the_pages_alipay_is_one_more_choice(world: SandboxWorld) -> None:
+    phone = Phone(world)  # type: ignore[arg-type]
+    world.meet(XIA, balance_fen=0)
+    phone.sign_in(XIA)
+    phone.prove_identity(XIA)
+    begun = phone.send(phone.agree(phone.get("/agreement?next=%2Fme")).form("/wallet-agreement/alipay"))
+    assert "支付宝自动还款" in begun.text
+    (address,) = [link for link in begun.links if "alipay.user.agreement.page.sign" in link]
+    with httpx.Client(follow_redirects=True) as browser:
+        shown = browser.get(address)
+        form = {"choice": "sign", "account": XIA.phone.reveal()}
+        back = urlsplit(browser.post(shown.url, data=form, follow_redirects=False).headers["location"])
+    me = phone.get(f"{back.path}?{back.query}")
+    assert (me.path, "支付宝" in me.text, "微信" in me.text) == ("/me", True, False)
+    assert phone.get("/wallet-agreement/nobody?next=%2Fme").answer.status_code == 404
+
+
 def test_over_the_api_an_agreement_waits_for_its_signature(world: SandboxWorld, known: Known) -> None:
     with open_site(world) as site:  # type: ignore[arg-type]
         world.go_to(world.house.clock.now() + timedelta(minutes=2))
@@ -235,3 +252,7 @@ def test_over_the_api_an_agreement_waits_for_its_signature(world: SandboxWorld, 
         assert client.agreement_state(agreement_id=begun.agreement_id) == "active"
         client.end_agreement(agreement_id=begun.agreement_id)
         assert client.agreement_state(agreement_id=begun.agreement_id) == "ended"
+        address = client.begin_wallet_agreement(back=BACK, wallet="alipay").address
+        assert "alipay.user.agreement.page.sign" in str(address)
+        with pytest.raises(Problem, match="payment_channel_unknown"):
+            client.begin_wallet_agreement(back=BACK, wallet="nobody")
