@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from mingqu.borrower.wallet import WALLETS
 from mingqu.client import Problem
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
@@ -22,7 +23,7 @@ from mingqu.domain.ownership import NotFound
 from mingqu.services.agree_at_wallet import GIVE_UP_AFTER, ask_wallet, begin_at_wallet
 from mingqu.services.end_agreement import stop_agreement
 from mingqu.services.give_consent import withdraw_consent
-from mingqu.services.house import PAPAY, WECHAT
+from mingqu.services.house import BANK, DEDUCTING, PAPAY, WECHAT
 from mingqu.services.read_loans import loan_view
 from mingqu.services.read_person import consents_of
 from mingqu.services.run_due_work import run_due_work
@@ -232,6 +233,7 @@ def test_on_the_pages_alipay_is_one_more_choice(world: SandboxWorld) -> None:
         shown = browser.get(address)
         form = {"choice": "sign", "account": XIA.phone.reveal()}
         back = urlsplit(browser.post(shown.url, data=form, follow_redirects=False).headers["location"])
+    assert set(world.house.wallets) == set(WALLETS) == DEDUCTING - {BANK}, "whatever deducts has a name on the pages"
     me = phone.get(f"{back.path}?{back.query}")
     assert (me.path, "支付宝" in me.text, "微信" in me.text) == ("/me", True, False)
     assert phone.get("/wallet-agreement/nobody?next=%2Fme").answer.status_code == 404
