@@ -45,8 +45,9 @@ WHOSE: Final[dict[str, object]] = {
     "nobody": NOBODY,
 }
 # What transfers moved, by day, lender, product, currency and account code: `day`, made of `moved`, which is put before
-# it. Both sides of a transfer are one lender's, so each lender's part balances by itself. A group's id is the same in
-# every cell, and it may be gone from a cell that is there no more, where its transfers stay.
+# it. Both sides of a transfer are one lender's, so each lender's part balances by itself; transfers between the same
+# two codes are added up before they are taken apart into sides. A group's id is the same in every cell, and it may be
+# gone from a cell that is there no more, where its transfers stay.
 PLACED_BY_DAY: Final[LiteralString] = """, placed AS (
         SELECT m.cell, m.posted_on, m.currency, m.debit_code, m.credit_code, m.fen,
                coalesce(l.product_id, g.product_id, f.product_id, '') AS product_id,
@@ -62,11 +63,14 @@ PLACED_BY_DAY: Final[LiteralString] = """, placed AS (
             WHEN m.credit_code = ANY (%(of_groups)s) THEN m.credit_owner END
         LEFT JOIN facility f ON f.cell = m.cell AND f.facility_id = CASE
             WHEN m.debit_code = ANY (%(of_limits)s) THEN m.debit_owner END
+    ), pair AS (
+        SELECT cell, posted_on, lender_id, product_id, currency, debit_code, credit_code, sum(fen) AS fen
+        FROM placed GROUP BY 1, 2, 3, 4, 5, 6, 7
     ), side AS (
         SELECT cell, posted_on, lender_id, product_id, currency, debit_code AS code, fen AS debits, 0 AS credits
-        FROM placed
+        FROM pair
         UNION ALL
-        SELECT cell, posted_on, lender_id, product_id, currency, credit_code, 0, fen FROM placed
+        SELECT cell, posted_on, lender_id, product_id, currency, credit_code, 0, fen FROM pair
     ), day AS (
         SELECT cell, posted_on, lender_id, product_id, currency, code, sum(debits) AS debits, sum(credits) AS credits
         FROM side GROUP BY 1, 2, 3, 4, 5, 6
@@ -80,9 +84,8 @@ assert _PLACED_BY_CELL != PLACED_BY_DAY, "the line that is replaced stands above
 _INSERT: Final[LiteralString] = f"""
     INSERT INTO day_balance
     WITH moved AS (
-        SELECT cell, posted_on, debit_owner, debit_code, credit_owner, credit_code, currency, sum(amount_fen) AS fen
+        SELECT cell, posted_on, debit_owner, debit_code, credit_owner, credit_code, currency, amount_fen AS fen
         FROM transfer WHERE cell = ANY (%(cells)s) AND posted_on = %(on)s AND amount_fen > 0 AND kind IN (1, 3)
-        GROUP BY 1, 2, 3, 4, 5, 6, 7
     ){_PLACED_BY_CELL}
     SELECT * FROM day"""  # noqa: S608  Our own text.
 _CLASS: Final[LiteralString] = "cell, lender_id, product_id, currency, stage, non_accrual, overdue_since"
