@@ -65,7 +65,7 @@ PLACED_BY_DAY: Final[LiteralString] = """, placed AS (
             WHEN m.debit_code = ANY (%(of_limits)s) THEN m.debit_owner END
     ), pair AS (
         SELECT cell, posted_on, lender_id, product_id, currency, debit_code, credit_code, sum(fen) AS fen
-        FROM placed GROUP BY 1, 2, 3, 4, 5, 6, 7
+        FROM placed GROUP BY debit_code, credit_code, lender_id, product_id, currency, cell, posted_on
     ), side AS (
         SELECT cell, posted_on, lender_id, product_id, currency, debit_code AS code, fen AS debits, 0 AS credits
         FROM pair

@@ -1,6 +1,7 @@
 -- What loans written add to their classes, by the group they are in: a group is of one lender, product and currency, so
 -- one id says what three columns said, two of them texts. Sorting a chunk's loans by all of them, twice each, was most of
--- the time of this function, which was more than a third of what writing a loan's columns took.
+-- the time of this function, which was more than a third of what writing a loan's columns took. What differs most comes
+-- first, so that a comparison ends early.
 
 CREATE OR REPLACE FUNCTION note_portfolio() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -24,7 +25,7 @@ BEGIN
                coalesce(sum(times * line_at_zero(l.penalty_base_micro, l.penalty_daily_micro, l.penalty_on)), 0)
         FROM (SELECT 1::bigint AS times, n.* FROM new_loans n) l JOIN cell c ON c.cell = l.cell
         WHERE l.stage IN ('active', 'charged_off')
-        GROUP BY l.cell, c.last_closed_on, l.group_id, l.stage, 7, 8;
+        GROUP BY l.group_id, 8, l.stage, 7, l.cell, c.last_closed_on;
     ELSE
         INSERT INTO portfolio_delta (
             cell, on_date, lender_id, product_id, currency, stage, non_accrual, overdue_since, loans,
@@ -44,7 +45,7 @@ BEGIN
         FROM (SELECT 1::bigint AS times, n.* FROM new_loans n UNION ALL SELECT -1, o.* FROM old_loans o) l
         JOIN cell c ON c.cell = l.cell
         WHERE l.stage IN ('active', 'charged_off')
-        GROUP BY l.cell, c.last_closed_on, l.group_id, l.stage, 7, 8
+        GROUP BY l.group_id, 8, l.stage, 7, l.cell, c.last_closed_on
         HAVING (sum(times), sum(times * l.principal_unbilled_fen), sum(times * l.payable_principal_fen),
                 sum(times * l.payable_interest_fen), sum(times * l.payable_penalty_fen),
                 sum(times * l.payable_fee_fen), sum(times * l.interest_daily_micro),
