@@ -22,7 +22,10 @@ from mingqu.web.server import address_of, listen, serving, wait_until
 
 PORT_DEFAULT: Final = 8088
 PEOPLE_MADE_MAX: Final = 10_000  # each is a few rows of one file
-SANDBOX_PARTIES: Final = ("wechatpay", "wechat", "bank", "identity", "sms", "bureau", "data", "alipay")
+SANDBOX_PARTIES: Final = (
+    *("wechatpay", "wechat", "bank", "identity", "sms", "bureau", "data", "alipay"),
+    *("issuer", "lender"),
+)
 _POCKET_FEN: Final = 6_000_000  # on the ready-made borrower's card
 
 

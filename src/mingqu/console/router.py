@@ -22,6 +22,7 @@ from mingqu.console import (
     proposal,
     queue,
     receipt,
+    referral,
     review,
     sign_in,
     today,
@@ -36,6 +37,7 @@ from mingqu.web.pages import pages_of
 SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     sign_in.routes, account.routes, today.routes, queue.routes, lists.routes, customer.routes, loan.routes,
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, review.routes, policy.routes,
+    referral.routes,
 )  # fmt: skip
 
 

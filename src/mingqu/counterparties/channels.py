@@ -19,6 +19,7 @@ from mingqu.channels.alipay.refund import AlipayRefunds
 from mingqu.channels.alipay.transfer import AlipayTransfers
 from mingqu.channels.gateway.bank import GatewayBank
 from mingqu.channels.gateway.bureau import GatewayBureau
+from mingqu.channels.gateway.cash_advance import GatewayCashAdvance
 from mingqu.channels.gateway.data_provider import GatewayDataProvider
 from mingqu.channels.gateway.identity import GatewayIdentity
 from mingqu.channels.gateway.notice import GatewayNotices
@@ -44,6 +45,7 @@ from mingqu.counterparties.credentials import (
 )
 from mingqu.domain.personal import Personal
 from mingqu.ports.bureau import BureauChannel
+from mingqu.ports.cash_advance import CashAdvanceBank
 from mingqu.ports.clock import Clock
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
@@ -58,6 +60,7 @@ BANK: Final = "bank"
 WECHATPAY: Final = "wechatpay"
 ALIPAY: Final = "alipay"
 NOTICES_PATH: Final = "/notices"  # on our public address; the party's name follows
+BACK_PATH: Final = "/cash-advance/back"  # where a bank's pages send people in the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,7 @@ class Counterparties:
     alipay: AlipayChannels | None
     wechat_page: LoginPage | None
     wechat_program: LoginChannel | None
+    issuers: Mapping[str, CashAdvanceBank]
     wires: tuple[Wire, ...]
 
     def close(self) -> None:
@@ -144,6 +148,10 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         wechat_program=None
         if program is None
         else WechatProgramLogin(application=_application(program, wire(program.base_url))),
+        issuers={
+            code: GatewayCashAdvance(party=party(code, one), back=f"{public_url}{BACK_PATH}")
+            for code, one in credentials.issuers.items()
+        },
         wires=tuple(wires),
     )
 

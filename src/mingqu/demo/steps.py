@@ -46,7 +46,7 @@ class Steps:
 
     def denied(self, what: str, problem: Problem, *, remedy: str = "") -> None:
         """Note that a door denied something; the reason is its problem document, which may leave the remedy out."""
-        reason = {"code": problem.code, "text": str(problem), "remedy": remedy}
+        reason = {"code": problem.code, "text": problem.title, "remedy": remedy}
         self._note(Step(what=what, outcome="refused", reasons=[reason]))
 
     def _note(self, step: Step) -> None:

@@ -9,11 +9,14 @@ from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.cash_advance import Guidance
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.identifier import slot_of
+from mingqu.domain.institution import EMPTY, Directory
 from mingqu.domain.instrument import Bin
 from mingqu.ports.bureau import BureauChannel
+from mingqu.ports.cash_advance import CashAdvanceBank
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
@@ -82,6 +85,9 @@ class House:
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
+    directory: Directory = EMPTY  # of institutions that lend or issue cards
+    guidance: Guidance | None = None  # read before somebody is sent to a bank; without it nobody is
+    issuers: Mapping[str, CashAdvanceBank] = field(default_factory=dict)  # card-issuing banks, by code in the directory
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
     turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment

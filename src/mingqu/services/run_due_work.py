@@ -11,6 +11,7 @@ from mingqu.services import keep_order
 from mingqu.services.cross_cells import finish_crossings
 from mingqu.services.end_agreement import tell_bank
 from mingqu.services.expire_holds import expire_holds
+from mingqu.services.follow_referrals import follow_referrals
 from mingqu.services.house import House
 from mingqu.services.note_signals import note_promised
 from mingqu.services.run_errand import run_errand
@@ -58,6 +59,7 @@ def run_due_work(house: House) -> Round:
         + tell_bank(house, cell=cell)
         + deliver_webhooks(house, cell=cell)
         + note_promised(house, cell=cell)
+        + follow_referrals(house, cell=cell)
         for cell in cells
     )
     booked = sum(expire_holds(house, cell=cell) + finish_crossings(house, cell=cell) for cell in cells)

@@ -73,6 +73,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "person_key": _by("person_id"),
     "placed_receipt": _by("person_id"),
     "proposal": _by("proposal_id"),
+    "referral": _by("person_id"),
     "repayment": _by("order_id"),
     "repayment_agreement": _by("person_id"),
     "retention_hold": _by("person_id"),

@@ -23,7 +23,7 @@ from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
 from mingqu.services.house import ALIPAY, BANK, HOSTED, House, NoticeSource, Settings
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
-from mingqu.store import consent, instrument, keyring, policy
+from mingqu.store import consent, institution, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 
@@ -53,6 +53,8 @@ def fake_house(
         sms=sms,
         bureau=bureau,
         data_provider=FakeDataProvider(clock=clock),
+        directory=institution.load_directory(policies),
+        guidance=institution.load_guidance(policies),
         webhook=WebhookSender(to_loopback=_to_loopback()),
         settings=Settings(webhooks_to_loopback=_to_loopback()),
     )
@@ -100,6 +102,9 @@ def wired_house(
             },
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
+            directory=institution.load_directory(policies),
+            guidance=institution.load_guidance(policies),
+            issuers=there.issuers,
             webhook=WebhookSender(to_loopback=_to_loopback()),
             settings=Settings(webhooks_to_loopback=_to_loopback()),
         )

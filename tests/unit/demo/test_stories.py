@@ -39,7 +39,7 @@ def test_a_step_is_told_and_kept_as_it_is_printed() -> None:
         {
             "what": "she asks again",
             "outcome": "refused",
-            "reasons": [{"code": "too_often", "text": "too_often (429): Wait.", "remedy": "Wait."}],
+            "reasons": [{"code": "too_often", "text": "Wait.", "remedy": "Wait."}],
         },
     ]
     assert "she asks again: refused" in out.getvalue()

@@ -34,6 +34,7 @@ class LeafKind(Enum):
     REVIEW = "review"  # what a person answered whoever asked for one
     SWITCH = "switch"  # a rule, product or lender switched off by a person
     REPORT = "report"  # something suspicious that a person received and told us of
+    REFERRAL = "referral"  # of a person to a bank, for something that the bank alone decides
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 
 

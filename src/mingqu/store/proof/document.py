@@ -209,6 +209,34 @@ def _review(person_id: UUID, at: datetime, subject_id: UUID, wish: str, outcome:
     return person_id, at, facts
 
 
+_REFERRAL: Final[LiteralString] = """
+    SELECT referral_id, person_id, made_at, bank, entry_hash, amount_fen, repayment, months, consent_id, guidance_hash
+    FROM referral WHERE cell = %s AND referral_id = ANY (%s)"""
+
+
+def _referral(
+    person_id: UUID,
+    at: datetime,
+    bank: str,
+    entry_hash: bytes,
+    amount_fen: int,
+    repayment: str,
+    months: int,
+    consent_id: UUID,
+    guidance_hash: bytes,
+) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "bank": bank,
+        "entry_hash": bytes(entry_hash).hex(),
+        "amount_fen": amount_fen,
+        "repayment": repayment,
+        "months": months,
+        "consent_id": consent_id.hex,
+        "guidance_hash": bytes(guidance_hash).hex(),
+    }
+    return person_id, at, facts
+
+
 _PROPOSAL: Final[LiteralString] = """
     SELECT proposal_id, coalesce(person_id, '00000000-0000-0000-0000-000000000000'), decided_at, deed, subject_id,
            body, basis, reason, maker_id, checker_id, state
@@ -303,6 +331,7 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.FREEZE: (_FREEZE, _freeze),
     LeafKind.REPORT: (_REPORT, _report),
     LeafKind.REVIEW: (_REVIEW, _review),
+    LeafKind.REFERRAL: (_REFERRAL, _referral),
     LeafKind.PROPOSAL: (_PROPOSAL, _proposal),
     LeafKind.SWITCH: (_SWITCH, _switch),
 }
