@@ -22,6 +22,7 @@ from mingqu.channels.gateway.bureau import GatewayBureau
 from mingqu.channels.gateway.cash_advance import GatewayCashAdvance
 from mingqu.channels.gateway.data_provider import GatewayDataProvider
 from mingqu.channels.gateway.identity import GatewayIdentity
+from mingqu.channels.gateway.lender import GatewayLender
 from mingqu.channels.gateway.notice import GatewayNotices
 from mingqu.channels.gateway.signature import SigningKey, TheirKeys
 from mingqu.channels.gateway.sms import GatewaySms
@@ -50,6 +51,7 @@ from mingqu.ports.clock import Clock
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.identity import IdentityChannel
+from mingqu.ports.lender import LenderChannel
 from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
@@ -92,6 +94,7 @@ class Counterparties:
     wechat_page: LoginPage | None
     wechat_program: LoginChannel | None
     issuers: Mapping[str, CashAdvanceBank]
+    lenders: Mapping[str, LenderChannel]
     wires: tuple[Wire, ...]
 
     def close(self) -> None:
@@ -152,6 +155,7 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
             code: GatewayCashAdvance(party=party(code, one), back=f"{public_url}{BACK_PATH}")
             for code, one in credentials.issuers.items()
         },
+        lenders={code: GatewayLender(party=party(code, one)) for code, one in credentials.lenders.items()},
         wires=tuple(wires),
     )
 

@@ -163,7 +163,9 @@ def issuer_of(house: House, *, bank: str) -> CashAdvanceBank:
     """Return the channel to a bank. Errors: InstitutionNotConnected, when no credentials name it."""
     found = house.issuers.get(bank)
     if found is None:
-        raise InstitutionNotConnected("This institution is not connected here: take one that is.", stands_at="connecting")
+        raise InstitutionNotConnected(
+            "This institution is not connected here: take one that is.", stands_at="connecting"
+        )
     return found
 
 

@@ -84,6 +84,7 @@ SELECT create_distributed_table('certificate', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('headroom_use', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('review', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('decision', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('referral', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('repayment_agreement', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('drawing_freeze', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('placed_receipt', 'cell', colocate_with := 'cell');

@@ -105,6 +105,7 @@ def wired_house(
             directory=institution.load_directory(policies),
             guidance=institution.load_guidance(policies),
             issuers=there.issuers,
+            lenders=there.lenders,
             webhook=WebhookSender(to_loopback=_to_loopback()),
             settings=Settings(webhooks_to_loopback=_to_loopback()),
         )

@@ -35,6 +35,7 @@ class LeafKind(Enum):
     SWITCH = "switch"  # a rule, product or lender switched off by a person
     REPORT = "report"  # something suspicious that a person received and told us of
     REFERRAL = "referral"  # of a person to a bank, for something that the bank alone decides
+    LENDER_ANSWER = "lender_answer"  # the word of a lender that decides by itself
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 
 
