@@ -14,7 +14,7 @@ from mingqu.demo.journey import Known, work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.lender_answer import LenderOffer, LenderReason, QuestionState
-from mingqu.domain.order import OrderState
+from mingqu.domain.order import OrderKind, OrderState
 from mingqu.ports.lender import Declined, Later
 from mingqu.services.ask_lenders import Asked, ask_lenders
 from mingqu.services.disclose_cost import CostTableNotRead, confirm_cost_table, show_cost_table
@@ -110,7 +110,7 @@ def test_a_lender_is_asked_only_by_consent_and_prices_signs_funds_and_hears(worl
     assert [one.amount_fen for one in lender.funded.values()] == [AMOUNT_FEN]
     work_until_idle(world)
     assert [one.event for one in lender.reports.values()] == ["signed"]
-    assert [one.state for one in orders_of(house, signed.loan_id)] == [OrderState.PAID]
+    assert [one.state for one in orders_of(house, signed.loan_id, OrderKind.PAYOUT)] == [OrderState.PAID]
     assert said(house, answer.question_id) == ["offer", "confirmed", "funded"]
     assert_coherent(house)
 
@@ -178,7 +178,6 @@ def price_of(answer: object, rate_year_ppm: int) -> LenderOffer:
 def test_an_offer_that_comes_late_joins_the_others(world: OpenWorld) -> None:
     lender = FakeLender(answers=deque([Later(), Later(), price(world, 91_000)]), silences=deque(["timeout"]))
     world = with_lender(world, lender)
-    house = world.house
     known = agreed(world)
     (answer,) = ask(world, known).questions
     assert (answer.state, answer.parked) == (QuestionState.ASKED, "timeout")
