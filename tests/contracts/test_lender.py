@@ -1,4 +1,4 @@
-"""What every lender behind the gateway must do: the fake, the sandbox's, and the one of a page that has nothing of ours."""
+"""What every lender behind the gateway must do: the fake, the sandbox's, and the page's that has nothing of ours."""
 
 from __future__ import annotations
 

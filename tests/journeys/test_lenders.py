@@ -7,9 +7,15 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from litestar.testing import TestClient
 
+from mingqu.api import make_notices_router
 from mingqu.channels.fake.lender import FakeLender
+from mingqu.channels.gateway.lender_notice import GatewayLenderNotices
+from mingqu.channels.gateway.signature import SigningKey, TheirKeys, sign_request
 from mingqu.demo.journey import Known, work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.consent import ConsentPurpose
@@ -27,6 +33,7 @@ from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import Signed, sign_contract
 from mingqu.services.sign_with_lender import LenderNotConfirmed, LenderNotFunded, PriceChanged
 from mingqu.store import institution, policy
+from mingqu.web.site import make_site
 from tests.journeys.reading import arrive, assert_coherent, orders_of
 from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
@@ -271,3 +278,34 @@ def test_where_all_lenders_decide_and_none_has_there_is_no_offer(world: OpenWorl
     ask(world, known)
     with pytest.raises(LendersUndecided):
         offers(world, known)
+
+
+def test_a_lender_that_tells_is_asked_at_once_and_nobody_else_is_heard(world: OpenWorld) -> None:
+    lender = FakeLender(answers=deque([Later(), price(world, 91_000)]))
+    own, foreign = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    reader = GatewayLenderNotices(theirs=TheirKeys(keys={"lender-1": own.public_key()}), clock=world.clock)
+    world = with_lender(world, lender)
+    house = replace(world.house, lender_notices={CODE: reader, "tinglan": reader})
+    known = agreed(world)
+    (answer,) = ask(world, known).questions
+    assert answer.state is QuestionState.LATER
+    number = answer.question_id.hex
+    with TestClient(make_site(house, routers=[make_notices_router(house)]), base_url="http://us.test") as http:
+
+        def tell(code: str, said: dict[str, str], *, key: Ed25519PrivateKey = own, nonce: str = "a" * 32) -> int:
+            target, body = f"/notices/lender-{code}", msgspec.json.encode(said)
+            headers = sign_request(own=SigningKey(key_id="lender-1", key=key), method="POST", target=target, body=body,
+                                   at=house.clock.now(), nonce=nonce)  # fmt: skip
+            return http.post(target, content=body, headers=headers).status_code
+
+        good = {"notice_id": "n1", "application_number": number}
+        assert tell(CODE, good, key=foreign) == 401
+        assert tell("nobody", good) == 404
+        assert tell("tinglan", good, nonce="b" * 32) == 404  # the application is another lender's
+        assert tell(CODE, {"notice_id": "n2"}, nonce="c" * 32) == 400
+        assert tell(CODE, {**good, "application_number": "f" * 32}, nonce="d" * 32) == 404
+        assert [one.state for one in answers_of(house, person_id=known.person_id)] == [QuestionState.LATER]
+        assert [tell(CODE, good, nonce=nonce * 32) for nonce in "ef"] == [204, 204]
+        assert tell(CODE, good, nonce="e" * 32) == 401  # the very message again
+    work_until_idle(world)
+    assert [one.state for one in answers_of(house, person_id=known.person_id)] == [QuestionState.OFFERED]

@@ -17,6 +17,7 @@ from mingqu.domain.cash_advance import (
     CashAdvanceAboveInstalments,
     CashAdvanceTermsMalformed,
     CashAdvanceTooLong,
+    GuidanceMissing,
     Referral,
     ReferralState,
     Repayment,
@@ -44,7 +45,6 @@ from mingqu.services.refer_cash_advance import (
     refer_cash_advance,
 )
 from mingqu.services.repay import ChannelUnavailable
-from mingqu.store.institution import GuidanceMissing
 
 TAG: Final = "Cash advance"
 Bank = Annotated[str, msgspec.Meta(pattern="^[a-z0-9_-]{1,64}$", examples=["qinghe"])]

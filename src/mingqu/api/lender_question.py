@@ -15,8 +15,8 @@ from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Fen, Ppm, shaped
 from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.lender_answer import LenderQuestion, QuestionState
+from mingqu.domain.limit import AssessmentExpired
 from mingqu.services.ask_lenders import ask_lenders
-from mingqu.services.check_assessment import AssessmentExpired
 from mingqu.services.make_offers import DrawingFrozen
 from mingqu.services.read_lender_answers import answers_of
 

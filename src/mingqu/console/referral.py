@@ -1,4 +1,4 @@
-"""Referrals to banks and the directory they rest on: how many came how far, and whom people may be sent to today."""
+"""Institutions that decide by themselves: referrals to banks, answers of lenders, and the directory both rest on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mingqu.console.route import page
 from mingqu.domain.cash_advance import ReferralState
 from mingqu.domain.operator import Permission
 from mingqu.services.read_cash_advance import referrals_view
+from mingqu.services.read_lender_answers import answers_view
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:
@@ -27,6 +28,7 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
             request,
             "referrals.html",
             view=view,
+            answers=answers_view(desk.house, seat=at.signed_in(request)),
             states=states,
             counted=[(bank, [view.counts.get((bank, state), 0) for state in states]) for bank in banks],
         )

@@ -23,6 +23,7 @@ from mingqu.channels.gateway.cash_advance import GatewayCashAdvance
 from mingqu.channels.gateway.data_provider import GatewayDataProvider
 from mingqu.channels.gateway.identity import GatewayIdentity
 from mingqu.channels.gateway.lender import GatewayLender
+from mingqu.channels.gateway.lender_notice import GatewayLenderNotices
 from mingqu.channels.gateway.notice import GatewayNotices
 from mingqu.channels.gateway.signature import SigningKey, TheirKeys
 from mingqu.channels.gateway.sms import GatewaySms
@@ -51,7 +52,7 @@ from mingqu.ports.clock import Clock
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.identity import IdentityChannel
-from mingqu.ports.lender import LenderChannel
+from mingqu.ports.lender import LenderChannel, LenderNoticeReader
 from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
@@ -95,6 +96,7 @@ class Counterparties:
     wechat_program: LoginChannel | None
     issuers: Mapping[str, CashAdvanceBank]
     lenders: Mapping[str, LenderChannel]
+    lender_notices: Mapping[str, LenderNoticeReader]
     wires: tuple[Wire, ...]
 
     def close(self) -> None:
@@ -133,6 +135,7 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
     if credentials.alipay is not None:
         alipay = _alipay(credentials.alipay, wire, public_url, clock)
         notices[ALIPAY] = alipay.notices
+    lenders = {code: party(code, one) for code, one in credentials.lenders.items()}
     page, program = credentials.wechat, credentials.wechat_program
     return Counterparties(
         payout=bank,
@@ -155,7 +158,8 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
             code: GatewayCashAdvance(party=party(code, one), back=f"{public_url}{BACK_PATH}")
             for code, one in credentials.issuers.items()
         },
-        lenders={code: GatewayLender(party=party(code, one)) for code, one in credentials.lenders.items()},
+        lenders={code: GatewayLender(party=one) for code, one in lenders.items()},
+        lender_notices={code: GatewayLenderNotices(theirs=one.theirs, clock=clock) for code, one in lenders.items()},
         wires=tuple(wires),
     )
 

@@ -48,6 +48,13 @@ class CashAdvanceTermsMalformed(Refusal):
     code: ClassVar[str] = "cash_advance_terms_malformed"
 
 
+class GuidanceMissing(Refusal):
+    """There is no guidance to be read before somebody leaves for a bank, so nobody is sent to one."""
+
+    code: ClassVar[str] = "guidance_missing"
+    status: ClassVar[int] = 503
+
+
 class Repayment(StrEnum):
     """How it is repaid: at once with the next bill (单月还), or by instalments (分月还)."""
 

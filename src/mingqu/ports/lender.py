@@ -6,6 +6,7 @@ says nothing: it is asked again under the same number. What a lender answers is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -110,6 +111,22 @@ class Funded:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotKnown:
     """The lender does not know the number (yet)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LenderNotice:
+    """A lender's unasked word that it has something to say about an application. The same may come again."""
+
+    notice_id: str
+    application_number: str
+
+
+class LenderNoticeReader(Protocol):
+    """Reads what one lender tells unasked."""
+
+    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> LenderNotice:
+        """Return what a POST says: signature first, then age, then content. Errors: NoticeRefused and its kinds."""
+        ...
 
 
 class LenderChannel(Protocol):

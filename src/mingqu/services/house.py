@@ -23,7 +23,7 @@ from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.identifiers import Identifiers
 from mingqu.ports.identity import IdentityChannel
-from mingqu.ports.lender import LenderChannel
+from mingqu.ports.lender import LenderChannel, LenderNoticeReader
 from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
@@ -90,6 +90,7 @@ class House:
     guidance: Guidance | None = None  # read before somebody is sent to a bank; without it nobody is
     issuers: Mapping[str, CashAdvanceBank] = field(default_factory=dict)  # card-issuing banks, by code in the directory
     lenders: Mapping[str, LenderChannel] = field(default_factory=dict)  # that decide by themselves, by their code
+    lender_notices: Mapping[str, LenderNoticeReader] = field(default_factory=dict)  # what they tell unasked
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
     turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment

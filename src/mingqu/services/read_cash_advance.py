@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from mingqu.domain.cash_advance import Guidance, Referral
+from mingqu.domain.cash_advance import Guidance, GuidanceMissing, Referral
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.institution import (
     PLATFORM,
@@ -21,7 +21,6 @@ from mingqu.services.house import House
 from mingqu.services.refer_cash_advance import IdentityNotProved, require_bank
 from mingqu.services.sign_in_operator import Seat
 from mingqu.store import referral
-from mingqu.store.institution import GuidanceMissing
 
 _CLOSED = (InstitutionNotConnected, PartnerNotListed, PilotExcludes, RegionNotServed, LendingSwitchedOff)
 

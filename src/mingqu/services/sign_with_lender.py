@@ -169,7 +169,7 @@ def _moved(tx: Transaction, house: House, *, known: LenderQuestion, old: Offer, 
         return refusal
     expires_at: datetime = min(word.offer.valid_until, house.clock.now() + house.settings.offer_lasts)
     new_id = beside(old.offer_id, purpose=f"{_MOVED} {word.offer.rate_year_ppm} {word.offer.valid_until.isoformat()}")
-    refusal = PriceChanged(
+    told = PriceChanged(
         "The lender's price has changed: read what it costs now.",
         offer_id=new_id.hex,
         rate_year_ppm=word.offer.rate_year_ppm,
@@ -179,7 +179,7 @@ def _moved(tx: Transaction, house: House, *, known: LenderQuestion, old: Offer, 
     except NotFound:
         pass
     else:
-        return refusal  # the lender said the same before
+        return told  # the lender said the same before
     made = offer_at(
         tx,
         house,
@@ -193,7 +193,7 @@ def _moved(tx: Transaction, house: House, *, known: LenderQuestion, old: Offer, 
         expires_at=expires_at,
     )
     lender_question.rest_on(tx, offer_id=made.offer.offer_id, question=priced)
-    return refusal
+    return told
 
 
 def _channel(house: House, question: LenderQuestion) -> LenderChannel:

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
-from mingqu.domain.cash_advance import Guidance
+from mingqu.domain.cash_advance import Guidance, GuidanceMissing
 from mingqu.domain.institution import Directory, parse_directory
 from mingqu.domain.policy_file import Document
-from mingqu.domain.refusal import Refusal
 from mingqu.store.policy import read_document
-
-
-class GuidanceMissing(Refusal):
-    """There is no guidance to be read before somebody leaves for a bank, so nobody is sent to one."""
-
-    code: ClassVar[str] = "guidance_missing"
-    status: ClassVar[int] = 503
 
 
 def load_directory(folder: Path) -> Directory:

@@ -106,6 +106,7 @@ def wired_house(
             guidance=institution.load_guidance(policies),
             issuers=there.issuers,
             lenders=there.lenders,
+            lender_notices=there.lender_notices,
             webhook=WebhookSender(to_loopback=_to_loopback()),
             settings=Settings(webhooks_to_loopback=_to_loopback()),
         )

@@ -27,5 +27,5 @@ CREATE TABLE referral (
     FOREIGN KEY (cell, instrument_id) REFERENCES instrument (cell, instrument_id),
     CHECK ((state = 'paid') = (amount_paid_fen IS NOT NULL)),
     CHECK ((state = 'refused') = (refusal_code IS NOT NULL))
-);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX referral_person ON referral (cell, person_id, made_at);

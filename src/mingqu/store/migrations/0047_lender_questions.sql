@@ -27,7 +27,7 @@ CREATE TABLE lender_question (
     CHECK ((rate_year_ppm IS NULL) = (valid_until IS NULL)),
     CHECK (state <> 'offered' OR rate_year_ppm IS NOT NULL),
     CHECK (state <> 'parked' OR parked IS NOT NULL)
-);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX lender_question_person ON lender_question (cell, person_id, asked_at);
 
 CREATE TABLE lender_word (
