@@ -19,7 +19,7 @@ from mingqu.domain.institution import Institution
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.follow_referrals import ReturnUnsigned, ask_bank, come_back
-from mingqu.services.read_cash_advance import bank_of, banks_for, guidance_of, referral_of, referrals_of
+from mingqu.services.read_cash_advance import bank_of, banks_for, guidance_of, limits_of, referral_of, referrals_of
 from mingqu.services.read_person import cards_of, is_verified
 from mingqu.services.refer_cash_advance import ReferralOver, go_to_bank, refer_cash_advance
 from mingqu.services.repay import ChannelUnavailable
@@ -156,6 +156,7 @@ def _wish_page(
         title=words.pick(guidance.title_zh, guidance.title_en),
         points=guidance.points_zh if visit.language == "zh" else guidance.points_en,
         guidance=guidance.hash,
+        limits=limits_of(visit.house),
         cards=cards,
         chosen=form.optional("card") if form else (cards[0]["id"] if len(cards) == 1 else ""),
         months=MONTHS,

@@ -176,6 +176,26 @@ def check_wish(*, wish: Wish, used_today_fen: int, rules: RuleBook, business_dat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the rules of a day allow: fen a card and day when repaid at once, fen and months by instalments."""
+
+    day_fen: int
+    instalment_fen: int
+    months: int
+
+
+def limits_on(*, rules: RuleBook, business_date: date) -> Limits:
+    """Return what the rules of a day allow. Errors: RuleMissing."""
+
+    def rule(name: str) -> int:
+        return rules.value(rule_id=name, lender_type=Licence.BANK, product_kind=ANY, business_date=business_date)
+
+    return Limits(
+        day_fen=rule(DAY_FEN_MAX), instalment_fen=rule(INSTALMENT_FEN_MAX), months=rule(INSTALMENT_MONTHS_MAX)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Guidance:
     """What is said about using such money with reason, before somebody leaves for the bank; `hash` is of the words."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from mingqu.domain.cash_advance import Guidance, GuidanceMissing, Referral
+from mingqu.domain.cash_advance import Guidance, GuidanceMissing, Limits, Referral, limits_on
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.institution import (
     PLATFORM,
@@ -91,6 +91,11 @@ def guidance_of(house: House) -> Guidance:
     if house.guidance is None:
         raise GuidanceMissing("There is no guidance to read, so nobody is sent to a bank.")
     return house.guidance
+
+
+def limits_of(house: House) -> Limits:
+    """Return what may be asked for today. Errors: RuleMissing."""
+    return limits_on(rules=house.pack.rules, business_date=house.clock.business_date())
 
 
 def bank_of(house: House, *, bank: str) -> Institution:
