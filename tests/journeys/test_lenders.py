@@ -32,6 +32,7 @@ from mingqu.services.read_person import consents_of
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import Signed, sign_contract
 from mingqu.services.sign_with_lender import LenderNotConfirmed, LenderNotFunded, PriceChanged
+from mingqu.services.verify_book import verify_book
 from mingqu.store import institution, policy
 from mingqu.web.site import make_site
 from tests.journeys.reading import arrive, assert_coherent, orders_of
@@ -120,6 +121,12 @@ def test_a_lender_is_asked_only_by_consent_and_prices_signs_funds_and_hears(worl
     assert [one.state for one in orders_of(house, signed.loan_id, OrderKind.PAYOUT)] == [OrderState.PAID]
     assert said(house, answer.question_id) == ["offer", "confirmed", "funded"]
     assert_coherent(house)
+    with house.database.transaction() as tx:  # somebody changes what the lender said
+        tx.execute("SET LOCAL session_replication_role = replica")
+        tx.execute("UPDATE lender_word SET rate_year_ppm = 92000 WHERE rate_year_ppm IS NOT NULL")
+        tx.commit()
+    found = verify_book(database=house.database, keyring=house.keyring).holds
+    assert [number for number, holds in found.items() if not holds] == [4, 8]
 
 
 def said(house: House, question_id: UUID) -> list[str]:
@@ -248,9 +255,10 @@ def test_who_takes_the_consent_back_is_not_passed_on_any_more(world: OpenWorld) 
         one for one in consents_of(house, person_id=known.person_id) if one.purpose is ConsentPurpose.PASS_TO_LENDER
     ]
     withdraw_consent(house, person_id=known.person_id, consent_id=given.consent_id)
-    world.go_to(house.clock.now() + timedelta(days=1, minutes=1))
-    work_until_idle(world)
-    assert lender.applications == {}
+    for wait in (timedelta(minutes=1), timedelta(days=1)):
+        world.go_to(house.clock.now() + wait)
+        work_until_idle(world)
+        assert lender.applications == {}
     (answer,) = answers_of(house, person_id=known.person_id)
     assert answer.state is QuestionState.EXPIRED
 
