@@ -10,7 +10,7 @@ from uuid import UUID
 
 import httpx
 
-from mingqu.client import answers, cash_advance_answers, loan_answers
+from mingqu.client import answers, cash_advance_answers, lender_answers, loan_answers
 from mingqu.client.connection import Connection, written
 
 
@@ -261,6 +261,19 @@ class Client:
     def ask_about_loan(self, *, loan_id: UUID, wish: str, key: str | None = None) -> answers.Review:
         """Ask people about a loan."""
         return self._at.write(f"/v1/loans/{loan_id}/wishes", answers.Review, key=key, body=written(wish=wish))
+
+    # Lenders that decide by themselves
+
+    def ask_lenders(
+        self, *, amount_fen: int, instalments: int, method: str, key: str | None = None
+    ) -> lender_answers.LenderAnswers:
+        """Put a wish to lenders that decide by themselves; return who was asked, and who was left out."""
+        body = written(amount_fen=amount_fen, instalments=instalments, method=method)
+        return self._at.write("/v1/lender-questions", lender_answers.LenderAnswers, key=key, body=body)
+
+    def lender_answers(self) -> list[lender_answers.LenderAnswer]:
+        """Return what lenders answered, the latest question first."""
+        return self._at.read("/v1/lender-questions", lender_answers.LenderAnswers).answers
 
     # Cash out of one's own credit card
 
