@@ -19,6 +19,7 @@ from mingqu.channels.gateway.signature import SigningKey, TheirKeys, sign_reques
 from mingqu.demo.journey import Known, work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.consent import ConsentPurpose
+from mingqu.domain.institution import Directory, PartnerNotListed, Status
 from mingqu.domain.lender_answer import LenderOffer, LenderReason, QuestionState
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.ports.lender import Declined, Later
@@ -317,3 +318,23 @@ def test_a_lender_that_tells_is_asked_at_once_and_nobody_else_is_heard(world: Op
         assert tell(CODE, good, nonce="e" * 32) == 401  # the very message again
     work_until_idle(world)
     assert [one.state for one in answers_of(house, person_id=known.person_id)] == [QuestionState.OFFERED]
+
+
+def test_nobody_is_routed_to_a_lender_on_whose_list_we_are_not_today(world: OpenWorld) -> None:
+    known, directory = arrive(world), institution.load_directory(policy.policy_folder())
+
+    def offered(**changes: object) -> set[str]:
+        entries = tuple(replace(one, **changes) if one.code == CODE else one for one in directory.entries)  # type: ignore[arg-type]
+        house = replace(world.house, directory=Directory(entries=entries))
+        made = make_offers(house, person_id=known.person_id, amount_fen=AMOUNT_FEN, instalments=INSTALMENTS,
+                           method=METHOD)  # fmt: skip
+        return {one.lender_name_zh for one in made}
+
+    assert offered() == {LENDER_ZH, "听澜小额贷款有限公司"}
+    for change in ({"partners": ()}, {"status": Status.SUSPENDED}, {"status": Status.PILOT}):
+        assert offered(**change) == {"听澜小额贷款有限公司"}
+    assert offered(status=Status.PILOT, pilot_people=frozenset({known.person_id})) >= {LENDER_ZH}
+    nobody = tuple(replace(one, partners=()) for one in directory.entries)
+    with pytest.raises(PartnerNotListed):
+        make_offers(replace(world.house, directory=Directory(entries=nobody)), person_id=known.person_id,
+                    amount_fen=AMOUNT_FEN, instalments=INSTALMENTS, method=METHOD)  # fmt: skip

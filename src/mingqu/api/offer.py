@@ -14,6 +14,7 @@ from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, Fen, FenAsked, Hash, Method, Ppm, shaped
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.freeze import DrawingStopped
+from mingqu.domain.institution import InstitutionNotConnected, PartnerNotListed, PilotExcludes
 from mingqu.domain.limit import AssessmentExpired
 from mingqu.domain.product import TermsNotOffered
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_cost_table, show_cost_table
@@ -99,6 +100,9 @@ class CostTable(Answer, frozen=True, kw_only=True):
         AssessmentExpired,
         TermsNotOffered,
         LendersUndecided,
+        InstitutionNotConnected,
+        PartnerNotListed,
+        PilotExcludes,
         CostAboveCap,
     ),
 )

@@ -17,19 +17,14 @@ from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.consent import require as require_consent
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.identifier import beside
-from mingqu.domain.institution import (
-    InstitutionNotConnected,
-    PartnerNotListed,
-    PilotExcludes,
-    require_open,
-)
+from mingqu.domain.institution import InstitutionNotConnected, PartnerNotListed, PilotExcludes
 from mingqu.domain.lender_answer import OPEN, LenderOffer, LenderQuestion, QuestionState
 from mingqu.domain.product import Lender, TermsNotOffered
 from mingqu.ports.lender import Declined, Later, LenderApplication, LenderChannel, NotKnown
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.hear_lender import hear_answer, note_trouble
 from mingqu.services.house import House
-from mingqu.services.make_offers import lines_of, require_drawing_open
+from mingqu.services.make_offers import lines_of, require_drawing_open, require_routed
 from mingqu.services.once import Response, once
 from mingqu.services.read_limit import decision_view
 from mingqu.services.switch_off import require_lending
@@ -229,10 +224,9 @@ def _ask_one(
 def _require_connected(house: House, *, lender: Lender, person_id: UUID) -> None:
     """Return when the directory lets a person be sent to a lender today; a lender without an entry is sent nobody."""
     today = house.clock.business_date()
-    entry = house.directory.of_lender(lender_id=lender.id, business_date=today)
-    if entry is None:
+    if house.directory.of_lender(lender_id=lender.id, business_date=today) is None:
         raise InstitutionNotConnected("This lender is not in the directory.", stands_at="connecting")
-    require_open(entry=entry, person_id=person_id, partner=house.settings.operator_name, business_date=today)
+    require_routed(house, lender_id=lender.id, person_id=person_id)
 
 
 def _application(tx: Transaction, house: House, *, question: LenderQuestion) -> LenderApplication:

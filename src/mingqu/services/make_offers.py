@@ -12,6 +12,12 @@ from mingqu.domain import schedule
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.cost import AllInCost, DelayTerms, all_in_cost
 from mingqu.domain.decision.switch import LendingSwitchedOff
+from mingqu.domain.institution import (
+    InstitutionNotConnected,
+    PartnerNotListed,
+    PilotExcludes,
+    require_open,
+)
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.lender_answer import LenderQuestion
 from mingqu.domain.loan import LoanTerms
@@ -59,6 +65,17 @@ class CostAboveCap(Refusal):
     """The all-in cost of the offer is above what the law allows this kind of lender on this date."""
 
     code: ClassVar[str] = "cost_above_cap"
+
+
+# By one lender; another may offer.
+_NOT_OFFERED: Final = (
+    TermsNotOffered,
+    LendingSwitchedOff,
+    LendersUndecided,
+    InstitutionNotConnected,
+    PartnerNotListed,
+    PilotExcludes,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +127,8 @@ def make_offers(
     `key` the same offers are answered.
     Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
     Errors: NoLimit, DrawingFrozen, DrawingStopped, AssessmentExpired, TermsNotOffered, LendingSwitchedOff,
-    LendersUndecided, CostAboveCap, and those of the idempotency key.
+    LendersUndecided, InstitutionNotConnected, PartnerNotListed, PilotExcludes, CostAboveCap, and those of the
+    idempotency key.
     """
 
     def make(tx: Transaction) -> list[Offered]:
@@ -118,7 +136,7 @@ def make_offers(
         current, today = house.policies.current(tx), house.clock.business_date()
         require_drawing_open(tx, house, person_id=person_id)
         made: list[Offered] = []
-        not_offered: TermsNotOffered | LendingSwitchedOff | LendersUndecided | None = None
+        not_offered: Refusal | None = None
         for facility, available_fen in lines_of(tx, house, person_id=person_id):
             if available_fen < amount_fen:
                 continue
@@ -126,8 +144,9 @@ def make_offers(
                 require_lending(
                     current, product_id=facility.product_id, lender_id=facility.lender_id, business_date=today
                 )
+                require_routed(house, lender_id=facility.lender_id, person_id=person_id)
                 made.append(_offer(tx, house, facility, amount_fen, instalments, method))
-            except (TermsNotOffered, LendingSwitchedOff, LendersUndecided) as refusal:
+            except _NOT_OFFERED as refusal:
                 not_offered = refusal  # by this product; another may have the terms
         if not made and not_offered is not None:
             raise not_offered
@@ -223,6 +242,17 @@ def _offer(
     if answered is not None:
         lender_question.rest_on(tx, offer_id=made.offer.offer_id, question=answered)
     return made
+
+
+def require_routed(house: House, *, lender_id: UUID, person_id: UUID) -> None:
+    """Return when the directory lets a person be sent to a lender today, or does not speak of that lender.
+
+    Errors: InstitutionNotConnected, PartnerNotListed, PilotExcludes. Source: 金规〔2025〕9号 (名单制).
+    """
+    today = house.clock.business_date()
+    entry = house.directory.of_lender(lender_id=lender_id, business_date=today)
+    if entry is not None:
+        require_open(entry=entry, person_id=person_id, partner=house.settings.operator_name, business_date=today)
 
 
 def decides_itself(house: House, *, lender_id: UUID) -> bool:
