@@ -83,8 +83,9 @@ def refer_cash_advance(
 
     def work(tx: Transaction) -> Response:
         now, today = house.clock.now(), house.clock.business_date()
-        entry = require_bank(tx, house, person_id=person_id, bank=bank)
+        # Whose card it is comes first: of somebody else's nothing is told, not even about the bank.
         card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
+        entry = require_bank(tx, house, person_id=person_id, bank=bank)
         require_payout(instrument=card)
         if house.guidance is None or guidance_hash != house.guidance.hash:
             raise GuidanceNotRead("Read what is said about using such money, and confirm it.")
