@@ -159,12 +159,17 @@ class Wiring:
             yield Served(house=house, public_url=chosen.public_url, sandbox=sandbox)
 
     @contextlib.contextmanager
-    def sandbox(self, *, data: Path, only: Sequence[str], people: People) -> Iterator[Mapping[str, str]]:
-        """Play the counterparties of a folder; the address of each. Errors: PeopleFileMalformed, and nobody plays."""
+    def sandbox(
+        self, *, data: Path, only: Sequence[str], people: People, lenders: Sequence[str]
+    ) -> Iterator[Mapping[str, str]]:
+        """Play the counterparties of a folder; the address of each. Errors: PeopleFileMalformed, and nobody plays.
+
+        The credentials let the house's `lenders`, by code, decide by themselves, as the sandbox's lender does.
+        """
         from mingqu.sandbox import Sandbox
 
         met = _people(people)
-        with Sandbox(folder=data / SANDBOX_FOLDER, only=only) as playing:
+        with Sandbox(folder=data / SANDBOX_FOLDER, only=only, lenders=lenders) as playing:
             for person in met:
                 playing.control.meet(**asdict(person))
             yield {party: playing.addresses[party] for party in only}

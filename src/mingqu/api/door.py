@@ -11,9 +11,11 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.api import (
     agreement,
     application,
+    cash_advance,
     consent,
     contract,
     evidence,
+    lender_question,
     loan,
     market,
     message,
@@ -33,6 +35,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *person.HANDLERS,
     *consent.HANDLERS,
     *application.HANDLERS,
+    *lender_question.HANDLERS,
     *offer.HANDLERS,
     *contract.HANDLERS,
     *agreement.HANDLERS,
@@ -40,6 +43,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *order.HANDLERS,
     *evidence.HANDLERS,
     *message.HANDLERS,
+    *cash_advance.HANDLERS,
 )
 
 

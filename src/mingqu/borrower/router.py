@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 from mingqu.borrower import (
     apply,
     cap,
+    cash_advance,
     certificate,
     consents,
     contracts,
@@ -55,6 +56,7 @@ def make_router(
         overdue,
         certificate,
         cap,
+        cash_advance,
         messages,
         wallet,
     )

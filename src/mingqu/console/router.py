@@ -23,6 +23,7 @@ from mingqu.console import (
     proposal,
     queue,
     receipt,
+    referral,
     review,
     sign_in,
     today,
@@ -37,7 +38,7 @@ from mingqu.web.pages import pages_of
 SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     sign_in.routes, account.routes, today.routes, queue.routes, lists.routes, customer.routes, loan.routes,
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, review.routes, policy.routes,
-    lab.routes,
+    lab.routes, referral.routes,
 )  # fmt: skip
 
 

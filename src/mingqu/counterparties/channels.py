@@ -19,8 +19,11 @@ from mingqu.channels.alipay.refund import AlipayRefunds
 from mingqu.channels.alipay.transfer import AlipayTransfers
 from mingqu.channels.gateway.bank import GatewayBank
 from mingqu.channels.gateway.bureau import GatewayBureau
+from mingqu.channels.gateway.cash_advance import GatewayCashAdvance
 from mingqu.channels.gateway.data_provider import GatewayDataProvider
 from mingqu.channels.gateway.identity import GatewayIdentity
+from mingqu.channels.gateway.lender import GatewayLender
+from mingqu.channels.gateway.lender_notice import GatewayLenderNotices
 from mingqu.channels.gateway.notice import GatewayNotices
 from mingqu.channels.gateway.signature import SigningKey, TheirKeys
 from mingqu.channels.gateway.sms import GatewaySms
@@ -49,10 +52,12 @@ from mingqu.counterparties.credentials import (
 )
 from mingqu.domain.personal import Personal
 from mingqu.ports.bureau import BureauChannel
+from mingqu.ports.cash_advance import CashAdvanceBank
 from mingqu.ports.clock import Clock
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.identity import IdentityChannel
+from mingqu.ports.lender import LenderChannel, LenderNoticeReader
 from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
@@ -65,6 +70,7 @@ WECHATPAY: Final = "wechatpay"
 PAPAY: Final = "papay"  # the same merchant's V2, whose notices are of another kind
 ALIPAY: Final = "alipay"
 NOTICES_PATH: Final = "/notices"  # on our public address; the party's name follows
+BACK_PATH: Final = "/cash-advance/back"  # where a bank's pages send people in the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +112,9 @@ class Counterparties:
     wechat_page: LoginPage | None
     wechat_program: LoginChannel | None
     subscribed: SubscribedMessageChannel | None
+    issuers: Mapping[str, CashAdvanceBank]
+    lenders: Mapping[str, LenderChannel]
+    lender_notices: Mapping[str, LenderNoticeReader]
     wires: tuple[Wire, ...]
 
     def close(self) -> None:
@@ -149,6 +158,7 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
     if credentials.alipay is not None:
         alipay = _alipay(credentials.alipay, wire, public_url, clock)
         notices[ALIPAY] = alipay.notices
+    lenders = {code: party(code, one) for code, one in credentials.lenders.items()}
     page, program = credentials.wechat, credentials.wechat_program
     return Counterparties(
         payout=bank,
@@ -173,6 +183,12 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         else WechatMessages(
             application=_application(program, wire(program.base_url)), clock=clock, templates=program.message_templates
         ),
+        issuers={
+            code: GatewayCashAdvance(party=party(code, one), back=f"{public_url}{BACK_PATH}")
+            for code, one in credentials.issuers.items()
+        },
+        lenders={code: GatewayLender(party=one) for code, one in lenders.items()},
+        lender_notices={code: GatewayLenderNotices(theirs=one.theirs, clock=clock) for code, one in lenders.items()},
         wires=tuple(wires),
     )
 

@@ -9,17 +9,21 @@ from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.cash_advance import Guidance
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.identifier import slot_of
+from mingqu.domain.institution import EMPTY, Directory
 from mingqu.domain.instrument import Bin
 from mingqu.ports.bureau import BureauChannel
+from mingqu.ports.cash_advance import CashAdvanceBank
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.collection import CollectionChannel, DeductionChannel, HostedAgreementChannel, HostedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.identifiers import Identifiers
 from mingqu.ports.identity import IdentityChannel
+from mingqu.ports.lender import LenderChannel, LenderNoticeReader
 from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
@@ -90,6 +94,11 @@ class House:
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
     subscribed: SubscribedMessageChannel | None = None  # tells people inside WeChat, as often as they agreed
+    directory: Directory = EMPTY  # of institutions that lend or issue cards
+    guidance: Guidance | None = None  # read before somebody is sent to a bank; without it nobody is
+    issuers: Mapping[str, CashAdvanceBank] = field(default_factory=dict)  # card-issuing banks, by code in the directory
+    lenders: Mapping[str, LenderChannel] = field(default_factory=dict)  # that decide by themselves, by their code
+    lender_notices: Mapping[str, LenderNoticeReader] = field(default_factory=dict)  # what they tell unasked
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
     turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment

@@ -9,11 +9,14 @@ from uuid import UUID
 from mingqu.domain.refusal import Refusal
 from mingqu.services import keep_order
 from mingqu.services.agree_at_wallet import ask_wallets
+from mingqu.services.ask_lenders import follow_lenders
 from mingqu.services.cross_cells import finish_crossings
 from mingqu.services.end_agreement import tell_bank
 from mingqu.services.expire_holds import expire_holds
+from mingqu.services.follow_referrals import follow_referrals
 from mingqu.services.house import House
 from mingqu.services.note_signals import note_promised
+from mingqu.services.report_to_lender import report_to_lenders
 from mingqu.services.run_errand import run_errand
 from mingqu.services.send_notice import send_due_notices
 from mingqu.services.tell_webhooks import deliver_webhooks
@@ -60,6 +63,9 @@ def run_due_work(house: House) -> Round:
         + ask_wallets(house, cell=cell)
         + deliver_webhooks(house, cell=cell)
         + note_promised(house, cell=cell)
+        + follow_referrals(house, cell=cell)
+        + follow_lenders(house, cell=cell)
+        + report_to_lenders(house, cell=cell)
         for cell in cells
     )
     booked = sum(expire_holds(house, cell=cell) + finish_crossings(house, cell=cell) for cell in cells)

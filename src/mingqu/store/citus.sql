@@ -85,6 +85,7 @@ SELECT create_distributed_table('certificate', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('headroom_use', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('review', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('decision', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('referral', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('repayment_agreement', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('drawing_freeze', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('placed_receipt', 'cell', colocate_with := 'cell');
@@ -93,8 +94,11 @@ SELECT create_distributed_table('facility', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('limit_change', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('override', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('shadow_decision', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('lender_question', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('offer', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('lender_word', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('disclosure', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('lender_offer', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('contract', 'cell', colocate_with := 'cell');
 
 -- Run where the cell is; the others are called by these, there.

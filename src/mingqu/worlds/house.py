@@ -25,7 +25,7 @@ from mingqu.ports.collection import HostedAgreementChannel
 from mingqu.ports.identifiers import Identifiers
 from mingqu.services.house import ALIPAY, BANK, HOSTED, PAPAY, WECHAT, House, NoticeSource, Settings
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
-from mingqu.store import consent, instrument, keyring, policy
+from mingqu.store import consent, institution, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 
@@ -55,6 +55,8 @@ def fake_house(
         sms=sms,
         bureau=bureau,
         data_provider=FakeDataProvider(clock=clock),
+        directory=institution.load_directory(policies),
+        guidance=institution.load_guidance(policies),
         webhook=WebhookSender(to_loopback=_to_loopback()),
         settings=Settings(webhooks_to_loopback=_to_loopback()),
     )
@@ -105,6 +107,11 @@ def wired_house(
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
             subscribed=there.subscribed,
+            directory=institution.load_directory(policies),
+            guidance=institution.load_guidance(policies),
+            issuers=there.issuers,
+            lenders=there.lenders,
+            lender_notices=there.lender_notices,
             webhook=WebhookSender(to_loopback=_to_loopback()),
             settings=Settings(webhooks_to_loopback=_to_loopback()),
         )

@@ -259,6 +259,8 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
         "SELECT cell, work_id FROM work WHERE kind = 'person_asked' AND payload ->> 'wish' = 'suspicious'",
     ),
     (LeafKind.REVIEW, "SELECT cell, request_id FROM review WHERE answered_at IS NOT NULL"),
+    (LeafKind.REFERRAL, "SELECT cell, referral_id FROM referral"),
+    (LeafKind.LENDER_ANSWER, "SELECT cell, word_id FROM lender_word"),
     (LeafKind.PROPOSAL, "SELECT cell, proposal_id FROM proposal WHERE decided_at IS NOT NULL"),
     (LeafKind.SWITCH, "SELECT 0, switch_id FROM policy_switch"),  # the house's own ids route to the first cell
 )

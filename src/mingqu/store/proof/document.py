@@ -209,6 +209,63 @@ def _review(person_id: UUID, at: datetime, subject_id: UUID, wish: str, outcome:
     return person_id, at, facts
 
 
+_REFERRAL: Final[LiteralString] = """
+    SELECT referral_id, person_id, made_at, bank, entry_hash, amount_fen, repayment, months, consent_id, guidance_hash
+    FROM referral WHERE cell = %s AND referral_id = ANY (%s)"""
+
+
+def _referral(
+    person_id: UUID,
+    at: datetime,
+    bank: str,
+    entry_hash: bytes,
+    amount_fen: int,
+    repayment: str,
+    months: int,
+    consent_id: UUID,
+    guidance_hash: bytes,
+) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "bank": bank,
+        "entry_hash": bytes(entry_hash).hex(),
+        "amount_fen": amount_fen,
+        "repayment": repayment,
+        "months": months,
+        "consent_id": consent_id.hex,
+        "guidance_hash": bytes(guidance_hash).hex(),
+    }
+    return person_id, at, facts
+
+
+_LENDER_ANSWER: Final[LiteralString] = """
+    SELECT w.word_id, w.person_id, w.at, w.question_id, q.lender, w.kind, w.number, w.said, w.rate_year_ppm, w.body
+    FROM lender_word w JOIN lender_question q ON q.cell = w.cell AND q.question_id = w.question_id
+    WHERE w.cell = %s AND w.word_id = ANY (%s)"""
+
+
+def _lender_answer(
+    person_id: UUID,
+    at: datetime,
+    question_id: UUID,
+    lender: str,
+    kind: str,
+    number: str,
+    said: str,
+    rate_year_ppm: int | None,
+    body: bytes,
+) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "question_id": question_id.hex,
+        "lender": lender,
+        "about": kind,
+        "number": number,
+        "said": said,
+        "rate_year_ppm": rate_year_ppm,
+        "answer_hash": _hash(body),
+    }
+    return person_id, at, facts
+
+
 _PROPOSAL: Final[LiteralString] = """
     SELECT proposal_id, coalesce(person_id, '00000000-0000-0000-0000-000000000000'), decided_at, deed, subject_id,
            body, basis, reason, maker_id, checker_id, state
@@ -303,6 +360,8 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.FREEZE: (_FREEZE, _freeze),
     LeafKind.REPORT: (_REPORT, _report),
     LeafKind.REVIEW: (_REVIEW, _review),
+    LeafKind.REFERRAL: (_REFERRAL, _referral),
+    LeafKind.LENDER_ANSWER: (_LENDER_ANSWER, _lender_answer),
     LeafKind.PROPOSAL: (_PROPOSAL, _proposal),
     LeafKind.SWITCH: (_SWITCH, _switch),
 }
