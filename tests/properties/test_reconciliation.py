@@ -81,7 +81,9 @@ def worlds(draw: st.DrawFn) -> tuple[list[Line], list[Line], Counter[tuple[str, 
 
 
 @given(world=worlds())
-def test_just_the_planted_breaks_are_found(world: tuple[list[Line], list[Line], Counter[tuple[str, BreakKind]]]) -> None:
+def test_just_the_planted_breaks_are_found(
+    world: tuple[list[Line], list[Line], Counter[tuple[str, BreakKind]]],
+) -> None:
     ours, theirs, planted = world
     found = list(compare(ours=sorted(ours, key=in_order), theirs=sorted(theirs, key=in_order), on=DAY))
     breaks = Counter((one.line.order_number, one.kind) for one in found if isinstance(one, Break))

@@ -21,7 +21,7 @@ from mingqu.domain.personal import Personal
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.identifiers import Identifiers
-from mingqu.services.house import ALIPAY, BANK, HOSTED, House, NoticeSource, Settings
+from mingqu.services.house import ALIPAY, BANK, HOSTED, BillSource, House, NoticeSource, Settings
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
@@ -53,6 +53,7 @@ def fake_house(
         sms=sms,
         bureau=bureau,
         data_provider=FakeDataProvider(clock=clock),
+        bills={BANK: BillSource(channel=bank, channels=frozenset({BANK, HOSTED}))},
         webhook=WebhookSender(to_loopback=_to_loopback()),
         settings=Settings(webhooks_to_loopback=_to_loopback()),
     )
@@ -98,6 +99,7 @@ def wired_house(
                 name: NoticeSource(reader=reader, channels=told_of[name], thanks=thanks.get(name, ""))
                 for name, reader in there.notices.items()
             },
+            bills={name: BillSource(channel=channel, channels=told_of[name]) for name, channel in there.bills.items()},
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
             webhook=WebhookSender(to_loopback=_to_loopback()),

@@ -195,9 +195,7 @@ def _told(ours: list[Line], theirs: list[Line], on: date) -> Iterator[Finding]:
             yield broken(BreakKind.SHORT, left, None)
 
 
-def _paired(
-    ours: list[Line], theirs: list[Line], alike: Callable[[Line, Line], bool]
-) -> Iterator[tuple[Line, Line]]:
+def _paired(ours: list[Line], theirs: list[Line], alike: Callable[[Line, Line], bool]) -> Iterator[tuple[Line, Line]]:
     """Take pairs that are alike out of both lists and yield them, each line in one pair at most."""
     for right in list(theirs):
         left = next((one for one in ours if alike(one, right)), None)

@@ -99,10 +99,22 @@ _PARKED: Final[LiteralString] = """
     WHERE parked.amount_fen IS DISTINCT FROM CASE WHEN r.order_id IS NULL THEN o.amount_fen ELSE 0 END"""
 
 
+# What became of a break, where no comparison said it, two people did; and what they did became of it.
+_WORKED: Final[LiteralString] = """
+    SELECT format('break %%s was not worked by two people', coalesce(b.break_id, p.subject_id))
+    FROM (SELECT * FROM reconciliation_break WHERE cause NOT IN ('unknown', 'other_day', 'mended')) b
+    FULL JOIN (SELECT DISTINCT ON (subject_id) * FROM proposal WHERE state = 'approved' AND deed = 'work_break'
+               ORDER BY subject_id, decided_at DESC) p ON p.subject_id = b.break_id
+    LEFT JOIN reconciliation_break known ON known.break_id = p.subject_id
+    WHERE CASE WHEN b.break_id IS NULL THEN known.proposal_id IS DISTINCT FROM p.proposal_id
+               ELSE NOT coalesce(b.proposal_id = p.proposal_id AND b.cause = p.body ->> 'cause'
+                                 AND b.state = p.body ->> 'to', false) END"""
+
+
 def proposals(tx: Transaction) -> list[str]:
     """Return a sentence for each deed that two people did not do, and for each receipt that is not what they placed."""
     return [
         sentence
-        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED, _OVERRIDDEN)
+        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED, _OVERRIDDEN, _WORKED)
         for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)
     ]
