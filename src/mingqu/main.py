@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -131,6 +131,32 @@ class Wiring:
             _require_something(data)
         with _open_book(data, business_date=clock.business_date(), makes_book=makes_book) as (database, keys):
             yield fake_house(database, keys, data, clock, SystemCodes(), SystemIdentifiers(clock=clock))[0]
+
+    @contextlib.contextmanager
+    def asking_house(self, *, data: Path) -> Iterator[House]:
+        """Open the book of a folder for a command that asks its counterparties, with the book's own clock.
+
+        They are those that MINGQU_CHANNELS names, or the bank in memory whose journal lies beside the book; a book
+        whose counterparties only a server plays has nobody to ask. Errors: BookMissing, and those of `choose`.
+        """
+        from mingqu.counterparties.credentials import choose
+        from mingqu.worlds.house import fake_house, wired_house
+
+        _require_something(data)
+        clock, chosen = story.clock_of(data), choose(environment=os.environ)
+        with contextlib.ExitStack() as stack:
+            database, keys = stack.enter_context(
+                _open_book(data, business_date=clock.business_date(), makes_book=False)
+            )
+            ids = SystemIdentifiers(clock=clock)
+            if chosen is not None:
+                yield stack.enter_context(
+                    wired_house(database, keys, chosen=chosen, clock=clock, codes=SystemCodes(), ids=ids)
+                )
+                return
+            has_bank = (data / JOURNAL).exists()
+            house = fake_house(database, keys, data, clock, SystemCodes(), ids)[0]
+            yield house if has_bank else replace(house, bills={})
 
     @contextlib.contextmanager
     def served_house(self, *, data: Path, address: str) -> Iterator[Served]:

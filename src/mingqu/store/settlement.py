@@ -86,13 +86,13 @@ def insert(tx: Transaction, *, cell: int, settlement: Settlement, orders: list[U
     )
 
 
-def of_day(tx: Transaction, *, on: date, lender_id: UUID | None = None) -> list[Settlement]:
-    """Return what was settled of bills of a day, over all cells, by source and id."""
+def posted_on(tx: Transaction, *, on: date, lender_id: UUID) -> list[Settlement]:
+    """Return what was settled with a lender on a day, of whichever bills, over all cells, by source and id."""
     rows = tx.execute(
         """SELECT settlement_id, source, on_date, lender_id, currency, gross_fen, fee_fen, orders, posted_on
-           FROM settlement WHERE cell = ANY (%s) AND on_date = %s AND (%s::uuid IS NULL OR lender_id = %s)
-           ORDER BY source, lender_id, settlement_id""",
-        (list(range(tx.cells)), on, lender_id, lender_id),
+           FROM settlement WHERE cell = ANY (%s) AND posted_on = %s AND lender_id = %s
+           ORDER BY source, on_date, settlement_id""",
+        (list(range(tx.cells)), on, lender_id),
     )
     return [
         Settlement(

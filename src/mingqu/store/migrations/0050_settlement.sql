@@ -14,7 +14,7 @@ CREATE TABLE settlement (
     posted_on     date        NOT NULL,
     PRIMARY KEY (cell, settlement_id)
 );
-CREATE INDEX settlement_day ON settlement (cell, on_date);
+CREATE INDEX settlement_posted ON settlement (cell, posted_on);
 
 CREATE TABLE settled_order (
     cell          smallint NOT NULL,
