@@ -1,8 +1,8 @@
 """The files a lender gets of a day: their columns, how they are written, and the flag that says that one is complete.
 
 A file is CSV in UTF-8 with a header, rows in a fixed order, amounts in whole fen. Beside it lies its flag, written
-last: how many rows, what one named column adds up to, the SHA-256 of the bytes, and the checkpoint of the evidence log at
-which it was written, so that a history that was made anew later does not fit the files that are out.
+last: how many rows, what one named column adds up to, the SHA-256 of the bytes, and the checkpoint of the evidence log
+at which it was written, so that a history that was made anew later does not fit the files that are out.
 """
 
 from __future__ import annotations

@@ -101,14 +101,15 @@ _PARKED: Final[LiteralString] = """
 
 # What became of a break, where no comparison said it, two people did; and what they did became of it.
 _WORKED: Final[LiteralString] = """
-    SELECT format('break %%s was not worked by two people', coalesce(b.break_id, p.subject_id))
-    FROM (SELECT * FROM reconciliation_break WHERE cause NOT IN ('unknown', 'other_day', 'mended')) b
-    FULL JOIN (SELECT DISTINCT ON (subject_id) * FROM proposal WHERE state = 'approved' AND deed = 'work_break'
-               ORDER BY subject_id, decided_at DESC) p ON p.subject_id = b.break_id
-    LEFT JOIN reconciliation_break known ON known.break_id = p.subject_id
-    WHERE CASE WHEN b.break_id IS NULL THEN known.proposal_id IS DISTINCT FROM p.proposal_id
-               ELSE NOT coalesce(b.proposal_id = p.proposal_id AND b.cause = p.body ->> 'cause'
-                                 AND b.state = p.body ->> 'to', false) END"""
+    SELECT format('break %%s was not worked by two people', b.break_id) FROM reconciliation_break b
+    WHERE b.cause NOT IN ('unknown', 'other_day', 'mended') AND NOT EXISTS (
+        SELECT FROM proposal p
+        WHERE p.proposal_id = b.proposal_id AND p.state = 'approved' AND p.deed = 'work_break'
+          AND p.subject_id = b.break_id AND p.body ->> 'cause' = b.cause AND p.body ->> 'to' = b.state)
+    UNION ALL
+    SELECT format('what two people decided of break %%s did not happen', p.subject_id) FROM proposal p
+    WHERE p.state = 'approved' AND p.deed = 'work_break' AND NOT EXISTS (
+        SELECT FROM reconciliation_break b WHERE b.break_id = p.subject_id AND b.proposal_id IS NOT NULL)"""
 
 
 def proposals(tx: Transaction) -> list[str]:
