@@ -250,8 +250,8 @@ def test_two_people_explain_and_close_a_break_and_one_cannot(day: Day) -> None:
     maker, checker = seat_of(day.house, "operations"), seat_of(day.house, "operations", name="other")
     asked = {"to": "explained", "cause": "channel_wrong"}
     made = propose(
-        day.house, seat=maker, deed=Deed.WORK_BREAK, subject_id=only(day).break_id, asked=asked, reason="来电确认渠道漏记",
-        key="k1",
+        day.house, seat=maker, deed=Deed.WORK_BREAK, subject_id=only(day).break_id, asked=asked,
+        reason="来电确认渠道漏记", key="k1",
     )  # fmt: skip
     assert only(day).state is BreakState.OPEN
     with pytest.raises(MakerIsChecker):
@@ -269,7 +269,7 @@ def test_two_people_explain_and_close_a_break_and_one_cannot(day: Day) -> None:
     assert only(day).state is BreakState.CLOSED, "what two people closed is not opened by the next comparison"
     with pytest.raises(BreakStill):
         propose(
-            day.house, seat=maker, deed=Deed.WORK_BREAK, subject_id=only(day).break_id, asked=asked, reason="再来一次说明",
-            key="k3",
+            day.house, seat=maker, deed=Deed.WORK_BREAK, subject_id=only(day).break_id, asked=asked,
+            reason="再来一次说明", key="k3",
         )  # fmt: skip
     assert_coherent(day.house)
