@@ -29,6 +29,7 @@ from mingqu.services.settle_bill import Settled
 from mingqu.store import bill, reconciliation
 from mingqu.store.reconciliation import KnownBreak
 from tests.conftest import OPENED_ON
+from tests.console import signed_in
 from tests.journeys.reading import Borrowed, arrive, assert_coherent, borrow, cell_of, house_fen, rows_of
 from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
@@ -273,3 +274,25 @@ def test_two_people_explain_and_close_a_break_and_one_cannot(day: Day) -> None:
             reason="再来一次说明", key="k3",
         )  # fmt: skip
     assert_coherent(day.house)
+
+
+def test_the_console_shows_breaks_and_bills_and_takes_a_proposal(day: Day) -> None:
+    day.bills.change = lambda lines: [one for one in lines if one.direction is Direction.OUT]
+    reconcile_day(day.house, on=day.on)
+    desk = signed_in(day.house, "operations")
+    listed = desk.get("/console/breaks").text
+    page = f"/console/breaks/{only(day).break_id.hex}"
+    assert page in listed
+    assert "2,000.00" in listed
+    assert page not in desk.get("/console").text
+    assert "/console/breaks" in desk.get("/console").text
+    form = {"to": "closed", "cause": "channel_wrong", "reason": "渠道来函确认漏记", "key": "k"}
+    made = desk.post(f"{page}/work", seen_on=page, **form)
+    assert made.status_code in (302, 303)
+    assert "关闭" in desk.get(made.headers["location"]).text
+    wrong = desk.post(f"{page}/work", seen_on="/console/account", **{**form, "cause": "mended", "key": "l"})
+    assert wrong.status_code == 422
+    auditor = signed_in(day.house, "auditor")
+    assert auditor.get("/console/breaks").status_code == 200
+    assert auditor.post(f"{page}/work", seen_on="/console/account", **form).status_code == 403
+    assert only(day).state is BreakState.OPEN

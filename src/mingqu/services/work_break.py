@@ -133,11 +133,9 @@ def say_work(
         raise BreakWorkMalformed("Say what is to become of it, and why it is there.")
     next_state(state=known.state, event=_EVENTS[to])
     return HOUSE, {
+        "what": f"{known.source} {known.on.isoformat()} {known.kind.value}",
         "to": to.value,
-        "cause": cause.value,
-        "source": known.source,
-        "date": known.on.isoformat(),
-        "kind": known.kind.value,
+        "break_cause": cause.value,
         "amount_fen": known.amount_fen,
     }
 
@@ -151,7 +149,7 @@ def basis_of_work(tx: Transaction, proposal: Proposal) -> str:
 def work_break(tx: Transaction, house: House, proposal: Proposal) -> None:
     """Explain or close a break. Errors: NotFound, BreakStill."""
     known = reconciliation.load(tx, break_id=proposal.subject_id, lock=True)
-    to, cause = BreakState(str(proposal.body["to"])), Cause(str(proposal.body["cause"]))
+    to, cause = BreakState(str(proposal.body["to"])), Cause(str(proposal.body["break_cause"]))
     after = next_state(state=known.state, event=_EVENTS[to])
     reconciliation.change(
         tx,

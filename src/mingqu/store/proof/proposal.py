@@ -105,7 +105,7 @@ _WORKED: Final[LiteralString] = """
     WHERE b.cause NOT IN ('unknown', 'other_day', 'mended') AND NOT EXISTS (
         SELECT FROM proposal p
         WHERE p.proposal_id = b.proposal_id AND p.state = 'approved' AND p.deed = 'work_break'
-          AND p.subject_id = b.break_id AND p.body ->> 'cause' = b.cause AND p.body ->> 'to' = b.state)
+          AND p.subject_id = b.break_id AND p.body ->> 'break_cause' = b.cause AND p.body ->> 'to' = b.state)
     UNION ALL
     SELECT format('what two people decided of break %%s did not happen', p.subject_id) FROM proposal p
     WHERE p.state = 'approved' AND p.deed = 'work_break' AND NOT EXISTS (
