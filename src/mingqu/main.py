@@ -136,10 +136,11 @@ class Wiring:
     def asking_house(self, *, data: Path) -> Iterator[House]:
         """Open the book of a folder for a command that asks its counterparties, with the book's own clock.
 
-        They are those that MINGQU_CHANNELS names, or the bank in memory whose journal lies beside the book; a book
-        whose counterparties only a server plays has nobody to ask. Errors: BookMissing, and those of `choose`.
+        They are those that MINGQU_CHANNELS names, the sandbox that lies beside the book, or the bank in memory whose
+        journal does; a book with none of them has nobody to ask. Errors: BookMissing, and those of `choose`.
         """
-        from mingqu.counterparties.credentials import choose
+        from mingqu.counterparties.credentials import Chosen, check_credentials, choose
+        from mingqu.sandbox import Sandbox
         from mingqu.worlds.house import fake_house, wired_house
 
         _require_something(data)
@@ -149,6 +150,10 @@ class Wiring:
                 _open_book(data, business_date=clock.business_date(), makes_book=False)
             )
             ids = SystemIdentifiers(clock=clock)
+            if chosen is None and (data / SANDBOX_FOLDER).is_dir():
+                sandbox = stack.enter_context(Sandbox(folder=data / SANDBOX_FOLDER, clock=clock.now, tells=False))
+                given = check_credentials(value=sandbox.credentials)
+                chosen = Chosen(credentials=given, public_url="http://127.0.0.1")
             if chosen is not None:
                 yield stack.enter_context(
                     wired_house(database, keys, chosen=chosen, clock=clock, codes=SystemCodes(), ids=ids)

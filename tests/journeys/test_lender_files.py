@@ -15,9 +15,10 @@ from mingqu.services.compare_day import SourceUnknown
 from mingqu.services.house import BANK, HOSTED, BillSource
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.reconcile import reconcile_day
+from mingqu.services.report_days import DayNotClosed
 from mingqu.services.reverse_repayment import reverse_repayment
 from mingqu.services.take_ledger import LedgerRefused, take_ledger
-from mingqu.services.write_lender_files import DayNotClosed, write_lender_files
+from mingqu.services.write_lender_files import write_lender_files
 from tests.conftest import OPENED_ON
 from tests.journeys.reading import arrive, assert_coherent, borrow, live_until
 from tests.journeys.test_reconciliation import pay

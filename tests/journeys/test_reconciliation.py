@@ -18,7 +18,8 @@ from mingqu.domain.proposal import Deed, MakerIsChecker
 from mingqu.domain.reconciliation import BreakKind, BreakState, BreakStill, Cause
 from mingqu.ports.bill import BillFault, BillUnreadable
 from mingqu.ports.payout import Direction, StatementLine
-from mingqu.services.fetch_bill import BillRefused, BillTakesBack, DayNotOver
+from mingqu.services.close_day import DayNotOver
+from mingqu.services.fetch_bill import BillRefused, BillTakesBack
 from mingqu.services.house import BANK, HOSTED, BillSource, House
 from mingqu.services.propose import approve, propose
 from mingqu.services.read_loan import order_states

@@ -12,9 +12,8 @@ import click
 from mingqu.cli.option import EXIT_FALSE, Day, data_option, json_option, say
 from mingqu.cli.wiring import Wiring
 from mingqu.services.compare_day import LENDER
-from mingqu.services.reconcile import Reconciled, reconcile_day
+from mingqu.services.reconcile import KnownBreak, Reconciled, reconcile_day
 from mingqu.services.take_ledger import take_ledger
-from mingqu.store.reconciliation import KnownBreak
 
 
 @click.command(short_help="Compare a day's bills with the book, ask about what differs, settle the rest.")

@@ -13,6 +13,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.ports.bill import BillFault, BillUnreadable
 from mingqu.ports.payout import Direction, StatementLine
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.close_day import DayNotOver
 from mingqu.services.house import House
 from mingqu.store import bill, settlement
 from mingqu.store.database import Transaction
@@ -40,12 +41,6 @@ class BillTakesBack(Refusal):
 
     code: ClassVar[str] = "bill_takes_back"
     status: ClassVar[int] = 409
-
-
-class DayNotOver(Refusal):
-    """A day is reconciled when it is over."""
-
-    code: ClassVar[str] = "day_not_over"
 
 
 def ready_at(on: date) -> timedelta:

@@ -21,6 +21,7 @@ from mingqu.services.house import House
 from mingqu.services.settle_bill import Settled, settle_bill
 from mingqu.store import bill, reconciliation
 from mingqu.store.database import DatabaseUnavailable, Transaction
+from mingqu.store.reconciliation import KnownBreak as KnownBreak
 
 LEASE: Final = timedelta(minutes=15)  # a fetch, a comparison and a hundred questions take less
 # A worker that was away for longer is no worker: older days are for `mingqu reconcile --date`.

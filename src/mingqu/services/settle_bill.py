@@ -106,7 +106,7 @@ def _post(tx: Transaction, cell: int, made: Settlement) -> bool:
     ways = (
         (cash, clearing, made.gross_fen, Reason.SETTLE),
         (clearing, cash, -made.gross_fen, Reason.SETTLE),
-        (fee, cash, made.fee_fen, Reason.CHANNEL_FEE),
+        (fee, cash, made.fee_fen, Reason.KEEP_FEE),
     )
     transfers = [
         Transfer(

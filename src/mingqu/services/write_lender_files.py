@@ -10,17 +10,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import ClassVar, Final
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.lender_file import FileKind, Flag, file_name, flag_of, risk_class, write_rows
 from mingqu.domain.loan import Disbursed, LoanState, Repaid, Reversed, Stage, fold, order_key
 from mingqu.domain.loan.event import Event
 from mingqu.domain.personal import Personal
-from mingqu.domain.refusal import Refusal
 from mingqu.services.compare_day import SourceUnknown
 from mingqu.services.house import House
 from mingqu.services.read_loan_at import balances_at, events_then
+from mingqu.services.report_days import DayNotClosed
 from mingqu.store import book, evidence, lender_loans, settlement
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -29,13 +29,6 @@ from mingqu.store.loan_event import KnownEvent, known_events
 Row = tuple[object, ...]
 _RUNNING: Final = (Stage.ACTIVE, Stage.CHARGED_OFF)
 _HASH_DIGITS: Final = 32
-
-
-class DayNotClosed(Refusal):
-    """A lender's files tell a day that every cell has closed."""
-
-    code: ClassVar[str] = "day_not_closed"
-    status: ClassVar[int] = 409
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -185,7 +185,7 @@ class Reason(IntEnum):
     BETWEEN_CELLS = 50
     RECUT = 51
     SETTLE = 60
-    CHANNEL_FEE = 61
+    KEEP_FEE = 61
     CORRECT = 90
 
 
@@ -220,7 +220,7 @@ REASONS: Final = {
     Reason.BETWEEN_CELLS: "One of the two legs by which money goes from one cell to another.",
     Reason.RECUT: "What cells hold of the house is evened out when the book is cut into another number of them.",
     Reason.SETTLE: "Money a channel collected or gave back is settled with the lender: its bill bears it out.",
-    Reason.CHANNEL_FEE: "What a channel keeps of the money it settles.",
+    Reason.KEEP_FEE: "What a channel keeps of the money it settles.",
     Reason.CORRECT: "A person corrects what no other reason covers.",
 }
 assert set(REASONS) == set(Reason)
@@ -233,7 +233,7 @@ _C, _R = AccountCode, Reason
 _ONE_WAY: Final[frozenset[Way]] = frozenset(
     {
         (_C.LENDER_CASH, _C.LENDER_FUNDING, _R.FUND_LENDER),
-        (_C.CHANNEL_FEE, _C.LENDER_CASH, _R.CHANNEL_FEE),
+        (_C.CHANNEL_FEE, _C.LENDER_CASH, _R.KEEP_FEE),
         (_C.LOAN_PRINCIPAL, _C.LENDER_CASH, _R.DISBURSE),
         (_C.LOAN_PRINCIPAL, _C.MIGRATION_CLEARING, _R.MIGRATE),
         (_C.LOAN_PRINCIPAL_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),

@@ -9,7 +9,7 @@ from mingqu.store.database import Transaction
 # Enough to see what kind of break it is; a broken book may have millions.
 FINDINGS_MAX: Final = 20
 
-# 60 is SETTLE, 61 CHANNEL_FEE, 1001 LENDER_CASH, 1002 COLLECTION_CLEARING, 4004 CHANNEL_FEE.
+# 60 is SETTLE, 61 KEEP_FEE, 1001 LENDER_CASH, 1002 COLLECTION_CLEARING, 4004 CHANNEL_FEE.
 _POSTED: Final[LiteralString] = """
     WITH posted AS (
         SELECT reference AS settlement_id,
