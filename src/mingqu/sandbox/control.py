@@ -254,7 +254,12 @@ class Control:
             },
             "unsign": lambda asked: self.alipay.agreements.end(number=asked["agreement_number"]),
             "transfers": lambda asked: self.alipay.transfers.set_seconds(int(asked["seconds"])),
-            "bill-flaw": lambda asked: self.alipay.bills.spoil(asked["flaw"]),
+            "bill-flaw": lambda asked: (
+                self.alipay.bills.spoil(asked["flaw"])
+                if party == "alipay"
+                else self.wechatpay.spoil_bills(asked["flaw"])
+            ),
+            "bill-fee": lambda asked: setattr(self.wechatpay, "bill_fee_ppm", int(asked["ppm"])),
             "processing": lambda asked: setattr(self.bank, "processing_seconds", int(asked["seconds"])),
         }
 

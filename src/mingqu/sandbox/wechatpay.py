@@ -45,6 +45,8 @@ class WechatPay:
         self.book, self.time, self.merchant, self.faults = book, time, merchant, faults
         self.notices, self.address = notices, address
         self.probe_every = 10  # one in so many notices comes as a probe first
+        self.bill_fee_ppm = 0  # what bills say is kept of payments
+        self._bill_flaw: str | None = None
         self._sent = 0
         self.refunds = Refunds(book=book, time=time, mchid=merchant.mchid, tell=self._tell)
         self.cashier = Cashier(
@@ -241,7 +243,9 @@ class WechatPay:
             raise Wrong(400, "PARAM_ERROR", "账单日期或压缩类型不正确")
         if not wechatpay_bill.is_ready(on, now=self.time.now()):
             raise Wrong(400, "NO_STATEMENT_EXIST", "账单尚未生成")
-        content = wechatpay_bill.write(self.book, on=on, kind=kind)
+        content = self._written(on, kind)
+        if self._bill_flaw != "wrong_hash":
+            content = wechatpay_bill.spoiled(content, flaw=self._bill_flaw)
         token = secrets.token_urlsafe(24)
         gzipped = call.parameters.get("tar_type") == "GZIP"
         kept = {
@@ -259,6 +263,15 @@ class WechatPay:
             }
         )
 
+    def spoil_bills(self, flaw: str | None) -> None:
+        """Let every bill from now on have a flaw, or with None have none. Errors: ValueError."""
+        if flaw is not None and flaw not in wechatpay_bill.FLAWS:
+            raise ValueError(f"a flaw is one of {', '.join(wechatpay_bill.FLAWS)}")
+        self._bill_flaw = flaw
+
+    def _written(self, on: date, kind: str) -> bytes:
+        return wechatpay_bill.write(self.book, on=on, kind=kind, fee_ppm=self.bill_fee_ppm)
+
     def _download(self, call: Call) -> Reply:
         """The file of a bill: the request is signed as always, the answer is not."""
         try:
@@ -272,7 +285,9 @@ class WechatPay:
         self.book.write("DELETE FROM kept WHERE name = ?", (f"bill.{call.parameters['token']}",))  # good once
         if self.time.now() > read(kept["until"]):
             return self._signed(call, error(403, "NO_AUTH", "链接已过期"))
-        content = wechatpay_bill.write(self.book, on=date.fromisoformat(kept["on"]), kind=kept["kind"])
+        content = wechatpay_bill.spoiled(
+            self._written(date.fromisoformat(kept["on"]), kept["kind"]), flaw=self._bill_flaw
+        )
         return Reply(body=wechatpay_bill.gzipped(content) if kept["gzip"] else content)
 
     def _certificates(self, _: Call) -> Reply:
