@@ -16,7 +16,7 @@ from mingqu.services.fetch_bill import BillRefused
 from mingqu.services.house import HOSTED
 from mingqu.services.reconcile import reconcile_day
 from mingqu.services.repay import open_page, repay_by_hand
-from mingqu.services.run_errand import run_errand
+from mingqu.services.run_errand import Payer, run_errand
 from tests.journeys.reading import assert_coherent
 from tests.journeys.sandbox_world import SandboxWorld
 from tests.journeys.test_alipay import borrower, world
@@ -30,7 +30,7 @@ def test_a_wrong_amount_in_wechats_bill_is_a_break_until_the_bill_is_right(
     house, (known, loan_id), wechat = world.house, borrower, world.sandbox.control.wechatpay
     page = repay_by_hand(
         house, person_id=known.person_id, loan_id=loan_id, intent=Intent.PREPAY, amount_fen=50_000, channel=HOSTED,
-        key="pay",
+        key="pay", payer=Payer(address=Personal("203.0.113.9")),
     )  # fmt: skip
     open_page(house, person_id=known.person_id, order_id=page.order_id)
     assert wechat.pay(out_trade_no=page.order_id.hex) == "SUCCESS"

@@ -7,7 +7,7 @@ says, an order is settled once. A process that dies in between is followed by on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -80,6 +80,8 @@ def _compare(house: House, *, source: str, on: date, fetched: bool) -> Reconcile
     if not source.startswith(LENDER):  # of a lender's ledger no channel can be asked, and nothing is settled by it
         if ask_about_breaks(house, breaks=compared.breaks):
             compared = compare_day(house, source=source, on=on)
+        with house.database.transaction() as tx:  # with what the channel answered
+            compared = replace(compared, breaks=tuple(reconciliation.of_day(tx, source=source, on=on)))
         settled = settle_bill(house, source=source, on=on)
         return Reconciled(compared=compared, settled=settled, fetched=fetched)
     return Reconciled(compared=compared, settled=Settled(), fetched=fetched)
