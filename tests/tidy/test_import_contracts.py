@@ -60,6 +60,8 @@ ROOMS: Final = (
     "domain.order",
     "domain.party",
     "domain.proposal",
+    "domain.lender_file",
+    "domain.reconciliation",
     "domain.recut",
     "domain.review",
     "domain.watch_list",

@@ -34,6 +34,7 @@ BENCHES: Final = (
     "repay",
     "page",
     "notify",
+    "reconcile",
     "signals",
     "lab",
 )

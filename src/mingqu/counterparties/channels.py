@@ -51,6 +51,7 @@ from mingqu.counterparties.credentials import (
     WechatProgramCredentials,
 )
 from mingqu.domain.personal import Personal
+from mingqu.ports.bill import BillChannel
 from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.cash_advance import CashAdvanceBank
 from mingqu.ports.clock import Clock
@@ -106,6 +107,7 @@ class Counterparties:
     bureau: BureauChannel
     data_provider: DataProvider | None
     notices: Mapping[str, NoticeReader]
+    bills: Mapping[str, BillChannel]
     refunds: RefundChannel | None
     alipay: AlipayChannels | None
     wechatpay: WechatPayChannels | None
@@ -143,12 +145,14 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
     bank_party = party(BANK, credentials.bank)
     bank = GatewayBank(party=bank_party)
     notices: dict[str, NoticeReader] = {BANK: GatewayNotices(theirs=bank_party.theirs, clock=clock)}
+    bills: dict[str, BillChannel] = {BANK: bank}
     hosted: HostedPaymentChannel = bank
     refunds: RefundChannel | None = None
     wechatpay = None
     if credentials.wechatpay is not None:
         merchant = _merchant(credentials.wechatpay, wire(credentials.wechatpay.base_url), public_url, clock)
-        hosted, refunds = WechatPay(merchant=merchant), WechatRefunds(merchant=merchant)
+        hosted = bills[WECHATPAY] = WechatPay(merchant=merchant)
+        refunds = WechatRefunds(merchant=merchant)
         notices[WECHATPAY] = WechatNotices(merchant=merchant)
         speaker = _speaker(credentials.wechatpay, merchant)
         if speaker is not None:
@@ -157,7 +161,7 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
     alipay = None
     if credentials.alipay is not None:
         alipay = _alipay(credentials.alipay, wire, public_url, clock)
-        notices[ALIPAY] = alipay.notices
+        notices[ALIPAY], bills[ALIPAY] = alipay.notices, alipay.payments
     lenders = {code: party(code, one) for code, one in credentials.lenders.items()}
     page, program = credentials.wechat, credentials.wechat_program
     return Counterparties(
@@ -169,6 +173,7 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         bureau=GatewayBureau(party=party("bureau", credentials.bureau)),
         data_provider=None if credentials.data is None else GatewayDataProvider(party=party("data", credentials.data)),
         notices=notices,
+        bills=bills,
         refunds=refunds,
         alipay=alipay,
         wechatpay=wechatpay,

@@ -15,6 +15,7 @@ from mingqu.domain.decision.pack import Pack
 from mingqu.domain.identifier import slot_of
 from mingqu.domain.institution import EMPTY, Directory
 from mingqu.domain.instrument import Bin
+from mingqu.ports.bill import BillChannel
 from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.cash_advance import CashAdvanceBank
 from mingqu.ports.clock import Clock
@@ -70,6 +71,14 @@ class NoticeSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BillSource:
+    """Somebody whose bill of a day is compared with ours, and which orders stand on it, by their channel."""
+
+    channel: BillChannel
+    channels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """Everything wired together. Frozen; the state is in the database."""
 
@@ -91,6 +100,7 @@ class House:
     wallets: Mapping[str, HostedAgreementChannel] = field(default_factory=dict)  # by channel; the first is offered
     data_provider: DataProvider | None = None  # without it no behavior data is asked for
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
+    bills: Mapping[str, BillSource] = field(default_factory=dict)  # whose bills are fetched each morning, by name
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
     subscribed: SubscribedMessageChannel | None = None  # tells people inside WeChat, as often as they agreed

@@ -16,6 +16,8 @@ GLOBAL_TABLES: Final[dict[str, str]] = {
     "repeatable": "which repeatable functions are in place",
     "book": "what was chosen when the book was created",
     "recut": "each time the book was cut into another number of cells",
+    "bill": "is what a channel's file says of a day of the whole book",
+    "reconciliation_break": "is worked for the whole book, and may be of nobody in it",
     "directory": "finds the person, and so the cell, behind a keyed hash of a login, phone, card or ID number",
     "evidence_book": "names the book in each of its checkpoints",
     "checkpoint": "signs the roots of all cells together",

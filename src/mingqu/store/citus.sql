@@ -16,6 +16,7 @@ SELECT create_reference_table('policy_version');
 SELECT create_reference_table('recut');
 
 -- On the coordinator: asked before a cell is known, or about all cells together.
+SELECT citus_add_local_table_to_metadata('bill');
 SELECT citus_add_local_table_to_metadata('checkpoint');
 SELECT citus_add_local_table_to_metadata('directory');
 SELECT citus_add_local_table_to_metadata('headroom');
@@ -27,6 +28,7 @@ SELECT citus_add_local_table_to_metadata('policy_draft');
 SELECT citus_add_local_table_to_metadata('policy_generation');
 SELECT citus_add_local_table_to_metadata('policy_publication');
 SELECT citus_add_local_table_to_metadata('policy_switch');
+SELECT citus_add_local_table_to_metadata('reconciliation_break');
 SELECT citus_add_local_table_to_metadata('repeatable');
 SELECT citus_add_local_table_to_metadata('webhook_subscription');
 
@@ -36,6 +38,7 @@ SELECT create_distributed_table('person', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('account', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('accrual_delta', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('accrual_group', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('bill_line', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('book_import', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('card_attempt', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('cell_lease', 'cell', colocate_with := 'cell');
@@ -65,6 +68,7 @@ SELECT create_distributed_table('portfolio_class', 'cell', colocate_with := 'cel
 SELECT create_distributed_table('portfolio_delta', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('repayment', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('work', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('settlement', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('signal', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('signal_key', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('signal_link', 'cell', colocate_with := 'cell');
@@ -82,6 +86,7 @@ SELECT create_distributed_table('session', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('vault_field', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('wechat_message_quota', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('certificate', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('settled_order', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('headroom_use', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('review', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('decision', 'cell', colocate_with := 'cell');

@@ -23,7 +23,17 @@ from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.collection import HostedAgreementChannel
 from mingqu.ports.identifiers import Identifiers
-from mingqu.services.house import ALIPAY, BANK, HOSTED, PAPAY, WECHAT, House, NoticeSource, Settings
+from mingqu.services.house import (
+    ALIPAY,
+    BANK,
+    HOSTED,
+    PAPAY,
+    WECHAT,
+    BillSource,
+    House,
+    NoticeSource,
+    Settings,
+)
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
 from mingqu.store import consent, institution, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
@@ -57,6 +67,7 @@ def fake_house(
         data_provider=FakeDataProvider(clock=clock),
         directory=institution.load_directory(policies),
         guidance=institution.load_guidance(policies),
+        bills={BANK: BillSource(channel=bank, channels=frozenset({BANK, HOSTED}))},
         webhook=WebhookSender(to_loopback=_to_loopback()),
         settings=Settings(webhooks_to_loopback=_to_loopback()),
     )
@@ -104,6 +115,7 @@ def wired_house(
                 name: NoticeSource(reader=reader, channels=told_of[name], thanks=thanks.get(name, ""))
                 for name, reader in there.notices.items()
             },
+            bills={name: BillSource(channel=channel, channels=told_of[name]) for name, channel in there.bills.items()},
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
             subscribed=there.subscribed,

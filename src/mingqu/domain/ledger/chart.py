@@ -45,6 +45,7 @@ class AccountCode(IntEnum):
     INTEREST_INCOME = 4001
     PENALTY_INCOME = 4002
     FEE_INCOME = 4003
+    CHANNEL_FEE = 4004
     CONCESSION = 4101
     CREDIT_LOSS = 4201
     ROUNDING_DIFFERENCE = 4901
@@ -123,6 +124,9 @@ CHART: Final = {
         side=Side.EITHER, meaning="Overdue penalty earned; a correction may turn it."
     ),
     AccountCode.FEE_INCOME: ChartLine(side=Side.EITHER, meaning="Fees earned; a correction may turn it."),
+    AccountCode.CHANNEL_FEE: ChartLine(
+        side=Side.EITHER, meaning="What channels keep of the money they collect, as their bills say."
+    ),
     AccountCode.CONCESSION: ChartLine(
         side=Side.EITHER, meaning="What the lender gave up for goodwill: fees, interest or principal."
     ),
@@ -180,6 +184,8 @@ class Reason(IntEnum):
     OVER_LIMIT_END = 45
     BETWEEN_CELLS = 50
     RECUT = 51
+    SETTLE = 60
+    KEEP_FEE = 61
     CORRECT = 90
 
 
@@ -213,6 +219,8 @@ REASONS: Final = {
     Reason.OVER_LIMIT_END: "What was drawn above the limit is paid back.",
     Reason.BETWEEN_CELLS: "One of the two legs by which money goes from one cell to another.",
     Reason.RECUT: "What cells hold of the house is evened out when the book is cut into another number of them.",
+    Reason.SETTLE: "Money a channel collected or gave back is settled with the lender: its bill bears it out.",
+    Reason.KEEP_FEE: "What a channel keeps of the money it settles.",
     Reason.CORRECT: "A person corrects what no other reason covers.",
 }
 assert set(REASONS) == set(Reason)
@@ -225,6 +233,7 @@ _C, _R = AccountCode, Reason
 _ONE_WAY: Final[frozenset[Way]] = frozenset(
     {
         (_C.LENDER_CASH, _C.LENDER_FUNDING, _R.FUND_LENDER),
+        (_C.CHANNEL_FEE, _C.LENDER_CASH, _R.KEEP_FEE),
         (_C.LOAN_PRINCIPAL, _C.LENDER_CASH, _R.DISBURSE),
         (_C.LOAN_PRINCIPAL, _C.MIGRATION_CLEARING, _R.MIGRATE),
         (_C.LOAN_PRINCIPAL_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
@@ -285,6 +294,7 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
         (_C.CLEARING, _C.LENDER_CASH, _R.BETWEEN_CELLS),
         (_C.CLEARING, _C.COLLECTION_CLEARING, _R.BETWEEN_CELLS),
         (_C.LENDER_CASH, _C.CLEARING, _R.RECUT),
+        (_C.LENDER_CASH, _C.COLLECTION_CLEARING, _R.SETTLE),
         (_C.ACCRUED_INTEREST, _C.CLEARING, _R.RECUT),
         (_C.ACCRUED_PENALTY, _C.CLEARING, _R.RECUT),
     }

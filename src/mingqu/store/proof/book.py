@@ -88,13 +88,14 @@ _PAID_OUT: Final[LiteralString] = """
 # of its own, which leaves the payment's postings as they were and takes from clearing just what the payment brought;
 # so is a charge back. What a lender gives up is a repayment too, of which clearing sees nothing; nor does it see an
 # agreement that tells payments again and leaves their sum as it is. Money that was parked and that two people placed
-# is told by the receipt they placed it with, as is money that came by no channel.
+# is told by the receipt they placed it with, as is money that came by no channel. What a channel settled is proved by
+# itself (`settlement`).
 _COLLECTED: Final[LiteralString] = """
     WITH posted AS (
         SELECT cell, reference,
                sum(CASE WHEN debit_code = 1002 THEN amount_fen ELSE -amount_fen END) AS amount_fen
         FROM transfer
-        WHERE (debit_code = 1002 OR credit_code = 1002) AND kind IN (1, 3) GROUP BY cell, reference
+        WHERE (debit_code = 1002 OR credit_code = 1002) AND kind IN (1, 3) AND reason <> 60 GROUP BY cell, reference
     ), paid AS (
         SELECT cell, order_id, CASE WHEN kind = 'return' THEN -amount_fen ELSE amount_fen END AS amount_fen
         FROM channel_order o WHERE kind IN ('collection', 'return') AND state = 'PAID' AND NOT EXISTS (
