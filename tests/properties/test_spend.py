@@ -252,5 +252,5 @@ def test_a_bill_paid_whole_bears_nothing_even_when_the_next_one_is_not() -> None
     paid = SpendEvent(event_id=UUID(int=2), kind=SpendKind.REPAID, on=date(2026, 1, 25), amount_fen=100_000)
     again = replace(bought, event_id=UUID(int=3), on=date(2026, 1, 26))
     outcomes, _ = told(terms, [bought, paid, again])
-    # From 26 January to 5 March, 38 days of 0.05 %: 1.90 of every hundred.
-    assert [bill.interest_fen for bill in outcomes[-1].statements] == [0, 1_900]
+    # From 26 January to 5 March 38 days of 0.05 %: 19.00 of 1,000.00; then 31 more, and nothing was paid.
+    assert [bill.interest_fen for bill in outcomes[-1].statements] == [0, 1_900, 3_450]
