@@ -36,6 +36,8 @@ class LeafKind(Enum):
     SWITCHED_ON = "switched_on"  # a rule that was off holds again, by a person
     LISTED = "listed"  # a value put on a list by a person; which one, the leaf does not say
     REPORT = "report"  # something suspicious that a person received and told us of
+    SPEND_ACCOUNT = "spend_account"  # a revolving account was opened, and by which terms
+    SPEND = "spend"  # what happened to it: a purchase, a draw, a payment, a refund, instalments, its limit
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 
 

@@ -31,8 +31,8 @@ class SpendTerms:
 
     What is posted up to `bill_day` is in that day's bill, to be paid by the next `due_day`. With `free_period` a
     purchase of a bill that is paid whole bears nothing, and `unpaid_bill` says what bears otherwise; without it every
-    draw bears from its day. `rate` counts days alone. What is overdue bears `penalty_multiple_ppm` of the rate. `instalment_fees`
-    are (count, fee in ppm of the principal). Errors: SpendTermsImpossible.
+    draw bears from its day. `rate` counts days alone. What is overdue bears `penalty_multiple_ppm` of the rate.
+    `instalment_fees` are (count, fee in ppm of the principal). Errors: SpendTermsImpossible.
     """
 
     product_id: str
