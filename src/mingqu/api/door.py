@@ -14,6 +14,7 @@ from mingqu.api import (
     consent,
     contract,
     evidence,
+    link,
     loan,
     market,
     message,
@@ -21,6 +22,8 @@ from mingqu.api import (
     order,
     person,
     session,
+    spend,
+    wallet,
 )
 from mingqu.api.gate import caller_of, signed_in
 from mingqu.services.house import House
@@ -38,6 +41,9 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *agreement.HANDLERS,
     *loan.HANDLERS,
     *order.HANDLERS,
+    *link.HANDLERS,
+    *spend.HANDLERS,
+    *wallet.HANDLERS,
     *evidence.HANDLERS,
     *message.HANDLERS,
 )

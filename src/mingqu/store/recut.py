@@ -39,6 +39,7 @@ _BY_KEY: Final[LiteralString] = f"""(CASE
 # Whose id decides where a row of each table goes.
 GOES: Final[dict[LiteralString, LiteralString]] = {
     "access_log": _by("person_id"),
+    "account_link": _by("person_id"),
     "account": _by("owner"),
     "application": _by("person_id"),
     "assessment": _by("person_id"),

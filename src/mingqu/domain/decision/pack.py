@@ -18,6 +18,7 @@ from mingqu.domain.decision.card import parse_card
 from mingqu.domain.decision.experiment import Experiment, parse_experiment, require_apart
 from mingqu.domain.decision.grid import parse_grid
 from mingqu.domain.decision.lever import parse_guide
+from mingqu.domain.decision.link import LinkTable, parse_link_table
 from mingqu.domain.decision.meets import Meets
 from mingqu.domain.decision.publication import Publication, Spoken, by_policy, key_of, ranks, standing, version_of
 from mingqu.domain.decision.strategy import Finder, PolicyMissing, Strategy, assemble, check_price
@@ -31,7 +32,7 @@ from mingqu.domain.spend.product import SpendProduct, SpendProductNotOffered, pa
 # A mapping (columns of a CSV) is kept and published, but decides nothing.
 KINDS: Final = (
     "lender", "rules", "fields", "card", "policy", "first_hit", "grid", "product", "strategy", "mapping", "remedies",
-    "experiment", "spend_product",
+    "experiment", "spend_product", "link",
 )  # fmt: skip
 STRATEGIES_REMEMBERED_MAX: Final = 64  # dates × sets of products in use at once; the rest is put together again
 
@@ -113,6 +114,14 @@ class Pack:
             if (document := standing(versions=known, spoken=self.spoken, business_date=business_date)) is not None
         ]
         return tuple(product for product in found if product.status == "active")
+
+    def link_table(self, *, business_date: date) -> LinkTable:
+        """Return the table that says which accounts may be linked on a date. Errors: PolicyMissing."""
+        versions = [one for one in self.documents if one.body["kind"] == "link"]
+        document = standing(versions=versions, spoken=self.spoken, business_date=business_date)
+        if document is None:
+            raise PolicyMissing("No table says which accounts may be linked.", kind="link")
+        return parse_link_table(document=document)
 
     def document(self, *, kind: str, name: str) -> Document:
         """Return a document, e.g. a mapping, in the version published last. Errors: PolicyMissing."""
@@ -253,6 +262,7 @@ _NAMED_BY: Final = {
 }
 _DATED: Final = (
     "fields", "card", "policy", "first_hit", "grid", "strategy", "product", "remedies", "experiment", "spend_product",
+    "link",
 )  # fmt: skip
 
 
@@ -301,6 +311,8 @@ def _check(pack: Pack, document: Document, meets: Meets) -> None:
         parse_card(document=document)
     elif kind == "product":
         _check_product(pack, parse_product(document=document), meets)
+    elif kind == "link":
+        parse_link_table(document=document)
     elif kind == "spend_product":
         _check_spend_product(pack, document)
     elif kind == "experiment":

@@ -38,6 +38,7 @@ class LeafKind(Enum):
     REPORT = "report"  # something suspicious that a person received and told us of
     SPEND_ACCOUNT = "spend_account"  # a revolving account was opened, and by which terms
     SPEND = "spend"  # what happened to it: a purchase, a draw, a payment, a refund, instalments, its limit
+    LINK = "link"  # whether two accounts of a person may be linked
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 
 

@@ -269,6 +269,7 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (LeafKind.TAKING_OVER, "SELECT cell, import_id FROM book_import"),
     (LeafKind.CERTIFICATE, "SELECT cell, certificate_id FROM certificate"),
     (LeafKind.SPEND_ACCOUNT, "SELECT cell, account_id FROM spend_account"),
+    (LeafKind.LINK, "SELECT cell, link_id FROM account_link"),
     (LeafKind.SPEND, "SELECT cell, event_id FROM spend_event"),
     (LeafKind.FREEZE, "SELECT cell, freeze_id FROM drawing_freeze"),
     (

@@ -334,6 +334,20 @@ def _spend(
     return person_id, at, facts
 
 
+_LINK: Final[LiteralString] = """
+    SELECT link_id, person_id, decided_at, outcome, first_id, second_id, record FROM account_link
+    WHERE cell = %s AND link_id = ANY (%s)"""
+
+
+def _link(person_id: UUID, at: datetime, outcome: str, first_id: UUID, second_id: UUID, record: bytes) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "outcome": outcome,
+        "accounts": [first_id.hex, second_id.hex],
+        "record_hash": _hash(record),
+    }
+    return person_id, at, facts
+
+
 _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = {
     LeafKind.CONSENT: (_CONSENT, _consent),
     LeafKind.CONSENT_WITHDRAWN: (_CONSENT_WITHDRAWN, _consent),
@@ -350,5 +364,6 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.PROPOSAL: (_PROPOSAL, _proposal),
     LeafKind.SWITCH: (_SWITCH, _switch),
     LeafKind.SPEND_ACCOUNT: (_SPEND_ACCOUNT, _spend_account),
+    LeafKind.LINK: (_LINK, _link),
     LeafKind.SPEND: (_SPEND, _spend),
 }
