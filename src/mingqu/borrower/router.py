@@ -16,6 +16,7 @@ from mingqu.borrower import (
     contracts,
     home,
     identity,
+    links,
     loans,
     messages,
     offers,
@@ -23,6 +24,7 @@ from mingqu.borrower import (
     repay,
     sign_in,
     wallet,
+    spend,
 )
 from mingqu.borrower.door import Door
 from mingqu.borrower.login import SuperAppLogin
@@ -55,6 +57,8 @@ def make_router(
         overdue,
         certificate,
         cap,
+        spend,
+        links,
         messages,
         wallet,
     )
