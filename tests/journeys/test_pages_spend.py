@@ -36,17 +36,8 @@ def opened(phone: Phone) -> Page:
     return phone.get("/spend")
 
 
-def flat(page: Page) -> str:
-    """Return a page's text without blanks: an amount's fen stand in an element of their own."""
-    return page.text.replace(" ", "")
-
-
-def test_an_account_is_opened_spent_from_billed_and_paid_in_the_pages(world: OpenWorld) -> None:
-    phone = Phone(world)
-    assert "18,000.00" in flat(opened(phone))
-    person_id = person_of(world)
-    accounts = {one.kind: one.account_id for one in spend_views(world.house, person_id=person_id)}
-    spend_id = accounts["spend_line"]
+def buy_two(world: OpenWorld, person_id: UUID, spend_id: UUID) -> None:
+    """Pay two sellers, who take it all."""
     for number, amount_fen in (("sofa", 470_000), ("lamp", 120_000)):
         purchase_id = authorize_purchase(
             world.house,
@@ -59,6 +50,20 @@ def test_an_account_is_opened_spent_from_billed_and_paid_in_the_pages(world: Ope
             key=number,
         )
         capture_purchase(world.house, purchase_id=purchase_id)
+
+
+def flat(page: Page) -> str:
+    """Return a page's text without blanks: an amount's fen stand in an element of their own."""
+    return page.text.replace(" ", "")
+
+
+def test_an_account_is_opened_spent_from_billed_and_paid_in_the_pages(world: OpenWorld) -> None:
+    phone = Phone(world)
+    assert "18,000.00" in flat(opened(phone))
+    person_id = person_of(world)
+    accounts = {one.kind: one.account_id for one in spend_views(world.house, person_id=person_id)}
+    spend_id = accounts["spend_line"]
+    buy_two(world, person_id, spend_id)
     home = f"/spend/{spend_id.hex}"
     assert "5,900.00" in flat(phone.get(home))
     lamp = phone.get([link for link in phone.get(home).links if "?purchase=" in link][-1])

@@ -83,13 +83,9 @@ def pay(site: Site, who: Borrower, account_id: UUID, wish: str, amount_fen: int 
     return order.amount_fen
 
 
-def test_spending_and_cash_live_under_one_ceiling(site: Site) -> None:
-    house = site.world.house
-    xia = introduce(site)
-    client = xia.client
-    be_assessed(site, xia)
-    accounts = opened(client)
-    spend_id, cash_id = accounts["spend_line"], accounts["cash_line"]
+def spend_and_draw(site: Site, xia: Borrower, spend_id: UUID, cash_id: UUID) -> UUID:
+    """Spend, and draw cash, from one ceiling; return a purchase of which something came back."""
+    house, client = site.world.house, xia.client
     person_id = client.me().person_id
     assert [client.spend_account(account_id=one).limit_fen for one in (spend_id, cash_id)] == [SPEND, CASH]
 
@@ -126,7 +122,12 @@ def test_spending_and_cash_live_under_one_ceiling(site: Site) -> None:
     assert wallet(site, books, "refund", "back-1", amount_fen=30_000) == "captured"
     assert wallet(site, books, "refund", "back-2", amount_fen=70_001, status=409) == "refund_above_purchase"
     assert client.spend_account(account_id=spend_id).used_fen == 470_000
+    return books
 
+
+def be_billed(site: Site, xia: Borrower, spend_id: UUID, cash_id: UUID, books: UUID) -> None:
+    """Read the bills of two months, pay one in instalments and one at least; a refund waits for the next."""
+    house, client = site.world.house, xia.client
     # The bill of 1 September: the least payment is a tenth, and beyond it the bill can be paid in instalments.
     live_until(site.world, date(2026, 8, 17))  # two days are closed and added up
     pass_to(site, date(2026, 9, 5))
@@ -157,9 +158,14 @@ def test_spending_and_cash_live_under_one_ceiling(site: Site) -> None:
     assert (second.instalment_fen, second.fee_fen, second.interest_fen) == (50_000, 2_250, 0)
     assert_coherent(house)
 
+
+def be_late_and_cured(site: Site, xia: Borrower, spend_id: UUID, cash_id: UUID) -> None:
+    """Be late on one account, be refused on both and by the link, pay, and be let in again."""
+    house, client = site.world.house, xia.client
     # Nothing is paid by 10 October: overdue on one account stops spending on all, never paying; paying thaws.
     pass_to(site, date(2026, 10, 12))
     sign_in_again(site, xia)
+    person_id = client.me().person_id
     late = client.spend_account(account_id=spend_id)
     assert (late.overdue_days, late.overdue_fen) == (2, 52_250)
     with pytest.raises(Problem, match="drawing_frozen"):
@@ -179,6 +185,16 @@ def test_spending_and_cash_live_under_one_ceiling(site: Site) -> None:
     assert kinds.count("refunded") == 2
     assert [fact["outcome"] for fact in facts_of(house, person_id, "link")] == ["refused", "limited"]
     assert_coherent(house)
+
+
+def test_spending_and_cash_live_under_one_ceiling(site: Site) -> None:
+    xia = introduce(site)
+    be_assessed(site, xia)
+    accounts = opened(xia.client)
+    spend_id, cash_id = accounts["spend_line"], accounts["cash_line"]
+    books = spend_and_draw(site, xia, spend_id, cash_id)
+    be_billed(site, xia, spend_id, cash_id, books)
+    be_late_and_cured(site, xia, spend_id, cash_id)
 
 
 def test_what_is_somebody_elses_is_not_found_and_no_one_but_the_wallet_captures(site: Site) -> None:

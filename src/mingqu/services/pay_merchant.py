@@ -6,7 +6,7 @@ number makes one purchase of a request sent twice, and a step that was done answ
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar
 from uuid import UUID
@@ -35,6 +35,7 @@ from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
 from mingqu.store import ledger, purchase, spend
 from mingqu.store.database import Transaction
 from mingqu.store.purchase import Purchase
+from mingqu.store.spend import SpendAccount
 
 
 class NotForSpending(Refusal):
@@ -96,41 +97,8 @@ def authorize_purchase(
             if known.held_fen != amount_fen:
                 raise PurchaseExists("The seller's number is that of another purchase.")
             return {"purchase_id": known.purchase_id.hex}
-        product = house.pack.spend_version(product_id=account.product_id, version=account.product_version)
-        if product.kind != SPEND_LINE:
-            raise NotForSpending("This account pays no sellers.")
-        if amount_fen < product.draw_min_fen:
-            raise AmountOutOfRange("The amount is too small.", least_fen=product.draw_min_fen)
-        today = house.clock.business_date()
-        account = brought_up(tx, house, account=account, to=today)
-        require_drawing_open(tx, house, person_id=person_id)
-        require_under_cap(tx, house, person_id=person_id, amount_fen=amount_fen)
-        require_usable(tx, house, person_id=person_id, facility_id=account_id, amount_fen=amount_fen)
-        made = Purchase(
-            purchase_id=house.id_for(person_id),
-            account_id=account_id,
-            merchant_id=merchant_id,
-            merchant_name=merchant_name,
-            number=number,
-            state=purchase.HELD,
-            held_fen=amount_fen,
-            captured_fen=0,
-            refunded_fen=0,
-            lapses_on=today + timedelta(days=product.hold_days),
-            authorized_at=house.clock.now(),
-            captured_on=None,
-        )
-        purchase.insert(tx, purchase=made)
-        held = holds_for(
-            account,
-            parent=made.purchase_id,
-            reference=made.purchase_id,
-            amount_fen=amount_fen,
-            reason=Reason.SPEND_PURCHASE,
-            on=house.booking_date(tx, cell=account.cell),
-        )
-        require_held(ledger.post_batch(tx, cell=account.cell, transfers=held))
-        return {"purchase_id": made.purchase_id.hex}
+        wanted = _Wanted(merchant_id=merchant_id, merchant_name=merchant_name, number=number, amount_fen=amount_fen)
+        return {"purchase_id": _hold(tx, house, account, wanted).hex}
 
     request: dict[str, Canonical] = {
         "account_id": account_id.hex,
@@ -141,6 +109,56 @@ def authorize_purchase(
     }
     answer = once(house, person_id=person_id, command="authorize_purchase", key=key, request=request, work=work)
     return UUID(str(answer["purchase_id"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What is to be paid to whom; `number` is the seller's own for it."""
+
+    merchant_id: str
+    merchant_name: str
+    number: str
+    amount_fen: int
+
+
+def _hold(tx: Transaction, house: House, account: SpendAccount, wanted: _Wanted) -> UUID:
+    """Store a purchase and hold principal and both limits for it; the caller holds the lock and commits."""
+    person_id, amount_fen = account.person_id, wanted.amount_fen
+    product = house.pack.spend_version(product_id=account.product_id, version=account.product_version)
+    if product.kind != SPEND_LINE:
+        raise NotForSpending("This account pays no sellers.")
+    if amount_fen < product.draw_min_fen:
+        raise AmountOutOfRange("The amount is too small.", least_fen=product.draw_min_fen)
+    today = house.clock.business_date()
+    account = brought_up(tx, house, account=account, to=today)
+    require_drawing_open(tx, house, person_id=person_id)
+    require_under_cap(tx, house, person_id=person_id, amount_fen=amount_fen)
+    require_usable(tx, house, person_id=person_id, facility_id=account.account_id, amount_fen=amount_fen)
+    made = Purchase(
+        purchase_id=house.id_for(person_id),
+        account_id=account.account_id,
+        merchant_id=wanted.merchant_id,
+        merchant_name=wanted.merchant_name,
+        number=wanted.number,
+        state=purchase.HELD,
+        held_fen=amount_fen,
+        captured_fen=0,
+        refunded_fen=0,
+        lapses_on=today + timedelta(days=product.hold_days),
+        authorized_at=house.clock.now(),
+        captured_on=None,
+    )
+    purchase.insert(tx, purchase=made)
+    held = holds_for(
+        account,
+        parent=made.purchase_id,
+        reference=made.purchase_id,
+        amount_fen=amount_fen,
+        reason=Reason.SPEND_PURCHASE,
+        on=house.booking_date(tx, cell=account.cell),
+    )
+    require_held(ledger.post_batch(tx, cell=account.cell, transfers=held))
+    return made.purchase_id
 
 
 def require_held(results: list[Result]) -> None:
