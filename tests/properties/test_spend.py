@@ -165,6 +165,17 @@ class _Item:
     ends: dict[date, int] = field(default_factory=dict)
 
 
+def _end_day(terms: SpendTerms, items: list[_Item], day: date, *, due: date, whole: bool) -> None:
+    """Write down what each purchase bears that day, and on a due day from when the bill's bear."""
+    for item in items:
+        item.ends[day] = item.left - item.back
+        if day == due and item.billed and item.bears_from is None:
+            if not whole:
+                item.bears_from = item.begun if terms.unpaid_bill is UnpaidBill.ALL_OF_IT else due
+            elif not item.left:
+                item.bears_from = date.max
+
+
 def _modelled(terms: SpendTerms, events: list[SpendEvent], end: date) -> list[tuple[date, int, int]]:
     """Tell purchases, repayments and refunds day by day; return (bill day, interest, total) of each bill.
 
@@ -200,16 +211,7 @@ def _modelled(terms: SpendTerms, events: list[SpendEvent], end: date) -> list[tu
                 else:
                     item.left -= part
                 credit += event.amount_fen - part
-        for item in items.values():
-            item.ends[day] = item.left - item.back
-        if day == due:
-            for item in items.values():
-                if item.billed and item.bears_from is None:
-                    whole_way = terms.unpaid_bill is UnpaidBill.ALL_OF_IT
-                    if paid < asked:
-                        item.bears_from = item.begun if whole_way else due
-                    elif not item.left:
-                        item.bears_from = date.max
+        _end_day(terms, list(items.values()), day, due=due, whole=paid >= asked)
         if day.day == terms.bill_day and day > OPENED:
             borne = Fraction(0)
             for item in items.values():

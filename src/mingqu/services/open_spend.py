@@ -33,6 +33,7 @@ OWN_CODES: Final = (
     AccountCode.SPEND_CREDIT,
 )
 LENDER_CODES: Final = (
+    AccountCode.LENDER_CASH,
     AccountCode.COLLECTION_CLEARING,
     AccountCode.SPEND_INTEREST_INCOME,
     AccountCode.SPEND_PENALTY_INCOME,
