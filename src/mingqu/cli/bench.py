@@ -36,6 +36,7 @@ BENCHES: Final = (
     "notify",
     "signals",
     "lab",
+    "statements",
 )
 
 

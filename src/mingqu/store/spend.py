@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Final, LiteralString
 from uuid import UUID
 
@@ -19,9 +20,10 @@ from mingqu.store.database import Transaction
 _terms: Final = msgspec.json.Decoder(SpendTerms)
 _state: Final = msgspec.json.Decoder(SpendState)
 _statement: Final = msgspec.json.Decoder(Statement)
+_TERMS_KEPT_MAX: Final = 256  # terms kept decoded: versions of products in use at once
 _COLUMNS: Final[LiteralString] = """
     SELECT cell, account_id, person_id, product_id, product_version, lender_id, decision_id, currency, granted_fen,
-           terms::text, opened_on, opened_at, state::text, events FROM spend_account"""
+           terms, opened_on, opened_at, state, events FROM spend_account"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,7 @@ def save_all(tx: Transaction, *, accounts: Sequence[SpendAccount]) -> None:
     tx.execute(
         """UPDATE spend_account a SET state = n.state, used_fen = n.used_fen, overdue_since = n.overdue_since,
                   next_morning = n.next_morning, events = n.events
-           FROM unnest(%s::uuid[], %s::jsonb[], %s::bigint[], %s::date[], %s::date[], %s::int[])
+           FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::date[], %s::date[], %s::int[])
                 AS n (account_id, state, used_fen, overdue_since, next_morning, events)
            WHERE a.cell = %s AND a.account_id = n.account_id""",
         (
@@ -166,7 +168,7 @@ def insert_statements(tx: Transaction, *, cell: int, issued: Sequence[tuple[UUID
         return
     tx.execute(
         """INSERT INTO spend_statement (cell, statement_id, account_id, number, billed_on, body)
-           SELECT %s, * FROM unnest(%s::uuid[], %s::uuid[], %s::int[], %s::date[], %s::jsonb[])""",
+           SELECT %s, * FROM unnest(%s::uuid[], %s::uuid[], %s::int[], %s::date[], %s::text[])""",
         (
             cell,
             [statement_id(account_id, billed_on=bill.billed_on) for account_id, bill in issued],
@@ -181,7 +183,7 @@ def insert_statements(tx: Transaction, *, cell: int, issued: Sequence[tuple[UUID
 def statements_of(tx: Transaction, *, account_id: UUID) -> list[Statement]:
     """Return the bills of an account, the newest first."""
     rows = tx.execute(
-        """SELECT body::text FROM spend_statement WHERE cell = %s AND account_id = %s ORDER BY number DESC""",
+        """SELECT body FROM spend_statement WHERE cell = %s AND account_id = %s ORDER BY number DESC""",
         (tx.cell_of(account_id), account_id),
     )
     return [_statement.decode(row[0]) for row in rows]
@@ -244,6 +246,12 @@ def overdue_of(tx: Transaction, *, person_id: UUID, on: date) -> int:
     return max(0, int(row[0]))
 
 
+@lru_cache(maxsize=_TERMS_KEPT_MAX)
+def _terms_of(text: str) -> SpendTerms:
+    """Return terms; nearly all accounts of a product version have the same."""
+    return _terms.decode(text)
+
+
 def _account(row: TupleRow) -> SpendAccount:
     return SpendAccount(
         cell=row[0],
@@ -255,7 +263,7 @@ def _account(row: TupleRow) -> SpendAccount:
         decision_id=row[6],
         currency=row[7],
         granted_fen=row[8],
-        terms=_terms.decode(row[9]),
+        terms=_terms_of(row[9]),
         opened_on=row[10],
         opened_at=row[11],
         state=_state.decode(row[12]),

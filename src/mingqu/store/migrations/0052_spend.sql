@@ -1,4 +1,5 @@
--- Revolving accounts: terms and events, and how each stands in one snapshot that `verify` makes again.
+-- Revolving accounts: terms and events, and how each stands in one snapshot that `verify` makes again. Terms, snapshots and
+-- bills are JSON kept as text: they are written and read whole, a million in a night.
 CREATE TABLE spend_account (
     cell            smallint    NOT NULL,
     account_id      uuid        NOT NULL,
@@ -9,10 +10,10 @@ CREATE TABLE spend_account (
     decision_id     uuid        NOT NULL,
     currency        text        NOT NULL,
     granted_fen     bigint      NOT NULL CHECK (granted_fen >= 0),
-    terms           jsonb       NOT NULL,
+    terms           text        NOT NULL,
     opened_on       date        NOT NULL,
     opened_at       timestamptz NOT NULL,
-    state           jsonb       NOT NULL,
+    state           text        NOT NULL,
     used_fen        bigint      NOT NULL CHECK (used_fen >= 0),
     overdue_since   date,
     next_morning    date        NOT NULL,
@@ -46,7 +47,7 @@ CREATE TABLE spend_statement (
     account_id   uuid     NOT NULL,
     number       integer  NOT NULL CHECK (number >= 1),
     billed_on    date     NOT NULL,
-    body         jsonb    NOT NULL,
+    body         text     NOT NULL,
     PRIMARY KEY (cell, statement_id),
     FOREIGN KEY (cell, account_id) REFERENCES spend_account (cell, account_id)
 );

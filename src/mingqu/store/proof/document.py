@@ -291,7 +291,7 @@ def _is_committed(leaf: Said, opened: Mapping[str, Any], record_hash: bytes) -> 
 
 
 _SPEND_ACCOUNT: Final[LiteralString] = """
-    SELECT account_id, person_id, opened_at, product_id, product_version, granted_fen, terms::text FROM spend_account
+    SELECT account_id, person_id, opened_at, product_id, product_version, granted_fen, terms FROM spend_account
     WHERE cell = %s AND account_id = ANY (%s)"""
 
 

@@ -28,11 +28,11 @@ _BOOKS: Final[LiteralString] = """
     )
     SELECT format('revolving account %s and its accounts do not agree', coalesce(a.account_id, b.owner))
     FROM spend_account a FULL JOIN books b ON b.cell = a.cell AND b.owner = a.account_id
-    WHERE (a.used_fen, (a.state ->> 'interest_fen')::bigint, (a.state ->> 'fee_fen')::bigint,
-           (a.state ->> 'penalty_fen')::bigint,
-           (a.state ->> 'credit_fen')::bigint
+    WHERE (a.used_fen, (a.state::jsonb ->> 'interest_fen')::bigint, (a.state::jsonb ->> 'fee_fen')::bigint,
+           (a.state::jsonb ->> 'penalty_fen')::bigint,
+           (a.state::jsonb ->> 'credit_fen')::bigint
            + (SELECT coalesce(sum((lot ->> 'refunded_fen')::bigint), 0)
-              FROM jsonb_array_elements(a.state -> 'lots') lot))
+              FROM jsonb_array_elements(a.state::jsonb -> 'lots') lot))
           IS DISTINCT FROM (b.principal, b.interest, b.fee, b.penalty, b.own)"""
 
 _LIMITS: Final[LiteralString] = """
@@ -48,7 +48,7 @@ _LIMITS: Final[LiteralString] = """
     LEFT JOIN line own ON own.cell = a.cell AND own.owner = a.account_id
     LEFT JOIN line shared ON shared.cell = a.cell AND shared.owner = a.person_id
     WHERE NOT coalesce(own.used <= own.granted + own.above
-                       AND own.granted = (a.state ->> 'limit_fen')::bigint
+                       AND own.granted = (a.state::jsonb ->> 'limit_fen')::bigint
                        AND own.granted <= shared.granted
                        AND shared.used <= shared.granted + shared.above, false)"""
 
