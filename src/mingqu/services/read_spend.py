@@ -27,6 +27,7 @@ class SpendView:
     product_zh: str
     product_en: str
     kind: str
+    lender_id: UUID
     lender_zh: str
     lender_en: str
     currency: str
@@ -108,6 +109,7 @@ def _view(tx: Transaction, house: House, account: SpendAccount) -> SpendView:
         product_zh=product.name_zh,
         product_en=product.name_en,
         kind=product.kind,
+        lender_id=account.lender_id,
         lender_zh=lender.name_zh,
         lender_en=lender.name_en,
         currency=account.currency,

@@ -90,7 +90,8 @@ def counts(tx: Transaction, *, person_id: UUID, since: date, year_since: date) -
                (SELECT count(*) FROM spend_statement b JOIN spend_account a ON a.cell = b.cell
                   AND a.account_id = b.account_id
                 WHERE a.cell = %(cell)s AND a.person_id = %(person)s AND b.billed_on >= %(year)s
-                  AND ((b.body::jsonb ->> 'overdue_fen')::bigint > 0 OR (b.body::jsonb ->> 'penalty_fen')::bigint > 0))""",
+                  AND ((b.body::jsonb ->> 'overdue_fen')::bigint > 0
+                       OR (b.body::jsonb ->> 'penalty_fen')::bigint > 0))""",
         {"cell": tx.cell_of(person_id), "person": person_id, "since": since, "year": year_since},
     ).fetchone()
     assert row is not None
