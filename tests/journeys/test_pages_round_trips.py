@@ -41,7 +41,7 @@ STATEMENTS: Final = {
     "/draw (another amount)": 10,
     "/offers": 8,  # session, two offers, freezes, loans, revolving accounts
     "/cost-tables/{id}": 3,
-    "/offers/{id}/contract": 11,  # session, offer, freezes, loans, revolving accounts, cost table, consents, cards, name
+    "/offers/{id}/contract": 11,  # session, offer, freezes, loans, accounts, cost table, consents, cards, name
     "/agreement": 4,  # session, consents, cards
     "/loans": 4,  # session, loans, payouts
     "/loans/{id}": 4,  # session, loan, cards

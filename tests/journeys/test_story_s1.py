@@ -15,6 +15,8 @@ from mingqu.client import Client, Problem
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.personal import Personal
+from mingqu.services.bill_spend import bill_spend
+from mingqu.store import spend
 from mingqu.web.site import make_site
 from tests.journeys.api import ADDRESS, Borrower, Site, be_assessed, introduce, sign_in_again
 from tests.journeys.reading import Limit, assert_coherent, facts_of, limit_of, live_until, rows_of
@@ -226,3 +228,28 @@ def test_what_is_somebody_elses_is_not_found_and_no_one_but_the_wallet_captures(
     assert (said.status_code, said.json()["code"]) == (403, "wallet_unknown")
     assert rows_of(site.world.house) == before
     assert xia.newcomer == XIA
+
+
+def test_a_bill_run_that_dies_in_a_chunk_leaves_nothing_and_one_that_comes_again_does_nothing_twice(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, xia = site.world.house, introduce(site)
+    be_assessed(site, xia)
+    accounts = opened(xia.client)
+    buy(site, xia.client, accounts["spend_line"], "books", 100_000)
+    site.world.go_to_date(date(2026, 9, 2))
+    before = rows_of(house)
+
+    def dies(*_: object, **__: object) -> None:
+        raise ConnectionAbortedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(spend, "save_all", dies)  # everything else of the chunk is written by then
+        with pytest.raises(ConnectionAbortedError):
+            bill_spend(house)
+    assert rows_of(house) == before
+    assert bill_spend(house).accounts == 2
+    billed = rows_of(house)
+    assert bill_spend(house).accounts == 0
+    assert rows_of(house) == billed
+    assert_coherent(house)
