@@ -36,8 +36,8 @@ def opened(phone: Phone) -> Page:
     return phone.get("/spend")
 
 
-def buy_two(world: OpenWorld, person_id: UUID, spend_id: UUID) -> None:
-    """Pay two sellers, who take it all."""
+def buy_two(world: OpenWorld, person_id: UUID, spend_id: UUID) -> UUID:
+    """Pay two sellers, who take it all, and return the second purchase."""
     for number, amount_fen in (("sofa", 470_000), ("lamp", 120_000)):
         purchase_id = authorize_purchase(
             world.house,
@@ -50,6 +50,7 @@ def buy_two(world: OpenWorld, person_id: UUID, spend_id: UUID) -> None:
             key=number,
         )
         capture_purchase(world.house, purchase_id=purchase_id)
+    return purchase_id
 
 
 def flat(page: Page) -> str:
@@ -63,10 +64,10 @@ def test_an_account_is_opened_spent_from_billed_and_paid_in_the_pages(world: Ope
     person_id = person_of(world)
     accounts = {one.kind: one.account_id for one in spend_views(world.house, person_id=person_id)}
     spend_id = accounts["spend_line"]
-    buy_two(world, person_id, spend_id)
+    lamp_id = buy_two(world, person_id, spend_id)
     home = f"/spend/{spend_id.hex}"
     assert "5,900.00" in flat(phone.get(home))
-    lamp = phone.get([link for link in phone.get(home).links if "?purchase=" in link][-1])
+    lamp = phone.get(next(link for link in phone.get(home).links if link.endswith(f"?purchase={lamp_id.hex}")))
     form = lamp.main_form
     phone.send(form, agree="yes", count=form.choices["count"][0])
 
