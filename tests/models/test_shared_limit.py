@@ -262,24 +262,26 @@ class Book:
         decision_id, application_id = self.house.id_for(person_id), self.house.id_for(person_id)
         first = decision.latest_decision(self.tx, person_id=person_id)
         assert first is not None
-        decision.insert_application(
-            self.tx,
-            application=StoredApplication(
-                application_id=application_id, person_id=person_id, requested_amount_fen=UNIT, applied_at=now
-            ),
+        cell = self.tx.cell_of(person_id)
+        applied = StoredApplication(
+            application_id=application_id, person_id=person_id, requested_amount_fen=UNIT, applied_at=now
         )
         again = replace(first, decision_id=decision_id, application_id=application_id, decided_at=now)
-        decision.insert_decision(self.tx, decision=again)
+        self.tx.together(
+            [
+                decision.application_inserted(cell=cell, application=applied),
+                decision.decision_inserted(cell=cell, decision=again),
+            ]
+        )
         made = replay(self.tx, self.house, stored=first)
         prices = tuple(price._replace(limit_fen=own_fen) for price in made.prices)
         made = made._replace(limit_fen=own_fen, prices=prices)
-        cell = self.tx.cell_of(person_id)
         replace_limits(
             self.tx, self.house, person_id=person_id, decision_id=decision_id, made=made, cell=cell, pause=timedelta(0)
         )
         follow_limit(self.tx, self.house, person_id=person_id, decision_id=decision_id, person_fen=own_fen)
         standing = Standing(decision_id=decision_id, person_id=person_id, decided_at=now, valid_until=None)
-        assessment.insert(self.tx, standing=standing)
+        self.tx.together([assessment.inserted(cell=cell, standing=standing)])
         model.limit = own_fen
         for line in (model.spend, model.cash):
             share_fen = min(own_fen * line.share // 100, line.most)
