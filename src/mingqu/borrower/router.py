@@ -23,8 +23,8 @@ from mingqu.borrower import (
     overdue,
     repay,
     sign_in,
-    wallet,
     spend,
+    wallet,
 )
 from mingqu.borrower.door import Door
 from mingqu.borrower.login import SuperAppLogin
