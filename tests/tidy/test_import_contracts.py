@@ -75,6 +75,7 @@ ROOMS: Final = (
     "domain.decision.card",
     "domain.funding",
     "domain.revolving",
+    "domain.spend",
     "domain.loan.step",
     "domain.batch.schedules",
     "domain.taking_over",

@@ -16,6 +16,7 @@ from mingqu.api import (
     contract,
     evidence,
     lender_question,
+    link,
     loan,
     market,
     message,
@@ -23,6 +24,8 @@ from mingqu.api import (
     order,
     person,
     session,
+    spend,
+    wallet,
 )
 from mingqu.api.gate import caller_of, signed_in
 from mingqu.services.house import House
@@ -41,6 +44,9 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *agreement.HANDLERS,
     *loan.HANDLERS,
     *order.HANDLERS,
+    *link.HANDLERS,
+    *spend.HANDLERS,
+    *wallet.HANDLERS,
     *evidence.HANDLERS,
     *message.HANDLERS,
     *cash_advance.HANDLERS,

@@ -17,12 +17,14 @@ from mingqu.borrower import (
     contracts,
     home,
     identity,
+    links,
     loans,
     messages,
     offers,
     overdue,
     repay,
     sign_in,
+    spend,
     wallet,
 )
 from mingqu.borrower.door import Door
@@ -57,6 +59,8 @@ def make_router(
         certificate,
         cap,
         cash_advance,
+        spend,
+        links,
         messages,
         wallet,
     )

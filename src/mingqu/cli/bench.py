@@ -37,6 +37,7 @@ BENCHES: Final = (
     "reconcile",
     "signals",
     "lab",
+    "statements",
 )
 
 

@@ -12,9 +12,10 @@ import httpx
 
 from mingqu.client import answers, cash_advance_answers, lender_answers, loan_answers
 from mingqu.client.connection import Connection, written
+from mingqu.client.spending import Spending
 
 
-class Client:
+class Client(Spending):
     """Speaks for one person, once `sign_in` was called or a token was given.
 
     A write without `key` gets one of its own. Pass one to be able to send the same write again later, after a crash.

@@ -15,6 +15,7 @@ from mingqu.domain.decision.pack import Pack
 from mingqu.domain.identifier import slot_of
 from mingqu.domain.institution import EMPTY, Directory
 from mingqu.domain.instrument import Bin
+from mingqu.domain.personal import Personal
 from mingqu.ports.bill import BillChannel
 from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.cash_advance import CashAdvanceBank
@@ -58,6 +59,7 @@ class Settings:
     close_chunk_loans: int = 500
     # A person's agreement with a wallet names the most that one deduction may take: ten instalments of a usual loan.
     wallet_deduction_fen_max: int = 5_000_000
+    wallet_token: Personal[str] | None = None  # by which whoever runs the wallet is known; without it nobody is
     webhooks_to_loopback: bool = False  # to programs on this machine, over plain http: for trying things out
 
 

@@ -27,15 +27,17 @@ from mingqu.domain.product import Product, TermsNotOffered
 from mingqu.domain.rate import format_percent
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX
+from mingqu.domain.spend import advance, next_morning
 from mingqu.services.cap_limit import left_under_cap
 from mingqu.services.check_assessment import require_assessed, withheld
 from mingqu.services.freeze_drawing import require_not_stopped
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.switch_off import require_lending
-from mingqu.store import assessment, ledger, lender_question, loan, offer
+from mingqu.store import assessment, ledger, lender_question, loan, offer, spend
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Facility, Offer
+from mingqu.store.spend import SpendAccount
 
 _RECKONED_MAX: Final = 1_000  # offers kept reckoned: some kilobytes each
 
@@ -180,9 +182,10 @@ def _made_before(house: House, *, person_id: UUID, offer_ids: list[UUID]) -> lis
 
 
 def require_drawing_open(tx: Transaction, house: House, *, person_id: UUID) -> None:
-    """Return when a person may draw: nobody stopped it, their assessment holds, none of their loans is overdue today.
+    """Return when a person may draw: nobody stopped it, their assessment holds, nothing of theirs is overdue today.
 
-    Repaying never asks here. Errors: DrawingStopped, AssessmentExpired, DrawingFrozen.
+    What is overdue on a loan or a revolving account stops drawing on all of them. Repaying never asks here.
+    Errors: DrawingStopped, AssessmentExpired, DrawingFrozen.
     """
     require_not_stopped(tx, person_id=person_id)
     require_assessed(tx, house, person_id=person_id)
@@ -190,8 +193,20 @@ def require_drawing_open(tx: Transaction, house: House, *, person_id: UUID) -> N
     overdue_days = max(
         (state.overdue_days(today) for state in loan.states_of_person(tx, person_id=person_id)), default=0
     )
+    for account in spend.of_person(tx, person_id=person_id):
+        overdue_days = max(overdue_days, spend_overdue_days(tx, account=account, on=today))
     if overdue_days:
         raise DrawingFrozen("An amount is overdue; pay it and new loans open again.", overdue_days=overdue_days)
+
+
+def spend_overdue_days(tx: Transaction, *, account: SpendAccount, on: date) -> int:
+    """Return for how many days a revolving account is overdue on a day, also when its morning is not booked yet.
+
+    While a payment of it is on its way, what is booked counts.
+    """
+    if next_morning(account.state) > on or spend.is_paying(tx, account_id=account.account_id):
+        return account.state.overdue_days(on)
+    return advance(terms=account.terms, state=account.state, to=on).state.overdue_days(on)
 
 
 def lines_of(tx: Transaction, house: House, *, person_id: UUID) -> list[tuple[Facility, int]]:

@@ -69,7 +69,8 @@ def verify_as_it_stands(tx: Transaction, *, keyring: Keyring, progress: Progress
         + verify_loans(tx, total=counts["loans"], progress=progress)
         + _groups(tx)
         + proof.group_days(tx)
-        + proof.day_portfolios(tx),
+        + proof.day_portfolios(tx)
+        + proof.spend_accounts(tx),
         5: order_proof.prove(tx)
         + order_proof.prove_belonging(tx)
         + proof.words(tx)

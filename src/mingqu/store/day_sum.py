@@ -15,8 +15,8 @@ from mingqu.domain.ledger import AccountCode
 from mingqu.store.database import Transaction
 from mingqu.store.overview import BUCKETS
 
-# Whose an account is follows from its code: a loan's, an accrual group's, a limit's; all others are lenders', and
-# what clears between cells is whose the other side is.
+# Whose an account is follows from its code: a loan's, a revolving account's, an accrual group's, a limit's; all others
+# are lenders', and what clears between cells is whose the other side is.
 _OF_LOANS: Final = (
     AccountCode.LOAN_PRINCIPAL,
     AccountCode.LOAN_PRINCIPAL_DUE,
@@ -29,6 +29,13 @@ _OF_LOANS: Final = (
     AccountCode.GUARANTOR_CLAIM,
     AccountCode.GUARANTOR,
 )
+_OF_SPEND: Final = (
+    AccountCode.SPEND_PRINCIPAL,
+    AccountCode.SPEND_INTEREST_DUE,
+    AccountCode.SPEND_FEE_DUE,
+    AccountCode.SPEND_PENALTY_DUE,
+    AccountCode.SPEND_CREDIT,
+)
 _OF_GROUPS: Final = (AccountCode.ACCRUED_INTEREST, AccountCode.ACCRUED_PENALTY)
 _OF_LIMITS: Final = (
     AccountCode.LIMIT_GRANTED,
@@ -39,6 +46,7 @@ _OF_LIMITS: Final = (
 NOBODY: Final = UUID(int=0)  # in place of a lender: a person's own limit
 WHOSE: Final[dict[str, object]] = {
     "of_loans": [int(code) for code in _OF_LOANS],
+    "of_spend": [int(code) for code in _OF_SPEND],
     "of_groups": [int(code) for code in _OF_GROUPS],
     "of_limits": [int(code) for code in _OF_LIMITS],
     "clearing": int(AccountCode.CLEARING),
@@ -50,14 +58,17 @@ WHOSE: Final[dict[str, object]] = {
 # gone from a cell that is there no more, where its transfers stay.
 PLACED_BY_DAY: Final[LiteralString] = """, placed AS (
         SELECT m.cell, m.posted_on, m.currency, m.debit_code, m.credit_code, m.fen,
-               coalesce(l.product_id, g.product_id, f.product_id, '') AS product_id,
-               coalesce(l.lender_id, g.lender_id, f.lender_id,
+               coalesce(l.product_id, s.product_id, g.product_id, f.product_id, '') AS product_id,
+               coalesce(l.lender_id, s.lender_id, g.lender_id, f.lender_id,
                         CASE WHEN m.debit_code = ANY (%(of_limits)s) THEN %(nobody)s
                              WHEN m.debit_code = %(clearing)s THEN m.credit_owner ELSE m.debit_owner END) AS lender_id
         FROM moved m
         LEFT JOIN loan l ON l.cell = m.cell AND l.loan_id = CASE
             WHEN m.debit_code = ANY (%(of_loans)s) THEN m.debit_owner
             WHEN m.credit_code = ANY (%(of_loans)s) THEN m.credit_owner END
+        LEFT JOIN spend_account s ON s.cell = m.cell AND s.account_id = CASE
+            WHEN m.debit_code = ANY (%(of_spend)s) OR m.debit_code = ANY (%(of_limits)s) THEN m.debit_owner
+            WHEN m.credit_code = ANY (%(of_spend)s) THEN m.credit_owner END
         LEFT JOIN (SELECT DISTINCT group_id, lender_id, product_id FROM accrual_group) g ON g.group_id = CASE
             WHEN m.debit_code = ANY (%(of_groups)s) THEN m.debit_owner
             WHEN m.credit_code = ANY (%(of_groups)s) THEN m.credit_owner END

@@ -39,6 +39,7 @@ _BY_KEY: Final[LiteralString] = f"""(CASE
 # Whose id decides where a row of each table goes.
 GOES: Final[dict[LiteralString, LiteralString]] = {
     "access_log": _by("person_id"),
+    "account_link": _by("person_id"),
     "account": _by("owner"),
     "application": _by("person_id"),
     "assessment": _by("person_id"),
@@ -90,6 +91,11 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "signal": _by_hash("key_hash"),
     "signal_key": _by("person_id"),
     "signal_link": _by_hash("key_hash"),
+    "spend_account": _by("person_id"),
+    "spend_event": _by("account_id"),
+    "spend_order": _by("order_id"),
+    "spend_purchase": _by("account_id"),
+    "spend_statement": _by("account_id"),
     "transfer": _by("id"),
     "vault_field": _by("person_id"),
     "work": _by("work_id"),

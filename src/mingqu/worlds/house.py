@@ -69,7 +69,7 @@ def fake_house(
         guidance=institution.load_guidance(policies),
         bills={BANK: BillSource(channel=bank, channels=frozenset({BANK, HOSTED}))},
         webhook=WebhookSender(to_loopback=_to_loopback()),
-        settings=Settings(webhooks_to_loopback=_to_loopback()),
+        settings=Settings(webhooks_to_loopback=_to_loopback(), wallet_token=_wallet_token()),
     )
     return house, bank, sms, identity, bureau
 
@@ -125,7 +125,7 @@ def wired_house(
             lenders=there.lenders,
             lender_notices=there.lender_notices,
             webhook=WebhookSender(to_loopback=_to_loopback()),
-            settings=Settings(webhooks_to_loopback=_to_loopback()),
+            settings=Settings(webhooks_to_loopback=_to_loopback(), wallet_token=_wallet_token()),
         )
 
 
@@ -157,3 +157,9 @@ class WechatDoor:
 def _to_loopback() -> bool:
     """Return whether programs on this machine may be told of what happens, over plain HTTP: for trying things out."""
     return os.environ.get("MINGQU_WEBHOOK_LOOPBACK") == "1"
+
+
+def _wallet_token() -> Personal[str] | None:
+    """Return the secret by which whoever runs the wallet is known; None where there is no wallet."""
+    token = os.environ.get("MINGQU_WALLET_TOKEN", "")
+    return Personal(token) if token else None

@@ -29,6 +29,7 @@ from mingqu.store.proof.group import group_totals
 from mingqu.store.proof.policy import policies
 from mingqu.store.proof.proposal import proposals
 from mingqu.store.proof.settlement import settlements
+from mingqu.store.proof.spend import spend_accounts
 from mingqu.store.proof.taking_over import taken_over
 from mingqu.store.proof.transfer import LoanBooks, Moved, group_days, loan_books, meanings
 from mingqu.store.proof.word import words
@@ -59,6 +60,7 @@ __all__ = [
     "policies",
     "proposals",
     "settlements",
+    "spend_accounts",
     "taken_over",
     "words",
 ]
