@@ -95,3 +95,7 @@ CREATE TABLE spend_order (
     FOREIGN KEY (cell, account_id) REFERENCES spend_account (cell, account_id)
 );
 CREATE INDEX spend_order_account ON spend_order (cell, account_id);
+
+-- Rows that change with each purchase and bill: what is dead is swept early.
+ALTER TABLE spend_account SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE spend_purchase SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
