@@ -11,11 +11,10 @@ The large book is made in the same run, on a server of its own, as `bench close`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from bench import book as bench_book
-from bench.close import Days, close_days, mark_of, row_of
+from bench.close import Days, close_days, live_first_day, mark_of, row_of
 from mingqu.main import Wiring
 from mingqu.store.database import Database
 
@@ -52,10 +51,10 @@ def _book(*, loans: int, days: int) -> Book:
         house = world.house
         opens_on = house.clock.business_date()
         bench_book.fill(house, loans=loans)
+        opens_on = live_first_day(world, opens_on=opens_on)
         mark_of(house.database)
         size = _size(house.database)
-        world.go_to_date(opens_on + timedelta(days=days))
-        return Book(closed=close_days(house, opens_on=opens_on, days=days), size_bytes=size)
+        return Book(closed=close_days(world, opens_on=opens_on, days=days), size_bytes=size)
 
 
 def _size(database: Database) -> int:

@@ -26,6 +26,10 @@ class Spent:
         """Processor seconds of everybody."""
         return self.client + self.server
 
+    def __add__(self, other: Spent) -> Spent:
+        """Return both together."""
+        return Spent(client=self.client + other.client, server=self.server + other.server, wall=self.wall + other.wall)
+
 
 class Meter:
     """Measures a stretch of work from its making on. Begin after the connections are open."""

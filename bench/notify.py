@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from bench import notify_committed
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.wechatpay.signature import authorization
 from mingqu.counterparties.channels import connect
@@ -41,7 +42,11 @@ Rows = list[dict[str, Any]]
 
 
 def run() -> Rows:
-    """Return the rows `notify_verify` and `request_sign`, each for WeChat Pay and for Alipay."""
+    """Return `notify_verify` and `request_sign`, each for WeChat Pay and for Alipay, and `notify_committed`."""
+    return [*_cryptography(), *notify_committed.run()]
+
+
+def _cryptography() -> Rows:
     clock = SettableClock(start=START)
     with Sandbox(clock=clock.now, tells=False, only=("wechatpay", "alipay")) as sandbox:
         credentials = check_credentials(value=sandbox.credentials)

@@ -6,11 +6,10 @@ proof   processor seconds of comparing all groups with all loans, to the micro-f
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from bench import book as bench_book
-from bench.close import close_days, mark_of, row_of
+from bench.close import close_days, live_first_day, mark_of, row_of
 from bench.meter import Meter
 from mingqu.main import Wiring
 from mingqu.store import proof
@@ -26,9 +25,9 @@ def run(*, loans: int = LOANS, days: int = DAYS) -> list[dict[str, Any]]:
         house = world.house
         opens_on = house.clock.business_date()
         bench_book.fill(house, loans=loans)
+        opens_on = live_first_day(world, opens_on=opens_on)
         mark_of(house.database)
-        world.go_to_date(opens_on + timedelta(days=days))
-        closed = close_days(house, opens_on=opens_on, days=days)
+        closed = close_days(world, opens_on=opens_on, days=days)
         meter = Meter(house.database)
         for _ in range(TIMES):
             with house.database.transaction() as tx:

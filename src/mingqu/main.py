@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -133,6 +133,37 @@ class Wiring:
             yield fake_house(database, keys, data, clock, SystemCodes(), SystemIdentifiers(clock=clock))[0]
 
     @contextlib.contextmanager
+    def asking_house(self, *, data: Path) -> Iterator[House]:
+        """Open the book of a folder for a command that asks its counterparties, with the book's own clock.
+
+        They are those that MINGQU_CHANNELS names, the sandbox that lies beside the book, or the bank in memory whose
+        journal does; a book with none of them has nobody to ask. Errors: BookMissing, and those of `choose`.
+        """
+        from mingqu.counterparties.credentials import Chosen, check_credentials, choose
+        from mingqu.sandbox import Sandbox
+        from mingqu.worlds.house import fake_house, wired_house
+
+        _require_something(data)
+        clock, chosen = story.clock_of(data), choose(environment=os.environ)
+        with contextlib.ExitStack() as stack:
+            database, keys = stack.enter_context(
+                _open_book(data, business_date=clock.business_date(), makes_book=False)
+            )
+            ids = SystemIdentifiers(clock=clock)
+            if chosen is None and (data / SANDBOX_FOLDER).is_dir():
+                sandbox = stack.enter_context(Sandbox(folder=data / SANDBOX_FOLDER, clock=clock.now, tells=False))
+                given = check_credentials(value=sandbox.credentials)
+                chosen = Chosen(credentials=given, public_url="http://127.0.0.1")
+            if chosen is not None:
+                yield stack.enter_context(
+                    wired_house(database, keys, chosen=chosen, clock=clock, codes=SystemCodes(), ids=ids)
+                )
+                return
+            has_bank = (data / JOURNAL).exists()
+            house = fake_house(database, keys, data, clock, SystemCodes(), ids)[0]
+            yield house if has_bank else replace(house, bills={})
+
+    @contextlib.contextmanager
     def served_house(self, *, data: Path, address: str) -> Iterator[Served]:
         """Open the book of a folder, made if there is none, with channels behind it.
 
@@ -159,12 +190,17 @@ class Wiring:
             yield Served(house=house, public_url=chosen.public_url, sandbox=sandbox)
 
     @contextlib.contextmanager
-    def sandbox(self, *, data: Path, only: Sequence[str], people: People) -> Iterator[Mapping[str, str]]:
-        """Play the counterparties of a folder; the address of each. Errors: PeopleFileMalformed, and nobody plays."""
+    def sandbox(
+        self, *, data: Path, only: Sequence[str], people: People, lenders: Sequence[str]
+    ) -> Iterator[Mapping[str, str]]:
+        """Play the counterparties of a folder; the address of each. Errors: PeopleFileMalformed, and nobody plays.
+
+        The credentials let the house's `lenders`, by code, decide by themselves, as the sandbox's lender does.
+        """
         from mingqu.sandbox import Sandbox
 
         met = _people(people)
-        with Sandbox(folder=data / SANDBOX_FOLDER, only=only) as playing:
+        with Sandbox(folder=data / SANDBOX_FOLDER, only=only, lenders=lenders) as playing:
             for person in met:
                 playing.control.meet(**asdict(person))
             yield {party: playing.addresses[party] for party in only}

@@ -8,11 +8,12 @@ from datetime import date, timedelta
 import httpx
 import pytest
 
-from mingqu.channels.alipay.bill import ACCOUNT, TRADES, BillFault, BillUnreadable, bill_of
+from mingqu.channels.alipay.bill import ACCOUNT, TRADES, bill_of
 from mingqu.counterparties.channels import AlipayChannels, connect
 from mingqu.counterparties.credentials import ChannelCredentialsMalformed, check_credentials
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
+from mingqu.ports.bill import BillFault, BillUnreadable
 from mingqu.ports.collection import (
     Agreed,
     DeductionRequest,

@@ -21,6 +21,28 @@ from tests.database.lived_in import DAYS, LAST, LOANS, a_house, assert_proved, p
 MIGRATIONS: Final = Path(migration.__file__).parent / "migrations"
 
 
+# What classes and what was added to them since say of each product's loans, and what the loans themselves say.
+_BY_CLASS: Final[LiteralString] = """
+    SELECT cell, lender_id, product_id, currency, stage, overdue_since::text, sum(loans), sum(principal_unbilled_fen),
+           sum(principal_billed_fen), sum(interest_fen)
+    FROM (SELECT cell, lender_id, product_id, currency, stage, overdue_since, loans, principal_unbilled_fen,
+                 principal_billed_fen, interest_fen FROM portfolio_class UNION ALL
+          SELECT cell, lender_id, product_id, currency, stage, overdue_since, loans, principal_unbilled_fen,
+                 principal_billed_fen, interest_fen FROM portfolio_delta) AS c
+    GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(loans) <> 0 ORDER BY 1, 2, 3, 4, 5, 6"""
+_BY_LOAN: Final[LiteralString] = """
+    SELECT cell, lender_id, product_id, currency, stage, coalesce(overdue_since, '-infinity')::text, count(*),
+           sum(principal_unbilled_fen), sum(payable_principal_fen), sum(payable_interest_fen)
+    FROM loan WHERE stage IN ('active', 'charged_off') GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6"""
+
+
+def assert_classes_are_of_their_products(tx: Transaction) -> None:
+    """See that a chunk of loans of several products adds to the classes of each, as a scan of the loans says."""
+    scanned = tx.execute(_BY_LOAN).fetchall()
+    assert len({product_id for _, _, product_id, *_ in scanned}) > 1, "one product would prove nothing"
+    assert tx.execute(_BY_CLASS).fetchall() == scanned
+
+
 def without_plans(database: Database) -> None:
     with database.transaction() as tx:
         tx.execute("UPDATE loan SET plain = false")
@@ -36,6 +58,7 @@ def test_a_close_in_columns_by_two_is_that_of_one_loan_by_loan(server: Server, l
             assert opened is not None
             assert opened[0] > LOANS * 9 // 10, "nearly all were carried in columns"
             assert_proved(tx)
+            assert_classes_are_of_their_products(tx)
         in_columns = portrait(world.house.database)
     with a_house(server, lived_in, tmp_path, name="one_by_one") as world:
         for day in range(DAYS):

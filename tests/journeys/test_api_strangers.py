@@ -39,12 +39,19 @@ def everything_of(site: Site, borrower: Borrower) -> dict[str, str]:
     table = client.show_costs(offer_id=offer.offer_id)
     site.world.clock.advance(READING)
     client.confirm_costs(disclosure_id=table.disclosure_id)
+    accounts = {
+        one.kind: client.open_spend_account(product_id=one.product_id, terms_hash=one.terms_hash).account_id
+        for one in client.spend_products()
+    }
     reported = site.http.post(
         "/v1/message-reports",
         json={"text": "http://mingqu-help.example"},
         headers={"authorization": f"Bearer {client.token}", "idempotency-key": "report"},
     )
     return {
+        "account_id": str(accounts["cash_line"]),
+        "first_id": str(accounts["cash_line"]),
+        "second_id": str(accounts["spend_line"]),
         "loan_id": str(running.signed.loan_id),
         "contract_id": str(running.signed.contract_id),
         "offer_id": str(offer.offer_id),

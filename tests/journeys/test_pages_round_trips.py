@@ -37,11 +37,11 @@ STATEMENTS: Final = {
     "/consents": 3,
     "/decision": 10,  # session, decision, its sealed part, what was asked about it, facilities, balances
     "/decision (refused)": 5,
-    "/draw": 9,  # session, facilities, balances, freezes, loans
-    "/draw (another amount)": 9,
-    "/offers": 7,  # session, two offers, freezes, loans
+    "/draw": 10,  # session, facilities, balances, freezes, loans, revolving accounts
+    "/draw (another amount)": 10,
+    "/offers": 8,  # session, two offers, freezes, loans, revolving accounts
     "/cost-tables/{id}": 3,
-    "/offers/{id}/contract": 10,  # session, offer, freezes, loans, cost table, consents, cards, name
+    "/offers/{id}/contract": 11,  # session, offer, freezes, loans, accounts, cost table, consents, cards, name
     "/agreement": 4,  # session, consents, cards
     "/loans": 4,  # session, loans, payouts
     "/loans/{id}": 4,  # session, loan, cards

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from mingqu.channels.fake.bank import FakeBank
-from mingqu.domain.word import Accepted, NumberTaken, Paid, Refused
+from mingqu.domain.word import Accepted, Failed, NumberTaken, Paid, Refused
 from mingqu.ports.notice import Notice
-from mingqu.ports.payout import PayoutRequest
+from mingqu.ports.payout import PayoutRequest, StatementLine
 from mingqu.ports.silence import ChannelSilent
-from mingqu.services.house import BANK, NoticeSource
+from mingqu.services.hear_order import BookOrders
+from mingqu.services.house import BANK, BillSource, NoticeSource
+from mingqu.services.read_loan import paid_orders
 from mingqu.simulation.course import live_platform
 from mingqu.simulation.platform import DAYS, PlatformHistory
 from mingqu.simulation.playhouse import Playhouse
 from mingqu.simulation.signed_notices import GENUINE, SIGNATURE, SignedNotices, signed
 from mingqu.simulation.stage import Stage
-from mingqu.simulation.weather import FINE, NAMES, Trouble, read_weather
+from mingqu.simulation.weather import FINE, NAMES, read_weather
+from mingqu.store import order
 from tests.soak import SOAK
 
 SEEDS = 1_000 if SOAK else 40
@@ -27,7 +32,6 @@ DAYS_PLAYED = DAYS if SOAK else 2
 BATCHES = 2
 # Each batch must have lived through this, or it tests less than it says.
 DONE = ("worker", "prove the book", "person: sign", "borrower: pay", "operator: check", "notice", "heal")
-NOT_HERE = {Trouble.BILL.value}  # nobody reads bills on the platform yet
 
 
 @pytest.mark.timeout(7_200)
@@ -38,7 +42,7 @@ def test_no_seed_breaks_the_platform(stage: Stage, batch: int) -> None:
     assert course.seeds == SEEDS // BATCHES
     for operation in DONE:
         assert course.tally.operations[operation], operation
-    for fault in set(NAMES) - NOT_HERE:
+    for fault in NAMES:
         assert course.tally.faults[fault], fault
     assert course.tally.ends["order paid"]
     assert course.tally.ends["loan active"]
@@ -82,6 +86,28 @@ class Credulous(SignedNotices):
         return super().read(target=target, headers={SIGNATURE: signed(body, key=GENUINE)}, body=body)
 
 
+@dataclass(frozen=True)
+class BillBelieved:
+    """Bills that lost every line, and a reader who trusts them over the bank's answer: what they lack was not paid."""
+
+    play: Playhouse
+
+    def statement(self, business_date: date) -> Sequence[StatementLine]:
+        house = self.play.house
+        with house.database.transaction() as tx:
+            paid = [order.load(tx, order_id=UUID(number)) for number in paid_orders(house)]
+        for one in paid:
+            if one.value_date == business_date:
+                word = Failed(code="not_in_bill")
+                BookOrders(house=house).hear(order_id=one.order_id, word=word, at=house.clock.now())
+        return []
+
+
+def believing_bills(play: Playhouse) -> Playhouse:
+    bills = {BANK: BillSource(channel=BillBelieved(play), channels=play.house.bills[BANK].channels)}
+    return replace(play, house=replace(play.house, bills=bills))
+
+
 def giving_up(play: Playhouse) -> Playhouse:
     return replace(play, house=replace(play.house, payout=GivesUp(play.bank)))
 
@@ -96,6 +122,12 @@ def test_a_channel_that_takes_silence_for_a_no_is_caught_within_twenty_seeds(sta
     course = live_platform(stage=stage, seeds=range(20), days=2, weather=weather, plant=giving_up)
     assert course.broke is not None
     assert "which is FAILED" in course.broke.reason
+
+
+def test_a_bill_that_is_trusted_over_the_banks_answer_is_caught_within_twenty_seeds(stage: Stage) -> None:
+    course = live_platform(stage=stage, seeds=range(20), days=3, weather=FINE, plant=believing_bills)
+    assert course.broke is not None
+    assert "in dispute" in course.broke.reason
 
 
 def test_a_reader_that_believes_a_forgery_is_caught_within_twenty_seeds(stage: Stage) -> None:

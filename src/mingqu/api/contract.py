@@ -37,10 +37,17 @@ from mingqu.services.disclose_cost import CostTableNotRead, OfferStale
 from mingqu.services.make_offers import CostAboveCap, DrawingFrozen
 from mingqu.services.once import once_done
 from mingqu.services.read_papers import contract_view, party_of
+from mingqu.services.repay import ChannelUnavailable
 from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
 from mingqu.services.send_signing_code import send_signing_code as send_code
 from mingqu.services.sign_contract import PayoutTimeOutOfRange
 from mingqu.services.sign_contract import sign_contract as sign
+from mingqu.services.sign_with_lender import (
+    LenderNotConfirmed,
+    LenderNotFunded,
+    LenderNotSigned,
+    PriceChanged,
+)
 from mingqu.web.print_paper import contract_pdf
 
 TAG: Final = "Contracts"
@@ -103,6 +110,9 @@ class Contract(Answer, frozen=True, kw_only=True):
         CostAboveCap,
         CodeTooSoon,
         CodeSendsExhausted,
+        PriceChanged,
+        LenderNotSigned,
+        ChannelUnavailable,
     ),
 )
 def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, caller: CallerHere) -> None:
@@ -145,6 +155,10 @@ def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, 
         CodeExpired,
         CodeWrong,
         CodeTriesExhausted,
+        LenderNotConfirmed,
+        LenderNotFunded,
+        LenderNotSigned,
+        ChannelUnavailable,
     ),
 )
 def sign_contract(data: JSONBody[NewContract], key: KeyHere, house: HouseHere, caller: CallerHere) -> SignedContract:

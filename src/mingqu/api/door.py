@@ -11,9 +11,12 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.api import (
     agreement,
     application,
+    cash_advance,
     consent,
     contract,
     evidence,
+    lender_question,
+    link,
     loan,
     market,
     message,
@@ -21,6 +24,8 @@ from mingqu.api import (
     order,
     person,
     session,
+    spend,
+    wallet,
 )
 from mingqu.api.gate import caller_of, signed_in
 from mingqu.services.house import House
@@ -33,13 +38,18 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *person.HANDLERS,
     *consent.HANDLERS,
     *application.HANDLERS,
+    *lender_question.HANDLERS,
     *offer.HANDLERS,
     *contract.HANDLERS,
     *agreement.HANDLERS,
     *loan.HANDLERS,
     *order.HANDLERS,
+    *link.HANDLERS,
+    *spend.HANDLERS,
+    *wallet.HANDLERS,
     *evidence.HANDLERS,
     *message.HANDLERS,
+    *cash_advance.HANDLERS,
 )
 
 

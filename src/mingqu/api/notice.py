@@ -10,6 +10,7 @@ from litestar.params import FromPath, RawBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
 from mingqu.services.house import House
+from mingqu.services.take_lender_notice import PREFIX, take_lender_notice
 from mingqu.services.take_notice import take_notice
 
 
@@ -27,6 +28,10 @@ def make_notices_router(house: House) -> Router:
             target = (raw_path + (b"?" + query if query else b"")).decode("ascii")
         except UnicodeDecodeError:
             raise ClientException("The address of a notice is plain text.") from None
+        if source.startswith(PREFIX):
+            lender = source.removeprefix(PREFIX)
+            take_lender_notice(house, lender=lender, target=target, headers=dict(request.headers), body=body)
+            return Response(None, status_code=HTTP_204_NO_CONTENT)
         take_notice(house, source=source, target=target, headers=dict(request.headers), body=body)
         thanks = house.notices[source].thanks
         if not thanks:

@@ -14,10 +14,11 @@ from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, Fen, FenAsked, Hash, Method, Ppm, shaped
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.freeze import DrawingStopped
+from mingqu.domain.institution import InstitutionNotConnected, PartnerNotListed, PilotExcludes
 from mingqu.domain.limit import AssessmentExpired
 from mingqu.domain.product import TermsNotOffered
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_cost_table, show_cost_table
-from mingqu.services.make_offers import CostAboveCap, DrawingFrozen, NoLimit, Offered, make_offers
+from mingqu.services.make_offers import CostAboveCap, DrawingFrozen, LendersUndecided, NoLimit, Offered, make_offers
 from mingqu.services.once import once_done
 from mingqu.services.preview_offers import preview_offers
 from mingqu.services.read_cost_table import shown_cost_table
@@ -92,7 +93,18 @@ class CostTable(Answer, frozen=True, kw_only=True):
 @writes(
     "/offers",
     tag=TAG,
-    refuses=(NoLimit, DrawingFrozen, DrawingStopped, AssessmentExpired, TermsNotOffered, CostAboveCap),
+    refuses=(
+        NoLimit,
+        DrawingFrozen,
+        DrawingStopped,
+        AssessmentExpired,
+        TermsNotOffered,
+        LendersUndecided,
+        InstitutionNotConnected,
+        PartnerNotListed,
+        PilotExcludes,
+        CostAboveCap,
+    ),
 )
 def ask_for_offers(data: JSONBody[NewOffers], key: KeyHere, house: HouseHere, caller: CallerHere) -> Offers:
     """Ask every lender with whom the caller has a limit; offers stand for a week."""

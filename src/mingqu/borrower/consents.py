@@ -12,10 +12,12 @@ from mingqu.borrower.device import drop_device, give_device
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form, own_path
 from mingqu.domain.consent import ConsentPurpose
+from mingqu.domain.institution import Institution, InstitutionUnknown
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.product import Lender
 from mingqu.services.give_consent import give_consent, withdraw_consent
 from mingqu.services.house import House
+from mingqu.services.read_cash_advance import bank_of
 from mingqu.services.read_person import ConsentView, consent_text, consents_of, newest_version
 
 _BY_OPERATOR: Final = (ConsentPurpose.BUREAU_QUERY, ConsentPurpose.AUTO_REPAYMENT, ConsentPurpose.BEHAVIOR_DATA)
@@ -51,6 +53,8 @@ def recipient_of(house: House, *, purpose: ConsentPurpose, lender: str = "") -> 
     """Return the name that stands in the text of a purpose. Errors: NotFound for a lender that is none."""
     if purpose is ConsentPurpose.PASS_TO_LENDER:
         return _lender(house, lender).name_zh
+    if purpose is ConsentPurpose.REFER_TO_BANK:
+        return _bank(house, lender).name_zh
     return house.settings.operator_name if purpose in _BY_OPERATOR else None
 
 
@@ -167,7 +171,8 @@ def _shown(visit: Visit, recipient: str | None, lender: str) -> str | None:
     """Return a recipient's name for the page; in English beside the name that stands in the consent."""
     if not lender or visit.language == "zh":
         return recipient
-    return f"{_lender(visit.house, lender).name_en} ({recipient})"
+    named = _bank if _purpose(visit) is ConsentPurpose.REFER_TO_BANK else _lender
+    return f"{named(visit.house, lender).name_en} ({recipient})"
 
 
 def _row(visit: Visit, one: ConsentView) -> dict[str, object]:
@@ -195,6 +200,13 @@ def _purpose(visit: Visit) -> ConsentPurpose:
     if purpose is None:
         raise NotFound
     return purpose
+
+
+def _bank(house: House, code: str) -> Institution:
+    try:
+        return bank_of(house, bank=code)
+    except InstitutionUnknown:
+        raise NotFound from None
 
 
 def _lender(house: House, code: str) -> Lender:

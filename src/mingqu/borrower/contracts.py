@@ -16,10 +16,11 @@ from mingqu.borrower.form import FieldMissing, Form, own_path
 from mingqu.borrower.offers import renewed
 from mingqu.borrower.wallet import deductible, may_bind_wallet, offered, payable
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
+from mingqu.domain.identifier import parse
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_cost_table
+from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_cost_table, show_cost_table
 from mingqu.services.make_offers import Offered, delay_terms
 from mingqu.services.read_cost_table import confirmed_cost_table, loan_of_offer, shown_cost_table
 from mingqu.services.read_papers import offer_view
@@ -27,6 +28,7 @@ from mingqu.services.read_person import cards_of, names_of
 from mingqu.services.repay import confirm_agreement, request_agreement
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
+from mingqu.services.sign_with_lender import PriceChanged
 
 PAYOUT_DAYS: Final = 6  # days ahead on which the money may be asked for, beside "at once"
 _PAYOUT_AT: Final = timedelta(hours=10)
@@ -78,11 +80,20 @@ def send_code(visit: Visit, form: Form) -> Response[Any]:
         send_signing_code(visit.house, person_id=visit.person_id, offer_id=offer_id)
     except (OfferStale, CostTableNotRead):
         return renewed(visit, offer_id)
+    except PriceChanged as changed:
+        return _at_new_price(visit, changed)
     except Refusal as refusal:
         if refusal.status == 404:
             raise
         return _contract_page(visit, form=form, refusal=refusal)
     return _contract_page(visit, form=form, code_sent=True)
+
+
+def _at_new_price(visit: Visit, changed: PriceChanged) -> Response[Any]:
+    """Show the cost table of the offer at the lender's new price: what was read before signs nothing."""
+    new_id = parse(str(changed.details["offer_id"]))
+    table = show_cost_table(visit.house, person_id=visit.person_id, offer_id=new_id)
+    return visit.go(f"/cost-tables/{table.disclosure_id.hex}?renewed=1")
 
 
 def back_to_contract(visit: Visit) -> Response[Any]:

@@ -16,6 +16,7 @@ from mingqu.domain.identifier import parse
 from mingqu.domain.money import parse_yuan
 from mingqu.domain.product import METHODS
 from mingqu.domain.refusal import Refusal
+from mingqu.services.ask_lenders import ask_lenders
 from mingqu.services.disclose_cost import OfferStale, show_cost_table
 from mingqu.services.make_offers import Offered, make_offers
 from mingqu.services.preview_offers import preview_offers
@@ -54,13 +55,19 @@ def show_calculator(visit: Visit) -> Response[Any]:
 
 
 def ask_for_offers(visit: Visit, form: Form) -> Response[Any]:
-    """Ask every lender with a line for an offer."""
+    """Ask every lender with a line for an offer, those that decide by themselves as well."""
+    amount_fen, instalments, method = form.fen("amount"), form.number("instalments"), form.text("method")
+    if visit.house.lenders:
+        ask_lenders(
+            visit.house,
+            person_id=visit.person_id,
+            amount_fen=amount_fen,
+            instalments=instalments,
+            method=method,
+            key=visit.form_key(),  # a wish that is under way is not put twice
+        )
     made = make_offers(
-        visit.house,
-        person_id=visit.person_id,
-        amount_fen=form.fen("amount"),
-        instalments=form.number("instalments"),
-        method=form.text("method"),
+        visit.house, person_id=visit.person_id, amount_fen=amount_fen, instalments=instalments, method=method
     )
     return visit.go(_address([one.offer.offer_id for one in made]))
 

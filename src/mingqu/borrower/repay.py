@@ -81,7 +81,7 @@ def show_payment(visit: Visit) -> Response[Any]:
     if order.open and visit.house.page_of(order.channel) is not None and not back:
         try:
             page = open_page(visit.house, person_id=visit.person_id, order_id=order_id)
-            address, handover = _link(page.address), dict(page.handover) or None
+            address, handover = link_of(page.address), dict(page.handover) or None
         except ChannelUnavailable:
             silent = True
         order, loan = _payment(visit, order_id)
@@ -175,6 +175,6 @@ def _split(visit: Visit, loan_id: UUID, text: str) -> tuple[PaymentPreview | Non
         return None, refusal
 
 
-def _link(address: str) -> str | None:
+def link_of(address: str) -> str | None:
     """Return the address of a channel's page, unless it is of a kind that a page must not link to."""
     return None if urlsplit(address).scheme.lower() in _NO_LINKS else address

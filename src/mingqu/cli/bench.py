@@ -34,8 +34,10 @@ BENCHES: Final = (
     "repay",
     "page",
     "notify",
+    "reconcile",
     "signals",
     "lab",
+    "statements",
 )
 
 

@@ -22,7 +22,10 @@ from mingqu.web.server import address_of, listen, serving, wait_until
 
 PORT_DEFAULT: Final = 8088
 PEOPLE_MADE_MAX: Final = 10_000  # each is a few rows of one file
-SANDBOX_PARTIES: Final = ("wechatpay", "wechat", "bank", "identity", "sms", "bureau", "data", "alipay")
+SANDBOX_PARTIES: Final = (
+    *("wechatpay", "wechat", "bank", "identity", "sms", "bureau", "data", "alipay"),
+    *("issuer", "lender"),
+)
 _POCKET_FEN: Final = 6_000_000  # on the ready-made borrower's card
 
 
@@ -82,6 +85,9 @@ def serve(wiring: Wiring, data: Path, port: int, guided: bool, told: bool) -> in
 )
 @click.option("--made", type=click.IntRange(1, PEOPLE_MADE_MAX), help="Let so many made-up people exist.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Which ones --made makes up.")
+@click.option(
+    "--decides", "lenders", multiple=True, metavar="CODE", help="Let this lender of the house decide by itself."
+)
 @json_option
 @click.pass_obj
 def sandbox(
@@ -92,11 +98,13 @@ def sandbox(
     people: Path | None,
     made: int | None,
     seed: int,
+    lenders: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Play PARTIES, by default all of them, until Ctrl-C.
 
-    They are WeChat Pay, WeChat, Alipay, a bank, an identity checker, messages, a bureau, and a provider of data.
+    They are WeChat Pay, WeChat, Alipay, a bank, an identity checker, messages, a bureau, a provider of data, a
+    card-issuing bank (issuer), and a lender that decides by itself.
 
     Each verifies every signature, signs every answer, keeps its own book in DATA/sandbox, and misbehaves on request.
     Keys for the other side are in DATA/sandbox/credentials.json; docs/reference/sandbox.md says what to try.
@@ -104,7 +112,7 @@ def sandbox(
     stop = _stopped_by_signals()
     chosen = tuple(dict.fromkeys((*parties, *only))) or SANDBOX_PARTIES
     asked = People(file=people, made=made or 0, seed=seed)
-    with wiring.sandbox(data=data, only=chosen, people=asked) as addresses:
+    with wiring.sandbox(data=data, only=chosen, people=asked, lenders=lenders) as addresses:
         if as_json:
             click.echo(json.dumps(dict(addresses)))
         for party, address in addresses.items():

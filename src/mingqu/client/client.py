@@ -10,11 +10,12 @@ from uuid import UUID
 
 import httpx
 
-from mingqu.client import answers, loan_answers
+from mingqu.client import answers, cash_advance_answers, lender_answers, loan_answers
 from mingqu.client.connection import Connection, written
+from mingqu.client.spending import Spending
 
 
-class Client:
+class Client(Spending):
     """Speaks for one person, once `sign_in` was called or a token was given.
 
     A write without `key` gets one of its own. Pass one to be able to send the same write again later, after a crash.
@@ -272,6 +273,67 @@ class Client:
     def ask_about_loan(self, *, loan_id: UUID, wish: str, key: str | None = None) -> answers.Review:
         """Ask people about a loan."""
         return self._at.write(f"/v1/loans/{loan_id}/wishes", answers.Review, key=key, body=written(wish=wish))
+
+    # Lenders that decide by themselves
+
+    def ask_lenders(
+        self, *, amount_fen: int, instalments: int, method: str, key: str | None = None
+    ) -> lender_answers.LenderAnswers:
+        """Put a wish to lenders that decide by themselves; return who was asked, and who was left out."""
+        body = written(amount_fen=amount_fen, instalments=instalments, method=method)
+        return self._at.write("/v1/lender-questions", lender_answers.LenderAnswers, key=key, body=body)
+
+    def lender_answers(self) -> list[lender_answers.LenderAnswer]:
+        """Return what lenders answered, the latest question first."""
+        return self._at.read("/v1/lender-questions", lender_answers.LenderAnswers).answers
+
+    # Cash out of one's own credit card
+
+    def cash_advance_banks(self, *, search: str | None = None) -> cash_advance_answers.CashAdvanceBanks:
+        """Return the banks whose card holders are sent to them, and what is read before."""
+        return self._at.read("/v1/cash-advance/banks", cash_advance_answers.CashAdvanceBanks, search=search)
+
+    def ask_for_referral(
+        self,
+        *,
+        bank: str,
+        instrument_id: UUID,
+        amount_fen: int,
+        repayment: str,
+        months: int,
+        guidance_hash: str,
+        key: str | None = None,
+    ) -> cash_advance_answers.LeftForBank:
+        """Be referred to a bank; return the referral, and where to go."""
+        body = written(
+            bank=bank,
+            instrument_id=instrument_id,
+            amount_fen=amount_fen,
+            repayment=repayment,
+            months=months,
+            guidance_hash=guidance_hash,
+        )
+        path = "/v1/cash-advance/referrals"
+        return self._at.write(path, cash_advance_answers.LeftForBank, key=key, body=body)
+
+    def referrals(self) -> list[cash_advance_answers.CashAdvanceReferral]:
+        """Return the referrals."""
+        return self._at.read("/v1/cash-advance/referrals", cash_advance_answers.CashAdvanceReferrals).referrals
+
+    def referral(self, *, referral_id: UUID) -> cash_advance_answers.CashAdvanceReferral:
+        """Return a referral."""
+        path = f"/v1/cash-advance/referrals/{referral_id}"
+        return self._at.read(path, cash_advance_answers.CashAdvanceReferral)
+
+    def visit_bank(self, *, referral_id: UUID, key: str | None = None) -> cash_advance_answers.LeftForBank:
+        """Return a fresh address of the bank's page."""
+        path = f"/v1/cash-advance/referrals/{referral_id}/visit"
+        return self._at.write(path, cash_advance_answers.LeftForBank, key=key)
+
+    def bring_back(self, *, result: str, key: str | None = None) -> cash_advance_answers.CashAdvanceReferral:
+        """Tell what the bank's page sent the browser back with."""
+        path = "/v1/cash-advance/returns"
+        return self._at.write(path, cash_advance_answers.CashAdvanceReferral, key=key, body=written(result=result))
 
     # Evidence
 

@@ -12,6 +12,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from mingqu.console import (
     account,
+    breaks,
     customer,
     decision,
     dispute,
@@ -23,6 +24,7 @@ from mingqu.console import (
     proposal,
     queue,
     receipt,
+    referral,
     review,
     sign_in,
     today,
@@ -36,8 +38,8 @@ from mingqu.web.pages import pages_of
 # Each screen gives its routes; adding one is a line here.
 SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     sign_in.routes, account.routes, today.routes, queue.routes, lists.routes, customer.routes, loan.routes,
-    decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, review.routes, policy.routes,
-    lab.routes,
+    decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, breaks.routes, review.routes,
+    policy.routes, lab.routes, referral.routes,
 )  # fmt: skip
 
 

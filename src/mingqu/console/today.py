@@ -15,6 +15,7 @@ from mingqu.domain.operator import Permission
 from mingqu.services.read_proposals import list_proposals
 from mingqu.services.read_review import list_reviews
 from mingqu.services.read_today import Today, read_close, read_queues, read_today
+from mingqu.services.work_break import read_alerts
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:
@@ -33,6 +34,7 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
             today=seen,
             queues=read_queues(desk.house, seat=seat),
             waiting=waiting,
+            alerts=read_alerts(desk.house),
             flows=_flows(seen),
         )
 

@@ -21,8 +21,11 @@ from mingqu.channels.clearing.bank import ClearingBank
 from mingqu.channels.clearing.speech import ClearingParty
 from mingqu.channels.gateway.bank import GatewayBank
 from mingqu.channels.gateway.bureau import GatewayBureau
+from mingqu.channels.gateway.cash_advance import GatewayCashAdvance
 from mingqu.channels.gateway.data_provider import GatewayDataProvider
 from mingqu.channels.gateway.identity import GatewayIdentity
+from mingqu.channels.gateway.lender import GatewayLender
+from mingqu.channels.gateway.lender_notice import GatewayLenderNotices
 from mingqu.channels.gateway.notice import GatewayNotices
 from mingqu.channels.gateway.signature import SigningKey, TheirKeys
 from mingqu.channels.gateway.sms import GatewaySms
@@ -52,12 +55,15 @@ from mingqu.counterparties.credentials import (
 from mingqu.domain.personal import Personal
 from mingqu.ports.bank_statement import BankStatementSource
 from mingqu.ports.batch import BatchChannel
+from mingqu.ports.bill import BillChannel
 from mingqu.ports.bureau import BureauChannel
+from mingqu.ports.cash_advance import CashAdvanceBank
 from mingqu.ports.clock import Clock
 from mingqu.ports.collection import CollectionChannel, HostedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.entrusted import EntrustedPaymentChannel
 from mingqu.ports.identity import IdentityChannel
+from mingqu.ports.lender import LenderChannel, LenderNoticeReader
 from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
@@ -70,6 +76,7 @@ WECHATPAY: Final = "wechatpay"
 PAPAY: Final = "papay"  # the same merchant's V2, whose notices are of another kind
 ALIPAY: Final = "alipay"
 NOTICES_PATH: Final = "/notices"  # on our public address; the party's name follows
+BACK_PATH: Final = "/cash-advance/back"  # where a bank's pages send people in the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +116,16 @@ class Counterparties:
     bureau: BureauChannel
     data_provider: DataProvider | None
     notices: Mapping[str, NoticeReader]
+    bills: Mapping[str, BillChannel]
     refunds: RefundChannel | None
     alipay: AlipayChannels | None
     wechatpay: WechatPayChannels | None
     wechat_page: LoginPage | None
     wechat_program: LoginChannel | None
     subscribed: SubscribedMessageChannel | None
+    issuers: Mapping[str, CashAdvanceBank]
+    lenders: Mapping[str, LenderChannel]
+    lender_notices: Mapping[str, LenderNoticeReader]
     wires: tuple[Wire, ...]
 
     def close(self) -> None:
@@ -143,12 +154,14 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
     bank_party = party(BANK, credentials.bank)
     bank = GatewayBank(party=bank_party)
     notices: dict[str, NoticeReader] = {BANK: GatewayNotices(theirs=bank_party.theirs, clock=clock)}
+    bills: dict[str, BillChannel] = {BANK: bank}
     hosted: HostedPaymentChannel = bank
     refunds: RefundChannel | None = None
     wechatpay = None
     if credentials.wechatpay is not None:
         merchant = _merchant(credentials.wechatpay, wire(credentials.wechatpay.base_url), public_url, clock)
-        hosted, refunds = WechatPay(merchant=merchant), WechatRefunds(merchant=merchant)
+        hosted = bills[WECHATPAY] = WechatPay(merchant=merchant)
+        refunds = WechatRefunds(merchant=merchant)
         notices[WECHATPAY] = WechatNotices(merchant=merchant)
         speaker = _speaker(credentials.wechatpay, merchant)
         if speaker is not None:
@@ -157,7 +170,8 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
     alipay = None
     if credentials.alipay is not None:
         alipay = _alipay(credentials.alipay, wire, public_url, clock)
-        notices[ALIPAY] = alipay.notices
+        notices[ALIPAY], bills[ALIPAY] = alipay.notices, alipay.payments
+    lenders = {code: party(code, one) for code, one in credentials.lenders.items()}
     page, program = credentials.wechat, credentials.wechat_program
     return Counterparties(
         payout=bank,
@@ -174,6 +188,7 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         bureau=GatewayBureau(party=party("bureau", credentials.bureau)),
         data_provider=None if credentials.data is None else GatewayDataProvider(party=party("data", credentials.data)),
         notices=notices,
+        bills=bills,
         refunds=refunds,
         alipay=alipay,
         wechatpay=wechatpay,
@@ -188,6 +203,12 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         else WechatMessages(
             application=_application(program, wire(program.base_url)), clock=clock, templates=program.message_templates
         ),
+        issuers={
+            code: GatewayCashAdvance(party=party(code, one), back=f"{public_url}{BACK_PATH}")
+            for code, one in credentials.issuers.items()
+        },
+        lenders={code: GatewayLender(party=one) for code, one in lenders.items()},
+        lender_notices={code: GatewayLenderNotices(theirs=one.theirs, clock=clock) for code, one in lenders.items()},
         wires=tuple(wires),
     )
 

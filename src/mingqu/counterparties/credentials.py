@@ -147,6 +147,8 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     alipay: AlipayCredentials | None = None
     wechat: WechatPageCredentials | None = None
     wechat_program: WechatProgramCredentials | None = None
+    issuers: dict[Name, GatewayCredentials] = {}  # card-issuing banks, by their code in the directory of institutions
+    lenders: dict[Name, GatewayCredentials] = {}  # lenders that decide by themselves, by their code
     control: dict[Name, Address] = {}  # where a sandbox has its knobs; no channel uses it
 
 
@@ -206,6 +208,8 @@ def check_credentials(*, value: object) -> Credentials:
             _require_private(section.base_url, name)
         if isinstance(section, AlipayCredentials):
             _require_private(section.bill_url, name)  # a bill is not signed: only TLS says whose it is
+    for name, one in (*credentials.issuers.items(), *credentials.lenders.items()):
+        _require_private(one.base_url, name)
     return credentials
 
 

@@ -107,8 +107,13 @@ def certify(taken: Taken) -> Certificate:
 
 def come_back(world: OnlineWorld, taken: Taken) -> None:
     """Sign in anew, weeks later."""
+    sign_in_anew(world, taken.visitor)
+
+
+def sign_in_anew(world: OnlineWorld, visitor: Visitor) -> None:
+    """Sign a visitor in anew, when their session has ended."""
     world.go_to(world.house.clock.now() + _PASSES)
-    _sign_in(world, taken.visitor.client, taken.visitor.newcomer)
+    _sign_in(world, visitor.client, visitor.newcomer)
 
 
 def _sign_in(world: OnlineWorld, client: Client, newcomer: Newcomer) -> None:

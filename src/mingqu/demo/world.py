@@ -77,3 +77,7 @@ class OnlineWorld(World, Protocol):
     def client(self) -> Client:
         """Return a client for one person, who has not signed in yet."""
         ...
+
+    def act_at_bank(self, address: str, *, amount_fen: int | None) -> str:
+        """Open a bank's own page and apply for an amount there, or leave with None; return what the bank sends back."""
+        ...

@@ -58,6 +58,7 @@ class ConsentPurpose(Enum):
     AUTOMATED_DECISION = "automated_decision"
     AUTO_REPAYMENT = "auto_repayment"
     FRAUD_PREVENTION = "fraud_prevention"  # recognizing a device; nobody must allow it
+    REFER_TO_BANK = "refer_to_bank"  # sending somebody to their card's bank, which decides on its own pages
     BEHAVIOR_DATA = "behavior_data"  # asking a provider of data; nobody must allow it
 
 

@@ -34,6 +34,7 @@ class Deed(Enum):
     PUBLISH_POLICY = "publish_policy"  # a version of a policy is in force from a day on, or may be tried
     SWITCH_ON = "switch_on"  # a product or lender that was switched off lends again
     OVERRIDE_DECISION = "override_decision"  # a refusal is set aside, within what the tables allow
+    WORK_BREAK = "work_break"  # a difference between a bill and the book is explained, or done with
     UNLIST = "unlist"  # somebody is taken off a list before its day
     SWITCH_OFF_RULE = "switch_off_rule"  # a rule is off for longer than an emergency lasts
     LIST_WHITE = "list_white"  # somebody is let pass where a rule would stop
@@ -46,6 +47,7 @@ NEEDED: Final = MappingProxyType(
         Deed.DECIDE_ORDER: Permission.MOVE_MONEY,
         Deed.THAW_DRAWING: Permission.FREEZE,
         Deed.BOOK_RECEIPT: Permission.MOVE_MONEY,
+        Deed.WORK_BREAK: Permission.MOVE_MONEY,
         Deed.PUBLISH_POLICY: Permission.PUBLISH,
         Deed.SWITCH_ON: Permission.SWITCH,
         Deed.UNLIST: Permission.SWITCH,

@@ -14,6 +14,7 @@ from mingqu.services.bring_up_mornings import RETRY_AFTER
 from mingqu.services.close_day import Stopped, bring_up_today, close_through
 from mingqu.services.house import House
 from mingqu.services.publish_evidence import publish_evidence
+from mingqu.services.reconcile import reconcile_due
 from mingqu.services.run_due_work import run_due_work
 from mingqu.services.sweep_signals import sweep_all
 
@@ -115,11 +116,16 @@ def work_once(house: House, *, report: Callable[[str], None], resting: Resting) 
         report(f"order {order_id.hex} needs a person to look at it: {code}")
     if failed is not None:
         raise failed
+    morning = reconcile_due(house)
+    for each in morning.refused:
+        report(f"worker: {each}")
+    if morning.open:
+        report(f"worker: {morning.open} breaks of bills wait for a person")
     if cell_days:
         publish_evidence(house)
         sweep_all(house)
     trouble = next(iter(resting.cells().values()), "")
-    return Round(busy=cell_days > 0 or events > 0 or not done.idle, trouble=trouble)
+    return Round(busy=cell_days > 0 or events > 0 or not done.idle or morning.days > 0, trouble=trouble)
 
 
 def _close_and_bring_up(house: House, *, report: Callable[[str], None], resting: Resting) -> tuple[int, int]:

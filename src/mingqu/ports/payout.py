@@ -32,7 +32,7 @@ class Direction(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
-    """One movement on the account we hold at the channel."""
+    """One movement on the account we hold at the channel. `fee_fen` is what the channel keeps for it."""
 
     order_number: str
     direction: Direction
@@ -40,6 +40,7 @@ class StatementLine:
     currency: str
     succeeded_at: datetime
     reference: str
+    fee_fen: int = 0
 
 
 class PayoutChannel(Protocol):

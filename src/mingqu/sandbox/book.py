@@ -43,6 +43,20 @@ CREATE TABLE IF NOT EXISTS bureau_person (id_number TEXT PRIMARY KEY, features T
 CREATE TABLE IF NOT EXISTS bureau_answer (query_number TEXT PRIMARY KEY, body TEXT NOT NULL, answer TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS data_phone (phone TEXT PRIMARY KEY, features TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS data_answer (query_number TEXT PRIMARY KEY, body TEXT NOT NULL, answer TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS issuer_line (id_number TEXT PRIMARY KEY, limit_fen INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS issuer_referral (
+    referral_number TEXT PRIMARY KEY, body TEXT NOT NULL, bank TEXT NOT NULL, id_number TEXT NOT NULL,
+    name TEXT NOT NULL, debit_card TEXT NOT NULL, amount_fen INTEGER NOT NULL, repayment TEXT NOT NULL,
+    months INTEGER NOT NULL, back TEXT NOT NULL, address TEXT NOT NULL, state TEXT NOT NULL, paid_fen INTEGER,
+    code TEXT, made_at TEXT NOT NULL, ended_at TEXT
+);
+CREATE TABLE IF NOT EXISTS lender_application (
+    application_number TEXT PRIMARY KEY, body TEXT NOT NULL, amount_fen INTEGER NOT NULL, answer TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS lender_act (
+    number TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL, application_number TEXT NOT NULL,
+    amount_fen INTEGER NOT NULL, answer TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS wechat_person (
     openid TEXT PRIMARY KEY, nickname TEXT NOT NULL, blocked INTEGER NOT NULL DEFAULT 0
 );

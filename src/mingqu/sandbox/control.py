@@ -18,6 +18,9 @@ from mingqu.sandbox.bureau import Bureau
 from mingqu.sandbox.data_provider import DataProvider
 from mingqu.sandbox.faults import Fault, Faults
 from mingqu.sandbox.identity import Identity
+from mingqu.sandbox.issuer import Issuer
+from mingqu.sandbox.issuer_pages import IssuerPages
+from mingqu.sandbox.lender import Lender
 from mingqu.sandbox.notices import Notices
 from mingqu.sandbox.sms import Inbox, Sms
 from mingqu.sandbox.time import Time, read, utc
@@ -38,6 +41,8 @@ TABLES: Final = {  # what each of them remembers, of the book that they share
     "sms": ("message",),
     "bureau": ("bureau_person", "bureau_answer"),
     "data": ("data_phone", "data_answer"),
+    "issuer": ("issuer_referral", "issuer_line"),
+    "lender": ("lender_application", "lender_act"),
     "alipay": (
         "alipay_trade", "alipay_refund", "alipay_agreement", "alipay_transfer", "alipay_account", "alipay_code",
         "notice",
@@ -63,6 +68,8 @@ CALLS: Final = {
     "bureau": ("bureau.features",),
     "alipay": (*METHODS.values(), BILL_FILE),
     "data": ("data.features",),
+    "issuer": ("issuer.refer", "issuer.ask"),
+    "lender": tuple(f"lender.{call}" for call in ("assess", "ask", "sign", "fund", "report")),
 }  # fmt: skip
 Act = Callable[[dict[str, Any]], object]
 
@@ -85,10 +92,13 @@ class Control:
         data_provider: DataProvider,
         notices: Notices,
         faults: Mapping[str, Faults],
+        issuer: Issuer,
+        lender: Lender,
     ) -> None:
         self.time, self.bank, self.bureau, self.wechat, self.wechatpay = time, bank, bureau, wechat, wechatpay
         self.alipay, self.identity, self.sms, self.inbox = alipay, identity, sms, inbox
         self.notices, self.faults, self.data_provider = notices, faults, data_provider
+        self.issuer, self.lender, self._issuer_pages = issuer, lender, IssuerPages(issuer)
         self.rekeyed: Callable[[], None] = lambda: None  # what the house is told changes with the keys
 
     def meet(
@@ -201,6 +211,8 @@ class Control:
             paying = self.wechatpay.cashier.answer(call) or self.wechatpay.signing.answer(call)
         if party == "alipay":
             paying = self.alipay.pages.answer(call)
+        if party == "issuer":
+            paying = self._issuer_pages.answer(call)
         if paying is not None:
             return paying
         if party == "wechat" and call.path == "/connect/oauth2/authorize":
@@ -274,6 +286,9 @@ class Control:
             ),
             "fee": lambda asked: self.wechatpay.bills.set_fee(int(asked["ppm"])),
             "return": lambda asked: {"returned": self.bank.return_payout(order_number=asked["order_number"])},
+            "issuer-line": lambda asked: self.issuer.set_limit(**asked),
+            "issuer-processing": lambda asked: setattr(self.issuer, "processing_seconds", int(asked["seconds"])),
+            "temper": lambda asked: self.lender.set_temper(**asked),
             "processing": lambda asked: setattr(self.bank, "processing_seconds", int(asked["seconds"])),
         }
 

@@ -114,6 +114,10 @@ class Door:
             raise Unsigned("nonce_reused", nonce)
         return nonce
 
+    def caller(self, key_id: str) -> Ed25519PublicKey | None:
+        """Return the key of a caller, or None when nobody has this id."""
+        return self._callers.get(key_id)
+
     def sign(self, reply: Reply, *, nonce: str) -> Reply:
         """Return an answer with the party's signature."""
         return self.signer.answer(reply, nonce=nonce)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,11 @@ from mingqu.sandbox import alipay_keys
 from mingqu.sandbox.wechatpay_keys import PUBLIC_KEY, RSA_BITS
 
 GATEWAYS: Final = ("bank", "identity", "sms", "bureau", "data")
-PARTIES: Final = ("wechatpay", "wechat", *GATEWAYS, "alipay")
+# Those that a house may have several of; each is a section of `issuers` and `lenders`.
+ISSUER, LENDER = "issuer", "lender"
+ISSUERS: Final = ("qinghe", "wangshan")  # the sandbox plays both at one address
+PARTIES: Final = ("wechatpay", "wechat", *GATEWAYS, "alipay", ISSUER, LENDER)
+SIGNING: Final = (*GATEWAYS, ISSUER, LENDER)  # whoever speaks with signatures of the gateway's kind
 _SECRETS: Final = "secrets.json"  # both sides' keys; the house never reads it
 CREDENTIALS: Final = "credentials.json"
 Pem = str
@@ -64,8 +68,8 @@ def load_or_make(folder: Path | None) -> Secrets:
             _write(place, kept)
         return _with_newcomers(Secrets(**kept), place)
     made = Secrets(
-        house={party: _pem(Ed25519PrivateKey.generate()) for party in GATEWAYS},
-        party={party: _pem(Ed25519PrivateKey.generate()) for party in GATEWAYS},
+        house={party: _pem(Ed25519PrivateKey.generate()) for party in SIGNING},
+        party={party: _pem(Ed25519PrivateKey.generate()) for party in SIGNING},
         merchant=_pem(_rsa()),
         merchant_serial=secrets.token_hex(20).upper(),
         platform=_pem(_rsa()),
@@ -83,7 +87,7 @@ def load_or_make(folder: Path | None) -> Secrets:
 
 def _with_newcomers(known: Secrets, place: Path) -> Secrets:
     """Return secrets of a folder with those of parties that did not exist when it was made, and keep them."""
-    missing = [party for party in GATEWAYS if party not in known.house]
+    missing = [party for party in SIGNING if party not in known.house]
     if not missing:
         return known
     for side in (known.house, known.party):
@@ -93,11 +97,17 @@ def _with_newcomers(known: Secrets, place: Path) -> Secrets:
 
 
 def credentials(
-    known: Secrets, *, addresses: dict[str, str], platform: Mapping[str, Any], alipay: Mapping[str, Any]
+    known: Secrets,
+    *,
+    addresses: dict[str, str],
+    platform: Mapping[str, Any],
+    alipay: Mapping[str, Any],
+    lenders: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what the house is given when its accounts are opened.
 
-    `platform` is what it is told of WeChat's keys, `alipay` of Alipay's.
+    `platform` is what it is told of WeChat's keys, `alipay` of Alipay's; `lenders` are those of its lenders that decide
+    by themselves, whom the sandbox's lender plays.
     """
     given: dict[str, Any] = {
         "wechatpay": {
@@ -121,16 +131,22 @@ def credentials(
         "alipay": alipay_keys.credentials(known.alipay, address=addresses["alipay"], alipay=alipay),
     }
     for party in GATEWAYS:
-        given[party] = {
-            "base_url": addresses[party],
-            "key_id": "house-1",
-            "private_key": known.house[party],
-            "their_key_id": f"{party}-1",
-            "their_public_key": _public(ed25519(known.party[party]).public_key()),
-        }
+        given[party] = _gateway(known, party, addresses[party])
     given["clearing"] = dict(given["bank"])  # the bank's other face: the same address, the same keys
+    given["issuers"] = {code: _gateway(known, ISSUER, addresses[ISSUER]) for code in ISSUERS}
+    given["lenders"] = {code: _gateway(known, LENDER, addresses[LENDER]) for code in lenders}
     given["control"] = {party: f"{address}/_sandbox" for party, address in addresses.items()}
     return given
+
+
+def _gateway(known: Secrets, party: str, address: str) -> dict[str, str]:
+    return {
+        "base_url": address,
+        "key_id": "house-1",
+        "private_key": known.house[party],
+        "their_key_id": f"{party}-1",
+        "their_public_key": _public(ed25519(known.party[party]).public_key()),
+    }
 
 
 def write_credentials(folder: Path, given: dict[str, Any]) -> Path:

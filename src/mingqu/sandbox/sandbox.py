@@ -27,6 +27,8 @@ from mingqu.sandbox.data_provider import DataProvider
 from mingqu.sandbox.faults import Faults
 from mingqu.sandbox.gateway import Door, Signer
 from mingqu.sandbox.identity import Identity
+from mingqu.sandbox.issuer import Issuer
+from mingqu.sandbox.lender import Lender
 from mingqu.sandbox.notices import Notices, Way
 from mingqu.sandbox.party import Party
 from mingqu.sandbox.sms import Inbox, Sms
@@ -56,6 +58,7 @@ class Sandbox:
     `folder` keeps books and keys (None: nothing is kept), `clock` is everybody's time (None: the machine's), `notify`
     says where "wechatpay" and "bank" tell things, `ports` asks for ports by party; 0 is any that is free. `secrets` are
     keys made before, for many sandboxes in a row. Without `tells`, notices go out when `tell` is called.
+    `lenders` are the house's lenders, by code, that decide by themselves: the sandbox's lender plays each of them.
     """
 
     def __init__(
@@ -69,8 +72,9 @@ class Sandbox:
         seed: int = 0,
         secrets: keys.Secrets | None = None,
         tells: bool = True,
+        lenders: Sequence[str] = (),
     ) -> None:
-        self._tells = tells
+        self._tells, self._lenders = tells, tuple(lenders)
         self._secrets = secrets
         self._folder, self._only = folder, tuple(only)
         self._seed, self._notify = seed, dict(notify or {})
@@ -123,7 +127,7 @@ class Sandbox:
         faults = {party: Faults(seed=self._seed + index, now=moment.now) for index, party in enumerate(keys.PARTIES)}
         signers = {
             party: Signer(key_id=f"{party}-1", private_key=keys.ed25519(known.party[party]), time=moment)
-            for party in keys.GATEWAYS
+            for party in keys.SIGNING
         }
         doors = {
             party: Door(
@@ -133,7 +137,7 @@ class Sandbox:
                 callers={"house-1": known.house_public(party)},
                 signer=signers[party],
             )
-            for party in keys.GATEWAYS
+            for party in keys.SIGNING
         }
         made: dict[str, Party] = {
             party: kind(book=book, time=moment, door=doors[party], faults=faults[party])
@@ -143,6 +147,8 @@ class Sandbox:
                 ("sms", Sms),
                 ("bureau", Bureau),
                 ("data", DataProvider),
+                (keys.ISSUER, Issuer),
+                (keys.LENDER, Lender),
             )
         }
         bank, sms, bureau, identity, data = (made[party] for party in ("bank", "sms", "bureau", "identity", "data"))
@@ -151,6 +157,11 @@ class Sandbox:
         assert isinstance(bureau, Bureau)
         assert isinstance(identity, Identity)
         assert isinstance(data, DataProvider)
+        issuer, lender = made[keys.ISSUER], made[keys.LENDER]
+        assert isinstance(issuer, Issuer)
+        assert isinstance(lender, Lender)
+        issuer.address = self.addresses[keys.ISSUER]
+        issuer.deposit = lambda number, amount_fen: bank.deposit(number=number, amount_fen=amount_fen)
         inbox, notices = Inbox(book), Notices(book=book, time=moment)
         bank.inbox = sms.inbox = inbox
         clearing_door = ClearingDoor(
@@ -172,7 +183,7 @@ class Sandbox:
         alipay = self._alipay(known, faults["alipay"], notices)
         self.control = Control(
             time=moment, bank=bank, bureau=bureau, wechat=wechat, wechatpay=pay, alipay=alipay, identity=identity,
-            sms=sms, inbox=inbox, notices=notices, data_provider=data, faults=faults,
+            sms=sms, inbox=inbox, notices=notices, data_provider=data, faults=faults, issuer=issuer, lender=lender,
         )  # fmt: skip
         inner: dict[str, Handler] = {party: one.handle for party, one in made.items()}
         inner |= {"wechatpay": pay.handle, "wechat": wechat.handle, "alipay": alipay.handle}
@@ -217,7 +228,9 @@ class Sandbox:
         """Give the house what it needs to know, anew after each change of keys."""
         platform = self.control.wechatpay.merchant.told()
         alipay = self.control.alipay.application.told()
-        given = keys.credentials(self._known, addresses=self.addresses, platform=platform, alipay=alipay)
+        given = keys.credentials(
+            self._known, addresses=self.addresses, platform=platform, alipay=alipay, lenders=self._lenders
+        )
         self.credentials.update(given)
         if self._folder is not None:
             keys.write_credentials(self._folder, self.credentials)

@@ -51,7 +51,7 @@ _CONNECTIONS_BESIDE: Final = 2
 
 
 class DayNotOver(Refusal):
-    """A day can be closed only once it is over in the market."""
+    """A day can be closed and reconciled only once it is over in the market."""
 
     code: ClassVar[str] = "day_not_over"
 

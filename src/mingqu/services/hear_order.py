@@ -89,14 +89,15 @@ def hear_paid(house: House, *, said: Said) -> Order | None:
     cell = house.database.cell_of(said.order_id)
 
     def turn(listed: Sequence[Said]) -> list[Order | Not]:
-        return house.database.run(lambda tx: _hear_all(tx, house, cell, listed), planned=True)
+        return house.database.run(lambda tx: hear_all(tx, house, cell=cell, said=listed), planned=True)
 
     return house.turns.take(("paid", cell), said, turn=turn)
 
 
-def _hear_all(tx: Transaction, house: House, cell: int, listed: Sequence[Said]) -> list[Order | Not]:
+def hear_all(tx: Transaction, house: House, *, cell: int, said: Sequence[Said]) -> list[Order | Not]:
     """Hear words in a transaction and answer each: with its order, or that it is heard alone or later."""
-    assert all(tx.cell_of(said.order_id) == cell for said in listed), "the book was recut meanwhile"
+    listed = said
+    assert all(tx.cell_of(each.order_id) == cell for each in listed), "the book was recut meanwhile"
     (found,) = tx.together([paid_order.found(cell=cell, order_ids=list({said.order_id for said in listed}))])
     known = {order_id: order for order_id, (order, _) in paid_order.orders_in(found).items()}
     answers = _turn_of_each(listed, known)

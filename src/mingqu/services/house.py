@@ -9,13 +9,18 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.cash_advance import Guidance
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.identifier import slot_of
+from mingqu.domain.institution import EMPTY, Directory
 from mingqu.domain.instrument import Bin, Instrument, InstrumentKind
+from mingqu.domain.personal import Personal
 from mingqu.domain.working_window import WorkingWindows
 from mingqu.ports.batch import BatchChannel
+from mingqu.ports.bill import BillChannel
 from mingqu.ports.bureau import BureauChannel
+from mingqu.ports.cash_advance import CashAdvanceBank
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.collection import CollectionChannel, DeductionChannel, HostedAgreementChannel, HostedPaymentChannel
@@ -23,6 +28,7 @@ from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.entrusted import EntrustedPaymentChannel
 from mingqu.ports.identifiers import Identifiers
 from mingqu.ports.identity import IdentityChannel
+from mingqu.ports.lender import LenderChannel, LenderNoticeReader
 from mingqu.ports.login import LoginChannel, LoginPage
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
@@ -67,6 +73,7 @@ class Settings:
     batch_from: int = 20  # orders of one channel and direction that go out together; fewer end sooner one by one
     # A person's agreement with a wallet names the most that one deduction may take: ten instalments of a usual loan.
     wallet_deduction_fen_max: int = 5_000_000
+    wallet_token: Personal[str] | None = None  # by which whoever runs the wallet is known; without it nobody is
     webhooks_to_loopback: bool = False  # to programs on this machine, over plain http: for trying things out
 
 
@@ -77,6 +84,14 @@ class NoticeSource:
     reader: NoticeReader
     channels: frozenset[str]  # of the orders and agreements it may speak of: BANK, HOSTED, ALIPAY, WECHAT, PAPAY
     thanks: str = ""  # what its document wants to be answered by; nothing for most, whom the status tells enough
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillSource:
+    """Somebody whose bill of a day is compared with ours, and which orders stand on it, by their channel."""
+
+    channel: BillChannel
+    channels: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +121,16 @@ class House:
     refunds: Mapping[str, RefundChannel] = field(default_factory=dict)  # by the channel of the payment given back
     data_provider: DataProvider | None = None  # without it no behavior data is asked for
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
+    bills: Mapping[str, BillSource] = field(default_factory=dict)  # whose bills are fetched each morning, by name
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat
     wechat_program: LoginChannel | None = None  # and whoever opens our mini-program
     subscribed: SubscribedMessageChannel | None = None  # tells people inside WeChat, as often as they agreed
     alipay_page: LoginPage | None = None  # signs in with Alipay, and says whose account is bound
+    directory: Directory = EMPTY  # of institutions that lend or issue cards
+    guidance: Guidance | None = None  # read before somebody is sent to a bank; without it nobody is
+    issuers: Mapping[str, CashAdvanceBank] = field(default_factory=dict)  # card-issuing banks, by code in the directory
+    lenders: Mapping[str, LenderChannel] = field(default_factory=dict)  # that decide by themselves, by their code
+    lender_notices: Mapping[str, LenderNoticeReader] = field(default_factory=dict)  # what they tell unasked
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
     turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment

@@ -18,6 +18,7 @@ from mingqu.domain.limit import Standing, valid_until
 from mingqu.domain.policy_file import PolicyFault
 from mingqu.domain.refusal import Refusal
 from mingqu.services.check_assessment import due_again
+from mingqu.services.follow_limit import follow_limit
 from mingqu.services.grant_limits import granted
 from mingqu.services.house import House
 from mingqu.services.once import Claim, IdempotencyKeyReused
@@ -155,6 +156,8 @@ def keep_assessment(
         replace_limits(
             tx, house, person_id=person_id, decision_id=kept.decision_id, made=made, cell=at_hand.cell, pause=pause
         )
+        granted_fen = made.limit_fen if made.approved else 0
+        follow_limit(tx, house, person_id=person_id, decision_id=kept.decision_id, person_fen=granted_fen)
     told = Told(
         event=Event.DECISION_MADE,
         person_id=person_id,

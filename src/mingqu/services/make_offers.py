@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import ClassVar, Final
 from uuid import UUID
@@ -12,7 +12,14 @@ from mingqu.domain import schedule
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.cost import AllInCost, DelayTerms, all_in_cost
 from mingqu.domain.decision.switch import LendingSwitchedOff
+from mingqu.domain.institution import (
+    InstitutionNotConnected,
+    PartnerNotListed,
+    PilotExcludes,
+    require_open,
+)
 from mingqu.domain.ledger import Account, AccountCode
+from mingqu.domain.lender_answer import LenderQuestion
 from mingqu.domain.loan import LoanTerms
 from mingqu.domain.loan.of_product import terms_of_product
 from mingqu.domain.money import Rounding
@@ -20,15 +27,17 @@ from mingqu.domain.product import Product, TermsNotOffered
 from mingqu.domain.rate import format_percent
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX
+from mingqu.domain.spend import advance, next_morning
 from mingqu.services.cap_limit import left_under_cap
 from mingqu.services.check_assessment import require_assessed, withheld
 from mingqu.services.freeze_drawing import require_not_stopped
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.switch_off import require_lending
-from mingqu.store import assessment, ledger, loan, offer
+from mingqu.store import assessment, ledger, lender_question, loan, offer, spend
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Facility, Offer
+from mingqu.store.spend import SpendAccount
 
 _RECKONED_MAX: Final = 1_000  # offers kept reckoned: some kilobytes each
 
@@ -47,10 +56,28 @@ class DrawingFrozen(Refusal):
     status: ClassVar[int] = 409
 
 
+class LendersUndecided(Refusal):
+    """The lenders of this amount decide by themselves and have not offered it: ask them, or look again in a while."""
+
+    code: ClassVar[str] = "lenders_undecided"
+    status: ClassVar[int] = 409
+
+
 class CostAboveCap(Refusal):
     """The all-in cost of the offer is above what the law allows this kind of lender on this date."""
 
     code: ClassVar[str] = "cost_above_cap"
+
+
+# By one lender; another may offer.
+_NOT_OFFERED: Final = (
+    TermsNotOffered,
+    LendingSwitchedOff,
+    LendersUndecided,
+    InstitutionNotConnected,
+    PartnerNotListed,
+    PilotExcludes,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +123,14 @@ def make_offers(
 ) -> list[Offered]:
     """Make an offer for each product whose limit covers the amount; ordered by all-in cost, then by name.
 
+    A lender that decides by itself (`ask_lenders`) is offered at the price of its own answer, while that holds.
+
     The effective yearly rate decides the order; nothing else does. Offers stand for a week. Asked again with the same
     `key` the same offers are answered.
     Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
     Errors: NoLimit, DrawingFrozen, DrawingStopped, AssessmentExpired, TermsNotOffered, LendingSwitchedOff,
-    CostAboveCap, and those of the idempotency key.
+    LendersUndecided, InstitutionNotConnected, PartnerNotListed, PilotExcludes, CostAboveCap, and those of the
+    idempotency key.
     """
 
     def make(tx: Transaction) -> list[Offered]:
@@ -108,7 +138,7 @@ def make_offers(
         current, today = house.policies.current(tx), house.clock.business_date()
         require_drawing_open(tx, house, person_id=person_id)
         made: list[Offered] = []
-        not_offered: TermsNotOffered | LendingSwitchedOff | None = None
+        not_offered: Refusal | None = None
         for facility, available_fen in lines_of(tx, house, person_id=person_id):
             if available_fen < amount_fen:
                 continue
@@ -116,8 +146,9 @@ def make_offers(
                 require_lending(
                     current, product_id=facility.product_id, lender_id=facility.lender_id, business_date=today
                 )
+                require_routed(house, lender_id=facility.lender_id, person_id=person_id)
                 made.append(_offer(tx, house, facility, amount_fen, instalments, method))
-            except (TermsNotOffered, LendingSwitchedOff) as refusal:
+            except _NOT_OFFERED as refusal:
                 not_offered = refusal  # by this product; another may have the terms
         if not made and not_offered is not None:
             raise not_offered
@@ -151,9 +182,10 @@ def _made_before(house: House, *, person_id: UUID, offer_ids: list[UUID]) -> lis
 
 
 def require_drawing_open(tx: Transaction, house: House, *, person_id: UUID) -> None:
-    """Return when a person may draw: nobody stopped it, their assessment holds, none of their loans is overdue today.
+    """Return when a person may draw: nobody stopped it, their assessment holds, nothing of theirs is overdue today.
 
-    Repaying never asks here. Errors: DrawingStopped, AssessmentExpired, DrawingFrozen.
+    What is overdue on a loan or a revolving account stops drawing on all of them. Repaying never asks here.
+    Errors: DrawingStopped, AssessmentExpired, DrawingFrozen.
     """
     require_not_stopped(tx, person_id=person_id)
     require_assessed(tx, house, person_id=person_id)
@@ -161,8 +193,20 @@ def require_drawing_open(tx: Transaction, house: House, *, person_id: UUID) -> N
     overdue_days = max(
         (state.overdue_days(today) for state in loan.states_of_person(tx, person_id=person_id)), default=0
     )
+    for account in spend.of_person(tx, person_id=person_id):
+        overdue_days = max(overdue_days, spend_overdue_days(tx, account=account, on=today))
     if overdue_days:
         raise DrawingFrozen("An amount is overdue; pay it and new loans open again.", overdue_days=overdue_days)
+
+
+def spend_overdue_days(tx: Transaction, *, account: SpendAccount, on: date) -> int:
+    """Return for how many days a revolving account is overdue on a day, also when its morning is not booked yet.
+
+    While a payment of it is on its way, what is booked counts.
+    """
+    if next_morning(account.state) > on or spend.is_paying(tx, account_id=account.account_id):
+        return account.state.overdue_days(on)
+    return advance(terms=account.terms, state=account.state, to=on).state.overdue_days(on)
 
 
 def lines_of(tx: Transaction, house: House, *, person_id: UUID) -> list[tuple[Facility, int]]:
@@ -191,26 +235,111 @@ def lines_of(tx: Transaction, house: House, *, person_id: UUID) -> list[tuple[Fa
 def _offer(
     tx: Transaction, house: House, facility: Facility, amount_fen: int, instalments: int, method: str
 ) -> Offered:
-    now, today = house.clock.now(), house.clock.business_date()
-    product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
-    terms = loan_terms(
-        product=product,
-        rate_year_ppm=facility.rate_year_ppm,
+    """Offer what a line lends, at the house's price or at that of the lender's own answer. Errors: LendersUndecided."""
+    now = house.clock.now()
+    lasts, rate_year_ppm, answered = now + house.settings.offer_lasts, facility.rate_year_ppm, None
+    if decides_itself(house, lender_id=facility.lender_id):
+        answered = _answered(tx, house, facility, (amount_fen, instalments, method))
+        assert answered.offer is not None
+        lasts, rate_year_ppm = min(lasts, answered.offer.valid_until), answered.offer.rate_year_ppm
+    made = offer_at(
+        tx,
+        house,
+        person_id=facility.person_id,
+        facility_id=facility.facility_id,
+        rate_year_ppm=rate_year_ppm,
         amount_fen=amount_fen,
         instalments=instalments,
         method=method,
+        offer_id=house.id_for(facility.person_id),
+        expires_at=lasts,
+    )
+    if answered is not None:
+        lender_question.rest_on(tx, offer_id=made.offer.offer_id, question=answered)
+    return made
+
+
+def require_routed(house: House, *, lender_id: UUID, person_id: UUID) -> None:
+    """Return when the directory lets a person be sent to a lender today, or does not speak of that lender.
+
+    Errors: InstitutionNotConnected, PartnerNotListed, PilotExcludes. Source: 金规〔2025〕9号 (名单制).
+    """
+    today = house.clock.business_date()
+    entry = house.directory.of_lender(lender_id=lender_id, business_date=today)
+    if entry is not None:
+        require_open(entry=entry, person_id=person_id, partner=house.settings.operator_name, business_date=today)
+
+
+def decides_itself(house: House, *, lender_id: UUID) -> bool:
+    """Return whether a lender decides by itself, over a gateway."""
+    return bool(house.lenders) and house.pack.lender(lender_id=lender_id).code in house.lenders
+
+
+def _answered(tx: Transaction, house: House, facility: Facility, wish: tuple[int, int, str]) -> LenderQuestion:
+    """Return the latest answer of a line's lender to just this wish that still holds. Errors: LendersUndecided."""
+    for one in lender_question.of_person(tx, person_id=facility.person_id):
+        same = (one.facility_id, one.amount_fen, one.instalments, one.method) == (facility.facility_id, *wish)
+        if same and one.stands(at=house.clock.now()):
+            return one
+    raise LendersUndecided("The lenders of this amount have not answered with an offer yet: ask them, or look later.")
+
+
+def offer_at(
+    tx: Transaction,
+    house: House,
+    *,
+    person_id: UUID,
+    facility_id: UUID,
+    rate_year_ppm: int,
+    amount_fen: int,
+    instalments: int,
+    method: str,
+    offer_id: UUID,
+    expires_at: datetime,
+) -> Offered:
+    """Store an offer of a person's line at a rate and return it with its cost. The caller commits.
+
+    Errors: TermsNotOffered, CostAboveCap.
+    """
+    facility = next(one for one in offer.facilities(tx, person_id=person_id) if one.facility_id == facility_id)
+    product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
+    terms = loan_terms(
+        product=product, rate_year_ppm=rate_year_ppm, amount_fen=amount_fen, instalments=instalments, method=method
     )
     stored = Offer(
-        offer_id=house.id_for(facility.person_id),
-        person_id=facility.person_id,
-        facility_id=facility.facility_id,
+        offer_id=offer_id,
+        person_id=person_id,
+        facility_id=facility_id,
         terms=terms,
-        created_on=today,
-        created_at=now,
-        expires_at=now + house.settings.offer_lasts,
+        created_on=house.clock.business_date(),
+        created_at=house.clock.now(),
+        expires_at=expires_at,
     )
     offer.insert_offer(tx, offer=stored)
     return priced(house, stored=stored, facility=facility)
+
+
+def require_within_cap(
+    house: House, *, facility: Facility, rate_year_ppm: int, amount_fen: int, instalments: int, method: str
+) -> None:
+    """Return when an offer at a rate would cost no more than the law allows today; nothing is stored.
+
+    Errors: TermsNotOffered, CostAboveCap.
+    """
+    product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
+    now = house.clock.now()
+    passing = Offer(
+        offer_id=facility.facility_id,  # of an offer that is none: only its terms and day are looked at
+        person_id=facility.person_id,
+        facility_id=facility.facility_id,
+        terms=loan_terms(
+            product=product, rate_year_ppm=rate_year_ppm, amount_fen=amount_fen, instalments=instalments, method=method
+        ),
+        created_on=house.clock.business_date(),
+        created_at=now,
+        expires_at=now,
+    )
+    priced(house, stored=passing, facility=facility)
 
 
 def priced(house: House, *, stored: Offer, facility: Facility) -> Offered:
@@ -220,7 +349,8 @@ def priced(house: House, *, stored: Offer, facility: Facility) -> Offered:
     """
     product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
     lender = house.pack.lender(lender_id=facility.lender_id)
-    made, cost = _reckoned(stored.terms, stored.created_on, lender.name_zh, facility.rate_year_ppm)
+    rate_year_ppm = stored.terms.rate.yearly_ppm(rounding=Rounding.HALF_UP)  # exact: terms are priced by the year
+    made, cost = _reckoned(stored.terms, stored.created_on, lender.name_zh, rate_year_ppm)
     cap = house.pack.rules.value(
         rule_id=ALL_IN_COST_MAX,
         lender_type=lender.licence,

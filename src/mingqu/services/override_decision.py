@@ -24,6 +24,7 @@ from mingqu.domain.decision.override import (
 from mingqu.domain.proposal import Proposal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.watch_list import ListName
+from mingqu.services.follow_limit import follow_limit
 from mingqu.services.grant_limits import granted
 from mingqu.services.house import House
 from mingqu.services.keep_assessment import Assessment, stands
@@ -122,6 +123,7 @@ def override_decision(tx: Transaction, house: House, proposal: Proposal) -> None
     if holds:  # as a re-assessment does: what is more than before waits for its pause
         pause = timedelta(hours=strategy.raise_pause_hours)
         replace_limits(tx, house, person_id=person_id, decision_id=decision_id, made=made, cell=cell, pause=pause)
+        follow_limit(tx, house, person_id=person_id, decision_id=decision_id, person_fen=made.limit_fen)
     override.insert(
         tx,
         overridden=Overridden(

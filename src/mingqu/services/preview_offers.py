@@ -7,7 +7,7 @@ from uuid import UUID
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.product import TermsNotOffered
 from mingqu.services.house import House
-from mingqu.services.make_offers import Offered, lines_of, loan_terms, priced, require_drawing_open
+from mingqu.services.make_offers import Offered, decides_itself, lines_of, loan_terms, priced, require_drawing_open
 from mingqu.services.switch_off import require_lending
 from mingqu.store.offer import Facility, Offer
 
@@ -22,7 +22,7 @@ def preview_offers(house: House, *, person_id: UUID, amount_fen: int, instalment
         found = [
             _previewed(house, facility, amount_fen, instalments, method)
             for facility, available_fen in lines_of(tx, house, person_id=person_id)
-            if available_fen >= amount_fen
+            if available_fen >= amount_fen and not decides_itself(house, lender_id=facility.lender_id)
         ]
     made = [one for one in found if one is not None]
     return sorted(made, key=lambda one: (one.cost.annual.effective_ppm, one.product.id))

@@ -26,6 +26,7 @@ from mingqu.services import (
     publish_policy,
     switch_off,
     switch_rule_off,
+    work_break,
 )
 from mingqu.services.house import House
 from mingqu.services.note_access import note_access
@@ -75,6 +76,11 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=switch_off.say_switch_on,
         basis=switch_off.basis_of_switch_on,
         carry_out=switch_off.switch_on,
+    ),
+    Deed.WORK_BREAK: Way(
+        say=work_break.say_work,
+        basis=work_break.basis_of_work,
+        carry_out=work_break.work_break,
     ),
     Deed.OVERRIDE_DECISION: Way(
         say=override_decision.say_override,

@@ -16,10 +16,12 @@ from mingqu.domain.proposal import Deed
 from mingqu.services.find_customer import DecisionLine, require_visible
 from mingqu.services.follow_up import NOTICE, QUIET_FROM, QUIET_UNTIL
 from mingqu.services.house import House
+from mingqu.services.link_accounts import LinkView, links_of
 from mingqu.services.note_access import note_access
 from mingqu.services.read_limit import LimitView, limit_view
 from mingqu.services.read_loans import LoanView, loans_of
 from mingqu.services.read_person import ConsentView, PersonView, consents_of, person_view
+from mingqu.services.read_spend import SpendView, spend_views
 from mingqu.services.sign_in_operator import Seat
 from mingqu.services.write_note import NoteView, notes_of
 from mingqu.store import access, directory, find, freeze, loan, operator, order, party, proposal, vault, work
@@ -95,6 +97,8 @@ class CustomerView:
     logins: tuple[LoginProvider, ...]
     limit: LimitView | None
     loans: tuple[LoanView, ...]
+    spend: tuple[SpendView, ...]  # revolving accounts, of this lender or of all
+    links: tuple[LinkView, ...]
     orders: tuple[OpenOrder, ...]
     consents: tuple[ConsentView, ...]
     decisions: tuple[DecisionLine, ...]
@@ -155,6 +159,8 @@ def read_customer(house: House, *, seat: Seat, person_id: UUID) -> CustomerView:
         logins=tuple(login.provider for login in logins),
         limit=limit_view(house, person_id=person_id) if whole else None,
         loans=tuple(own),
+        spend=_own_accounts(house, person_id=person_id, lender_id=lender_id),
+        links=tuple(links_of(house, person_id=person_id)) if whole else (),
         orders=tuple(orders),
         consents=tuple(reversed(consents_of(house, person_id=person_id))) if lender_id is None else (),
         decisions=tuple(decisions),
@@ -164,6 +170,11 @@ def read_customer(house: House, *, seat: Seat, person_id: UUID) -> CustomerView:
         freeze=stopped,
         notes=tuple(notes),
     )
+
+
+def _own_accounts(house: House, *, person_id: UUID, lender_id: UUID | None) -> tuple[SpendView, ...]:
+    found = spend_views(house, person_id=person_id)
+    return tuple(one for one in found if lender_id in (None, one.lender_id))
 
 
 def _freeze(tx: Transaction, *, person_id: UUID, at: datetime) -> FreezeView | None:

@@ -19,7 +19,7 @@ from mingqu.store.day_sum import NOBODY
 
 
 class DayNotClosed(Refusal):
-    """A report is of days that every cell has closed; what is booked on an open day still grows."""
+    """Reports and lender files are of days that every cell has closed; what is booked on an open day still grows."""
 
     code: ClassVar[str] = "day_not_closed"
     status: ClassVar[int] = 409

@@ -10,11 +10,16 @@ from mingqu.domain.order import is_lost
 from mingqu.domain.refusal import Refusal
 from mingqu.services import keep_order
 from mingqu.services.agree_at_wallet import ask_wallets
+from mingqu.services.ask_lenders import follow_lenders
+from mingqu.services.bill_spend import bill_cell
 from mingqu.services.cross_cells import finish_crossings
 from mingqu.services.end_agreement import tell_bank
 from mingqu.services.expire_holds import expire_holds
+from mingqu.services.follow_referrals import follow_referrals
 from mingqu.services.house import House
 from mingqu.services.note_signals import note_promised
+from mingqu.services.pay_merchant import lapse_purchases
+from mingqu.services.report_to_lender import report_to_lenders
 from mingqu.services.run_errand import run_errand
 from mingqu.services.seek_lost_order import seek_lost_order
 from mingqu.services.send_batch import send_batches
@@ -30,7 +35,7 @@ class Round:
 
     orders: int
     notices: int
-    booked: int  # holds that lapsed, and money that arrived from another cell
+    booked: int  # holds that lapsed, money that arrived from another cell, revolving accounts with a morning
     stuck: tuple[tuple[UUID, str], ...] = ()  # orders that could not be taken further, with the refusal's code
     alerts: tuple[tuple[UUID, str], ...] = ()  # orders that a person must look at, with the reason
 
@@ -68,9 +73,19 @@ def run_due_work(house: House) -> Round:
         + ask_wallets(house, cell=cell)
         + deliver_webhooks(house, cell=cell)
         + note_promised(house, cell=cell)
+        + follow_referrals(house, cell=cell)
+        + follow_lenders(house, cell=cell)
+        + report_to_lenders(house, cell=cell)
         for cell in cells
     )
-    booked = sum(expire_holds(house, cell=cell) + finish_crossings(house, cell=cell) for cell in cells)
+    today = house.clock.business_date()
+    booked = sum(
+        expire_holds(house, cell=cell)
+        + finish_crossings(house, cell=cell)
+        + lapse_purchases(house, cell=cell)
+        + bill_cell(house, cell=cell, to=today)
+        for cell in cells
+    )
     return Round(orders=len(due) - len(stuck), notices=told, booked=booked, stuck=tuple(stuck), alerts=tuple(alerts))
 
 

@@ -13,6 +13,7 @@ from mingqu.ports.sms import Message, MessageKind
 from mingqu.services.disclose_cost import live_offer, read_disclosure
 from mingqu.services.house import House
 from mingqu.services.send_message import send_message
+from mingqu.services.sign_with_lender import confirm_with_lender
 from mingqu.store import one_time_code, party, vault
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Offer
@@ -22,10 +23,12 @@ def send_signing_code(house: House, *, person_id: UUID, offer_id: UUID) -> None:
     """Send the code that signs an offer to the phone that was checked with the card.
 
     The message names the lender and the amount, so that nobody gives away a code without reading what it signs. The
-    code is stored (as a keyed hash) before it is sent; if the message is lost the person asks for another.
+    code is stored (as a keyed hash) before it is sent; if the message is lost the person asks for another. A lender
+    that decides by itself confirms its price before.
     Errors: NotFound, OfferStale, CostTableNotRead, DrawingFrozen, DrawingStopped, CostAboveCap, CodeTooSoon,
-    CodeSendsExhausted.
+    CodeSendsExhausted, PriceChanged, LenderNotSigned, ChannelUnavailable.
     """
+    confirm_with_lender(house, person_id=person_id, offer_id=offer_id)
     digits = house.codes.digits()
     with house.database.transaction() as tx:
         stored, offered = live_offer(tx, house, person_id=person_id, offer_id=offer_id)

@@ -17,6 +17,7 @@ from mingqu.services.follow_up import deduction_of, follow_up, give_back, notice
 from mingqu.services.house import DEDUCTING, House
 from mingqu.services.record_event import record_event
 from mingqu.services.reserve_payout import give_holds_back, held_for
+from mingqu.services.settle_spend import settle_spend
 from mingqu.services.tell_webhooks import Event, Told, tell, today
 from mingqu.services.withdraw_loan import meant_still
 from mingqu.store import evidence, ledger, loan, order, repayment, work
@@ -45,7 +46,9 @@ def hear_word(tx: Transaction, house: House, *, order_id: UUID, word: Word, at: 
 
 def settle(tx: Transaction, house: House, *, ended: Order) -> None:
     """Post what an order's end means to its loan; in the very transaction that ends it."""
-    assert ended.loan_id is not None
+    if ended.loan_id is None:
+        settle_spend(tx, house, ended=ended)
+        return
     of = loan.get(tx, cell=tx.cell_of(ended.loan_id), loan_id=ended.loan_id)
     paid = ended.state is OrderState.PAID
     match ended.kind:

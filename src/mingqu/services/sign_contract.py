@@ -31,8 +31,10 @@ from mingqu.services.keep_for_the_law import keep_for_the_law
 from mingqu.services.make_offers import Offered
 from mingqu.services.note_signals import promise_signal
 from mingqu.services.once import Response, once
+from mingqu.services.report_to_lender import promise_report
 from mingqu.services.reserve_payout import reserve_payout
 from mingqu.services.send_signing_code import try_signing_code
+from mingqu.services.sign_with_lender import fund_from_lender, require_confirmed
 from mingqu.services.tell_webhooks import Event, Told, tell, today
 from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer
 from mingqu.store import payee as payees
@@ -99,12 +101,14 @@ def sign_contract(
     names the lender); 法释〔2020〕6号 art. 26 (the whole principal is paid out).
     Errors: NotFound, OfferStale, CostTableNotRead, ConsentMissing, InstrumentNotVerified, CardNotSupported,
     PayoutTimeOutOfRange, DisbursementNotAllowed, CodeMissing, CodeUsed, CodeExpired, CodeWrong, CodeTriesExhausted,
-    LimitExceeded, CapExceeded, FundingExhausted, and those of the idempotency key.
+    LimitExceeded, CapExceeded, FundingExhausted, LenderNotConfirmed, LenderNotFunded, LenderNotSigned,
+    ChannelUnavailable, and those of the idempotency key.
     """
 
     def work(tx: Transaction) -> Response | Refusal:
         cell, now = tx.cell_of(person_id), house.clock.now()
         stored, offered = live_offer(tx, house, person_id=person_id, offer_id=offer_id)
+        require_confirmed(tx, stored=stored)
         read = read_disclosure(tx, stored=stored, offered=offered)
         require_consent(
             consents=consent.of_person(tx, person_id=person_id),
@@ -127,6 +131,7 @@ def sign_contract(
             order_id = entrust_payment(tx, house, of=made, amount_fen=amount_fen, payout_at=at)
         tell(tx, house, cell=cell, told=[_told(house, made)])
         _promise_signal(tx, made, at=now)
+        promise_report(tx, house, stored=stored)
         return {"contract_id": made.contract_id.hex, "loan_id": made.loan_id.hex, "order_id": order_id.hex}
 
     request = {
@@ -138,6 +143,7 @@ def sign_contract(
         request["payout_fen"] = str(payout_fen)
     if payee is not None:
         request["payee"] = payees.hash_of(house.keyring, payee=payee).hex()
+    fund_from_lender(house, person_id=person_id, offer_id=offer_id)
     answer = once(house, person_id=person_id, command="sign_contract", key=key, request=request, work=work)
     return Signed(
         contract_id=UUID(str(answer["contract_id"])),

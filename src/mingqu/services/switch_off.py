@@ -135,7 +135,7 @@ def require_known(tx: Transaction, house: House, *, kind: SwitchKind, name: str)
     elif kind is SwitchKind.PRODUCT:
         if name not in {product.id for product in pack.offered(business_date=today)}:
             raise SwitchUnknown("No such product is offered today.")
-    elif name not in {lender.code for lender in pack.lenders}:
+    elif name not in {lender.code for lender in pack.lenders} | {one.code for one in house.directory.on(today)}:
         raise SwitchUnknown("There is no such lender.")
 
 

@@ -69,12 +69,14 @@ def verify_as_it_stands(tx: Transaction, *, keyring: Keyring, progress: Progress
         + verify_loans(tx, total=counts["loans"], progress=progress)
         + _groups(tx)
         + proof.group_days(tx)
-        + proof.day_portfolios(tx),
+        + proof.day_portfolios(tx)
+        + proof.spend_accounts(tx),
         5: order_proof.prove(tx)
         + order_proof.prove_belonging(tx)
         + proof.words(tx)
         + proof.orders_and_ledger(tx)
         + proof.orders_and_events(tx)
+        + proof.settlements(tx)
         + proof.proposals(tx)
         + proof.policies(tx),
         6: proof.limits(tx) + proof.decisions(tx, keyring=keyring) + headroom.prove(tx),

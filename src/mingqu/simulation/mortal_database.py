@@ -106,9 +106,11 @@ class MortalTransaction(Transaction):
         self._fate.pass_point("statement")
         return answer
 
-    def stream(self, sql: LiteralString, parameters: Parameters | None = None) -> Iterator[tuple[Any, ...]]:
+    def stream(
+        self, sql: LiteralString, parameters: Parameters | None = None, *, name: str = "mingqu_stream"
+    ) -> Iterator[tuple[Any, ...]]:
         """Yield rows and pass a point behind the last."""
-        yield from super().stream(sql, parameters)
+        yield from super().stream(sql, parameters, name=name)
         self._fate.pass_point("statement")
 
     def commit(self) -> None:

@@ -18,6 +18,8 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Failed, Paid, name_of
 from mingqu.jobs.worker import Resting, work_once
 from mingqu.ports.notice import Notice
+from mingqu.services.house import BANK
+from mingqu.services.reconcile import reconcile_one
 from mingqu.services.take_notice import take_notice
 from mingqu.simulation import arrival, borrower, operators
 from mingqu.simulation.dice import Dice
@@ -78,6 +80,7 @@ class PlatformHistory:
             self._people = self._gather(play)
             self._held_up: list[Notice] = []
             play.misbehave(self._weather.rates_ppm)
+            play.bills.mixing = self._weather.may(Trouble.BILL)
             try:
                 for _ in range(self._days):
                     self._live_a_day()
@@ -298,13 +301,21 @@ class PlatformHistory:
             self._bring_notices(all_of_them=True)
             self._clear_desks()
             self._work_through()
-            if turn > 3 and self._truth.is_over():
+            if turn > 3 and self._truth.is_over() and self._square_bills():
                 self._look()
                 self._truth.look_back()
                 self.tally.ends.update(self._truth.ends())
                 return
             self._pass_to_next()
         raise BrokenError(f"not everything had ended {HEAL_ROUNDS_MAX} rounds after all was well: {self._left()}")
+
+    def _square_bills(self) -> bool:
+        """Fetch the bills anew of days with breaks that are left; return whether none is, and no order moved by it."""
+        house = self._play.house
+        for on in self._truth.days_with_breaks():
+            self._do("operator: reconcile", str(on), partial(reconcile_one, house, source=BANK, on=on))
+        self._truth.require_no_break()
+        return self._truth.is_over()
 
     def _clear_desks(self) -> None:
         for doing in operators.CLEARING:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from typing import Final
 from uuid import UUID
 
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose, require
 from mingqu.domain.order import OrderState
 from mingqu.domain.ownership import NotFound
+from mingqu.domain.reconciliation import BreakState
 from mingqu.services.close_day import what_stands
+from mingqu.services.house import BANK
 from mingqu.services.read_loan import paid_orders
 from mingqu.services.verify_book import verify_book
 from mingqu.simulation.playhouse import Playhouse
 from mingqu.simulation.tally import BrokenError
-from mingqu.store import consent, loan, order, queue, repayment, work
+from mingqu.store import consent, loan, order, queue, reconciliation, repayment, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 
+_DAYS_MAX: Final = 100  # of a history, and of the month before it
 _LOANS_MAX: Final = 200  # of a cell: a history has some tens
 
 
@@ -46,6 +50,19 @@ class PlatformTruth:
         with self._play.house.database.transaction() as tx:
             waiting = [one for cell in range(tx.cells) for one in order.open_orders(tx, cell=cell)]
             return not waiting and not work.pending(tx) and not queue.disputed_orders(tx)
+
+    def days_with_breaks(self) -> list[date]:
+        """Return the days of the bank whose breaks are left, the oldest first."""
+        with self._play.house.database.transaction() as tx:
+            return sorted(reconciliation.days_left(tx, source=BANK, limit=_DAYS_MAX))
+
+    def require_no_break(self) -> None:
+        """Require that no break is open but of payouts that were taken back. Errors: BrokenError."""
+        with self._play.house.database.transaction() as tx:
+            left = [one for one in reconciliation.left(tx) if one.state is BreakState.OPEN]
+        strange = [one for one in left if one.order_number not in self.returned]
+        if strange:
+            raise BrokenError(f"all is well, and a break is left: {strange[0].kind.value} {strange[0].order_number}")
 
     def look_back(self) -> None:
         """Require that all that was paid was moved and the other way round. Errors: BrokenError."""

@@ -22,7 +22,8 @@ from mingqu.channels.fake.sms import FakeSms
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision import Pack
 from mingqu.domain.instrument import Bin
-from mingqu.services.house import BANK, HOSTED, House, NoticeSource
+from mingqu.services.house import BANK, HOSTED, BillSource, House, NoticeSource
+from mingqu.simulation.mixed_bills import MixedBills
 from mingqu.simulation.mortal_database import Fate, MortalDatabase
 from mingqu.simulation.signed_notices import SignedNotices
 from mingqu.store import consent, instrument, keyring, policy
@@ -39,6 +40,7 @@ class Playhouse:
     clock: SettableClock
     bank: FakeBank
     sms: FakeSms
+    bills: MixedBills
     fate: Fate
     faults: tuple[Faults, ...]  # of each counterparty
 
@@ -50,6 +52,7 @@ class Playhouse:
     def heal(self) -> None:
         """Let everything be well from now on; what is held up on its way still arrives."""
         self.fate.spare()
+        self.bills.mixing = False
         for each in self.faults:
             each.heal()
 
@@ -62,6 +65,7 @@ class Playhouse:
         found: Counter[str] = Counter()
         for each in self.faults:
             found.update({fault.value: count for fault, count in each.met.items()})
+        found.update(self.bills.met)
         return found
 
 
@@ -75,6 +79,7 @@ def open_playhouse(
     sms = FakeSms(faults=faults[0])
     identity, bureau = FakeIdentity(faults=faults[1]), FakeBureau(clock=clock, faults=faults[2])
     bank = FakeBank(clock=clock, sms=sms, faults=faults[3], journal=journal)
+    bills = MixedBills(bank=bank, seed=seed)
     notices = NoticeSource(reader=SignedNotices(clock=clock), channels=frozenset({BANK, HOSTED}))
     try:
         with MortalDatabase(url, fate=fate) as database:
@@ -94,9 +99,12 @@ def open_playhouse(
                 sms=sms,
                 bureau=bureau,
                 notices={BANK: notices},
+                bills={BANK: BillSource(channel=bills, channels=frozenset({BANK, HOSTED}))},
             )
             world = FakeWorld(house=house, clock=clock, bank=bank, sms=sms, identity=identity, bureau=bureau)
-            yield Playhouse(house=house, world=world, clock=clock, bank=bank, sms=sms, fate=fate, faults=faults)
+            yield Playhouse(
+                house=house, world=world, clock=clock, bank=bank, sms=sms, bills=bills, fate=fate, faults=faults
+            )
     finally:
         bank.close()
 

@@ -27,6 +27,7 @@ from mingqu.services.close_day import close_through
 from mingqu.services.house import House
 from mingqu.services.keep_operator import add_operator
 from mingqu.services.publish_evidence import publish_evidence
+from mingqu.services.reconcile import DAYS_BACK_MAX, reconcile_day
 from mingqu.simulation.playhouse import Playhouse, open_playhouse
 from mingqu.store import book, keyring, migration, policy
 from mingqu.store.passing_copy import passing_copy
@@ -136,6 +137,8 @@ def _prepare(
         operators = [add_operator(house, name=name, role=role).operator for name, role in _OPERATORS]
         borrowers = [_borrow(playhouse, number=number) for number in range(len(_BORROWERS))]
         _close(house, playhouse, to=BEGINS_ON - timedelta(days=1))
+        for back in range(DAYS_BACK_MAX, 0, -1):  # so that no history begins with bills of days before it
+            reconcile_day(house, on=BEGINS_ON - timedelta(days=back))
         for known, (*_, balance_fen) in zip(borrowers, _BORROWERS, strict=True):
             left_fen = playhouse.world.balance_fen(known.newcomer)
             playhouse.world.deposit(known.newcomer, balance_fen - left_fen)

@@ -18,6 +18,8 @@ GLOBAL_TABLES: Final[dict[str, str]] = {
     "recut": "each time the book was cut into another number of cells",
     "card_bin_table": "an acquirer's card prefixes are the same for everybody",
     "card_bin": "a row of such a table",
+    "bill": "is what a channel's file says of a day of the whole book",
+    "reconciliation_break": "is worked for the whole book, and may be of nobody in it",
     "directory": "finds the person, and so the cell, behind a keyed hash of a login, phone, card or ID number",
     "evidence_book": "names the book in each of its checkpoints",
     "checkpoint": "signs the roots of all cells together",

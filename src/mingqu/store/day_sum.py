@@ -15,8 +15,8 @@ from mingqu.domain.ledger import AccountCode
 from mingqu.store.database import Transaction
 from mingqu.store.overview import BUCKETS
 
-# Whose an account is follows from its code: a loan's, an accrual group's, a limit's; all others are lenders', and
-# what clears between cells is whose the other side is.
+# Whose an account is follows from its code: a loan's, a revolving account's, an accrual group's, a limit's; all others
+# are lenders', and what clears between cells is whose the other side is.
 _OF_LOANS: Final = (
     AccountCode.LOAN_PRINCIPAL,
     AccountCode.LOAN_PRINCIPAL_DUE,
@@ -29,6 +29,13 @@ _OF_LOANS: Final = (
     AccountCode.GUARANTOR_CLAIM,
     AccountCode.GUARANTOR,
 )
+_OF_SPEND: Final = (
+    AccountCode.SPEND_PRINCIPAL,
+    AccountCode.SPEND_INTEREST_DUE,
+    AccountCode.SPEND_FEE_DUE,
+    AccountCode.SPEND_PENALTY_DUE,
+    AccountCode.SPEND_CREDIT,
+)
 _OF_GROUPS: Final = (AccountCode.ACCRUED_INTEREST, AccountCode.ACCRUED_PENALTY)
 _OF_LIMITS: Final = (
     AccountCode.LIMIT_GRANTED,
@@ -39,34 +46,42 @@ _OF_LIMITS: Final = (
 NOBODY: Final = UUID(int=0)  # in place of a lender: a person's own limit
 WHOSE: Final[dict[str, object]] = {
     "of_loans": [int(code) for code in _OF_LOANS],
+    "of_spend": [int(code) for code in _OF_SPEND],
     "of_groups": [int(code) for code in _OF_GROUPS],
     "of_limits": [int(code) for code in _OF_LIMITS],
     "clearing": int(AccountCode.CLEARING),
     "nobody": NOBODY,
 }
 # What transfers moved, by day, lender, product, currency and account code: `day`, made of `moved`, which is put before
-# it. Both sides of a transfer are one lender's, so each lender's part balances by itself. A group's id is the same in
-# every cell, and it may be gone from a cell that is there no more, where its transfers stay.
+# it. Both sides of a transfer are one lender's, so each lender's part balances by itself; transfers between the same
+# two codes are added up before they are taken apart into sides. A group's id is the same in every cell, and it may be
+# gone from a cell that is there no more, where its transfers stay.
 PLACED_BY_DAY: Final[LiteralString] = """, placed AS (
         SELECT m.cell, m.posted_on, m.currency, m.debit_code, m.credit_code, m.fen,
-               coalesce(l.product_id, g.product_id, f.product_id, '') AS product_id,
-               coalesce(l.lender_id, g.lender_id, f.lender_id,
+               coalesce(l.product_id, s.product_id, g.product_id, f.product_id, '') AS product_id,
+               coalesce(l.lender_id, s.lender_id, g.lender_id, f.lender_id,
                         CASE WHEN m.debit_code = ANY (%(of_limits)s) THEN %(nobody)s
                              WHEN m.debit_code = %(clearing)s THEN m.credit_owner ELSE m.debit_owner END) AS lender_id
         FROM moved m
         LEFT JOIN loan l ON l.cell = m.cell AND l.loan_id = CASE
             WHEN m.debit_code = ANY (%(of_loans)s) THEN m.debit_owner
             WHEN m.credit_code = ANY (%(of_loans)s) THEN m.credit_owner END
+        LEFT JOIN spend_account s ON s.cell = m.cell AND s.account_id = CASE
+            WHEN m.debit_code = ANY (%(of_spend)s) OR m.debit_code = ANY (%(of_limits)s) THEN m.debit_owner
+            WHEN m.credit_code = ANY (%(of_spend)s) THEN m.credit_owner END
         LEFT JOIN (SELECT DISTINCT group_id, lender_id, product_id FROM accrual_group) g ON g.group_id = CASE
             WHEN m.debit_code = ANY (%(of_groups)s) THEN m.debit_owner
             WHEN m.credit_code = ANY (%(of_groups)s) THEN m.credit_owner END
         LEFT JOIN facility f ON f.cell = m.cell AND f.facility_id = CASE
             WHEN m.debit_code = ANY (%(of_limits)s) THEN m.debit_owner END
+    ), pair AS (
+        SELECT cell, posted_on, lender_id, product_id, currency, debit_code, credit_code, sum(fen) AS fen
+        FROM placed GROUP BY debit_code, credit_code, lender_id, product_id, currency, cell, posted_on
     ), side AS (
         SELECT cell, posted_on, lender_id, product_id, currency, debit_code AS code, fen AS debits, 0 AS credits
-        FROM placed
+        FROM pair
         UNION ALL
-        SELECT cell, posted_on, lender_id, product_id, currency, credit_code, 0, fen FROM placed
+        SELECT cell, posted_on, lender_id, product_id, currency, credit_code, 0, fen FROM pair
     ), day AS (
         SELECT cell, posted_on, lender_id, product_id, currency, code, sum(debits) AS debits, sum(credits) AS credits
         FROM side GROUP BY 1, 2, 3, 4, 5, 6
@@ -80,9 +95,8 @@ assert _PLACED_BY_CELL != PLACED_BY_DAY, "the line that is replaced stands above
 _INSERT: Final[LiteralString] = f"""
     INSERT INTO day_balance
     WITH moved AS (
-        SELECT cell, posted_on, debit_owner, debit_code, credit_owner, credit_code, currency, sum(amount_fen) AS fen
+        SELECT cell, posted_on, debit_owner, debit_code, credit_owner, credit_code, currency, amount_fen AS fen
         FROM transfer WHERE cell = ANY (%(cells)s) AND posted_on = %(on)s AND amount_fen > 0 AND kind IN (1, 3)
-        GROUP BY 1, 2, 3, 4, 5, 6, 7
     ){_PLACED_BY_CELL}
     SELECT * FROM day"""  # noqa: S608  Our own text.
 _CLASS: Final[LiteralString] = "cell, lender_id, product_id, currency, stage, non_accrual, overdue_since"

@@ -131,10 +131,12 @@ class Transaction:
                     copy.write(some)
             return cursor.rowcount
 
-    def stream(self, sql: LiteralString, parameters: Parameters | None = None) -> Iterator[TupleRow]:
-        """Yield the rows of a query that may have more than fit into memory."""
+    def stream(
+        self, sql: LiteralString, parameters: Parameters | None = None, *, name: str = "mingqu_stream"
+    ) -> Iterator[TupleRow]:
+        """Yield the rows of a query that may have more than fit into memory; two at a time take a name each."""
         assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal(), self._connection.cursor(name="mingqu_stream") as cursor:
+        with self._lost_is_a_refusal(), self._connection.cursor(name=name) as cursor:
             cursor.itersize = _STREAMED
             yield from cursor.execute(sql, parameters)
 

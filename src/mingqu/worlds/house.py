@@ -34,12 +34,13 @@ from mingqu.services.house import (
     HOSTED,
     PAPAY,
     WECHAT,
+    BillSource,
     House,
     NoticeSource,
     Settings,
 )
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
-from mingqu.store import channel_calendar, consent, instrument, keyring, policy
+from mingqu.store import channel_calendar, consent, institution, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 
@@ -69,8 +70,11 @@ def fake_house(
         sms=sms,
         bureau=bureau,
         data_provider=FakeDataProvider(clock=clock),
+        directory=institution.load_directory(policies),
+        guidance=institution.load_guidance(policies),
+        bills={BANK: BillSource(channel=bank, channels=frozenset({BANK, HOSTED}))},
         webhook=WebhookSender(to_loopback=_to_loopback()),
-        settings=Settings(webhooks_to_loopback=_to_loopback()),
+        settings=Settings(webhooks_to_loopback=_to_loopback(), wallet_token=_wallet_token()),
     )
     return house, bank, sms, identity, bureau
 
@@ -125,12 +129,18 @@ def wired_house(
                 name: NoticeSource(reader=reader, channels=told_of[name], thanks=thanks.get(name, ""))
                 for name, reader in there.notices.items()
             },
+            bills={name: BillSource(channel=channel, channels=told_of[name]) for name, channel in there.bills.items()},
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
             subscribed=there.subscribed,
             alipay_page=None if there.alipay is None else there.alipay.login,
+            directory=institution.load_directory(policies),
+            guidance=institution.load_guidance(policies),
+            issuers=there.issuers,
+            lenders=there.lenders,
+            lender_notices=there.lender_notices,
             webhook=WebhookSender(to_loopback=_to_loopback()),
-            settings=Settings(webhooks_to_loopback=_to_loopback()),
+            settings=Settings(webhooks_to_loopback=_to_loopback(), wallet_token=_wallet_token()),
         )
 
 
@@ -186,3 +196,9 @@ class AlipayDoor:
 def _to_loopback() -> bool:
     """Return whether programs on this machine may be told of what happens, over plain HTTP: for trying things out."""
     return os.environ.get("MINGQU_WEBHOOK_LOOPBACK") == "1"
+
+
+def _wallet_token() -> Personal[str] | None:
+    """Return the secret by which whoever runs the wallet is known; None where there is no wallet."""
+    token = os.environ.get("MINGQU_WALLET_TOKEN", "")
+    return Personal(token) if token else None

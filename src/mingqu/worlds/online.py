@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
+
+import httpx
 
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.client import Client
@@ -57,6 +60,15 @@ class SandboxWorld:
     def client(self) -> Client:
         """Return a client for one person, who has not signed in yet."""
         return Client(self._address)
+
+    def act_at_bank(self, address: str, *, amount_fen: int | None) -> str:
+        """Open a bank's own page and apply for an amount there, or leave with None; return what the bank sends back."""
+        with httpx.Client() as browser:
+            page = browser.get(address)
+            assert page.is_success, "the bank shows its page to who comes from us"
+            said = {"choice": "leave"} if amount_fen is None else {"choice": "apply", "amount": str(amount_fen // 100)}
+            answer = browser.post(address, data=said)
+        return dict(parse_qsl(urlsplit(answer.headers["location"]).query))["result"]
 
     def meet(self, newcomer: Newcomer, *, balance_fen: int) -> None:
         """Let bank, identity checker and bureau know a person."""

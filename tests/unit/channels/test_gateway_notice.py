@@ -10,7 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mingqu.channels.fake.clock import SettableClock
-from mingqu.channels.gateway.notice import NONCES_KEPT_SECONDS, GatewayNotices
+from mingqu.channels.gateway.notice import GatewayNotices
+from mingqu.channels.gateway.seen import NONCES_KEPT_SECONDS
 from mingqu.channels.gateway.signature import TheirKeys
 from mingqu.domain.word import Failed, Paid
 from mingqu.ports.notice import (

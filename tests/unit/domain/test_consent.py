@@ -35,6 +35,7 @@ PUBLISHED = {
     "fraud-prevention-1": "89ef19f096186b2f51b55ef61bf5e4337bb130732f4d9cd211d9895437a1fb15",
     "pass-to-lender-1": "1cdd0130a99d103620e4818fa9a972461284a1e08b0fed15a50b495334bacdc5",
     "real-name-verification-1": "9f5603c518101ec27dff4b11b5751e54d61be6aad08479ff080a3703968f5d0f",
+    "refer-to-bank-1": "c6e2870b906fc52f1dca46a5afe715ad50c0e7b35a25c7bd4aa33582a2cbfc61",
 }
 
 
@@ -73,6 +74,7 @@ def test_every_purpose_has_a_text_in_both_languages() -> None:
         ConsentPurpose.BUREAU_QUERY,
         ConsentPurpose.PASS_TO_LENDER,
         ConsentPurpose.AUTO_REPAYMENT,
+        ConsentPurpose.REFER_TO_BANK,
     }
 
 

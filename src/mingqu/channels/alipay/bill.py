@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import Enum
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -24,6 +23,7 @@ from mingqu.channels.alipay.amount import fen_of, moment_of
 from mingqu.channels.alipay.speech import OK, Application
 from mingqu.channels.wire import FILE_BYTES_MAX
 from mingqu.domain.moment import business_date_of, start_of
+from mingqu.ports.bill import BillFault, BillUnreadable
 from mingqu.ports.payout import Direction, StatementLine
 from mingqu.ports.silence import ChannelSilent
 
@@ -35,26 +35,6 @@ FILES_MAX: Final = 8  # in one zip: the details, and sums of them by shop and by
 UNPACKED_BYTES_MAX: Final = 4 * FILE_BYTES_MAX  # GBK of figures packs ten to one; more is a bomb
 _NONE: Final = ("isp.bill_not_exist", "isv.bill-not-exist")
 _COUNT: Final = re.compile(r"#(\S+?)合计：(\d+)笔，[^共]*共(-?[\d.]+)元")
-
-
-class BillFault(Enum):
-    """What is wrong with a bill that is not read."""
-
-    ELSEWHERE = "elsewhere"  # its link leads to nobody we were told of
-    NOT_A_ZIP = "not_a_zip"
-    WRONG_ENCODING = "wrong_encoding"
-    BROKEN_ROW = "broken_row"
-    WRONG_SUM = "wrong_sum"
-    OTHER_DAY = "other_day"
-    OTHER_SELLER = "other_seller"
-
-
-class BillUnreadable(ChannelSilent):
-    """A bill that says nothing usable: `fault` says why, `row` (from 1, of the details) where, if it is a row."""
-
-    def __init__(self, *, fault: BillFault, row: int | None = None) -> None:
-        super().__init__(reason="unreadable")
-        self.fault, self.row = fault, row
 
 
 class _Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +53,15 @@ class _Shape:
 _SHAPES: Final = {
     TRADES: _Shape(
         name="业务明细",
-        needed=("支付宝交易号", "商户订单号", "业务类型", "完成时间", "商家实收（元）", "退款批次号/请求号"),
+        needed=(
+            "支付宝交易号",
+            "商户订单号",
+            "业务类型",
+            "完成时间",
+            "商家实收（元）",
+            "退款批次号/请求号",
+            "服务费（元）",
+        ),
         sums=("交易", "退款"),
     ),
     ACCOUNT: _Shape(
@@ -169,7 +157,8 @@ def _trade(row: Mapping[str, str]) -> StatementLine:
             number, direction, amount = row["退款批次号/请求号"], Direction.OUT, row["商家实收（元）"].removeprefix("-")
         case _:
             raise _Broken
-    return _line(number, direction, amount, row["完成时间"], row["支付宝交易号"])
+    fee_fen = fen_of(row["服务费（元）"].removeprefix("-") or "0") if direction is Direction.IN else 0
+    return _line(number, direction, amount, row["完成时间"], row["支付宝交易号"], fee_fen=fee_fen)
 
 
 def _entry(row: Mapping[str, str]) -> StatementLine:
@@ -186,7 +175,9 @@ def _entry(row: Mapping[str, str]) -> StatementLine:
     )
 
 
-def _line(number: str, direction: Direction, amount: str, moment: str, reference: str) -> StatementLine:
+def _line(
+    number: str, direction: Direction, amount: str, moment: str, reference: str, *, fee_fen: int = 0
+) -> StatementLine:
     at, amount_fen = moment_of(moment), fen_of(amount)
     if not number or not reference or amount_fen == 0:
         raise _Broken
@@ -197,6 +188,7 @@ def _line(number: str, direction: Direction, amount: str, moment: str, reference
         currency="CNY",
         succeeded_at=at,
         reference=reference,
+        fee_fen=fee_fen,
     )
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
 from mingqu.channels.gateway.order import Code, Currency, Fen, Moment, Number, Text, paid
+from mingqu.channels.gateway.seen import SeenNonces
 from mingqu.channels.gateway.signature import Fault, TheirKeys, check_request
 from mingqu.domain.word import Failed
 from mingqu.ports.clock import Clock
-from mingqu.ports.notice import Notice, NoticeMalformed, NoticeReplayed, NoticeStale, NoticeUnsigned
-
-NONCES_KEPT_SECONDS: Final = 600
-# Only the bank's own signature gets a nonce in here; this many in ten minutes is more than one process takes.
-NONCES_KEPT_MAX: Final = 200_000
+from mingqu.ports.notice import Notice, NoticeMalformed, NoticeStale, NoticeUnsigned
 
 
 class _Ended(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,9 +34,7 @@ class GatewayNotices:
     """
 
     def __init__(self, *, theirs: TheirKeys, clock: Clock) -> None:
-        self._theirs, self._clock = theirs, clock
-        self._seen: dict[str, float] = {}  # nonce → when it may be forgotten, oldest first
-        self._lock = threading.Lock()
+        self._theirs, self._clock, self._seen = theirs, clock, SeenNonces(clock=clock)
 
     def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice:
         """Return what the bank says. Errors: NoticeUnsigned, NoticeStale, NoticeReplayed, NoticeMalformed."""
@@ -52,7 +46,7 @@ class GatewayNotices:
             raise NoticeStale("This notice is not from now.")
         if isinstance(stamp, Fault):
             raise NoticeUnsigned("This notice is not signed by the bank.")
-        self._once(stamp.nonce)
+        self._seen.once(stamp.nonce)
         try:
             said = msgspec.json.decode(body, type=_Ended)
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -61,15 +55,3 @@ class GatewayNotices:
         if word is None:
             raise NoticeMalformed("This notice does not tell the end of the order in full.")
         return Notice(notice_id=said.notice_id, order_number=said.order_number, word=word)
-
-    def _once(self, nonce: str) -> None:
-        now = self._clock.now().timestamp()
-        with self._lock:
-            while self._seen:  # ends: each turn forgets one
-                oldest = next(iter(self._seen))
-                if self._seen[oldest] > now and len(self._seen) < NONCES_KEPT_MAX:
-                    break
-                del self._seen[oldest]
-            if nonce in self._seen:
-                raise NoticeReplayed("This very message came before.")
-            self._seen[nonce] = now + NONCES_KEPT_SECONDS

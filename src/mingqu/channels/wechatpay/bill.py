@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from enum import Enum
 from http import HTTPStatus
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -22,6 +21,7 @@ import msgspec
 from mingqu.channels.wechatpay.speech import Merchant, problem, read
 from mingqu.channels.wire import FILE_BYTES_MAX
 from mingqu.domain.moment import MARKET_TIME, business_date_of, start_of
+from mingqu.ports.bill import BillFault, BillUnreadable
 from mingqu.ports.payout import Direction, StatementLine
 from mingqu.ports.silence import ChannelSilent
 
@@ -30,7 +30,8 @@ FUND_FLOW: Final = "/v3/bill/fundflowbill"
 READY_AT: Final = timedelta(hours=10)  # of the next day; before, "there is none" may mean "not yet"
 TOTALS_LINES: Final = 2  # their names and their values
 _YUAN: Final = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,2}))?", re.ASCII)
-_PAID: Final = ("交易时间", "商户号", "微信订单号", "商户订单号", "交易状态", "货币种类", "订单金额")
+_FIVE_PLACES: Final = re.compile(r"(\d{1,12})\.(\d{5})", re.ASCII)
+_PAID: Final = ("交易时间", "商户号", "微信订单号", "商户订单号", "交易状态", "货币种类", "订单金额", "手续费")
 _RETURNED: Final = ("微信退款单号", "商户退款单号", "退款状态", "申请退款金额")
 _FLOW: Final = (
     "记账时间",
@@ -47,27 +48,6 @@ _FLOW: Final = (
 Kind = Literal["ALL", "SUCCESS", "REFUND"]
 FundAccount = Literal["BASIC", "OPERATION", "FEES"]
 Line = TypeVar("Line")
-
-
-class BillFault(Enum):
-    """What is wrong with a bill that is not read."""
-
-    ELSEWHERE = "elsewhere"  # its link leads to nobody we speak to
-    WRONG_HASH = "wrong_hash"
-    WRONG_ENCODING = "wrong_encoding"
-    NO_COLUMN = "no_column"  # a column that we need is not there
-    BROKEN_ROW = "broken_row"
-    WRONG_SUM = "wrong_sum"
-    OTHER_DAY = "other_day"
-    OTHER_MERCHANT = "other_merchant"
-
-
-class BillUnreadable(ChannelSilent):
-    """A bill that says nothing usable: `fault` says why, and `row` (of the file, from 1) and `column` where."""
-
-    def __init__(self, *, fault: BillFault, file: str, row: int | None = None, column: str | None = None) -> None:
-        super().__init__(reason="unreadable")
-        self.fault, self.file, self.row, self.column = fault, file, row, column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +179,7 @@ def read_bill(
                 currency=row["货币种类"],
                 succeeded_at=succeeded_at,
                 reference=row["微信退款单号" if is_return else "微信订单号"],
+                fee_fen=0 if is_return else table.cell(at, row, "手续费", of=fee_fen_of),
             )
         )
     table.require_total("总交易单数", len(table.rows), of=_count)
@@ -272,6 +253,17 @@ def fen_of(yuan: str) -> int:
     if amount_fen < 0 or yuan.startswith("-"):
         raise ValueError("an amount is not below zero")
     return amount_fen
+
+
+def fee_fen_of(yuan: str) -> int:
+    """Return a fee in whole fen, half a fen up; bills may write it with five places. Errors: ValueError.
+
+    Examples: "0.01800" → 2, "0.00400" → 0, "0.02" → 2, and nothing written is no fee.
+    """
+    found = _FIVE_PLACES.fullmatch(yuan)
+    if found is None:
+        return fen_of(yuan or "0")
+    return (int(found[1]) * 100_000 + int(found[2]) + 500) // 1_000
 
 
 def _balance(yuan: str) -> int:

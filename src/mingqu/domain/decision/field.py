@@ -169,6 +169,22 @@ def parse_fields(*, document: Document) -> Fields:
         raise reader.fault(
             "source", "the card's fields are not declared.", f"Declare {', '.join(COMPUTED)}, no others."
         )
+    return _gathered(found, computed)
+
+
+def parse_own_fields(*, reader: Reader) -> Fields:
+    """Return the fields that a table of another kind declares for itself, none a card's. Errors: PolicyFault."""
+    found = [_field(row) for row in reader.tables("field", label="name")]
+    names = [field.name for field in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise reader.fault(name, "the field is declared twice.", "Keep one.")
+    if any(field.source == CARD_SOURCE for field in found):
+        raise reader.fault("source", "no card is read here.", "Name another source.")
+    return _gathered(found, [])
+
+
+def _gathered(found: Sequence[Field], computed: list[Field]) -> Fields:
     computed.sort(key=lambda field: COMPUTED.index(field.name))
     passed = [field for field in found if field.source != CARD_SOURCE]
     ordered = (*passed, *computed)

@@ -18,18 +18,21 @@ from mingqu.domain.decision.card import parse_card
 from mingqu.domain.decision.experiment import Experiment, parse_experiment, require_apart
 from mingqu.domain.decision.grid import parse_grid
 from mingqu.domain.decision.lever import parse_guide
+from mingqu.domain.decision.link import LinkTable, parse_link_table
 from mingqu.domain.decision.meets import Meets
 from mingqu.domain.decision.publication import Publication, Spoken, by_policy, key_of, ranks, standing, version_of
 from mingqu.domain.decision.strategy import Finder, PolicyMissing, Strategy, assemble, check_price
 from mingqu.domain.decision.table import parse_first_hit_table, parse_policy_table
+from mingqu.domain.money import Rounding
 from mingqu.domain.policy_file import Document, Plain, PolicyFault
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
-from mingqu.domain.rule import RuleBook, RuleMissing
+from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook, RuleMissing
+from mingqu.domain.spend.product import SpendProduct, SpendProductNotOffered, parse_spend_product
 
 # A mapping (columns of a CSV) is kept and published, but decides nothing.
 KINDS: Final = (
     "lender", "rules", "fields", "card", "policy", "first_hit", "grid", "product", "strategy", "mapping", "remedies",
-    "experiment",
+    "experiment", "spend_product", "link",
 )  # fmt: skip
 STRATEGIES_REMEMBERED_MAX: Final = 64  # dates × sets of products in use at once; the rest is put together again
 
@@ -87,6 +90,38 @@ class Pack:
             if document is not None and parsed[name, version_of(document)].status == "active":
                 found.append(parsed[name, version_of(document)])
         return tuple(found)
+
+    def spend_product(self, *, product_id: str, business_date: date) -> SpendProduct:
+        """Return the version of a revolving product offered on a date. Errors: SpendProductNotOffered."""
+        for product in self.spend_offered(business_date=business_date):
+            if product.id == product_id:
+                return product
+        raise SpendProductNotOffered(f"Product {product_id} is not offered on {business_date}.", product_id=product_id)
+
+    def spend_version(self, *, product_id: str, version: int) -> SpendProduct:
+        """Return one version of a revolving product, offered or not. Errors: PolicyMissing."""
+        return parse_spend_product(document=self.version(kind="spend_product", name=product_id, version=version))
+
+    def spend_offered(self, *, business_date: date) -> tuple[SpendProduct, ...]:
+        """Return the revolving products offered on a date, by id, each in the version then in force."""
+        versions: dict[str, list[Document]] = {}
+        for one in self.documents:
+            if one.body["kind"] == "spend_product":
+                versions.setdefault(str(one.body["id"]), []).append(one)
+        found = [
+            parse_spend_product(document=document)
+            for _, known in sorted(versions.items())
+            if (document := standing(versions=known, spoken=self.spoken, business_date=business_date)) is not None
+        ]
+        return tuple(product for product in found if product.status == "active")
+
+    def link_table(self, *, business_date: date) -> LinkTable:
+        """Return the table that says which accounts may be linked on a date. Errors: PolicyMissing."""
+        versions = [one for one in self.documents if one.body["kind"] == "link"]
+        document = standing(versions=versions, spoken=self.spoken, business_date=business_date)
+        if document is None:
+            raise PolicyMissing("No table says which accounts may be linked.", kind="link")
+        return parse_link_table(document=document)
 
     def document(self, *, kind: str, name: str) -> Document:
         """Return a document, e.g. a mapping, in the version published last. Errors: PolicyMissing."""
@@ -225,7 +260,10 @@ _NAMED_BY: Final = {
     ("product", "grid"): "price_grid",
     ("product", "lender"): "lender_id",
 }
-_DATED: Final = ("fields", "card", "policy", "first_hit", "grid", "strategy", "product", "remedies", "experiment")
+_DATED: Final = (
+    "fields", "card", "policy", "first_hit", "grid", "strategy", "product", "remedies", "experiment", "spend_product",
+    "link",
+)  # fmt: skip
 
 
 def _check_dates(document: Document) -> None:
@@ -273,6 +311,10 @@ def _check(pack: Pack, document: Document, meets: Meets) -> None:
         parse_card(document=document)
     elif kind == "product":
         _check_product(pack, parse_product(document=document), meets)
+    elif kind == "link":
+        parse_link_table(document=document)
+    elif kind == "spend_product":
+        _check_spend_product(pack, document)
     elif kind == "experiment":
         _check_experiment(pack, parse_experiment(document=document))
     elif kind == "strategy":
@@ -289,6 +331,18 @@ def _check_experiment(pack: Pack, experiment: Experiment) -> None:
     offered = tuple(one.id for one in pack.offered(business_date=day))
     if offered:
         pack.on(business_date=day, product_ids=offered, instead=experiment.instead)
+
+
+def _check_spend_product(pack: Pack, document: Document) -> None:
+    """The rate of a revolving product, for a year of its days, is within the cap of its lender's licence."""
+    product = parse_spend_product(document=document)
+    licence = pack.lender(lender_id=product.lender_id).licence
+    yearly_ppm = product.terms.rate.yearly_ppm(rounding=Rounding.CEILING)
+    cap = pack.rules.value(
+        rule_id=ALL_IN_COST_MAX, lender_type=licence, product_kind=product.kind, business_date=product.valid_from
+    )
+    if yearly_ppm > cap:
+        raise document.reader().fault("rate_day_ppm", f"above the cap of {cap} ppm a year.", "Lower the rate.")
 
 
 def _check_product(pack: Pack, product: Product, meets: Meets) -> None:

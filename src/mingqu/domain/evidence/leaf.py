@@ -36,6 +36,11 @@ class LeafKind(Enum):
     SWITCHED_ON = "switched_on"  # a rule that was off holds again, by a person
     LISTED = "listed"  # a value put on a list by a person; which one, the leaf does not say
     REPORT = "report"  # something suspicious that a person received and told us of
+    REFERRAL = "referral"  # of a person to a bank, for something that the bank alone decides
+    LENDER_ANSWER = "lender_answer"  # the word of a lender that decides by itself
+    SPEND_ACCOUNT = "spend_account"  # a revolving account was opened, and by which terms
+    SPEND = "spend"  # what happened to it: a purchase, a draw, a payment, a refund, instalments, its limit
+    LINK = "link"  # whether two accounts of a person may be linked
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 
 

@@ -35,16 +35,25 @@ class AccountCode(IntEnum):
     LOAN_FEE_DUE = 1105
     ACCRUED_INTEREST = 1131
     ACCRUED_PENALTY = 1132
+    SPEND_PRINCIPAL = 1201
+    SPEND_INTEREST_DUE = 1202
+    SPEND_FEE_DUE = 1203
+    SPEND_PENALTY_DUE = 1204
     OVERPAYMENT = 2001
     UNMATCHED_RECEIPT = 2002
     DUE_TO_GUARANTOR = 2003
     CLEARING = 2101
     MIGRATION_CLEARING = 2102
     INTEREST_SUSPENDED = 2201
+    SPEND_CREDIT = 2301
     LENDER_FUNDING = 3001
     INTEREST_INCOME = 4001
     PENALTY_INCOME = 4002
     FEE_INCOME = 4003
+    CHANNEL_FEE = 4004
+    SPEND_INTEREST_INCOME = 4011
+    SPEND_PENALTY_INCOME = 4012
+    SPEND_FEE_INCOME = 4013
     CONCESSION = 4101
     CREDIT_LOSS = 4201
     ROUNDING_DIFFERENCE = 4901
@@ -103,6 +112,18 @@ CHART: Final = {
     AccountCode.ACCRUED_PENALTY: ChartLine(
         side=Side.EITHER, meaning="Penalty of a group of loans that grew and is not billed yet."
     ),
+    AccountCode.SPEND_PRINCIPAL: ChartLine(
+        side=Side.DEBIT, strict=True, meaning="What is owed of purchases and draws of a revolving account."
+    ),
+    AccountCode.SPEND_INTEREST_DUE: ChartLine(
+        side=Side.DEBIT, strict=True, meaning="Interest that a bill of a revolving account asked for."
+    ),
+    AccountCode.SPEND_FEE_DUE: ChartLine(
+        side=Side.DEBIT, strict=True, meaning="Fees of instalments, and for being late, of a revolving account."
+    ),
+    AccountCode.SPEND_PENALTY_DUE: ChartLine(
+        side=Side.DEBIT, strict=True, meaning="Overdue penalty that a bill of a revolving account asked for."
+    ),
     AccountCode.OVERPAYMENT: ChartLine(side=Side.CREDIT, meaning="What a borrower paid too much and gets back."),
     AccountCode.UNMATCHED_RECEIPT: ChartLine(side=Side.CREDIT, meaning="Money received that belongs to no loan yet."),
     AccountCode.CLEARING: ChartLine(
@@ -117,12 +138,23 @@ CHART: Final = {
     AccountCode.INTEREST_SUSPENDED: ChartLine(
         side=Side.CREDIT, meaning="Interest and penalty owed by a loan long overdue, and no income until it is paid."
     ),
+    AccountCode.SPEND_CREDIT: ChartLine(
+        side=Side.CREDIT,
+        strict=True,
+        meaning="What is the borrower's on a revolving account: paid too much, or refunded and not in a bill yet.",
+    ),
     AccountCode.LENDER_FUNDING: ChartLine(side=Side.CREDIT, meaning="What a lender put in."),
     AccountCode.INTEREST_INCOME: ChartLine(side=Side.EITHER, meaning="Interest earned; a correction may turn it."),
     AccountCode.PENALTY_INCOME: ChartLine(
         side=Side.EITHER, meaning="Overdue penalty earned; a correction may turn it."
     ),
     AccountCode.FEE_INCOME: ChartLine(side=Side.EITHER, meaning="Fees earned; a correction may turn it."),
+    AccountCode.CHANNEL_FEE: ChartLine(
+        side=Side.EITHER, meaning="What channels keep of the money they collect, as their bills say."
+    ),
+    AccountCode.SPEND_INTEREST_INCOME: ChartLine(side=Side.CREDIT, meaning="Interest billed on revolving accounts."),
+    AccountCode.SPEND_PENALTY_INCOME: ChartLine(side=Side.CREDIT, meaning="Penalty billed on revolving accounts."),
+    AccountCode.SPEND_FEE_INCOME: ChartLine(side=Side.CREDIT, meaning="Fees billed on revolving accounts."),
     AccountCode.CONCESSION: ChartLine(
         side=Side.EITHER, meaning="What the lender gave up for goodwill: fees, interest or principal."
     ),
@@ -180,6 +212,14 @@ class Reason(IntEnum):
     OVER_LIMIT_END = 45
     BETWEEN_CELLS = 50
     RECUT = 51
+    SETTLE = 60
+    KEEP_FEE = 61
+    SPEND_PURCHASE = 70
+    SPEND_DRAW = 71
+    SPEND_REFUND = 72
+    SPEND_REPAY = 73
+    SPEND_BILL = 74
+    SPEND_CREDIT_USED = 75
     CORRECT = 90
 
 
@@ -213,6 +253,14 @@ REASONS: Final = {
     Reason.OVER_LIMIT_END: "What was drawn above the limit is paid back.",
     Reason.BETWEEN_CELLS: "One of the two legs by which money goes from one cell to another.",
     Reason.RECUT: "What cells hold of the house is evened out when the book is cut into another number of them.",
+    Reason.SETTLE: "Money a channel collected or gave back is settled with the lender: its bill bears it out.",
+    Reason.KEEP_FEE: "What a channel keeps of the money it settles.",
+    Reason.SPEND_PURCHASE: "A purchase is paid from a revolving account; held from its authorization to its capture.",
+    Reason.SPEND_DRAW: "Cash is paid out of a revolving account; held until the channel says so.",
+    Reason.SPEND_REFUND: "A seller gives back what was paid from a revolving account.",
+    Reason.SPEND_REPAY: "A borrower's money pays what a revolving account owes, or is more than that.",
+    Reason.SPEND_BILL: "A revolving account is charged interest, a penalty or a fee.",
+    Reason.SPEND_CREDIT_USED: "What is the borrower's on a revolving account pays principal.",
     Reason.CORRECT: "A person corrects what no other reason covers.",
 }
 assert set(REASONS) == set(Reason)
@@ -225,6 +273,7 @@ _C, _R = AccountCode, Reason
 _ONE_WAY: Final[frozenset[Way]] = frozenset(
     {
         (_C.LENDER_CASH, _C.LENDER_FUNDING, _R.FUND_LENDER),
+        (_C.CHANNEL_FEE, _C.LENDER_CASH, _R.KEEP_FEE),
         (_C.LOAN_PRINCIPAL, _C.MIGRATION_CLEARING, _R.MIGRATE),
         (_C.LOAN_PRINCIPAL_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
         (_C.LOAN_INTEREST_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
@@ -232,6 +281,19 @@ _ONE_WAY: Final[frozenset[Way]] = frozenset(
         (_C.LOAN_FEE_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
         (_C.MIGRATION_CLEARING, _C.OVERPAYMENT, _R.MIGRATE),
         (_C.MIGRATION_CLEARING, _C.INTEREST_SUSPENDED, _R.MIGRATE),
+        (_C.SPEND_PRINCIPAL, _C.LENDER_CASH, _R.SPEND_PURCHASE),
+        (_C.SPEND_PRINCIPAL, _C.LENDER_CASH, _R.SPEND_DRAW),
+        (_C.LENDER_CASH, _C.SPEND_PRINCIPAL, _R.SPEND_REFUND),
+        (_C.LENDER_CASH, _C.SPEND_CREDIT, _R.SPEND_REFUND),
+        (_C.COLLECTION_CLEARING, _C.SPEND_PRINCIPAL, _R.SPEND_REPAY),
+        (_C.COLLECTION_CLEARING, _C.SPEND_INTEREST_DUE, _R.SPEND_REPAY),
+        (_C.COLLECTION_CLEARING, _C.SPEND_FEE_DUE, _R.SPEND_REPAY),
+        (_C.COLLECTION_CLEARING, _C.SPEND_PENALTY_DUE, _R.SPEND_REPAY),
+        (_C.COLLECTION_CLEARING, _C.SPEND_CREDIT, _R.SPEND_REPAY),
+        (_C.SPEND_INTEREST_DUE, _C.SPEND_INTEREST_INCOME, _R.SPEND_BILL),
+        (_C.SPEND_FEE_DUE, _C.SPEND_FEE_INCOME, _R.SPEND_BILL),
+        (_C.SPEND_PENALTY_DUE, _C.SPEND_PENALTY_INCOME, _R.SPEND_BILL),
+        (_C.SPEND_CREDIT, _C.SPEND_PRINCIPAL, _R.SPEND_CREDIT_USED),
         (_C.LIMIT_GRANTED, _C.LIMIT_AVAILABLE, _R.LIMIT_GRANT),
         (_C.LIMIT_AVAILABLE, _C.LIMIT_GRANTED, _R.LIMIT_CUT),
         (_C.LIMIT_OVER, _C.LIMIT_GRANTED, _R.LIMIT_CUT),
@@ -285,6 +347,7 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
         (_C.CLEARING, _C.LENDER_CASH, _R.BETWEEN_CELLS),
         (_C.CLEARING, _C.COLLECTION_CLEARING, _R.BETWEEN_CELLS),
         (_C.LENDER_CASH, _C.CLEARING, _R.RECUT),
+        (_C.LENDER_CASH, _C.COLLECTION_CLEARING, _R.SETTLE),
         (_C.ACCRUED_INTEREST, _C.CLEARING, _R.RECUT),
         (_C.ACCRUED_PENALTY, _C.CLEARING, _R.RECUT),
     }
@@ -293,8 +356,8 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
 # nothing, however well it balances: `verify` names it. A new kind of posting takes its line here.
 FORWARD: Final[frozenset[Way]] = _ONE_WAY | _CORRECTED
 WAYS: Final[frozenset[Way]] = FORWARD | frozenset((credit, debit, reason) for debit, credit, reason in _CORRECTED)
-# What may be held before it moves: the payout of a loan and the limits it draws.
-HELD: Final = frozenset({Reason.DISBURSE, Reason.LIMIT_DRAW})
+# What may be held before it moves: a payout, a purchase, and the limits they draw.
+HELD: Final = frozenset({Reason.DISBURSE, Reason.LIMIT_DRAW, Reason.SPEND_PURCHASE, Reason.SPEND_DRAW})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,3 +8,6 @@ CREATE TABLE wechat_message_quota (
     PRIMARY KEY (cell, person_id, template),
     FOREIGN KEY (cell, person_id) REFERENCES person (cell, person_id)
 );
+
+-- A row changes with each message.
+ALTER TABLE wechat_message_quota SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);

@@ -4,8 +4,9 @@
 means, `contract` holds loans against what was signed, `crossing` money between cells against its other half, `day` days
 that were added up against what they were made of, `decision` limits against what was decided, `word` orders against
 their words, `document` rows against their evidence, `proposal` what takes two people against the two, `policy` what
-decides against who put it into force, `taking_over` loans of other books against the files that brought them. What a
-part proves of itself is in `ledger_proof`, `headroom` and `evidence`.
+decides against who put it into force, `taking_over` loans of other books against the files that brought them,
+`settlement` what was settled against its orders and their bills. What a part proves of itself is in `ledger_proof`,
+`headroom` and `evidence`.
 """
 
 from mingqu.store.proof.book import (
@@ -27,6 +28,8 @@ from mingqu.store.proof.document import compared_leaves
 from mingqu.store.proof.group import group_totals
 from mingqu.store.proof.policy import policies
 from mingqu.store.proof.proposal import proposals
+from mingqu.store.proof.settlement import settlements
+from mingqu.store.proof.spend import spend_accounts
 from mingqu.store.proof.taking_over import taken_over
 from mingqu.store.proof.transfer import LoanBooks, Moved, group_days, loan_books, meanings
 from mingqu.store.proof.word import words
@@ -56,6 +59,8 @@ __all__ = [
     "payees",
     "policies",
     "proposals",
+    "settlements",
+    "spend_accounts",
     "taken_over",
     "words",
 ]

@@ -24,6 +24,8 @@ _HOLDS: Final[LiteralString] = """
     ), reserved AS (
         SELECT cell, order_id, amount_fen FROM channel_order
         WHERE kind = 'payout' AND state IN ('RESERVED', 'SENT', 'UNKNOWN')
+        UNION ALL
+        SELECT cell, purchase_id, held_fen FROM spend_purchase WHERE state = 'held'
     )
     SELECT format('order %%s and its holds do not agree', coalesce(held.reference, reserved.order_id))
     FROM held FULL JOIN reserved ON reserved.cell = held.cell AND reserved.order_id = held.reference
@@ -76,7 +78,7 @@ _DIARY: Final[LiteralString] = """
 _PAID_OUT: Final[LiteralString] = """
     WITH posted AS (
         SELECT cell, reference, sum(amount_fen) AS amount_fen FROM transfer
-        WHERE credit_code = 1001 AND debit_code = 1101 AND kind IN (1, 3) GROUP BY cell, reference
+        WHERE credit_code = 1001 AND (debit_code = 1101 OR reason = 71) AND kind IN (1, 3) GROUP BY cell, reference
     ), paid AS (
         SELECT cell, order_id, amount_fen FROM channel_order WHERE kind = 'payout' AND state = 'PAID'
     )
@@ -88,13 +90,14 @@ _PAID_OUT: Final[LiteralString] = """
 # of its own, which leaves the payment's postings as they were and takes from clearing just what the payment brought;
 # so is a charge back. What a lender gives up is a repayment too, of which clearing sees nothing; nor does it see an
 # agreement that tells payments again and leaves their sum as it is. Money that was parked and that two people placed
-# is told by the receipt they placed it with, as is money that came by no channel.
+# is told by the receipt they placed it with, as is money that came by no channel. What a channel settled is proved by
+# itself (`settlement`).
 _COLLECTED: Final[LiteralString] = """
     WITH posted AS (
         SELECT cell, reference,
                sum(CASE WHEN debit_code = 1002 THEN amount_fen ELSE -amount_fen END) AS amount_fen
         FROM transfer
-        WHERE (debit_code = 1002 OR credit_code = 1002) AND kind IN (1, 3) GROUP BY cell, reference
+        WHERE (debit_code = 1002 OR credit_code = 1002) AND kind IN (1, 3) AND reason <> 60 GROUP BY cell, reference
     ), paid AS (
         SELECT cell, order_id, CASE WHEN kind = 'return' THEN -amount_fen ELSE amount_fen END AS amount_fen
         FROM channel_order o WHERE kind IN ('collection', 'return') AND state = 'PAID' AND NOT EXISTS (
@@ -129,9 +132,9 @@ _EVENTS: Final[LiteralString] = """
                     WHEN o.kind = 'collection' THEN 'repaid' ELSE 'overpayment_returned' END AS kind,
                CASE WHEN o.kind = 'collection' THEN coalesce(r.intent, 'due') END AS intent
         FROM channel_order o LEFT JOIN repayment r ON r.cell = o.cell AND r.order_id = o.order_id
-        WHERE (o.state = 'PAID' AND NOT EXISTS (
+        WHERE o.loan_id IS NOT NULL AND (o.state = 'PAID' AND NOT EXISTS (
                   SELECT FROM placed_receipt p WHERE p.cell = o.cell AND p.order_id = o.order_id))
-           OR (o.state = 'FAILED' AND o.kind = 'payout' AND NOT EXISTS (
+           OR o.loan_id IS NOT NULL AND (o.state = 'FAILED' AND o.kind = 'payout' AND NOT EXISTS (
             SELECT FROM channel_order p WHERE p.cell = o.cell AND p.loan_id = o.loan_id AND p.kind = 'payout'
                                           AND p.state = 'PAID'))
         UNION ALL
@@ -177,6 +180,9 @@ _LIMITS: Final[LiteralString] = """
     UNION ALL
     SELECT format('limit %%s is exceeded without a cause', line.owner)
     FROM line WHERE line.above <> 0 AND NOT EXISTS (
+        SELECT FROM spend_event e JOIN spend_account a ON a.cell = e.cell AND a.account_id = e.account_id
+        WHERE e.kind = 'limited' AND e.cell = line.cell AND line.owner IN (a.account_id, a.person_id))
+      AND NOT EXISTS (
         SELECT FROM loan l JOIN loan_event e ON e.cell = l.cell AND e.loan_id = l.loan_id
         WHERE e.kind NOT IN ('disbursed', 'cancelled', 'repaid', 'overpayment_returned')
           AND l.cell = line.cell AND line.owner IN (l.facility_id, l.person_id))
@@ -192,7 +198,11 @@ _LIMITS: Final[LiteralString] = """
     UNION ALL
     SELECT format('what loans owe and what limit %%s has drawn do not agree', line.owner)
     FROM line LEFT JOIN (
-        SELECT l.cell, owner, sum(principal_unbilled_fen + payable_principal_fen + coalesce(lost.fen, 0)) AS owed
+        SELECT cell, owner, sum(owed) AS owed FROM (
+        SELECT a.cell, owner, sum(used_fen) AS owed FROM spend_account a
+        CROSS JOIN LATERAL (VALUES (account_id), (person_id)) AS whose (owner) GROUP BY a.cell, owner
+        UNION ALL
+        SELECT l.cell, owner, sum(principal_unbilled_fen + payable_principal_fen + coalesce(lost.fen, 0))
         FROM loan l LEFT JOIN (
             SELECT cell, CASE WHEN debit_code = 1102 THEN debit_owner ELSE credit_owner END AS loan_id,
                    sum(CASE WHEN credit_code = 1102 THEN amount_fen ELSE -amount_fen END) AS fen
@@ -200,6 +210,7 @@ _LIMITS: Final[LiteralString] = """
         ) lost ON lost.cell = l.cell AND lost.loan_id = l.loan_id
         CROSS JOIN LATERAL (VALUES (facility_id), (person_id)) AS whose (owner)
         WHERE l.facility_id <> l.loan_id GROUP BY l.cell, owner
+        ) each GROUP BY cell, owner
     ) debt ON debt.cell = line.cell AND debt.owner = line.owner
     WHERE line.drawn <> coalesce(debt.owed, 0)"""
 
@@ -239,7 +250,9 @@ _PAYEES: Final[LiteralString] = """
       WHEN o.kind = 'return' AND o.instrument_id IS NULL THEN f.order_id IS NULL
       ELSE ((i.kind IS DISTINCT FROM 'debit_card'
           AND (i.kind IS DISTINCT FROM 'wallet' OR o.channel <> 'alipay_account'))
-        OR i.state = 'added' OR l.loan_id IS NULL) END"""
+        OR i.state = 'added' OR (l.loan_id IS NULL AND NOT EXISTS (
+           SELECT FROM spend_order s JOIN spend_account a ON a.cell = s.cell AND a.account_id = s.account_id
+           WHERE s.cell = o.cell AND s.order_id = o.order_id AND a.person_id = o.person_id))) END"""
 
 # Whatever must have its leaf of evidence, as SELECTs of (cell, id).
 EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
@@ -248,7 +261,10 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (LeafKind.DECISION, "SELECT cell, decision_id FROM decision"),
     (LeafKind.DISCLOSURE, "SELECT cell, disclosure_id FROM disclosure WHERE confirmed_at IS NOT NULL"),
     (LeafKind.CONTRACT, "SELECT cell, contract_id FROM contract"),
-    (LeafKind.DISBURSEMENT, "SELECT cell, order_id FROM channel_order WHERE kind = 'payout' AND state = 'PAID'"),
+    (
+        LeafKind.DISBURSEMENT,
+        "SELECT cell, order_id FROM channel_order WHERE kind = 'payout' AND state = 'PAID' AND loan_id IS NOT NULL",
+    ),
     (
         LeafKind.REPAYMENT,
         """SELECT o.cell, o.order_id FROM channel_order o
@@ -264,12 +280,17 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     ),
     (LeafKind.TAKING_OVER, "SELECT cell, import_id FROM book_import"),
     (LeafKind.CERTIFICATE, "SELECT cell, certificate_id FROM certificate"),
+    (LeafKind.SPEND_ACCOUNT, "SELECT cell, account_id FROM spend_account"),
+    (LeafKind.LINK, "SELECT cell, link_id FROM account_link"),
+    (LeafKind.SPEND, "SELECT cell, event_id FROM spend_event"),
     (LeafKind.FREEZE, "SELECT cell, freeze_id FROM drawing_freeze"),
     (
         LeafKind.REPORT,
         "SELECT cell, work_id FROM work WHERE kind = 'person_asked' AND payload ->> 'wish' = 'suspicious'",
     ),
     (LeafKind.REVIEW, "SELECT cell, request_id FROM review WHERE answered_at IS NOT NULL"),
+    (LeafKind.REFERRAL, "SELECT cell, referral_id FROM referral"),
+    (LeafKind.LENDER_ANSWER, "SELECT cell, word_id FROM lender_word"),
     (LeafKind.PROPOSAL, "SELECT cell, proposal_id FROM proposal WHERE decided_at IS NOT NULL"),
     (LeafKind.SWITCH, "SELECT 0, switch_id FROM policy_switch"),  # the house's own ids route to the first cell
 )

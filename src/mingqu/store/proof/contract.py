@@ -38,16 +38,27 @@ _LINKS: Final[LiteralString] = """
            AND NOT ((l.contract_id, l.facility_id) = (l.loan_id, l.loan_id) AND EXISTS (
                SELECT FROM loan_event e WHERE e.cell = l.cell AND e.loan_id = l.loan_id AND e.kind = 'migrated_in')))"""
 
-# The line as it was when the offer was made: a later assessment lends by other terms.
+# The line as it was when the offer was made: a later assessment lends by other terms. An offer that rests on a lender's
+# own answer has a price that this lender named by then, and the lender confirmed it before the contract.
 _SIGNED: Final[LiteralString] = f"""
     SELECT l.loan_id, s.terms::text, o.terms::text, c.body, c.contract_id, d.body, d.offer_id,
-           coalesce(changed.rate_year_ppm, f.rate_year_ppm), coalesce(changed.product_version, f.product_version)
+           coalesce(answered.rates, ARRAY[coalesce(changed.rate_year_ppm, f.rate_year_ppm)]),
+           coalesce(changed.product_version, f.product_version)
     FROM loan l
     JOIN loan_snapshot s ON s.cell = l.cell AND s.loan_id = l.loan_id
     JOIN contract c ON c.cell = l.cell AND c.contract_id = l.contract_id
     JOIN offer o ON o.cell = l.cell AND o.offer_id = c.offer_id
     JOIN disclosure d ON d.cell = l.cell AND d.disclosure_id = c.disclosure_id
     JOIN facility f ON f.cell = l.cell AND f.facility_id = l.facility_id {AS_OFFERED}
+    LEFT JOIN LATERAL (
+        SELECT coalesce(
+            array_agg(w.rate_year_ppm) FILTER (WHERE w.rate_year_ppm IS NOT NULL AND w.at <= o.created_at AND EXISTS (
+                SELECT FROM lender_word s WHERE s.cell = w.cell AND s.question_id = w.question_id
+                                            AND s.said = 'confirmed' AND s.at <= c.signed_at)),
+            '{{}}') AS rates
+        FROM lender_offer lo LEFT JOIN lender_word w ON w.cell = lo.cell AND w.question_id = lo.question_id
+        WHERE lo.cell = o.cell AND lo.offer_id = o.offer_id GROUP BY lo.offer_id
+    ) answered ON true
     WHERE l.cell = %s AND l.loan_id = ANY (%s)"""  # noqa: S608  Only our own join is put in.
 
 _terms: Final = msgspec.json.Decoder(LoanTerms)
@@ -74,7 +85,7 @@ def _is_signed(
     contract_id: UUID,
     table: bytes,
     offer_id: UUID,
-    rate_year_ppm: int,
+    rates_year_ppm: Sequence[int],
     product_version: int,
 ) -> bool:
     try:
@@ -96,6 +107,6 @@ def _is_signed(
         and signed.items() <= said.items()
         and shown.get("offer_id") == offer_id.hex
         and offered_terms == loan.terms
-        and loan.terms.rate == Rate.per_year(ppm=rate_year_ppm)
+        and any(loan.terms.rate == Rate.per_year(ppm=rate) for rate in rates_year_ppm)
         and (loan.terms.currency, loan.group_id) == (loan.currency, group)
     )

@@ -209,6 +209,63 @@ def _review(person_id: UUID, at: datetime, subject_id: UUID, wish: str, outcome:
     return person_id, at, facts
 
 
+_REFERRAL: Final[LiteralString] = """
+    SELECT referral_id, person_id, made_at, bank, entry_hash, amount_fen, repayment, months, consent_id, guidance_hash
+    FROM referral WHERE cell = %s AND referral_id = ANY (%s)"""
+
+
+def _referral(
+    person_id: UUID,
+    at: datetime,
+    bank: str,
+    entry_hash: bytes,
+    amount_fen: int,
+    repayment: str,
+    months: int,
+    consent_id: UUID,
+    guidance_hash: bytes,
+) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "bank": bank,
+        "entry_hash": bytes(entry_hash).hex(),
+        "amount_fen": amount_fen,
+        "repayment": repayment,
+        "months": months,
+        "consent_id": consent_id.hex,
+        "guidance_hash": bytes(guidance_hash).hex(),
+    }
+    return person_id, at, facts
+
+
+_LENDER_ANSWER: Final[LiteralString] = """
+    SELECT w.word_id, w.person_id, w.at, w.question_id, q.lender, w.kind, w.number, w.said, w.rate_year_ppm, w.body
+    FROM lender_word w JOIN lender_question q ON q.cell = w.cell AND q.question_id = w.question_id
+    WHERE w.cell = %s AND w.word_id = ANY (%s)"""
+
+
+def _lender_answer(
+    person_id: UUID,
+    at: datetime,
+    question_id: UUID,
+    lender: str,
+    kind: str,
+    number: str,
+    said: str,
+    rate_year_ppm: int | None,
+    body: bytes,
+) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "question_id": question_id.hex,
+        "lender": lender,
+        "about": kind,
+        "number": number,
+        "said": said,
+        "rate_year_ppm": rate_year_ppm,
+        "answer_hash": _hash(body),
+    }
+    return person_id, at, facts
+
+
 _PROPOSAL: Final[LiteralString] = """
     SELECT proposal_id, coalesce(person_id, '00000000-0000-0000-0000-000000000000'), decided_at, deed, subject_id,
            body, basis, reason, maker_id, checker_id, state
@@ -290,6 +347,64 @@ def _is_committed(leaf: Said, opened: Mapping[str, Any], record_hash: bytes) -> 
     return bool(entry["value"] == record_hash.hex() and committed == leaf.commitments["record_hash"])
 
 
+_SPEND_ACCOUNT: Final[LiteralString] = """
+    SELECT account_id, person_id, opened_at, product_id, product_version, granted_fen, terms FROM spend_account
+    WHERE cell = %s AND account_id = ANY (%s)"""
+
+
+def _spend_account(
+    person_id: UUID, at: datetime, product_id: str, product_version: int, granted_fen: int, terms: str
+) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "product_id": product_id,
+        "product_version": product_version,
+        "limit_fen": granted_fen,
+        "terms_hash": hashlib.sha256(canonical(json.loads(terms))).hexdigest(),
+    }
+    return person_id, at, facts
+
+
+_SPEND: Final[LiteralString] = """
+    SELECT e.event_id, a.person_id, e.posted_at, e.account_id, e.kind, e.on_date, e.amount_fen, e.target, e.count
+    FROM spend_event e JOIN spend_account a ON a.cell = e.cell AND a.account_id = e.account_id
+    WHERE e.cell = %s AND e.event_id = ANY (%s)"""
+
+
+def _spend(
+    person_id: UUID,
+    at: datetime,
+    account_id: UUID,
+    kind: str,
+    on: date,
+    amount_fen: int,
+    target: UUID | None,
+    count: int | None,
+) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "account_id": account_id.hex,
+        "event": kind,
+        "on": on.isoformat(),
+        "amount_fen": amount_fen,
+        "target": None if target is None else target.hex,
+        "count": count,
+    }
+    return person_id, at, facts
+
+
+_LINK: Final[LiteralString] = """
+    SELECT link_id, person_id, decided_at, outcome, first_id, second_id, record FROM account_link
+    WHERE cell = %s AND link_id = ANY (%s)"""
+
+
+def _link(person_id: UUID, at: datetime, outcome: str, first_id: UUID, second_id: UUID, record: bytes) -> Witnessed:
+    facts: dict[str, Canonical] = {
+        "outcome": outcome,
+        "accounts": [first_id.hex, second_id.hex],
+        "record_hash": _hash(record),
+    }
+    return person_id, at, facts
+
+
 _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = {
     LeafKind.CONSENT: (_CONSENT, _consent),
     LeafKind.CONSENT_WITHDRAWN: (_CONSENT_WITHDRAWN, _consent),
@@ -303,6 +418,11 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.FREEZE: (_FREEZE, _freeze),
     LeafKind.REPORT: (_REPORT, _report),
     LeafKind.REVIEW: (_REVIEW, _review),
+    LeafKind.REFERRAL: (_REFERRAL, _referral),
+    LeafKind.LENDER_ANSWER: (_LENDER_ANSWER, _lender_answer),
     LeafKind.PROPOSAL: (_PROPOSAL, _proposal),
     LeafKind.SWITCH: (_SWITCH, _switch),
+    LeafKind.SPEND_ACCOUNT: (_SPEND_ACCOUNT, _spend_account),
+    LeafKind.LINK: (_LINK, _link),
+    LeafKind.SPEND: (_SPEND, _spend),
 }

@@ -117,10 +117,23 @@ _PARKED: Final[LiteralString] = """
     WHERE parked.amount_fen IS DISTINCT FROM CASE WHEN r.order_id IS NULL THEN o.amount_fen ELSE 0 END"""
 
 
+# What became of a break, where no comparison said it, two people did; and what they did became of it.
+_WORKED: Final[LiteralString] = """
+    SELECT format('break %%s was not worked by two people', b.break_id) FROM reconciliation_break b
+    WHERE b.cause NOT IN ('unknown', 'other_day', 'mended') AND NOT EXISTS (
+        SELECT FROM proposal p
+        WHERE p.proposal_id = b.proposal_id AND p.state = 'approved' AND p.deed = 'work_break'
+          AND p.subject_id = b.break_id AND p.body ->> 'break_cause' = b.cause AND p.body ->> 'to' = b.state)
+    UNION ALL
+    SELECT format('what two people decided of break %%s did not happen', p.subject_id) FROM proposal p
+    WHERE p.state = 'approved' AND p.deed = 'work_break' AND NOT EXISTS (
+        SELECT FROM reconciliation_break b WHERE b.break_id = p.subject_id AND b.proposal_id IS NOT NULL)"""
+
+
 def proposals(tx: Transaction) -> list[str]:
     """Return a sentence for each deed that two people did not do, and for each receipt that is not what they placed."""
     return [
         sentence
-        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED, _OVERRIDDEN, _SWITCHED)
+        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED, _OVERRIDDEN, _SWITCHED, _WORKED)
         for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)
     ]

@@ -39,6 +39,14 @@ _CAUSELESS: Final[LiteralString] = """
         UNION
         SELECT o.cell, o.order_id, l.loan_id, l.facility_id, l.person_id
         FROM channel_order o JOIN loan l ON l.cell = o.cell AND l.loan_id = o.loan_id
+        UNION
+        SELECT a.cell, s.reference, a.account_id, a.account_id, a.person_id
+        FROM spend_account a JOIN (
+            SELECT cell, account_id, account_id AS reference FROM spend_account
+            UNION ALL SELECT cell, account_id, event_id FROM spend_event
+            UNION ALL SELECT cell, account_id, purchase_id FROM spend_purchase
+            UNION ALL SELECT cell, account_id, order_id FROM spend_order
+        ) s ON s.cell = a.cell AND s.account_id = a.account_id
     )
     SELECT format('transfer %%s/%%s has no cause in the book', t.cell, t.id)
     FROM transfer t
@@ -50,12 +58,16 @@ _CAUSELESS: Final[LiteralString] = """
         WHEN t.reason = 1 THEN left(t.id::text, 34) = left(t.reference::text, 34)
         WHEN t.reason = 40 THEN t.debit_owner = t.credit_owner
                             AND (t.debit_owner = d.person_id OR f.decision_id = d.decision_id
+                                 OR t.debit_owner = c.loan_id
                                  OR l.after_fen > l.before_fen)
-        WHEN t.reason = 41 THEN t.debit_owner = t.credit_owner AND l.after_fen < l.before_fen
+        WHEN t.reason = 41 THEN t.debit_owner = t.credit_owner
+                            AND (l.after_fen < l.before_fen OR t.debit_owner = c.loan_id)
         WHEN t.reason BETWEEN 42 AND 45 THEN t.debit_owner = t.credit_owner
                                          AND (t.debit_owner IN (c.facility_id, c.person_id)
                                               OR (t.reason = 45 AND l.after_fen > l.before_fen))
         WHEN t.reason = 51 THEN EXISTS (SELECT FROM recut r WHERE r.recut_id = t.reference)
+        WHEN t.reason IN (60, 61) THEN EXISTS (
+            SELECT FROM settlement s WHERE s.cell = t.cell AND s.settlement_id = t.reference)
         WHEN t.reason BETWEEN 10 AND 13 OR t.reason IN (33, 50) THEN true
         WHEN t.reason BETWEEN 30 AND 32 THEN EXISTS (
             SELECT FROM accrual_group g WHERE g.cell = t.cell AND g.group_id IN (t.debit_owner, t.credit_owner))

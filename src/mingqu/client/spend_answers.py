@@ -1,0 +1,200 @@
+"""What is answered about revolving accounts. Amounts are whole fen, rates parts in a million, moments UTC."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from mingqu.client.answers import Answer
+
+
+class SpendInstalment(Answer, frozen=True, kw_only=True):
+    """A count of instalments and its fee."""
+
+    count: int
+    fee_ppm: int
+
+
+class SpendProduct(Answer, frozen=True, kw_only=True):
+    """A revolving product that can be opened."""
+
+    product_id: str
+    product_version: int
+    product_zh: str
+    product_en: str
+    kind: str
+    lender_zh: str
+    lender_en: str
+    limit_fen: int
+    rate_year_ppm: int
+    bill_day: int
+    due_day: int
+    free_period: bool
+    unpaid_bill: str
+    minimum_share_ppm: int
+    penalty_multiple_ppm: int
+    instalments: list[SpendInstalment]
+    terms_hash: str
+
+
+class SpendProducts(Answer, frozen=True, kw_only=True):
+    """What can be opened."""
+
+    products: list[SpendProduct]
+
+
+class SpendStatement(Answer, frozen=True, kw_only=True):
+    """A bill as it was issued."""
+
+    number: int
+    billed_on: date
+    due: date
+    principal_fen: int
+    interest_fen: int
+    fee_fen: int
+    penalty_fen: int
+    instalment_fen: int
+    overdue_fen: int
+    over_limit_fen: int
+    minimum_fen: int
+    total_fen: int
+
+
+class SpendStatements(Answer, frozen=True, kw_only=True):
+    """Bills, the newest first."""
+
+    statements: list[SpendStatement]
+
+
+class SpendAccount(Answer, frozen=True, kw_only=True):
+    """A revolving account today."""
+
+    account_id: UUID
+    product_id: str
+    product_zh: str
+    product_en: str
+    kind: str
+    lender_zh: str
+    lender_en: str
+    currency: str
+    as_of: date
+    limit_fen: int
+    used_fen: int
+    held_fen: int
+    available_fen: int
+    rate_year_ppm: int
+    next_bill_on: date
+    bill: SpendStatement | None
+    bill_left_fen: int
+    minimum_left_fen: int
+    whole_fen: int
+    accrued_fen: int
+    credit_fen: int
+    instalments_left_fen: int
+    overdue_days: int
+    overdue_fen: int
+    opened_at: datetime
+
+
+class SpendAccounts(Answer, frozen=True, kw_only=True):
+    """Revolving accounts."""
+
+    accounts: list[SpendAccount]
+
+
+class OpenedSpendAccount(Answer, frozen=True, kw_only=True):
+    """The account."""
+
+    account_id: UUID
+
+
+class Purchase(Answer, frozen=True, kw_only=True):
+    """A purchase: held, captured or released."""
+
+    purchase_id: UUID
+    merchant_id: str
+    merchant_name: str
+    number: str
+    state: str
+    held_fen: int
+    captured_fen: int
+    refunded_fen: int
+    authorized_at: datetime
+    captured_on: date | None
+
+
+class Purchases(Answer, frozen=True, kw_only=True):
+    """Purchases, the newest first."""
+
+    purchases: list[Purchase]
+
+
+class AuthorizedPurchase(Answer, frozen=True, kw_only=True):
+    """The purchase that is held."""
+
+    purchase_id: UUID
+
+
+class InstalmentPart(Answer, frozen=True, kw_only=True):
+    """One instalment."""
+
+    number: int
+    billed_on: date
+    due: date
+    principal_fen: int
+    fee_fen: int
+
+
+class InstalmentOffer(Answer, frozen=True, kw_only=True):
+    """What paying an amount in instalments costs."""
+
+    amount_fen: int
+    count: int
+    fee_fen: int
+    fee_ppm: int
+    annual_simple_ppm: int
+    annual_effective_ppm: int
+    parts: list[InstalmentPart]
+    table_hash: str
+
+
+class InstalmentOffers(Answer, frozen=True, kw_only=True):
+    """How much can be paid in instalments, and what each count costs."""
+
+    convertible_fen: int
+    offers: list[InstalmentOffer]
+
+
+class AgreedInstalments(Answer, frozen=True, kw_only=True):
+    """The plan."""
+
+    plan_id: UUID
+
+
+class LinkReason(Answer, frozen=True, kw_only=True):
+    """Why two products are not linked, or not without a limit, and what helps."""
+
+    code: str
+    text_zh: str
+    text_en: str
+    remedy_zh: str
+    remedy_en: str
+    retry_on: date | None
+
+
+class Link(Answer, frozen=True, kw_only=True):
+    """Whether two products are linked: allowed, limited or refused, with every reason."""
+
+    link_id: UUID
+    outcome: str
+    first_id: UUID
+    second_id: UUID
+    limit_share_ppm: int
+    reasons: list[LinkReason]
+    decided_at: datetime
+
+
+class Links(Answer, frozen=True, kw_only=True):
+    """What was asked and decided, the newest first."""
+
+    links: list[Link]

@@ -1,0 +1,59 @@
+"""The steps of a story: what somebody did, what came of it, and why; told to a console and kept for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mingqu.client.problem import Problem
+from mingqu.demo.report import WhyNot, written_reasons
+from mingqu.demo.tell import Teller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step: `outcome` is one word for programs; a refusal has its reasons, each with what would help."""
+
+    what: str
+    outcome: str
+    reasons: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class StoryReport:
+    """A whole story, as `mingqu demo --story NAME --json` prints it; `seconds` are those of a wall clock."""
+
+    story: str
+    steps: list[Step]
+    proofs: dict[str, bool]
+    seconds: float
+
+
+class Steps:
+    """Collects the steps of a story while they are told."""
+
+    def __init__(self, tell: Teller) -> None:
+        self._tell = tell
+        self.taken: list[Step] = []
+
+    def take(self, what: str, outcome: str) -> None:
+        """Note that something came out as `outcome`: one word, as it stands in programs."""
+        self._note(Step(what=what, outcome=outcome))
+
+    def refused(self, what: str, reasons: Sequence[WhyNot]) -> None:
+        """Note that something was refused, with every reason and its remedy."""
+        self._note(Step(what=what, outcome="refused", reasons=written_reasons(reasons)))
+
+    def denied(self, what: str, problem: Problem, *, remedy: str = "") -> None:
+        """Note that a door denied something; the reason is its problem document, which may leave the remedy out."""
+        reason = {"code": problem.code, "text": problem.title, "remedy": remedy}
+        self._note(Step(what=what, outcome="refused", reasons=[reason]))
+
+    def _note(self, step: Step) -> None:
+        self.taken.append(step)
+        color = "red" if step.reasons else "green"
+        self._tell.note(f"{step.what}: [{color}]{step.outcome}[/]")
+        for reason in step.reasons:
+            self._tell.note(f"· [bold]{reason['code']}[/]  {reason['text']}")
+            if reason["remedy"]:
+                self._tell.note(f"  [green]→[/] {reason['remedy']}")

@@ -1,0 +1,103 @@
+"""What a lender that decides by itself answers, and how a question put to it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LenderOffer:
+    """The lender lends what was asked for at this yearly rate, in parts per million, until a moment (UTC)."""
+
+    rate_year_ppm: int
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LenderReason:
+    """Why a lender does not lend, and what would help, as it says so itself."""
+
+    code: str
+    text_zh: str
+    text_en: str
+    remedy_zh: str
+    remedy_en: str
+
+
+class QuestionState(StrEnum):
+    """How a question stands. PARKED: the last answer may not be shown; it is asked again, and people see it."""
+
+    ASKED = "asked"
+    LATER = "later"
+    PARKED = "parked"
+    OFFERED = "offered"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+OPEN: Final = frozenset({QuestionState.ASKED, QuestionState.LATER, QuestionState.PARKED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LenderQuestion:
+    """An application as it was put to one lender, and what that lender last said. Amounts in fen.
+
+    `parked` says what was wrong with the last answer: a kind of silence, or the code of a refusal.
+    """
+
+    question_id: UUID
+    person_id: UUID
+    facility_id: UUID
+    lender: str
+    product_id: str
+    amount_fen: int
+    currency: str
+    instalments: int
+    method: str
+    consent_id: UUID
+    asked_at: datetime
+    state: QuestionState
+    heard_at: datetime
+    offer: LenderOffer | None = None
+    reasons: tuple[LenderReason, ...] = ()
+    parked: str | None = None
+
+    @property
+    def number(self) -> str:
+        """The number under which the lender knows it."""
+        return self.question_id.hex
+
+    def stands(self, *, at: datetime) -> bool:
+        """Return whether it is answered by an offer whose price still holds."""
+        return self.state is QuestionState.OFFERED and self.offer is not None and at < self.offer.valid_until
+
+
+class WordKind(StrEnum):
+    """What a lender's word was about."""
+
+    ASSESS = "assess"
+    SIGN = "sign"
+    FUND = "fund"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LenderWord:
+    """One word of a lender, kept for ever with its leaf of evidence: the record of what it decided.
+
+    `number` is the one it answers, `said` what it said in one word, `rate_year_ppm` the price it named, if any; `body`
+    is the whole answer in canonical bytes.
+    """
+
+    word_id: UUID
+    question_id: UUID
+    person_id: UUID
+    kind: WordKind
+    number: str
+    said: str
+    rate_year_ppm: int | None
+    body: bytes
+    at: datetime

@@ -1,0 +1,50 @@
+"""A revolving account: purchases and draws, bills, least payments, instalments, refunds."""
+
+from mingqu.domain.spend.convert import (
+    ConversionRefused,
+    ConversionWhileOverdue,
+    InstalmentAlready,
+    MinimumNotConvertible,
+    cut,
+)
+from mingqu.domain.spend.event import SpendEvent, SpendEventMalformed, SpendEventOutOfOrder, SpendKind
+from mingqu.domain.spend.morning import next_morning
+from mingqu.domain.spend.state import Lot, Plan, SpendOutcome, SpendPosting, SpendState, Statement
+from mingqu.domain.spend.step import (
+    accrued_fen,
+    advance,
+    convertible_bill_fen,
+    convertible_purchase_fen,
+    fold,
+    open_account,
+    step,
+)
+from mingqu.domain.spend.terms import SpendTerms, SpendTermsImpossible
+
+__all__ = [
+    "ConversionRefused",
+    "ConversionWhileOverdue",
+    "InstalmentAlready",
+    "Lot",
+    "MinimumNotConvertible",
+    "Plan",
+    "SpendEvent",
+    "SpendEventMalformed",
+    "SpendEventOutOfOrder",
+    "SpendKind",
+    "SpendOutcome",
+    "SpendPosting",
+    "SpendState",
+    "SpendTerms",
+    "SpendTermsImpossible",
+    "Statement",
+    "accrued_fen",
+    "advance",
+    "convertible_bill_fen",
+    "convertible_purchase_fen",
+    "cut",
+    "fold",
+    "next_morning",
+    "open_account",
+    "step",
+]

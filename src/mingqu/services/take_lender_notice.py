@@ -1,0 +1,59 @@
+"""Take a lender's word that it has something to say: it is asked sooner. The notice itself decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+from mingqu.domain.identifier import MalformedIdentifier, beside, parse
+from mingqu.domain.ownership import NotFound
+from mingqu.domain.refusal import Refusal
+from mingqu.services.ask_lenders import ASK
+from mingqu.services.house import House
+from mingqu.services.take_notice import NoticesNotTaken
+from mingqu.store import lender_question, work
+from mingqu.store.database import Transaction
+
+PREFIX: Final = "lender-"  # of the source in the address of a notice; the lender's code follows
+
+
+class LenderNoticeUnknown(Refusal):
+    """A genuine notice tells of an application that its sender was never given."""
+
+    code: ClassVar[str] = "lender_notice_unknown"
+    status: ClassVar[int] = 404
+
+
+def take_lender_notice(house: House, *, lender: str, target: str, headers: Mapping[str, str], body: bytes) -> None:
+    """Read a POST to `/notices/lender-CODE`, and let a worker ask that lender now; the same notice again is one.
+
+    Errors: NoticesNotTaken, NoticeRefused and its kinds, LenderNoticeUnknown.
+    """
+    reader = house.lender_notices.get(lender)
+    if reader is None:
+        raise NoticesNotTaken("No notices are taken here of anybody of this name.")
+    notice = reader.read(target=target, headers=headers, body=body)
+    unknown = LenderNoticeUnknown("There is no application of this number with you.")
+    try:
+        question_id = parse(notice.application_number)
+    except MalformedIdentifier:
+        raise unknown from None
+
+    def keep(tx: Transaction) -> None:
+        try:
+            known = lender_question.load(tx, question_id=question_id)
+        except NotFound:
+            raise unknown from None
+        if known.lender != lender:
+            raise unknown
+        work.enqueue(
+            tx,
+            cell=tx.cell_of(question_id),
+            work_id=beside(question_id, purpose=f"{ASK} {notice.notice_id}"),
+            kind=ASK,
+            subject_id=question_id,
+            run_at=house.clock.now(),
+            payload={"tries": 0},
+        )
+
+    house.database.run(keep)

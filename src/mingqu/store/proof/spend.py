@@ -1,0 +1,101 @@
+"""Revolving accounts against their events, their bills and the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final, LiteralString
+from uuid import UUID
+
+from mingqu.domain.refusal import Refusal
+from mingqu.domain.spend import Statement, advance, next_morning, open_account, step
+from mingqu.store import spend
+from mingqu.store.database import Transaction
+from mingqu.store.spend import SpendAccount
+
+FINDINGS_MAX: Final = 20  # enough to see what kind of break it is; a broken book may have millions
+ACCOUNTS_PER_PAGE: Final = 1_000  # so that the proof of a large book needs no memory in proportion to it
+
+_BOOKS: Final[LiteralString] = """
+    WITH books AS (
+        SELECT cell, owner,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 1201) AS principal,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 1202) AS interest,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 1203) AS fee,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 1204) AS penalty,
+               sum(credits_posted_fen - debits_posted_fen) FILTER (WHERE code = 2301) AS own
+        FROM account WHERE code BETWEEN 1201 AND 1204 OR code = 2301 GROUP BY cell, owner
+    )
+    SELECT format('revolving account %s and its accounts do not agree', coalesce(a.account_id, b.owner))
+    FROM spend_account a FULL JOIN books b ON b.cell = a.cell AND b.owner = a.account_id
+    WHERE (a.used_fen, (a.state::jsonb ->> 'interest_fen')::bigint, (a.state::jsonb ->> 'fee_fen')::bigint,
+           (a.state::jsonb ->> 'penalty_fen')::bigint,
+           (a.state::jsonb ->> 'credit_fen')::bigint
+           + (SELECT coalesce(sum((lot ->> 'refunded_fen')::bigint), 0)
+              FROM jsonb_array_elements(a.state::jsonb -> 'lots') lot))
+          IS DISTINCT FROM (b.principal, b.interest, b.fee, b.penalty, b.own)"""
+
+_LIMITS: Final[LiteralString] = """
+    WITH line AS (
+        SELECT cell, owner,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 9001) AS granted,
+               sum(credits_posted_fen - debits_posted_fen + credits_pending_fen) FILTER (WHERE code = 9003) AS used,
+               sum(debits_posted_fen - credits_posted_fen) FILTER (WHERE code = 9004) AS above
+        FROM account WHERE code IN (9001, 9003, 9004) GROUP BY cell, owner
+    )
+    SELECT format('revolving account %s is above its limit, or its limit above the person''s', a.account_id)
+    FROM spend_account a
+    LEFT JOIN line own ON own.cell = a.cell AND own.owner = a.account_id
+    LEFT JOIN line shared ON shared.cell = a.cell AND shared.owner = a.person_id
+    WHERE NOT coalesce(own.used <= own.granted + own.above
+                       AND own.granted = (a.state::jsonb ->> 'limit_fen')::bigint
+                       AND own.granted <= shared.granted
+                       AND shared.used <= shared.granted + shared.above, false)"""
+
+_PURCHASES: Final[LiteralString] = """
+    SELECT format('purchase %s and the events of its account do not agree', p.purchase_id)
+    FROM spend_purchase p
+    LEFT JOIN spend_event e ON e.cell = p.cell AND e.event_id = p.purchase_id AND e.kind = 'purchased'
+    LEFT JOIN (SELECT cell, target, sum(amount_fen) AS fen FROM spend_event WHERE kind = 'refunded' GROUP BY 1, 2) r
+           ON r.cell = p.cell AND r.target = p.purchase_id
+    WHERE (coalesce(e.amount_fen, 0), coalesce(r.fen, 0), e.event_id IS NOT NULL)
+          <> (p.captured_fen, p.refunded_fen, p.state = 'captured')"""
+
+
+def spend_accounts(tx: Transaction) -> list[str]:
+    """Return a sentence for each account that is not what its events make of it, or not what the ledger says."""
+    found = [sentence for check in (_BOOKS, _LIMITS, _PURCHASES) for (sentence,) in tx.execute(check).fetchmany(20)]
+    return found + list(islice(_replayed(tx), FINDINGS_MAX))
+
+
+def _replayed(tx: Transaction) -> Iterator[str]:
+    for cell in range(tx.cells):
+        after = UUID(int=0)
+        while page := spend.page(tx, cell=cell, after=after, limit=ACCOUNTS_PER_PAGE):  # each page moves on
+            for account in page:
+                if not _is_told(tx, account):
+                    yield f"revolving account {account.account_id} is not what its events make of it"
+            after = page[-1].account_id
+
+
+def _is_told(tx: Transaction, account: SpendAccount) -> bool:
+    """Whether an account's events, told again, give its state and its bills, and its next morning is not past."""
+    state = open_account(terms=account.terms, on=account.opened_on, limit_fen=account.granted_fen)
+    bills: list[Statement] = []
+    events = spend.events_of(tx, account_id=account.account_id)
+    try:
+        for event in events:
+            outcome = step(terms=account.terms, state=state, event=event)
+            state = outcome.state
+            bills += outcome.statements
+        outcome = advance(terms=account.terms, state=state, to=account.state.day)
+    except Refusal:
+        return False
+    bills += outcome.statements
+    kept = list(reversed(spend.statements_of(tx, account_id=account.account_id)))
+    return (
+        outcome.state == account.state
+        and bills == kept
+        and len(events) == account.events
+        and next_morning(account.state) > account.state.day
+    )

@@ -1,0 +1,279 @@
+"""Revolving accounts in the book. The caller holds the lock of the account's cell for every write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Final, LiteralString
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import TupleRow
+
+from mingqu.domain.identifier import dated
+from mingqu.domain.ownership import NotFound
+from mingqu.domain.spend import SpendEvent, SpendKind, SpendState, SpendTerms, Statement, next_morning
+from mingqu.store.database import Transaction
+
+_terms: Final = msgspec.json.Decoder(SpendTerms)
+_state: Final = msgspec.json.Decoder(SpendState)
+_statement: Final = msgspec.json.Decoder(Statement)
+_TERMS_KEPT_MAX: Final = 256  # terms kept decoded: versions of products in use at once
+_COLUMNS: Final[LiteralString] = """
+    SELECT cell, account_id, person_id, product_id, product_version, lender_id, decision_id, currency, granted_fen,
+           terms, opened_on, opened_at, state, events FROM spend_account"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendAccount:
+    """A revolving account as it stands; `granted_fen` is the limit that it was opened with."""
+
+    cell: int
+    account_id: UUID
+    person_id: UUID
+    product_id: str
+    product_version: int
+    lender_id: UUID
+    decision_id: UUID
+    currency: str
+    granted_fen: int
+    terms: SpendTerms
+    opened_on: date
+    opened_at: datetime
+    state: SpendState
+    events: int
+
+    def with_state(self, state: SpendState, *, events: int = 0) -> SpendAccount:
+        """Return the account with another state, after so many more events."""
+        return replace(self, state=state, events=self.events + events)
+
+
+def insert(tx: Transaction, *, account: SpendAccount) -> None:
+    """Store a new account."""
+    tx.execute(
+        """INSERT INTO spend_account (cell, account_id, person_id, product_id, product_version, lender_id, decision_id,
+               currency, granted_fen, terms, opened_on, opened_at, state, used_fen, overdue_since, next_morning, events)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, NULL, %s, 0)""",
+        (
+            account.cell,
+            account.account_id,
+            account.person_id,
+            account.product_id,
+            account.product_version,
+            account.lender_id,
+            account.decision_id,
+            account.currency,
+            account.granted_fen,
+            msgspec.json.encode(account.terms).decode(),
+            account.opened_on,
+            account.opened_at,
+            msgspec.json.encode(account.state).decode(),
+            next_morning(account.state),
+        ),
+    )
+
+
+def of_person(tx: Transaction, *, person_id: UUID) -> list[SpendAccount]:
+    """Return a person's accounts, by product."""
+    rows = tx.execute(
+        _COLUMNS + " WHERE cell = %s AND person_id = %s ORDER BY product_id", (tx.cell_of(person_id), person_id)
+    )
+    return [_account(row) for row in rows]
+
+
+def get_for(tx: Transaction, *, person_id: UUID, account_id: UUID) -> SpendAccount:
+    """Return an account of a person. Errors: NotFound (also for another person's)."""
+    row = tx.execute(
+        _COLUMNS + " WHERE cell = %s AND account_id = %s AND person_id = %s",
+        (tx.cell_of(person_id), account_id, person_id),
+    ).fetchone()
+    if row is None:
+        raise NotFound
+    return _account(row)
+
+
+def get(tx: Transaction, *, account_id: UUID) -> SpendAccount:
+    """Return an account. Errors: NotFound."""
+    row = tx.execute(_COLUMNS + " WHERE cell = %s AND account_id = %s", (tx.cell_of(account_id), account_id)).fetchone()
+    if row is None:
+        raise NotFound
+    return _account(row)
+
+
+def save_all(tx: Transaction, *, accounts: Sequence[SpendAccount]) -> None:
+    """Store how accounts of one cell stand now, in one statement."""
+    if not accounts:
+        return
+    tx.execute(
+        """UPDATE spend_account a SET state = n.state, used_fen = n.used_fen, overdue_since = n.overdue_since,
+                  next_morning = n.next_morning, events = n.events
+           FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::date[], %s::date[], %s::int[])
+                AS n (account_id, state, used_fen, overdue_since, next_morning, events)
+           WHERE a.cell = %s AND a.account_id = n.account_id""",
+        (
+            [account.account_id for account in accounts],
+            [msgspec.json.encode(account.state).decode() for account in accounts],
+            [account.state.used_fen for account in accounts],
+            [account.state.overdue_since for account in accounts],
+            [next_morning(account.state) for account in accounts],
+            [account.events for account in accounts],
+            accounts[0].cell,
+        ),
+    )
+
+
+def append_event(tx: Transaction, *, account: SpendAccount, event: SpendEvent, at: datetime) -> None:
+    """Store an event as the account's next."""
+    tx.execute(
+        """INSERT INTO spend_event (cell, event_id, account_id, number, kind, on_date, amount_fen, target, count,
+               posted_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        (
+            account.cell,
+            event.event_id,
+            account.account_id,
+            account.events + 1,
+            event.kind.value,
+            event.on,
+            event.amount_fen,
+            event.target,
+            event.count,
+            at,
+        ),
+    )
+
+
+def events_of(tx: Transaction, *, account_id: UUID) -> list[SpendEvent]:
+    """Return what happened to an account, in order."""
+    rows = tx.execute(
+        """SELECT event_id, kind, on_date, amount_fen, target, count FROM spend_event
+           WHERE cell = %s AND account_id = %s ORDER BY number""",
+        (tx.cell_of(account_id), account_id),
+    )
+    return [
+        SpendEvent(event_id=row[0], kind=SpendKind(row[1]), on=row[2], amount_fen=row[3], target=row[4], count=row[5])
+        for row in rows
+    ]
+
+
+def statement_id(account_id: UUID, *, billed_on: date) -> UUID:
+    """Return a bill's id: the same however often it is made."""
+    return dated(account_id, on=billed_on, purpose="bill")
+
+
+def insert_statements(tx: Transaction, *, cell: int, issued: Sequence[tuple[UUID, Statement]]) -> None:
+    """Store bills, each with the account's id, in one statement."""
+    if not issued:
+        return
+    tx.execute(
+        """INSERT INTO spend_statement (cell, statement_id, account_id, number, billed_on, body)
+           SELECT %s, * FROM unnest(%s::uuid[], %s::uuid[], %s::int[], %s::date[], %s::text[])""",
+        (
+            cell,
+            [statement_id(account_id, billed_on=bill.billed_on) for account_id, bill in issued],
+            [account_id for account_id, _ in issued],
+            [bill.number for _, bill in issued],
+            [bill.billed_on for _, bill in issued],
+            [msgspec.json.encode(bill).decode() for _, bill in issued],
+        ),
+    )
+
+
+def statements_of(tx: Transaction, *, account_id: UUID) -> list[Statement]:
+    """Return the bills of an account, the newest first."""
+    rows = tx.execute(
+        """SELECT body FROM spend_statement WHERE cell = %s AND account_id = %s ORDER BY number DESC""",
+        (tx.cell_of(account_id), account_id),
+    )
+    return [_statement.decode(row[0]) for row in rows]
+
+
+def mornings(tx: Transaction, *, cell: int, to: date, limit: int) -> list[SpendAccount]:
+    """Return accounts on which something falls by a day's morning, the earliest first.
+
+    An account waits while a payment of it is on its way: whether its bill was paid in time is not known before that
+    ends.
+    """
+    rows = tx.execute(
+        _COLUMNS
+        + """ a WHERE cell = %s AND next_morning <= %s AND NOT EXISTS (
+                SELECT FROM spend_order s JOIN channel_order o ON o.cell = s.cell AND o.order_id = s.order_id
+                WHERE s.cell = a.cell AND s.account_id = a.account_id AND o.kind = 'collection'
+                  AND o.state IN ('SENT', 'UNKNOWN'))
+              ORDER BY next_morning, account_id LIMIT %s""",
+        (cell, to, limit),
+    )
+    return [_account(row) for row in rows]
+
+
+def is_paying(tx: Transaction, *, account_id: UUID) -> bool:
+    """Return whether a payment of an account is on its way."""
+    row = tx.execute(
+        """SELECT EXISTS (SELECT FROM spend_order s JOIN channel_order o ON o.cell = s.cell AND o.order_id = s.order_id
+               WHERE s.cell = %s AND s.account_id = %s AND o.kind = 'collection' AND o.state IN ('SENT', 'UNKNOWN'))""",
+        (tx.cell_of(account_id), account_id),
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
+def insert_order(tx: Transaction, *, account: SpendAccount, order_id: UUID) -> None:
+    """Store that an order to a channel is an account's."""
+    tx.execute(
+        "INSERT INTO spend_order (cell, order_id, account_id) VALUES (%s, %s, %s)",
+        (account.cell, order_id, account.account_id),
+    )
+
+
+def account_of_order(tx: Transaction, *, order_id: UUID) -> SpendAccount:
+    """Return whose an order is. Errors: NotFound."""
+    row = tx.execute(
+        "SELECT account_id FROM spend_order WHERE cell = %s AND order_id = %s", (tx.cell_of(order_id), order_id)
+    ).fetchone()
+    if row is None:
+        raise NotFound
+    return get(tx, account_id=row[0])
+
+
+def overdue_of(tx: Transaction, *, person_id: UUID, on: date) -> int:
+    """Return for how many days at most an account of a person is overdue on a day, by what is booked."""
+    row = tx.execute(
+        "SELECT coalesce(max(%s - overdue_since + 1), 0) FROM spend_account WHERE cell = %s AND person_id = %s",
+        (on, tx.cell_of(person_id), person_id),
+    ).fetchone()
+    assert row is not None
+    return max(0, int(row[0]))
+
+
+@lru_cache(maxsize=_TERMS_KEPT_MAX)
+def _terms_of(text: str) -> SpendTerms:
+    """Return terms; nearly all accounts of a product version have the same."""
+    return _terms.decode(text)
+
+
+def _account(row: TupleRow) -> SpendAccount:
+    return SpendAccount(
+        cell=row[0],
+        account_id=row[1],
+        person_id=row[2],
+        product_id=row[3],
+        product_version=row[4],
+        lender_id=row[5],
+        decision_id=row[6],
+        currency=row[7],
+        granted_fen=row[8],
+        terms=_terms_of(row[9]),
+        opened_on=row[10],
+        opened_at=row[11],
+        state=_state.decode(row[12]),
+        events=row[13],
+    )
+
+
+def page(tx: Transaction, *, cell: int, after: UUID, limit: int) -> list[SpendAccount]:
+    """Return the accounts of a cell behind an id, in order of ids."""
+    rows = tx.execute(
+        _COLUMNS + " WHERE cell = %s AND account_id > %s ORDER BY account_id LIMIT %s", (cell, after, limit)
+    )
+    return [_account(row) for row in rows]

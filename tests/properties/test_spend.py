@@ -1,0 +1,258 @@
+"""A revolving account, whatever happens to it: its books agree, and an account told day by day owes the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from fractions import Fraction
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mingqu.domain.ledger import FORWARD
+from mingqu.domain.ledger import AccountCode as Code
+from mingqu.domain.money import Rounding, divide
+from mingqu.domain.refusal import Refusal
+from mingqu.domain.revolving import UnpaidBill
+from mingqu.domain.spend import (
+    SpendEvent,
+    SpendKind,
+    SpendOutcome,
+    SpendState,
+    SpendTerms,
+    advance,
+    fold,
+    next_morning,
+    open_account,
+    step,
+)
+from tests.golden.spend_scenarios import terms_of
+from tests.soak import examples
+
+OPENED = date(2026, 1, 3)
+LIMIT_FEN = 2_000_000
+DAY = timedelta(days=1)
+WHOLE_BILL = 1  # of a repayment: whatever is left of the bill, to the fen
+
+
+@st.composite
+def histories(draw: st.DrawFn, kinds: tuple[SpendKind, ...] = tuple(SpendKind)) -> list[SpendEvent]:
+    """Events of some months, in order; a refund or conversion names an earlier purchase, if there is one."""
+    day, events, purchases = OPENED, [], []
+    for number in range(1, draw(st.integers(1, 14)) + 1):
+        day += timedelta(days=draw(st.integers(0, 18)))
+        kind = draw(st.sampled_from(kinds))
+        amount_fen = draw(st.just(WHOLE_BILL) | st.integers(2, 3_000) | st.integers(10_000, 600_000))
+        target = draw(st.sampled_from([None, *purchases])) if purchases else None
+        if kind is SpendKind.REFUNDED and target is None:
+            continue
+        events.append(
+            SpendEvent(
+                event_id=UUID(int=number),
+                kind=kind,
+                on=day,
+                amount_fen=amount_fen,
+                target=target if kind in (SpendKind.REFUNDED, SpendKind.CONVERTED) else None,
+                count=draw(st.sampled_from([3, 6, 9, 12])) if kind is SpendKind.CONVERTED else None,
+            )
+        )
+        if kind is SpendKind.PURCHASED:
+            purchases.append(events[-1].event_id)
+    return events
+
+
+TERMS = st.builds(
+    terms_of,
+    unpaid=st.sampled_from(UnpaidBill),
+    free_period=st.booleans(),
+    rate_ppm=st.sampled_from([0, 400, 500, 750]),
+)
+
+
+def told(terms: SpendTerms, events: list[SpendEvent], *, days: int = 75) -> tuple[list[SpendOutcome], list[SpendEvent]]:
+    """Return each outcome of a history and what of it was not refused."""
+    state = open_account(terms=terms, on=OPENED, limit_fen=LIMIT_FEN)
+    outcomes, taken = [], []
+    for drawn in events:
+        event = drawn
+        if event.kind is SpendKind.REPAID and event.amount_fen == WHOLE_BILL:
+            left_fen = advance(terms=terms, state=state, to=event.on).state.bill_left_fen
+            event = replace(event, amount_fen=left_fen or WHOLE_BILL)
+        try:
+            outcomes.append(step(terms=terms, state=state, event=event))
+        except Refusal:
+            continue
+        taken.append(event)
+        state = outcomes[-1].state
+    outcomes.append(advance(terms=terms, state=state, to=state.day + timedelta(days=days)))
+    return outcomes, taken
+
+
+def require_sound(state: SpendState, balance: Counter[Code], used_fen: int) -> None:
+    assert state.used_fen == used_fen == balance[Code.SPEND_PRINCIPAL]
+    assert (state.interest_fen, state.fee_fen, state.penalty_fen) == (
+        balance[Code.SPEND_INTEREST_DUE],
+        balance[Code.SPEND_FEE_DUE],
+        balance[Code.SPEND_PENALTY_DUE],
+    )
+    waiting_fen = sum(lot.refunded_fen for lot in state.lots)
+    assert state.credit_fen + waiting_fen == -balance[Code.SPEND_CREDIT]
+    assert min(state.credit_fen, state.asked_fen, state.overdue_fen, state.lacking_fen) >= 0
+    assert all(0 <= lot.refunded_fen <= lot.principal_fen for lot in state.lots)
+    assert state.overdue_fen + state.asked_fen <= sum(lot.principal_fen for lot in state.lots)
+    assert (state.lacking_fen > 0) == (state.overdue_since is not None)
+    assert next_morning(state) > state.day
+
+
+@given(terms=TERMS, events=histories())
+@settings(max_examples=examples(150))
+def test_the_books_of_an_account_agree_with_it_after_every_event(terms: SpendTerms, events: list[SpendEvent]) -> None:
+    balance: Counter[Code] = Counter()
+    used_fen = 0
+    for outcome in told(terms, events)[0]:
+        for posting in outcome.postings:
+            assert posting.amount_fen > 0
+            assert (posting.debit, posting.credit, posting.reason) in FORWARD
+            balance[posting.debit] += posting.amount_fen
+            balance[posting.credit] -= posting.amount_fen
+        used_fen += outcome.drawn_fen - outcome.released_fen
+        require_sound(outcome.state, balance, used_fen)
+
+
+@given(terms=TERMS, events=histories(), data=st.data())
+@settings(max_examples=examples(100))
+def test_looking_in_between_changes_nothing(terms: SpendTerms, events: list[SpendEvent], data: st.DataObject) -> None:
+    outcomes, taken = told(terms, events)
+    state = open_account(terms=terms, on=OPENED, limit_fen=LIMIT_FEN)
+    for event in taken:
+        for day in sorted(data.draw(st.lists(st.integers(0, (event.on - state.day).days), max_size=3))):
+            state = advance(terms=terms, state=state, to=max(state.day, event.on - timedelta(days=day))).state
+        state = step(terms=terms, state=state, event=event).state
+    end = outcomes[-1].state.day
+    assert advance(terms=terms, state=state, to=end).state == outcomes[-1].state
+    assert fold(terms=terms, opened_on=OPENED, limit_fen=LIMIT_FEN, events=taken, to=end) == outcomes[-1].state
+
+
+@given(terms=TERMS, events=histories())
+@settings(max_examples=examples(100))
+def test_a_bill_adds_up_and_asks_no_more_than_is_owed(terms: SpendTerms, events: list[SpendEvent]) -> None:
+    for outcome in told(terms, events)[0]:
+        for bill in outcome.statements:
+            in_full = (
+                bill.interest_fen
+                + bill.fee_fen
+                + bill.penalty_fen
+                + bill.instalment_fen
+                + bill.overdue_fen
+                + bill.over_limit_fen
+            )
+            assert bill.total_fen == bill.principal_fen + in_full
+            assert in_full <= bill.minimum_fen <= bill.total_fen
+            assert min(bill.principal_fen, bill.instalment_fen, bill.overdue_fen, bill.over_limit_fen) >= 0
+
+
+@dataclass
+class _Item:
+    """A purchase in the independent model: what is left of it at the end of each day."""
+
+    begun: date
+    left: int
+    back: int = 0
+    billed: bool = False
+    bears_from: date | None = None
+    ends: dict[date, int] = field(default_factory=dict)
+
+
+def _end_day(terms: SpendTerms, items: list[_Item], day: date, *, due: date, whole: bool) -> None:
+    """Write down what each purchase bears that day, and on a due day from when the bill's bear."""
+    for item in items:
+        item.ends[day] = item.left - item.back
+        if day == due and item.billed and item.bears_from is None:
+            if not whole:
+                item.bears_from = item.begun if terms.unpaid_bill is UnpaidBill.ALL_OF_IT else due
+            elif not item.left:
+                item.bears_from = date.max
+
+
+def _modelled(terms: SpendTerms, events: list[SpendEvent], end: date) -> list[tuple[date, int, int]]:
+    """Tell purchases, repayments and refunds day by day; return (bill day, interest, total) of each bill.
+
+    Independent of the code: it walks days, keeps a list of daily balances for each purchase and adds them up.
+    """
+    items: dict[UUID, _Item] = {}
+    bills, asked, paid, due, interest_due, credit = [], 0, 0, date.max, 0, 0
+    last_bill, day = OPENED, OPENED
+    rate = Fraction(terms.rate.numerator, terms.rate.denominator)
+    while day <= end:
+        for event in (one for one in events if one.on == day):
+            if event.kind is SpendKind.PURCHASED:
+                used = min(credit, event.amount_fen)
+                credit -= used
+                items[event.event_id] = _Item(day, event.amount_fen - used)
+                if not terms.free_period:
+                    items[event.event_id].bears_from = day
+            elif event.kind is SpendKind.REPAID:
+                paid += event.amount_fen
+                rest = event.amount_fen - min(event.amount_fen, interest_due)
+                interest_due -= event.amount_fen - rest
+                for item in sorted(items.values(), key=lambda one: not one.billed):
+                    part = min(rest, item.left)
+                    item.left, rest = item.left - part, rest - part
+                    credit += max(0, item.back - item.left)
+                    item.back = min(item.back, item.left)
+                credit += rest
+            elif event.kind is SpendKind.REFUNDED:
+                item = items[event.target]  # type: ignore[index]
+                part = min(event.amount_fen, item.left - item.back)
+                if item.billed:
+                    item.back += part
+                else:
+                    item.left -= part
+                credit += event.amount_fen - part
+        _end_day(terms, list(items.values()), day, due=due, whole=paid >= asked)
+        if day.day == terms.bill_day and day > OPENED:
+            borne = Fraction(0)
+            for item in items.values():
+                if item.bears_from is not None:
+                    counted = [d for d in item.ends if d < day and d >= item.bears_from]
+                    borne += sum(item.ends.pop(d) for d in counted) * rate
+            charged = divide(borne.numerator, borne.denominator, Rounding.HALF_UP)
+            interest_due += charged
+            for item in sorted(items.values(), key=lambda one: not one.billed):
+                item.left, item.back = item.left - item.back, 0
+                part = min(credit, item.left)
+                item.left, credit = item.left - part, credit - part
+                item.billed = True
+                item.ends[day] = item.left
+            asked, paid = sum(item.left for item in items.values()) + interest_due, 0
+            if asked:
+                bills.append((day, charged, asked))
+                due = next(d for d in (day + timedelta(days=n) for n in range(1, 40)) if d.day == terms.due_day)
+            last_bill = day
+        day += DAY
+    assert last_bill <= end
+    return bills
+
+
+@given(terms=TERMS, events=histories(kinds=(SpendKind.PURCHASED, SpendKind.REPAID, SpendKind.REFUNDED)))
+@settings(max_examples=examples(150))
+def test_bills_are_what_an_account_told_day_by_day_gives(terms: SpendTerms, events: list[SpendEvent]) -> None:
+    terms = replace(
+        terms, penalty_multiple_ppm=1_000_000
+    )  # what is overdue bears the rate itself: the model has no more
+    outcomes, taken = told(terms, events)
+    issued = [bill for outcome in outcomes for bill in outcome.statements]
+    wanted = _modelled(terms, taken, outcomes[-1].state.day - DAY)
+    assert [(bill.billed_on, bill.total_fen) for bill in issued] == [(day, total) for day, _, total in wanted]
+
+
+def test_a_bill_paid_whole_bears_nothing_even_when_the_next_one_is_not() -> None:
+    terms = terms_of(unpaid=UnpaidBill.ALL_OF_IT)
+    bought = SpendEvent(event_id=UUID(int=1), kind=SpendKind.PURCHASED, on=date(2026, 1, 4), amount_fen=100_000)
+    paid = SpendEvent(event_id=UUID(int=2), kind=SpendKind.REPAID, on=date(2026, 1, 25), amount_fen=100_000)
+    again = replace(bought, event_id=UUID(int=3), on=date(2026, 1, 26))
+    outcomes, _ = told(terms, [bought, paid, again])
+    # From 26 January to 5 March 38 days of 0.05 %: 19.00 of 1,000.00; then 31 more, and nothing was paid.
+    assert [bill.interest_fen for bill in outcomes[-1].statements] == [0, 1_900, 3_450]

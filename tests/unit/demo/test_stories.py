@@ -1,0 +1,46 @@
+"""The frame of stories: a file is a story, and a step is told and kept."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import asdict
+
+import pytest
+from rich.console import Console
+
+from mingqu.client.problem import Problem
+from mingqu.demo.steps import Steps
+from mingqu.demo.stories import StoryUnknown, names, story_of
+from mingqu.demo.tell import Teller
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_file_is_a_story_with_a_title_and_a_telling(name: str) -> None:
+    story = story_of(name=name)
+    assert re.fullmatch(r"s\d+", name)
+    assert story.TITLE
+    assert callable(story.tell_story)
+
+
+@pytest.mark.parametrize("name", ["", "s99", "__init__", "os", "../s2"])
+def test_what_is_no_story_is_refused_by_name(name: str) -> None:
+    with pytest.raises(StoryUnknown):
+        story_of(name=name)
+
+
+def test_a_step_is_told_and_kept_as_it_is_printed() -> None:
+    out = io.StringIO()
+    steps = Steps(Teller(Console(file=out, width=200)))
+    steps.take("she asks", "approved")
+    steps.denied("she asks again", Problem(code="too_often", status=429, title="Wait.", details={}), remedy="Wait.")
+    assert [asdict(step) for step in steps.taken] == [
+        {"what": "she asks", "outcome": "approved", "reasons": []},
+        {
+            "what": "she asks again",
+            "outcome": "refused",
+            "reasons": [{"code": "too_often", "text": "Wait.", "remedy": "Wait."}],
+        },
+    ]
+    assert "she asks again: refused" in out.getvalue()
+    assert "too_often" in out.getvalue()
