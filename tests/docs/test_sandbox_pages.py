@@ -9,7 +9,7 @@ import pytest
 
 from mingqu.sandbox.alipay import BILL_FILE, METHODS
 from mingqu.sandbox.alipay_bill import FLAWS
-from mingqu.sandbox.control import CALLS
+from mingqu.sandbox.control_names import CALLS
 from mingqu.sandbox.faults import Fault
 from mingqu.sandbox.keys import PARTIES
 from mingqu.sandbox.sandbox import PORT_FIRST

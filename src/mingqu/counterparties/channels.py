@@ -49,6 +49,7 @@ from mingqu.counterparties.credentials import (
     ChannelCredentialsMalformed,
     Credentials,
     GatewayCredentials,
+    WechatPageCredentials,
     WechatPayCredentials,
     WechatProgramCredentials,
 )
@@ -167,12 +168,11 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         if speaker is not None:
             notices[PAPAY] = PapayNotices(speaker=speaker)
         wechatpay = _wechatpay(credentials.wechatpay, merchant, speaker, public_url)
-    alipay = None
-    if credentials.alipay is not None:
-        alipay = _alipay(credentials.alipay, wire, public_url, clock)
+    alipay = None if credentials.alipay is None else _alipay(credentials.alipay, wire, public_url, clock)
+    if alipay is not None:
         notices[ALIPAY], bills[ALIPAY] = alipay.notices, alipay.payments
     lenders = {code: party(code, one) for code, one in credentials.lenders.items()}
-    page, program = credentials.wechat, credentials.wechat_program
+    program = credentials.wechat_program
     return Counterparties(
         payout=bank,
         collection=bank,
@@ -180,9 +180,7 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         entrusted=bank,
         batch=bank,
         statements=bank,
-        clearing=None
-        if credentials.clearing is None
-        else ClearingBank(party=_clearing(credentials.clearing, wire(credentials.clearing.base_url), clock)),
+        clearing=_clearing(credentials.clearing, wire, clock),
         identity=GatewayIdentity(party=party("identity", credentials.identity)),
         sms=GatewaySms(party=party("sms", credentials.sms)),
         bureau=GatewayBureau(party=party("bureau", credentials.bureau)),
@@ -192,17 +190,9 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
         refunds=refunds,
         alipay=alipay,
         wechatpay=wechatpay,
-        wechat_page=None
-        if page is None
-        else WechatPageLogin(application=_application(page, wire(page.base_url)), authorize_url=page.authorize_url),
-        wechat_program=None
-        if program is None
-        else WechatProgramLogin(application=_application(program, wire(program.base_url))),
-        subscribed=None
-        if program is None or not program.message_templates
-        else WechatMessages(
-            application=_application(program, wire(program.base_url)), clock=clock, templates=program.message_templates
-        ),
+        wechat_page=_page_login(credentials.wechat, wire),
+        wechat_program=_program_login(program, wire),
+        subscribed=_subscribed(program, wire, clock),
         issuers={
             code: GatewayCashAdvance(party=party(code, one), back=f"{public_url}{BACK_PATH}")
             for code, one in credentials.issuers.items()
@@ -233,10 +223,32 @@ def _party(name: str, given: GatewayCredentials, wire: Wire, clock: Clock) -> Pa
     )
 
 
-def _clearing(given: GatewayCredentials, wire: Wire, clock: Clock) -> ClearingParty:
-    told = _party("clearing", given, wire, clock)
-    return ClearingParty(
-        wire=wire,
+def _page_login(given: WechatPageCredentials | None, wire: Callable[[str], Wire]) -> WechatPageLogin | None:
+    if given is None:
+        return None
+    return WechatPageLogin(application=_application(given, wire(given.base_url)), authorize_url=given.authorize_url)
+
+
+def _program_login(given: WechatProgramCredentials | None, wire: Callable[[str], Wire]) -> WechatProgramLogin | None:
+    return None if given is None else WechatProgramLogin(application=_application(given, wire(given.base_url)))
+
+
+def _subscribed(
+    given: WechatProgramCredentials | None, wire: Callable[[str], Wire], clock: Clock
+) -> WechatMessages | None:
+    if given is None or not given.message_templates:
+        return None
+    application = _application(given, wire(given.base_url))
+    return WechatMessages(application=application, clock=clock, templates=given.message_templates)
+
+
+def _clearing(given: GatewayCredentials | None, wire: Callable[[str], Wire], clock: Clock) -> ClearingBank | None:
+    if given is None:
+        return None
+    there = wire(given.base_url)
+    told = _party("clearing", given, there, clock)
+    party = ClearingParty(
+        wire=there,
         key_id=given.key_id,
         own=told.own.key,
         their_id=given.their_key_id,
@@ -244,6 +256,7 @@ def _clearing(given: GatewayCredentials, wire: Wire, clock: Clock) -> ClearingPa
         clock=clock,
         numbers=fresh_nonce,
     )
+    return ClearingBank(party=party)
 
 
 def _merchant(given: WechatPayCredentials, wire: Wire, public_url: str, clock: Clock) -> Merchant:

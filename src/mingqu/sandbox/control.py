@@ -12,9 +12,10 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from mingqu.sandbox import page
-from mingqu.sandbox.alipay import BILL_FILE, METHODS, Alipay
+from mingqu.sandbox.alipay import Alipay
 from mingqu.sandbox.bank import Bank
 from mingqu.sandbox.bureau import Bureau
+from mingqu.sandbox.control_names import CALLS, TABLES
 from mingqu.sandbox.data_provider import DataProvider
 from mingqu.sandbox.faults import Fault, Faults
 from mingqu.sandbox.identity import Identity
@@ -30,47 +31,6 @@ from mingqu.sandbox.wire import Call, Reply, json_reply, page_reply, redirect
 
 PREFIX: Final = "/_sandbox"
 TIMES_MAX: Final = 1_000
-TABLES: Final = {  # what each of them remembers, of the book that they share
-    "wechatpay": (
-        "trade", "refund", "wechat_contract", "wechat_schedule", "wechat_deduction", "wechat_combined",
-        "wechat_wallet", "notice",
-    ),
-    "wechat": ("wechat_person", "wechat_code", "wechat_accepted"),
-    "bank": ("card", "agreement", "bank_order", "bank_batch", "bank_return", "notice"),
-    "identity": ("card", "identity_answer"),
-    "sms": ("message",),
-    "bureau": ("bureau_person", "bureau_answer"),
-    "data": ("data_phone", "data_answer"),
-    "issuer": ("issuer_referral", "issuer_line"),
-    "lender": ("lender_application", "lender_act"),
-    "alipay": (
-        "alipay_trade", "alipay_refund", "alipay_agreement", "alipay_transfer", "alipay_account", "alipay_code",
-        "notice",
-    ),
-}  # fmt: skip
-CALLS: Final = {
-    "wechatpay": tuple(
-        f"wechatpay.{call}"
-        for call in (
-            "prepay", "query", "close", "refund", "refund_query", "bill", "fund_bill", "bill_file", "certificates",
-            "presign", "contract", "terminate", "schedule", "deduct", "deduct_query", "combine", "combine_query",
-            "combine_close", "papay_apply", "papay_query", "papay_contract", "papay_end",
-        )
-    ),
-    "wechat": ("wechat.token", "wechat.session", "wechat.access_token", "wechat.message"),
-    "bank": (
-        "payout.send", "collection.deduct", "hosted.create", "bank.ask", "bank.statement",
-        "bank.account_statement", "payout.entrust", "batch.send", "batch.ask",
-        "agreement.request", "agreement.confirm", "agreement.cancel",
-    ),
-    "identity": ("identity.check",),
-    "sms": ("sms.send",),
-    "bureau": ("bureau.features",),
-    "alipay": (*METHODS.values(), BILL_FILE),
-    "data": ("data.features",),
-    "issuer": ("issuer.refer", "issuer.ask"),
-    "lender": tuple(f"lender.{call}" for call in ("assess", "ask", "sign", "fund", "report")),
-}  # fmt: skip
 Act = Callable[[dict[str, Any]], object]
 
 

@@ -17,10 +17,11 @@ from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidSignature
 
-from mingqu.sandbox.book import Row
-from mingqu.sandbox.gateway import amount, currency, number32, read_body, text
+from mingqu.sandbox.book import Book, Row
+from mingqu.sandbox.faults import Faults
+from mingqu.sandbox.gateway import Door, amount, currency, number32, read_body, text
 from mingqu.sandbox.party import NOT_FOUND, NUMBER_TAKEN, Party, Route, route
-from mingqu.sandbox.time import read, utc
+from mingqu.sandbox.time import Time, read, utc
 from mingqu.sandbox.wire import Call, Reply, json_reply
 
 PAGE_LASTS: Final = timedelta(days=1)
@@ -41,6 +42,10 @@ class Issuer(Party):
     address = ""
     deposit: Callable[[str, int], None]  # to a card, in fen: the money of the bank's own card holder
     processing_seconds = 0  # between the application and the money
+
+    def __init__(self, *, book: Book, time: Time, door: Door, faults: Faults) -> None:
+        super().__init__(book=book, time=time, door=door, faults=faults)
+        self.own = door  # its keys sign what the browser takes back as well
 
     def routes(self) -> tuple[Route, ...]:
         """Return the paths of the protocol."""
@@ -125,19 +130,19 @@ class Issuer(Party):
         assert row is not None
         now = int(self.time.now().timestamp())
         said = {
-            "keyid": self.door.signer.key_id,
+            "keyid": self.own.signer.key_id,
             "created": now,
             "expires": now + TOKEN_LASTS_SECONDS,
             **_standing(row),
         }
         payload = _text(json.dumps(said, separators=(",", ":")).encode())
-        return f"{payload}.{_text(self.door.signer.private_key.sign(TOKEN_PREFIX + payload.encode()))}"
+        return f"{payload}.{_text(self.own.signer.private_key.sign(TOKEN_PREFIX + payload.encode()))}"
 
     def _read_token(self, token: str) -> dict[str, Any] | None:
         payload, _, signature = token.partition(".")
         try:
             said = json.loads(_bytes(payload))
-            key = self.door.caller(said["keyid"])
+            key = self.own.caller(said["keyid"])
             if key is None:
                 return None
             key.verify(_bytes(signature), TOKEN_PREFIX + payload.encode())

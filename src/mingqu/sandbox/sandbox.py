@@ -129,16 +129,7 @@ class Sandbox:
             party: Signer(key_id=f"{party}-1", private_key=keys.ed25519(known.party[party]), time=moment)
             for party in keys.SIGNING
         }
-        doors = {
-            party: Door(
-                party=party,
-                book=book,
-                time=moment,
-                callers={"house-1": known.house_public(party)},
-                signer=signers[party],
-            )
-            for party in keys.SIGNING
-        }
+        doors = self._doors(known, signers)
         made: dict[str, Party] = {
             party: kind(book=book, time=moment, door=doors[party], faults=faults[party])
             for party, kind in (
@@ -188,6 +179,18 @@ class Sandbox:
         inner: dict[str, Handler] = {party: one.handle for party, one in made.items()}
         inner |= {"wechatpay": pay.handle, "wechat": wechat.handle, "alipay": alipay.handle}
         return {party: self._guarded(party, handle) for party, handle in inner.items()}
+
+    def _doors(self, known: keys.Secrets, signers: Mapping[str, Signer]) -> dict[str, Door]:
+        return {
+            party: Door(
+                party=party,
+                book=self._book,
+                time=self.time,
+                callers={"house-1": known.house_public(party)},
+                signer=signer,
+            )
+            for party, signer in signers.items()
+        }
 
     def _wechatpay(self, known: keys.Secrets, faults: Faults, notices: Notices) -> WechatPay:
         valid = kept_keys(self._book)

@@ -93,9 +93,8 @@ def wired_house(
     policies = policy.policy_folder()
     there = connect(credentials=chosen.credentials, public_url=chosen.public_url, clock=clock)
     # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
-    of_bank = {BANK} if WECHATPAY in there.notices else {BANK, HOSTED}
     told_of = {
-        BANK: frozenset(of_bank),
+        BANK: frozenset({BANK} if WECHATPAY in there.notices else {BANK, HOSTED}),
         WECHATPAY: frozenset({HOSTED, WECHAT}),
         PAPAY: frozenset({PAPAY}),
         ALIPAY: frozenset({ALIPAY, ALIPAY_AGREEMENT}),

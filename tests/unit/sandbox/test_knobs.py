@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mingqu.sandbox.control import CALLS
+from mingqu.sandbox.control_names import CALLS
 from mingqu.sandbox.faults import Fault
 from tests.unit.sandbox.house import CARD, ID_NUMBER, NAME, PHONE, House, playing
 
