@@ -36,6 +36,9 @@ class LeafKind(Enum):
     SWITCHED_ON = "switched_on"  # a rule that was off holds again, by a person
     LISTED = "listed"  # a value put on a list by a person; which one, the leaf does not say
     REPORT = "report"  # something suspicious that a person received and told us of
+    PURPOSE_CARD = "purpose_card"  # a funds contract was agreed
+    SPEND = "spend"  # what a card's network asked or said, and what was answered
+    PURPOSE_EVIDENCE = "purpose_evidence"  # a paper that shows what money was spent on
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 
 

@@ -27,6 +27,7 @@ from mingqu.store.proof.document import compared_leaves
 from mingqu.store.proof.group import group_totals
 from mingqu.store.proof.policy import policies
 from mingqu.store.proof.proposal import proposals
+from mingqu.store.proof.purpose import purposes
 from mingqu.store.proof.taking_over import taken_over
 from mingqu.store.proof.transfer import LoanBooks, Moved, group_days, loan_books, meanings
 from mingqu.store.proof.word import words
@@ -56,6 +57,7 @@ __all__ = [
     "payees",
     "policies",
     "proposals",
+    "purposes",
     "taken_over",
     "words",
 ]
