@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from litestar.testing import TestClient
 
+from mingqu.api import make_router, openapi
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
@@ -33,11 +36,14 @@ from mingqu.services.open_card import (
 from mingqu.services.spend_card import ADVISE, AUTHORISE, Asked, CardReferenceReused, Word, hear_card, message_id_of
 from mingqu.services.verify_book import verify_book
 from mingqu.store import evidence, ledger
+from mingqu.web.site import make_site
+from tests.journeys.api import ADDRESS
 from tests.journeys.reading import arrive, assert_coherent
 from tests.world import OpenWorld
 
 FILE = Path(__file__).parents[2] / "policies" / "purpose" / "auto-card-1.toml"
 DEALER = Asked(merchant="DLR-MINGHE-001", category="5511", currency="CNY", channel="pos", device="D1", place="CN")
+SAID = ("merchant", "category", "currency", "channel", "device", "place")
 ABROAD = replace(DEALER, merchant="CASINO-1", category="7995")
 
 
@@ -192,6 +198,33 @@ def test_spends_at_the_same_moment_never_pass_the_limit(world: OpenWorld) -> Non
     assert sum(answer["outcome"] == "approved" for answer in answers) == 2 * 7  # of 15,000,000 a day; each sent twice
     assert card.stands() == (2_000_000, 14_000_000, 0)
     assert_coherent(card.house)
+
+
+def test_the_network_speaks_over_http_with_its_own_token(world: OpenWorld) -> None:
+    token = "of-the-network"
+    card = Holder(world)
+    settings = replace(world.house.settings, card_network_hash=hashlib.sha256(token.encode()).digest())
+    house = replace(world.house, settings=settings)
+    body = {"card_id": str(card.card_id), "amount_fen": 1_000, **{name: getattr(DEALER, name) for name in SAID}}
+    site = make_site(house, routers=[make_router(house)], openapi=openapi())
+    with TestClient(site, base_url=ADDRESS) as http:
+
+        def post(path: str, key: str, said: dict[str, Any], bearer: str = token) -> tuple[int, dict[str, Any]]:
+            headers = {"Authorization": f"Bearer {bearer}", "Idempotency-Key": key}
+            came = http.post(f"/v1/card/{path}", json=said, headers=headers)
+            return came.status_code, came.json()
+
+        status, problem = post("authorisations", "a-1", body, bearer="of-somebody")
+        assert (status, problem["code"]) == (401, "card_network_unknown")
+        assert card.stands() == (16_000_000, 0, 0)
+        status, answer = post("authorisations", "a-1", body)
+        assert (status, answer["outcome"], answer["clause"]) == (201, "approved", "dealer-pos")
+        assert post("authorisations", "a-1", {**body, "amount_fen": 2})[1]["code"] == "card_reference_reused"
+        assert post("authorisations", "a-2", {**body, "merchant": "X"})[1]["outcome"] == "declined"
+        assert post("authorisations", "a-3", {**body, "card_id": str(card.person_id)})[0] == 404
+        said = {"card_id": str(card.card_id), "says": "capture", "of": "a-1", "amount_fen": 900}
+        assert post("messages", "c-1", said)[1]["outcome"] == "captured"
+    assert card.stands() == (15_999_100, 0, 900)
 
 
 SPOILS: list[tuple[str, Callable[[Holder], tuple[str, tuple[object, ...]]]]] = [

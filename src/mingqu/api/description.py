@@ -16,7 +16,20 @@ from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 
 import mingqu
-from mingqu.api import agreement, application, consent, contract, evidence, loan, market, offer, order, person, session
+from mingqu.api import (
+    agreement,
+    application,
+    card,
+    consent,
+    contract,
+    evidence,
+    loan,
+    market,
+    offer,
+    order,
+    person,
+    session,
+)
 from mingqu.api.door import PATH
 from mingqu.api.shape import Answer, Body
 from mingqu.web import assets
@@ -39,6 +52,7 @@ TAGS: Final = (
     (agreement.TAG, "Deducting what is due from a card or a wallet."),
     (loan.TAG, "Where each loan stands, row by row."),
     (order.TAG, "Money on its way."),
+    (card.TAG, "Spends of cards whose money is bound to a purpose; for the issuer's network, with its own token."),
     (evidence.TAG, "Certificates, and proofs that anyone checks offline."),
 )
 # What a value looks like when its type says no more.

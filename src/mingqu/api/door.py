@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.api import (
     agreement,
     application,
+    card,
     consent,
     contract,
     evidence,
@@ -40,6 +41,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *order.HANDLERS,
     *evidence.HANDLERS,
     *message.HANDLERS,
+    *card.HANDLERS,
 )
 
 

@@ -53,6 +53,8 @@ class Settings:
     close_chunk_loans: int = 500
     # A person's agreement with a wallet names the most that one deduction may take: ten instalments of a usual loan.
     wallet_deduction_fen_max: int = 5_000_000
+    # SHA-256 of the token of the card issuer's network; without it nobody speaks for cards.
+    card_network_hash: bytes | None = None
     webhooks_to_loopback: bool = False  # to programs on this machine, over plain http: for trying things out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def fake_house(
         bureau=bureau,
         data_provider=FakeDataProvider(clock=clock),
         webhook=WebhookSender(to_loopback=_to_loopback()),
-        settings=Settings(webhooks_to_loopback=_to_loopback()),
+        settings=Settings(webhooks_to_loopback=_to_loopback(), card_network_hash=_card_network()),
     )
     return house, bank, sms, identity, bureau
 
@@ -106,7 +107,7 @@ def wired_house(
             wechat_program=there.wechat_program,
             subscribed=there.subscribed,
             webhook=WebhookSender(to_loopback=_to_loopback()),
-            settings=Settings(webhooks_to_loopback=_to_loopback()),
+            settings=Settings(webhooks_to_loopback=_to_loopback(), card_network_hash=_card_network()),
         )
 
 
@@ -138,3 +139,9 @@ class WechatDoor:
 def _to_loopback() -> bool:
     """Return whether programs on this machine may be told of what happens, over plain HTTP: for trying things out."""
     return os.environ.get("MINGQU_WEBHOOK_LOOPBACK") == "1"
+
+
+def _card_network() -> bytes | None:
+    """Return the hash of the token by which the card issuer's network is known, or None where there is no network."""
+    token = os.environ.get("MINGQU_CARD_NETWORK_TOKEN")
+    return hashlib.sha256(token.encode()).digest() if token else None
