@@ -78,6 +78,7 @@ SELECT create_distributed_table('application', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('access_log', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('account_link', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('consent', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('contact_denial', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('customer_note', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('instrument', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('limit_cap', 'cell', colocate_with := 'cell');
