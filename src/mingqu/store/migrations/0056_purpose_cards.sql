@@ -82,5 +82,5 @@ CREATE TRIGGER purpose_evidence_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON pur
     FOR EACH STATEMENT EXECUTE FUNCTION purpose_stays();
 
 -- Rows that change with each message of the network.
-ALTER TABLE purpose_card SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
-ALTER TABLE purpose_spend SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE purpose_card SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE purpose_spend SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
