@@ -74,6 +74,8 @@ ROOMS: Final = (
     "domain.limit",
     "domain.product",
     "domain.rule",
+    "domain.classification",
+    "domain.contact",
     "domain.decision.card",
     "domain.funding",
     "domain.revolving",

@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.api import (
     agreement,
     application,
+    card,
     cash_advance,
     consent,
     contract,
@@ -50,6 +51,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *evidence.HANDLERS,
     *message.HANDLERS,
     *cash_advance.HANDLERS,
+    *card.HANDLERS,
 )
 
 

@@ -56,6 +56,7 @@ PLACES: Final = {
     "replay": "mingqu.cli.replay:replay",
     "report": "mingqu.cli.report:report_commands",
     "restore": "mingqu.cli.copy:restore",
+    "rules": "mingqu.cli.rules:rules_commands",
     "sandbox": "mingqu.cli.serve:sandbox",
     "serve": "mingqu.cli.serve:serve",
     "simulate": "mingqu.cli.simulate:simulate",

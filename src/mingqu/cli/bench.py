@@ -32,6 +32,7 @@ BENCHES: Final = (
     "growth",
     "proof",
     "repay",
+    "spend",
     "page",
     "notify",
     "reconcile",

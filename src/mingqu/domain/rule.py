@@ -92,6 +92,16 @@ class RuleBook:
             )
         return found
 
+    def stands(self, *, rule_id: str, lender_type: str, product_kind: str, business_date: date) -> Rule | None:
+        """Return the row that `find` finds, or None: for rules without which nothing is forbidden."""
+        return self._found(
+            rule_id=rule_id, lender_type=lender_type, product_kind=product_kind, business_date=business_date
+        )
+
+    def on(self, *, business_date: date) -> tuple[Rule, ...]:
+        """Return every row that holds on a date, by id, lender type and product kind."""
+        return tuple(rule for rule in self.rules if rule.covers(business_date=business_date))
+
     def value(self, *, rule_id: str, lender_type: str, product_kind: str, business_date: date) -> int:
         """Return the value of the row that holds, in the row's unit. Errors: RuleMissing."""
         return self.find(

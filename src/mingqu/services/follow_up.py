@@ -241,7 +241,8 @@ def notice_purpose(*, template: str, mark: str) -> str:
 def awake(moment: datetime) -> datetime:
     """Return the moment itself if it lies between 08:00 and 22:00 in the market, or else the next 09:00.
 
-    Source: GB/T 45251-2025 (no contact between 22:00 and 08:00); kept here for every notice, not only in collection.
+    When notices are planned is the house's choice. What the law allows is said by the rules of the day when they are
+    sent (`domain.contact`).
     Example: 23:11 on the 15th becomes 09:00 on the 16th.
     """
     midnight = start_of(business_date_of(moment))

@@ -74,6 +74,8 @@ class Settings:
     # A person's agreement with a wallet names the most that one deduction may take: ten instalments of a usual loan.
     wallet_deduction_fen_max: int = 5_000_000
     wallet_token: Personal[str] | None = None  # by which whoever runs the wallet is known; without it nobody is
+    # SHA-256 of the token of the card issuer's network; without it nobody speaks for cards.
+    card_network_hash: bytes | None = None
     webhooks_to_loopback: bool = False  # to programs on this machine, over plain http: for trying things out
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
+from mingqu.domain.contact import Denied
 from mingqu.domain.money import format_fen
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import Message, MessageKind
-from mingqu.services.follow_up import NOTICE, awake
+from mingqu.services.follow_up import NOTICE
 from mingqu.services.house import House
 from mingqu.services.message_in_app import told_in_app
+from mingqu.services.pass_contact_gate import gate_message, keep_denial
 from mingqu.services.send_message import send_message
 from mingqu.store import loan, vault, work
+from mingqu.store.loan import Loan
 from mingqu.store.vault import PersonErased
 from mingqu.store.work import Work
 
@@ -25,10 +27,11 @@ AGAIN_AFTER: Final = timedelta(minutes=5)
 
 
 def send_due_notices(house: House, *, cell: int) -> int:
-    """Send the notices of a cell that are due, at most BATCH of them, and return how many; none at night."""
+    """Take up the notices of a cell that are due, at most BATCH of them, and return how many.
+
+    Each passes the contact gate at the moment it would be sent; one that is denied waits for the moment that allows it.
+    """
     now = house.clock.now()
-    if awake(now) != now:
-        return 0  # written in time or not, nobody is woken
     with house.database.transaction() as tx:
         leased = work.lease(tx, cell=cell, kinds=[NOTICE], now=now, lease_seconds=LEASE_SECONDS, limit=BATCH)
         tx.commit()
@@ -38,13 +41,20 @@ def send_due_notices(house: House, *, cell: int) -> int:
 
 
 def _send(house: House, piece: Work, cell: int) -> None:
-    person_id, phone = _addressee(house, piece, cell)
+    with house.database.transaction() as tx:
+        about = loan.get(tx, cell=cell, loan_id=piece.subject_id)
+    at = house.clock.now()
+    answer = gate_message(house, about=about, at=at)
+    if isinstance(answer, Denied):
+        _put_off(house, piece, about, answer, at)
+        return
+    phone = _phone(house, about)
     sent, template = True, str(piece.payload["template"])
     values = {
         "on": Personal(str(piece.payload["on"])),
         "amount": Personal(format_fen(int(str(piece.payload["amount_fen"])))),
     }
-    if phone is not None and not told_in_app(house, person_id=person_id, template=template, values=values):
+    if phone is not None and not told_in_app(house, person_id=about.person_id, template=template, values=values):
         message = Message(
             message_number=piece.work_id.hex,  # the same number again is delivered once
             kind=MessageKind.NOTICE,
@@ -64,11 +74,21 @@ def _send(house: House, piece: Work, cell: int) -> None:
         tx.commit()
 
 
-def _addressee(house: House, piece: Work, cell: int) -> tuple[UUID, Personal[str] | None]:
-    """The loan's borrower with their phone; None when they were erased or came without one: nobody is told then."""
+def _put_off(house: House, piece: Work, about: Loan, denied: Denied, at: datetime) -> None:
+    """Keep the denial and let the notice wait, in one commit; what no day allows is not sent at all."""
     with house.database.transaction() as tx:
-        of = loan.get(tx, cell=cell, loan_id=piece.subject_id)
+        keep_denial(tx, work_id=piece.work_id, about=about, denied=denied, at=at)
+        if denied.next_at is None:
+            work.complete(tx, work=piece, now=at)
+        else:
+            work.reschedule(tx, work=piece, run_at=denied.next_at)
+        tx.commit()
+
+
+def _phone(house: House, about: Loan) -> Personal[str] | None:
+    """The phone of the loan's borrower; None when they were erased, or came over without one: then nobody is told."""
+    with house.database.transaction() as tx:
         try:
-            return of.person_id, vault.open_field(tx, keyring=house.keyring, person_id=of.person_id, field="phone")
+            return vault.open_field(tx, keyring=house.keyring, person_id=about.person_id, field="phone")
         except (NotFound, PersonErased):
-            return of.person_id, None
+            return None

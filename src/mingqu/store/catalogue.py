@@ -29,6 +29,7 @@ GLOBAL_TABLES: Final[dict[str, str]] = {
     "policy_publication": "says which version holds for the whole book",
     "policy_switch": "switches off for the whole book",
     "list_entry": "is asked with keyed hashes before it is known whose they are",
+    "purpose_contract": "is published for the whole book, and cards of all cells are agreed on it",
     "webhook_subscription": "the operator's programs are told of all cells",
     "operator": "works for the whole book",
     "operator_session": "is an operator's",

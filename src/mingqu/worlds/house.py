@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def fake_house(
         guidance=institution.load_guidance(policies),
         bills={BANK: BillSource(channel=bank, channels=frozenset({BANK, HOSTED}))},
         webhook=WebhookSender(to_loopback=_to_loopback()),
-        settings=Settings(webhooks_to_loopback=_to_loopback(), wallet_token=_wallet_token()),
+        settings=_settings(),
     )
     return house, bank, sms, identity, bureau
 
@@ -139,7 +140,7 @@ def wired_house(
             lenders=there.lenders,
             lender_notices=there.lender_notices,
             webhook=WebhookSender(to_loopback=_to_loopback()),
-            settings=Settings(webhooks_to_loopback=_to_loopback(), wallet_token=_wallet_token()),
+            settings=_settings(),
         )
 
 
@@ -197,7 +198,19 @@ def _to_loopback() -> bool:
     return os.environ.get("MINGQU_WEBHOOK_LOOPBACK") == "1"
 
 
+def _settings() -> Settings:
+    return Settings(
+        webhooks_to_loopback=_to_loopback(), wallet_token=_wallet_token(), card_network_hash=_card_network()
+    )
+
+
 def _wallet_token() -> Personal[str] | None:
     """Return the secret by which whoever runs the wallet is known; None where there is no wallet."""
     token = os.environ.get("MINGQU_WALLET_TOKEN", "")
     return Personal(token) if token else None
+
+
+def _card_network() -> bytes | None:
+    """Return the hash of the token by which the card issuer's network is known, or None where there is no network."""
+    token = os.environ.get("MINGQU_CARD_NETWORK_TOKEN")
+    return hashlib.sha256(token.encode()).digest() if token else None

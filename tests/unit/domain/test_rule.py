@@ -77,6 +77,28 @@ def test_a_faulty_row_names_file_row_and_column(changes: dict[str, Any]) -> None
     assert fault.value.column in changes
 
 
+@pytest.mark.parametrize("column", ["id", "document", "unit", "confirmed", "valid_from", "value"])
+def test_a_row_without_a_column_is_refused(column: str) -> None:
+    whole = row()
+    del whole[column]
+    with pytest.raises(PolicyFault) as fault:
+        book(whole)
+    assert (fault.value.file, fault.value.column) == ("rules.toml", column)
+
+
+def test_two_units_of_one_rule_are_refused() -> None:
+    with pytest.raises(PolicyFault) as fault:
+        book(row(lender_type="bank"), row(lender_type="microlender", unit="fen"))
+    assert (fault.value.row, fault.value.column) == ("cap", "unit")
+
+
+def test_a_day_has_the_rows_that_hold_on_it() -> None:
+    rules = book(row(valid_to="2026-03-01"), row(valid_from="2026-03-01", value=2), row(lender_type="bank", value=3))
+    assert [one.value for one in rules.on(business_date=date(2026, 2, 28))] == [1, 3]
+    assert [one.value for one in rules.on(business_date=date(2026, 3, 1))] == [2, 3]
+    assert rules.on(business_date=date(2025, 12, 31)) == ()
+
+
 def test_the_microlenders_cap_steps_down_at_the_end_of_2027() -> None:
     rules = load_pack().rules
     caps = [

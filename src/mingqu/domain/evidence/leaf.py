@@ -41,6 +41,9 @@ class LeafKind(Enum):
     SPEND_ACCOUNT = "spend_account"  # a revolving account was opened, and by which terms
     SPEND = "spend"  # what happened to it: a purchase, a draw, a payment, a refund, instalments, its limit
     LINK = "link"  # whether two accounts of a person may be linked
+    PURPOSE_CARD = "purpose_card"  # a funds contract was agreed
+    CARD_SPEND = "card_spend"  # what a card's network asked or said, and what was answered
+    PURPOSE_EVIDENCE = "purpose_evidence"  # a paper that shows what money was spent on
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 
 

@@ -63,6 +63,9 @@ class AccountCode(IntEnum):
     LIMIT_OVER = 9004
     GUARANTOR_CLAIM = 9101
     GUARANTOR = 9102
+    PURPOSE_GRANTED = 9201
+    PURPOSE_AVAILABLE = 9202
+    PURPOSE_SPENT = 9203
 
     @property
     def side(self) -> Side:
@@ -176,6 +179,15 @@ CHART: Final = {
     AccountCode.GUARANTOR: ChartLine(
         side=Side.CREDIT, meaning="Whose claim that is: the guarantor's, not the lender's."
     ),
+    AccountCode.PURPOSE_GRANTED: ChartLine(
+        side=Side.DEBIT, meaning="What a card may spend on the purpose of its contract."
+    ),
+    AccountCode.PURPOSE_AVAILABLE: ChartLine(
+        side=Side.CREDIT, strict=True, meaning="The part of it that is not spent; an authorisation holds from it."
+    ),
+    AccountCode.PURPOSE_SPENT: ChartLine(
+        side=Side.CREDIT, strict=True, meaning="The part of it that was captured by payees of the contract."
+    ),
 }
 assert set(CHART) == set(AccountCode)
 
@@ -220,6 +232,9 @@ class Reason(IntEnum):
     SPEND_REPAY = 73
     SPEND_BILL = 74
     SPEND_CREDIT_USED = 75
+    PURPOSE_GRANT = 80
+    PURPOSE_SPEND = 81
+    PURPOSE_RETURN = 82
     CORRECT = 90
 
 
@@ -261,6 +276,9 @@ REASONS: Final = {
     Reason.SPEND_REPAY: "A borrower's money pays what a revolving account owes, or is more than that.",
     Reason.SPEND_BILL: "A revolving account is charged interest, a penalty or a fee.",
     Reason.SPEND_CREDIT_USED: "What is the borrower's on a revolving account pays principal.",
+    Reason.PURPOSE_GRANT: "A card is opened on a funds contract.",
+    Reason.PURPOSE_SPEND: "A payee of a funds contract is paid; held from the authorisation on.",
+    Reason.PURPOSE_RETURN: "A payee of a funds contract gives back.",
     Reason.CORRECT: "A person corrects what no other reason covers.",
 }
 assert set(REASONS) == set(Reason)
@@ -299,6 +317,9 @@ _ONE_WAY: Final[frozenset[Way]] = frozenset(
         (_C.LIMIT_OVER, _C.LIMIT_GRANTED, _R.LIMIT_CUT),
         (_C.LIMIT_OVER, _C.LIMIT_AVAILABLE, _R.OVER_LIMIT),
         (_C.LIMIT_AVAILABLE, _C.LIMIT_OVER, _R.OVER_LIMIT_END),
+        (_C.PURPOSE_GRANTED, _C.PURPOSE_AVAILABLE, _R.PURPOSE_GRANT),
+        (_C.PURPOSE_AVAILABLE, _C.PURPOSE_SPENT, _R.PURPOSE_SPEND),
+        (_C.PURPOSE_SPENT, _C.PURPOSE_AVAILABLE, _R.PURPOSE_RETURN),
     }
 )
 # What a loan told again (without a payout that came back, too), an accrual corrected downwards, or parked money that
@@ -356,8 +377,10 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
 # nothing, however well it balances: `verify` names it. A new kind of posting takes its line here.
 FORWARD: Final[frozenset[Way]] = _ONE_WAY | _CORRECTED
 WAYS: Final[frozenset[Way]] = FORWARD | frozenset((credit, debit, reason) for debit, credit, reason in _CORRECTED)
-# What may be held before it moves: a payout, a purchase, and the limits they draw.
-HELD: Final = frozenset({Reason.DISBURSE, Reason.LIMIT_DRAW, Reason.SPEND_PURCHASE, Reason.SPEND_DRAW})
+# What may be held before it moves: a payout, a purchase, a card's spend, and the limits they draw.
+HELD: Final = frozenset(
+    {Reason.DISBURSE, Reason.LIMIT_DRAW, Reason.SPEND_PURCHASE, Reason.SPEND_DRAW, Reason.PURPOSE_SPEND}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

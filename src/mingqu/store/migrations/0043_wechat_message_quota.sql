@@ -10,4 +10,4 @@ CREATE TABLE wechat_message_quota (
 );
 
 -- A row changes with each message.
-ALTER TABLE wechat_message_quota SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE wechat_message_quota SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);

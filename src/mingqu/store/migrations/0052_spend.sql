@@ -97,5 +97,5 @@ CREATE TABLE spend_order (
 CREATE INDEX spend_order_account ON spend_order (cell, account_id);
 
 -- Rows that change with each purchase and bill: what is dead is swept early.
-ALTER TABLE spend_account SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
-ALTER TABLE spend_purchase SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE spend_account SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE spend_purchase SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);

@@ -28,6 +28,7 @@ from mingqu.store.proof.document import compared_leaves
 from mingqu.store.proof.group import group_totals
 from mingqu.store.proof.policy import policies
 from mingqu.store.proof.proposal import proposals
+from mingqu.store.proof.purpose import purposes
 from mingqu.store.proof.settlement import settlements
 from mingqu.store.proof.spend import spend_accounts
 from mingqu.store.proof.taking_over import taken_over
@@ -59,6 +60,7 @@ __all__ = [
     "payees",
     "policies",
     "proposals",
+    "purposes",
     "settlements",
     "spend_accounts",
     "taken_over",

@@ -20,7 +20,8 @@ LOANS_PER_PAGE: Final = 2_000
 _HOLDS: Final[LiteralString] = """
     WITH held AS (
         SELECT h.cell, t.reference, count(*) AS holds, sum(h.amount_fen) AS amount_fen
-        FROM hold h JOIN transfer t ON t.cell = h.cell AND t.id = h.id WHERE h.state = 1 GROUP BY 1, 2
+        FROM hold h JOIN transfer t ON t.cell = h.cell AND t.id = h.id
+        WHERE h.state = 1 AND t.reason <> 81 GROUP BY 1, 2
     ), reserved AS (
         SELECT cell, order_id, amount_fen FROM channel_order
         WHERE kind = 'payout' AND state IN ('RESERVED', 'SENT', 'UNKNOWN')
@@ -291,6 +292,9 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (LeafKind.REVIEW, "SELECT cell, request_id FROM review WHERE answered_at IS NOT NULL"),
     (LeafKind.REFERRAL, "SELECT cell, referral_id FROM referral"),
     (LeafKind.LENDER_ANSWER, "SELECT cell, word_id FROM lender_word"),
+    (LeafKind.PURPOSE_CARD, "SELECT cell, card_id FROM purpose_card"),
+    (LeafKind.CARD_SPEND, "SELECT cell, message_id FROM purpose_message"),
+    (LeafKind.PURPOSE_EVIDENCE, "SELECT cell, evidence_id FROM purpose_evidence"),
     (LeafKind.PROPOSAL, "SELECT cell, proposal_id FROM proposal WHERE decided_at IS NOT NULL"),
     (LeafKind.SWITCH, "SELECT 0, switch_id FROM policy_switch"),  # the house's own ids route to the first cell
 )

@@ -65,6 +65,11 @@ _CAUSELESS: Final[LiteralString] = """
         WHEN t.reason BETWEEN 42 AND 45 THEN t.debit_owner = t.credit_owner
                                          AND (t.debit_owner IN (c.facility_id, c.person_id)
                                               OR (t.reason = 45 AND l.after_fen > l.before_fen))
+        WHEN t.reason = 80 THEN t.debit_owner = t.credit_owner AND EXISTS (
+            SELECT FROM purpose_card p WHERE p.cell = t.cell AND p.card_id = t.reference AND p.card_id = t.debit_owner)
+        WHEN t.reason IN (81, 82) THEN t.debit_owner = t.credit_owner AND EXISTS (
+            SELECT FROM purpose_spend s WHERE s.cell = t.cell AND s.spend_id = t.reference
+                                          AND s.card_id = t.debit_owner)
         WHEN t.reason = 51 THEN EXISTS (SELECT FROM recut r WHERE r.recut_id = t.reference)
         WHEN t.reason IN (60, 61) THEN EXISTS (
             SELECT FROM settlement s WHERE s.cell = t.cell AND s.settlement_id = t.reference)

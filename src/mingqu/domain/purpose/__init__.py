@@ -1,0 +1,24 @@
+"""Money bound to a purpose: the contract that says where it may go, and the decision on each spend.
+
+`contract` reads a funds contract, `authorise` compiles it and decides, `spend` says what a card may do and has done.
+"""
+
+from mingqu.domain.purpose.authorise import Approved, Compiled, Declined, authorise, compiled
+from mingqu.domain.purpose.contract import Clause, Due, Effect, FundsContract, Stage, read_contract
+from mingqu.domain.purpose.spend import CardState, Spend
+
+__all__ = [
+    "Approved",
+    "CardState",
+    "Clause",
+    "Compiled",
+    "Declined",
+    "Due",
+    "Effect",
+    "FundsContract",
+    "Spend",
+    "Stage",
+    "authorise",
+    "compiled",
+    "read_contract",
+]

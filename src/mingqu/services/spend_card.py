@@ -1,0 +1,333 @@
+"""Hear what an issuer's network asks and says of a card whose money is bound to a purpose.
+
+Words that come to a cell at the same moment are one transaction (`take_turns`): cards, spends and what was answered
+before are read in one round trip under the lock, each word is worked out by itself, and holds, spends, answers and
+leaves are written in one more. A word is known by the network's own reference: sent again, it is answered as it was.
+A "no" is an answer, not an error: it is kept and has its leaf like a "yes".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from mingqu.domain.canonical import canonical
+from mingqu.domain.evidence import LeafKind
+from mingqu.domain.identifier import beside, derived
+from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, TransferKind
+from mingqu.domain.moment import MARKET_TIME
+from mingqu.domain.ownership import NotFound
+from mingqu.domain.policy_file import Document
+from mingqu.domain.purpose import Approved, CardState, Compiled, Spend, authorise, compiled, read_contract
+from mingqu.domain.purpose.follow import Followed, Following, Move, Standing, follow
+from mingqu.domain.refusal import Refusal
+from mingqu.services.house import House
+from mingqu.services.take_turns import Not
+from mingqu.store import evidence, ledger, purpose
+from mingqu.store.database import Transaction
+from mingqu.store.purpose import AtHand, Card, KeptSpend, Message
+
+Answer = dict[str, object]
+Heard = Answer | Refusal
+AUTHORISE: Final = "authorise"
+ADVISE: Final = "advise"  # the network said yes in our place, and tells
+CURRENCY: Final = "CNY"
+# Compiled contracts that a process keeps; a bank has few, and each takes some megabytes at most.
+CONTRACTS_KEPT_MAX: Final = 64
+_kept: dict[str, Compiled] = {}
+
+
+class CardReferenceReused(Refusal):
+    """The network's reference came with another word before."""
+
+    code: ClassVar[str] = "card_reference_reused"
+    status: ClassVar[int] = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Where and by whom money is asked for, as the network says; when is by our own clock."""
+
+    merchant: str
+    category: str
+    currency: str
+    channel: str
+    device: str
+    place: str
+    vin: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One word of the network. `of` is the reference of the authorisation it follows, `to` where a refund goes."""
+
+    card_id: UUID
+    kind: str
+    reference: str
+    amount_fen: int
+    asked: Asked | None = None
+    of: str | None = None
+    to: str | None = None
+
+    @property
+    def message_id(self) -> UUID:
+        """The id of the word, made of the card and the network's reference."""
+        return message_id_of(self.card_id, self.reference)
+
+    def said(self) -> dict[str, str | int | None]:
+        """Return the word as it is kept and told apart by."""
+        told: dict[str, str | int | None] = {"reference": self.reference, "amount_fen": self.amount_fen}
+        told |= {"of": self.of, "to": self.to}
+        if self.asked is not None:
+            told |= {name: getattr(self.asked, name) for name in Asked.__dataclass_fields__}
+        return told
+
+
+@dataclass(slots=True, kw_only=True)
+class _Written:
+    """What a turn will write."""
+
+    messages: list[Message] = field(default_factory=list)
+    spends: list[KeptSpend] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    drafts: list[evidence.Draft] = field(default_factory=list)
+    captured: list[UUID] = field(default_factory=list)
+
+
+def message_id_of(card_id: UUID, reference: str) -> UUID:
+    """Return the id of a word of the network; that of an authorisation is also its spend's."""
+    return beside(card_id, purpose=f"card word {reference}")
+
+
+def hear_card(house: House, *, word: Word) -> Answer:
+    """Answer a word of the network once what follows from it is durable.
+
+    Errors: NotFound (no such card), CardReferenceReused.
+    """
+    cell = house.database.cell_of(word.card_id)
+
+    def turn(listed: Sequence[Word]) -> Sequence[Heard | Not]:
+        return house.database.run(lambda tx: _hear_all(tx, house, cell, listed), planned=True)
+
+    heard: Any = house.turns.take(("card", cell), word, turn=turn)
+    if heard is None:
+        alone = turn([word])[0]
+        assert not isinstance(alone, Not), "one word alone has its turn"
+        heard = alone
+    if isinstance(heard, Refusal):
+        raise heard
+    answer: Answer = heard
+    return answer
+
+
+def contract_of(tx: Transaction, *, contract_hash: str) -> Compiled:
+    """Return a published contract ready to decide. Errors: NotFound."""
+    known = _kept.get(contract_hash)
+    if known is None:
+        body = purpose.contract_body(tx, contract_hash=contract_hash)
+        read = read_contract(Document(file=f"contract {contract_hash[:12]}", body=json.loads(body)))
+        assert read.hash == contract_hash, "a contract is read back as it was published"
+        if len(_kept) >= CONTRACTS_KEPT_MAX:
+            _kept.clear()
+        known = _kept[contract_hash] = compiled(read)
+    return known
+
+
+def _hear_all(tx: Transaction, house: House, cell: int, listed: Sequence[Word]) -> list[Heard | Not]:
+    answers: list[Heard | Not | None] = []
+    cards: set[UUID] = set()
+    for word in listed:  # of a card one word at a time: the next one sees what the first one did
+        answers.append(Not.YET if word.card_id in cards else None)
+        cards.add(word.card_id)
+    now = house.clock.now()
+    mine = [word for word, answer in zip(listed, answers, strict=True) if answer is None]
+    at_hand = purpose.locked(
+        tx,
+        cell=cell,
+        cards=[(word.card_id, now.astimezone(MARKET_TIME).date()) for word in mine],
+        message_ids=[word.message_id for word in mine],
+        spend_ids=[message_id_of(word.card_id, word.of) for word in mine if word.of is not None],
+    )
+    on, written = house.booking_day(at_hand.last_closed_on), _Written()
+    told = iter([_hear(tx, at_hand, word, now, on, written) for word in mine])
+    plain = [next(told) if answer is None else answer for answer in answers]
+    if written.messages:
+        _write(tx, cell, at_hand, written, now, on)
+    return plain
+
+
+def _hear(tx: Transaction, at_hand: AtHand, word: Word, now: datetime, on: date, written: _Written) -> Heard:
+    card = at_hand.cards.get(word.card_id)
+    if card is None:
+        return NotFound()
+    body_hash = hashlib.sha256(canonical({"kind": word.kind, **word.said()})).digest()
+    before = at_hand.answered.get(word.message_id)
+    if before is not None:
+        if before[0] != body_hash:
+            return CardReferenceReused("This reference came with another word: take a new one for a new word.")
+        return before[1]
+    if word.asked is not None:
+        answer = _authorised(tx, card, word, word.asked, now, on, written)
+    else:
+        answer = _followed(at_hand, card, word, on, written)
+    said = dict(word.said())
+    message = Message(
+        message_id=word.message_id,
+        card_id=word.card_id,
+        kind=word.kind,
+        body_hash=body_hash,
+        said={**said},
+        answer=answer,
+    )
+    written.messages.append(message)
+    written.drafts.append(_draft(card, word, answer))
+    return answer
+
+
+def _draft(card: Card, word: Word, answer: Answer) -> evidence.Draft:
+    """Return the leaf of a word. Where money was refused stays out of it: a leaf outlives an erasure."""
+    approved = answer["outcome"] == "approved" and word.asked is not None
+    return evidence.Draft(
+        person_id=card.person_id,
+        kind=LeafKind.CARD_SPEND,
+        subject_id=word.message_id,
+        facts={
+            "card_id": card.card_id.hex,
+            "contract": card.contract_hash,
+            "kind": word.kind,
+            "amount_fen": word.amount_fen,
+            "outcome": str(answer["outcome"]),
+            "clause": str(answer["clause"]),
+            "reason": str(answer["reason"]),
+            "merchant": word.asked.merchant if approved and word.asked is not None else None,
+        },
+    )
+
+
+def _answer(outcome: str, **said: object) -> Answer:
+    told: Answer = {"outcome": outcome, "clause": "", "reason": "", "remedy": "", "from_on": None, "held_until": None}
+    return {**told, "flagged": False, **said}
+
+
+def _authorised(
+    tx: Transaction, card: Card, word: Word, asked: Asked, now: datetime, on: date, written: _Written
+) -> Answer:
+    contract = contract_of(tx, contract_hash=card.contract_hash)
+    here = now.astimezone(MARKET_TIME)
+    state = CardState(
+        limit_fen=card.limit_fen,
+        used_fen=card.used_fen,
+        day_used_fen=card.day_used_fen,
+        day=here.date(),
+        frozen=card.frozen_for is not None,
+        evidence=card.evidence,
+        first_captured_on=card.first_captured_on,
+    )
+    spend = Spend(
+        merchant=asked.merchant,
+        category=asked.category,
+        amount_fen=word.amount_fen,
+        currency=asked.currency,
+        channel=asked.channel,
+        device=asked.device,
+        place=asked.place,
+        at=here,
+        vin=asked.vin,
+    )
+    decided = authorise(contract, state=state, spend=spend)
+    if not isinstance(decided, Approved):
+        from_on = None if decided.from_on is None else decided.from_on.isoformat()
+        said = {"clause": decided.clause, "reason": decided.reason, "remedy": decided.remedy, "from_on": from_on}
+        return _answer("declined", **said, flagged=word.kind == ADVISE)
+    lapses = on + timedelta(days=contract.contract.hold_days)
+    written.spends.append(
+        KeptSpend(
+            spend_id=word.message_id,
+            card_id=card.card_id,
+            merchant=asked.merchant,
+            category=asked.category,
+            currency=asked.currency,
+            amount_fen=word.amount_fen,
+            clause=decided.clause,
+            spent_on=here.date(),
+            expires_on=lapses,
+            state="held",
+        )
+    )
+    held = _transfer(card, word.message_id, word.message_id, Reason.PURPOSE_SPEND, word.amount_fen, on)
+    written.transfers.append(replace(held, kind=TransferKind.PENDING, expires_on=lapses))
+    return _answer("approved", clause=decided.clause, held_until=lapses.isoformat())
+
+
+def _followed(at_hand: AtHand, card: Card, word: Word, on: date, written: _Written) -> Answer:
+    spend = None if word.of is None else at_hand.spends.get(message_id_of(word.card_id, word.of))
+    if spend is None:
+        return _answer("refused", reason="authorisation_unknown", remedy="authorise_first", flagged=True)
+    standing = Standing(
+        amount_fen=spend.amount_fen,
+        expires_on=spend.expires_on,
+        state=spend.state,
+        captured_fen=spend.captured_fen,
+        returned_fen=spend.returned_fen,
+    )
+    elsewhere = word.to is not None and word.to != word.card_id.hex
+    came = follow(
+        standing=standing, saying=Following(word.kind), amount_fen=word.amount_fen, on=on, elsewhere=elsewhere
+    )
+    if not isinstance(came, Followed):
+        return _answer("refused", clause=spend.clause, reason=came.reason, remedy=came.remedy, flagged=came.flagged)
+    if came.standing != standing:
+        after = came.standing
+        written.spends.append(
+            replace(spend, state=after.state, captured_fen=after.captured_fen, returned_fen=after.returned_fen)
+        )
+    if came.move is not None:
+        written.transfers.append(_moved(card, word, spend, came, on))
+    if came.move is Move.POST:
+        written.captured.append(card.card_id)
+    return _answer(came.outcome, clause=spend.clause)
+
+
+def _moved(card: Card, word: Word, spend: KeptSpend, came: Followed, on: date) -> Transfer:
+    if came.move is Move.RETURN:
+        return _transfer(card, word.message_id, spend.spend_id, Reason.PURPOSE_RETURN, came.amount_fen, on)
+    kind = TransferKind.POST if came.move is Move.POST else TransferKind.VOID
+    ending = _transfer(card, word.message_id, spend.spend_id, Reason.PURPOSE_SPEND, came.amount_fen, on)
+    return replace(ending, kind=kind, pending_id=derived(spend.spend_id, 1))
+
+
+def _transfer(card: Card, message_id: UUID, spend_id: UUID, reason: Reason, amount_fen: int, on: date) -> Transfer:
+    free = Account(owner=card.card_id, code=AccountCode.PURPOSE_AVAILABLE, currency=CURRENCY)
+    spent = Account(owner=card.card_id, code=AccountCode.PURPOSE_SPENT, currency=CURRENCY)
+    back = reason is Reason.PURPOSE_RETURN
+    return Transfer(
+        id=derived(message_id, 1),
+        debit=spent if back else free,
+        credit=free if back else spent,
+        amount_fen=amount_fen,
+        reason=reason,
+        value_date=on,
+        posted_on=on,
+        reference=spend_id,
+    )
+
+
+def _write(tx: Transaction, cell: int, at_hand: AtHand, written: _Written, now: datetime, on: date) -> None:
+    """Write all that a turn came to in one round trip; the caller commits. Errors: TransferRefused (a bug)."""
+    leaves = evidence.appended(cell=cell, first=at_hand.leaf_count, at=now, drafts=written.drafts)
+    statements = [*leaves, purpose.said(cell=cell, messages=written.messages, at=now)]
+    if written.spends:
+        statements.append(purpose.kept(cell=cell, spends=written.spends))
+    if written.captured:
+        statements.append(purpose.first_captured(cell=cell, card_ids=written.captured, on=on))
+    if written.transfers:
+        statements.append(ledger.posted(cell=cell, transfers=written.transfers))
+    answers = tx.together(statements)
+    evidence.require_appended(answers[:2], drafts=written.drafts)
+    if written.transfers:
+        ledger.require_posted(answers[-1], transfers=written.transfers)

@@ -1,0 +1,55 @@
+"""Money with a purpose against its contracts: who was paid, how much, and what is still held."""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+from mingqu.store.database import Transaction
+
+FINDINGS_MAX: Final = 20
+
+# The payees are read from the bytes that were published, not from what the program made of them.
+_PAYEES: Final[LiteralString] = """
+    WITH payee AS (
+        SELECT k.hash, p.merchant
+        FROM purpose_contract k, jsonb_array_elements_text(convert_from(k.body, 'UTF8')::jsonb -> 'payees') p (merchant)
+    )
+    SELECT format('spend %%s went to whom its contract does not name', s.spend_id)
+    FROM purpose_spend s JOIN purpose_card c ON c.cell = s.cell AND c.card_id = s.card_id
+    LEFT JOIN payee p ON p.hash = c.contract_hash AND p.merchant = s.merchant
+    WHERE p.merchant IS NULL"""
+_AGREED: Final[LiteralString] = """
+    SELECT format('card %%s is agreed on a contract that was never published', c.card_id)
+    FROM purpose_card c LEFT JOIN purpose_contract k ON k.hash = c.contract_hash WHERE k.hash IS NULL"""
+_MOVED: Final[LiteralString] = """
+    WITH moved AS (
+        SELECT cell, reference, coalesce(sum(amount_fen) FILTER (WHERE reason = 81), 0) AS spent,
+               coalesce(sum(amount_fen) FILTER (WHERE reason = 82), 0) AS returned
+        FROM transfer WHERE reason IN (81, 82) AND kind IN (1, 3) GROUP BY cell, reference
+    )
+    SELECT format('spend %%s and its postings do not agree', coalesce(s.spend_id, m.reference))
+    FROM purpose_spend s FULL JOIN moved m ON m.cell = s.cell AND m.reference = s.spend_id
+    WHERE (s.spend_id IS NULL) OR (s.captured_fen, s.returned_fen) <> (coalesce(m.spent, 0), coalesce(m.returned, 0))"""
+# A hold that lapsed leaves its spend as it was: a capture that comes for it is too late.
+_HELD: Final[LiteralString] = """
+    WITH open AS (
+        SELECT h.cell, t.reference, sum(h.amount_fen) AS fen
+        FROM hold h JOIN transfer t ON t.cell = h.cell AND t.id = h.id
+        WHERE h.state = 1 AND t.reason = 81 GROUP BY 1, 2
+    ), lapsed AS (
+        SELECT cell, reference FROM transfer WHERE reason = 81 AND kind = 5
+    )
+    SELECT format('spend %%s and its hold do not agree', coalesce(s.spend_id, o.reference))
+    FROM (SELECT * FROM purpose_spend WHERE state = 'held') s
+    FULL JOIN open o ON o.cell = s.cell AND o.reference = s.spend_id
+    LEFT JOIN lapsed l ON l.cell = s.cell AND l.reference = s.spend_id
+    WHERE s.amount_fen IS DISTINCT FROM o.fen AND l.reference IS NULL"""
+
+
+def purposes(tx: Transaction) -> list[str]:
+    """Return a sentence for each spend that left the purpose of its contract or is not what was posted of it."""
+    return [
+        sentence
+        for check in (_PAYEES, _AGREED, _MOVED, _HELD)
+        for (sentence,) in tx.execute(check, {}).fetchmany(FINDINGS_MAX)
+    ]
