@@ -15,9 +15,7 @@ from mingqu.store import evidence, vault
 from mingqu.store.database import Transaction
 from mingqu.store.evidence import Comparison, Said
 from mingqu.store.keyring import Keyring
-
-# What a row says: whose it is, when (None where the row does not know the leaf's moment), and the facts.
-Witnessed = tuple[UUID, datetime | None, dict[str, Canonical]]
+from mingqu.store.proof.spend_document import SPEND_DOCUMENTS, Witnessed
 
 
 def compared_leaves(*, keyring: Keyring) -> Mapping[LeafKind, Comparison]:
@@ -347,64 +345,6 @@ def _is_committed(leaf: Said, opened: Mapping[str, Any], record_hash: bytes) -> 
     return bool(entry["value"] == record_hash.hex() and committed == leaf.commitments["record_hash"])
 
 
-_SPEND_ACCOUNT: Final[LiteralString] = """
-    SELECT account_id, person_id, opened_at, product_id, product_version, granted_fen, terms FROM spend_account
-    WHERE cell = %s AND account_id = ANY (%s)"""
-
-
-def _spend_account(
-    person_id: UUID, at: datetime, product_id: str, product_version: int, granted_fen: int, terms: str
-) -> Witnessed:
-    facts: dict[str, Canonical] = {
-        "product_id": product_id,
-        "product_version": product_version,
-        "limit_fen": granted_fen,
-        "terms_hash": hashlib.sha256(canonical(json.loads(terms))).hexdigest(),
-    }
-    return person_id, at, facts
-
-
-_SPEND: Final[LiteralString] = """
-    SELECT e.event_id, a.person_id, e.posted_at, e.account_id, e.kind, e.on_date, e.amount_fen, e.target, e.count
-    FROM spend_event e JOIN spend_account a ON a.cell = e.cell AND a.account_id = e.account_id
-    WHERE e.cell = %s AND e.event_id = ANY (%s)"""
-
-
-def _spend(
-    person_id: UUID,
-    at: datetime,
-    account_id: UUID,
-    kind: str,
-    on: date,
-    amount_fen: int,
-    target: UUID | None,
-    count: int | None,
-) -> Witnessed:
-    facts: dict[str, Canonical] = {
-        "account_id": account_id.hex,
-        "event": kind,
-        "on": on.isoformat(),
-        "amount_fen": amount_fen,
-        "target": None if target is None else target.hex,
-        "count": count,
-    }
-    return person_id, at, facts
-
-
-_LINK: Final[LiteralString] = """
-    SELECT link_id, person_id, decided_at, outcome, first_id, second_id, record FROM account_link
-    WHERE cell = %s AND link_id = ANY (%s)"""
-
-
-def _link(person_id: UUID, at: datetime, outcome: str, first_id: UUID, second_id: UUID, record: bytes) -> Witnessed:
-    facts: dict[str, Canonical] = {
-        "outcome": outcome,
-        "accounts": [first_id.hex, second_id.hex],
-        "record_hash": _hash(record),
-    }
-    return person_id, at, facts
-
-
 _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = {
     LeafKind.CONSENT: (_CONSENT, _consent),
     LeafKind.CONSENT_WITHDRAWN: (_CONSENT_WITHDRAWN, _consent),
@@ -422,7 +362,5 @@ _PLAIN: Final[dict[LeafKind, tuple[LiteralString, Callable[..., Witnessed]]]] = 
     LeafKind.LENDER_ANSWER: (_LENDER_ANSWER, _lender_answer),
     LeafKind.PROPOSAL: (_PROPOSAL, _proposal),
     LeafKind.SWITCH: (_SWITCH, _switch),
-    LeafKind.SPEND_ACCOUNT: (_SPEND_ACCOUNT, _spend_account),
-    LeafKind.LINK: (_LINK, _link),
-    LeafKind.SPEND: (_SPEND, _spend),
+    **SPEND_DOCUMENTS,
 }
