@@ -65,6 +65,7 @@ def test_any_flipped_byte_is_silence(place: int, flip: int) -> None:
         m.sealed(b'<!DOCTYPE x [<!ENTITY a "b">]><Msg><Bdy>&a;</Bdy></Msg>', key_id="bank-1", key=KEY),
         m.sealed(b"<Msg><Hdr><CreDtTm>soon</CreDtTm></Hdr><Bdy/></Msg>", key_id="bank-1", key=KEY),
     ],
+    ids=["empty", "unsigned", "of another key", "old", "ahead", "cut", "without a body", "an entity", "no moment"],
 )
 def test_what_is_not_whole_and_fresh_and_theirs_is_silence(message: bytes) -> None:
     with pytest.raises(ChannelSilent):
