@@ -143,7 +143,7 @@ def _wish_page(
 ) -> Response[str]:
     guidance, words = guidance_of(visit.house), visit.words
     cards = [
-        {"id": one.instrument_id.hex, "bank": words.pick(one.bank_zh, one.bank_en), "tail": one.tail}
+        {"id": one.instrument_id.hex, "bank": words.pick(one.bank_zh, one.bank_en), "tail": one.tail, "wallet": False}
         for one in cards_of(visit.house, person_id=visit.person_id)
         if one.verified and one.kind == DEBIT
     ]

@@ -264,7 +264,12 @@ def _home(visit: Visit, *, refusal: Refusal | None = None) -> Response[Any]:
             for one in spend_purchases(visit.house, person_id=visit.person_id, account_id=account_id)
         ],
         cards=[
-            {"id": one.instrument_id.hex, "bank": visit.words.pick(one.bank_zh, one.bank_en), "tail": one.tail}
+            {
+                "id": one.instrument_id.hex,
+                "bank": visit.words.pick(one.bank_zh, one.bank_en),
+                "tail": one.tail,
+                "wallet": False,
+            }
             for one in cards
         ],
         key=visit.form_key(),
