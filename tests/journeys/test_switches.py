@@ -195,7 +195,7 @@ def test_a_challenger_decides_its_share_of_people_and_the_record_says_who_was_wh
         (one,) = house.policies.refresh(tx).experiments(business_date=today)
     seen = set()
     base = 0
-    for known in newcomers(world, 7):
+    for known in newcomers(world, 12):
         made = be_assessed(world, known, amount_fen=100_000)
         variant = variant_of(person_id=known.person_id, experiments=[one]).name
         assert record_of(house, made.decision_id)["variant"] == made.decision.variant == variant
@@ -204,7 +204,7 @@ def test_a_challenger_decides_its_share_of_people_and_the_record_says_who_was_wh
         assert made.decision.limit_fen == base * (2 if arm == "challenger" else 1)
         assert decision_view(house, person_id=known.person_id).limit_fen == made.decision.limit_fen
         seen.add(arm)
-    assert seen == {"challenger", "hold_out", "champion"}, "seven people of this seed meet all three"
+    assert seen == {"challenger", "hold_out", "champion"}, "twelve people of this seed meet all three"
     assert_coherent(house)
 
 
