@@ -146,7 +146,7 @@ def test_what_did_not_happen_is_not_told(world: OpenWorld, monkeypatch: pytest.M
     def fall(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("mingqu.services.assess.grant_limits", fall)
+    monkeypatch.setattr("mingqu.services.keep_assessment.granted", fall)
     with pytest.raises(RuntimeError):
         be_assessed(told, known, amount_fen=1_000_000)
     work_until_idle(told)
