@@ -271,7 +271,11 @@ class CourseMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def an_event_turns_out_not_to_have_happened(self, data: st.DataObject) -> None:
-        target = data.draw(st.sampled_from(self.book.standing()))
+        # A payout that came back leaves nothing to go on with: tests/unit/domain/test_returned_payout.py.
+        standing = [one for one in self.book.standing() if not isinstance(one, Disbursed)]
+        if not standing:
+            return
+        target = data.draw(st.sampled_from(standing))
         event = Reversed(event_id=self.event_id(), value_date=self.book.today, target=target.event_id)
         back = any(isinstance(other, ChargedBack) and other.target == target.event_id for other in self.book.standing())
         done = self.try_to(event)

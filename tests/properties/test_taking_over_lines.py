@@ -142,7 +142,7 @@ def test_a_line_without_a_plan_means_what_is_left_of_the_plan_with_the_rest_paid
 @pytest.mark.parametrize(
     ("changes", "column", "code"),
     [
-        ({"product_version": "2"}, "product", "product_unknown"),
+        ({"product_version": "9"}, "product", "product_unknown"),
         ({"lender": "tinglan"}, "lender", "lender_unknown"),
         ({"currency": "USD"}, "currency", "currency_unknown"),
         ({"method": "by_heart"}, "method", "method_unknown"),

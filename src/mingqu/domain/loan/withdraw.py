@@ -11,7 +11,7 @@ from mingqu.domain.loan.early import repay_early
 from mingqu.domain.loan.event import Receipt, Repaid
 from mingqu.domain.loan.posting import Change, Flow, Kind, Purse
 from mingqu.domain.loan.state import Allocation, Stage
-from mingqu.domain.loan.terms import ALLOCATION_IN_ADVANCE, AllocationRule, Component, Timing, by_component
+from mingqu.domain.loan.terms import ALLOCATION_IN_ADVANCE, AllocationRule, Component, Direction, Timing, by_component
 from mingqu.domain.loan.working import Working
 from mingqu.domain.money import AMOUNT_FEN_MAX
 
@@ -45,7 +45,10 @@ def withdraw(working: Working, event: Repaid, change: Change) -> bool:
     was_overdue = state.overdue_days(on)
     repay_early(working, amount_fen=AMOUNT_FEN_MAX, on=on, change=change)
     cash, conceded = nothing_paid(), nothing_paid()
-    rest = pay(working=working, rule=_PRINCIPAL, amount_fen=principal_fen, on=on, paid=cash)
+    # Whatever is older than a line's principal, interest and fees among it, waits for the concession.
+    rest = pay(
+        working=working, rule=_PRINCIPAL, amount_fen=principal_fen, on=on, paid=cash, direction=Direction.VERTICAL
+    )
     rest += pay(working=working, rule=_EVERYTHING, amount_fen=working.owed_fen, on=on, paid=conceded)
     assert not rest, "all that is owed is billed by now"
     surplus = event.amount_fen - principal_fen
