@@ -29,7 +29,7 @@ demo: $(READY)  ## three people's loans, from application to certificate, on a r
 serve: $(READY)  ## database, sandbox, jobs and server together, with somebody to be; STORY=1 tells half a year first
 	@$(BIN)/mingqu serve --guide $(if $(STORY),--story --data data/story)
 
-test: $(READY)  ## every test (under ten minutes on two cores)
+test: $(READY)  ## every test (some sixteen minutes on two cores)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 soak: $(READY)  ## the long versions of the same tests
