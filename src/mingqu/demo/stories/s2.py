@@ -31,7 +31,7 @@ _REMEDIES: Final = {
     "guidance_not_read": "请先阅读提示。 Read what is said first.",
     "consent_missing": "请先单独同意向这家银行提供信息。 Agree that this bank gets your data.",
     "not_found": "请使用本人名下已绑定的储蓄卡。 Take a debit card of your own that is bound.",
-    "cash_advance_above_day": "请减少金额,或明天再来。 Ask for less, or tomorrow.",
+    "cash_advance_above_day": "请减少金额，或明天再来。 Ask for less, or tomorrow.",
     "cash_advance_above_instalments": "请减少金额。 Ask for less.",
     "cash_advance_too_long": "请减少期数。 Take fewer instalments.",
     "return_unsigned": "请从取现记录里查看。 Look at your requests; the bank is asked.",
