@@ -24,7 +24,8 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.close_day import bring_up_today, close_through
 from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.give_consent import give_consent
-from mingqu.services.make_offers import Offered, make_offers
+from mingqu.services.make_offers import make_offers
+from mingqu.services.price_offer import Offered
 from mingqu.services.read_loan import loan_state
 from mingqu.services.repay import PaymentPage, open_page, repay_by_hand
 from mingqu.services.run_due_work import run_due_work

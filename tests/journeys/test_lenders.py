@@ -27,7 +27,8 @@ from mingqu.services.ask_lenders import Asked, ask_lenders
 from mingqu.services.disclose_cost import CostTableNotRead, confirm_cost_table, show_cost_table
 from mingqu.services.give_consent import give_consent, withdraw_consent
 from mingqu.services.house import House
-from mingqu.services.make_offers import CostAboveCap, LendersUndecided, Offered, make_offers
+from mingqu.services.make_offers import LendersUndecided, make_offers
+from mingqu.services.price_offer import CostAboveCap, Offered
 from mingqu.services.read_lender_answers import answers_of, answers_view
 from mingqu.services.read_person import consents_of
 from mingqu.services.send_signing_code import send_signing_code

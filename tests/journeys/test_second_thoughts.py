@@ -16,11 +16,12 @@ from mingqu.domain.money import Money
 from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.services.assess import AppliedTooSoon
+from mingqu.services.check_drawing import DrawingFrozen
 from mingqu.services.follow_up import awake
 from mingqu.services.fund_lender import fund_lender
 from mingqu.services.give_consent import withdraw_consent
 from mingqu.services.issue_certificate import NotSettled, issue_certificate
-from mingqu.services.make_offers import DrawingFrozen, make_offers
+from mingqu.services.make_offers import make_offers
 from mingqu.services.read_loan import loan_state
 from mingqu.services.repay import open_page, repay_by_hand
 from mingqu.services.reverse_repayment import reverse_repayment

@@ -22,8 +22,8 @@ from mingqu.domain.limit import Standing, valid_until
 from mingqu.domain.moment import business_date_of
 from mingqu.domain.refusal import Refusal
 from mingqu.services.cap_limit import used_fen
+from mingqu.services.check_drawing import lines_of
 from mingqu.services.freeze_drawing import require_not_stopped
-from mingqu.services.make_offers import lines_of
 from mingqu.services.record_event import with_over_limit
 from mingqu.services.replace_limits import replace_limits
 from mingqu.services.replay_decision import replay

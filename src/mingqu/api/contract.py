@@ -19,6 +19,7 @@ from mingqu.domain.cap import CapExceeded
 from mingqu.domain.consent import ConsentMissing
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.freeze import DrawingStopped
+from mingqu.domain.institution import InstitutionNotConnected, PartnerNotListed, PilotExcludes
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.limit import AssessmentExpired, RaisePauses
 from mingqu.domain.loan.lend import DisbursementNotAllowed
@@ -33,9 +34,10 @@ from mingqu.domain.one_time_code import (
 )
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
+from mingqu.services.check_drawing import DrawingFrozen
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale
-from mingqu.services.make_offers import CostAboveCap, DrawingFrozen
 from mingqu.services.once import once_done
+from mingqu.services.price_offer import CostAboveCap
 from mingqu.services.read_papers import contract_view, party_of
 from mingqu.services.repay import ChannelUnavailable
 from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
@@ -112,6 +114,9 @@ class Contract(Answer, frozen=True, kw_only=True):
         CodeSendsExhausted,
         PriceChanged,
         LenderNotSigned,
+        InstitutionNotConnected,
+        PartnerNotListed,
+        PilotExcludes,
         ChannelUnavailable,
     ),
 )
@@ -158,6 +163,9 @@ def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, 
         LenderNotConfirmed,
         LenderNotFunded,
         LenderNotSigned,
+        InstitutionNotConnected,
+        PartnerNotListed,
+        PilotExcludes,
         ChannelUnavailable,
     ),
 )

@@ -17,7 +17,7 @@ from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.lender_answer import LenderQuestion, QuestionState
 from mingqu.domain.limit import AssessmentExpired
 from mingqu.services.ask_lenders import ask_lenders
-from mingqu.services.make_offers import DrawingFrozen
+from mingqu.services.check_drawing import DrawingFrozen
 from mingqu.services.read_lender_answers import answers_of
 
 TAG: Final = "Offers"

@@ -21,8 +21,8 @@ from mingqu.domain.limit import AssessmentExpired, RaisePauses
 from mingqu.domain.loan import Intent, LoanNotActive, Quote, Stage
 from mingqu.domain.loan.lend import DisbursementNotAllowed
 from mingqu.services.ask_for_person import WishUnknown, ask_for_person
+from mingqu.services.check_drawing import DrawingFrozen
 from mingqu.services.draw_more import PayoutWaiting, draw_more
-from mingqu.services.make_offers import DrawingFrozen
 from mingqu.services.preview_repayment import preview_payment
 from mingqu.services.read_loan import loan_ledger
 from mingqu.services.read_loans import DayNotCome, LoanView, loan_view, loans_of, orders_of

@@ -17,10 +17,12 @@ from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.institution import InstitutionNotConnected, PartnerNotListed, PilotExcludes
 from mingqu.domain.limit import AssessmentExpired
 from mingqu.domain.product import TermsNotOffered
+from mingqu.services.check_drawing import DrawingFrozen
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_cost_table, show_cost_table
-from mingqu.services.make_offers import CostAboveCap, DrawingFrozen, LendersUndecided, NoLimit, Offered, make_offers
+from mingqu.services.make_offers import LendersUndecided, NoLimit, make_offers
 from mingqu.services.once import once_done
 from mingqu.services.preview_offers import preview_offers
+from mingqu.services.price_offer import CostAboveCap, Offered
 from mingqu.services.read_cost_table import shown_cost_table
 from mingqu.services.read_papers import offer_view
 

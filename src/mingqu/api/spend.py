@@ -45,11 +45,13 @@ from mingqu.domain.spend import (
     MinimumNotConvertible,
 )
 from mingqu.domain.spend.product import SpendProductNotOffered
+from mingqu.services.check_drawing import DrawingFrozen
 from mingqu.services.convert_spend import ConversionOffer, conversion_offers, convert_spend
 from mingqu.services.draw_cash import NotForCash, draw_cash
-from mingqu.services.make_offers import CostAboveCap, DrawingFrozen, NoLimit
+from mingqu.services.make_offers import NoLimit
 from mingqu.services.open_spend import SpendAccountExists, TermsNotShown, open_spend, spend_offers
 from mingqu.services.pay_merchant import NotForSpending, PurchaseExists, authorize_purchase
+from mingqu.services.price_offer import CostAboveCap
 from mingqu.services.read_spend import SpendView, spend_purchases, spend_statements, spend_view, spend_views
 from mingqu.services.record_spend import RepaymentUnderWay
 from mingqu.services.repay import NothingDue

@@ -21,7 +21,7 @@ from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_cost_table, show_cost_table
-from mingqu.services.make_offers import Offered, delay_terms
+from mingqu.services.price_offer import Offered, delay_terms
 from mingqu.services.read_cost_table import confirmed_cost_table, loan_of_offer, shown_cost_table
 from mingqu.services.read_papers import offer_view
 from mingqu.services.read_person import cards_of, names_of

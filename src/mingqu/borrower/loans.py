@@ -14,8 +14,8 @@ from mingqu.borrower.wallet import deducting, payable
 from mingqu.domain.loan import Stage
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
-from mingqu.services.make_offers import delay_terms
 from mingqu.services.preview_repayment import ways_of
+from mingqu.services.price_offer import delay_terms
 from mingqu.services.read_cost_table import shown_cost_table
 from mingqu.services.read_loans import OVERDUE, PAID, LoanView, OrderView, loan_view, loans_of
 from mingqu.services.read_papers import contract_view, party_of, signed_paper

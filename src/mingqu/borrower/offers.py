@@ -18,8 +18,9 @@ from mingqu.domain.product import METHODS
 from mingqu.domain.refusal import Refusal
 from mingqu.services.ask_lenders import ask_lenders
 from mingqu.services.disclose_cost import OfferStale, show_cost_table
-from mingqu.services.make_offers import Offered, make_offers
+from mingqu.services.make_offers import make_offers
 from mingqu.services.preview_offers import preview_offers
+from mingqu.services.price_offer import Offered
 from mingqu.services.read_cost_table import loan_of_offer, renew_offer
 from mingqu.services.read_limit import LimitView, limit_view
 from mingqu.services.read_papers import offer_view

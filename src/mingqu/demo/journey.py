@@ -14,7 +14,8 @@ from mingqu.domain.one_time_code import CodePurpose
 from mingqu.services.assess import Assessment, assess
 from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.give_consent import give_consent
-from mingqu.services.make_offers import Offered, make_offers
+from mingqu.services.make_offers import make_offers
+from mingqu.services.price_offer import Offered
 from mingqu.services.read_person import person_view
 from mingqu.services.repay import confirm_agreement, open_page, repay_by_hand, request_agreement
 from mingqu.services.run_due_work import run_due_work

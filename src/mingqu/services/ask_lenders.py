@@ -22,9 +22,10 @@ from mingqu.domain.lender_answer import OPEN, LenderOffer, LenderQuestion, Quest
 from mingqu.domain.product import Lender, TermsNotOffered
 from mingqu.ports.lender import Declined, Later, LenderApplication, LenderChannel, NotKnown
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.check_drawing import lines_of, require_drawing_open
 from mingqu.services.hear_lender import hear_answer, note_trouble
 from mingqu.services.house import House
-from mingqu.services.make_offers import lines_of, require_drawing_open, require_routed
+from mingqu.services.make_offers import require_routed
 from mingqu.services.once import Response, once
 from mingqu.services.read_limit import decision_view
 from mingqu.services.switch_off import require_lending

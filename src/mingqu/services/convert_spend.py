@@ -22,9 +22,9 @@ from mingqu.domain.spend import (
     step,
 )
 from mingqu.services.house import House
-from mingqu.services.make_offers import CostAboveCap
 from mingqu.services.once import Response, id_of_key, once
 from mingqu.services.open_spend import TermsNotShown
+from mingqu.services.price_offer import CostAboveCap
 from mingqu.services.record_spend import brought_up, record_spend
 from mingqu.store import spend
 from mingqu.store.database import Transaction

@@ -14,9 +14,10 @@ from mingqu.domain.canonical import Canonical, canonical, read
 from mingqu.domain.cost import DELAY_DAYS_SHOWN, cost_of_delay
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.refusal import Refusal
+from mingqu.services.check_drawing import require_drawing_open
 from mingqu.services.house import House
-from mingqu.services.make_offers import Offered, delay_terms, priced, require_drawing_open
 from mingqu.services.once import once
+from mingqu.services.price_offer import Offered, delay_terms, priced
 from mingqu.services.switch_off import require_lending
 from mingqu.store import evidence, offer
 from mingqu.store.database import Transaction

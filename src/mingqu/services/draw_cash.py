@@ -15,8 +15,8 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend.product import CASH_LINE
 from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.check_assessment import require_usable
+from mingqu.services.check_drawing import require_drawing_open
 from mingqu.services.house import BANK, House
-from mingqu.services.make_offers import require_drawing_open
 from mingqu.services.once import Response, once
 from mingqu.services.pay_merchant import require_held
 from mingqu.services.record_spend import brought_up, holds_for

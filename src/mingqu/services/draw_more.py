@@ -12,8 +12,8 @@ from mingqu.domain.loan.lend import DisbursementNotAllowed
 from mingqu.domain.money import AmountOutOfRange, Money
 from mingqu.domain.order import OrderKind
 from mingqu.domain.refusal import Refusal
+from mingqu.services.check_drawing import require_drawing_open
 from mingqu.services.house import House
-from mingqu.services.make_offers import require_drawing_open
 from mingqu.services.once import Response, once
 from mingqu.services.reserve_payout import reserve_payout
 from mingqu.store import instrument, loan, order

@@ -24,7 +24,7 @@ from mingqu.domain.lender_answer import (
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.lender import Confirmed, Declined, Funded, Later, NotSigned, PriceMoved
 from mingqu.services.house import House
-from mingqu.services.make_offers import require_within_cap
+from mingqu.services.price_offer import require_within_cap
 from mingqu.store import lender_question, offer
 from mingqu.store.database import Transaction
 

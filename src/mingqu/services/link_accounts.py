@@ -18,8 +18,8 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.rule import ALL_IN_COST_MAX
 from mingqu.domain.spend.product import SPEND_LINE
 from mingqu.services.check_assessment import require_assessed
+from mingqu.services.check_drawing import spend_overdue_days
 from mingqu.services.house import House
-from mingqu.services.make_offers import spend_overdue_days
 from mingqu.services.once import Response, once
 from mingqu.store import evidence, freeze, link, loan, offer, party, spend
 from mingqu.store.database import Transaction

@@ -17,9 +17,10 @@ from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import SpendTerms, open_account
 from mingqu.domain.spend.product import SpendProduct
+from mingqu.services.check_drawing import require_drawing_open
 from mingqu.services.grant_limits import CURRENCY, LIMIT_ACCOUNTS
 from mingqu.services.house import House
-from mingqu.services.make_offers import NoLimit, require_drawing_open
+from mingqu.services.make_offers import NoLimit
 from mingqu.services.once import Response, once
 from mingqu.store import evidence, ledger, offer, spend
 from mingqu.store.database import Transaction

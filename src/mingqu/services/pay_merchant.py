@@ -20,8 +20,8 @@ from mingqu.domain.spend import SpendEvent, SpendKind
 from mingqu.domain.spend.product import SPEND_LINE
 from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.check_assessment import require_usable
+from mingqu.services.check_drawing import require_drawing_open
 from mingqu.services.house import House
-from mingqu.services.make_offers import require_drawing_open
 from mingqu.services.once import Response, once
 from mingqu.services.record_spend import (
     HOLD_PLACES,

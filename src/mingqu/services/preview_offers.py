@@ -6,8 +6,10 @@ from uuid import UUID
 
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.product import TermsNotOffered
+from mingqu.services.check_drawing import lines_of, require_drawing_open
 from mingqu.services.house import House
-from mingqu.services.make_offers import Offered, decides_itself, lines_of, loan_terms, priced, require_drawing_open
+from mingqu.services.make_offers import decides_itself
+from mingqu.services.price_offer import Offered, loan_terms, priced
 from mingqu.services.switch_off import require_lending
 from mingqu.store.offer import Facility, Offer
 

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from mingqu.domain.canonical import Canonical, read
 from mingqu.services.house import House
-from mingqu.services.make_offers import Offered, make_offers
+from mingqu.services.make_offers import make_offers
+from mingqu.services.price_offer import Offered
 from mingqu.store import offer
 
 

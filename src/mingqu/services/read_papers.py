@@ -15,7 +15,7 @@ from mingqu.domain.personal import Personal, mask_id_number
 from mingqu.domain.schedule import Schedule, build
 from mingqu.services.disclose_cost import live_offer
 from mingqu.services.house import House
-from mingqu.services.make_offers import Offered
+from mingqu.services.price_offer import Offered
 from mingqu.store import certificate, evidence, instrument, offer, party, repayment, vault
 from mingqu.store.evidence.proof import EvidencePending as EvidencePending
 

@@ -12,9 +12,10 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import Message, MessageKind
 from mingqu.services.disclose_cost import live_offer, read_disclosure
 from mingqu.services.house import House
+from mingqu.services.make_offers import require_routed
 from mingqu.services.send_message import send_message
 from mingqu.services.sign_with_lender import confirm_with_lender
-from mingqu.store import one_time_code, party, vault
+from mingqu.store import offer, one_time_code, party, vault
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Offer
 
@@ -26,8 +27,12 @@ def send_signing_code(house: House, *, person_id: UUID, offer_id: UUID) -> None:
     code is stored (as a keyed hash) before it is sent; if the message is lost the person asks for another. A lender
     that decides by itself confirms its price before.
     Errors: NotFound, OfferStale, CostTableNotRead, DrawingFrozen, DrawingStopped, CostAboveCap, CodeTooSoon,
-    CodeSendsExhausted, PriceChanged, LenderNotSigned, ChannelUnavailable.
+    CodeSendsExhausted, PriceChanged, LenderNotSigned, ChannelUnavailable, InstitutionNotConnected, PartnerNotListed,
+    PilotExcludes.
     """
+    with house.database.transaction() as tx:
+        _, line = offer.load_offer_with_line(tx, person_id=person_id, offer_id=offer_id)
+    require_routed(house, lender_id=line.lender_id, person_id=person_id)
     confirm_with_lender(house, person_id=person_id, offer_id=offer_id)
     digits = house.codes.digits()
     with house.database.transaction() as tx:

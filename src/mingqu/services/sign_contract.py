@@ -28,9 +28,10 @@ from mingqu.services.disclose_cost import live_offer, read_disclosure
 from mingqu.services.entrust_payment import Payee, entrust_payment, name_payee
 from mingqu.services.house import House
 from mingqu.services.keep_for_the_law import keep_for_the_law
-from mingqu.services.make_offers import Offered
+from mingqu.services.make_offers import require_routed
 from mingqu.services.note_signals import promise_signal
 from mingqu.services.once import Response, once
+from mingqu.services.price_offer import Offered
 from mingqu.services.report_to_lender import promise_report
 from mingqu.services.reserve_payout import reserve_payout
 from mingqu.services.send_signing_code import try_signing_code
@@ -96,18 +97,21 @@ def sign_contract(
     Without `payout_at` it is paid out as soon as it is signed, and the same request later is still the same. `code` is
     the one that `send_signing_code` sent for this offer; a wrong one counts, a right one is used up by the signature.
 
+    Whether the lender may be sent this person is asked again, for lists of partners and pilots change overnight.
     The whole principal is paid out; of a loan with several disbursements `payout_fen` says how much comes first.
     Sources: 《个人贷款业务明示综合融资成本规定》 2026-03-15 (the cost table comes first); PIPL art. 23 (consent that
     names the lender); 法释〔2020〕6号 art. 26 (the whole principal is paid out).
     Errors: NotFound, OfferStale, CostTableNotRead, ConsentMissing, InstrumentNotVerified, CardNotSupported,
     PayoutTimeOutOfRange, DisbursementNotAllowed, CodeMissing, CodeUsed, CodeExpired, CodeWrong, CodeTriesExhausted,
-    LimitExceeded, CapExceeded, FundingExhausted, LenderNotConfirmed, LenderNotFunded, LenderNotSigned,
+    LimitExceeded, CapExceeded, FundingExhausted, InstitutionNotConnected, PartnerNotListed, PilotExcludes,
+    LenderNotConfirmed, LenderNotFunded, LenderNotSigned,
     ChannelUnavailable, and those of the idempotency key.
     """
 
     def work(tx: Transaction) -> Response | Refusal:
         cell, now = tx.cell_of(person_id), house.clock.now()
         stored, offered = live_offer(tx, house, person_id=person_id, offer_id=offer_id)
+        require_routed(house, lender_id=offered.product.lender_id, person_id=person_id)
         require_confirmed(tx, stored=stored)
         read = read_disclosure(tx, stored=stored, offered=offered)
         require_consent(

@@ -21,7 +21,8 @@ from mingqu.services.disclose_cost import live_offer, read_disclosure
 from mingqu.services.fund_lender import fund_lender
 from mingqu.services.hear_lender import keep_word, reprice
 from mingqu.services.house import House
-from mingqu.services.make_offers import CostAboveCap, offer_at
+from mingqu.services.make_offers import require_routed
+from mingqu.services.price_offer import CostAboveCap, offer_at
 from mingqu.services.repay import ChannelUnavailable
 from mingqu.store import lender_question, offer
 from mingqu.store.database import Transaction
@@ -118,7 +119,8 @@ def require_confirmed(tx: Transaction, *, stored: Offer) -> None:
 def fund_from_lender(house: House, *, person_id: UUID, offer_id: UUID) -> None:
     """Have the lender of an offer pay in what will be lent, if it decides by itself; booked once under its number.
 
-    Errors: NotFound, LenderNotConfirmed, LenderNotFunded, LenderNotSigned, ChannelUnavailable.
+    Errors: NotFound, LenderNotConfirmed, LenderNotFunded, LenderNotSigned, ChannelUnavailable, InstitutionNotConnected,
+    PartnerNotListed, PilotExcludes.
     """
     with house.database.transaction() as tx:
         question = lender_question.question_of_offer(tx, offer_id=offer_id)
@@ -128,6 +130,7 @@ def fund_from_lender(house: House, *, person_id: UUID, offer_id: UUID) -> None:
         words = lender_question.words_of(tx, question_id=question.question_id)
     if stored.loan_id is not None:
         return  # signed before; whoever asks again hears the same
+    require_routed(house, lender_id=line.lender_id, person_id=person_id)  # before the lender pays anything in
     number = signature_number(offer_id)
     if not any((one.kind, one.number, one.said) == (WordKind.SIGN, number, "confirmed") for one in words):
         raise LenderNotConfirmed("The lender has not confirmed this offer: have the code sent that signs it.")

@@ -18,10 +18,10 @@ from mingqu.domain.instrument import InstrumentState, require_payout
 from mingqu.domain.loan import Disbursed, OverpaymentReturned, Reversed, Stage
 from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.refusal import Refusal
+from mingqu.services.check_drawing import require_drawing_open
 from mingqu.services.draw_more import PayoutWaiting
 from mingqu.services.follow_up import follow_up, give_back, notice_of
 from mingqu.services.house import House
-from mingqu.services.make_offers import require_drawing_open
 from mingqu.services.once import Response, once
 from mingqu.services.record_event import record_event
 from mingqu.services.reserve_payout import reserve_payout

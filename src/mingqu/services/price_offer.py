@@ -1,0 +1,170 @@
+"""The price of an offer: its terms, its plan and its whole cost, held against the law's cap; the same each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from typing import ClassVar, Final
+from uuid import UUID
+
+from mingqu.domain import schedule
+from mingqu.domain.cost import AllInCost, DelayTerms, all_in_cost
+from mingqu.domain.loan import LoanTerms
+from mingqu.domain.loan.of_product import terms_of_product
+from mingqu.domain.money import Rounding
+from mingqu.domain.product import Product
+from mingqu.domain.rate import format_percent
+from mingqu.domain.refusal import Refusal
+from mingqu.domain.rule import ALL_IN_COST_MAX
+from mingqu.services.house import House
+from mingqu.store import offer
+from mingqu.store.database import Transaction
+from mingqu.store.offer import Facility, Offer
+
+_RECKONED_MAX: Final = 1_000  # offers kept reckoned: some kilobytes each
+
+
+class CostAboveCap(Refusal):
+    """The all-in cost of the offer is above what the law allows this kind of lender on this date."""
+
+    code: ClassVar[str] = "cost_above_cap"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """An offer with what it costs and who lends."""
+
+    offer: Offer
+    product: Product
+    lender_name_zh: str
+    lender_name_en: str
+    cost: AllInCost
+    schedule: schedule.Schedule
+
+    @property
+    def rate_year_ppm(self) -> int:
+        """The interest rate for a year, in parts per million."""
+        return self.offer.terms.rate.yearly_ppm(rounding=Rounding.HALF_UP)
+
+
+def loan_terms(*, product: Product, rate_year_ppm: int, amount_fen: int, instalments: int, method: str) -> LoanTerms:
+    """Return the terms of a loan of a product. Errors: TermsNotOffered and those of the terms."""
+    product.check_terms(amount_fen=amount_fen, instalments=instalments, method=method)
+    return terms_of_product(
+        product=product, rate_year_ppm=rate_year_ppm, amount_fen=amount_fen, instalments=instalments, method=method
+    )
+
+
+def delay_terms(*, terms: LoanTerms, lender: str) -> DelayTerms:
+    """Return what a loan's terms say of being late, for the cost table: overdue principal bears a multiple."""
+    return DelayTerms(
+        collector=lender,
+        standard="逾期本金，按合同利率加收",
+        rate=terms.rate,
+        multiple_ppm=terms.penalty_multiple_ppm,
+        day_count=terms.day_count,
+        rounding=terms.rounding,
+        grace_days=terms.grace_days,
+    )
+
+
+def offer_at(
+    tx: Transaction,
+    house: House,
+    *,
+    person_id: UUID,
+    facility_id: UUID,
+    rate_year_ppm: int,
+    amount_fen: int,
+    instalments: int,
+    method: str,
+    offer_id: UUID,
+    expires_at: datetime,
+) -> Offered:
+    """Store an offer of a person's line at a rate and return it with its cost. The caller commits.
+
+    Errors: TermsNotOffered, CostAboveCap.
+    """
+    facility = next(one for one in offer.facilities(tx, person_id=person_id) if one.facility_id == facility_id)
+    product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
+    terms = loan_terms(
+        product=product, rate_year_ppm=rate_year_ppm, amount_fen=amount_fen, instalments=instalments, method=method
+    )
+    stored = Offer(
+        offer_id=offer_id,
+        person_id=person_id,
+        facility_id=facility_id,
+        terms=terms,
+        created_on=house.clock.business_date(),
+        created_at=house.clock.now(),
+        expires_at=expires_at,
+    )
+    offer.insert_offer(tx, offer=stored)
+    return priced(house, stored=stored, facility=facility)
+
+
+def require_within_cap(
+    house: House, *, facility: Facility, rate_year_ppm: int, amount_fen: int, instalments: int, method: str
+) -> None:
+    """Return when an offer at a rate would cost no more than the law allows today; nothing is stored.
+
+    Errors: TermsNotOffered, CostAboveCap.
+    """
+    product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
+    now = house.clock.now()
+    passing = Offer(
+        offer_id=facility.facility_id,  # of an offer that is none: only its terms and day are looked at
+        person_id=facility.person_id,
+        facility_id=facility.facility_id,
+        terms=loan_terms(
+            product=product, rate_year_ppm=rate_year_ppm, amount_fen=amount_fen, instalments=instalments, method=method
+        ),
+        created_on=house.clock.business_date(),
+        created_at=now,
+        expires_at=now,
+    )
+    priced(house, stored=passing, facility=facility)
+
+
+def priced(house: House, *, stored: Offer, facility: Facility) -> Offered:
+    """Return an offer with its schedule and cost, computed anew; the same each time. Errors: CostAboveCap.
+
+    What falling behind would cost stands in the cost table (`disclose_cost`) and is worked out there.
+    """
+    product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
+    lender = house.pack.lender(lender_id=facility.lender_id)
+    rate_year_ppm = stored.terms.rate.yearly_ppm(rounding=Rounding.HALF_UP)  # exact: terms are priced by the year
+    made, cost = _reckoned(stored.terms, stored.created_on, lender.name_zh, rate_year_ppm)
+    cap = house.pack.rules.value(
+        rule_id=ALL_IN_COST_MAX,
+        lender_type=lender.licence,
+        product_kind=product.kind,
+        business_date=stored.created_on,
+    )
+    if cost.annual.simple_ppm > cap:
+        raise CostAboveCap("This offer would cost more than the law allows.", cap_ppm=cap)
+    return Offered(
+        offer=stored,
+        product=product,
+        lender_name_zh=lender.name_zh,
+        lender_name_en=lender.name_en,
+        cost=cost,
+        schedule=made,
+    )
+
+
+@lru_cache(maxsize=_RECKONED_MAX)
+def _reckoned(terms: LoanTerms, start: date, lender: str, rate_year_ppm: int) -> tuple[schedule.Schedule, AllInCost]:
+    """Return schedule and cost of terms, which follow from the arguments alone.
+
+    From the list of offers to the signature the same offer is looked at five times and reckoned once.
+    """
+    made = schedule.build(terms=terms.schedule_terms(start=start))
+    cost = all_in_cost(
+        schedule=made,
+        lender=lender,
+        interest_standard=f"年利率 {format_percent(rate_year_ppm)}，按剩余本金",
+        period=terms.period,
+    )
+    return made, cost
