@@ -9,7 +9,9 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from litestar.testing import TestClient
 
+from mingqu.api import make_notices_router
 from mingqu.channels.fake.faults import Fault
 from mingqu.demo.journey import take_loan, work_until_idle
 from mingqu.demo.people import XIA
@@ -25,6 +27,7 @@ from mingqu.services.run_errand import run_errand
 from mingqu.services.take_notice import NoticeOrderUnknown, NoticesNotTaken, take_notice
 from mingqu.store import order
 from mingqu.store.idempotency import IdempotencyKeyReused
+from mingqu.web.site import make_site
 from tests.journeys.reading import Books, arrive, assert_coherent, books_of, borrow, orders_of, rows_of
 from tests.world import OpenWorld
 
@@ -253,3 +256,30 @@ def together(calls: list[Callable[[], object]]) -> None:
         thread.join(60)
         assert not thread.is_alive(), "a thread hangs"
     assert bugs == []
+
+
+def test_a_storm_of_notices_is_let_in_at_once_so_that_it_shares_turns(world: OpenWorld) -> None:
+    """Thirty-two stand in the door until all are in: a door with a handful of threads would never let them go on."""
+    gathered = threading.Barrier(32)
+
+    @dataclass
+    class Gate:
+        """A reader that reads nothing before everybody is there."""
+
+        def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice:
+            gathered.wait(timeout=5)
+            raise NoticeUnsigned("Nobody signed this.")
+
+    house = replace(world.house, notices={"bank": NoticeSource(reader=Gate(), channels=frozenset({"bank"}))})
+    with TestClient(make_site(house, routers=[make_notices_router(house)])) as door:
+        statuses: list[int] = []
+
+        def knock() -> None:
+            statuses.append(door.post("/notices/bank", content=b"told").status_code)
+
+        callers = [threading.Thread(target=knock) for _ in range(gathered.parties)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+    assert statuses == [401] * gathered.parties

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -14,11 +15,12 @@ from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.order import Order, OrderKind, reserve
 from mingqu.services.house import DEDUCTING, House, channel_to
 from mingqu.services.tell_webhooks import Event, Told, tell
-from mingqu.store import instrument, order, refund, repayment, work
+from mingqu.store import instrument, order, refund, repayment, webhook, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 from mingqu.store.refund import Refund
 from mingqu.store.repayment import Agreement
+from mingqu.store.webhook import Subscription
 from mingqu.store.work import NewWork
 
 NOTICE: Final = "notice"
@@ -42,18 +44,40 @@ NOTIFIED: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What stands around loans when something happens to them.
+
+    Agreements by person, channels over which a loan is being collected by loan, and who listens.
+    """
+
+    agreements: Mapping[UUID, Agreement]
+    collecting: Mapping[UUID, set[str]]
+    listening: Sequence[Subscription]
+
+
 def follow_up(tx: Transaction, house: House, *, of: Loan, outcome: Outcome) -> None:
     """Write the work that one loan's happenings cause. The caller holds the cell's lock and commits."""
     follow_up_all(tx, house, changes=[(of, outcome)], cell=of.cell)
 
 
-def follow_up_all(tx: Transaction, house: House, *, changes: Sequence[tuple[Loan, Outcome]], cell: int) -> None:
-    """Write the work that several loans' happenings cause, reading what is needed for all of them at once."""
+def follow_up_all(
+    tx: Transaction,
+    house: House,
+    *,
+    changes: Sequence[tuple[Loan, Outcome]],
+    cell: int,
+    surroundings: Surroundings | None = None,
+) -> None:
+    """Write the work that several loans' happenings cause, reading what is needed for all of them at once.
+
+    `surroundings` are what would be read, if the caller has read it under the cell's lock.
+    """
     telling = [(of, outcome) for of, outcome in changes if outcome.happenings]
     if not telling:
         return
-    agreements = repayment.active_agreements(tx, cell=cell, person_ids={of.person_id for of, _ in telling})
-    collecting = repayment.loans_being_collected(tx, cell=cell, loan_ids=[of.loan_id for of, _ in telling])
+    known = surroundings or _surroundings(tx, cell=cell, loans=[of for of, _ in telling])
+    agreements, collecting = known.agreements, known.collecting
     now = house.clock.now()
     deductions: dict[UUID, tuple[Order, Agreement]] = {}  # by loan: one a loan and day
     notices: list[NewWork] = []
@@ -87,6 +111,22 @@ def follow_up_all(tx: Transaction, house: House, *, changes: Sequence[tuple[Loan
             for happening in outcome.happenings
             if happening.kind in TOLD and not (happening.kind is Kind.OVERDUE and collecting.get(of.loan_id))
         ],
+        listening=known.listening,
+    )
+
+
+def _surroundings(tx: Transaction, *, cell: int, loans: Sequence[Loan]) -> Surroundings:
+    agreements, collecting, listening = tx.together(
+        [
+            repayment.agreed(cell=cell, person_ids=list({of.person_id for of in loans})),
+            repayment.collecting(cell=cell, loan_ids=[of.loan_id for of in loans]),
+            webhook.asked(),
+        ]
+    )
+    return Surroundings(
+        agreements=repayment.agreed_in(agreements),
+        collecting=repayment.collecting_in(collecting),
+        listening=webhook.active_in(listening),
     )
 
 

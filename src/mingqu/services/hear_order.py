@@ -17,11 +17,11 @@ from uuid import UUID
 from mingqu.domain import order as life
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.loan import Intent
-from mingqu.domain.order import Action, Order, OrderKind
+from mingqu.domain.order import Action, Order, OrderKind, OrderState
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Paid, Word
 from mingqu.services import keep_order
-from mingqu.services.follow_up import follow_up_all
+from mingqu.services.follow_up import Surroundings, follow_up_all
 from mingqu.services.house import House
 from mingqu.services.record_event import Recording, work_out, write_recordings
 from mingqu.services.settle_order import (
@@ -40,7 +40,7 @@ from mingqu.store.database import Transaction
 from mingqu.store.idempotency import Claim
 from mingqu.store.loan_at_hand import CellAtHand
 from mingqu.store.paid_order import Ended
-from mingqu.store.webhook import Subscription
+from mingqu.store.repayment import OpenCollection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,16 +145,28 @@ def _hear_chosen(
 ) -> None:
     """Hear the words at the chosen places and set their answers."""
     order_ids = [listed[place].order_id for place in chosen]
+    loan_ids = [loan_id for order_id in order_ids if (loan_id := known[order_id].loan_id) is not None]
+    people = [known[order_id].person_id for order_id in order_ids]
     claiming = sorted(place for place in chosen if listed[place].claim is not None)
     claims = [claim for place in claiming if (claim := listed[place].claim) is not None]
     at_hand, others = loan_at_hand.locked(
         tx,
         cell=cell,
-        loan_ids=[loan_id for order_id in order_ids if (loan_id := known[order_id].loan_id) is not None],
+        loan_ids=loan_ids,
         first=[idempotency.claimed(cell=cell, claims=claims)] if claims else [],
-        beside=[paid_order.found(cell=cell, order_ids=order_ids), webhook.asked()],
+        beside=[
+            paid_order.found(cell=cell, order_ids=order_ids),
+            repayment.agreed(cell=cell, person_ids=people),
+            repayment.opened(cell=cell, loan_ids=loan_ids),
+            webhook.asked(),
+        ],
     )
-    orders, listening = paid_order.orders_in(others[-2]), webhook.active_in(others[-1])
+    orders, others_open = paid_order.orders_in(others[-4]), _without(repayment.opened_in(others[-2]), order_ids)
+    around = Surroundings(
+        agreements=repayment.agreed_in(others[-3]),
+        collecting=_channels_of(others_open),
+        listening=webhook.active_in(others[-1]),
+    )
     told_before: set[int] = set()
     for place, is_new in zip(claiming, idempotency.news_in(others[0]) if claims else (), strict=True):
         if not is_new:
@@ -172,7 +184,19 @@ def _hear_chosen(
             elif (claim := listed[place].claim) is not None:
                 idempotency.forget(tx, cell=cell, caller=claim.caller, key=claim.key)
     if heard:
-        _write(tx, house, at_hand, heard, on, listening)
+        waiting = {each.loan_id for each in others_open if each.state is OrderState.RESERVED}
+        _write(tx, house, at_hand, heard, on, around, waiting)
+
+
+def _without(collections: Sequence[OpenCollection], order_ids: Sequence[UUID]) -> list[OpenCollection]:
+    return [each for each in collections if each.order_id not in order_ids]
+
+
+def _channels_of(collections: Sequence[OpenCollection]) -> dict[UUID, set[str]]:
+    channels: dict[UUID, set[str]] = {}
+    for each in collections:
+        channels.setdefault(each.loan_id, set()).add(each.channel)
+    return channels
 
 
 def _worked_out(said: Said, order: Order, meant: Intent | None, *, at_hand: CellAtHand, on: date) -> _Heard | None:
@@ -197,9 +221,10 @@ def _write(
     at_hand: CellAtHand,
     heard: Sequence[_Heard],
     on: date,
-    listening: Sequence[Subscription],
+    around: Surroundings,
+    waiting: set[UUID],
 ) -> None:
-    """Write what words come to, with all that follows; the caller commits."""
+    """Write what words come to, with all that follows; the caller commits. `waiting` are loans with unsent orders."""
     cell, now = at_hand.cell, house.clock.now()
     ended = [each.ended for each in heard]
     recordings = [each.recording for each in heard]
@@ -215,18 +240,17 @@ def _write(
     if answered:
         claims, responses = zip(*answered, strict=True)
         beside.append(idempotency.finished(cell=cell, claims=claims, responses=responses))
-    beside.append(repayment.collecting(cell=cell, loan_ids=[of.loan_id for of, _, _ in afters]))
     answers = write_recordings(tx, cell=cell, recordings=recordings, on=on, at=now, beside=beside)
     paid_order.require_ended(answers, orders=ended)
     evidence.require_appended(answers[2:], drafts=drafts)
-    assert not answered or answers[-2].rowcount == len(answered), "only who claimed a key finishes it, once"
+    assert not answered or answers[-1].rowcount == len(answered), "only who claimed a key finishes it, once"
     told = [told_of(of, order, event=Event.PAYMENT_RECEIVED, on=day) for of, order, day in afters]
-    tell(tx, house, cell=cell, told=told, listening=listening)
-    follow_up_all(tx, house, changes=[(each.after, each.outcome) for each in recordings], cell=cell)
-    waiting = repayment.collecting_in(answers[-1])
-    for each in recordings:
-        if each.outcome.happenings or each.after.loan_id in waiting:
-            spare_deductions(tx, house, of=each.after)
+    tell(tx, house, cell=cell, told=told, listening=around.listening)
+    changes = [(each.after, each.outcome) for each in recordings]
+    follow_up_all(tx, house, changes=changes, cell=cell, surroundings=around)
+    for after, _ in changes:
+        if after.loan_id in waiting:  # a deduction that just followed asks for what is due already
+            spare_deductions(tx, house, of=after)
 
 
 def response_of(order: Order) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.domain.loan import Intent
+from mingqu.domain.order import OrderState
 from mingqu.domain.ownership import NotFound
 from mingqu.store import column
 from mingqu.store.connection import Answer, Statement
@@ -17,6 +18,23 @@ from mingqu.store.database import Transaction
 _COLLECTING: Final = """SELECT loan_id, array_agg(DISTINCT channel) FROM channel_order
     WHERE cell = $1::smallint AND loan_id = ANY ($2::uuid[]) AND kind = 'collection'
       AND state NOT IN ('PAID', 'FAILED') GROUP BY loan_id"""
+
+
+_OPEN: Final = """SELECT loan_id, order_id, channel, state FROM channel_order
+    WHERE cell = $1::smallint AND loan_id = ANY ($2::uuid[]) AND kind = 'collection'
+      AND state NOT IN ('PAID', 'FAILED')"""
+_AGREED: Final = """SELECT person_id, agreement_id, instrument_id, channel FROM repayment_agreement
+    WHERE cell = $1::smallint AND person_id = ANY ($2::uuid[]) AND state = 'active'"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCollection:
+    """A collection of a loan whose end is not known; one that is RESERVED was not sent yet."""
+
+    loan_id: UUID
+    order_id: UUID
+    channel: str
+    state: OrderState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,14 +167,19 @@ def set_agreement_state(tx: Transaction, *, agreement: Agreement, state: str, at
 
 def active_agreements(tx: Transaction, *, cell: int, person_ids: Collection[UUID]) -> dict[UUID, Agreement]:
     """Return the active agreement of each of these people of a cell who has one."""
-    rows = tx.execute(
-        """SELECT person_id, agreement_id, instrument_id, channel FROM repayment_agreement
-           WHERE cell = %s AND person_id = ANY (%s) AND state = 'active'""",
-        (cell, list(person_ids)),
-    )
+    return agreed_in(tx.together([agreed(cell=cell, person_ids=list(person_ids))])[0])
+
+
+def agreed(*, cell: int, person_ids: Sequence[UUID]) -> Statement:
+    """Return the statement of `active_agreements`, whose answer `agreed_in` reads."""
+    return Statement(_AGREED, (column.smallint(cell), column.of_uuids(person_ids).packed))
+
+
+def agreed_in(answer: Answer) -> dict[UUID, Agreement]:
+    """Return the active agreements that the answer to `agreed` holds, by their people."""
     return {
         row[0]: Agreement(agreement_id=row[1], person_id=row[0], instrument_id=row[2], state="active", channel=row[3])
-        for row in rows
+        for row in answer
     }
 
 
@@ -173,6 +196,19 @@ def collecting(*, cell: int, loan_ids: Sequence[UUID]) -> Statement:
 def collecting_in(answer: Answer) -> dict[UUID, set[str]]:
     """Return the loans that the answer to `collecting` holds, each with its channels."""
     return {loan_id: set(channels) for loan_id, channels in answer}
+
+
+def opened(*, cell: int, loan_ids: Sequence[UUID]) -> Statement:
+    """Return the statement that asks for the open collections of loans, whose answer `opened_in` reads."""
+    return Statement(_OPEN, (column.smallint(cell), column.of_uuids(loan_ids).packed))
+
+
+def opened_in(answer: Answer) -> list[OpenCollection]:
+    """Return the open collections that the answer to `opened` holds."""
+    return [
+        OpenCollection(loan_id=loan_id, order_id=order_id, channel=channel, state=OrderState(state))
+        for loan_id, order_id, channel, state in answer
+    ]
 
 
 def payout_instrument(tx: Transaction, *, cell: int, loan_id: UUID) -> UUID | None:
