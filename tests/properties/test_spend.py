@@ -256,3 +256,17 @@ def test_a_bill_paid_whole_bears_nothing_even_when_the_next_one_is_not() -> None
     outcomes, _ = told(terms, [bought, paid, again])
     # From 26 January to 5 March 38 days of 0.05 %: 19.00 of 1,000.00; then 31 more, and nothing was paid.
     assert [bill.interest_fen for bill in outcomes[-1].statements] == [0, 1_900, 3_450]
+
+
+@settings(max_examples=examples(8))
+@given(terms=TERMS, events=histories(kinds=(SpendKind.PURCHASED, SpendKind.REPAID)))
+def test_what_was_late_is_kept_with_its_days(terms: SpendTerms, events: list[SpendEvent]) -> None:
+    outcomes, taken = told(terms, events)
+    last = outcomes[-1].state
+    for passed in range((last.day - OPENED).days):
+        day = OPENED + passed * DAY
+        up_to = [event for event in taken if event.on <= day]
+        was = fold(terms=terms, opened_on=OPENED, limit_fen=LIMIT_FEN, events=up_to, to=day)
+        kept = any(due < day < cured for due, cured in last.lates)
+        open_since = last.overdue_since is not None and last.overdue_since <= day
+        assert (was.overdue_days(day) > 0) == (kept or open_since), day

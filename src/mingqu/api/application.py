@@ -30,8 +30,10 @@ from mingqu.services.note_signals import DeviceMalformed
 from mingqu.services.once import claim_of, id_of_key
 from mingqu.services.read_limit import DecisionNotFound, DecisionView, decision_view, limit_view, made_view
 from mingqu.services.require_pace import VelocityStopped
+from mingqu.services.stand_in_band import BandUnknown, band_view
 
 TAG: Final = "Credit"
+BandName = Annotated[str, msgspec.Meta(examples=["B"], description="The best is A.")]
 
 
 class NewApplication(Body, frozen=True, kw_only=True):
@@ -166,6 +168,33 @@ class Limit(Answer, frozen=True, kw_only=True):
     products: list[ProductLimit]
 
 
+class BandTurn(Answer, frozen=True, kw_only=True):
+    """A day on which the band becomes another one, and how much of the limit is of use then."""
+
+    on: date
+    band: BandName
+    usable_fen: Fen
+
+
+class Band(Answer, frozen=True, kw_only=True):
+    """The caller's band as it was assessed and as it stands, and what would change it.
+
+    While something is `late_days` late nothing new can be drawn (`frozen`); repaying always works. `rises` hold if what
+    is overdue is paid today and nothing is late from then on, `falls` if it is not paid.
+    """
+
+    on: date
+    assessed: BandName
+    band: BandName
+    granted_fen: Fen
+    usable_fen: Fen
+    late_days: int
+    frozen: bool
+    in_order_since: date | None
+    rises: list[BandTurn]
+    falls: list[BandTurn]
+
+
 class NewReview(Body, frozen=True, kw_only=True):
     """What is asked of a person: `explain` the decision, or `review` it."""
 
@@ -258,6 +287,15 @@ def read_limit(house: HouseHere, caller: CallerHere) -> Limit:
     return shaped(view, Limit)
 
 
+@reads("/limit/band", tag=TAG, refuses=(BandUnknown,))
+def read_band(house: HouseHere, caller: CallerHere) -> Band:
+    """Read how the caller stands after having been late, and on which days what was lost comes back."""
+    view = band_view(house, person_id=caller.person_id)
+    if view is None:
+        raise BandUnknown("There is no band without limits.")
+    return shaped(view, Band)
+
+
 @writes("/limit/cap", tag=TAG, refuses=(CapUnchanged,))
 def set_cap(data: JSONBody[NewCap], key: KeyHere, house: HouseHere, caller: CallerHere) -> Cap:
     """Set, raise or lift the caller's own cap. A lower one holds at once; a higher one, or none, after a day."""
@@ -268,4 +306,4 @@ def _decision(view: DecisionView) -> Decision:
     return shaped(view, Decision, record_hash=view.record_hash.hex())
 
 
-HANDLERS: Final = (apply, read_latest_decision, read_decision, ask_for_review, read_limit, set_cap)
+HANDLERS: Final = (apply, read_latest_decision, read_decision, ask_for_review, read_limit, read_band, set_cap)

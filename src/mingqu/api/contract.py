@@ -50,6 +50,7 @@ from mingqu.services.sign_with_lender import (
     LenderNotSigned,
     PriceChanged,
 )
+from mingqu.services.stand_in_band import BandLowered
 from mingqu.web.print_paper import contract_pdf
 
 TAG: Final = "Contracts"
@@ -146,6 +147,7 @@ def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, 
         CardNotSupported,
         PayoutTimeOutOfRange,
         DisbursementNotAllowed,
+        BandLowered,
         CapExceeded,
         RaisePauses,
         LendingSwitchedOff,

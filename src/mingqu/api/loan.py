@@ -28,6 +28,7 @@ from mingqu.services.read_loan import loan_ledger
 from mingqu.services.read_loans import DayNotCome, LoanView, loan_view, loans_of, orders_of
 from mingqu.services.repay import NothingDue, quote_repayment
 from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
+from mingqu.services.stand_in_band import BandLowered
 from mingqu.services.take_payout_back import NoPayoutReturned, pay_out_again
 from mingqu.services.withdraw_loan import CoolingOffOver
 
@@ -243,6 +244,7 @@ def list_orders(loan_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -
         PayoutWaiting,
         InstrumentNotVerified,
         CardNotSupported,
+        BandLowered,
         CapExceeded,
         RaisePauses,
         LimitExceeded,
@@ -275,6 +277,7 @@ def draw(
         DrawingStopped,
         InstrumentNotVerified,
         CardNotSupported,
+        BandLowered,
         CapExceeded,
         RaisePauses,
         LimitExceeded,

@@ -58,6 +58,7 @@ from mingqu.services.repay import NothingDue
 from mingqu.services.repay_spend import repay_spend
 from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
 from mingqu.services.run_errand import PaymentChannelUnknown
+from mingqu.services.stand_in_band import BandLowered
 
 TAG: Final = "Revolving accounts"
 # What keeps a person from spending or drawing more.
@@ -65,6 +66,7 @@ CLOSED: Final = (
     DrawingFrozen,
     DrawingStopped,
     AssessmentExpired,
+    BandLowered,
     CapExceeded,
     RaisePauses,
     LimitExceeded,

@@ -40,6 +40,7 @@ def show(visit: Visit) -> Response[Any]:
         usable_at=view.usable_at,
         valid_until=view.valid_until,
         expired=view.expired,
+        lowered=view.lowered,
         may_apply=may_be_assessed(visit.house, person_id=visit.person_id),
         hours=int(visit.house.settings.cap_pause.total_seconds()) // 3600,
         key=visit.form_key(),

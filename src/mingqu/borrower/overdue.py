@@ -10,10 +10,12 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.borrower.loans import loan_values
+from mingqu.borrower.rebuild import band_values
 from mingqu.domain.review import OF_LOAN
 from mingqu.services.ask_for_person import ask_for_person
 from mingqu.services.preview_repayment import ways_of
 from mingqu.services.read_loans import OVERDUE, loan_view
+from mingqu.services.stand_in_band import band_view
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:
@@ -31,7 +33,7 @@ def show(visit: Visit) -> Response[Any]:
     if late is None or loan.quote is None:
         return visit.go(f"/loans/{loan.loan_id.hex}/repay")
     ways = ways_of(terms=loan.terms, state=loan.state, today=loan.as_of)
-    coming = [row for row in loan.rows if row.state not in ("paid", OVERDUE)]
+    band = band_view(visit.house, person_id=visit.person_id)
     return visit.show(
         "help.html",
         loan=loan_values(visit, loan),
@@ -40,8 +42,7 @@ def show(visit: Visit) -> Response[Any]:
         next_day_fen=ways.next_day_fen,
         number=late.number,
         late_due=late.due,
-        third=coming[2].due if len(coming) > 2 else None,
-        sixth=coming[5].due if len(coming) > 5 else None,
+        band=None if band is None else band_values(band),
         wishes=OF_LOAN,
         chosen=visit.query("choose") == "1",
         key=visit.form_key(),

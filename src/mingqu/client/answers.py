@@ -195,6 +195,29 @@ class Limit(Answer, frozen=True, kw_only=True):
     products: list[ProductLimit]
 
 
+class BandTurn(Answer, frozen=True, kw_only=True):
+    """A day on which the band becomes another one, and how much of the limit is of use then."""
+
+    on: date
+    band: str
+    usable_fen: int
+
+
+class Band(Answer, frozen=True, kw_only=True):
+    """The caller's band as assessed and as it stands; `rises` hold if all is paid today, `falls` if it is not."""
+
+    on: date
+    assessed: str
+    band: str
+    granted_fen: int
+    usable_fen: int
+    late_days: int
+    frozen: bool
+    in_order_since: date | None
+    rises: list[BandTurn]
+    falls: list[BandTurn]
+
+
 class Payment(Answer, frozen=True, kw_only=True):
     """One planned payment."""
 

@@ -129,6 +129,10 @@ class Client(Spending):
         """Return what may be borrowed."""
         return self._at.read("/v1/limit", answers.Limit)
 
+    def band(self) -> answers.Band:
+        """Return how the caller stands after having been late, and when what was lost comes back."""
+        return self._at.read("/v1/limit/band", answers.Band)
+
     def set_cap(self, *, amount_fen: int | None, key: str | None = None) -> answers.Cap:
         """Set the caller's own cap, or lift it with None."""
         return self._at.write("/v1/limit/cap", answers.Cap, key=key, body={"amount_fen": amount_fen})

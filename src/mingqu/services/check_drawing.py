@@ -13,6 +13,7 @@ from mingqu.services.cap_limit import left_under_cap
 from mingqu.services.check_assessment import require_assessed, withheld
 from mingqu.services.freeze_drawing import require_not_stopped
 from mingqu.services.house import House
+from mingqu.services.stand_in_band import left_in_band
 from mingqu.store import assessment, ledger, loan, offer, spend
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Facility
@@ -55,7 +56,7 @@ def spend_overdue_days(tx: Transaction, *, account: SpendAccount, on: date) -> i
 
 
 def lines_of(tx: Transaction, house: House, *, person_id: UUID) -> list[tuple[Facility, int]]:
-    """Return a person's lines, each with what may still be drawn: what is left of it, of the limit, and of the cap.
+    """Return a person's lines, each with what may still be drawn: what is left of it, of the limit, the cap, the band.
 
     A raise that waits for its pause is not counted.
     """
@@ -74,4 +75,5 @@ def lines_of(tx: Transaction, house: House, *, person_id: UUID) -> list[tuple[Fa
     left = [
         (line, min(left_fen(line.facility_id, line.currency), left_fen(person_id, line.currency))) for line in lines
     ]
-    return [(line, fen if under_cap_fen is None else min(fen, under_cap_fen)) for line, fen in left]
+    bounds = [fen for fen in (under_cap_fen, left_in_band(tx, house, person_id=person_id)) if fen is not None]
+    return [(line, min(fen, *bounds) if bounds else fen) for line, fen in left]

@@ -20,6 +20,7 @@ from mingqu.services.house import BANK, House
 from mingqu.services.once import Response, once
 from mingqu.services.pay_merchant import require_held
 from mingqu.services.record_spend import brought_up, holds_for
+from mingqu.services.stand_in_band import require_in_band
 from mingqu.store import instrument, ledger, order, spend
 from mingqu.store.database import Transaction
 
@@ -37,8 +38,8 @@ def draw_cash(
     """Order a draw to a person's own debit card and return the order's id; interest runs from the day it is paid.
 
     Errors: NotFound, NotForCash, AmountOutOfRange, DrawingFrozen, DrawingStopped, AssessmentExpired, CapExceeded,
-    RaisePauses, LimitExceeded, FundingExhausted, InstrumentNotVerified, CardNotSupported, RepaymentUnderWay, and those
-    of the key.
+    BandLowered, RaisePauses, LimitExceeded, FundingExhausted, InstrumentNotVerified, CardNotSupported,
+    RepaymentUnderWay, and those of the key.
     """
 
     def work(tx: Transaction) -> Response:
@@ -51,6 +52,7 @@ def draw_cash(
         account = brought_up(tx, house, account=account, to=house.clock.business_date())
         require_drawing_open(tx, house, person_id=person_id)
         require_under_cap(tx, house, person_id=person_id, amount_fen=amount_fen)
+        require_in_band(tx, house, person_id=person_id, amount_fen=amount_fen)
         require_usable(tx, house, person_id=person_id, facility_id=account_id, amount_fen=amount_fen)
         card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
         require_payout(instrument=card)

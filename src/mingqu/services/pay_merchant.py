@@ -32,6 +32,7 @@ from mingqu.services.record_spend import (
     record_spend,
 )
 from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
+from mingqu.services.stand_in_band import require_in_band
 from mingqu.store import ledger, purchase, spend
 from mingqu.store.database import Transaction
 from mingqu.store.purchase import Purchase
@@ -87,7 +88,7 @@ def authorize_purchase(
     """Hold an amount for a seller and return the purchase's id. Nothing is owed before the seller captures it.
 
     Errors: NotFound, NotForSpending, AmountOutOfRange, DrawingFrozen, DrawingStopped, AssessmentExpired, CapExceeded,
-    RaisePauses, LimitExceeded, FundingExhausted, PurchaseExists, RepaymentUnderWay, and those of the key.
+    BandLowered, RaisePauses, LimitExceeded, FundingExhausted, PurchaseExists, RepaymentUnderWay, and those of the key.
     """
 
     def work(tx: Transaction) -> Response:
@@ -133,6 +134,7 @@ def _hold(tx: Transaction, house: House, account: SpendAccount, wanted: _Wanted)
     account = brought_up(tx, house, account=account, to=today)
     require_drawing_open(tx, house, person_id=person_id)
     require_under_cap(tx, house, person_id=person_id, amount_fen=amount_fen)
+    require_in_band(tx, house, person_id=person_id, amount_fen=amount_fen)
     require_usable(tx, house, person_id=person_id, facility_id=account.account_id, amount_fen=amount_fen)
     made = Purchase(
         purchase_id=house.id_for(person_id),

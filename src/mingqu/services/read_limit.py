@@ -17,6 +17,7 @@ from mingqu.services.check_assessment import withheld
 from mingqu.services.house import House
 from mingqu.services.read_review import ReviewView, may_apply_again, review_of_subject
 from mingqu.services.replay_decision import replay
+from mingqu.services.stand_in_band import left_in_band
 from mingqu.store import assessment, decision, ledger, offer
 from mingqu.store.decision import DecisionNotFound as DecisionNotFound
 
@@ -46,7 +47,7 @@ class ProductLimit:
 class LimitView:
     """A person's limit over all products: granted = available + drawn + held, unless it was cut below what is used, the
     person's own cap leaves less, the assessment has `expired` (on `valid_until`; None: it has no end), or part of a
-    raise waits: `waiting_fen` of it, until `usable_at`."""
+    raise waits: `waiting_fen` of it, until `usable_at`. `lowered`: having been late leaves less of it for now."""
 
     decision_id: UUID
     currency: str
@@ -59,6 +60,7 @@ class LimitView:
     usable_at: datetime | None
     valid_until: date | None
     expired: bool
+    lowered: bool
     products: tuple[ProductLimit, ...]
 
 
@@ -98,10 +100,12 @@ def limit_view(house: House, *, person_id: UUID) -> LimitView | None:
             assessment.standing_of(tx, person_id=person_id),
         )
         cap, under_cap_fen = caps_of(tx, house, person_id=person_id), left_under_cap(tx, house, person_id=person_id)
+        in_band_fen = left_in_band(tx, house, person_id=person_id)
     granted, available, held = _sums(accounts, owner=person_id, currency=currency)
     waiting = withheld(changes, at=house.clock.now())
     available -= waiting.get(person_id, 0)
-    available = available if under_cap_fen is None else min(available, under_cap_fen)
+    bounds = [fen for fen in (under_cap_fen, in_band_fen) if fen is not None]
+    available = min(available, *bounds) if bounds else available
     expired = standing is not None and standing.expired(on=house.clock.business_date())
     available = 0 if expired else available
     drawn = accounts[Account(owner=person_id, code=AccountCode.LIMIT_DRAWN, currency=currency)]
@@ -117,6 +121,7 @@ def limit_view(house: House, *, person_id: UUID) -> LimitView | None:
         usable_at=changes[person_id].usable_at if person_id in waiting else None,
         valid_until=None if standing is None else standing.valid_until,
         expired=expired,
+        lowered=in_band_fen is not None,
         products=tuple(
             _product_limit(house, line, accounts, available, waiting.get(line.facility_id, 0)) for line in lines
         ),

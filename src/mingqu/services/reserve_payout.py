@@ -16,6 +16,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.check_assessment import require_assessed, require_usable
 from mingqu.services.house import BANK, CLEARING, House, channel_to
+from mingqu.services.stand_in_band import require_in_band
 from mingqu.store import ledger, order, payee
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -54,7 +55,7 @@ def reserve_payout(
     """Store a payout order and hold lender's cash and the two limits for it; return the order's id.
 
     A card is paid by the bank, an account at Alipay by Alipay. The caller holds the cell's lock and commits.
-    Errors: CardNotSupported, PayeeNamed, AssessmentExpired, LimitExceeded, RaisePauses, CapExceeded,
+    Errors: CardNotSupported, PayeeNamed, AssessmentExpired, LimitExceeded, RaisePauses, CapExceeded, BandLowered,
     FundingExhausted.
     """
     channel = open_channel(house, payout_channel(house, to=card), at=payout_at)
@@ -87,6 +88,7 @@ def reserve(
     """
     require_assessed(tx, house, person_id=of.person_id)
     require_under_cap(tx, house, person_id=of.person_id, amount_fen=amount_fen)
+    require_in_band(tx, house, person_id=of.person_id, amount_fen=amount_fen)
     require_usable(tx, house, person_id=of.person_id, facility_id=of.facility_id, amount_fen=amount_fen)
     order_id, today = house.id_for(of.person_id), house.booking_date(tx, cell=of.cell)
     reserved = life.reserve(

@@ -26,13 +26,14 @@ from mingqu.domain.decision.table import parse_first_hit_table, parse_policy_tab
 from mingqu.domain.money import Rounding
 from mingqu.domain.policy_file import Document, Plain, PolicyFault
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
+from mingqu.domain.rebuild import RebuildTable, parse_rebuild_table
 from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook, RuleMissing
 from mingqu.domain.spend.product import SpendProduct, SpendProductNotOffered, parse_spend_product
 
 # A mapping (columns of a CSV) is kept and published, but decides nothing.
 KINDS: Final = (
     "lender", "rules", "fields", "card", "policy", "first_hit", "grid", "product", "strategy", "mapping", "remedies",
-    "experiment", "spend_product", "link",
+    "experiment", "spend_product", "link", "rebuilding",
 )  # fmt: skip
 STRATEGIES_REMEMBERED_MAX: Final = 64  # dates × sets of products in use at once; the rest is put together again
 
@@ -122,6 +123,12 @@ class Pack:
         if document is None:
             raise PolicyMissing("No table says which accounts may be linked.", kind="link")
         return parse_link_table(document=document)
+
+    def rebuild_table(self, *, business_date: date) -> RebuildTable | None:
+        """Return the table that says what being late takes on a date; None where there is none, and nothing is lost."""
+        versions = [one for one in self.documents if one.body["kind"] == "rebuilding"]
+        document = standing(versions=versions, spoken=self.spoken, business_date=business_date)
+        return None if document is None else parse_rebuild_table(document=document)
 
     def document(self, *, kind: str, name: str) -> Document:
         """Return a document, e.g. a mapping, in the version published last. Errors: PolicyMissing."""
@@ -262,7 +269,7 @@ _NAMED_BY: Final = {
 }
 _DATED: Final = (
     "fields", "card", "policy", "first_hit", "grid", "strategy", "product", "remedies", "experiment", "spend_product",
-    "link",
+    "link", "rebuilding",
 )  # fmt: skip
 
 
@@ -313,6 +320,8 @@ def _check(pack: Pack, document: Document, meets: Meets) -> None:
         _check_product(pack, parse_product(document=document), meets)
     elif kind == "link":
         parse_link_table(document=document)
+    elif kind == "rebuilding":
+        parse_rebuild_table(document=document)
     elif kind == "spend_product":
         _check_spend_product(pack, document)
     elif kind == "experiment":

@@ -62,7 +62,7 @@ def _judge(working: Working, bill: Statement) -> None:
     if not lacking_fen:
         working.asked_fen = 0
         working.lacking_fen = 0
-        working.overdue_since = None
+        working.end_lateness(due + _DAY)
         return
     working.grow_penalty(due)
     working.overdue_fen = min(working.overdue_fen + working.asked_fen, principal_fen)

@@ -93,6 +93,7 @@ class SpendState:
     overdue_since: date | None = None
     penalty_since: date | None = None
     penalty_area_fen_days: int = 0
+    lates: tuple[tuple[date, date], ...] = ()  # each lateness that ended: the due day, and the day it was paid
 
     @property
     def used_fen(self) -> int:

@@ -133,7 +133,7 @@ def _repay(working: Working, event: SpendEvent) -> None:
     working.paid_fen += event.amount_fen
     working.lacking_fen = max(0, working.lacking_fen - event.amount_fen)
     if not working.lacking_fen:
-        working.overdue_since = None
+        working.end_lateness(event.on)
 
 
 def _pay_principal(working: Working, amount_fen: int, on: date) -> int:

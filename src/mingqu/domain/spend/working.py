@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -82,6 +82,7 @@ class Working:
         self.overdue_since = state.overdue_since
         self.penalty_since = state.penalty_since
         self.penalty_area_fen_days = state.penalty_area_fen_days
+        self.lates = list(state.lates)
         self.postings: list[SpendPosting] = []
         self.drawn_fen = 0
         self.released_fen = 0
@@ -124,6 +125,7 @@ class Working:
             overdue_since=self.overdue_since,
             penalty_since=self.penalty_since,
             penalty_area_fen_days=self.penalty_area_fen_days,
+            lates=tuple(self.lates),
         )
         return SpendOutcome(
             state=state,
@@ -132,6 +134,12 @@ class Working:
             released_fen=self.released_fen,
             statements=tuple(self.statements),
         )
+
+    def end_lateness(self, on: date) -> None:
+        """Say that nothing of a least payment is lacking any more, and keep from when to when something was."""
+        if self.overdue_since is not None:
+            self.lates.append((self.overdue_since - timedelta(days=1), on))
+        self.overdue_since = None
 
     def post(self, debit: Code, credit: Code, amount_fen: int, reason: Reason, on: date) -> None:
         """Add a line, unless it is of nothing."""
