@@ -27,7 +27,7 @@ _HEAD: Final = """\
 -- On the coordinator, in the database of a migrated and still empty book:  psql -v ON_ERROR_STOP=1 -f citus.sql
 
 -- Rows that must stay as they are say so by triggers, which look at their own row or statement and at nothing else;
--- those of `loan` add what a statement changed to `portfolio_delta` of the same cell.
+-- those of `loan` add what a statement changed to `portfolio_delta` and `loan_turn` of the same cell.
 SET citus.enable_unsafe_triggers TO on;
 """
 

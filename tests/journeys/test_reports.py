@@ -17,7 +17,6 @@ from typing import Any, Final, LiteralString, get_type_hints
 import pytest
 
 from mingqu import cli
-from mingqu.cli.table import as_csv, as_parquet, as_text
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.loan import Receipt, Repaid
 from mingqu.domain.moment import start_of
@@ -40,6 +39,7 @@ from mingqu.services.report_days import (
     report_trial_balance,
 )
 from mingqu.services.sum_days import sum_all_days
+from mingqu.services.write_rows import as_csv, as_parquet, as_text
 from mingqu.store import proof
 from mingqu.store.database import Database
 from mingqu.store.day_sum import sum_next_day

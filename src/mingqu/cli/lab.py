@@ -10,7 +10,7 @@ import click
 
 from mingqu.cli.lab_replay import replay_policy
 from mingqu.cli.option import EXIT_FALSE, json_option, say
-from mingqu.cli.table import write_whole
+from mingqu.cli.whole_file import write_whole
 from mingqu.domain.decision.mapping import ColumnMapping
 from mingqu.domain.policy_file import canonical
 from mingqu.lab.live import CardFile, read_card

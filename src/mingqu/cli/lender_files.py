@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from mingqu.cli.option import EXIT_FALSE, Day, data_option, json_option
-from mingqu.cli.table import write_whole
+from mingqu.cli.whole_file import write_whole
 from mingqu.cli.wiring import Wiring
 from mingqu.domain.lender_file import BYTES_MAX, broken
 from mingqu.services.check_lender_files import check_lender_files

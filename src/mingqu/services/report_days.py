@@ -115,14 +115,18 @@ class Asked:
     as_of: date | None = None
     first: date | None = None
     lender: str | None = None
+    product: str | None = None  # reports of what became of loans alone; the others have a column for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Days:
+class Days:
+    """Which closed days are meant and whose; before `portfolio_from` and `turns_from` the book kept less."""
+
     first: date
     last: date
     lender_id: UUID | None
     portfolio_from: date
+    turns_from: date
 
 
 def report_trial_balance(house: House, *, asked: Asked) -> list[TrialBalanceRow]:
@@ -130,7 +134,7 @@ def report_trial_balance(house: House, *, asked: Asked) -> list[TrialBalanceRow]
 
     Errors: DayNotClosed, DayBeforeBook, DaysOutOfOrder, LenderUnknown.
     """
-    days = _days(house, asked)
+    days = closed_days(house, asked=asked)
     with house.database.transaction() as tx:
         found = day_report.turnovers(tx, first=days.first, last=days.last, lender_id=days.lender_id)
     names = _names(house)
@@ -143,7 +147,7 @@ def report_portfolio(house: House, *, asked: Asked) -> list[PortfolioRow]:
     Errors: DayNotClosed, DayBeforeBook, PortfolioNotKept, LenderUnknown.
     """
     assert asked.first is None, "a portfolio is of one moment"
-    days = _days(house, asked)
+    days = closed_days(house, asked=asked)
     if days.last < days.portfolio_from:
         raise PortfolioNotKept(f"Portfolios are kept from {days.portfolio_from} on.")
     with house.database.transaction() as tx:
@@ -157,7 +161,7 @@ def report_income(house: House, *, asked: Asked) -> list[IncomeRow]:
 
     Errors: DayNotClosed, DayBeforeBook, DaysOutOfOrder, LenderUnknown.
     """
-    days = _days(house, asked)
+    days = closed_days(house, asked=asked)
     with house.database.transaction() as tx:
         found = day_report.income(tx, first=days.first, last=days.last, lender_id=days.lender_id)
     names = _names(house)
@@ -184,8 +188,11 @@ def report_income(house: House, *, asked: Asked) -> list[IncomeRow]:
     ]
 
 
-def _days(house: House, asked: Asked) -> _Days:
-    """Return the days and the lender meant, after adding up what a close that was killed left over."""
+def closed_days(house: House, *, asked: Asked) -> Days:
+    """Return the days and the lender meant, after adding up what a close that was killed left over.
+
+    Errors: DayNotClosed, DayBeforeBook, DaysOutOfOrder, LenderUnknown.
+    """
     lender_id = _lender_id(house, asked.lender)
     sum_all_days(house)
     with house.database.transaction() as tx:
@@ -200,7 +207,13 @@ def _days(house: House, asked: Asked) -> _Days:
         raise DayBeforeBook(f"The book was opened on {span.first}; there is nothing to say of {min(first, last)}.")
     if first > last:
         raise DaysOutOfOrder(f"A report from {first} to {last} would end before it begins.")
-    return _Days(first=first, last=last, lender_id=lender_id, portfolio_from=span.portfolio_from)
+    return Days(
+        first=first,
+        last=last,
+        lender_id=lender_id,
+        portfolio_from=span.portfolio_from,
+        turns_from=span.turns_from,
+    )
 
 
 def _lender_id(house: House, named: str | None) -> UUID | None:

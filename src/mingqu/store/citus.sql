@@ -5,7 +5,7 @@
 -- On the coordinator, in the database of a migrated and still empty book:  psql -v ON_ERROR_STOP=1 -f citus.sql
 
 -- Rows that must stay as they are say so by triggers, which look at their own row or statement and at nothing else;
--- those of `loan` add what a statement changed to `portfolio_delta` of the same cell.
+-- those of `loan` add what a statement changed to `portfolio_delta` and `loan_turn` of the same cell.
 SET citus.enable_unsafe_triggers TO on;
 
 -- One copy on each node: small, and read with the rows of any cell.
@@ -64,6 +64,7 @@ SELECT create_distributed_table('loan_event', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_reference', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_set_aside', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_snapshot', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('loan_turn', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('message_code', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('one_time_code', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('person_reference', 'cell', colocate_with := 'cell');

@@ -77,16 +77,23 @@ class Span:
     first: date
     last: date | None
     portfolio_from: date
+    turns_from: date
 
 
 def span(tx: Transaction) -> Span:
     """Return the days there are reports of."""
     row = tx.execute(
-        """SELECT b.opened_on, min(c.last_closed_on), coalesce(max(s.portfolio_from), b.opened_on)
+        """SELECT b.opened_on, min(c.last_closed_on), coalesce(max(s.portfolio_from), b.opened_on),
+                  coalesce(max(s.turns_from), b.opened_on)
            FROM book b CROSS JOIN cell c LEFT JOIN day_sum s ON s.cell = c.cell GROUP BY b.opened_on"""
     ).fetchone()
     assert row is not None
-    return Span(first=row[0], last=row[1] if row[1] >= row[0] else None, portfolio_from=row[2])
+    return Span(
+        first=row[0],
+        last=row[1] if row[1] >= row[0] else None,
+        portfolio_from=row[2],
+        turns_from=row[3],
+    )
 
 
 def turnovers(tx: Transaction, *, first: date, last: date, lender_id: UUID | None) -> list[Turnover]:

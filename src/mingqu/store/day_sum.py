@@ -163,8 +163,9 @@ def recut(tx: Transaction, *, cells: int) -> None:
     )
     tx.execute("UPDATE portfolio_delta SET cell = cell %% %(cells)s WHERE cell >= %(cells)s", {"cells": cells})
     tx.execute(
-        """INSERT INTO day_sum (cell, summed_to, portfolio_from)
-           SELECT n, max(summed_to), max(portfolio_from) FROM day_sum CROSS JOIN generate_series(0, %(cells)s - 1) AS n
+        """INSERT INTO day_sum (cell, summed_to, portfolio_from, turns_from)
+           SELECT n, max(summed_to), max(portfolio_from), max(turns_from)
+           FROM day_sum CROSS JOIN generate_series(0, %(cells)s - 1) AS n
            GROUP BY n ON CONFLICT (cell) DO NOTHING""",
         {"cells": cells},
     )

@@ -70,6 +70,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "loan_event": _by("loan_id"),
     "loan_set_aside": _by("loan_id"),
     "loan_snapshot": _by("loan_id"),
+    "loan_turn": _by("loan_id"),
     "message_code": _by_hash("code_hash"),
     "offer": _by("person_id"),
     "one_time_code": _by_hash("phone_hash"),

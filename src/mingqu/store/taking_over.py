@@ -224,6 +224,13 @@ def write(tx: Transaction, *, posted_on: date, posted_at: datetime) -> None:
         (posted_on, posted_at),
     )
     tx.execute(
+        """INSERT INTO loan_turn (cell, loan_id, on_date, stage, overdue_since, principal_fen, started_on, started_fen)
+           SELECT n.cell, n.loan_id, %s, l.stage, l.overdue_since, l.principal_unbilled_fen + l.payable_principal_fen,
+                  (m.detail ->> 'disbursed_on')::date, (m.detail ->> 'disbursed_fen')::bigint
+           FROM newcomer n JOIN event_model m ON m.model = n.model JOIN loan_model l ON l.loan_id = n.model""",
+        (posted_on,),
+    )
+    tx.execute(
         """INSERT INTO account (cell, owner, code, currency, strict_side, debits_posted_fen, credits_posted_fen)
            SELECT n.cell, n.loan_id, m.code, m.currency, m.strict_side, m.debits, m.credits
            FROM newcomer n JOIN account_model m ON m.model = n.model"""

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mingqu.cli.table import as_csv, as_json
 from mingqu.domain.spreadsheet import spreadsheet_cell
+from mingqu.services.write_rows import as_csv, as_json
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-", "+-1", "-e"])

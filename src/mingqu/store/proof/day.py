@@ -117,6 +117,19 @@ _CLASSES: Final[LiteralString] = """
     WHERE (s.loans, s.principal, s.other, s.slope) IS DISTINCT FROM (n.loans, n.principal, n.other, n.slope)
     ORDER BY 1"""
 
+# A loan that was paid out stands as its last turn says; one that began here or came over says when, on its first.
+_TURNS: Final[LiteralString] = """
+    SELECT DISTINCT format('the turns of loan %%s are not how it stands', replace(l.loan_id::text, '-', ''))
+    FROM loan l LEFT JOIN (
+        SELECT DISTINCT ON (cell, loan_id) cell, loan_id, stage, overdue_since, principal_fen,
+               max(started_on) OVER (PARTITION BY cell, loan_id) AS started_on
+        FROM loan_turn ORDER BY cell, loan_id, on_date DESC
+    ) t ON t.cell = l.cell AND t.loan_id = l.loan_id
+    WHERE l.stage <> 'planned' AND ((t.stage, t.overdue_since) IS DISTINCT FROM (l.stage, l.overdue_since)
+        OR (t.started_on IS NULL AND l.stage <> 'cancelled')
+        OR (l.overdue_since IS NOT NULL AND t.principal_fen <> l.principal_unbilled_fen + l.payable_principal_fen))
+    ORDER BY 1"""
+
 
 def day_balances(tx: Transaction) -> list[str]:
     """The balances of each day that was added up are those of the transfers booked on it."""
@@ -124,8 +137,8 @@ def day_balances(tx: Transaction) -> list[str]:
 
 
 def day_portfolios(tx: Transaction) -> list[str]:
-    """What loans owed at the end of each day is what their accounts held; the classes are the loans as they stand."""
-    return _found(tx, _TIED) + _found(tx, _CLASSES)
+    """What loans owed at the end of each day is what their accounts held; classes and turns are the loans'."""
+    return _found(tx, _TIED) + _found(tx, _CLASSES) + _found(tx, _TURNS)
 
 
 def _found(tx: Transaction, question: LiteralString) -> list[str]:

@@ -1,15 +1,13 @@
-"""Flat rows as text, CSV, JSON or Parquet. A row is a frozen dataclass of dates, whole numbers, words and flags."""
+"""Write flat rows as text, CSV, JSON or Parquet. A row is a frozen dataclass of dates, whole numbers, words, flags."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
-from pathlib import Path
 from typing import Any, ClassVar, Final, get_type_hints
 
 from mingqu.domain.canonical import INTEGER_MAX
@@ -102,20 +100,6 @@ FORMATS: Final[Mapping[str, Callable[[type[Any], Sequence[Any]], bytes]]] = {
     "parquet": as_parquet,
     "json": as_json,
 }
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
-    draft = path.with_name(f"{path.name}.part")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def _columns(kind: type[Any]) -> dict[str, Any]:
