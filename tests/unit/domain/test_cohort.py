@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ def test_every_month_is_looked_at_once_and_the_last_day_always(first: date, leng
     assert days[-1] == last
     assert [month_on_book(started=first, on=day) for day in days] == list(range(len(days)))
     assert all((day + timedelta(days=1)).day == 1 for day in days[:-1])
-    assert all(month_before(on=later) == day for day, later in zip(days, days[1:], strict=False))
+    assert all(month_before(on=later) == day for day, later in pairwise(days))
 
 
 @given(whole=st.integers(0, 10**9), data=st.data())
