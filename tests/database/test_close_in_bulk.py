@@ -8,11 +8,14 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bench import close as bench_close
 from mingqu.domain.identifier import fresh
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order, OrderKind, reserve
+from mingqu.services.close_mornings import ChunkDone, lines_of_chunk
 from mingqu.store import close, deduction, order, work
 from mingqu.store.database import Database, Parameters, Rows, Transaction
 from mingqu.store.deduction import NewDeductions
@@ -38,6 +41,19 @@ def an_order(number: int, *, amount_fen: int = 100) -> Order:
 
 def with_person(tx: Transaction) -> None:
     tx.execute("INSERT INTO person VALUES (%s, %s, 4, now())", (tx.cell_of(PERSON_ID), PERSON_ID))
+
+
+@given(loans_max=st.integers(1, 5_000), lines=st.integers(1, 10_000), share=st.floats(0, 1))
+@example(loans_max=500, lines=500, share=0.8)
+def test_a_chunk_looks_at_as_many_lines_as_the_one_before_says_it_needs(
+    loans_max: int, lines: int, share: float
+) -> None:
+    loans = int(lines * share)
+    asked = lines_of_chunk(loans_max=loans_max, behind=ChunkDone(lines=lines, loans=loans, last=PERSON_ID))
+    assert loans_max <= asked <= 2 * loans_max, "if all have an event, the cell is held no longer than that"
+    if loans_max < asked < 2 * loans_max:
+        assert asked * loans <= loans_max * lines < (asked + 1) * loans, "as many have an event as are wanted"
+    assert lines_of_chunk(loans_max=loans_max, behind=None) == loans_max
 
 
 def test_orders_stored_together_are_stored_as_each_alone_would_be(database: Database) -> None:

@@ -275,6 +275,8 @@ def test_a_day_that_was_marked_and_not_proved_is_proved_by_the_next_close(
     with a_house(server, lived_in, tmp_path, name="unproved", days_later=DAYS) as world:
         house, database = world.house, world.house.database
         close_through(house, to=LAST - timedelta(days=1))
+        each = ask(database, "SELECT count(*) FROM closing WHERE proved GROUP BY on_date")
+        assert each == [(CELLS,)] * (DAYS - 1), "each day of each cell, not the last ones alone"
         do(database, "UPDATE closing SET proved = NULL, proved_at = NULL WHERE cell = 1")
         do(database, "DELETE FROM closing WHERE cell = 3")
         assert proofs(close_through(house, to=LAST - timedelta(days=1))) == []
@@ -319,11 +321,11 @@ def test_a_proof_sees_a_group_or_an_account_that_is_gone(server: Server, lived_i
         )
         for sql, kind in gone:
             with database.transaction() as tx:
-                assert all(total.agrees for total in proof.group_totals(tx, cell=1))
+                assert all(total.agrees for total in proof.group_totals(tx, cells=[1]))
                 tx.execute(sql)
-                assert {total.kind for total in proof.group_totals(tx, cell=1) if not total.agrees} == {kind}
+                assert {total.kind for total in proof.group_totals(tx, cells=[1]) if not total.agrees} == {kind}
                 assert {total.kind for total in proof.group_totals(tx) if not total.agrees} == {kind}
-                assert all(total.agrees for total in proof.group_totals(tx, cell=2))
+                assert all(total.agrees for total in proof.group_totals(tx, cells=[2]))
 
 
 def test_more_workers_than_connections_get_them_or_are_refused(server: Server, lived_in: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.refusal import Refusal
-from mingqu.services.close_mornings import bring_up_chunk, bring_up_one, ids_of_chunk
+from mingqu.services.close_mornings import ChunkDone, bring_up_chunk, bring_up_one, ids_of_chunk
 from mingqu.services.house import House
 from mingqu.store import book, closing, set_aside
 from mingqu.store.database import TROUBLE, Transaction
@@ -59,12 +59,14 @@ def _held_by_its_lock(_tx: Transaction, /) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closer:
     """Who closes: whom it tells, after how long it tries a loan again, and what proves in each transaction that the
-    cell is its own (LeaseLost where it is not), asked behind the cell's lock.
+    cell is its own (LeaseLost where it is not), asked behind the cell's lock. `proves_later`: who closes several cells
+    proves the last day of all of them at once.
     """
 
     progress: Progress = _tell_nobody
     retry_after: timedelta = AT_ONCE
     hold: Callable[[Transaction], None] = _held_by_its_lock
+    proves_later: bool = False
 
 
 ALONE: Final = Closer()
@@ -96,17 +98,17 @@ def bring_up_day(house: House, *, cell: int, on: date, closer: Closer = ALONE) -
 
     A loan that fails is set aside. Errors: CloseStopped, LeaseLost, and whatever the server is in trouble with.
     """
-    total, after = BroughtUp(), None
+    total, behind = BroughtUp(), None
     for _ in range(_CHUNKS_MAX):
 
-        def chunk(tx: Transaction, after: UUID | None = after) -> tuple[int, UUID] | None:
+        def chunk(tx: Transaction, behind: ChunkDone | None = behind) -> ChunkDone | None:
             tx.lock_cell(cell)
             closer.hold(tx)
             if book.last_closed_on(tx, cell=cell) >= on:
                 return None
-            done = bring_up_chunk(tx, house, cell=cell, on=on, after=after)
-            if done is not None and done[0]:
-                closing.note_progress(tx, cell=cell, on=on, loans=done[0])
+            done = bring_up_chunk(tx, house, cell=cell, on=on, behind=behind)
+            if done is not None and done.loans:
+                closing.note_progress(tx, cell=cell, on=on, loans=done.loans)
             return done
 
         try:
@@ -118,27 +120,28 @@ def bring_up_day(house: House, *, cell: int, on: date, closer: Closer = ALONE) -
                 "close.chunk_failed",
                 extra={"fields": {"cell": cell, "on": on.isoformat(), "code": named(error)}},
             )
-            done = _one_by_one(house, cell=cell, on=on, after=after, closer=closer)
+            done = _one_by_one(house, cell=cell, on=on, behind=behind, closer=closer)
             total += BroughtUp(failed_chunks=1)
         else:
             if done is not None:
-                closer.progress(cell, on, done[0], False)
+                closer.progress(cell, on, done.loans, False)
         if done is not None:
-            total, after = total + BroughtUp(loans=done[0]), done[1]
-        elif after is None:
+            total, behind = total + BroughtUp(loans=done.loans), done
+        elif behind is None:
             return total
         else:
-            after = None  # once more from the start: something may have come in behind
+            behind = None  # once more from the start: something may have come in behind
     raise AssertionError("a day's loans do not end")
 
 
-def _one_by_one(house: House, *, cell: int, on: date, after: UUID | None, closer: Closer) -> tuple[int, UUID] | None:
-    """Bring the loans of the next chunk up each for itself, and set aside those that fail; return how many went."""
+def _one_by_one(house: House, *, cell: int, on: date, behind: ChunkDone | None, closer: Closer) -> ChunkDone | None:
+    """Bring the loans of the next chunk up each for itself, and set aside those that fail; return what went."""
     with house.database.transaction() as tx:
-        ids = ids_of_chunk(tx, house, cell=cell, on=on, after=after)
+        ids = ids_of_chunk(tx, house, cell=cell, on=on, after=None if behind is None else behind.last)
     if not ids:
         return None
-    return sum(_one(house, cell=cell, on=on, loan_id=loan_id, closer=closer) for loan_id in ids), ids[-1]
+    went = sum(_one(house, cell=cell, on=on, loan_id=loan_id, closer=closer) for loan_id in ids)
+    return ChunkDone(lines=len(ids), loans=went, last=ids[-1])
 
 
 def _try_again(house: House, *, cell: int, on: date, closer: Closer) -> int:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import ClassVar, Final
 
@@ -125,7 +125,7 @@ def close_through(
     """
     require_over(house, to=to)
     make_room(house, workers=workers)
-    closer = closer_of(progress=progress, retry_after=retry_after)
+    closer = closer_of(progress=progress, retry_after=retry_after, proves_later=True)
     with house.database.transaction() as tx:
         found = closing.cells_to_close(tx, to=to, retry_after=retry_after)
     waiting = [cell for cell in found if cell not in but]
@@ -141,13 +141,25 @@ def close_through(
             gone.set()
         return done
 
-    done: Iterable[CellDays]
     if workers == 1:
         done = [close(cell) for cell in waiting]
     else:
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="close") as pool:
             done = list(pool.map(close, waiting))
+    if waiting and not gone.is_set():
+        done += _prove_last_days(house, cells=waiting, retry_after=retry_after)
     return what_stands(house, done=done)
+
+
+def _prove_last_days(house: House, *, cells: Sequence[int], retry_after: timedelta) -> list[CellDays]:
+    """Prove the last closed day of the cells in one view; return them as stopped if that cannot be done."""
+    try:
+        prove_what_is_left(house, cells=cells, retry_after=retry_after)
+    except Exception as error:  # noqa: BLE001 - it is reported; the days are closed, and the next close proves them
+        log.error("close.stopped", extra={"fields": {"cell": cells[0], "on": None, "code": named(error)}})
+        stopped = Stopped(cell=cells[0], on=None, code=named(error))
+        return [CellDays(cell=cells[0], days=0, brought_up=BroughtUp(), stopped=stopped, error=error)]
+    return []
 
 
 def is_gone(house: House) -> bool:
@@ -176,9 +188,10 @@ def make_room(house: House, *, workers: int, each: int = 1) -> None:
         )
 
 
-def closer_of(*, progress: Progress | None, retry_after: timedelta) -> Closer:
+def closer_of(*, progress: Progress | None, retry_after: timedelta, proves_later: bool = False) -> Closer:
     """Return who closes, telling somebody or nobody."""
-    return Closer(retry_after=retry_after) if progress is None else Closer(progress=progress, retry_after=retry_after)
+    alone = Closer(retry_after=retry_after, proves_later=proves_later)
+    return alone if progress is None else replace(alone, progress=progress)
 
 
 def close_cell(house: House, *, cell: int, to: date, closer: Closer = ALONE) -> CellDays:
@@ -187,9 +200,10 @@ def close_cell(house: House, *, cell: int, to: date, closer: Closer = ALONE) -> 
     Behind a day that stays open, because a loan of it was set aside, the others' mornings are done and no day is
     marked. What an earlier close marked and did not prove or add up is done first.
     """
-    brought_up, days, on, marking = BroughtUp(), 0, None, True
+    brought_up, days, on, marking, later = BroughtUp(), 0, None, True, closer.proves_later
     try:
-        prove_what_is_left(house, cell=cell, retry_after=closer.retry_after)
+        if not closer.proves_later:
+            prove_what_is_left(house, cells=[cell], retry_after=closer.retry_after)
         sum_what_is_left(house, cell=cell)
         with house.database.transaction() as tx:
             on = book.last_closed_on(tx, cell=cell) + timedelta(days=1)
@@ -197,7 +211,8 @@ def close_cell(house: House, *, cell: int, to: date, closer: Closer = ALONE) -> 
             if on is None or on > to:
                 return CellDays(cell=cell, days=days, brought_up=brought_up)
             if marking:
-                done = close_cell_day(house, cell=cell, on=on, closer=closer)
+                # Another day behind this one changes what its proof would see.
+                done = close_cell_day(house, cell=cell, on=on, closer=replace(closer, proves_later=later and on == to))
                 brought_up += done.brought_up
                 days, marking = days + done.marked, done.marked
             else:
@@ -269,7 +284,8 @@ def close_cell_day(house: House, *, cell: int, on: date, closer: Closer = ALONE)
     else:
         raise AssertionError("loans come faster than a day is marked")
     if marked:
-        prove_groups(house, cell=cell, on=on)
+        if not closer.proves_later:
+            prove_groups(house, days={cell: on})
         sum_days(house, cell=cell)
     closer.progress(cell, on, 0, marked)
     return CellDayClosed(brought_up=brought_up, marked=marked)

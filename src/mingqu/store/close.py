@@ -116,13 +116,16 @@ def by_keys(tx: Transaction) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A stretch of a cell's diary of a day: the ids it begins and ends with, and how many are in it."""
+    """A stretch of a cell's diary of a day: the ids of its lines, in order."""
 
     cell: int
     on: date
-    first: UUID
-    last: UUID
-    loans: int
+    ids: tuple[UUID, ...]
+
+    @property
+    def stretch(self) -> dict[str, object]:
+        """The stretch as a statement names it."""
+        return {"cell": self.cell, "on": self.on, "first": self.ids[0], "last": self.ids[-1]}
 
 
 # Before every id there is.
@@ -130,10 +133,10 @@ _FIRST: Final = UUID(int=0)
 
 
 def next_chunk(
-    tx: Transaction, *, cell: int, on: date, after: UUID | None = None, loans_max: int, scalar_max: int
+    tx: Transaction, *, cell: int, on: date, after: UUID | None = None, lines_max: int, scalar_max: int
 ) -> Chunk | None:
-    """Return the first stretch of a day's diary behind `after` with at most so many loans, and so many of them without
-    a plan.
+    """Return the first stretch of a day's diary behind `after` with at most so many lines, and so many of them of loans
+    without a plan.
 
     Whoever takes one chunk after the other says where the last one ended: lines that were struck off stay in the index
     until they are swept up, and from the start each chunk would walk past those of all before it.
@@ -141,14 +144,14 @@ def next_chunk(
     rows = tx.execute(
         """SELECT loan_id, plain FROM loan_diary WHERE cell = %s AND on_date = %s AND loan_id > %s
            ORDER BY loan_id LIMIT %s""",
-        (cell, on, after or _FIRST, loans_max),
+        (cell, on, after or _FIRST, lines_max),
         binary=True,
     ).fetchall()
     if not rows:
         return None
     scalar = [place for place, (_, plain) in enumerate(rows) if not plain]
     end = scalar[scalar_max - 1] if len(scalar) >= scalar_max else len(rows) - 1
-    return Chunk(cell=cell, on=on, first=rows[0][0], last=rows[end][0], loans=end + 1)
+    return Chunk(cell=cell, on=on, ids=tuple(loan_id for loan_id, _ in rows[: end + 1]))
 
 
 def noted(tx: Transaction, *, cell: int, on: date, after: UUID | None = None, loans_max: int) -> list[UUID]:
@@ -177,17 +180,16 @@ def is_due(tx: Transaction, *, cell: int, on: date, loan_id: UUID) -> bool:
 def done(tx: Transaction, *, chunk: Chunk) -> None:
     """Strike a stretch off the diary."""
     tx.execute(
-        "DELETE FROM loan_diary WHERE cell = %s AND on_date = %s AND loan_id BETWEEN %s AND %s",
-        (chunk.cell, chunk.on, chunk.first, chunk.last),
+        """DELETE FROM loan_diary WHERE cell = %(cell)s AND on_date = %(on)s
+           AND loan_id BETWEEN %(first)s AND %(last)s""",
+        chunk.stretch,
     )
 
 
 def waiting(tx: Transaction, *, chunk: Chunk) -> ClosingLoans:
     """Return the loans of a stretch that are on the common path and whose next event is on that very day."""
-    stretch = {"cell": chunk.cell, "on": chunk.on, "first": chunk.first, "last": chunk.last}
-    rows = {
-        name: _values(sent, kind) for (name, _, kind), sent in zip(_READ, tx.columns(_WAITING, stretch), strict=True)
-    }
+    sent = tx.columns(_WAITING, chunk.stretch)
+    rows = {name: _values(values, kind) for (name, _, kind), values in zip(_READ, sent, strict=True)}
     plan = np.ascontiguousarray(rows["plan"]).view(PLAN_ROW).reshape(len(rows["kind"]), 2)
     return ClosingLoans(
         loan_id=_ids(rows["loan_id"]),

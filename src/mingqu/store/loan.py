@@ -224,16 +224,14 @@ def get_signed_for(tx: Transaction, *, person_id: UUID, loan_id: UUID) -> Signed
     return _signed(row)
 
 
-def without_plan(tx: Transaction, *, cell: int, on: date, first: UUID, last: UUID) -> list[Loan]:
-    """Return loans of a stretch of a day's diary whose next event is on that day and whose snapshot has to be opened.
+def without_plan(tx: Transaction, *, cell: int, on: date, loan_ids: Sequence[UUID]) -> list[Loan]:
+    """Return those of some loans whose next event is on that day and whose snapshot has to be opened.
 
     The others are read in columns: see `store/close.py`.
     """
     rows = tx.execute(
-        f"""{_SELECT} WHERE cell = %(cell)s AND next_event = %(on)s AND NOT plain AND loan_id IN (
-            SELECT loan_id FROM loan_diary WHERE cell = %(cell)s AND on_date = %(on)s
-                AND loan_id BETWEEN %(first)s AND %(last)s)""",  # noqa: S608  Our own list of columns.
-        {"cell": cell, "on": on, "first": first, "last": last},
+        f"{_SELECT} WHERE cell = %s AND loan_id = ANY (%b::uuid[]) AND next_event = %s AND NOT plain",
+        (cell, column.of_uuids(loan_ids), on),
         binary=True,
     )
     return [_loan(row) for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, LiteralString
 
 from mingqu.domain.accrual import GroupTotal
@@ -60,15 +61,15 @@ _TOTALS: Final[LiteralString] = """
     LEFT JOIN lines l ON l.cell = n.cell AND l.group_id = n.group_id AND l.kind = n.kind"""
 
 
-def group_totals(tx: Transaction, *, cell: int | None = None) -> list[GroupTotal]:
+def group_totals(tx: Transaction, *, cells: Sequence[int] | None = None) -> list[GroupTotal]:
     """Return, for each group and kind, what its account and carries hold and what its loans' lines add up to.
 
     Both are taken on one day: the first that is open, or a later one on which something was booked already. Of the
-    whole book, or of one cell, whose loans are found by the cell in front of their key. A group that loans name and
+    whole book, or of some cells, whose loans are found by the cell in front of their key. A group that loans name and
     that has no row, or whose account has none, is there as well, with nothing in its books.
     """
-    cells = [row[0] for row in tx.execute("SELECT cell FROM cell").fetchall()] if cell is None else [cell]
-    rows = tx.execute(_TOTALS, {"cells": cells, "most": _SLOPE_MAX})
+    asked = [row[0] for row in tx.execute("SELECT cell FROM cell").fetchall()] if cells is None else list(cells)
+    rows = tx.execute(_TOTALS, {"cells": asked, "most": _SLOPE_MAX})
     return [
         GroupTotal(
             cell=row[0],
