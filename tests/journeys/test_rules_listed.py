@@ -37,6 +37,9 @@ def test_the_rules_of_a_day_are_listed_with_their_documents(
         assert all(row["document"] and row["valid_from"] <= day for row in rows)
         return [(row["lender_type"], row["value"]) for row in rows if row["id"] == "all_in_cost_year_ppm_max"]
 
+    assert cli.run(Wired(world.house), ["rules", "list", "--on", "2026-08-15", "--at", "disburse", "--json"]) == 0
+    asked = {row["id"]: row["asked_at"] for row in json.loads(capsys.readouterr().out)}
+    assert asked == {"principal_paid_out_ppm_min": ["disburse"], "self_payment_fen_max": ["disburse"]}
     assert caps("2025-09-30") == []
     assert caps("2026-08-15") == [("bank", 240_000), ("consumer_finance", 240_000), ("microlender", 240_000)]
     assert caps("2027-12-31")[-1] == ("microlender", 120_000)

@@ -19,6 +19,7 @@ from mingqu.domain.cap import CapExceeded
 from mingqu.domain.consent import ConsentMissing
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.freeze import DrawingStopped
+from mingqu.domain.gate import RuleBroken
 from mingqu.domain.institution import InstitutionNotConnected, PartnerNotListed, PilotExcludes
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.limit import AssessmentExpired, RaisePauses
@@ -111,6 +112,7 @@ class Contract(Answer, frozen=True, kw_only=True):
         DrawingStopped,
         AssessmentExpired,
         CostAboveCap,
+        RuleBroken,
         CodeTooSoon,
         CodeSendsExhausted,
         PriceChanged,
@@ -157,6 +159,7 @@ def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, 
         DrawingStopped,
         AssessmentExpired,
         CostAboveCap,
+        RuleBroken,
         CodeMissing,
         CodeUsed,
         CodeExpired,

@@ -16,6 +16,7 @@ from mingqu.api.order import Order, PaymentOrder, order_of
 from mingqu.api.shape import FEN_MAX, Answer, Body, Fen, FenAsked, Method, Ppm, shaped
 from mingqu.domain.cap import CapExceeded
 from mingqu.domain.freeze import DrawingStopped
+from mingqu.domain.gate import RuleBroken
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.limit import AssessmentExpired, RaisePauses
 from mingqu.domain.loan import Intent, LoanNotActive, Quote, Stage
@@ -249,6 +250,7 @@ def list_orders(loan_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -
         RaisePauses,
         LimitExceeded,
         FundingExhausted,
+        RuleBroken,
     ),
 )
 def draw(
@@ -282,6 +284,7 @@ def draw(
         RaisePauses,
         LimitExceeded,
         FundingExhausted,
+        RuleBroken,
     ),
 )
 def pay_out_anew(

@@ -14,6 +14,7 @@ from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Body, Fen, FenAsked, Hash, Method, Ppm, shaped
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.freeze import DrawingStopped
+from mingqu.domain.gate import RuleBroken
 from mingqu.domain.institution import InstitutionNotConnected, PartnerNotListed, PilotExcludes
 from mingqu.domain.limit import AssessmentExpired
 from mingqu.domain.product import TermsNotOffered
@@ -106,6 +107,7 @@ class CostTable(Answer, frozen=True, kw_only=True):
         PartnerNotListed,
         PilotExcludes,
         CostAboveCap,
+        RuleBroken,
     ),
 )
 def ask_for_offers(data: JSONBody[NewOffers], key: KeyHere, house: HouseHere, caller: CallerHere) -> Offers:
@@ -122,7 +124,10 @@ def ask_for_offers(data: JSONBody[NewOffers], key: KeyHere, house: HouseHere, ca
 
 
 @writes(
-    "/offers/preview", tag=TAG, status=200, refuses=(DrawingFrozen, DrawingStopped, AssessmentExpired, CostAboveCap)
+    "/offers/preview",
+    tag=TAG,
+    status=200,
+    refuses=(DrawingFrozen, DrawingStopped, AssessmentExpired, CostAboveCap, RuleBroken),
 )
 def try_offers(
     data: JSONBody[NewOffers],
@@ -144,7 +149,7 @@ def try_offers(
 @reads(
     "/offers/{offer_id:uuid}",
     tag=TAG,
-    refuses=(OfferStale, DrawingFrozen, DrawingStopped, AssessmentExpired, CostAboveCap),
+    refuses=(OfferStale, DrawingFrozen, DrawingStopped, AssessmentExpired, CostAboveCap, RuleBroken),
 )
 def read_offer(offer_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -> Offer:
     """Read an offer that can still be taken."""
@@ -155,7 +160,7 @@ def read_offer(offer_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -
     "/offers/{offer_id:uuid}/cost-table",
     tag=TAG,
     body=False,
-    refuses=(OfferStale, DrawingFrozen, DrawingStopped, AssessmentExpired, CostAboveCap),
+    refuses=(OfferStale, DrawingFrozen, DrawingStopped, AssessmentExpired, CostAboveCap, RuleBroken),
 )
 def show_costs(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, caller: CallerHere) -> CostTable:
     """Show the cost table of an offer (综合融资成本明示表); the time of reading counts from now."""
@@ -177,7 +182,7 @@ def read_costs(disclosure_id: FromPath[UUID], house: HouseHere, caller: CallerHe
     tag=TAG,
     body=False,
     status=200,
-    refuses=(OfferStale, CostTableNotRead, DrawingFrozen, DrawingStopped, AssessmentExpired, CostAboveCap),
+    refuses=(OfferStale, CostTableNotRead, DrawingFrozen, DrawingStopped, AssessmentExpired, CostAboveCap, RuleBroken),
 )
 def confirm_costs(disclosure_id: FromPath[UUID], key: KeyHere, house: HouseHere, caller: CallerHere) -> CostTable:
     """Say that the table was read. Before it can have been read the answer is `cost_table_not_read`."""

@@ -11,6 +11,7 @@ import click
 
 from mingqu.cli.option import Day, data_option, json_option
 from mingqu.cli.wiring import Wiring
+from mingqu.domain.gate import ASKED_AT, Moment
 from mingqu.domain.policy_file import FAR_FUTURE
 from mingqu.domain.rule import Rule
 
@@ -22,13 +23,21 @@ def rules_commands() -> None:
 
 @rules_commands.command(name="list", short_help="The rows that hold on a day.")
 @click.option("--on", "on", type=Day(), required=True, metavar="DATE", help="The business date.")
+@click.option(
+    "--at",
+    "moment",
+    type=click.Choice([one.value for one in Moment]),
+    metavar="MOMENT",
+    help="Only rows asked at offer, contract, disburse, collect or report.",
+)
 @data_option
 @json_option
 @click.pass_obj
-def list_them(wiring: Wiring, on: date, data: Path, as_json: bool) -> int:
+def list_them(wiring: Wiring, on: date, moment: str | None, data: Path, as_json: bool) -> int:
     """List every row of the book's rule files that holds on DATE: by id, lender type and product kind."""
+    wanted = None if moment is None else ASKED_AT[Moment(moment)]
     with wiring.live_house(data=data, makes_book=False) as house:
-        rows = house.pack.rules.on(business_date=on)
+        rows = [row for row in house.pack.rules.on(business_date=on) if wanted is None or row.id in wanted]
     if as_json:
         click.echo(json.dumps([_written(row) for row in rows], ensure_ascii=False))
         return 0
@@ -50,4 +59,5 @@ def _written(row: Rule) -> dict[str, Any]:
         "document": row.document,
         "confirmed": row.confirmed.value,
         "note": row.note,
+        "asked_at": [moment.value for moment, ids in ASKED_AT.items() if row.id in ids],
     }

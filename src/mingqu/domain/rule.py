@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar, Final
 
 from mingqu.domain.policy_file import Document, PolicyFault, Reader
@@ -21,6 +22,29 @@ ANY: Final = "any"
 VALUE_MAX: Final = 10**15
 ALL_IN_COST_MAX: Final = "all_in_cost_year_ppm_max"
 UNITS: Final = ("ppm_per_year", "ppm", "fen", "years", "days", "months", "hours", "count", "minute_of_day")
+# The unit in which a number is read. A row in another one would be understood wrong, by as much as the units differ.
+READ_IN: Final = MappingProxyType(
+    {
+        ALL_IN_COST_MAX: "ppm_per_year",
+        "all_in_cost_prime_rate_multiple_max": "count",
+        "loan_prime_rate_one_year_ppm": "ppm_per_year",
+        "penalty_multiple_ppm_max": "ppm",
+        "term_months_max": "months",
+        "bullet_line_months_max": "months",
+        "exposure_person_fen_max": "fen",
+        "cost_table_confirmed_min": "count",
+        "principal_paid_out_ppm_min": "ppm",
+        "self_payment_fen_max": "fen",
+        "bad_information_notice_min": "count",
+        "credit_dispute_mark_min": "count",
+        "bad_information_retention_years_max": "years",
+        "contact_hours_from_minute": "minute_of_day",
+        "contact_hours_to_minute": "minute_of_day",
+        "contact_others_max": "count",
+        "collection_effective_calls_day_max": "count",
+        "collection_dials_number_day_max": "count",
+    }
+)
 _RULE_COLUMNS: Final = (
     "id", "lender_type", "product_kind", "valid_from", "valid_to", "value", "unit", "document", "confirmed", "note",
 )  # fmt: skip
@@ -147,14 +171,17 @@ def parse_rules(*, document: Document) -> tuple[Rule, ...]:
 def _rule(reader: Reader) -> Rule:
     reader.only(_RULE_COLUMNS)
     valid_from, valid_to = reader.period()
+    rule_id, unit = reader.name("id"), reader.choice("unit", UNITS)
+    if READ_IN.get(rule_id, unit) != unit:
+        raise reader.fault("unit", f"{rule_id} is not read in {unit}.", f"Write it in {READ_IN[rule_id]}.")
     return Rule(
-        id=reader.name("id"),
+        id=rule_id,
         lender_type=reader.choice("lender_type", (ANY, *Licence)),
         product_kind=reader.choice("product_kind", (ANY, *KINDS)),
         valid_from=valid_from,
         valid_to=valid_to,
         value=reader.integer("value", least=0, most=VALUE_MAX),
-        unit=reader.choice("unit", UNITS),
+        unit=unit,
         document=reader.text("document"),
         confirmed=Confirmation(reader.choice("confirmed", tuple(Confirmation))),
         note=reader.text("note") if reader.has("note") else "",

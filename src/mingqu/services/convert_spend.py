@@ -11,7 +11,7 @@ from uuid import UUID
 from mingqu.domain.calendar import add_months
 from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.cost import AnnualCost, annual_cost
-from mingqu.domain.rule import ALL_IN_COST_MAX
+from mingqu.domain.gate import Case, cap_year_ppm
 from mingqu.domain.spend import (
     SpendEvent,
     SpendKind,
@@ -185,8 +185,8 @@ def convert_spend(
 def _require_under_cap(house: House, account: SpendAccount, cost: AnnualCost, on: date) -> None:
     product = house.pack.spend_version(product_id=account.product_id, version=account.product_version)
     lender = house.pack.lender(lender_id=account.lender_id)
-    cap = house.pack.rules.value(
-        rule_id=ALL_IN_COST_MAX, lender_type=lender.licence, product_kind=product.kind, business_date=on
-    )
+    case = Case(lender_type=lender.licence, product_kind=product.kind, on=on)
+    cap, row = cap_year_ppm(case=case, rules=house.pack.rules)
     if cost.simple_ppm > cap:
-        raise CostAboveCap("These instalments would cost more than the law allows.", cap_ppm=cap)
+        said = "These instalments would cost more than the law allows."
+        raise CostAboveCap(said, cap_ppm=cap, rule_id=row.id, document=row.document)

@@ -54,7 +54,7 @@ class CostTable:
 def live_offer(tx: Transaction, house: House, *, person_id: UUID, offer_id: UUID) -> tuple[Offer, Offered]:
     """Return a person's offer that can still be taken, with its price.
 
-    Errors: NotFound, OfferStale, DrawingFrozen, DrawingStopped, LendingSwitchedOff, CostAboveCap.
+    Errors: NotFound, OfferStale, DrawingFrozen, DrawingStopped, LendingSwitchedOff, CostAboveCap, RuleBroken.
     """
     stored, facility = offer.load_offer_with_line(tx, person_id=person_id, offer_id=offer_id)
     current, today = house.policies.current(tx), house.clock.business_date()

@@ -12,10 +12,10 @@ from mingqu.domain.canonical import Canonical
 from mingqu.domain.decision.field import Value
 from mingqu.domain.decision.link import LinkDecision, LinkReason, LinkSame, decide_link, parse_link_table
 from mingqu.domain.evidence import LeafKind
+from mingqu.domain.gate import Case, cap_year_ppm
 from mingqu.domain.limit import AssessmentExpired
 from mingqu.domain.money import Rounding
 from mingqu.domain.ownership import NotFound
-from mingqu.domain.rule import ALL_IN_COST_MAX
 from mingqu.domain.spend.product import SPEND_LINE
 from mingqu.services.check_assessment import require_assessed
 from mingqu.services.check_drawing import spend_overdue_days
@@ -197,12 +197,9 @@ def _inputs(
         "lender_licensed": all(lender.status == "active" for lender in lenders),
         "regulation_ok": all(
             side.rate_year_ppm
-            <= house.pack.rules.value(
-                rule_id=ALL_IN_COST_MAX,
-                lender_type=lender.licence,
-                product_kind=side.product_kind,
-                business_date=today,
-            )
+            <= cap_year_ppm(
+                case=Case(lender_type=lender.licence, product_kind=side.product_kind, on=today), rules=house.pack.rules
+            )[0]
             for side, lender in zip(sides, lenders, strict=True)
         ),
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from mingqu.domain.contact import Answer, Contact, Denied, Medium, may_contact
-from mingqu.domain.rule import ANY
+from mingqu.domain.contact import Allowed, Answer, Contact, Denied, Medium
+from mingqu.domain.gate import at_collect
+from mingqu.domain.moment import business_date_of
 from mingqu.services.house import House
+from mingqu.services.pass_rule_gates import case_of
 from mingqu.store import contact_denial
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -19,17 +21,17 @@ def gate_message(house: House, *, about: Loan, at: datetime) -> Answer:
     Their calls do not matter to a message: the standard counts conversations, the guideline dials. Nobody agrees here
     to be woken. Errors: RuleMissing.
     """
-    lender = next((one.licence for one in house.pack.lenders if one.id == about.lender_id), ANY)
-    kind = next((one.kind for one in house.pack.products if one.id == about.product_id), ANY)
+    case = case_of(house, lender_id=about.lender_id, product_id=about.product_id, on=business_date_of(at))
     contact = Contact(
         medium=Medium.MESSAGE,
         number=b"",  # no rule counts messages by number
         to_debtor=True,
         night_agreed=False,
-        lender_type=lender,
-        product_kind=kind,
+        lender_type=case.lender_type,
+        product_kind=case.product_kind,
     )
-    return may_contact(now=at, contact=contact, history=(), rules=house.pack.rules)
+    found = at_collect(now=at, contact=contact, history=(), rules=house.pack.rules)
+    return Allowed() if found is None else found[1]
 
 
 def keep_denial(tx: Transaction, *, work_id: UUID, about: Loan, denied: Denied, at: datetime) -> None:

@@ -10,14 +10,15 @@ from uuid import UUID
 
 from mingqu.domain import schedule
 from mingqu.domain.cost import AllInCost, DelayTerms, all_in_cost
+from mingqu.domain.gate import PRIME_MULTIPLE_MAX, Breach, Case, RuleBroken, at_offer
 from mingqu.domain.loan import LoanTerms
 from mingqu.domain.loan.of_product import terms_of_product
 from mingqu.domain.money import Rounding
 from mingqu.domain.product import Product
 from mingqu.domain.rate import format_percent
-from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import ALL_IN_COST_MAX
 from mingqu.services.house import House
+from mingqu.services.pass_rule_gates import price_of
 from mingqu.store import offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Facility, Offer
@@ -25,7 +26,7 @@ from mingqu.store.offer import Facility, Offer
 _RECKONED_MAX: Final = 1_000  # offers kept reckoned: some kilobytes each
 
 
-class CostAboveCap(Refusal):
+class CostAboveCap(RuleBroken):
     """The all-in cost of the offer is above what the law allows this kind of lender on this date."""
 
     code: ClassVar[str] = "cost_above_cap"
@@ -128,7 +129,7 @@ def require_within_cap(
 
 
 def priced(house: House, *, stored: Offer, facility: Facility) -> Offered:
-    """Return an offer with its schedule and cost, computed anew; the same each time. Errors: CostAboveCap.
+    """Return an offer with its schedule and cost, computed anew; the same each time. Errors: CostAboveCap, RuleBroken.
 
     What falling behind would cost stands in the cost table (`disclose_cost`) and is worked out there.
     """
@@ -136,14 +137,11 @@ def priced(house: House, *, stored: Offer, facility: Facility) -> Offered:
     lender = house.pack.lender(lender_id=facility.lender_id)
     rate_year_ppm = stored.terms.rate.yearly_ppm(rounding=Rounding.HALF_UP)  # exact: terms are priced by the year
     made, cost = _reckoned(stored.terms, stored.created_on, lender.name_zh, rate_year_ppm)
-    cap = house.pack.rules.value(
-        rule_id=ALL_IN_COST_MAX,
-        lender_type=lender.licence,
-        product_kind=product.kind,
-        business_date=stored.created_on,
+    price = price_of(
+        terms=stored.terms, schedule=made, start=stored.created_on, all_in_cost_year_ppm=cost.annual.simple_ppm
     )
-    if cost.annual.simple_ppm > cap:
-        raise CostAboveCap("This offer would cost more than the law allows.", cap_ppm=cap)
+    case = Case(lender_type=lender.licence, product_kind=product.kind, on=stored.created_on)
+    require_allowed(at_offer(case=case, price=price, rules=house.pack.rules))
     return Offered(
         offer=stored,
         product=product,
@@ -152,6 +150,16 @@ def priced(house: House, *, stored: Offer, facility: Facility) -> Offered:
         cost=cost,
         schedule=made,
     )
+
+
+def require_allowed(breach: Breach | None) -> None:
+    """Return when no rule speaks against an offer or a contract. Errors: CostAboveCap, RuleBroken."""
+    if breach is None:
+        return
+    if breach.rule.id in (ALL_IN_COST_MAX, PRIME_MULTIPLE_MAX):
+        said = "This would cost more than the law allows."
+        raise CostAboveCap(said, cap_ppm=breach.allowed, **breach.details())
+    raise breach.refusal()
 
 
 @lru_cache(maxsize=_RECKONED_MAX)

@@ -15,7 +15,8 @@ from mingqu.domain.order import OrderKind, parent_of_holds
 from mingqu.domain.refusal import Refusal
 from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.check_assessment import require_assessed, require_usable
-from mingqu.services.house import BANK, CLEARING, House, channel_to
+from mingqu.services.house import BANK, CLEARING, ENTRUSTED, House, channel_to
+from mingqu.services.pass_rule_gates import require_payable
 from mingqu.services.stand_in_band import require_in_band
 from mingqu.store import ledger, order, payee
 from mingqu.store.database import Transaction
@@ -56,7 +57,7 @@ def reserve_payout(
 
     A card is paid by the bank, an account at Alipay by Alipay. The caller holds the cell's lock and commits.
     Errors: CardNotSupported, PayeeNamed, AssessmentExpired, LimitExceeded, RaisePauses, CapExceeded, BandLowered,
-    FundingExhausted.
+    FundingExhausted, RuleBroken.
     """
     channel = open_channel(house, payout_channel(house, to=card), at=payout_at)
     if payee.is_named(tx, loan_id=of.loan_id):
@@ -86,6 +87,13 @@ def reserve(
 
     Errors: those of `reserve_payout` but the card's.
     """
+    require_payable(
+        house,
+        of=of,
+        amount_fen=amount_fen,
+        to_borrower=channel != ENTRUSTED,
+        payout_at=max(payout_at, house.clock.now()),
+    )
     require_assessed(tx, house, person_id=of.person_id)
     require_under_cap(tx, house, person_id=of.person_id, amount_fen=amount_fen)
     require_in_band(tx, house, person_id=of.person_id, amount_fen=amount_fen)

@@ -31,7 +31,8 @@ from mingqu.services.keep_for_the_law import keep_for_the_law
 from mingqu.services.make_offers import require_routed
 from mingqu.services.note_signals import promise_signal
 from mingqu.services.once import Response, once
-from mingqu.services.price_offer import Offered
+from mingqu.services.pass_rule_gates import contract_breach, price_of
+from mingqu.services.price_offer import Offered, require_allowed
 from mingqu.services.report_to_lender import promise_report
 from mingqu.services.reserve_payout import reserve_payout
 from mingqu.services.send_signing_code import try_signing_code
@@ -105,7 +106,7 @@ def sign_contract(
     PayoutTimeOutOfRange, DisbursementNotAllowed, CodeMissing, CodeUsed, CodeExpired, CodeWrong, CodeTriesExhausted,
     LimitExceeded, CapExceeded, FundingExhausted, InstitutionNotConnected, PartnerNotListed, PilotExcludes,
     LenderNotConfirmed, LenderNotFunded, LenderNotSigned,
-    ChannelUnavailable, and those of the idempotency key.
+    ChannelUnavailable, CostAboveCap, RuleBroken, and those of the idempotency key.
     """
 
     def work(tx: Transaction) -> Response | Refusal:
@@ -114,6 +115,7 @@ def sign_contract(
         require_routed(house, lender_id=offered.product.lender_id, person_id=person_id)
         require_confirmed(tx, stored=stored)
         read = read_disclosure(tx, stored=stored, offered=offered)
+        _require_rules(tx, house, offered=offered)
         require_consent(
             consents=consent.of_person(tx, person_id=person_id),
             purpose=ConsentPurpose.PASS_TO_LENDER,
@@ -153,6 +155,28 @@ def sign_contract(
         contract_id=UUID(str(answer["contract_id"])),
         loan_id=UUID(str(answer["loan_id"])),
         payout_order_id=UUID(str(answer["order_id"])),
+    )
+
+
+def _require_rules(tx: Transaction, house: House, *, offered: Offered) -> None:
+    """Return when today's rules let the offer be signed: they may have moved since it was made. Errors: RuleBroken."""
+    stored, product = offered.offer, offered.product
+    price = price_of(
+        terms=stored.terms,
+        schedule=offered.schedule,
+        start=stored.created_on,
+        all_in_cost_year_ppm=offered.cost.annual.simple_ppm,
+    )
+    require_allowed(
+        contract_breach(
+            tx,
+            house,
+            person_id=stored.person_id,
+            lender_id=product.lender_id,
+            product_kind=product.kind,
+            price=price,
+            fen=stored.terms.principal_fen,
+        )
     )
 
 

@@ -92,6 +92,13 @@ def test_two_units_of_one_rule_are_refused() -> None:
     assert (fault.value.row, fault.value.column) == ("cap", "unit")
 
 
+def test_a_rule_in_a_unit_that_it_is_not_read_in_is_refused() -> None:
+    with pytest.raises(PolicyFault) as fault:
+        book(row(id="exposure_person_fen_max", unit="ppm"))
+    assert (fault.value.row, fault.value.column) == ("exposure_person_fen_max", "unit")
+    book(row(id="exposure_person_fen_max", unit="fen"))
+
+
 def test_a_day_has_the_rows_that_hold_on_it() -> None:
     rules = book(row(valid_to="2026-03-01"), row(valid_from="2026-03-01", value=2), row(lender_type="bank", value=3))
     assert [one.value for one in rules.on(business_date=date(2026, 2, 28))] == [1, 3]
