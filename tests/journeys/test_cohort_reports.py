@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 
 from mingqu import cli
+from mingqu.console import report
 from mingqu.demo.journey import be_assessed, introduce
 from mingqu.demo.made_book import made_book
 from mingqu.demo.people import CHUAN, XIA, ZHOU
@@ -23,6 +24,7 @@ from mingqu.domain.taking_over import COLUMNS, HEADER
 from mingqu.services.change_loan import change_loan
 from mingqu.services.close_day import close_through
 from mingqu.services.house import House
+from mingqu.services.read_reports import REPORTS
 from mingqu.services.report_cohorts import (
     CLASSES,
     FunnelOfLender,
@@ -35,14 +37,15 @@ from mingqu.services.report_cohorts import (
     report_roll_rate,
     report_vintage,
 )
-from mingqu.services.report_days import Asked, DayNotClosed, report_portfolio
+from mingqu.services.report_days import Asked, DayNotClosed, PortfolioRow, report_portfolio
 from mingqu.services.take_over_book import Source, take_over_book
-from mingqu.services.write_rows import as_text
+from mingqu.services.write_rows import as_csv, as_parquet, as_text
 from mingqu.store import loan, proof
 from mingqu.store.database import Database
 from mingqu.store.policy import load_pack
 from mingqu.store.postgres import Server
 from tests.conftest import OPENED_ON, database_named
+from tests.console import signed_in
 from tests.journeys.reading import arrive, assert_coherent, borrow, do_morning
 from tests.world import OpenWorld, open_world, pass_over_funding
 
@@ -311,3 +314,33 @@ def test_the_commands_print_what_the_reports_say(told: Told, capsys: pytest.Capt
     for name, (kind, rows) in kinds.items():
         assert cli.run(Books(told.house), ["report", name]) == 0  # type: ignore[arg-type]
         assert capsys.readouterr().out == as_text(kind, rows).decode()
+
+
+def test_the_console_shows_each_report_with_its_files_and_lenders_see_their_part(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "LINE_LOANS_MIN", 1)
+    desk = signed_in(told.house, "auditor")
+    assert desk.get("/console/reports").headers["location"] == "/console/reports/portfolio"
+    for name, kind in REPORTS.items():
+        shown = desk.get(f"/console/reports/{name}", as_of=LAST.isoformat())
+        assert shown.status_code == 200, name
+        rows = kind.make(told.house, asked=Asked(as_of=LAST))
+        file = desk.get(f"/console/reports/{name}/csv", as_of=LAST.isoformat())
+        assert file.content == as_csv(kind.kind, rows)
+        assert f'filename="{name}.csv"' in file.headers["content-disposition"]
+        drawn = {"portfolio": "<rect", "vintage": "<polyline", "funnel": "<rect", "roll-rate": 'class="heat"'}
+        assert drawn.get(name, "<table") in shown.text
+    whole = desk.get("/console/reports/portfolio/parquet")
+    assert whole.content == as_parquet(PortfolioRow, report_portfolio(told.house, asked=Asked()))
+    lender = told.house.pack.lenders[0].code
+    insider = signed_in(told.house, f"lender:{lender}")
+    own = as_csv(PortfolioRow, report_portfolio(told.house, asked=Asked(lender=lender)))
+    other = told.house.pack.lenders[1].code
+    assert insider.get("/console/reports/portfolio/csv", lender=other).content == own
+    assert insider.get("/console/reports/funnel").status_code == 404
+    assert insider.get("/console/reports/funnel/csv").status_code == 404
+    refused = desk.get("/console/reports/vintage", as_of="2027-01-01")
+    assert (refused.status_code, "day_not_closed" in refused.text) == (409, True)
+    assert desk.get("/console/reports/income", since="soon").status_code == 422
+    assert desk.get("/console/reports/income/exe").status_code == 404

@@ -25,6 +25,7 @@ from mingqu.console import (
     queue,
     receipt,
     referral,
+    report,
     review,
     sign_in,
     today,
@@ -39,7 +40,7 @@ from mingqu.web.pages import pages_of
 SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     sign_in.routes, account.routes, today.routes, queue.routes, lists.routes, customer.routes, loan.routes,
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, breaks.routes, review.routes,
-    policy.routes, lab.routes, referral.routes,
+    policy.routes, lab.routes, referral.routes, report.routes,
 )  # fmt: skip
 
 

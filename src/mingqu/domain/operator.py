@@ -103,6 +103,7 @@ class Permission(Enum):
     DECISION = "decision"
     DECISION_INPUTS = "decision_inputs"  # what a decision read about the person
     QUEUE = "queue"
+    REPORTS = "reports"  # what closed days come to; of a lender's people, their lender's part
     ASK_AGAIN = "ask_again"
     EVIDENCE = "evidence"
     VERIFY_BOOK = "verify_book"
@@ -132,12 +133,12 @@ GRANTED: Final = MappingProxyType(
     {
         Role.OPERATIONS: _EVERYBODY
         | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.UNMASK, _P.LOAN, _P.DECISION, _P.QUEUE, _P.ASK_AGAIN, _P.EVIDENCE}
-        | {_P.PROPOSALS, _P.CHECK, _P.MOVE_MONEY, _P.REVIEWS, _P.ANSWER, _P.NOTE},
+        | {_P.PROPOSALS, _P.CHECK, _P.MOVE_MONEY, _P.REVIEWS, _P.ANSWER, _P.NOTE, _P.REPORTS},
         Role.RISK: _EVERYBODY
         | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.UNMASK, _P.LOAN, _P.DECISION, _P.DECISION_INPUTS, _P.EVIDENCE}
         | {_P.PROPOSALS, _P.CHECK, _P.REVIEWS, _P.ANSWER, _P.FREEZE, _P.NOTE, _P.POLICIES, _P.PUBLISH, _P.SWITCH}
-        | {_P.OVERRIDE},
-        Role.LENDER: _EVERYBODY | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.LOAN},
+        | {_P.OVERRIDE, _P.REPORTS},
+        Role.LENDER: _EVERYBODY | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.LOAN, _P.REPORTS},
         Role.AUDITOR: frozenset(_P) - ACTING,
         # Whoever makes operators sees what they looked at, and no customer: the two together would be one key too many.
         Role.ADMIN: _EVERYBODY | {_P.TODAY, _P.EVIDENCE, _P.VERIFY_BOOK, _P.ACCESS_LOG},
