@@ -29,16 +29,17 @@ SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # In how many round trips each page asks the book, the session included: a number may fall; if one must rise, say here
 # what for.
 # Each asks once for the count of publications and switches, so that it shows what is in force; pages about a limit ask
-# for the cap that a person set, what waits of a raise, and until when the assessment holds.
+# for the cap that a person set, what waits of a raise, until when the assessment holds, and what was late (loans,
+# revolving accounts; of whoever was, the balances as well). Help when late shows the band, for which it opens the decision.
 STATEMENTS: Final = {
-    "/": 10,  # session, cards, facilities, balances, loans, payouts
-    "/ (late)": 10,
+    "/": 12,  # session, cards, facilities, balances, loans, payouts
+    "/ (late)": 15,
     "/me": 6,  # session, person, names, cards, consents
     "/consents": 3,
-    "/decision": 10,  # session, decision, its sealed part, what was asked about it, facilities, balances
+    "/decision": 12,  # session, decision, its sealed part, what was asked about it, facilities, balances
     "/decision (refused)": 5,
-    "/draw": 10,  # session, facilities, balances, freezes, loans, revolving accounts
-    "/draw (another amount)": 10,
+    "/draw": 14,  # session, facilities, balances, freezes, loans, revolving accounts
+    "/draw (another amount)": 14,
     "/offers": 8,  # session, two offers, freezes, loans, revolving accounts
     "/cost-tables/{id}": 3,
     "/offers/{id}/contract": 11,  # session, offer, freezes, loans, accounts, cost table, consents, cards, name
@@ -48,7 +49,7 @@ STATEMENTS: Final = {
     "/loans/{id} (late)": 4,
     "/loans/{id}/payout": 5,  # session, loan, payout, cards
     "/loans/{id}/repay": 3,
-    "/loans/{id}/help": 3,
+    "/loans/{id}/help": 14,
     "/loans/{id}/certificate": 3,
     "/contracts/{id}": 4,  # session, contract, cost table
     "/payments/{id}": 4,  # session, order, loan

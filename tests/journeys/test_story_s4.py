@@ -88,6 +88,12 @@ def arrive(site: Site) -> Debtor:
     return Debtor(site=site, who=who, loan_id=taken.signed.loan_id, accounts=accounts)
 
 
+def explained_cost(debtor: Debtor) -> float:
+    """Return what the loan costs in all, in yuan, by its own plan."""
+    rows = debtor.who.client.schedule(loan_id=debtor.loan_id).rows
+    return sum(row.interest_fen for row in rows) / 100
+
+
 def turns(band: Band) -> list[tuple[date, str, int]]:
     """Return when which band comes back, and what is of use then."""
     return [(one.on, one.band, one.usable_fen) for one in band.rises]
@@ -120,6 +126,10 @@ def test_late_lowers_and_freezes_paying_thaws_and_the_days_shown_give_the_band_b
         assert words in page.text
         assert "/loans" in page.links
         assert "/rebuild" in phone.get(f"/loans/{debtor.loan_id.hex}/help").links
+        explained = phone.get(f"/learn/cost?loan={debtor.loan_id.hex}")
+        assert f"{explained_cost(debtor):,.2f}" in explained.text.replace(" ", "")
+        assert "/learn/cost" in phone.get("/learn").links
+        assert phone.get(f"/learn/cost?loan={debtor.accounts['cash_line'].hex}").status == 404
 
     # Paying thaws at once; half of the limit is of use until the day that was shown, and then all of it.
     made = client.make_payment(loan_id=debtor.loan_id, intent="due")
