@@ -30,7 +30,7 @@ SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # what for.
 # Each asks once for the count of publications and switches, so that it shows what is in force; pages about a limit ask
 # for the cap that a person set, what waits of a raise, until when the assessment holds, and what was late (loans,
-# revolving accounts; of whoever was, the balances as well). Help when late shows the band, for which it opens the decision.
+# revolving accounts; of whoever was, balances as well). Help when late shows the band, and opens the decision for it.
 STATEMENTS: Final = {
     "/": 12,  # session, cards, facilities, balances, loans, payouts
     "/ (late)": 15,

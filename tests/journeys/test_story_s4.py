@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from rich.console import Console
 
-from mingqu.client import Problem
+from mingqu.client import Client, Problem
 from mingqu.client.answers import Band
 from mingqu.demo.journey import work_until_idle
+from mingqu.demo.people import XIA
+from mingqu.demo.steps import Steps
+from mingqu.demo.stories import s4
+from mingqu.demo.tell import Teller
+from mingqu.demo.world import OnlineWorld
 from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, sign_in_again, take_loan
 from tests.journeys.pages import Phone
 from tests.journeys.reading import assert_coherent, do_morning, rows_of
@@ -162,3 +169,33 @@ def test_late_lowers_and_freezes_paying_thaws_and_the_days_shown_give_the_band_b
     assert (rebuilt.band, rebuilt.usable_fen, rebuilt.rises) == ("B", GRANTED, [])
     assert debtor.draw_all_ways(beyond // 5_000 * 5_000 + 5_000) == {}
     assert_coherent(world.house)
+
+
+class Online:
+    """A world of tests whose house is reached over the site, as a story wants it."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def client(self) -> Client:
+        """Return a client for one person."""
+        return self._site.client()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._site.world, name)
+
+
+def test_the_story_that_is_told_ends_rebuilt(site: Site) -> None:
+    tell = Teller(Console(quiet=True))
+    steps = Steps(tell)
+    s4.tell_story(cast("OnlineWorld", Online(site)), tell, steps)
+    assert [one.outcome for one in steps.taken] == [
+        "verified", "approved", "paid", "paid",
+        "frozen", "refused", "refused", "refused",
+        "cured", "thawed", "lowered", "refused",
+        "lowered", "whole", "rebuilt",
+    ]  # fmt: skip
+    assert [one.reasons[0]["code"] for one in steps.taken if one.reasons] == [*["drawing_frozen"] * 3, "band_lowered"]
+    assert all(one.reasons[0]["remedy"] for one in steps.taken if one.reasons)
+    told = [message.template for message in site.world.sms.inbox(phone=XIA.phone)]
+    assert {"loan.due", "loan.overdue"} <= set(told), "reminded before, told when late"
