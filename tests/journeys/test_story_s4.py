@@ -19,7 +19,7 @@ from mingqu.demo.steps import Steps
 from mingqu.demo.stories import s4
 from mingqu.demo.tell import Teller
 from mingqu.demo.world import OnlineWorld
-from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, sign_in_again, take_loan
+from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, pay, sign_in_again, take_loan
 from tests.journeys.pages import Phone
 from tests.journeys.reading import assert_coherent, do_morning, rows_of
 from tests.world import OpenWorld
@@ -106,6 +106,23 @@ def turns(band: Band) -> list[tuple[date, str, int]]:
     return [(one.on, one.band, one.usable_fen) for one in band.rises]
 
 
+def read_pages(debtor: Debtor) -> None:
+    """Read on the pages, in both languages, how one stands, what helps, and what the loan costs."""
+    world = debtor.site.world
+    for language, words in (("zh", "新的借款已暂停"), ("en", "Drawing is stopped")):
+        phone = Phone(world, language=language)
+        world.go_to(world.house.clock.now() + timedelta(minutes=2))
+        phone.sign_in(debtor.who.newcomer)
+        page = phone.get("/rebuild")
+        assert words in page.text
+        assert "/loans" in page.links
+        assert "/rebuild" in phone.get(f"/loans/{debtor.loan_id.hex}/help").links
+        explained = phone.get(f"/learn/cost?loan={debtor.loan_id.hex}")
+        assert f"{explained_cost(debtor):,.2f}" in explained.text.replace(" ", "")
+        assert "/learn/cost" in phone.get("/learn").links
+        assert phone.get(f"/learn/cost?loan={debtor.accounts['cash_line'].hex}").status == 404
+
+
 def test_late_lowers_and_freezes_paying_thaws_and_the_days_shown_give_the_band_back(site: Site) -> None:
     debtor = arrive(site)
     client, world = debtor.who.client, site.world
@@ -124,26 +141,10 @@ def test_late_lowers_and_freezes_paying_thaws_and_the_days_shown_give_the_band_b
     assert debtor.draw_all_ways(50_000) == dict.fromkeys(("loan", "cash", "purchase"), "drawing_frozen")
     assert rows_of(world.house) == before
 
-    # The page says the same, in both languages, and leads to repaying.
-    for language, words in (("zh", "新的借款已暂停"), ("en", "Drawing is stopped")):
-        phone = Phone(world, language=language)
-        world.go_to(world.house.clock.now() + timedelta(minutes=2))
-        phone.sign_in(debtor.who.newcomer)
-        page = phone.get("/rebuild")
-        assert words in page.text
-        assert "/loans" in page.links
-        assert "/rebuild" in phone.get(f"/loans/{debtor.loan_id.hex}/help").links
-        explained = phone.get(f"/learn/cost?loan={debtor.loan_id.hex}")
-        assert f"{explained_cost(debtor):,.2f}" in explained.text.replace(" ", "")
-        assert "/learn/cost" in phone.get("/learn").links
-        assert phone.get(f"/learn/cost?loan={debtor.accounts['cash_line'].hex}").status == 404
+    read_pages(debtor)
 
     # Paying thaws at once; half of the limit is of use until the day that was shown, and then all of it.
-    made = client.make_payment(loan_id=debtor.loan_id, intent="due")
-    client.open_payment_page(order_id=made.order_id)
-    world.pay_page(debtor.who.newcomer, made.order_id)
-    world.go_to(world.house.clock.now() + timedelta(minutes=1))
-    work_until_idle(world)
+    pay(site, debtor.who, loan_id=debtor.loan_id, intent="due")
     cured = debtor.band()
     assert (cured.band, cured.frozen, cured.in_order_since) == ("C", False, date(2026, 9, 25))
     assert turns(cured) == turns(late)
@@ -158,10 +159,7 @@ def test_late_lowers_and_freezes_paying_thaws_and_the_days_shown_give_the_band_b
     assert client.ask_for_offers(amount_fen=100_000, instalments=6, method="equal_instalment")
 
     debtor.go_to(date(2026, 10, 15))
-    made = client.make_payment(loan_id=debtor.loan_id, intent="due")
-    client.open_payment_page(order_id=made.order_id)
-    world.pay_page(debtor.who.newcomer, made.order_id)
-    work_until_idle(world)
+    pay(site, debtor.who, loan_id=debtor.loan_id, intent="due")
     debtor.go_to(date(2026, 10, 24))
     assert (debtor.band().band, debtor.band().usable_fen) == ("C", GRANTED // 2)
     debtor.go_to(date(2026, 10, 25))
