@@ -117,3 +117,18 @@ def test_cells_that_reserve_give_back_and_are_cut_at_once_never_pass_the_limit(w
         for use_id in uses:
             assert use(house, cell=number, use_id=use_id, amount_fen=0)
     assert even_out(house, headroom_id=CAPITAL) == 600
+
+
+def test_after_a_recut_each_slice_is_what_its_uses_need_and_the_rest_is_there_for_all(world: OpenWorld) -> None:
+    house = world.house
+    set_headroom(house, headroom_id=CAPITAL, name="capital", limit_fen=800)
+    for cell, amount_fen in enumerate((10, 20, 0, 300)):
+        assert use(house, cell=cell, use_id=cell + 1, amount_fen=amount_fen)
+    with house.database.transaction() as tx:
+        tx.execute("SET LOCAL session_replication_role = replica")  # as a recut does while rows move
+        tx.execute("UPDATE headroom_use SET cell = 1 WHERE cell = 0")
+        headroom.recut(tx)
+        assert headroom.prove(tx) == []
+        assert headroom.slices_of(tx, cell=1, headroom_ids=[CAPITAL]) == {CAPITAL: 0}
+        assert headroom.slice_of(tx, cell=1, headroom_id=CAPITAL) == headroom.Slice(slice_fen=30, used_fen=30)
+        assert headroom.left_of(tx, headroom_ids=[CAPITAL]) == {CAPITAL: 470}

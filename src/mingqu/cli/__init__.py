@@ -44,6 +44,7 @@ PLACES: Final = {
     "demo": "mingqu.cli.demo:demo",
     "drill": "mingqu.cli.copy:drill",
     "export": "mingqu.cli.book:export_book",
+    "funds": "mingqu.cli.funds:funds",
     "generate": "mingqu.cli.book:generate",
     "import": "mingqu.cli.book:import_book",
     "lender-files": "mingqu.cli.lender_files:lender_files_commands",

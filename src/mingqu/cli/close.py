@@ -21,6 +21,7 @@ from mingqu.cli.wiring import Wiring
 from mingqu.services import close_day
 from mingqu.services.close_cell import close_shared
 from mingqu.services.close_day import WORKERS_MAX, Closed, close_through, open_cell_days
+from mingqu.services.follow_funding import follow_funding
 from mingqu.services.publish_evidence import publish_evidence
 
 
@@ -53,6 +54,7 @@ def close(wiring: Wiring, data: Path, to: date | None, workers: int, shared: boo
                 done = close_shared(house, to=last, holder=holder, workers=workers, progress=tell)
             else:
                 done = close_through(house, to=last, workers=workers, progress=tell)
+        follow_funding(house)
         checkpoint = publish_evidence(house)
     seconds = round(time.monotonic() - started, 3)
     if as_json:

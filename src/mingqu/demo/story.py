@@ -25,6 +25,7 @@ from mingqu.demo.world import OnlineWorld, World
 from mingqu.domain.moment import start_of
 from mingqu.domain.money import Money
 from mingqu.services.close_day import bring_up_today, close_through
+from mingqu.services.follow_funding import follow_funding
 from mingqu.services.fund_lender import fund_lender
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.read_loan import first_slots
@@ -86,6 +87,7 @@ def live(world: World, tell: Teller, *, until: date, acts: dict[date, Callable[[
             world.go_to_date(day + timedelta(days=1))
             closed = close_through(house, to=day)
             assert not closed.stopped, "a demonstration has no trouble"
+            follow_funding(house)
             publish_evidence(house)
             step(day.isoformat())
     return days

@@ -18,6 +18,7 @@ from mingqu.domain.batch import MorningOutcome, morning
 from mingqu.domain.batch.columns import Flags, Integers
 from mingqu.domain.batch.ids import dated_all, with_index
 from mingqu.domain.batch.standing import after, for_the_reference
+from mingqu.domain.funding import moved_by
 from mingqu.domain.identifier import dated, derived
 from mingqu.domain.ledger import AccountCode, Transfer
 from mingqu.domain.loan import LoanTerms, Outcome, bring_up
@@ -25,6 +26,7 @@ from mingqu.services.follow_mornings import follow_mornings
 from mingqu.services.follow_up import follow_up_all
 from mingqu.services.house import House
 from mingqu.services.record_event import deltas_of, open_rare_accounts, transfers_of
+from mingqu.services.share_loan import share_transfers, shared_of
 from mingqu.store import accrual, close, ledger, loan
 from mingqu.store.close import ClosingLoans, TransferColumns
 from mingqu.store.database import Transaction
@@ -135,7 +137,10 @@ def bring_up_loans(tx: Transaction, house: House, *, cell: int, on: date, loans:
         outcome = bring_up(terms=before.terms, state=before.state, business_date=on)
         changed = before.with_state(outcome.state)
         cause = dated(before.loan_id, on=on, purpose=MORNING)
-        transfers += transfers_of(changed, outcome.postings, cause=cause, on=on, pending={})
+        own = transfers_of(changed, outcome.postings, cause=cause, on=on, pending={})
+        if moved_by(own) and (shared := shared_of(tx, cell=cell, loan_ids=[before.loan_id]).get(before.loan_id)):
+            own += share_transfers(of=changed, shared=shared, transfers=own, cause=cause, on=on)
+        transfers += own
         deltas += deltas_of(changed, outcome, cause=cause, on=on)
         changes.append((changed, outcome))
     if transfers:

@@ -12,6 +12,7 @@ from uuid import UUID
 from mingqu.domain.cash_advance import Guidance
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision.pack import Pack
+from mingqu.domain.funding import NO_FUNDING, FundingBook
 from mingqu.domain.identifier import slot_of
 from mingqu.domain.institution import EMPTY, Directory
 from mingqu.domain.instrument import Bin, Instrument, InstrumentKind
@@ -129,6 +130,7 @@ class House:
     subscribed: SubscribedMessageChannel | None = None  # tells people inside WeChat, as often as they agreed
     alipay_page: LoginPage | None = None  # signs in with Alipay, and says whose account is bound
     directory: Directory = EMPTY  # of institutions that lend or issue cards
+    funding: FundingBook = NO_FUNDING  # who pays for loans; of a product without a plan its lender alone does
     guidance: Guidance | None = None  # read before somebody is sent to a bank; without it nobody is
     issuers: Mapping[str, CashAdvanceBank] = field(default_factory=dict)  # card-issuing banks, by code in the directory
     lenders: Mapping[str, LenderChannel] = field(default_factory=dict)  # that decide by themselves, by their code

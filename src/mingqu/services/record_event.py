@@ -14,6 +14,7 @@ from mingqu.domain.identifier import DERIVED_MAX, dated, derived
 from mingqu.domain.ledger import Account, AccountCode, Balance, Reason, Transfer, TransferKind
 from mingqu.domain.loan import Event, Outcome, Posting, record
 from mingqu.services.house import House
+from mingqu.services.share_loan import share_transfers
 from mingqu.store import accrual, ledger, loan, loan_at_hand, loan_event
 from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
@@ -95,6 +96,8 @@ def work_out(
     postings = in_a_turn_that_holds(outcome.postings, due_fen=before.state.payable.principal_fen)
     transfers = transfers_of(after, postings, cause=event.event_id, on=on, pending=pending or {})
     transfers = with_over_limit(after, transfers, limits=of.limits, cause=event.event_id, on=on)
+    if of.shared is not None:
+        transfers += share_transfers(of=after, shared=of.shared, transfers=transfers, cause=event.event_id, on=on)
     return Recording(before=before, after=after, event=event, outcome=outcome, transfers=transfers)
 
 

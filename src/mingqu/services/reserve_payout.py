@@ -17,6 +17,8 @@ from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.check_assessment import require_assessed, require_usable
 from mingqu.services.house import BANK, CLEARING, ENTRUSTED, House, channel_to
 from mingqu.services.pass_rule_gates import require_payable
+from mingqu.services.route_funding import FundingExhausted as FundingExhausted
+from mingqu.services.route_funding import release_payout, route_payout
 from mingqu.services.stand_in_band import require_in_band
 from mingqu.store import ledger, order, payee
 from mingqu.store.database import Transaction
@@ -33,13 +35,6 @@ class LimitExceeded(Refusal):
     """The limit, what is drawn and held of it taken together, does not cover the amount."""
 
     code: ClassVar[str] = "limit_exceeded"
-    status: ClassVar[int] = 409
-
-
-class FundingExhausted(Refusal):
-    """The lender has not enough money left for this loan."""
-
-    code: ClassVar[str] = "funding_exhausted"
     status: ClassVar[int] = 409
 
 
@@ -111,6 +106,7 @@ def reserve(
         run_at=house.opens_at(channel, payout_at),
     )
     order.insert(tx, order=reserved)
+    route_payout(tx, house, of=of, order_id=order_id, amount_fen=amount_fen)
     holds = _holds(of, order_id=order_id, amount_fen=amount_fen, on=today)
     results = ledger.post_batch(tx, cell=of.cell, transfers=holds)
     if Result.EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT in results:
@@ -149,6 +145,7 @@ def held_for(tx: Transaction, *, of: Loan, order_id: UUID) -> dict[Reason, list[
 def give_holds_back(tx: Transaction, house: House, *, of: Loan, order_id: UUID, amount_fen: int) -> None:
     """Void what was held for a payout that will not happen; a limit that is exceeded takes it back, not the person."""
     today = house.booking_date(tx, cell=of.cell)
+    release_payout(tx, house, of=of, amount_fen=amount_fen)
     first = _first_hold(tx, of, order_id)
     voids = [
         replace(

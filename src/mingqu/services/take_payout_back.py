@@ -25,6 +25,7 @@ from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.record_event import record_event
 from mingqu.services.reserve_payout import reserve_payout
+from mingqu.services.route_funding import release_payout
 from mingqu.services.settle_order import told_of
 from mingqu.services.tell_webhooks import Event, tell
 from mingqu.store import instrument, loan, order, work
@@ -50,6 +51,7 @@ def take_payout_back(tx: Transaction, house: House, *, returned: Order) -> UUID:
     of, today = _loan_of(tx, returned), house.booking_date(tx, cell=tx.cell_of(returned.order_id))
     event = Reversed(event_id=house.id_for(of.person_id), value_date=today, target=returned.order_id)
     after, outcome = record_event(tx, house, before=of, event=event)
+    release_payout(tx, house, of=of, amount_fen=returned.amount_fen)
     follow_up(tx, house, of=after, outcome=outcome)
     _tell(tx, house, of, returned, on=today)
     return event.event_id

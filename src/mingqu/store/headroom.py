@@ -96,6 +96,29 @@ def save_slice(tx: Transaction, *, cell: int, headroom_id: UUID, part: Slice) ->
         raise HeadroomUnknown("There is no such limit of the book.")
 
 
+def slices_of(tx: Transaction, *, cell: int, headroom_ids: list[UUID]) -> dict[UUID, int]:
+    """Return what a cell may still reserve by itself of some limits; those it has no slice of are left out."""
+    rows = tx.execute(
+        "SELECT headroom_id, slice_fen - used_fen FROM headroom_slice WHERE cell = %s AND headroom_id = ANY (%s)",
+        (cell, headroom_ids),
+    )
+    return dict(rows.fetchall())
+
+
+def left_of(tx: Transaction, *, headroom_ids: list[UUID]) -> dict[UUID, int]:
+    """Return what is left to hand out of some limits, as it is seen without a lock; below zero after a cut."""
+    rows = tx.execute(
+        "SELECT headroom_id, wanted_fen - handed_out_fen FROM headroom WHERE headroom_id = ANY (%s)", (headroom_ids,)
+    )
+    return dict(rows.fetchall())
+
+
+def wanted_of(tx: Transaction, *, headroom_ids: list[UUID]) -> dict[UUID, int]:
+    """Return what was decided for some limits; those nobody made yet are left out."""
+    rows = tx.execute("SELECT headroom_id, wanted_fen FROM headroom WHERE headroom_id = ANY (%s)", (headroom_ids,))
+    return dict(rows.fetchall())
+
+
 def use_of(tx: Transaction, *, cell: int, headroom_id: UUID, use_id: UUID) -> int:
     """Return how much of a limit somebody uses."""
     row = tx.execute(
@@ -111,6 +134,21 @@ def save_use(tx: Transaction, *, cell: int, headroom_id: UUID, use_id: UUID, amo
         "INSERT INTO headroom_use (cell, headroom_id, use_id, amount_fen) VALUES (%s, %s, %s, %s)"
         " ON CONFLICT (cell, headroom_id, use_id) DO UPDATE SET amount_fen = excluded.amount_fen",
         (cell, headroom_id, use_id, amount_fen),
+    )
+
+
+def recut(tx: Transaction) -> None:
+    """Make the slices anew after uses went to other cells: each as large as its uses, the rest not handed out."""
+    tx.execute("DELETE FROM headroom_slice")
+    tx.execute(
+        """INSERT INTO headroom_slice (cell, headroom_id, slice_fen, used_fen)
+           SELECT cell, headroom_id, sum(amount_fen), sum(amount_fen) FROM headroom_use GROUP BY 1, 2"""
+    )
+    tx.execute(
+        """UPDATE headroom h SET handed_out_fen = s.fen, limit_fen = greatest(h.wanted_fen, s.fen)
+           FROM (SELECT h.headroom_id, coalesce(sum(s.slice_fen), 0) AS fen FROM headroom h
+                 LEFT JOIN headroom_slice s ON s.headroom_id = h.headroom_id GROUP BY 1) s
+           WHERE s.headroom_id = h.headroom_id"""
     )
 
 

@@ -14,6 +14,7 @@ from mingqu.store import column
 from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan, found, histories_in, loans_in, told
+from mingqu.store.loan_funding import Shared, shared, shared_in
 
 _LOCK: Final = "SELECT last_closed_on, leaf_count FROM cell WHERE cell = $1::smallint FOR UPDATE"
 _DAY: Final = "SELECT last_closed_on FROM cell WHERE cell = $1::smallint"
@@ -31,11 +32,12 @@ Limits = dict[Account, Balance]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtHand:
-    """A loan with its history and the balances of its limits, as they stand under the cell's lock."""
+    """A loan with its history, the balances of its limits and its funders' part, as they stand under the lock."""
 
     loan: Loan
     events: tuple[Event, ...]
     limits: Limits = field(default_factory=dict)
+    shared: Shared | None = None  # None: the loan is one lender's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +64,23 @@ def locked(
     """
     asked = [Statement(_LOCK, (column.smallint(cell),)), found(cell=cell, loan_ids=loan_ids), *_beside(cell, loan_ids)]
     answers = tx.together([*first, *asked, *beside])
-    lock, loans, events, balances = answers[len(first) : len(first) + len(asked)]
+    lock, loans, events, balances, joint = answers[len(first) : len(first) + len(asked)]
     others = answers[: len(first)] + answers[len(first) + len(asked) :]
     row = lock.fetchone()
     assert row is not None, "a cell is locked that the book does not have"
     histories, limits = _read([events, balances], loan_ids)
+    shares = shared_in(joint)
     at_hand = CellAtHand(
         cell=cell,
         last_closed_on=row[0],
         leaf_count=row[1],
         loans={
-            of.loan_id: AtHand(loan=of, events=histories[of.loan_id], limits=_of_loan(of, limits))
+            of.loan_id: AtHand(
+                loan=of,
+                events=histories[of.loan_id],
+                limits=_of_loan(of, limits),
+                shared=shares.get(of.loan_id),
+            )
             for of in loans_in(loans)
         },
     )
@@ -83,13 +91,19 @@ def with_history(tx: Transaction, *, loan: Loan) -> tuple[AtHand, date]:
     """Return a loan, as the caller has it, with what stands beside it, and its cell's last closed day."""
     day, *answers = tx.together([Statement(_DAY, (column.smallint(loan.cell),)), *_beside(loan.cell, [loan.loan_id])])
     ((last_closed_on,),) = day.fetchall()
-    histories, limits = _read(answers, [loan.loan_id])
-    return AtHand(loan=loan, events=histories[loan.loan_id], limits=limits), last_closed_on
+    *read, joint = answers
+    histories, limits = _read(read, [loan.loan_id])
+    shares = shared_in(joint).get(loan.loan_id)
+    return AtHand(loan=loan, events=histories[loan.loan_id], limits=limits, shared=shares), last_closed_on
 
 
 def _beside(cell: int, loan_ids: Sequence[UUID]) -> list[Statement]:
     ids = column.of_uuids(loan_ids).packed
-    return [told(cell=cell, loan_ids=loan_ids), Statement(_LIMITS, (column.smallint(cell), ids))]
+    return [
+        told(cell=cell, loan_ids=loan_ids),
+        Statement(_LIMITS, (column.smallint(cell), ids)),
+        shared(cell=cell, loan_ids=loan_ids),
+    ]
 
 
 def _read(answers: Sequence[Answer], loan_ids: Sequence[UUID]) -> tuple[dict[UUID, tuple[Event, ...]], Limits]:

@@ -18,7 +18,7 @@ from psycopg import errors
 from mingqu.domain.identifier import SLOTS
 from mingqu.domain.ledger import Reason
 from mingqu.domain.refusal import Refusal
-from mingqu.store import book, catalogue, day_sum, lease, recut_house
+from mingqu.store import book, catalogue, day_sum, headroom, lease, recut_house
 from mingqu.store.book import CellsOutOfRange
 from mingqu.store.database import BookMissing, Transaction
 
@@ -57,6 +57,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "disclosure": _by("person_id"),
     "drawing_freeze": _by("person_id"),
     "facility": _by("person_id"),
+    "headroom_use": _by("use_id"),
     "hold": _by("id"),
     "idempotency": _BY_KEY,
     "instrument": _by("person_id"),
@@ -67,6 +68,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "limit_change": _by("person_id"),
     "loan": _by("person_id"),
     "loan_diary": _by("loan_id"),
+    "loan_funding": _by("loan_id"),
     "loan_event": _by("loan_id"),
     "loan_set_aside": _by("loan_id"),
     "loan_snapshot": _by("loan_id"),
@@ -122,8 +124,8 @@ STAYS: Final[dict[str, str]] = {
     "evidence_leaf": "stays in its log",
     "evidence_node": "stays in its log",
     "evidence_tree": "stays in its log",
-    "headroom_slice": "empty, or the recut is refused: what a cell was handed belongs to the cell",
-    "headroom_use": "empty, or the recut is refused: it is used out of its cell's slice",
+    "funding_due": "is a sum of the whole book, in whichever cell, until the next morning: stays",
+    "headroom_slice": "made anew, each as large as its cell's uses",
     "loan_reference": "empty, or the recut is refused: its slot follows from a hash that the database cannot make",
     "portfolio_class": "is a sum over loans: stays, or goes to a cell that is there",
     "portfolio_delta": "the same",
@@ -172,6 +174,7 @@ def recut(tx: Transaction, *, cells: int, recut_id: UUID, at: datetime) -> Recut
     day_sum.recut(tx, cells=cells)
     _let_rows_move(tx)
     rows = sum(_move(tx, table=table, slot=slot, cells=cells, before=made.cells) for table, slot in GOES.items())
+    headroom.recut(tx)
     tx.execute("UPDATE accrual_delta SET cell = cell %% %s WHERE cell >= %s AND on_date > %s", (cells, cells, closed))
     _make_cells(tx, cells=max(cells, made.cells), closed=closed)
     tx.execute("SET LOCAL session_replication_role = origin")
@@ -205,8 +208,6 @@ def _require_quiet(tx: Transaction, *, made: book.Book, cells: int) -> date:
     days = {row[0] for row in tx.execute("SELECT last_closed_on FROM cell").fetchall()}
     if len(days) != 1:
         raise RecutRefused("The cells are closed to different days: `mingqu close` first.")
-    if tx.execute("SELECT FROM headroom_slice LIMIT 1").fetchone() is not None:
-        raise RecutRefused("Limits of the whole book are handed out to cells: take them back first.")
     if tx.execute("SELECT FROM loan_reference LIMIT 1").fetchone() is not None:
         raise RecutRefused("A book with loans taken over cannot be cut anew yet: their references would not be found.")
     if lease.standing(tx):

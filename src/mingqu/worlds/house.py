@@ -41,10 +41,11 @@ from mingqu.services.house import (
     Settings,
 )
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
-from mingqu.store import channel_calendar, consent, institution, instrument, keyring, policy
+from mingqu.store import channel_calendar, consent, funding_folder, institution, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 
+_THANKS: Final = {ALIPAY: "success", PAPAY: THANKS}
 JOURNAL: Final = "bank.jsonl"  # what the fake bank did, beside the book it is compared with
 
 
@@ -72,6 +73,7 @@ def fake_house(
         bureau=bureau,
         data_provider=FakeDataProvider(clock=clock),
         directory=institution.load_directory(policies),
+        funding=funding_folder.load_funding(policies),
         guidance=institution.load_guidance(policies),
         bills={BANK: BillSource(channel=bank, channels=frozenset({BANK, HOSTED}))},
         webhook=WebhookSender(to_loopback=_to_loopback()),
@@ -100,7 +102,6 @@ def wired_house(
         PAPAY: frozenset({PAPAY}),
         ALIPAY: frozenset({ALIPAY, ALIPAY_AGREEMENT}),
     }
-    thanks = {ALIPAY: "success", PAPAY: THANKS}
     with contextlib.closing(there):
         yield House(
             database=database,
@@ -126,7 +127,7 @@ def wired_house(
             refunds={} if there.alipay is None else {ALIPAY: there.alipay.refunds},
             data_provider=there.data_provider,
             notices={
-                name: NoticeSource(reader=reader, channels=told_of[name], thanks=thanks.get(name, ""))
+                name: NoticeSource(reader=reader, channels=told_of[name], thanks=_THANKS.get(name, ""))
                 for name, reader in there.notices.items()
             },
             bills={name: BillSource(channel=channel, channels=told_of[name]) for name, channel in there.bills.items()},
@@ -135,6 +136,7 @@ def wired_house(
             subscribed=there.subscribed,
             alipay_page=None if there.alipay is None else there.alipay.login,
             directory=institution.load_directory(policies),
+            funding=funding_folder.load_funding(policies),
             guidance=institution.load_guidance(policies),
             issuers=there.issuers,
             lenders=there.lenders,

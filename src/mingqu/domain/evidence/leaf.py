@@ -24,6 +24,7 @@ class LeafKind(Enum):
     DECISION = "decision"
     DISCLOSURE = "disclosure"
     CONTRACT = "contract"
+    FUNDING = "funding"  # which source funds a payout, and why not those before it
     DISBURSEMENT = "disbursement"
     REPAYMENT = "repayment"
     AMENDMENT = "amendment"  # a loan was changed: by agreement, in the borrower's favor, or for loss

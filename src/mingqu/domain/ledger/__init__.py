@@ -2,10 +2,7 @@
 
 from mingqu.domain.ledger.chart import (
     CHART,
-    FORWARD,
-    HELD,
     REASONS,
-    WAYS,
     Account,
     AccountCode,
     ChartLine,
@@ -13,6 +10,7 @@ from mingqu.domain.ledger.chart import (
     Side,
 )
 from mingqu.domain.ledger.transfer import ENDINGS, MEANINGS, TRANSFERS_MAX, Balance, Result, Transfer, TransferKind
+from mingqu.domain.ledger.way import FORWARD, HELD, WAYS
 from mingqu.domain.money import AMOUNT_FEN_MAX
 
 __all__ = [

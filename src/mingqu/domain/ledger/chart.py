@@ -66,6 +66,13 @@ class AccountCode(IntEnum):
     PURPOSE_GRANTED = 9201
     PURPOSE_AVAILABLE = 9202
     PURPOSE_SPENT = 9203
+    SHARE_PRINCIPAL = 9301
+    SHARE_LENT = 9302
+    SHARE_RECEIVED = 9303
+    SHARE_LOST = 9304
+    SHARE_INTEREST = 9305
+    SHARE_PENALTY = 9306
+    SHARE_FEE = 9307
 
     @property
     def side(self) -> Side:
@@ -188,6 +195,25 @@ CHART: Final = {
     AccountCode.PURPOSE_SPENT: ChartLine(
         side=Side.CREDIT, strict=True, meaning="The part of it that was captured by payees of the contract."
     ),
+    AccountCode.SHARE_PRINCIPAL: ChartLine(
+        side=Side.DEBIT, strict=True, meaning="A funder's part of the principal that a joint loan still owes."
+    ),
+    AccountCode.SHARE_LENT: ChartLine(side=Side.CREDIT, meaning="A funder's part of what a joint loan was paid out."),
+    AccountCode.SHARE_RECEIVED: ChartLine(
+        side=Side.EITHER, meaning="A funder's part of the money that came in for a joint loan."
+    ),
+    AccountCode.SHARE_LOST: ChartLine(
+        side=Side.EITHER, meaning="A funder's part of the principal of a joint loan that was given up or lost."
+    ),
+    AccountCode.SHARE_INTEREST: ChartLine(
+        side=Side.EITHER, meaning="A funder's part of the interest that a joint loan was paid."
+    ),
+    AccountCode.SHARE_PENALTY: ChartLine(
+        side=Side.EITHER, meaning="A funder's part of the penalty that a joint loan was paid."
+    ),
+    AccountCode.SHARE_FEE: ChartLine(
+        side=Side.EITHER, meaning="A funder's part of the fees that a joint loan was paid."
+    ),
 }
 assert set(CHART) == set(AccountCode)
 
@@ -236,6 +262,12 @@ class Reason(IntEnum):
     PURPOSE_SPEND = 81
     PURPOSE_RETURN = 82
     CORRECT = 90
+    SHARE_LEND = 100
+    SHARE_REPAY = 101
+    SHARE_LOSE = 102
+    SHARE_INTEREST_PAID = 103
+    SHARE_PENALTY_PAID = 104
+    SHARE_FEE_PAID = 105
 
 
 REASONS: Final = {
@@ -280,107 +312,14 @@ REASONS: Final = {
     Reason.PURPOSE_SPEND: "A payee of a funds contract is paid; held from the authorisation on.",
     Reason.PURPOSE_RETURN: "A payee of a funds contract gives back.",
     Reason.CORRECT: "A person corrects what no other reason covers.",
+    Reason.SHARE_LEND: "A joint loan is paid out, a part of it by each funder.",
+    Reason.SHARE_REPAY: "A funder's part of principal that came back.",
+    Reason.SHARE_LOSE: "A funder's part of principal that was given up or lost.",
+    Reason.SHARE_INTEREST_PAID: "A funder's part of interest that was paid.",
+    Reason.SHARE_PENALTY_PAID: "A funder's part of penalty that was paid.",
+    Reason.SHARE_FEE_PAID: "A funder's part of fees that were paid.",
 }
 assert set(REASONS) == set(Reason)
-
-
-Way = tuple[AccountCode, AccountCode, Reason]
-_C, _R = AccountCode, Reason
-
-# Money that moves one way only, as (debit, credit, reason).
-_ONE_WAY: Final[frozenset[Way]] = frozenset(
-    {
-        (_C.LENDER_CASH, _C.LENDER_FUNDING, _R.FUND_LENDER),
-        (_C.CHANNEL_FEE, _C.LENDER_CASH, _R.KEEP_FEE),
-        (_C.LOAN_PRINCIPAL, _C.MIGRATION_CLEARING, _R.MIGRATE),
-        (_C.LOAN_PRINCIPAL_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
-        (_C.LOAN_INTEREST_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
-        (_C.LOAN_PENALTY_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
-        (_C.LOAN_FEE_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),
-        (_C.MIGRATION_CLEARING, _C.OVERPAYMENT, _R.MIGRATE),
-        (_C.MIGRATION_CLEARING, _C.INTEREST_SUSPENDED, _R.MIGRATE),
-        (_C.SPEND_PRINCIPAL, _C.LENDER_CASH, _R.SPEND_PURCHASE),
-        (_C.SPEND_PRINCIPAL, _C.LENDER_CASH, _R.SPEND_DRAW),
-        (_C.LENDER_CASH, _C.SPEND_PRINCIPAL, _R.SPEND_REFUND),
-        (_C.LENDER_CASH, _C.SPEND_CREDIT, _R.SPEND_REFUND),
-        (_C.COLLECTION_CLEARING, _C.SPEND_PRINCIPAL, _R.SPEND_REPAY),
-        (_C.COLLECTION_CLEARING, _C.SPEND_INTEREST_DUE, _R.SPEND_REPAY),
-        (_C.COLLECTION_CLEARING, _C.SPEND_FEE_DUE, _R.SPEND_REPAY),
-        (_C.COLLECTION_CLEARING, _C.SPEND_PENALTY_DUE, _R.SPEND_REPAY),
-        (_C.COLLECTION_CLEARING, _C.SPEND_CREDIT, _R.SPEND_REPAY),
-        (_C.SPEND_INTEREST_DUE, _C.SPEND_INTEREST_INCOME, _R.SPEND_BILL),
-        (_C.SPEND_FEE_DUE, _C.SPEND_FEE_INCOME, _R.SPEND_BILL),
-        (_C.SPEND_PENALTY_DUE, _C.SPEND_PENALTY_INCOME, _R.SPEND_BILL),
-        (_C.SPEND_CREDIT, _C.SPEND_PRINCIPAL, _R.SPEND_CREDIT_USED),
-        (_C.LIMIT_GRANTED, _C.LIMIT_AVAILABLE, _R.LIMIT_GRANT),
-        (_C.LIMIT_AVAILABLE, _C.LIMIT_GRANTED, _R.LIMIT_CUT),
-        (_C.LIMIT_OVER, _C.LIMIT_GRANTED, _R.LIMIT_CUT),
-        (_C.LIMIT_OVER, _C.LIMIT_AVAILABLE, _R.OVER_LIMIT),
-        (_C.LIMIT_AVAILABLE, _C.LIMIT_OVER, _R.OVER_LIMIT_END),
-        (_C.PURPOSE_GRANTED, _C.PURPOSE_AVAILABLE, _R.PURPOSE_GRANT),
-        (_C.PURPOSE_AVAILABLE, _C.PURPOSE_SPENT, _R.PURPOSE_SPEND),
-        (_C.PURPOSE_SPENT, _C.PURPOSE_AVAILABLE, _R.PURPOSE_RETURN),
-    }
-)
-# What a loan told again (without a payout that came back, too), an accrual corrected downwards, or parked money that
-# found its loan may also take back by the same line turned about.
-_CORRECTED: Final[frozenset[Way]] = frozenset(
-    {
-        (_C.LOAN_PRINCIPAL, _C.LENDER_CASH, _R.DISBURSE),
-        (_C.LIMIT_AVAILABLE, _C.LIMIT_DRAWN, _R.LIMIT_DRAW),
-        (_C.LOAN_PRINCIPAL_DUE, _C.LOAN_PRINCIPAL, _R.BILL_PRINCIPAL),
-        (_C.LOAN_INTEREST_DUE, _C.ACCRUED_INTEREST, _R.BILL_INTEREST),
-        (_C.LOAN_PENALTY_DUE, _C.ACCRUED_PENALTY, _R.BILL_PENALTY),
-        (_C.COLLECTION_CLEARING, _C.LOAN_PRINCIPAL_DUE, _R.REPAY_PRINCIPAL),
-        (_C.COLLECTION_CLEARING, _C.LOAN_INTEREST_DUE, _R.REPAY_INTEREST),
-        (_C.COLLECTION_CLEARING, _C.LOAN_PENALTY_DUE, _R.REPAY_PENALTY),
-        (_C.COLLECTION_CLEARING, _C.LOAN_FEE_DUE, _R.REPAY_FEE),
-        (_C.LOAN_FEE_DUE, _C.FEE_INCOME, _R.BILL_FEE),
-        (_C.LOAN_PENALTY_DUE, _C.PENALTY_INCOME, _R.BILL_FEE),
-        (_C.OVERPAYMENT, _C.LOAN_PRINCIPAL_DUE, _R.REPAY_PRINCIPAL),
-        (_C.OVERPAYMENT, _C.LOAN_INTEREST_DUE, _R.REPAY_INTEREST),
-        (_C.OVERPAYMENT, _C.LOAN_PENALTY_DUE, _R.REPAY_PENALTY),
-        (_C.OVERPAYMENT, _C.LOAN_FEE_DUE, _R.REPAY_FEE),
-        (_C.CONCESSION, _C.LOAN_PRINCIPAL_DUE, _R.CONCEDE),
-        (_C.CONCESSION, _C.LOAN_INTEREST_DUE, _R.CONCEDE),
-        (_C.CONCESSION, _C.LOAN_PENALTY_DUE, _R.CONCEDE),
-        (_C.CONCESSION, _C.LOAN_FEE_DUE, _R.CONCEDE),
-        (_C.CONCESSION, _C.OVERPAYMENT, _R.OVERPAY),
-        (_C.CREDIT_LOSS, _C.LOAN_PRINCIPAL_DUE, _R.WRITE_OFF),
-        (_C.CREDIT_LOSS, _C.LOAN_INTEREST_DUE, _R.WRITE_OFF),
-        (_C.CREDIT_LOSS, _C.LOAN_PENALTY_DUE, _R.WRITE_OFF),
-        (_C.CREDIT_LOSS, _C.LOAN_FEE_DUE, _R.WRITE_OFF),
-        (_C.COLLECTION_CLEARING, _C.OVERPAYMENT, _R.OVERPAY),
-        (_C.COLLECTION_CLEARING, _C.UNMATCHED_RECEIPT, _R.OVERPAY),
-        (_C.OVERPAYMENT, _C.COLLECTION_CLEARING, _R.RETURN_OVERPAYMENT),
-        (_C.LOAN_FEE_DUE, _C.COLLECTION_CLEARING, _R.RETURN_OVERPAYMENT),
-        (_C.LIMIT_DRAWN, _C.LIMIT_AVAILABLE, _R.LIMIT_RELEASE),
-        (_C.GUARANTOR_CLAIM, _C.GUARANTOR, _R.COMPENSATE),
-        (_C.GUARANTOR, _C.GUARANTOR_CLAIM, _R.RECOVER_CLAIM),
-        (_C.COLLECTION_CLEARING, _C.DUE_TO_GUARANTOR, _R.RECOVER_CLAIM),
-        (_C.INTEREST_INCOME, _C.INTEREST_SUSPENDED, _R.SUSPEND),
-        (_C.PENALTY_INCOME, _C.INTEREST_SUSPENDED, _R.SUSPEND),
-        (_C.INTEREST_SUSPENDED, _C.CREDIT_LOSS, _R.WRITE_OFF),
-        (_C.ACCRUED_INTEREST, _C.INTEREST_INCOME, _R.ACCRUE_INTEREST),
-        (_C.ACCRUED_PENALTY, _C.PENALTY_INCOME, _R.ACCRUE_PENALTY),
-        (_C.ACCRUED_INTEREST, _C.ROUNDING_DIFFERENCE, _R.ROUNDING),
-        (_C.ACCRUED_PENALTY, _C.ROUNDING_DIFFERENCE, _R.ROUNDING),
-        (_C.CLEARING, _C.LENDER_CASH, _R.BETWEEN_CELLS),
-        (_C.CLEARING, _C.COLLECTION_CLEARING, _R.BETWEEN_CELLS),
-        (_C.LENDER_CASH, _C.CLEARING, _R.RECUT),
-        (_C.LENDER_CASH, _C.COLLECTION_CLEARING, _R.SETTLE),
-        (_C.ACCRUED_INTEREST, _C.CLEARING, _R.RECUT),
-        (_C.ACCRUED_PENALTY, _C.CLEARING, _R.RECUT),
-    }
-)
-# Every way in which money may move in this house, corrections included. A transfer that goes another way means
-# nothing, however well it balances: `verify` names it. A new kind of posting takes its line here.
-FORWARD: Final[frozenset[Way]] = _ONE_WAY | _CORRECTED
-WAYS: Final[frozenset[Way]] = FORWARD | frozenset((credit, debit, reason) for debit, credit, reason in _CORRECTED)
-# What may be held before it moves: a payout, a purchase, a card's spend, and the limits they draw.
-HELD: Final = frozenset(
-    {Reason.DISBURSE, Reason.LIMIT_DRAW, Reason.SPEND_PURCHASE, Reason.SPEND_DRAW, Reason.PURPOSE_SPEND}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from mingqu.store.proof.crossing import crossings
 from mingqu.store.proof.day import day_balances, day_portfolios
 from mingqu.store.proof.decision import decisions
 from mingqu.store.proof.document import compared_leaves
+from mingqu.store.proof.funding import fundings
 from mingqu.store.proof.group import group_totals
 from mingqu.store.proof.policy import policies
 from mingqu.store.proof.proposal import proposals
@@ -48,6 +49,7 @@ __all__ = [
     "day_portfolios",
     "decisions",
     "differing_terms",
+    "fundings",
     "group_days",
     "group_totals",
     "holds",

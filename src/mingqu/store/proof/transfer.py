@@ -70,6 +70,9 @@ _CAUSELESS: Final[LiteralString] = """
         WHEN t.reason IN (81, 82) THEN t.debit_owner = t.credit_owner AND EXISTS (
             SELECT FROM purpose_spend s WHERE s.cell = t.cell AND s.spend_id = t.reference
                                           AND s.card_id = t.debit_owner)
+        WHEN t.reason BETWEEN 100 AND 105 THEN t.debit_owner = t.credit_owner AND EXISTS (
+            SELECT FROM loan_funding f
+            WHERE f.cell = t.cell AND f.loan_id = c.loan_id AND t.debit_owner = ANY (f.slices))
         WHEN t.reason = 51 THEN EXISTS (SELECT FROM recut r WHERE r.recut_id = t.reference)
         WHEN t.reason IN (60, 61) THEN EXISTS (
             SELECT FROM settlement s WHERE s.cell = t.cell AND s.settlement_id = t.reference)

@@ -1,0 +1,78 @@
+"""Joint loans: what their funders' memorandum accounts say is the loan's own, split by its shares to the fen."""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+from mingqu.store.database import Transaction
+
+FINDINGS_MAX: Final = 20
+
+# The last funder has what rounding leaves over; of two that is the whole less the first one's part, rounded down.
+_PARTS: Final[LiteralString] = """
+    WITH slice AS (
+        SELECT f.cell, f.loan_id, u.place, f.shares_ppm[1] AS ppm,
+               coalesce(sum(a.debits_posted_fen - a.credits_posted_fen) FILTER (WHERE a.code = 9301), 0) AS owed,
+               coalesce(sum(a.credits_posted_fen - a.debits_posted_fen) FILTER (WHERE a.code = 9302), 0) AS lent,
+               coalesce(sum(a.debits_posted_fen - a.credits_posted_fen) FILTER (WHERE a.code = 9303), 0) AS received,
+               coalesce(sum(a.debits_posted_fen - a.credits_posted_fen) FILTER (WHERE a.code = 9304), 0) AS lost,
+               coalesce(sum(a.credits_posted_fen - a.debits_posted_fen) FILTER (WHERE a.code = 9305), 0) AS interest,
+               coalesce(sum(a.credits_posted_fen - a.debits_posted_fen) FILTER (WHERE a.code = 9306), 0) AS penalty,
+               coalesce(sum(a.credits_posted_fen - a.debits_posted_fen) FILTER (WHERE a.code = 9307), 0) AS fee
+        FROM loan_funding f CROSS JOIN LATERAL unnest(f.slices) WITH ORDINALITY AS u (owner, place)
+        LEFT JOIN account a ON a.cell = f.cell AND a.owner = u.owner AND a.code BETWEEN 9301 AND 9307
+        GROUP BY 1, 2, 3, 4
+    ), whole AS (
+        SELECT cell, loan_id, ppm, sum(owed) AS owed, sum(lent) AS lent, sum(interest) AS interest,
+               sum(penalty) AS penalty, sum(fee) AS fee, sum(received) AS received, sum(lost) AS lost
+        FROM slice GROUP BY 1, 2, 3
+    )"""
+_SPLIT: Final[LiteralString] = """
+    SELECT format('the parts of joint loan %%s are not its shares of the whole', s.loan_id)
+    FROM slice s JOIN whole w ON w.cell = s.cell AND w.loan_id = s.loan_id
+    WHERE s.place = 1 AND (
+        s.lent <> div(w.lent * w.ppm, 1000000)
+        OR s.owed <> div(w.lent * w.ppm, 1000000) - div((w.lent - w.owed) * w.ppm, 1000000)
+        OR s.interest <> div(w.interest * w.ppm, 1000000)
+        OR s.penalty <> div(w.penalty * w.ppm, 1000000)
+        OR s.fee <> div(w.fee * w.ppm, 1000000))"""
+_SUMS: Final[LiteralString] = """
+    , own AS (
+        SELECT f.cell, f.loan_id, coalesce(sum(a.debits_posted_fen - a.credits_posted_fen), 0) AS owed
+        FROM loan_funding f LEFT JOIN account a ON a.cell = f.cell AND a.owner = f.loan_id AND a.code IN (1101, 1102)
+        WHERE cardinality(f.slices) > 0 GROUP BY 1, 2
+    ), moved AS (
+        SELECT f.cell, f.loan_id,
+               coalesce(sum(t.fen) FILTER (WHERE t.own = 1101 AND t.other = 1001), 0) AS lent,
+               coalesce(-sum(t.fen) FILTER (WHERE t.own = 1103 AND t.other IN (1002, 2001)), 0) AS interest,
+               coalesce(-sum(t.fen) FILTER (WHERE t.own = 1104 AND t.other IN (1002, 2001)), 0) AS penalty,
+               coalesce(-sum(t.fen) FILTER (WHERE t.own = 1105 AND t.other IN (1002, 2001)), 0) AS fee,
+               coalesce(-sum(t.fen) FILTER (WHERE t.own <= 1105 AND t.other IN (1002, 2001)), 0) AS received,
+               coalesce(-sum(t.fen) FILTER (WHERE t.own <= 1102 AND t.other IN (4101, 4201)), 0) AS lost
+        FROM loan_funding f LEFT JOIN LATERAL (
+            SELECT debit_code AS own, credit_code AS other, amount_fen AS fen FROM transfer
+            WHERE cell = f.cell AND debit_owner = f.loan_id AND kind IN (1, 3) AND amount_fen > 0
+            UNION ALL
+            SELECT credit_code, debit_code, -amount_fen FROM transfer
+            WHERE cell = f.cell AND credit_owner = f.loan_id AND kind IN (1, 3) AND amount_fen > 0
+        ) t ON t.own BETWEEN 1101 AND 1105
+        WHERE cardinality(f.slices) > 0 GROUP BY 1, 2
+    )
+    SELECT format('the parts of joint loan %%s do not sum to the loan', w.loan_id)
+    FROM whole w JOIN own o ON o.cell = w.cell AND o.loan_id = w.loan_id
+    JOIN moved m ON m.cell = w.cell AND m.loan_id = w.loan_id
+    WHERE (w.owed, w.lent, w.interest, w.penalty, w.fee, w.received, w.lost)
+        IS DISTINCT FROM (o.owed, m.lent, m.interest, m.penalty, m.fee, m.received, m.lost)"""
+_UNSEEN: Final[LiteralString] = """
+    SELECT format('loan %%s was routed and no leaf says so', f.loan_id)
+    FROM loan_funding f JOIN channel_order o ON o.cell = f.cell AND o.loan_id = f.loan_id AND o.kind = 'payout'
+    LEFT JOIN evidence_leaf e ON e.kind = 'funding' AND e.subject_id = o.order_id
+    WHERE e.subject_id IS NULL"""
+
+
+def fundings(tx: Transaction) -> list[str]:
+    """Return a sentence for each joint loan whose parts are not the loan's, and each choice without its leaf."""
+    found: list[str] = []
+    for check in (_PARTS + _SPLIT, _PARTS + _SUMS, _UNSEEN):
+        found += [sentence for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)]
+    return found

@@ -1,0 +1,189 @@
+"""The fund centre: who pays for which loan and why, joint loans split to the fen, limits that no signature passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from uuid import UUID
+
+import pytest
+
+from mingqu.demo.journey import READING, Known, pay_by_hand
+from mingqu.demo.people import XIA, applicant
+from mingqu.demo.world import Newcomer
+from mingqu.domain.funding import FundingBook, FundingPlan
+from mingqu.domain.ledger import AccountCode
+from mingqu.domain.loan import Intent
+from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.follow_funding import follow_funding
+from mingqu.services.house import House
+from mingqu.services.make_offers import make_offers
+from mingqu.services.read_funds import read_funds
+from mingqu.services.reserve_payout import FundingExhausted
+from mingqu.services.send_signing_code import send_signing_code
+from mingqu.services.sign_contract import sign_contract
+from mingqu.services.state_to_funder import state_to_funder
+from mingqu.store import funding_folder, policy
+from tests.journeys.reading import arrive, assert_coherent, borrow, facts_of, live_until, rows_of
+from tests.world import OpenWorld
+
+CHENGCHUAN, QINGHE = UUID("01989f3a-0000-7000-8000-0000000c1000"), UUID("01989f3a-0000-7000-8000-0000000b1000")
+OPENED_ON = date(2026, 8, 15)
+PRODUCT = "chengchuan-instalment"
+OWN_FEN, JOINT_FEN = 700_000, 1_000_000
+
+
+def small_book() -> FundingBook:
+    """The published plans, with lines that three loans use up."""
+
+    def small(plan: FundingPlan) -> FundingPlan:
+        lines = {"own": OWN_FEN, "joint-qinghe": JOINT_FEN, "line-qinghe": 0, "pool-1": 0}
+        sources = [replace(one, line_fen=lines[one.id]) for one in plan.sources]
+        sources[0] = replace(sources[0], amount_max_fen=OWN_FEN)
+        return replace(plan, sources=tuple(sources))
+
+    published = funding_folder.load_funding(policy.policy_folder())
+    return replace(published, plans=tuple(small(one) for one in published.plans if one.product_id == PRODUCT))
+
+
+@pytest.fixture
+def funded(world: OpenWorld) -> OpenWorld:
+    """The world with a house that routes what it lends."""
+    return OpenWorld(
+        house=replace(world.house, funding=small_book()),
+        clock=world.clock,
+        bank=world.bank,
+        sms=world.sms,
+        identity=world.identity,
+        bureau=world.bureau,
+    )
+
+
+def test_loans_find_their_funders_and_a_joint_one_is_theirs_to_the_fen(funded: OpenWorld) -> None:
+    house, known = funded.house, arrive(funded)
+    small = borrow(funded, known, amount_fen=600_000)
+    assert small.offered.product.id == PRODUCT
+    late = read_up(funded, known, amount_fen=800_000)
+    other = arrive(funded, another())
+    joint = borrow(funded, other, amount_fen=JOINT_FEN)
+    (first,), (second,) = (facts_of(house, one.person_id, "funding") for one in (known, other))
+    assert (first["source"], first["skipped"], first["amount_fen"]) == ("own", [], 600_000)
+    assert (second["source"], second["skipped"]) == ("joint-qinghe", [["own", "amount_too_large", ""]])
+    assert second["shares"] == [[CHENGCHUAN.hex, 300_000], [QINGHE.hex, 700_000]]
+    assert ["concentration qinghe/chengchuan", 700_000] in second["limits"]
+    assert owned(house, joint.signed.loan_id, AccountCode.SHARE_PRINCIPAL) == [300_000, 700_000]
+    assert used(house, "line chengchuan-instalment/joint-qinghe") == JOINT_FEN
+    assert_coherent(house)
+
+    # What was offered while there was room is not signed when there is none, and nothing of it is left.
+    before = rows_of(house)
+    with pytest.raises(FundingExhausted) as refused:
+        late()
+    assert refused.value.details == {
+        "free_fen": 0,
+        "sources": "own: amount_too_large; joint-qinghe: line; line-qinghe: line; pool-1: line",
+    }
+    assert rows_of(house) == before
+
+    # A month later a bill was paid: each funder has its part of principal and interest, the partner's rounded down.
+    live_until(funded, date(2026, 9, 16))
+    interest = sum(owned(house, joint.signed.loan_id, AccountCode.SHARE_INTEREST))
+    assert interest > 0
+    assert owned(house, joint.signed.loan_id, AccountCode.SHARE_INTEREST)[0] == interest * 3 // 10
+    gone = JOINT_FEN - sum(owned(house, joint.signed.loan_id, AccountCode.SHARE_PRINCIPAL))
+    assert owned(house, joint.signed.loan_id, AccountCode.SHARE_PRINCIPAL)[0] == 300_000 - gone * 3 // 10
+    assert_coherent(house)
+
+    see_what_came_back(house, gone=gone, interest=interest)
+    assert_coherent(house)
+
+    pay_by_hand(funded, other, loan_id=joint.signed.loan_id, intent=Intent.PAYOFF)
+    assert owned(house, joint.signed.loan_id, AccountCode.SHARE_PRINCIPAL) == [0, 0]
+    assert owned(house, joint.signed.loan_id, AccountCode.SHARE_LENT) == [300_000, 700_000]
+    assert_coherent(house)
+
+
+def see_what_came_back(house: House, *, gone: int, interest: int) -> None:
+    """Assert what the fund centre and the bank's statement say after one bill was paid."""
+    # What came back makes room the morning after, and the look ahead has what is still to come.
+    assert used(house, "line chengchuan-instalment/joint-qinghe") == JOINT_FEN
+    follow_funding(house)
+    assert used(house, "line chengchuan-instalment/joint-qinghe") == JOINT_FEN - gone
+    assert used(house, "concentration qinghe/chengchuan") == 700_000 - (gone - gone * 3 // 10)
+    seen = read_funds(house, lender_id=QINGHE)
+    assert [(one.source_id, one.loans, one.principal_fen) for one in seen.sources] == [
+        ("joint-qinghe", 1, JOINT_FEN - gone),
+        ("line-qinghe", 0, 0),
+    ]
+    assert {one.owner_en for one in seen.limits} == {"Qinghe Bank"}
+    comes = [point.comes_fen for point in seen.sources[0].ahead]
+    assert sum(fen > 0 for fen in comes) == 2  # of October and November
+    assert [one.name for one in read_funds(house).alarms] == ["line chengchuan-instalment/joint-qinghe"]
+    stated = state_to_funder(house, funder="qinghe", first=date(2026, 9, 1), last=date(2026, 9, 30))
+    bank_principal, bank_interest = gone - gone * 3 // 10, interest - interest * 3 // 10
+    assert stated.sums == {
+        "opening_fen": 700_000,
+        "lent_fen": 0,
+        "repaid_fen": bank_principal,
+        "lost_fen": 0,
+        "closing_fen": 700_000 - bank_principal,
+        "interest_fen": bank_interest,
+        "penalty_fen": 0,
+        "fee_fen": 0,
+        "received_fen": bank_principal + bank_interest,
+    }
+
+
+def another() -> Newcomer:
+    """Return somebody of whom the bureau knows the same."""
+    return applicant(
+        number=7, age_years=35, on=OPENED_ON, features=XIA.features, monthly_income_fen=XIA.monthly_income_fen
+    )
+
+
+def read_up(world: OpenWorld, known: Known, *, amount_fen: int) -> Callable[[], object]:
+    """Take an offer as far as its signature, and return what signs it."""
+    house, person_id = world.house, known.person_id
+    offered = make_offers(house, person_id=person_id, amount_fen=amount_fen, instalments=12, method="equal_instalment")[
+        0
+    ]
+    table = show_cost_table(house, person_id=person_id, offer_id=offered.offer.offer_id)
+    world.go_to(house.clock.now() + READING)
+    confirm_cost_table(house, person_id=person_id, disclosure_id=table.disclosure_id)
+    send_signing_code(house, person_id=person_id, offer_id=offered.offer.offer_id)
+    return partial(
+        sign_contract,
+        house,
+        person_id=person_id,
+        offer_id=offered.offer.offer_id,
+        code=world.read_code(known.newcomer.phone),
+        instrument_id=known.instrument_id,
+        payout_at=None,
+        key="late",
+    )
+
+
+def owned(house: House, loan_id: UUID, code: AccountCode) -> list[int]:
+    """Return what each funder of a joint loan has on an account, the partner first."""
+    with house.database.transaction() as tx:
+        rows = tx.execute(
+            """SELECT abs(coalesce(a.debits_posted_fen - a.credits_posted_fen, 0)) FROM loan_funding f
+               CROSS JOIN LATERAL unnest(f.slices) WITH ORDINALITY AS u (owner, place)
+               LEFT JOIN account a ON a.cell = f.cell AND a.owner = u.owner AND a.code = %s
+               WHERE f.loan_id = %s ORDER BY u.place""",
+            (int(code), loan_id),
+        ).fetchall()
+    return [fen for (fen,) in rows]
+
+
+def used(house: House, name: str) -> int:
+    """Return how much of a limit of the whole book is used."""
+    with house.database.transaction() as tx:
+        ((fen,),) = tx.execute(
+            """SELECT coalesce(sum(u.amount_fen), 0)::bigint FROM headroom h
+               JOIN headroom_use u ON u.headroom_id = h.headroom_id WHERE h.name = %s""",
+            (name,),
+        ).fetchall()
+    return int(fen)
