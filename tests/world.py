@@ -19,6 +19,7 @@ from mingqu.channels.fake.codes import SeededCodes
 from mingqu.channels.fake.data_provider import FakeDataProvider
 from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.ids import SeededIdentifiers
+from mingqu.channels.fake.rails import FakeRails
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision import Pack
@@ -119,6 +120,7 @@ def open_world(*, database: Database, folder: Path, opened_on: date, seed: int =
         identity=identity,
         sms=sms,
         bureau=bureau,
+        entrusted=FakeRails(bank=bank),
         data_provider=FakeDataProvider(clock=clock),
     )
     try:

@@ -35,6 +35,7 @@ from mingqu.domain.one_time_code import (
 )
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
+from mingqu.services.bind_money import FundsContractNotAgreed
 from mingqu.services.check_drawing import DrawingFrozen
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale
 from mingqu.services.once import once_done
@@ -61,14 +62,16 @@ class NewContract(Body, frozen=True, kw_only=True):
     """The offer to sign, the code that signs it, and the own verified card to pay to.
 
     Without `payout_at` the money leaves at once, else then, up to a week ahead. `payout_fen` is the first part of a
-    loan that is paid out in several.
+    loan that is paid out in several. Money that is bound to a purpose goes to no card: `funds_contract_hash` agrees to
+    what it may be used for, and the quote says whom it goes to.
     """
 
     offer_id: UUID
-    instrument_id: UUID
+    instrument_id: UUID | None = None
     code: Digits
     payout_at: Moment | None = None
     payout_fen: FenAsked | None = None
+    funds_contract_hash: Hash | None = None
 
 
 class SignedContract(Answer, frozen=True, kw_only=True):
@@ -142,6 +145,7 @@ def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, 
     tag=TAG,
     refuses=(
         NotFound,
+        FundsContractNotAgreed,
         OfferStale,
         CostTableNotRead,
         ConsentMissing,
@@ -188,6 +192,7 @@ def sign_contract(data: JSONBody[NewContract], key: KeyHere, house: HouseHere, c
         payout_at=data.payout_at,
         code=Personal(data.code),
         payout_fen=data.payout_fen,
+        agreed_hash=data.funds_contract_hash,
         key=key,
     )
     return SignedContract(

@@ -19,6 +19,7 @@ import mingqu
 from mingqu.api import (
     agreement,
     application,
+    car,
     card,
     cash_advance,
     consent,
@@ -54,6 +55,7 @@ TAGS: Final = (
     (loan.TAG, "Where each loan stands, row by row."),
     (order.TAG, "Money on its way."),
     (cash_advance.TAG, "Being sent to the bank of one's own credit card, which decides on its own pages."),
+    (car.TAG, "Loans for a car, and the cards whose money a funds contract binds."),
     (card.TAG, "Spends of cards whose money is bound to a purpose; for the issuer's network, with its own token."),
     (evidence.TAG, "Certificates, and proofs that anyone checks offline."),
 )

@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.api import (
     agreement,
     application,
+    car,
     card,
     cash_advance,
     consent,
@@ -52,6 +53,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *message.HANDLERS,
     *cash_advance.HANDLERS,
     *card.HANDLERS,
+    *car.HANDLERS,
 )
 
 

@@ -11,11 +11,12 @@ from uuid import UUID
 import httpx
 
 from mingqu.client import answers, cash_advance_answers, lender_answers, loan_answers
+from mingqu.client.car import Driving
 from mingqu.client.connection import Connection, written
 from mingqu.client.spending import Spending
 
 
-class Client(Spending):
+class Client(Spending, Driving):
     """Speaks for one person, once `sign_in` was called or a token was given.
 
     A write without `key` gets one of its own. Pass one to be able to send the same write again later, after a crash.
@@ -175,16 +176,18 @@ class Client(Spending):
         self,
         *,
         offer_id: UUID,
-        instrument_id: UUID,
         code: str,
+        instrument_id: UUID | None = None,
         payout_at: datetime | None = None,
         payout_fen: int | None = None,
+        funds_contract_hash: str | None = None,
         key: str | None = None,
     ) -> answers.SignedContract:
-        """Sign the contract of an offer with its code, to be paid out to a card."""
+        """Sign the contract of an offer with its code, to be paid out to a card, or as its funds contract says."""
         body = written(
-            offer_id=offer_id, instrument_id=instrument_id, code=code, payout_at=payout_at, payout_fen=payout_fen
-        )
+            offer_id=offer_id, instrument_id=instrument_id, code=code, payout_at=payout_at, payout_fen=payout_fen,
+            funds_contract_hash=funds_contract_hash,
+        )  # fmt: skip
         return self._at.write("/v1/contracts", answers.SignedContract, key=key, body=body)
 
     def contract(self, *, contract_id: UUID) -> answers.Contract:

@@ -135,7 +135,7 @@ def parse_lender(*, document: Document) -> Lender:
     )
 
 
-_PRODUCT_COLUMNS: Final = (
+PRODUCT_COLUMNS: Final = (
     "kind", "id", "version", "valid_from", "valid_to", "status", "lender_id", "name_zh", "name_en", "product_kind",
     "methods", "instalment_counts", "amount_min_fen", "amount_max_fen", "amount_step_fen", "price_grid", "rate_quote",
     "interest_basis", "periods_per_year", "day_count", "rounding", "due_day_rule", "penalty_multiple_ppm",
@@ -151,7 +151,12 @@ def parse_product(*, document: Document) -> Product:
     hole would leave money without a place. Errors: PolicyFault with file, row and column.
     """
     reader = document.reader()
-    reader.only(_PRODUCT_COLUMNS)
+    reader.only(PRODUCT_COLUMNS)
+    return product_of(reader, kind=reader.choice("product_kind", KINDS), price_grid=reader.name("price_grid"))
+
+
+def product_of(reader: Reader, *, kind: str, price_grid: str) -> Product:
+    """Return the product of a file whose columns were looked at. Errors: PolicyFault."""
     valid_from, valid_to = reader.period()
     amount_min_fen = reader.integer("amount_min_fen", least=1, most=AMOUNT_FEN_MAX)
     return Product(
@@ -163,13 +168,13 @@ def parse_product(*, document: Document) -> Product:
         lender_id=_identifier(reader, "lender_id"),
         name_zh=reader.text("name_zh"),
         name_en=reader.text("name_en"),
-        kind=reader.choice("product_kind", KINDS),
+        kind=kind,
         methods=reader.names("methods", METHODS),
         instalment_counts=reader.integers("instalment_counts", least=1, most=INSTALMENTS_MAX),
         amount_min_fen=amount_min_fen,
         amount_max_fen=reader.integer("amount_max_fen", least=amount_min_fen, most=AMOUNT_FEN_MAX),
         amount_step_fen=_step(reader, amount_min_fen),
-        price_grid=reader.name("price_grid"),
+        price_grid=price_grid,
         rate_quote=reader.choice("rate_quote", RATE_QUOTES),
         interest_basis=reader.choice("interest_basis", INTEREST_BASES),
         periods_per_year=reader.integer("periods_per_year", least=1, most=366),

@@ -93,7 +93,7 @@ def open_card(
         contract = contract_of(tx, contract_hash=known).contract
         if not 0 < limit_fen <= contract.total_fen:
             raise CardLimitOutside("A card's limit is above zero and within its contract.", most_fen=contract.total_fen)
-        _open(tx, house, person_id=person_id, card_id=card_id, contract=contract, limit_fen=limit_fen)
+        open_in(tx, house, person_id=person_id, card_id=card_id, contract=contract, limit_fen=limit_fen)
         return {"card_id": card_id.hex}
 
     request: dict[str, Canonical] = {
@@ -106,9 +106,10 @@ def open_card(
     return card_id
 
 
-def _open(
+def open_in(
     tx: Transaction, house: House, *, person_id: UUID, card_id: UUID, contract: FundsContract, limit_fen: int
 ) -> None:
+    """Open a card on a contract that its person agreed to; the caller holds the cell's lock and commits."""
     cell, now = tx.cell_of(person_id), house.clock.now()
     purpose.insert_card(
         tx, card_id=card_id, person_id=person_id, contract_hash=contract.hash, limit_fen=limit_fen, at=now
@@ -159,24 +160,38 @@ def bring_evidence(house: House, *, person_id: UUID, card_id: UUID, kind: str, n
         _own(tx, person_id=person_id, card_id=card_id)
         if kind in purpose.kinds_of(tx, card_id=card_id):
             raise EvidenceThere("This paper is on file already.")
-        now = house.clock.now()
-        purpose.bring(tx, evidence_id=evidence_id, card_id=card_id, kind=kind, number_hash=number_hash, at=now)
-        evidence.append(
-            tx,
-            keyring=house.keyring,
-            cell=tx.cell_of(person_id),
-            person_id=person_id,
-            kind=LeafKind.PURPOSE_EVIDENCE,
-            subject_id=evidence_id,
-            at=now,
-            facts={"card_id": card_id.hex, "kind": kind},
-            private={"number": number},
-        )
+        bring_in(tx, house, person_id=person_id, card_id=card_id, kind=kind, number=number, evidence_id=evidence_id)
         return {"evidence_id": evidence_id.hex}
 
     request = {"card_id": card_id.hex, "kind": kind, "number_hash": number_hash.hex()}
     once(house, person_id=person_id, command="bring_evidence", key=key, request=request, work=work)
     return evidence_id
+
+
+def bring_in(
+    tx: Transaction,
+    house: House,
+    *,
+    person_id: UUID,
+    card_id: UUID,
+    kind: str,
+    number: Personal[str],
+    evidence_id: UUID,
+) -> None:
+    """Store that a paper was brought, with its leaf; the caller holds the cell's lock and commits."""
+    now, number_hash = house.clock.now(), house.keyring.lookup_hash(kind=f"purpose {kind}", value=number)
+    purpose.bring(tx, evidence_id=evidence_id, card_id=card_id, kind=kind, number_hash=number_hash, at=now)
+    evidence.append(
+        tx,
+        keyring=house.keyring,
+        cell=tx.cell_of(person_id),
+        person_id=person_id,
+        kind=LeafKind.PURPOSE_EVIDENCE,
+        subject_id=evidence_id,
+        at=now,
+        facts={"card_id": card_id.hex, "kind": kind},
+        private={"number": number},
+    )
 
 
 def freeze_card(house: House, *, card_id: UUID, reason: str | None) -> None:

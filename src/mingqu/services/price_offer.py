@@ -87,7 +87,8 @@ def offer_at(
 
     Errors: TermsNotOffered, CostAboveCap.
     """
-    facility = next(one for one in offer.facilities(tx, person_id=person_id) if one.facility_id == facility_id)
+    lines = offer.facilities(tx, person_id=person_id, bound_too=True)
+    facility = next(one for one in lines if one.facility_id == facility_id)
     product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
     terms = loan_terms(
         product=product, rate_year_ppm=rate_year_ppm, amount_fen=amount_fen, instalments=instalments, method=method

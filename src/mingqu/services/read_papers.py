@@ -16,7 +16,8 @@ from mingqu.domain.schedule import Schedule, build
 from mingqu.services.disclose_cost import live_offer
 from mingqu.services.house import House
 from mingqu.services.price_offer import Offered
-from mingqu.store import certificate, evidence, instrument, offer, party, repayment, vault
+from mingqu.store import certificate, evidence, instrument, offer, party, payee, repayment, vault
+from mingqu.store.database import Transaction
 from mingqu.store.evidence.proof import EvidencePending as EvidencePending
 
 
@@ -76,10 +77,7 @@ def contract_view(house: House, *, person_id: UUID, contract_id: UUID) -> Contra
         table = offer.load_disclosure(tx, person_id=person_id, disclosure_id=signed.disclosure_id)
         taken = offer.load_offer(tx, person_id=person_id, offer_id=signed.offer_id)
         instrument_id = repayment.payout_instrument(tx, cell=tx.cell_of(signed.loan_id), loan_id=signed.loan_id)
-        assert instrument_id is not None, "a contract is signed with the order of its payout"
-        card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
-        number = instrument.open_number(tx, keyring=house.keyring, person_id=person_id, instrument_id=instrument_id)
-    bank = next((one for one in house.bins if one.issuer == card.issuer), None)
+        paid_to = _paid_to(tx, house, person_id=person_id, loan_id=signed.loan_id, instrument_id=instrument_id)
     return ContractView(
         contract=_paper(contract_id, signed.body),
         cost_table=_paper(table.disclosure_id, table.body),
@@ -88,10 +86,24 @@ def contract_view(house: House, *, person_id: UUID, contract_id: UUID) -> Contra
         signed_at=signed.signed_at,
         terms=taken.terms,
         schedule=build(terms=taken.terms.schedule_terms(start=taken.created_on)),
-        bank_zh=bank.name_zh if bank else card.issuer,
-        bank_en=bank.name_en if bank else card.issuer,
-        card_tail=number.reveal()[-4:],
+        bank_zh=paid_to[0],
+        bank_en=paid_to[1],
+        card_tail=paid_to[2],
     )
+
+
+def _paid_to(
+    tx: Transaction, house: House, *, person_id: UUID, loan_id: UUID, instrument_id: UUID | None
+) -> tuple[str, str, str]:
+    """Return where a loan's money goes: bank or company in both languages, and the last digits of the number."""
+    if instrument_id is None:
+        company = payee.load(tx, keyring=house.keyring, loan_id=loan_id, person_id=person_id)
+        assert company is not None, "a contract is signed with the order of its payout, to a card or to a payee"
+        return company.name.reveal(), company.name.reveal(), company.account.reveal()[-4:]
+    card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
+    number = instrument.open_number(tx, keyring=house.keyring, person_id=person_id, instrument_id=instrument_id)
+    bank = next((one for one in house.bins if one.issuer == card.issuer), None)
+    return bank.name_zh if bank else card.issuer, bank.name_en if bank else card.issuer, number.reveal()[-4:]
 
 
 def signed_paper(house: House, *, person_id: UUID, contract_id: UUID) -> SignedPaper:

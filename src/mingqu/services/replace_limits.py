@@ -46,8 +46,11 @@ def replace_limits(
     now = house.clock.now()
     prices = {price.product_id: price for price in made.prices} if made.approved else {}
     replaced = [_Replaced(owner=person_id, after_fen=made.limit_fen if made.approved else 0)]
-    for line in offer.facilities(tx, person_id=person_id):
-        replaced.append(_of_line(line, prices.pop(line.product_id, None)))
+    for line in offer.facilities(tx, person_id=person_id, bound_too=True):
+        if line.purpose_bound:
+            replaced.append(_of_bound(line, person_fen=replaced[0].after_fen))
+        else:
+            replaced.append(_of_line(line, prices.pop(line.product_id, None)))
     balances = ledger.balances_of(tx, cell=cell, owners=[one.owner for one in replaced])
     before = assessment.last_changes(tx, person_id=person_id)
     changes = [
@@ -122,6 +125,16 @@ def _moves(change: LimitChange, balances: Mapping[Account, Balance]) -> Sequence
         after_fen=change.after_fen,
         free_fen=available.available_fen(AccountCode.LIMIT_AVAILABLE),
         over_fen=over.normal_fen(AccountCode.LIMIT_OVER),
+    )
+
+
+def _of_bound(line: offer.Facility, *, person_fen: int) -> _Replaced:
+    """What becomes of a line that is bound to a purpose: it keeps its price and is cut to the person's own limit."""
+    return _Replaced(
+        owner=line.facility_id,
+        after_fen=min(line.granted_fen, person_fen),
+        product_version=line.product_version,
+        rate_year_ppm=line.rate_year_ppm,
     )
 
 

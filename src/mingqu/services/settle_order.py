@@ -13,6 +13,7 @@ from mingqu.domain.loan import Cancelled, Disbursed, Intent, OverpaymentReturned
 from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.word import Word
 from mingqu.services import keep_order
+from mingqu.services.bind_money import open_bound
 from mingqu.services.follow_up import deduction_of, follow_up, give_back, notice_of, reserve_deductions
 from mingqu.services.house import DEDUCTING, House
 from mingqu.services.record_event import record_event
@@ -82,6 +83,7 @@ def _paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
         pending=held_for(tx, of=of, order_id=ended.order_id),
     )
     _witness(tx, house, of, ended, LeafKind.DISBURSEMENT)
+    open_bound(tx, house, of=after, ended=ended)
     _tell(tx, house, of, ended, Event.LOAN_DISBURSED)
     follow_up(tx, house, of=after, outcome=outcome)
 

@@ -17,13 +17,14 @@ from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.consent import require as require_consent
 from mingqu.domain.evidence import LeafKind
-from mingqu.domain.instrument import Instrument, require_payout
+from mingqu.domain.instrument import CardNotSupported, Instrument, require_payout
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.loan import LoanState
 from mingqu.domain.loan.lend import DisbursementNotAllowed
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.signal import SignalKind
+from mingqu.services.bind_money import Bound, binding_of
 from mingqu.services.disclose_cost import live_offer, read_disclosure
 from mingqu.services.entrust_payment import Payee, entrust_payment, name_payee
 from mingqu.services.house import House
@@ -38,7 +39,7 @@ from mingqu.services.reserve_payout import reserve_payout
 from mingqu.services.send_signing_code import try_signing_code
 from mingqu.services.sign_with_lender import fund_from_lender, require_confirmed
 from mingqu.services.tell_webhooks import Event, Told, tell, today
-from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer
+from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer, purpose_loan
 from mingqu.store import payee as payees
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -91,10 +92,12 @@ def sign_contract(
     key: str,
     payout_fen: int | None = None,
     payee: Payee | None = None,
+    agreed_hash: str | None = None,
 ) -> Signed:
     """Sign the contract of an offer and reserve the payout at `payout_at` (UTC) to the person's own debit card.
 
-    With a `payee` the contract names it, and the money goes there instead (受托支付); then there is no card.
+    With a `payee` the contract names it, and the money goes there instead (受托支付); then there is no card. Where an
+    offer's money is bound to a purpose its payee follows, and `agreed_hash` is that of the funds contract agreed to.
     Without `payout_at` it is paid out as soon as it is signed, and the same request later is still the same. `code` is
     the one that `send_signing_code` sent for this offer; a wrong one counts, a right one is used up by the signature.
 
@@ -102,11 +105,11 @@ def sign_contract(
     The whole principal is paid out; of a loan with several disbursements `payout_fen` says how much comes first.
     Sources: 《个人贷款业务明示综合融资成本规定》 2026-03-15 (the cost table comes first); PIPL art. 23 (consent that
     names the lender); 法释〔2020〕6号 art. 26 (the whole principal is paid out).
-    Errors: NotFound, OfferStale, CostTableNotRead, ConsentMissing, InstrumentNotVerified, CardNotSupported,
-    PayoutTimeOutOfRange, DisbursementNotAllowed, CodeMissing, CodeUsed, CodeExpired, CodeWrong, CodeTriesExhausted,
-    LimitExceeded, CapExceeded, FundingExhausted, InstitutionNotConnected, PartnerNotListed, PilotExcludes,
-    LenderNotConfirmed, LenderNotFunded, LenderNotSigned,
-    ChannelUnavailable, CostAboveCap, RuleBroken, and those of the idempotency key.
+    Errors: FundsContractNotAgreed, NotFound, OfferStale, CostTableNotRead, ConsentMissing, InstrumentNotVerified,
+    CardNotSupported, PayoutTimeOutOfRange, DisbursementNotAllowed, CodeMissing, CodeUsed, CodeExpired, CodeWrong,
+    CodeTriesExhausted, LimitExceeded, CapExceeded, FundingExhausted, InstitutionNotConnected, PartnerNotListed,
+    PilotExcludes, LenderNotConfirmed, LenderNotFunded, LenderNotSigned, ChannelUnavailable, CostAboveCap,
+    RuleBroken, and those of the idempotency key.
     """
 
     def work(tx: Transaction) -> Response | Refusal:
@@ -122,7 +125,10 @@ def sign_contract(
             recipient=offered.lender_name_zh,
             at=now,
         )
-        card = _card(tx, person_id=person_id, instrument_id=instrument_id, payee=payee)
+        bound = binding_of(tx, house, stored=stored, agreed_hash=agreed_hash)
+        paid_to = payee if bound is None else bound.payee
+        card_id = instrument_id if bound is None else None
+        card = _card(tx, person_id=person_id, instrument_id=card_id, payee=paid_to)
         at = now if payout_at is None else payout_at
         if not now <= at <= now + house.settings.payout_waits_max:
             raise PayoutTimeOutOfRange("Choose a time between now and a week from now.")
@@ -130,11 +136,10 @@ def sign_contract(
         refusal = try_signing_code(tx, house, stored=stored, code=code)
         if refusal is not None:
             return refusal
-        made = _make_loan(tx, house, cell=cell, stored=stored, offered=offered, read=read, now=now, payee=payee)
-        if card is not None:
-            order_id = reserve_payout(tx, house, of=made, card=card, amount_fen=amount_fen, payout_at=at)
-        else:
-            order_id = entrust_payment(tx, house, of=made, amount_fen=amount_fen, payout_at=at)
+        made = _make_loan(
+            tx, house, cell=cell, stored=stored, offered=offered, read=read, now=now, payee=paid_to, bound=bound
+        )
+        order_id = _pay_out(tx, house, made, card=card, amount_fen=amount_fen, at=at)
         tell(tx, house, cell=cell, told=[_told(house, made)])
         _promise_signal(tx, made, at=now)
         promise_report(tx, house, stored=stored)
@@ -144,11 +149,8 @@ def sign_contract(
         "offer_id": offer_id.hex,
         "instrument_id": "" if instrument_id is None else instrument_id.hex,
         "payout_at": "now" if payout_at is None else payout_at.isoformat(),
+        **_asked_besides(house, payout_fen=payout_fen, agreed_hash=agreed_hash, payee=payee),
     }
-    if payout_fen is not None:
-        request["payout_fen"] = str(payout_fen)
-    if payee is not None:
-        request["payee"] = payees.hash_of(house.keyring, payee=payee).hex()
     fund_from_lender(house, person_id=person_id, offer_id=offer_id)
     answer = once(house, person_id=person_id, command="sign_contract", key=key, request=request, work=work)
     return Signed(
@@ -180,14 +182,39 @@ def _require_rules(tx: Transaction, house: House, *, offered: Offered) -> None:
     )
 
 
+def _asked_besides(
+    house: House, *, payout_fen: int | None, agreed_hash: str | None, payee: Payee | None
+) -> dict[str, str]:
+    """Return what of a request is named only where it was asked for, so that older requests stay what they were."""
+    asked: dict[str, str] = {}
+    if payout_fen is not None:
+        asked["payout_fen"] = str(payout_fen)
+    if agreed_hash is not None:
+        asked["agreed_hash"] = agreed_hash
+    if payee is not None:
+        asked["payee"] = payees.hash_of(house.keyring, payee=payee).hex()
+    return asked
+
+
 def _card(tx: Transaction, *, person_id: UUID, instrument_id: UUID | None, payee: Payee | None) -> Instrument | None:
     """Return the card that is paid out to, or None where a payee is. Errors: NotFound, CardNotSupported, …"""
-    assert (instrument_id is None) == (payee is not None), "money goes to a card or to the payee of the contract"
-    if instrument_id is None:
+    if payee is not None:
+        assert instrument_id is None, "money goes to a card or to the payee of the contract"
         return None
+    if instrument_id is None:
+        raise CardNotSupported("Choose the card that the money goes to.")
     card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
     require_payout(instrument=card)
     return card
+
+
+def _pay_out(
+    tx: Transaction, house: House, made: Loan, *, card: Instrument | None, amount_fen: int, at: datetime
+) -> UUID:
+    """Reserve the payout to a card, or to the payee of the contract; return the order's id."""
+    if card is None:
+        return entrust_payment(tx, house, of=made, amount_fen=amount_fen, payout_at=at)
+    return reserve_payout(tx, house, of=made, card=card, amount_fen=amount_fen, payout_at=at)
 
 
 def _told(house: House, made: Loan) -> Told:
@@ -238,12 +265,14 @@ def _make_loan(
     read: Disclosure,
     now: datetime,
     payee: Payee | None,
+    bound: Bound | None,
 ) -> Loan:
     person_id = stored.person_id
     contract_id, loan_id = house.id_for(person_id), house.id_for(person_id)
     body = _body(
         house, contract_id=contract_id, loan_id=loan_id, stored=stored, offered=offered, read=read, now=now, payee=payee
     )
+    body |= {} if bound is None else {"funds_contract": bound.contract_hash}
     written = canonical(body)
     offer.insert_contract(
         tx,
@@ -282,10 +311,17 @@ def _make_loan(
     )
     loan.insert(tx, loan=made)
     open_accounts_of(tx, made)
-    if payee is not None:
-        name_payee(tx, house, of=made, payee=payee)
+    _bind(tx, house, made, payee=payee, bound=bound)
     keep_for_the_law(tx, house, person_id=person_id, on=house.clock.business_date())
     return made
+
+
+def _bind(tx: Transaction, house: House, made: Loan, *, payee: Payee | None, bound: Bound | None) -> None:
+    """Store whom a loan's money goes to, and of which quote it is."""
+    if payee is not None:
+        name_payee(tx, house, of=made, payee=payee)
+    if bound is not None:
+        purpose_loan.signed(tx, offer_id=bound.offer_id, loan_id=made.loan_id)
 
 
 def _body(

@@ -112,7 +112,7 @@ def hear_card(house: House, *, word: Word) -> Answer:
     cell = house.database.cell_of(word.card_id)
 
     def turn(listed: Sequence[Word]) -> Sequence[Heard | Not]:
-        return house.database.run(lambda tx: _hear_all(tx, house, cell, listed), planned=True)
+        return house.database.run(lambda tx: hear_in(tx, house, cell=cell, listed=listed), planned=True)
 
     heard: Any = house.turns.take(("card", cell), word, turn=turn)
     if heard is None:
@@ -138,7 +138,8 @@ def contract_of(tx: Transaction, *, contract_hash: str) -> Compiled:
     return known
 
 
-def _hear_all(tx: Transaction, house: House, cell: int, listed: Sequence[Word]) -> list[Heard | Not]:
+def hear_in(tx: Transaction, house: House, *, cell: int, listed: Sequence[Word]) -> list[Heard | Not]:
+    """Hear words of cards of one cell in the caller's transaction, and write what follows; the caller commits."""
     answers: list[Heard | Not | None] = []
     cards: set[UUID] = set()
     for word in listed:  # of a card one word at a time: the next one sees what the first one did

@@ -18,6 +18,7 @@ from mingqu.domain.instrument import InstrumentState, require_payout
 from mingqu.domain.loan import Disbursed, OverpaymentReturned, Reversed, Stage
 from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.refusal import Refusal
+from mingqu.services.bind_money import stop_bound
 from mingqu.services.check_drawing import require_drawing_open
 from mingqu.services.draw_more import PayoutWaiting
 from mingqu.services.follow_up import follow_up, give_back, notice_of
@@ -66,6 +67,8 @@ def take_return_back(tx: Transaction, house: House, *, returned: Order) -> UUID:
     event = Reversed(event_id=house.id_for(of.person_id), value_date=today, target=returned.order_id)
     after, outcome = record_event(tx, house, before=of, event=event)
     follow_up(tx, house, of=after, outcome=outcome)
+    if returned.kind is OrderKind.PAYOUT:
+        stop_bound(tx, of=of)
     others = [
         card
         for card in instrument.of_person(tx, person_id=of.person_id)

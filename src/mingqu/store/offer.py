@@ -35,6 +35,7 @@ class Facility:
     granted_fen: int
     rate_year_ppm: int
     created_at: datetime
+    purpose_bound: bool = False  # of a loan whose money is bound to a purpose, priced by its own product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,8 @@ _terms: Final = msgspec.json.Decoder(LoanTerms)
 _FACILITY: Final[LiteralString] = """
     f.facility_id, f.person_id, f.product_id, coalesce(changed.product_version, f.product_version), f.lender_id,
     coalesce(changed.decision_id, f.decision_id), f.currency, coalesce(changed.after_fen, f.granted_fen),
-    coalesce(changed.rate_year_ppm, f.rate_year_ppm), f.created_at"""
+    coalesce(changed.rate_year_ppm, f.rate_year_ppm), f.created_at,
+    f.purpose_bound"""
 # What a line became by the last assessment up to a moment: an offer stands as it was made.
 _CHANGED: Final[LiteralString] = """
     LEFT JOIN LATERAL (
@@ -94,12 +96,13 @@ _NOW: Final[LiteralString] = _CHANGED.replace("{until}", "")
 AS_OFFERED: Final[LiteralString] = _CHANGED.replace("{until}", "AND changed_at <= o.created_at")
 _FACILITIES: Final = f"""
     SELECT {_FACILITY} FROM facility f {_NOW}
-    WHERE f.cell = $1::smallint AND f.person_id = $2::uuid ORDER BY f.product_id"""  # noqa: S608
+    WHERE f.cell = $1::smallint AND f.person_id = $2::uuid AND (NOT f.purpose_bound OR $3::boolean)
+    ORDER BY f.product_id"""  # noqa: S608
 _INSERT_FACILITY: Final = """
     INSERT INTO facility (cell, facility_id, person_id, product_id, product_version, lender_id, decision_id, currency,
-                          granted_fen, rate_year_ppm, created_at)
+                          granted_fen, rate_year_ppm, created_at, purpose_bound)
     VALUES ($1::smallint, $2::uuid, $3::uuid, $4::text, $5::bigint, $6::uuid, $7::uuid, $8::text, $9::bigint,
-            $10::bigint, $11::timestamptz)"""
+            $10::bigint, $11::timestamptz, $12::boolean)"""
 _DISCLOSURE: Final = "SELECT disclosure_id, offer_id, person_id, body, shown_at, confirmed_at FROM disclosure"
 
 
@@ -126,18 +129,20 @@ def facility_inserted(*, cell: int, facility: Facility) -> Statement:
         column.bigint(facility.granted_fen),
         column.bigint(facility.rate_year_ppm),
         column.moment(facility.created_at),
+        b"\x01" if facility.purpose_bound else b"\x00",
     )
     return Statement(_INSERT_FACILITY, (column.smallint(cell), *values))
 
 
-def facilities(tx: Transaction, *, person_id: UUID) -> list[Facility]:
-    """Return a person's facilities, by product."""
-    return facilities_in(tx.together([facilities_asked(cell=tx.cell_of(person_id), person_id=person_id)])[0])
+def facilities(tx: Transaction, *, person_id: UUID, bound_too: bool = False) -> list[Facility]:
+    """Return the facilities that an assessment gave a person, by product; those bound to a purpose only if asked."""
+    asked = facilities_asked(cell=tx.cell_of(person_id), person_id=person_id, bound_too=bound_too)
+    return facilities_in(tx.together([asked])[0])
 
 
-def facilities_asked(*, cell: int, person_id: UUID) -> Statement:
+def facilities_asked(*, cell: int, person_id: UUID, bound_too: bool = False) -> Statement:
     """Return the statement of `facilities`, whose answer `facilities_in` reads."""
-    return Statement(_FACILITIES, (column.smallint(cell), person_id.bytes))
+    return Statement(_FACILITIES, (column.smallint(cell), person_id.bytes, b"\x01" if bound_too else b"\x00"))
 
 
 def facilities_in(answer: Answer) -> list[Facility]:
@@ -208,6 +213,7 @@ def _facility(row: Sequence[Any]) -> Facility:
         granted_fen=row[7],
         rate_year_ppm=row[8],
         created_at=row[9],
+        purpose_bound=row[10],
     )
 
 

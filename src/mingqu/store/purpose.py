@@ -93,6 +93,7 @@ class Message:
     body_hash: bytes
     said: dict[str, object]
     answer: dict[str, object]
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +218,12 @@ def owner_of(tx: Transaction, *, card_id: UUID) -> UUID:
     return UUID(str(row[0]))
 
 
+def exists(tx: Transaction, *, card_id: UUID) -> bool:
+    """Return whether there is a card of this id."""
+    row = tx.execute("SELECT FROM purpose_card WHERE cell = %s AND card_id = %s", (tx.cell_of(card_id), card_id))
+    return row.fetchone() is not None
+
+
 def freeze(tx: Transaction, *, card_id: UUID, reason: str | None) -> None:
     """Freeze a card for a reason, or let it go on with None. The caller holds the cell's lock."""
     tx.execute(
@@ -234,15 +241,49 @@ def bring(tx: Transaction, *, evidence_id: UUID, card_id: UUID, kind: str, numbe
     )
 
 
+def ids_of(tx: Transaction, *, person_id: UUID, limit: int) -> list[UUID]:
+    """Return the cards of a person, the newest first."""
+    rows = tx.execute(
+        """SELECT card_id FROM purpose_card WHERE cell = %s AND person_id = %s ORDER BY agreed_at DESC, card_id DESC
+           LIMIT %s""",
+        (tx.cell_of(person_id), person_id, limit),
+    )
+    return [row[0] for row in rows]
+
+
+def standing(tx: Transaction, *, card_id: UUID, day: date) -> Card | None:
+    """Return a card as it stands on a day, or None; nothing is locked."""
+    packed = (column.of_uuids([card_id]).packed, column.of_dates([day]).packed)
+    (found,) = tx.together([Statement(_CARDS, (column.smallint(tx.cell_of(card_id)), *packed))])
+    return next((_card(row) for row in found), None)
+
+
+def held_fen(tx: Transaction, *, card_id: UUID) -> int:
+    """Return what is held on a card, in fen."""
+    row = tx.execute(
+        """SELECT debits_pending_fen FROM account WHERE cell = %s AND owner = %s AND code = 9202""",
+        (tx.cell_of(card_id), card_id),
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def messages_of(tx: Transaction, *, card_id: UUID, limit: int) -> list[Message]:
     """Return the newest words about a card with their answers, the newest first."""
     rows = tx.execute(
-        """SELECT message_id, card_id, kind, body_hash, said, answer FROM purpose_message
+        """SELECT message_id, card_id, kind, body_hash, said, answer, at FROM purpose_message
            WHERE cell = %s AND card_id = %s ORDER BY at DESC, message_id DESC LIMIT %s""",
         (tx.cell_of(card_id), card_id, limit),
     )
     return [
-        Message(message_id=row[0], card_id=row[1], kind=row[2], body_hash=bytes(row[3]), said=row[4], answer=row[5])
+        Message(
+            message_id=row[0],
+            card_id=row[1],
+            kind=row[2],
+            body_hash=bytes(row[3]),
+            said=row[4],
+            answer=row[5],
+            at=row[6],
+        )
         for row in rows
     ]
 

@@ -86,6 +86,8 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "proposal": _by("proposal_id"),
     "referral": _by("person_id"),
     "purpose_card": _by("person_id"),
+    "purpose_loan": _by("person_id"),
+    "wallet_binding": _by("person_id"),
     "purpose_evidence": _by("card_id"),
     "purpose_message": _by("card_id"),
     "purpose_spend": _by("card_id"),

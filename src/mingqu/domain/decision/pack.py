@@ -7,13 +7,14 @@ finds the same ones (`pinned`), whatever was published since.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.decision.auto_loan import AutoProduct, parse_auto_product, parse_payees
 from mingqu.domain.decision.card import parse_card
 from mingqu.domain.decision.experiment import Experiment, parse_experiment, require_apart
 from mingqu.domain.decision.grid import parse_grid
@@ -26,6 +27,7 @@ from mingqu.domain.decision.table import parse_first_hit_table, parse_policy_tab
 from mingqu.domain.money import Rounding
 from mingqu.domain.policy_file import Document, Plain, PolicyFault
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
+from mingqu.domain.purpose import read_contract
 from mingqu.domain.rebuild import RebuildTable, parse_rebuild_table
 from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook, RuleMissing
 from mingqu.domain.spend.product import SpendProduct, SpendProductNotOffered, parse_spend_product
@@ -33,7 +35,7 @@ from mingqu.domain.spend.product import SpendProduct, SpendProductNotOffered, pa
 # A mapping (columns of a CSV) is kept and published, but decides nothing.
 KINDS: Final = (
     "lender", "rules", "fields", "card", "policy", "first_hit", "grid", "product", "strategy", "mapping", "remedies",
-    "experiment", "spend_product", "link", "rebuilding",
+    "experiment", "spend_product", "link", "rebuilding", "auto_product", "funds_contract", "payees",
 )  # fmt: skip
 STRATEGIES_REMEMBERED_MAX: Final = 64  # dates × sets of products in use at once; the rest is put together again
 
@@ -81,16 +83,9 @@ class Pack:
     def offered(self, *, business_date: date) -> tuple[Product, ...]:
         """Return the products offered on a date, by id, each in the version then in force."""
         parsed = {(product.id, product.version): product for product in self.products}
-        versions: dict[str, list[Document]] = {}
-        for one in self.documents:
-            if one.body["kind"] == "product":
-                versions.setdefault(str(one.body["id"]), []).append(one)
-        found = []
-        for name, known in sorted(versions.items()):
-            document = standing(versions=known, spoken=self.spoken, business_date=business_date)
-            if document is not None and parsed[name, version_of(document)].status == "active":
-                found.append(parsed[name, version_of(document)])
-        return tuple(found)
+        held = self._held("product", business_date)
+        found = (parsed[str(one.body["id"]), version_of(one)] for one in held)
+        return tuple(one for one in found if one.status == "active")
 
     def spend_product(self, *, product_id: str, business_date: date) -> SpendProduct:
         """Return the version of a revolving product offered on a date. Errors: SpendProductNotOffered."""
@@ -105,16 +100,29 @@ class Pack:
 
     def spend_offered(self, *, business_date: date) -> tuple[SpendProduct, ...]:
         """Return the revolving products offered on a date, by id, each in the version then in force."""
+        found = [parse_spend_product(document=document) for document in self._held("spend_product", business_date)]
+        return tuple(product for product in found if product.status == "active")
+
+    def auto_version(self, *, product_id: str, version: int) -> AutoProduct:
+        """Return one version of a car loan's product, offered or not. Errors: PolicyMissing."""
+        return parse_auto_product(document=self.version(kind="auto_product", name=product_id, version=version))
+
+    def auto_offered(self, *, business_date: date) -> tuple[AutoProduct, ...]:
+        """Return the products of car loans offered on a date, by id, each in the version then in force."""
+        found = [parse_auto_product(document=one) for one in self._held("auto_product", business_date)]
+        return tuple(one for one in found if one.product.status == "active")
+
+    def _held(self, kind: str, business_date: date) -> list[Document]:
+        """Return the version of each policy of a kind that is in force on a date, by id."""
         versions: dict[str, list[Document]] = {}
         for one in self.documents:
-            if one.body["kind"] == "spend_product":
+            if one.body["kind"] == kind:
                 versions.setdefault(str(one.body["id"]), []).append(one)
-        found = [
-            parse_spend_product(document=document)
+        found = (
+            standing(versions=known, spoken=self.spoken, business_date=business_date)
             for _, known in sorted(versions.items())
-            if (document := standing(versions=known, spoken=self.spoken, business_date=business_date)) is not None
-        ]
-        return tuple(product for product in found if product.status == "active")
+        )
+        return [one for one in found if one is not None]
 
     def link_table(self, *, business_date: date) -> LinkTable:
         """Return the table that says which accounts may be linked on a date. Errors: PolicyMissing."""
@@ -236,7 +244,10 @@ def parse_pack(*, documents: Iterable[Document], publications: Iterable[Publicat
     pack = Pack(
         documents=held,
         lenders=tuple(parse_lender(document=one) for one in held if one.kind == "lender"),
-        products=tuple(parse_product(document=one) for one in held if one.kind == "product"),
+        products=(
+            *(parse_product(document=one) for one in held if one.kind == "product"),
+            *(parse_auto_product(document=one).product for one in held if one.kind == "auto_product"),
+        ),
         rules=Finder(documents=_last(held, "rules", spoken), business_date=date.min, versions=None).rules(),
         spoken=spoken,
     )
@@ -269,7 +280,7 @@ _NAMED_BY: Final = {
 }
 _DATED: Final = (
     "fields", "card", "policy", "first_hit", "grid", "strategy", "product", "remedies", "experiment", "spend_product",
-    "link", "rebuilding",
+    "link", "rebuilding", "auto_product",
 )  # fmt: skip
 
 
@@ -298,6 +309,14 @@ def _last(documents: Sequence[Document], kind: str, spoken: Spoken) -> tuple[Doc
     return tuple(one for _, one in last.values())
 
 
+# Parsed alone: nothing beside the file says whether it is right.
+_ALONE: Final[Mapping[Plain, Callable[[Document], object]]] = {
+    "card": lambda one: parse_card(document=one),
+    "link": lambda one: parse_link_table(document=one),
+    "rebuilding": lambda one: parse_rebuild_table(document=one),
+    "funds_contract": read_contract,
+    "payees": lambda one: parse_payees(document=one),
+}
 _READ_FIELDS: Final = ("policy", "first_hit", "grid", "product", "remedies")
 
 
@@ -314,14 +333,12 @@ def _check(pack: Pack, document: Document, meets: Meets) -> None:
         meets.check(document, lambda fields: parse_grid(document=document, fields=fields))
     elif kind == "remedies":
         meets.check(document, lambda fields: parse_guide(document=document, fields=fields))
-    elif kind == "card":
-        parse_card(document=document)
+    elif kind in _ALONE:
+        _ALONE[kind](document)
     elif kind == "product":
         _check_product(pack, parse_product(document=document), meets)
-    elif kind == "link":
-        parse_link_table(document=document)
-    elif kind == "rebuilding":
-        parse_rebuild_table(document=document)
+    elif kind == "auto_product":
+        _check_auto_product(pack, document)
     elif kind == "spend_product":
         _check_spend_product(pack, document)
     elif kind == "experiment":
@@ -352,6 +369,20 @@ def _check_spend_product(pack: Pack, document: Document) -> None:
     )
     if yearly_ppm > cap:
         raise document.reader().fault("rate_day_ppm", f"above the cap of {cap} ppm a year.", "Lower the rate.")
+
+
+def _check_auto_product(pack: Pack, document: Document) -> None:
+    """Each price of a car loan is within the cap of its lender's licence; its contract and payees are in the pack."""
+    made = parse_auto_product(document=document)
+    for kind, (name, version) in (("funds_contract", made.funds_contract), ("payees", made.payees)):
+        pack.version(kind=kind, name=name, version=version)
+    cap = pack.rules.value(
+        rule_id=ALL_IN_COST_MAX,
+        lender_type=pack.lender(lender_id=made.product.lender_id).licence,
+        product_kind=made.product.kind,
+        business_date=made.product.valid_from,
+    )
+    made.require_under(cap, reader=document.reader())
 
 
 def _check_product(pack: Pack, product: Product, meets: Meets) -> None:

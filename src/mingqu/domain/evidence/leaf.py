@@ -44,6 +44,8 @@ class LeafKind(Enum):
     LINK = "link"  # whether two accounts of a person may be linked
     PURPOSE_CARD = "purpose_card"  # a funds contract was agreed
     CARD_SPEND = "card_spend"  # what a card's network asked or said, and what was answered
+    CAR_QUOTE = "car_quote"  # what a loan for a car would cost, by band, down payment and papers
+    WALLET_BINDING = "wallet_binding"  # whether a card with a purpose may be used in a wallet
     PURPOSE_EVIDENCE = "purpose_evidence"  # a paper that shows what money was spent on
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 

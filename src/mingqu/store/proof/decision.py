@@ -33,7 +33,8 @@ _PAGE: Final[LiteralString] = """
     WHERE d.cell = %s AND d.decision_id > %s ORDER BY d.decision_id LIMIT %s"""
 
 _LINES: Final[LiteralString] = """
-    SELECT decision_id, facility_id, person_id, product_id, product_version, rate_year_ppm, granted_fen FROM facility
+    SELECT decision_id, facility_id, person_id, product_id, product_version, rate_year_ppm, granted_fen, purpose_bound
+    FROM facility
     WHERE cell = %s AND person_id = ANY (%s)"""
 
 _GRANTS: Final[LiteralString] = """
@@ -44,7 +45,8 @@ _GRANTS: Final[LiteralString] = """
     WHERE cell = %s AND debit_owner = ANY (%s) AND amount_fen > 0 AND reason = %s"""
 
 _CHANGES: Final[LiteralString] = """
-    SELECT c.decision_id, c.owner, f.product_id, c.product_version, c.rate_year_ppm, c.before_fen, c.after_fen
+    SELECT c.decision_id, c.owner, f.product_id, c.product_version, c.rate_year_ppm, c.before_fen, c.after_fen,
+           coalesce(f.purpose_bound, false)
     FROM limit_change c LEFT JOIN facility f ON f.cell = c.cell AND f.facility_id = c.owner
     WHERE c.cell = %s AND c.person_id = ANY (%s)"""
 
@@ -81,6 +83,7 @@ class _Change:
     rate_year_ppm: int | None
     before_fen: int
     after_fen: int
+    bound: bool  # a line bound to a purpose, which no assessment prices: it is only ever cut to the person's limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +136,10 @@ def _page_findings(tx: Transaction, *, keyring: Keyring, cell: int, page: Sequen
     people = list({one.person_id for one in page})
     lines: dict[UUID, list[_Line]] = defaultdict(list)
     owners = list(people)
-    for decision_id, facility_id, _, product_id, version, rate, granted in tx.execute(_LINES, (cell, people)):
+    for decision_id, facility_id, _, product_id, version, rate, granted, bound in tx.execute(_LINES, (cell, people)):
         owners.append(facility_id)
+        if bound:
+            continue  # its own product priced it, and `purposes` proves it
         lines[decision_id].append(
             _Line(
                 facility_id=facility_id,
@@ -175,6 +180,7 @@ def _changes(tx: Transaction, *, cell: int, people: Sequence[UUID]) -> dict[UUID
                 rate_year_ppm=row[4],
                 before_fen=row[5],
                 after_fen=row[6],
+                bound=row[7],
             )
         )
     return found
@@ -203,10 +209,12 @@ def _is_replaced(
         return True
     approved = one.outcome == "approved"
     own = [change.after_fen for change in changes if change.owner == one.person_id]
+    if any(change.bound and change.after_fen > min(change.before_fen, own[0] if own else 0) for change in changes):
+        return False
     made = [
         (change.product_id, change.product_version, change.rate_year_ppm, change.after_fen)
         for change in changes
-        if change.owner != one.person_id and change.after_fen
+        if change.owner != one.person_id and change.after_fen and not change.bound
     ] + [(line.product_id, line.product_version, line.rate_year_ppm, line.granted_fen) for line in lines]
     prices = [tuple(price) for price in sealed["prices"]] if approved else []
     return own == [sealed["limit_fen"] if approved else 0] and sorted(made, key=str) == sorted(prices, key=str)

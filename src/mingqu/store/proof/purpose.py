@@ -30,6 +30,20 @@ _MOVED: Final[LiteralString] = """
     SELECT format('spend %%s and its postings do not agree', coalesce(s.spend_id, m.reference))
     FROM purpose_spend s FULL JOIN moved m ON m.cell = s.cell AND m.reference = s.spend_id
     WHERE (s.spend_id IS NULL) OR (s.captured_fen, s.returned_fen) <> (coalesce(m.spent, 0), coalesce(m.returned, 0))"""
+# A loan whose money is bound has a contract that names the funds contract, a payee, and the line it was quoted with.
+_BOUND: Final[LiteralString] = """
+    SELECT format('loan %%s is not bound as it was quoted', q.loan_id)
+    FROM purpose_loan q
+    LEFT JOIN contract k ON k.cell = q.cell AND k.offer_id = q.offer_id AND k.loan_id = q.loan_id
+    LEFT JOIN contract_payee p ON p.cell = q.cell AND p.loan_id = q.loan_id
+    WHERE q.loan_id IS NOT NULL AND (p.loan_id IS NULL OR k.loan_id IS NULL
+       OR convert_from(k.body, 'UTF8')::jsonb ->> 'funds_contract' IS DISTINCT FROM q.contract_hash)
+    UNION ALL
+    SELECT format('line %%s is bound to a purpose and was not quoted like this', f.facility_id)
+    FROM facility f LEFT JOIN purpose_loan q ON q.cell = f.cell AND q.facility_id = f.facility_id
+    WHERE f.purpose_bound
+      AND (f.person_id, f.product_id, f.product_version, f.granted_fen, f.rate_year_ppm)
+          IS DISTINCT FROM (q.person_id, q.product_id, q.product_version, q.amount_fen, q.rate_year_ppm)"""
 # A hold that lapsed leaves its spend as it was: a capture that comes for it is too late.
 _HELD: Final[LiteralString] = """
     WITH open AS (
@@ -50,6 +64,6 @@ def purposes(tx: Transaction) -> list[str]:
     """Return a sentence for each spend that left the purpose of its contract or is not what was posted of it."""
     return [
         sentence
-        for check in (_PAYEES, _AGREED, _MOVED, _HELD)
+        for check in (_PAYEES, _AGREED, _BOUND, _MOVED, _HELD)
         for (sentence,) in tx.execute(check, {}).fetchmany(FINDINGS_MAX)
     ]

@@ -58,6 +58,7 @@ _CAUSELESS: Final[LiteralString] = """
         WHEN t.reason = 1 THEN left(t.id::text, 34) = left(t.reference::text, 34)
         WHEN t.reason = 40 THEN t.debit_owner = t.credit_owner
                             AND (t.debit_owner = d.person_id OR f.decision_id = d.decision_id
+                                 OR (f.purpose_bound AND f.facility_id = t.reference)
                                  OR t.debit_owner = c.loan_id
                                  OR l.after_fen > l.before_fen)
         WHEN t.reason = 41 THEN t.debit_owner = t.credit_owner

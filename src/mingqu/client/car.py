@@ -1,0 +1,161 @@
+"""The part of the client that speaks of loans for a car, and of the cards whose money they bind."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from mingqu.client.answers import Answer, Offer
+from mingqu.client.connection import Connection, written
+
+
+class CarDealer(Answer, frozen=True, kw_only=True):
+    """A company that a car loan's money may be sent to."""
+
+    merchant: str
+    name: str
+
+
+class CarProduct(Answer, frozen=True, kw_only=True):
+    """A car loan on offer."""
+
+    product_id: str
+    version: int
+    name_zh: str
+    name_en: str
+    lender_id: UUID
+    way: str
+    down_payment_ppm_min: int
+    amount_min_fen: int
+    amount_max_fen: int
+    instalment_counts: list[int]
+    methods: list[str]
+    funds_contract: str
+    dealers: list[CarDealer]
+
+
+class CarProducts(Answer, frozen=True, kw_only=True):
+    """Every car loan on offer."""
+
+    products: list[CarProduct]
+
+
+class CarQuoted(Answer, frozen=True, kw_only=True):
+    """A quote."""
+
+    offer: Offer
+    rate_year_ppm: int
+    way: str
+    payee_name: str
+    funds_contract_hash: str
+
+
+class CardStage(Answer, frozen=True, kw_only=True):
+    """Up to how much is released, by which papers."""
+
+    up_to_fen: int
+    needs: list[str]
+    released: bool
+
+
+class CardPaper(Answer, frozen=True, kw_only=True):
+    """A paper that is owed."""
+
+    kind: str
+    due_on: date | None
+    brought: bool
+    overdue: bool
+
+
+class CardWord(Answer, frozen=True, kw_only=True):
+    """What the network asked or said, and what was answered."""
+
+    kind: str
+    at: datetime
+    amount_fen: int
+    merchant: str
+    outcome: str
+    clause: str
+    reason: str
+    remedy: str
+    from_on: str | None
+
+
+class PurposeCard(Answer, frozen=True, kw_only=True):
+    """A card whose money is bound to a purpose."""
+
+    card_id: UUID
+    loan_id: UUID | None
+    way: str
+    contract_zh: str
+    contract_en: str
+    contract_hash: str
+    payees: list[str]
+    limit_fen: int
+    used_fen: int
+    held_fen: int
+    left_fen: int
+    left_today_fen: int
+    frozen_for: str | None
+    stages: list[CardStage]
+    papers: list[CardPaper]
+    words: list[CardWord]
+
+
+class PurposeCards(Answer, frozen=True, kw_only=True):
+    """The person's cards."""
+
+    cards: list[PurposeCard]
+
+
+class BroughtPaper(Answer, frozen=True, kw_only=True):
+    """A paper that is on file."""
+
+    evidence_id: UUID
+
+
+class Driving:
+    """A method for each operation on loans for a car; a part of `Client`."""
+
+    _at: Connection
+
+    def car_products(self) -> list[CarProduct]:
+        """Return what car loans are on offer."""
+        return self._at.read("/v1/car-products", CarProducts).products
+
+    def ask_car_quote(
+        self,
+        *,
+        product_id: str,
+        merchant: str,
+        price_fen: int,
+        down_payment_fen: int,
+        instalments: int,
+        method: str,
+        papers: dict[str, str] | None = None,
+        key: str | None = None,
+    ) -> CarQuoted:
+        """Ask what a loan for a car would cost; `papers` are numbers of those that are there, by their kind."""
+        body = written(
+            product_id=product_id,
+            merchant=merchant,
+            price_fen=price_fen,
+            down_payment_fen=down_payment_fen,
+            instalments=instalments,
+            method=method,
+            papers=[{"kind": kind, "number": number} for kind, number in (papers or {}).items()],
+        )
+        return self._at.write("/v1/car-quotes", CarQuoted, key=key, body=body)
+
+    def cards(self) -> list[PurposeCard]:
+        """Return the person's cards whose money is bound to a purpose."""
+        return self._at.read("/v1/cards", PurposeCards).cards
+
+    def card(self, *, card_id: UUID) -> PurposeCard:
+        """Return a card as it stands."""
+        return self._at.read(f"/v1/cards/{card_id}", PurposeCard)
+
+    def bring_paper(self, *, card_id: UUID, kind: str, number: str, key: str | None = None) -> BroughtPaper:
+        """Bring a paper that shows what the money was spent on."""
+        body = written(kind=kind, number=number)
+        return self._at.write(f"/v1/cards/{card_id}/papers", BroughtPaper, key=key, body=body)
