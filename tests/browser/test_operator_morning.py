@@ -86,6 +86,8 @@ def a_book(world: OpenWorld) -> dict[str, str]:
         "customer": f"/console/customers/{taken[0].known.person_id.hex}",
         "loans": "/console/loans",
         "loan": f"/console/loans/{taken[1].signed.loan_id.hex}",
+        "collection": "/console/collection",
+        "case": f"/console/collection/{taken[1].signed.loan_id.hex}",
         "decisions": "/console/decisions",
         "decision": f"/console/decisions/{made.decision_id.hex}",
         "evidence": "/console/evidence",

@@ -15,6 +15,7 @@ from mingqu.domain.review import OF_LOAN
 from mingqu.services.ask_for_person import ask_for_person
 from mingqu.services.preview_repayment import ways_of
 from mingqu.services.read_loans import OVERDUE, loan_view
+from mingqu.services.read_review import review_about
 from mingqu.services.stand_in_band import band_view
 
 
@@ -44,6 +45,7 @@ def show(visit: Visit) -> Response[Any]:
         late_due=late.due,
         band=None if band is None else band_values(band),
         wishes=OF_LOAN,
+        review=review_about(visit.house, person_id=visit.person_id, subject_id=loan.loan_id),
         chosen=visit.query("choose") == "1",
         key=visit.form_key(),
     )

@@ -13,6 +13,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from mingqu.console import (
     account,
     breaks,
+    collection,
     customer,
     decision,
     dispute,
@@ -41,6 +42,7 @@ SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     sign_in.routes, account.routes, today.routes, queue.routes, lists.routes, customer.routes, loan.routes,
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, breaks.routes, review.routes,
     policy.routes, lab.routes, referral.routes, report.routes,
+    collection.routes,
 )  # fmt: skip
 
 

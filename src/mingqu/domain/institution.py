@@ -253,7 +253,7 @@ def _partners(reader: Reader) -> tuple[Partner, ...]:
         found.append(
             Partner(
                 name=row.text("name"),
-                role=row.choice("role", (PLATFORM, "guarantee_company", "insurance_company")),
+                role=row.choice("role", (PLATFORM, "guarantee_company", "insurance_company", "collection_agency")),
                 valid_from=valid_from,
                 valid_to=valid_to,
                 url=row.text("url"),

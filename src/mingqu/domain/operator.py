@@ -118,6 +118,8 @@ class Permission(Enum):
     POLICIES = "policies"  # what decides about people, which versions of it, and what is switched off
     PUBLISH = "publish"  # draft a policy, propose that it is published, check what another proposed
     OVERRIDE = "override"  # propose that a refusal is set aside, check what another proposed
+    COLLECTIONS = "collections"  # overdue loans by how late they are, and what was done about each
+    COLLECT = "collect"  # do something about an overdue loan, and propose how to relieve its borrower
     SWITCH = "switch"  # switch a rule, product or lender off; put somebody on a list
 
 
@@ -127,17 +129,20 @@ ACTING: Final = frozenset({_P.UNMASK, _P.ASK_AGAIN, _P.CHECK, _P.MOVE_MONEY, _P.
     _P.PUBLISH,
     _P.OVERRIDE,
     _P.SWITCH,
+    _P.COLLECT,
 }
 _EVERYBODY: Final = frozenset({_P.OWN_ACCOUNT})
 GRANTED: Final = MappingProxyType(
     {
         Role.OPERATIONS: _EVERYBODY
         | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.UNMASK, _P.LOAN, _P.DECISION, _P.QUEUE, _P.ASK_AGAIN, _P.EVIDENCE}
-        | {_P.PROPOSALS, _P.CHECK, _P.MOVE_MONEY, _P.REVIEWS, _P.ANSWER, _P.NOTE, _P.REPORTS},
+        | {_P.PROPOSALS, _P.CHECK, _P.MOVE_MONEY, _P.REVIEWS, _P.ANSWER, _P.NOTE, _P.REPORTS}
+        | {_P.COLLECTIONS, _P.COLLECT},
         Role.RISK: _EVERYBODY
         | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.UNMASK, _P.LOAN, _P.DECISION, _P.DECISION_INPUTS, _P.EVIDENCE}
         | {_P.PROPOSALS, _P.CHECK, _P.REVIEWS, _P.ANSWER, _P.FREEZE, _P.NOTE, _P.POLICIES, _P.PUBLISH, _P.SWITCH}
-        | {_P.OVERRIDE, _P.REPORTS},
+        | {_P.OVERRIDE, _P.REPORTS}
+        | {_P.COLLECTIONS},
         Role.LENDER: _EVERYBODY | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.LOAN, _P.REPORTS},
         Role.AUDITOR: frozenset(_P) - ACTING,
         # Whoever makes operators sees what they looked at, and no customer: the two together would be one key too many.

@@ -38,6 +38,7 @@ class Deed(Enum):
     UNLIST = "unlist"  # somebody is taken off a list before its day
     SWITCH_OFF_RULE = "switch_off_rule"  # a rule is off for longer than an emergency lasts
     LIST_WHITE = "list_white"  # somebody is let pass where a rule would stop
+    RELIEVE_LOAN = "relieve_loan"  # what is owed is put off, or spread anew, for somebody in difficulty
 
 
 # The one permission that whoever proposes and whoever checks must both have.
@@ -54,6 +55,7 @@ NEEDED: Final = MappingProxyType(
         Deed.SWITCH_OFF_RULE: Permission.SWITCH,
         Deed.LIST_WHITE: Permission.SWITCH,
         Deed.OVERRIDE_DECISION: Permission.OVERRIDE,
+        Deed.RELIEVE_LOAN: Permission.COLLECT,
     }
 )
 

@@ -50,20 +50,28 @@ def change_loan(house: House, *, loan_id: UUID, event: Event, key: str) -> UUID:
 
     def work(tx: Transaction) -> Response:
         before = loan.get(tx, cell=tx.cell_of(loan_id), loan_id=loan_id)
-        if event.value_date > house.booking_date(tx, cell=before.cell):
-            raise DatedAhead("The day of this change is not here yet.")
-        if isinstance(event, Reversed):
-            _require_not_of_order(event.target, loan.events(tx, loan=before))
-        after, outcome = record_event(tx, house, before=before, event=event)
-        witness_change(tx, house, of=after, event=event)
-        follow_up(tx, house, of=after, outcome=outcome)
-        withdraw_returns(tx, house, of=after)
-        spare_deductions(tx, house, of=after)
+        change_in(tx, house, before=before, event=event)
         return {"event_id": event.event_id.hex}
 
     request = {"event_id": event.event_id.hex, **_facts(loan_id, event)}
     answer = once(house, person_id=loan_id, command="change_loan", key=key, request=request, work=work)
     return UUID(str(answer["event_id"]))
+
+
+def change_in(tx: Transaction, house: House, *, before: Loan, event: Event) -> None:
+    """Record a change of a loan with all that follows from it, in the caller's transaction and under its lock.
+
+    Errors: DatedAhead, OrderNeeded, NothingToReverse, those of `mingqu.domain.loan.record`, TransferRefused.
+    """
+    if event.value_date > house.booking_date(tx, cell=before.cell):
+        raise DatedAhead("The day of this change is not here yet.")
+    if isinstance(event, Reversed):
+        _require_not_of_order(event.target, loan.events(tx, loan=before))
+    after, outcome = record_event(tx, house, before=before, event=event)
+    witness_change(tx, house, of=after, event=event)
+    follow_up(tx, house, of=after, outcome=outcome)
+    withdraw_returns(tx, house, of=after)
+    spare_deductions(tx, house, of=after)
 
 
 def witness_change(tx: Transaction, house: House, *, of: Loan, event: Event) -> None:

@@ -34,14 +34,16 @@ def gate_message(house: House, *, about: Loan, at: datetime) -> Answer:
     return Allowed() if found is None else found[1]
 
 
-def keep_denial(tx: Transaction, *, work_id: UUID, about: Loan, denied: Denied, at: datetime) -> None:
-    """Keep that a message about a loan was denied, with its reason and the first moment that allows it."""
+def keep_denial(
+    tx: Transaction, *, work_id: UUID, about: Loan, denied: Denied, at: datetime, medium: Medium = Medium.MESSAGE
+) -> None:
+    """Keep that a message or call about a loan was denied, with its reason and the first moment that allows it."""
     contact_denial.insert(
         tx,
         work_id=work_id,
         person_id=about.person_id,
         loan_id=about.loan_id,
-        medium=Medium.MESSAGE,
+        medium=medium,
         denied=denied,
         at=at,
     )

@@ -24,6 +24,7 @@ from mingqu.services import (
     override_decision,
     place_receipt,
     publish_policy,
+    relieve_loan,
     switch_off,
     switch_rule_off,
     work_break,
@@ -101,6 +102,11 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=keep_list.say_white,
         basis=keep_list.basis_of_white,
         carry_out=keep_list.list_white,
+    ),
+    Deed.RELIEVE_LOAN: Way(
+        say=relieve_loan.say_relief,
+        basis=relieve_loan.basis_of_relief,
+        carry_out=relieve_loan.relieve_loan,
     ),
 }
 assert set(WAYS) == set(NEEDED) == set(Deed)

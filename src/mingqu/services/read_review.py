@@ -66,6 +66,12 @@ def review_of_subject(tx: Transaction, house: House, *, person_id: UUID, subject
     return _view(tx, house, asked[0]) if asked else None
 
 
+def review_about(house: House, *, person_id: UUID, subject_id: UUID) -> ReviewView | None:
+    """Return what a person asked last about one of their decisions or loans, or None."""
+    with house.database.transaction() as tx:
+        return review_of_subject(tx, house, person_id=person_id, subject_id=subject_id)
+
+
 def may_apply_again(tx: Transaction, *, person_id: UUID, decision_id: UUID) -> bool:
     """Return whether somebody who looked at a decision said that it is to be made anew."""
     asked = review.about(tx, person_id=person_id, subject_id=decision_id)

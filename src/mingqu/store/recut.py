@@ -50,6 +50,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "channel_order": _by("person_id"),
     "channel_word": _by("order_id"),
     "consent": _by("person_id"),
+    "collection_step": _by("person_id"),
     "contact_denial": _by("person_id"),
     "contract": _by("person_id"),
     "customer_note": _by("person_id"),

@@ -130,10 +130,20 @@ _WORKED: Final[LiteralString] = """
         SELECT FROM reconciliation_break b WHERE b.break_id = p.subject_id AND b.proposal_id IS NOT NULL)"""
 
 
+# A loan was relieved as two people agreed.
+_RELIEVED: Final[LiteralString] = """
+    SELECT format('loan %%s was not relieved as two people agreed', p.subject_id) FROM proposal p
+    WHERE p.state = 'approved' AND p.deed = 'relieve_loan' AND NOT EXISTS (
+        SELECT FROM loan_event e
+        WHERE e.cell = p.cell AND e.loan_id = p.subject_id AND e.kind =
+              CASE p.body ->> 'relief' WHEN 'waive' THEN 'repaid' ELSE 're_aged' END
+          AND e.event_id = (p.body ->> 'event_id')::uuid)"""
+
+
 def proposals(tx: Transaction) -> list[str]:
     """Return a sentence for each deed that two people did not do, and for each receipt that is not what they placed."""
     return [
         sentence
-        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED, _OVERRIDDEN, _SWITCHED, _WORKED)
+        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED, _OVERRIDDEN, _SWITCHED, _WORKED, _RELIEVED)
         for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)
     ]
