@@ -9,17 +9,18 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from mingqu.channels.wechatpay.combined import CombinedRequest, LenderPart, WechatCombinedPay
+from mingqu.channels.wechatpay.combined import WechatCombinedPay
 from mingqu.domain.word import Failed, InProgress, NotFound, Paid, Refused
 from mingqu.ports.collection import HostedPage
+from mingqu.ports.combined import CombinedRequest, LenderPart
 from mingqu.ports.silence import ChannelSilent
 from tests.contracts.people import START, number
 from tests.contracts.sandbox import Played, played
 
 OPENID = "o-13800008801-of-nobody"
 PARTS = (
-    LenderPart(order_number=number(1), sub_mchid="1900000101", amount_fen=30_000),
-    LenderPart(order_number=number(2), sub_mchid="1900000102", amount_fen=12_345),
+    LenderPart(order_number=number(1), receiver="1900000101", amount_fen=30_000),
+    LenderPart(order_number=number(2), receiver="1900000102", amount_fen=12_345),
 )
 WANTED = CombinedRequest(number=number(9), parts=PARTS, expires_at=START + timedelta(hours=1))
 
@@ -108,7 +109,7 @@ def test_an_answer_about_other_parts_says_nothing(channel: WechatCombinedPay) ->
     for wrong in (
         PARTS[:1],
         (PARTS[0], replace(PARTS[1], amount_fen=12_346)),
-        (PARTS[0], replace(PARTS[1], sub_mchid="1900000103")),
+        (PARTS[0], replace(PARTS[1], receiver="1900000103")),
         (PARTS[0], replace(PARTS[1], order_number=number(3))),
     ):
         with pytest.raises(ChannelSilent, match="unreadable"):

@@ -20,6 +20,7 @@ from mingqu.services.read_cost_table import shown_cost_table
 from mingqu.services.read_loans import OVERDUE, PAID, LoanView, OrderView, loan_view, loans_of
 from mingqu.services.read_papers import contract_view, party_of, signed_paper
 from mingqu.services.read_person import cards_of
+from mingqu.services.repay_together import PARTS_MIN, due_together
 from mingqu.services.take_payout_back import pay_out_again
 from mingqu.web.print_paper import contract_pdf
 
@@ -44,7 +45,13 @@ def handlers(door: Door) -> list[HTTPRouteHandler]:
 def show_all(visit: Visit) -> Response[Any]:
     """Show every loan, the newest first."""
     loans = loans_of(visit.house, person_id=visit.person_id)
-    return visit.show("loans.html", loans=[loan_values(visit, one) for one in reversed(loans)])
+    several = sum(one.quote is not None and one.quote.due_fen > 0 for one in loans) >= PARTS_MIN
+    due = due_together(visit.house, person_id=visit.person_id) if several else ()
+    return visit.show(
+        "loans.html",
+        loans=[loan_values(visit, one) for one in reversed(loans)],
+        together={"count": len(due), "fen": sum(one.due_fen for one in due)} if due else None,
+    )
 
 
 def show_schedule(visit: Visit) -> Response[Any]:

@@ -18,11 +18,12 @@ from mingqu.domain.money import parse_yuan
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.house import ALIPAY, HOSTED
+from mingqu.services.house import ALIPAY, COMBINED, HOSTED
 from mingqu.services.keep_session import login_of
 from mingqu.services.preview_repayment import PaymentPreview, preview_payment, ways_of
 from mingqu.services.read_loans import LoanView, OrderView, loan_view, order_view
 from mingqu.services.repay import NOBODY, ChannelUnavailable, NothingDue, open_page, repay_by_hand
+from mingqu.services.repay_together import combined_of
 from mingqu.services.run_errand import Payer
 from mingqu.services.withdraw_loan import cooling_off
 
@@ -76,6 +77,9 @@ def show_payment(visit: Visit) -> Response[Any]:
     """Show a payment: its page at the bank while it is open, what was heard when it ended, never a guess."""
     order_id = visit.identifier("order_id")
     order, loan = _payment(visit, order_id)
+    if order.channel == COMBINED:  # a part has no page of its own
+        combined_id = combined_of(visit.house, person_id=visit.person_id, order_id=order_id)
+        return visit.go(f"/repay-together/{combined_id.hex}")
     back = visit.query("back") == "1"
     address, handover, silent = None, None, False
     if order.open and visit.house.page_of(order.channel) is not None and not back:
@@ -95,7 +99,7 @@ def show_payment(visit: Visit) -> Response[Any]:
         bank_page=address,
         at_alipay=order.channel == ALIPAY,
         handover=handover,
-        inside=_is_inside_wechat(visit),
+        inside=is_inside_wechat(visit),
         silent=silent,
         back=back,
     )
@@ -104,15 +108,16 @@ def show_payment(visit: Visit) -> Response[Any]:
 def _payer(visit: Visit) -> Payer:
     """Return who pays, or from where; whoever came in by WeChat and stands inside it pays there."""
     assert visit.caller is not None
-    login = login_of(visit.house, caller=visit.caller) if _is_inside_wechat(visit) else None
-    return Payer(login=login, address=_address(visit) if login is None else None)
+    login = login_of(visit.house, caller=visit.caller) if is_inside_wechat(visit) else None
+    return Payer(login=login, address=network_address(visit) if login is None else None)
 
 
-def _is_inside_wechat(visit: Visit) -> bool:
+def is_inside_wechat(visit: Visit) -> bool:
+    """Return whether a visit comes from WeChat's own browser."""
     return _INSIDE_WECHAT in visit.request.headers.get("user-agent", "")
 
 
-def _address(visit: Visit) -> Personal[str] | None:
+def network_address(visit: Visit) -> Personal[str] | None:
     """Return the network address that a visit comes from, which a page in a browser is made for."""
     try:
         return Personal(str(ip_address(visit.request.client.host))) if visit.request.client else None
@@ -152,7 +157,7 @@ def _page(visit: Visit, *, form: Form | None = None, refusal: Refusal | None = N
         rows=[row for row in loan.rows if row.state != "paid"][:1],
         how=how,
         # WeChat's browser opens no page of Alipay's.
-        alipay=ALIPAY in visit.house.pages and not _is_inside_wechat(visit),
+        alipay=ALIPAY in visit.house.pages and not is_inside_wechat(visit),
         channel=(form.optional("channel") if form else "") or HOSTED,
         text=text,
         split=split,

@@ -28,6 +28,7 @@ from mingqu.borrower import (
     repay,
     sign_in,
     spend,
+    together,
     wallet,
 )
 from mingqu.borrower.door import Door
@@ -71,6 +72,7 @@ def make_router(
         cap,
         cash_advance,
         spend,
+        together,
         links,
         messages,
         wallet,

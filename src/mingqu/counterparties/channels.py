@@ -97,6 +97,7 @@ class WechatPayChannels:
     """What one merchant does at WeChat Pay besides payments by hand and refunds."""
 
     combined: WechatCombinedPay
+    receivers: Mapping[str, str]  # each lender's sub-merchant, by its code
     repayments: WechatRepayments | None  # takes a template
     papay: WechatPapay | None  # takes a template and the key of V2
 
@@ -312,6 +313,7 @@ def _wechatpay(
         papay = WechatPapay(speaker=speaker, merchant=merchant, plan_id=papay_plan_id, notify_url=notify_url)
     return WechatPayChannels(
         combined=WechatCombinedPay(merchant=merchant),
+        receivers=given.sub_merchants,
         repayments=None if plan_id is None else WechatRepayments(merchant=merchant, plan_id=plan_id),
         papay=papay,
     )

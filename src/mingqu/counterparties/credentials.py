@@ -84,6 +84,7 @@ class WechatPayCredentials(Section, frozen=True, kw_only=True):
 
     With `repayment_plan_id`, a template of WeChat's loan repayment, people may agree to deductions there; with
     `papay_plan_id` and the shared key of V2 by classic withholding, which is used where there is no such template.
+    `sub_merchants` are the lenders' own accounts there, by their codes: what is due to several is then paid at once.
     """
 
     appid: Name
@@ -95,6 +96,7 @@ class WechatPayCredentials(Section, frozen=True, kw_only=True):
     repayment_plan_id: Name | None = None
     papay_plan_id: Name | None = None
     api_v2_key: Annotated[str, msgspec.Meta(pattern="^[0-9A-Za-z]{32}$")] | None = None
+    sub_merchants: dict[Name, Name] = {}
     platform_key_id: Name | None = None
     platform_public_key: Secret | None = None
     next_keys: dict[Name, Secret] = {}

@@ -82,11 +82,22 @@ def be_assessed(world: World, known: Known, *, amount_fen: int) -> Assessment:
 
 
 def take_loan(
-    world: World, known: Known, *, amount_fen: int, instalments: int, method: str, payout_at: datetime | None = None
+    world: World,
+    known: Known,
+    *,
+    amount_fen: int,
+    instalments: int,
+    method: str,
+    payout_at: datetime | None = None,
+    choice: int = 0,
 ) -> Borrowed:
-    """Choose the cheapest offer, read its cost table, name the lender in a consent, sign, agree to deductions."""
+    """Choose the cheapest offer, read its cost table, name the lender in a consent, sign, agree to deductions.
+
+    `choice` is the place of another offer, by its cost.
+    """
     house, person_id = world.house, known.person_id
-    offered = make_offers(house, person_id=person_id, amount_fen=amount_fen, instalments=instalments, method=method)[0]
+    offers = make_offers(house, person_id=person_id, amount_fen=amount_fen, instalments=instalments, method=method)
+    offered = offers[choice]
     table = show_cost_table(house, person_id=person_id, offer_id=offered.offer.offer_id)
     world.go_to(house.clock.now() + READING)
     confirm_cost_table(house, person_id=person_id, disclosure_id=table.disclosure_id)

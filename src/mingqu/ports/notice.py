@@ -74,10 +74,19 @@ class AgreementNotice:
     word: Agreed | Failed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CombinedNotice:
+    """A channel tells unasked that one payment for several orders has moved: each is asked for at once."""
+
+    order_numbers: tuple[str, ...]
+
+
 class NoticeReader(Protocol):
     """Reads callbacks of one channel."""
 
-    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice | AgreementNotice:
+    def read(
+        self, *, target: str, headers: Mapping[str, str], body: bytes
+    ) -> Notice | AgreementNotice | CombinedNotice:
         """Return what a POST says. The signature is checked first, then the age, then the content is read.
 
         `target` is the path with its query as the request line had it, `body` the bytes as they came; the names of

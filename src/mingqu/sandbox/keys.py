@@ -24,6 +24,7 @@ GATEWAYS: Final = ("bank", "identity", "sms", "bureau", "data")
 # Those that a house may have several of; each is a section of `issuers` and `lenders`.
 ISSUER, LENDER = "issuer", "lender"
 ISSUERS: Final = ("qinghe", "wangshan")  # the sandbox plays both at one address
+SUB_MERCHANTS: Final = {"chengchuan": "1900000101", "tinglan": "1900000102"}  # the lenders' own at WeChat Pay
 PARTIES: Final = ("wechatpay", "wechat", *GATEWAYS, "alipay", ISSUER, LENDER)
 SIGNING: Final = (*GATEWAYS, ISSUER, LENDER)  # whoever speaks with signatures of the gateway's kind
 _SECRETS: Final = "secrets.json"  # both sides' keys; the house never reads it
@@ -120,6 +121,7 @@ def credentials(
             "repayment_plan_id": "100001",
             "api_v2_key": known.api_v2_key,
             "papay_plan_id": "200001",
+            "sub_merchants": SUB_MERCHANTS,
             **platform,
         },
         "wechat": {

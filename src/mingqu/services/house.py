@@ -25,6 +25,7 @@ from mingqu.ports.cash_advance import CashAdvanceBank
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
 from mingqu.ports.collection import CollectionChannel, DeductionChannel, HostedAgreementChannel, HostedPaymentChannel
+from mingqu.ports.combined import CombinedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.entrusted import EntrustedPaymentChannel
 from mingqu.ports.identifiers import Identifiers
@@ -51,6 +52,7 @@ PAPAY: Final = "papay"  # the same by classic withholding
 ALIPAY_AGREEMENT: Final = "alipay_agreement"  # deducts from an account at Alipay
 DEDUCTING: Final = frozenset({BANK, WECHAT, PAPAY, ALIPAY_AGREEMENT})  # channels of orders that rest on an agreement
 ENTRUSTED: Final = "entrusted"  # pays a loan's money to the payee whom its contract names
+COMBINED: Final = "combined"  # a part of one payment by hand for loans of several lenders
 CLEARING: Final = "clearing"  # pays out by the bank's other protocol, where it is connected
 ALIPAY_ACCOUNT: Final = "alipay_account"  # pays out to the borrower's own account at Alipay
 
@@ -98,6 +100,14 @@ class BillSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CombinedPayments:
+    """Who takes one payment for several lenders, and each lender's own account there, by the lender's code."""
+
+    channel: CombinedPaymentChannel
+    receivers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """Everything wired together. Frozen; the state is in the database."""
 
@@ -123,6 +133,7 @@ class House:
     batches: Mapping[str, BatchChannel] = field(default_factory=dict)  # by orders' channel: many in one message
     refunds: Mapping[str, RefundChannel] = field(default_factory=dict)  # by the channel of the payment given back
     data_provider: DataProvider | None = None  # without it no behavior data is asked for
+    combined: CombinedPayments | None = None  # without it each loan is paid by itself
     notices: Mapping[str, NoticeSource] = field(default_factory=dict)  # by the name in their address
     bills: Mapping[str, BillSource] = field(default_factory=dict)  # whose bills are fetched each morning, by name
     wechat_page: LoginPage | None = None  # signs in whoever opens our page inside WeChat

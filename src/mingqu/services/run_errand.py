@@ -23,9 +23,10 @@ from mingqu.services.chase_order import (
     RefundErrand,
     chase_order,
 )
+from mingqu.services.combined_page import CombinedPage
 from mingqu.services.hear_order import BookOrders
-from mingqu.services.house import ENTRUSTED, House
-from mingqu.store import instrument, loan, order, payee, refund, repayment, vault, work
+from mingqu.services.house import COMBINED, ENTRUSTED, House
+from mingqu.store import combined, instrument, loan, order, payee, refund, repayment, vault, work
 from mingqu.store.database import Transaction
 from mingqu.store.repayment import Agreement
 
@@ -134,11 +135,12 @@ def keep_payer(tx: Transaction, house: House, *, person_id: UUID, order_id: UUID
         vault.seal_all(tx, keyring=house.keyring, person_id=person_id, values=values, at=at)
 
 
-def payer_of(tx: Transaction, house: House, *, waiting: Order) -> Payer:
-    """Return who pays an order, as far as it was said. Errors: SealBroken.
+def payer_of(tx: Transaction, house: House, *, waiting: Order, kept_under: UUID | None = None) -> Payer:
+    """Return who pays an order, as far as it was said, by the order or by what it is a part of. Errors: SealBroken.
 
     Of somebody erased nothing is left to say; what they paid is asked for all the same.
     """
+    named = kept_under or waiting.order_id
 
     def opened(name: str) -> Personal[str] | None:
         try:
@@ -146,7 +148,7 @@ def payer_of(tx: Transaction, house: House, *, waiting: Order) -> Payer:
         except (FieldMissing, vault.PersonErased):
             return None
 
-    return Payer(login=opened(_login_field(waiting.order_id)), address=opened(_address_field(waiting.order_id)))
+    return Payer(login=opened(_login_field(named)), address=opened(_address_field(named)))
 
 
 def _login_field(order_id: UUID) -> str:
@@ -163,6 +165,8 @@ def errand_of(house: House, *, order: Order) -> Errand:
         return _refund_of(house, order=order)
     if order.channel == ENTRUSTED:
         return _entrusted_of(house, order=order)
+    if order.channel == COMBINED:
+        return combined_errand(house, waiting=order)
     page = house.page_of(order.channel)
     if page is not None:
         with house.database.transaction() as tx:
@@ -193,6 +197,19 @@ def errand_of(house: House, *, order: Order) -> Errand:
     if paying is None:
         raise PaymentChannelUnknown("The channel of this payout is not connected.")
     return PayoutErrand(channel=paying, card_number=number, holder_name=name)
+
+
+def combined_errand(house: House, *, waiting: Order) -> HostedErrand:
+    """Return a part of a payment for several lenders. Errors: SealBroken, PaymentChannelUnknown."""
+    with house.database.transaction() as tx:
+        combined_id = combined.combined_of(tx, order_id=waiting.order_id)
+        assert combined_id is not None, "an order of this channel is a part"
+        parts = combined.parts_of(tx, combined_id=combined_id)
+        payer = payer_of(tx, house, waiting=waiting, kept_under=combined_id)
+    if house.combined is None:
+        raise PaymentChannelUnknown("The channel of this payment is not connected.")
+    page = CombinedPage(channel=house.combined.channel, number=combined_id.hex, parts=tuple(parts))
+    return HostedErrand(channel=page, clock=house.clock, payer=payer)
 
 
 def _refund_of(house: House, *, order: Order) -> Errand:

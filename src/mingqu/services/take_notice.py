@@ -8,7 +8,7 @@ on being asked for until it has ended, notice or none.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from uuid import UUID
 
@@ -18,7 +18,8 @@ from mingqu.domain.order import Order
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Paid, code_of, name_of
-from mingqu.ports.notice import AgreementNotice, Notice
+from mingqu.ports.notice import AgreementNotice, CombinedNotice, Notice
+from mingqu.services import keep_order
 from mingqu.services.agree_at_wallet import take_agreement_notice
 from mingqu.services.hear_order import Said, hear_paid, response_of
 from mingqu.services.house import House, NoticeSource
@@ -43,7 +44,8 @@ class NoticeOrderUnknown(Refusal):
 
 
 def take_notice(house: House, *, source: str, target: str, headers: Mapping[str, str], body: bytes) -> Order | None:
-    """Read a POST to `/notices/{source}`, take it as a word, and return the order after it; None after an agreement.
+    """Read a POST to `/notices/{source}`, take it as a word, and return the order after it; None after an
+    agreement, or after one payment for several orders, which are then asked for.
 
     `source` is a name in `house.notices` ("bank", "wechatpay", "alipay"); `target`, `headers` and `body` are as they
     came. A word that does not fit its order (another amount or currency, paid after failed) is written down, books
@@ -58,6 +60,9 @@ def take_notice(house: House, *, source: str, target: str, headers: Mapping[str,
     if isinstance(notice, AgreementNotice):
         number, word = notice.agreement_number, notice.word
         take_agreement_notice(house, channels=told_by.channels, number=number, word=word)
+        return None
+    if isinstance(notice, CombinedNotice):
+        _hasten_all(house, told_by=told_by, numbers=notice.order_numbers)
         return None
     order_id = _order_id(notice)
 
@@ -81,9 +86,26 @@ def take_notice(house: House, *, source: str, target: str, headers: Mapping[str,
     return house.database.run(take)
 
 
+def _hasten_all(house: House, *, told_by: NoticeSource, numbers: Sequence[str]) -> None:
+    """Let orders that are still open be asked for at once, whichever of them; all of them are known, or none is."""
+    order_ids = sorted({_parsed(number) for number in numbers})
+
+    def hasten(tx: Transaction) -> None:
+        known = [_known(tx, order_id, told_by) for order_id in order_ids]
+        for each in known:
+            if each.open:
+                keep_order.hasten(tx, order_id=each.order_id, at=house.clock.now())
+
+    house.database.run(hasten)
+
+
 def _order_id(notice: Notice) -> UUID:
+    return _parsed(notice.order_number)
+
+
+def _parsed(number: str) -> UUID:
     try:
-        return parse(notice.order_number)
+        return parse(number)
     except MalformedIdentifier:
         raise _unknown() from None
 

@@ -98,6 +98,7 @@ SELECT create_distributed_table('vault_field', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('wechat_message_quota', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('certificate', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_funding', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('combined_payment', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('refund_of', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('settled_order', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('headroom_use', 'cell', colocate_with := 'cell');

@@ -49,6 +49,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "certificate": _by("person_id"),
     "channel_order": _by("person_id"),
     "channel_word": _by("order_id"),
+    "combined_payment": _by("order_id"),
     "consent": _by("person_id"),
     "collection_step": _by("person_id"),
     "contact_denial": _by("person_id"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,10 +32,12 @@ from mingqu.services.house import (
     ALIPAY_AGREEMENT,
     BANK,
     CLEARING,
+    COMBINED,
     HOSTED,
     PAPAY,
     WECHAT,
     BillSource,
+    CombinedPayments,
     House,
     NoticeSource,
     Settings,
@@ -98,7 +100,7 @@ def wired_house(
     # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
     told_of = {
         BANK: frozenset({BANK} if WECHATPAY in there.notices else {BANK, HOSTED}),
-        WECHATPAY: frozenset({HOSTED, WECHAT}),
+        WECHATPAY: frozenset({HOSTED, WECHAT, COMBINED}),
         PAPAY: frozenset({PAPAY}),
         ALIPAY: frozenset({ALIPAY, ALIPAY_AGREEMENT}),
     }
@@ -126,10 +128,8 @@ def wired_house(
             batches={} if there.batch is None else {BANK: there.batch},
             refunds={} if there.alipay is None else {ALIPAY: there.alipay.refunds},
             data_provider=there.data_provider,
-            notices={
-                name: NoticeSource(reader=reader, channels=told_of[name], thanks=_THANKS.get(name, ""))
-                for name, reader in there.notices.items()
-            },
+            combined=_combined(there),
+            notices=_notices(there, told_of),
             bills={name: BillSource(channel=channel, channels=told_of[name]) for name, channel in there.bills.items()},
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
@@ -154,6 +154,21 @@ def _wallets(there: Counterparties) -> dict[str, HostedAgreementChannel]:
     if there.alipay is not None:
         every[ALIPAY_AGREEMENT] = there.alipay.deductions
     return {name: channel for name, channel in every.items() if channel is not None}
+
+
+def _notices(there: Counterparties, told_of: Mapping[str, frozenset[str]]) -> dict[str, NoticeSource]:
+    """Return who tells of orders unasked, of which, and how each is thanked."""
+    return {
+        name: NoticeSource(reader=reader, channels=told_of[name], thanks=_THANKS.get(name, ""))
+        for name, reader in there.notices.items()
+    }
+
+
+def _combined(there: Counterparties) -> CombinedPayments | None:
+    """Return who takes one payment for several lenders; None while no lender has an account of its own there."""
+    if there.wechatpay is None or not there.wechatpay.receivers:
+        return None
+    return CombinedPayments(channel=there.wechatpay.combined, receivers=there.wechatpay.receivers)
 
 
 def _payouts(there: Counterparties) -> dict[str, PayoutChannel]:

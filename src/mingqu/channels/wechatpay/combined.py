@@ -8,8 +8,7 @@ itself, so that one may fail while the others are paid; each of them is an order
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -18,39 +17,15 @@ import msgspec
 from mingqu.channels.wechatpay.speech import Merchant, problem, read
 from mingqu.channels.wechatpay.trade import Currency, Fen, Moment, Text
 from mingqu.domain.moment import MARKET_TIME
-from mingqu.domain.personal import Personal
 from mingqu.domain.word import Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.collection import HostedPage
+from mingqu.ports.combined import PARTS_MAX, CombinedRequest, LenderPart
 from mingqu.ports.silence import ChannelSilent
 
 COMBINED: Final = "/v3/repayment/combine-transactions/partner"
-SUB_ORDERS_MAX: Final = 10  # the document's
 DESCRIPTION: Final = "还款"
 UNKNOWN_ADDRESS: Final = "127.0.0.1"
 Word = Paid | Failed | InProgress
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LenderPart:
-    """What one lender gets: an order of ours, and the lender's own sub-merchant."""
-
-    order_number: str
-    sub_mchid: str
-    amount_fen: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CombinedRequest:
-    """One page for parts of several lenders, in CNY, until `expires_at`. `number` is ours and none of the parts'."""
-
-    number: str
-    parts: tuple[LenderPart, ...]
-    expires_at: datetime
-    payer_address: Personal[str] | None = None
-
-    def __post_init__(self) -> None:
-        assert 1 <= len(self.parts) <= SUB_ORDERS_MAX
-        assert len({part.order_number for part in self.parts} | {self.number}) == len(self.parts) + 1
 
 
 class _H5(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,15 +47,17 @@ class _Sub(msgspec.Struct, frozen=True, kw_only=True):
     success_time: Moment | None = None
 
 
-class _Combined(msgspec.Struct, frozen=True, kw_only=True):
+class Combined(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said of a combined order, asked for or told."""
+
     combine_appid: str
     combine_mchid: str
     combine_out_trade_no: str
-    sub_orders: Annotated[list[_Sub], msgspec.Meta(min_length=1, max_length=SUB_ORDERS_MAX)]
+    sub_orders: Annotated[list[_Sub], msgspec.Meta(min_length=1, max_length=PARTS_MAX)]
 
 
 class WechatCombinedPay:
-    """Offers one page for several lenders' orders and tells what became of each."""
+    """Implements `CombinedPaymentChannel`."""
 
     def __init__(self, *, merchant: Merchant) -> None:
         self._merchant = merchant
@@ -96,7 +73,7 @@ class WechatCombinedPay:
             "sub_orders": [
                 {
                     "mchid": merchant.mchid,
-                    "sub_mchid": part.sub_mchid,
+                    "sub_mchid": part.receiver,
                     "out_trade_no": part.order_number,
                     "amount": {"total_amount": part.amount_fen, "currency": "CNY"},
                     "attach": part.order_number,
@@ -131,7 +108,7 @@ class WechatCombinedPay:
             return NotFound()
         if answer.status != HTTPStatus.OK:
             raise ChannelSilent(reason="rejected")
-        told, merchant = read(answer, of=_Combined), self._merchant
+        told, merchant = read(answer, of=Combined), self._merchant
         own = (told.combine_appid, told.combine_mchid, told.combine_out_trade_no)
         if own != (merchant.appid, merchant.mchid, number):
             raise ChannelSilent(reason="unreadable")
@@ -149,7 +126,7 @@ class WechatCombinedPay:
 
     def _word(self, sub: _Sub, part: LenderPart) -> Word:
         said = (sub.mchid, sub.sub_mchid, sub.amount.total_amount, sub.amount.currency)
-        if said != (self._merchant.mchid, part.sub_mchid, part.amount_fen, "CNY"):
+        if said != (self._merchant.mchid, part.receiver, part.amount_fen, "CNY"):
             raise ChannelSilent(reason="unreadable")
         match sub.trade_state:
             case "SUCCESS" if sub.transaction_id is not None and sub.success_time is not None:

@@ -10,6 +10,7 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
+from mingqu.channels.wechatpay.combined import Combined
 from mingqu.channels.wechatpay.repayment import Contract, Deduction, agreement_word, deduction_word
 from mingqu.channels.wechatpay.signature import Fault, open_resource
 from mingqu.channels.wechatpay.speech import Merchant
@@ -18,6 +19,7 @@ from mingqu.domain.word import Failed, Paid
 from mingqu.ports.collection import Agreed
 from mingqu.ports.notice import (
     AgreementNotice,
+    CombinedNotice,
     Notice,
     NoticeForeign,
     NoticeMalformed,
@@ -47,13 +49,23 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
     resource: _Resource
 
 
+class _Which(msgspec.Struct, frozen=True, kw_only=True):
+    combine_out_trade_no: str | None = None
+
+
 class WechatNotices:
     """Implements `NoticeReader`."""
 
     def __init__(self, *, merchant: Merchant) -> None:
         self._merchant = merchant
 
-    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice | AgreementNotice:  # noqa: ARG002
+    def read(
+        self,
+        *,
+        target: str,  # noqa: ARG002
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Notice | AgreementNotice | CombinedNotice:
         """Return what WeChat Pay says; the address it came to is not among what it signs.
 
         Errors: NoticeUnsigned, NoticeStale, NoticeMalformed, NoticeUnsupported, NoticeForeign.
@@ -74,12 +86,21 @@ class WechatNotices:
             return self._agreement(self._opened(envelope.resource))
         if envelope.event_type == DEDUCTION:
             return self._deduction(envelope.id, self._opened(envelope.resource))
-        trade = _read(self._opened(envelope.resource), of=Trade)
+        content = self._opened(envelope.resource)
+        if _read(content, of=_Which).combine_out_trade_no is not None:
+            return self._combined(content)
+        trade = _read(content, of=Trade)
         self._require_own(trade.appid, trade.mchid)
         word = word_of(trade)
         if not isinstance(word, Paid):
             raise NoticeMalformed("This notice tells of no success.")
         return Notice(notice_id=envelope.id, order_number=trade.out_trade_no, word=word)
+
+    def _combined(self, content: bytes) -> CombinedNotice:
+        """Return which orders to ask for: how much each lender got is compared where they are asked."""
+        told = _read(content, of=Combined)
+        self._require_own(told.combine_appid, told.combine_mchid)
+        return CombinedNotice(order_numbers=tuple(sub.out_trade_no for sub in told.sub_orders))
 
     def _deduction(self, notice_id: str, content: bytes) -> Notice:
         told = _read(content, of=Deduction)
