@@ -56,6 +56,16 @@ def test_a_chunk_looks_at_as_many_lines_as_the_one_before_says_it_needs(
     assert lines_of_chunk(loans_max=loans_max, behind=None) == loans_max
 
 
+def test_no_trigger_compares_a_chunk_with_itself_line_by_line(database: Database) -> None:
+    """A close has joins by hashes turned off; rows of a statement before and after it have no keys to be found by."""
+    with database.transaction() as tx:
+        joining = tx.execute(
+            "SELECT proname, coalesce(proconfig, '{}') FROM pg_proc WHERE prosrc ~ 'JOIN (old|new)_[a-z]+ '"
+        ).fetchall()
+    assert "note_turns" in {name for name, _ in joining}
+    assert [name for name, settings in joining if "enable_hashjoin=on" not in settings] == []
+
+
 def test_orders_stored_together_are_stored_as_each_alone_would_be(database: Database) -> None:
     with database.transaction() as tx:
         with_person(tx)

@@ -73,16 +73,14 @@ def bring_up_chunk(
         return None
     loans = close.waiting(tx, chunk=chunk)
     one_by_one: list[Loan] = []
-    if len(loans) < len(chunk.ids):  # the others have no plan, or no event that day any more
-        read = {loan_id.tobytes() for loan_id in loans.loan_id}
-        left = [loan_id for loan_id in chunk.ids if loan_id.bytes not in read]
-        one_by_one = loan.without_plan(tx, cell=cell, on=on, loan_ids=left)
+    if len(loans) < len(chunk):  # the others have no plan, or no event that day any more
+        one_by_one = loan.without_plan(tx, cell=cell, on=on, loan_ids=chunk.without(loans))
     close.done(tx, chunk=chunk)
     if len(loans):
         one_by_one += _in_columns(tx, house, cell=cell, on=on, loans=loans)
     if one_by_one:
         bring_up_loans(tx, house, cell=cell, on=on, loans=one_by_one)
-    return ChunkDone(lines=len(chunk.ids), loans=len(loans) + len(one_by_one), last=chunk.ids[-1])
+    return ChunkDone(lines=len(chunk), loans=len(loans) + len(one_by_one), last=chunk.last)
 
 
 def lines_of_chunk(*, loans_max: int, behind: ChunkDone | None) -> int:

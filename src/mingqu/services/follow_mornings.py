@@ -5,7 +5,6 @@ The rules are those of `follow_up`, which does the same for loans one by one; he
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
@@ -14,7 +13,7 @@ import numpy as np
 
 from mingqu.domain.batch import KINDS, HappeningColumns, MorningOutcome, StandingColumns
 from mingqu.domain.batch.columns import NO_DAY_NUMBER, Integers, days_of
-from mingqu.domain.batch.ids import Ids, dated_all
+from mingqu.domain.batch.ids import HEX_DIGITS, Ids, dated_all
 from mingqu.domain.loan import Happening, Kind
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order
@@ -37,7 +36,7 @@ from mingqu.services.tell_webhooks import tell
 from mingqu.store import deduction, loan, webhook, work
 from mingqu.store.close import ClosingLoans
 from mingqu.store.database import Transaction
-from mingqu.store.deduction import NewDeductions
+from mingqu.store.deduction import Agreed, NewDeductions
 from mingqu.store.repayment import Agreement
 
 _OVERDUE: Final = KINDS.index(Kind.OVERDUE)
@@ -62,15 +61,18 @@ def follow_mornings(
         return
     on = made.on
     now = house.clock.now()
-    agreed = deduction.agreed(tx, cell=cell, person_id=loans.person_id[chosen])
+    agreed = deduction.agreed(tx, cell=cell, person_id=loans.person_id[chosen], channel=BANK)
     # A loan that was billed and settled in columns has no collection under way more often than not.
     collecting = deduction.collecting(tx, cell=cell, loan_id=loans.loan_id[chosen], channels=DEDUCTING)
     # Nobody is told "overdue" while a collection may have succeeded unheard.
     waits = np.zeros(len(chosen), dtype=np.bool_)
     waits[list(collecting)] = True
     said = ~((happened.kind == _OVERDUE) & waits[happened.loan])
-    deducted = [place for place in agreed if not collecting.get(place, False) and _has(happened, place)]
-    _deduct(tx, cell=cell, loans=loans, chosen=chosen, stands=stands, deducted=deducted, agreed=agreed, on=on)
+    deducted = np.zeros(len(chosen), dtype=np.bool_)
+    deducted[happened.loan] = True
+    deducted[[place for place, over in collecting.items() if over]] = False
+    agreed = agreed.only(deducted[agreed.place])
+    _deduct(tx, cell=cell, loans=loans, chosen=chosen, stands=stands, agreed=agreed, on=on)
     _notify(tx, cell=cell, loans=loans, chosen=chosen, happened=happened, said=said, on=on, now=now)
     _tell(tx, house, cell=cell, loans=loans, chosen=chosen, happened=happened, said=said, on=on)
 
@@ -88,11 +90,6 @@ def _happened(all_of_them: HappeningColumns, *, chosen: Integers, loans: int) ->
     )
 
 
-def _has(happened: HappeningColumns, place: int) -> bool:
-    at = int(np.searchsorted(happened.loan, place))
-    return at < len(happened.loan) and int(happened.loan[at]) == place
-
-
 def _deduct(
     tx: Transaction,
     *,
@@ -100,36 +97,38 @@ def _deduct(
     loans: ClosingLoans,
     chosen: Integers,
     stands: StandingColumns,
-    deducted: list[int],
-    agreed: Mapping[int, tuple[UUID, UUID | None, str]],
+    agreed: Agreed,
     on: date,
 ) -> None:
     """Reserve deductions of all that is payable; where a penalty is running, the loan is opened to say how much.
 
     What a wallet is to pay goes that way as well: the columns are of cards.
     """
-    cards = {place: (of[0], of[1]) for place, of in agreed.items() if of[1] is not None and of[2] == BANK}
-    places = np.array([place for place in deducted if place in cards], dtype=np.int64)
-    plain = places[days_of(stands.overdue_since)[places] == NO_DAY_NUMBER] if len(places) else places
+    place = agreed.place
     amounts = (
-        stands.payable_principal_fen[plain]
-        + stands.payable_interest_fen[plain]
-        + loans.payable_penalty_fen[chosen[plain]]
-        + loans.payable_fee_fen[chosen[plain]]
+        stands.payable_principal_fen[place]
+        + stands.payable_interest_fen[place]
+        + loans.payable_penalty_fen[chosen[place]]
+        + loans.payable_fee_fen[chosen[place]]
     )
-    plain, amounts = plain[amounts > 0], amounts[amounts > 0]
-    currencies = np.array([loans.currency[at] for at in chosen[plain].tolist()], dtype=np.str_)
-    for currency in np.unique(currencies).tolist():
-        members = currencies == currency
+    plain = agreed.by_card & (days_of(stands.overdue_since)[place] == NO_DAY_NUMBER) & (amounts > 0)
+    currencies = np.array([loans.currency[at] for at in chosen[place].tolist()], dtype=np.str_)
+    for currency in np.unique(currencies[plain]).tolist():
+        members = plain & (currencies == currency)
         _reserve(
-            tx, cell=cell, loans=loans, rows=chosen[plain[members]], amounts=amounts[members],
-            agreements=[cards[place] for place in plain[members].tolist()], currency=currency, on=on,
+            tx, cell=cell, loans=loans, rows=chosen[place[members]], amounts=amounts[members],
+            agreed=agreed.only(members), currency=currency, on=on,
         )  # fmt: skip
-    with_penalty = sorted(set(deducted) - set(plain.tolist()))
-    ids = [UUID(bytes=loans.loan_id[chosen[place]].tobytes()) for place in with_penalty]
+    if not plain.all():
+        _deduct_one_by_one(tx, cell=cell, loans=loans, rows=chosen[place[~plain]], on=on)
+
+
+def _deduct_one_by_one(tx: Transaction, *, cell: int, loans: ClosingLoans, rows: Integers, on: date) -> None:
+    agreed = deduction.agreed_one_by_one(tx, cell=cell, person_id=loans.person_id[rows])
+    ids = [UUID(bytes=loan_id.tobytes()) for loan_id in loans.loan_id[rows]]
     opened = {one.loan_id: one for one in loan.some(tx, cell=cell, loan_ids=ids)}
     orders: dict[UUID, tuple[Order, Agreement]] = {}
-    for place, loan_id in zip(with_penalty, ids, strict=True):
+    for place, loan_id in enumerate(ids):
         of = opened[loan_id]
         agreement_id, card, channel = agreed[place]
         agreement = Agreement(
@@ -148,13 +147,14 @@ def _reserve(
     loans: ClosingLoans,
     rows: Integers,
     amounts: Integers,
-    agreements: list[tuple[UUID, UUID]],
+    agreed: Agreed,
     currency: str,
     on: date,
 ) -> None:
+    digits = agreed.agreement_id.tobytes().hex()
     purposes = [
-        deduction_purpose(amount_fen=amount_fen, agreement_id=agreement_id)
-        for amount_fen, (agreement_id, _) in zip(amounts.tolist(), agreements, strict=True)
+        deduction_purpose(amount_fen=amount_fen, agreement=digits[at : at + HEX_DIGITS])
+        for at, amount_fen in zip(range(0, len(digits), HEX_DIGITS), amounts.tolist(), strict=True)
     ]
     deduction.reserve_all(
         tx,
@@ -163,8 +163,8 @@ def _reserve(
             order_id=dated_all(parents=loans.loan_id[rows], on=on, purpose=purposes, minute=DEDUCTION_MINUTE),
             loan_id=loans.loan_id[rows],
             person_id=loans.person_id[rows],
-            instrument_id=deduction.as_ids([card for _, card in agreements]),
-            agreement_id=deduction.as_ids([agreement_id for agreement_id, _ in agreements]),
+            instrument_id=agreed.instrument_id,
+            agreement_id=agreed.agreement_id,
             amount_fen=amounts,
         ),
         currency=currency,

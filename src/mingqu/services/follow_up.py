@@ -149,7 +149,7 @@ def deduction_of(of: Loan, agreement: Agreement, *, day: date) -> Order | None:
     amount_fen = quote(terms=of.terms, state=of.state, on=day).due_fen
     if amount_fen == 0:
         return None
-    purpose = deduction_purpose(amount_fen=amount_fen, agreement_id=agreement.agreement_id)
+    purpose = deduction_purpose(amount_fen=amount_fen, agreement=agreement.agreement_id.hex)
     return reserve(
         order_id=dated(of.loan_id, on=day, purpose=purpose, minute=DEDUCTION_MINUTE),
         kind=OrderKind.COLLECTION,
@@ -163,9 +163,9 @@ def deduction_of(of: Loan, agreement: Agreement, *, day: date) -> Order | None:
     )
 
 
-def deduction_purpose(*, amount_fen: int, agreement_id: UUID) -> str:
-    """Return what names a deduction beside its loan and day: another amount or agreement is another order."""
-    return f"deduct {amount_fen} {agreement_id.hex}"
+def deduction_purpose(*, amount_fen: int, agreement: str) -> str:
+    """Return what names a deduction beside its loan and day: another amount or agreement, in hex, is another order."""
+    return f"deduct {amount_fen} {agreement}"
 
 
 def give_back(

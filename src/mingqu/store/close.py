@@ -26,7 +26,6 @@ Ids = npt.NDArray[np.uint8]  # [n, 16]
 
 _EPOCH_DAYS: Final = 10_957  # from 1970-01-01 to 2000-01-01, from which PostgreSQL counts
 _NO_DATE: Final = -(2**31)  # "-infinity" as it is sent: a day that no loan has
-_HEADER_BYTES: Final = 20  # dimensions, whether there are nulls, the type, the length, the lower bound
 
 # (name, SQL, type): what is read of a loan.
 _READ: Final[tuple[tuple[str, LiteralString, str], ...]] = (
@@ -114,20 +113,38 @@ def by_keys(tx: Transaction) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chunk:
-    """A stretch of a cell's diary of a day: the ids of its lines, in order."""
+    """A stretch of a cell's diary of a day: the ids of its lines, in order, as bytes [n, 16]."""
 
     cell: int
     on: date
-    ids: tuple[UUID, ...]
+    ids: Ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def last(self) -> UUID:
+        """The loan of the last line."""
+        return UUID(bytes=self.ids[-1].tobytes())
 
     @property
     def stretch(self) -> dict[str, object]:
         """The stretch as a statement names it."""
-        return {"cell": self.cell, "on": self.on, "first": self.ids[0], "last": self.ids[-1]}
+        return {"cell": self.cell, "on": self.on, "first": UUID(bytes=self.ids[0].tobytes()), "last": self.last}
+
+    def without(self, loans: ClosingLoans) -> Ids:
+        """Return the ids of the lines whose loan is not among these."""
+        read = set(loans.loan_id.view("V16").reshape(-1).tolist())
+        return self.ids[[loan_id not in read for loan_id in self.ids.view("V16").reshape(-1).tolist()]]
 
 
+_LINES: Final[LiteralString] = """
+    SELECT array_agg(loan_id), array_agg(plain) FROM (
+        SELECT loan_id, plain FROM loan_diary
+        WHERE cell = %(cell)s AND on_date = %(on)s AND loan_id > %(after)s ORDER BY loan_id LIMIT %(lines)s
+    ) AS line"""
 # Before every id there is.
 _FIRST: Final = UUID(int=0)
 
@@ -141,17 +158,13 @@ def next_chunk(
     Whoever takes one chunk after the other says where the last one ended: lines that were struck off stay in the index
     until they are swept up, and from the start each chunk would walk past those of all before it.
     """
-    rows = tx.execute(
-        """SELECT loan_id, plain FROM loan_diary WHERE cell = %s AND on_date = %s AND loan_id > %s
-           ORDER BY loan_id LIMIT %s""",
-        (cell, on, after or _FIRST, lines_max),
-        binary=True,
-    ).fetchall()
-    if not rows:
+    sent = tx.columns(_LINES, {"cell": cell, "on": on, "after": after or _FIRST, "lines": lines_max})
+    ids = column.ids_in(column.values_in(sent[0], kind="V16"))
+    if not len(ids):
         return None
-    scalar = [place for place, (_, plain) in enumerate(rows) if not plain]
-    end = scalar[scalar_max - 1] if len(scalar) >= scalar_max else len(rows) - 1
-    return Chunk(cell=cell, on=on, ids=tuple(loan_id for loan_id, _ in rows[: end + 1]))
+    scalar = np.flatnonzero(~column.values_in(sent[1], kind="?"))
+    end = int(scalar[scalar_max - 1]) if len(scalar) >= scalar_max else len(ids) - 1
+    return Chunk(cell=cell, on=on, ids=ids[: end + 1])
 
 
 def noted(tx: Transaction, *, cell: int, on: date, after: UUID | None = None, loans_max: int) -> list[UUID]:
@@ -189,12 +202,12 @@ def done(tx: Transaction, *, chunk: Chunk) -> None:
 def waiting(tx: Transaction, *, chunk: Chunk) -> ClosingLoans:
     """Return the loans of a stretch that are on the common path and whose next event is on that very day."""
     sent = tx.columns(_WAITING, chunk.stretch)
-    rows = {name: _values(values, kind) for (name, _, kind), values in zip(_READ, sent, strict=True)}
+    rows = {name: column.values_in(values, kind=kind) for (name, _, kind), values in zip(_READ, sent, strict=True)}
     plan = np.ascontiguousarray(rows["plan"]).view(PLAN_ROW).reshape(len(rows["kind"]), 2)
     return ClosingLoans(
-        loan_id=_ids(rows["loan_id"]),
-        person_id=_ids(rows["person_id"]),
-        group_id=_ids(rows["group_id"]),
+        loan_id=column.ids_in(rows["loan_id"]),
+        person_id=column.ids_in(rows["person_id"]),
+        group_id=column.ids_in(rows["group_id"]),
         currency=[code.decode("ascii") for code in rows["currency"].tolist()],
         kind=_numbers(rows["kind"]),
         payable_penalty_fen=_numbers(rows["penalty"]),
@@ -274,7 +287,7 @@ def post(tx: Transaction, *, cell: int, transfers: TransferColumns, on: date) ->
     if count == 0:
         return True
     days = column.of_array(np.full(count, on.toordinal() - _DAY_ZERO, dtype=np.int64), kind=Kind.DATE)
-    currencies = column.of_texts(transfers.currency)
+    currencies = column.of_few_texts(transfers.currency)
     row = tx.execute(
         "SELECT 1 >= ALL (post_batch(%s::smallint, %b::uuid[], %b::smallint[],"
         " %b::uuid[], %b::smallint[], %b::text[], %b::uuid[], %b::smallint[], %b::text[],"
@@ -302,18 +315,6 @@ def post(tx: Transaction, *, cell: int, transfers: TransferColumns, on: date) ->
 
 
 _DAY_ZERO: Final = date(2000, 1, 1).toordinal()
-
-
-def _values(sent: bytes, kind: str) -> npt.NDArray[Any]:
-    """Return the elements of an array in binary, none of them null and all of one size."""
-    sized = np.dtype([("size", ">i4"), ("value", kind)])
-    values = np.frombuffer(sent[_HEADER_BYTES:], dtype=sized)
-    assert (values["size"] == sized["value"].itemsize).all(), "an element has the size of its type"
-    return np.asarray(values["value"])
-
-
-def _ids(values: npt.NDArray[Any]) -> Ids:
-    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), 16)
 
 
 def _numbers(values: npt.NDArray[Any]) -> Integers:

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
@@ -115,6 +115,12 @@ def of_texts(values: Sequence[str]) -> Column:
     return _of_bytes(_TEXT, [_sized(value) for value in encoded])
 
 
+def of_few_texts(values: Sequence[str]) -> Column:
+    """Pack ASCII texts of which there are few different ones, each looked at once."""
+    sized = {value: _sized(value.encode("ascii")) for value in set(values)}
+    return _of_bytes(_TEXT, [sized[value] for value in values])
+
+
 def of_texts_or_nulls(values: Sequence[str | None]) -> Column:
     """Pack texts; None is null."""
     return _of_bytes(_TEXT, [_NULL if value is None else _sized(value.encode()) for value in values])
@@ -173,6 +179,22 @@ def read_smallints(packed: bytes) -> list[int]:
     """Read an array of whole numbers of two bytes without nulls."""
     (length,) = struct.unpack_from("!i", packed, 12)
     return list(struct.unpack_from("!" + "4xh" * length, packed, _HEADER.size))
+
+
+def values_in(sent: bytes, *, kind: str) -> npt.NDArray[Any]:
+    """Return the elements of an array as the server sends it: none of them null, all of one size, numpy's `kind`.
+
+    No bytes are an array of nothing: so an aggregate of no rows is sent.
+    """
+    sized = np.dtype([("size", ">i4"), ("value", kind)])
+    values = np.frombuffer(sent[_HEADER.size :], dtype=sized)
+    assert (values["size"] == sized["value"].itemsize).all(), "an element has the size of its type"
+    return np.asarray(values["value"])
+
+
+def ids_in(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return ids that were read as "V16" as bytes [n, 16]."""
+    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), 16)
 
 
 def _of_numbers(element_type: int, size: int, letter: str, values: Sequence[int]) -> Column:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, LiteralString
@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from mingqu.domain.batch.columns import Integers
+from mingqu.domain.batch.columns import Flags, Integers
 from mingqu.domain.loan import Intent
 from mingqu.domain.order import OrderKind
 from mingqu.store import column
@@ -33,11 +33,34 @@ class NewDeductions:
     amount_fen: Integers
 
 
-_AGREED: Final[LiteralString] = """
-    SELECT u.place, a.agreement_id, a.instrument_id, a.channel
-    FROM unnest(%b::uuid[]) WITH ORDINALITY AS u (person_id, place)
-    JOIN repayment_agreement a ON a.cell = %s AND a.person_id = u.person_id AND a.state = 'active'
-    ORDER BY u.place"""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Agreed:
+    """Agreements of n people: the place of each person, agreement and card as bytes [n, 16], and whether it is a card
+    of the channel that was asked for; where it is not, the card's bytes mean nothing.
+    """
+
+    place: Integers
+    agreement_id: Ids
+    instrument_id: Ids
+    by_card: Flags
+
+    def only(self, chosen: Flags) -> Agreed:
+        """Return some of them."""
+        return Agreed(
+            place=self.place[chosen],
+            agreement_id=self.agreement_id[chosen],
+            instrument_id=self.instrument_id[chosen],
+            by_card=self.by_card[chosen],
+        )
+
+
+_FOUND: Final[LiteralString] = """
+    FROM unnest(%(person_id)b::uuid[]) WITH ORDINALITY AS u (person_id, place)
+    JOIN repayment_agreement a ON a.cell = %(cell)s AND a.person_id = u.person_id AND a.state = 'active'"""
+_AGREED: Final[LiteralString] = f"""
+    SELECT array_agg(place), array_agg(agreement_id), array_agg(coalesce(instrument_id, agreement_id)),
+           array_agg(instrument_id IS NOT NULL AND channel = %(channel)s) {_FOUND}"""
+_AGREED_ONE_BY_ONE: Final[LiteralString] = f"SELECT place, agreement_id, instrument_id, channel {_FOUND}"
 _COLLECTING: Final[LiteralString] = """
     SELECT u.place, o.over
     FROM unnest(%b::uuid[]) WITH ORDINALITY AS u (loan_id, place)
@@ -68,10 +91,29 @@ _RESERVE: Final[LiteralString] = """
     WHERE (order_id IN (SELECT order_id FROM made)) IS TRUE"""
 
 
-def agreed(tx: Transaction, *, cell: int, person_id: Ids) -> dict[int, tuple[UUID, UUID | None, str]]:
+def agreed(tx: Transaction, *, cell: int, person_id: Ids, channel: str) -> Agreed:
+    """Return the active agreements of people, in order of their place."""
+    sent = tx.columns(_AGREED, _asked(cell, person_id) | {"channel": channel})
+    place, agreement_id, instrument_id, by_card = (
+        column.values_in(values, kind=kind) for values, kind in zip(sent, (">i8", "V16", "V16", "?"), strict=True)
+    )
+    order = np.argsort(place)
+    return Agreed(
+        place=place.astype(np.int64)[order] - 1,
+        agreement_id=column.ids_in(agreement_id)[order],
+        instrument_id=column.ids_in(instrument_id)[order],
+        by_card=by_card[order],
+    )
+
+
+def agreed_one_by_one(tx: Transaction, *, cell: int, person_id: Ids) -> dict[int, tuple[UUID, UUID | None, str]]:
     """Return (agreement, card, channel) by the place of each person with an active agreement; a wallet has no card."""
-    rows = tx.execute(_AGREED, (column.of_array(person_id, kind=Kind.UUID), cell), binary=True)
+    rows = tx.execute(_AGREED_ONE_BY_ONE, _asked(cell, person_id), binary=True)
     return {place - 1: (agreement, card, channel) for place, agreement, card, channel in rows}
+
+
+def _asked(cell: int, person_id: Ids) -> dict[str, object]:
+    return {"cell": cell, "person_id": column.of_array(person_id, kind=Kind.UUID)}
 
 
 def collecting(tx: Transaction, *, cell: int, loan_id: Ids, channels: Collection[str]) -> dict[int, bool]:
@@ -101,8 +143,3 @@ def reserve_all(
             "run_at": run_at,
         },
     ).rowcount
-
-
-def as_ids(values: Sequence[UUID]) -> Ids:
-    """Return ids as bytes [n, 16]."""
-    return np.frombuffer(b"".join(value.bytes for value in values), dtype=np.uint8).reshape(len(values), 16)

@@ -14,6 +14,8 @@ from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from mingqu.domain.batch.standing import PLAN_ROW_BYTES
 from mingqu.domain.changed import changed
@@ -224,14 +226,14 @@ def get_signed_for(tx: Transaction, *, person_id: UUID, loan_id: UUID) -> Signed
     return _signed(row)
 
 
-def without_plan(tx: Transaction, *, cell: int, on: date, loan_ids: Sequence[UUID]) -> list[Loan]:
-    """Return those of some loans whose next event is on that day and whose snapshot has to be opened.
+def without_plan(tx: Transaction, *, cell: int, on: date, loan_ids: npt.NDArray[np.uint8]) -> list[Loan]:
+    """Return those of some loans (ids: bytes [n, 16]) whose next event is that day and whose snapshot has to be opened.
 
     The others are read in columns: see `store/close.py`.
     """
     rows = tx.execute(
         f"{_SELECT} WHERE cell = %s AND loan_id = ANY (%b::uuid[]) AND next_event = %s AND NOT plain",
-        (cell, column.of_uuids(loan_ids), on),
+        (cell, column.of_array(loan_ids, kind=column.Kind.UUID), on),
         binary=True,
     )
     return [_loan(row) for row in rows]

@@ -17,7 +17,7 @@ Ids = npt.NDArray[np.uint8]  # [n, 16]
 
 _DAY_MS: Final = 86_400_000
 _MINUTE_MS: Final = 60_000
-_HEX_DIGITS: Final = 32
+HEX_DIGITS: Final = 32  # of an id
 
 
 def dated_all(*, parents: Ids, on: date, purpose: str | Sequence[str], minute: int = 0) -> Ids:
@@ -28,9 +28,7 @@ def dated_all(*, parents: Ids, on: date, purpose: str | Sequence[str], minute: i
     purposes = [purpose] * count if isinstance(purpose, str) else purpose
     digests = b"".join(
         [
-            blake2b(
-                f"{digits[at * _HEX_DIGITS : (at + 1) * _HEX_DIGITS]}:{day}:{each}".encode(), digest_size=8
-            ).digest()
+            blake2b(f"{digits[at * HEX_DIGITS : (at + 1) * HEX_DIGITS]}:{day}:{each}".encode(), digest_size=8).digest()
             for at, each in enumerate(purposes)
         ]
     )
