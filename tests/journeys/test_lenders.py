@@ -16,20 +16,23 @@ from mingqu.api import make_notices_router
 from mingqu.channels.fake.lender import FakeLender
 from mingqu.channels.gateway.lender_notice import GatewayLenderNotices
 from mingqu.channels.gateway.signature import SigningKey, TheirKeys, sign_request
-from mingqu.demo.journey import Known, work_until_idle
+from mingqu.demo.journey import Known, pay_by_hand, work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.institution import Directory, PartnerNotListed, Status
 from mingqu.domain.lender_answer import LenderOffer, LenderReason, QuestionState
+from mingqu.domain.loan import Intent
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.ports.lender import Declined, Later
 from mingqu.services.ask_lenders import Asked, ask_lenders
+from mingqu.services.close_day import bring_up_today, close_through
 from mingqu.services.disclose_cost import CostTableNotRead, confirm_cost_table, show_cost_table
 from mingqu.services.give_consent import give_consent, withdraw_consent
 from mingqu.services.house import House
 from mingqu.services.make_offers import LendersUndecided, make_offers
 from mingqu.services.price_offer import CostAboveCap, Offered
 from mingqu.services.read_lender_answers import answers_of, answers_view
+from mingqu.services.read_loan import loan_state
 from mingqu.services.read_person import consents_of
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import Signed, sign_contract
@@ -119,9 +122,18 @@ def test_a_lender_is_asked_only_by_consent_and_prices_signs_funds_and_hears(worl
     assert sign(world, known, offer_id) == signed
     assert [one.amount_fen for one in lender.funded.values()] == [AMOUNT_FEN]
     work_until_idle(world)
-    assert [one.event for one in lender.reports.values()] == ["signed"]
+    assert sorted(one.event for one in lender.reports.values()) == ["funded", "signed"]
     assert [one.state for one in orders_of(house, signed.loan_id, OrderKind.PAYOUT)] == [OrderState.PAID]
     assert said(house, answer.question_id) == ["offer", "confirmed", "funded"]
+    first = loan_state(house, person_id=known.person_id, loan_id=signed.loan_id).instalments[0]
+    world.go_to_date(first.due + timedelta(days=3))
+    close_through(house, to=first.due + timedelta(days=2))
+    bring_up_today(house)
+    paid_fen = pay_by_hand(world, known, loan_id=signed.loan_id, intent=Intent.PAYOFF)
+    work_until_idle(world)
+    told = [(one.event, one.amount_fen) for one in lender.reports.values()]
+    late_fen = first.principal_fen + first.interest_fen
+    assert sorted(told[2:]) == [("closed", AMOUNT_FEN), ("overdue", late_fen), ("repaid", paid_fen)]
     assert_coherent(house)
     with house.database.transaction() as tx:  # somebody changes what the lender said
         tx.execute("SET LOCAL session_replication_role = replica")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from mingqu.channels.fake.bank_book import digest
 from mingqu.channels.fake.faults import Fault
 from mingqu.demo.journey import take_loan, work_until_idle
 from mingqu.demo.people import XIA
@@ -26,6 +27,7 @@ from mingqu.services.reserve_payout import reserve_payout
 from mingqu.services.sign_contract import PayoutTimeOutOfRange, sign_contract
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
+from tests.console import signed_in
 from tests.journeys.reading import (
     Books,
     Limit,
@@ -101,6 +103,30 @@ def test_a_payout_the_bank_refuses_leaves_no_loan_no_hold_and_the_whole_limit(wo
     assert limit_of(house, known.person_id) == DRAWN
     live_until(world, date(2026, 9, 16))
     assert books_of(house, loan_id) == Books()
+    assert_coherent(house)
+
+
+def test_a_payout_to_a_card_that_became_somebody_elses_pays_nobody_and_the_console_says_why(world: OpenWorld) -> None:
+    """The bank closed the card and gave its number to another: the name that we say is not the holder's."""
+    house = world.house
+    known = arrive(world)
+    world.bank.faults.plan(
+        "payout.send", Fault.LOSE_REQUEST
+    )  # the first try never arrives; the second finds the change
+    borrowed = borrow(world, known)
+    with world.bank._book.opened() as book:
+        holder = {"name": digest("别人"), "id_number": digest("0"), "phone": digest("0")}
+        book.write(what="card", card=digest(XIA.card_number.reveal()), holder=holder, balance_fen=0)
+    for _ in range(4):
+        world.go_to(house.clock.now() + timedelta(minutes=2))
+        work_until_idle(world)
+    order_id, loan_id = borrowed.signed.payout_order_id, borrowed.signed.loan_id
+    assert order_states(house, order_id=order_id)[-1] == "FAILED"
+    assert world.bank.moved() == {}
+    assert books_of(house, loan_id) == Books()
+    assert limit_of(house, known.person_id) == FREE
+    shown = signed_in(house, "operations").get(f"/console/loans/{loan_id.hex}").text
+    assert "holder_mismatch" in shown
     assert_coherent(house)
 
 

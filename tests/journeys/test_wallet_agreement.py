@@ -18,7 +18,7 @@ from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.demo.story import fund_lenders
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
-from mingqu.domain.order import Order, OrderKind, OrderState
+from mingqu.domain.order import Order, OrderKind, OrderState, reserve
 from mingqu.domain.ownership import NotFound
 from mingqu.services.agree_at_wallet import GIVE_UP_AFTER, ask_wallet, begin_at_wallet
 from mingqu.services.end_agreement import stop_agreement
@@ -28,6 +28,7 @@ from mingqu.services.read_loans import loan_view
 from mingqu.services.read_person import consents_of
 from mingqu.services.run_due_work import run_due_work
 from mingqu.services.run_errand import PaymentChannelUnknown
+from mingqu.store import order, repayment
 from mingqu.store.database import Database
 from tests.conftest import OPENED_ON
 from tests.journeys.api import open_site, sign_in
@@ -158,7 +159,7 @@ def test_a_page_that_nobody_signed_is_given_up_and_a_late_signature_is_ended_at_
 
 
 def test_an_agreement_ends_from_either_side(world: SandboxWorld, known: Known) -> None:
-    borrow(world, known)
+    loan_id = borrow(world, known).signed.loan_id
     contracts = world.sandbox.control.wechatpay.contracts
     first = begin(world, known)
     assert state(world, known, first) == "active"
@@ -170,6 +171,37 @@ def test_an_agreement_ends_from_either_side(world: SandboxWorld, known: Known) -
     stop_agreement(world.house, person_id=known.person_id, agreement_id=second)
     work_until_idle(world)
     assert contracts.known(second.hex)["state"] == "TERMINATED"
+    # Ended in the wallet's own app, and no notice comes: the next deduction says so, and nothing goes out after it.
+    third = begin(world, known, key="once more")
+    assert state(world, known, third) == "active"
+    world.sandbox.control.notices.held = True
+    contracts.end(code=third.hex)
+    deduction = deduct_now(world, known, loan_id, third)
+    later = deduct_now(world, known, loan_id, third, after=timedelta(days=2))
+    work_until_idle(world)
+    with world.house.database.transaction() as tx:
+        found = [order.load(tx, order_id=one.order_id) for one in (deduction, later)]
+        agreement = repayment.load_agreement(tx, person_id=known.person_id, agreement_id=third)
+    assert [(one.state, one.refusal_code) for one in found] == [(OrderState.FAILED, "agreement_ended")] * 2
+    assert (agreement.state, found[1].sent_at) == ("ended", None)
+    assert_coherent(world.house)
+
+
+def deduct_now(
+    world: SandboxWorld, known: Known, loan_id: UUID, agreement_id: UUID, *, after: timedelta = timedelta()
+) -> Order:
+    """Reserve a deduction under an agreement as if something were due."""
+    house = world.house
+    made = reserve(
+        order_id=house.id_for(known.person_id), kind=OrderKind.COLLECTION, person_id=known.person_id, loan_id=loan_id,
+        instrument_id=None, amount_fen=5_000, currency="CNY", channel=WECHAT, run_at=house.clock.now() + after,
+    )  # fmt: skip
+    with house.database.transaction() as tx:
+        order.insert(tx, order=made)
+        rows = [(made.order_id, loan_id, agreement_id)]
+        repayment.insert_deductions(tx, cell=tx.cell_of(loan_id), rows=rows)
+        tx.commit()
+    return made
 
 
 def test_without_consent_no_wallet_is_asked_and_a_withdrawal_before_the_signature_ends_it(

@@ -14,11 +14,12 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Failed
 from mingqu.ports.collection import Agreed, HostedAgreementRequest, HostedPage
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.drop_agreement import CANCEL_AGREEMENT
 from mingqu.services.end_agreement import LEASE_SECONDS, end_agreement, tell_later
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.repay import AgreementRefused, ChannelUnavailable, keep_agreement, require_agreed
-from mingqu.services.run_errand import CANCEL_AGREEMENT, PaymentChannelUnknown, token_field
+from mingqu.services.run_errand import PaymentChannelUnknown, token_field
 from mingqu.store import repayment, vault, work
 from mingqu.store.database import DatabaseUnavailable, Transaction
 from mingqu.store.party import FIELD_ID_NUMBER, FIELD_NAME

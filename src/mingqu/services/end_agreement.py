@@ -6,51 +6,19 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.order import OrderKind, OrderState
 from mingqu.ports.silence import ChannelSilent
-from mingqu.services import keep_order
-from mingqu.services.house import BANK, DEDUCTING, House
-from mingqu.services.run_errand import CANCEL_AGREEMENT, token_field
-from mingqu.store import order, repayment, vault, work
+from mingqu.services.drop_agreement import CANCEL_AGREEMENT
+from mingqu.services.drop_agreement import end_agreement as end_agreement
+from mingqu.services.drop_agreement import tell_later as tell_later
+from mingqu.services.house import BANK, House
+from mingqu.services.run_errand import token_field
+from mingqu.store import repayment, vault, work
 from mingqu.store.database import Transaction
-from mingqu.store.repayment import Agreement
 from mingqu.store.vault import PersonErased
 
-WITHDRAWN: Final = "agreement_ended"
 LEASE_SECONDS: Final = 60  # far longer than the call takes
 BATCH: Final = 100
 AGAIN_AFTER: Final = timedelta(minutes=5)
-
-
-def end_agreement(tx: Transaction, house: House, *, person_id: UUID) -> bool:
-    """End a person's active agreement and withdraw what was not sent under it; return whether there was one.
-
-    The caller holds the cell's lock and commits. The bank is told by `tell_bank`.
-    """
-    cell, now = tx.cell_of(person_id), house.clock.now()
-    agreement = repayment.active_agreements(tx, cell=cell, person_ids=[person_id]).get(person_id)
-    if agreement is None:
-        return False
-    repayment.set_agreement_state(tx, agreement=agreement, state="ended", at=now)
-    for waiting in order.open_orders_of_person(tx, person_id=person_id):
-        is_deduction = waiting.kind is OrderKind.COLLECTION and waiting.channel in DEDUCTING
-        if is_deduction and waiting.state is OrderState.RESERVED:
-            keep_order.withdraw(tx, order_id=waiting.order_id, code=WITHDRAWN, at=now)
-    tell_later(tx, house, agreement=agreement)
-    return True
-
-
-def tell_later(tx: Transaction, house: House, *, agreement: Agreement) -> None:
-    """Write the work of telling an agreement's channel that it has ended. The caller commits."""
-    work.enqueue(
-        tx,
-        cell=tx.cell_of(agreement.person_id),
-        work_id=house.id_for(agreement.person_id),
-        kind=CANCEL_AGREEMENT,
-        subject_id=agreement.agreement_id,
-        run_at=house.clock.now(),
-        payload={"person_id": agreement.person_id.hex, "channel": agreement.channel},
-    )
 
 
 def stop_agreement(house: House, *, person_id: UUID, agreement_id: UUID) -> None:

@@ -217,8 +217,8 @@ def _tell(
     said: np.ndarray[tuple[int], np.dtype[np.bool_]],
     on: date,
 ) -> None:
-    """Tell programs of others, if any listens."""
-    if not webhook.active(tx):
+    """Tell programs of others, if any listens, and lenders that decide by themselves."""
+    if not house.lenders and not webhook.active(tx):
         return
     tell(
         tx,

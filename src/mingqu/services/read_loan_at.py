@@ -29,6 +29,7 @@ from mingqu.store.loan import Loan
 from mingqu.store.loan_event import KnownEvent, known_events
 
 POINTS_MAX: Final = 80  # of the line of the balance; a loan of 36 instalments has half of that
+REFUSED_MAX: Final = 5  # orders that ended without money, the newest: what a person asks about is one of them
 _ACCOUNTS: Final = {
     "principal": (AccountCode.LOAN_PRINCIPAL, AccountCode.LOAN_PRINCIPAL_DUE),
     "interest": (AccountCode.LOAN_INTEREST_DUE,),
@@ -96,6 +97,7 @@ class LoanAt:
     leaves: dict[UUID, tuple[int, int]]  # event or order → (cell, sequence) of its evidence
     points: tuple[tuple[date, int], ...]
     unknown: tuple[Order, ...]
+    refused: tuple[Order, ...]  # ended without money, each with its channel's word; the newest last
     holds_now: bool  # told again, the loan is what the snapshot and the ledger say
     ledger_then_agrees: bool
     ledger_now_agrees: bool
@@ -164,6 +166,7 @@ def read_loan_at(house: House, *, seat: Seat, loan_id: UUID, on: date | None = N
         leaves=leaves,
         points=_points(of, known, today=today),
         unknown=tuple(one for one in orders if one.open),
+        refused=tuple(one for one in orders if one.refusal_code is not None)[-REFUSED_MAX:],
         holds_now=_holds(of, known, entries),
         ledger_then_agrees=_agrees(then, [entry for entry in entries if entry.posted_on <= day], of, day),
         ledger_now_agrees=_agrees(now, [entry for entry in entries if entry.value_date <= day], of, day),

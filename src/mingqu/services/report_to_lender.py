@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.identifier import beside
+from mingqu.domain.identifier import beside, dated
 from mingqu.ports.lender import LenderReport
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
 from mingqu.store import lender_question, work
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Offer
-from mingqu.store.work import Work
+from mingqu.store.work import NewWork, Work
 
 REPORT: Final = "report_lender"
 BATCH: Final = 20  # of a cell and round: a lender that hangs must not keep orders waiting for long
@@ -21,6 +23,10 @@ LEASE_SECONDS: Final = 600  # a whole batch of lenders that hang
 # A lender that is away over a weekend hears on Monday; the last wait goes on until it does.
 WAITS: Final = tuple(timedelta(minutes=each) for each in (1, 10, 60, 360))
 SIGNED: Final = "signed"
+FUNDED: Final = "funded"  # the money reached the borrower
+REPAID: Final = "repaid"
+OVERDUE: Final = "overdue"
+CLOSED: Final = "closed"
 
 
 def promise_report(tx: Transaction, house: House, *, stored: Offer) -> None:
@@ -43,6 +49,43 @@ def promise_report(tx: Transaction, house: House, *, stored: Offer) -> None:
             "amount_fen": stored.terms.principal_fen,
         },
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """Something that happened to a loan; the same event of the same subject, day and mark is reported once."""
+
+    event: str
+    loan_id: UUID
+    subject_id: UUID
+    on: date
+    mark: str
+    amount_fen: int
+
+
+def promise_reports(tx: Transaction, house: House, *, cell: int, happened: Sequence[Happened]) -> None:
+    """Write the work of telling lenders what happened to loans that rest on their own offers; of others nothing.
+
+    That a loan has closed is told with the amount that was lent. The caller commits.
+    """
+    if not house.lenders or not happened:
+        return
+    known = lender_question.questions_of_loans(tx, cell=cell, loan_ids=[one.loan_id for one in happened])
+    rows = []
+    for one in happened:
+        if one.loan_id in known:
+            question_id, lent_fen = known[one.loan_id]
+            report_id = dated(one.subject_id, on=one.on, purpose=f"{REPORT} {one.event} {one.mark}")
+            said = {
+                "number": report_id.hex,
+                "event": one.event,
+                "on": one.on.isoformat(),
+                "amount_fen": lent_fen if one.event == CLOSED else one.amount_fen,
+            }
+            rows.append(
+                NewWork(work_id=report_id, kind=REPORT, subject_id=question_id, run_at=house.clock.now(), payload=said)
+            )
+    work.enqueue_many(tx, cell=cell, rows=rows)
 
 
 def report_to_lenders(house: House, *, cell: int) -> int:

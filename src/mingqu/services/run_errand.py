@@ -24,13 +24,13 @@ from mingqu.services.chase_order import (
     chase_order,
 )
 from mingqu.services.combined_page import CombinedPage
+from mingqu.services.drop_agreement import CANCEL_AGREEMENT
 from mingqu.services.hear_order import BookOrders
 from mingqu.services.house import COMBINED, ENTRUSTED, House
 from mingqu.store import combined, instrument, loan, order, payee, refund, repayment, vault, work
 from mingqu.store.database import Transaction
 from mingqu.store.repayment import Agreement
 
-CANCEL_AGREEMENT: Final = "cancel_agreement"  # the work of telling the bank that an agreement ended
 PAGE_LASTS: Final = timedelta(hours=1)  # a person is looking at it
 CLOSE_AFTER: Final = timedelta(minutes=1)  # their clock may be behind ours, and a payment of the last second is one
 # Of a page that was never opened nothing can be closed: whoever opens it finds it over. An hour is for clocks.

@@ -14,6 +14,7 @@ from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.word import Word
 from mingqu.services import keep_order
 from mingqu.services.bind_money import open_bound
+from mingqu.services.drop_agreement import WITHDRAWN, drop_as_told
 from mingqu.services.follow_up import deduction_of, follow_up, give_back, notice_of, reserve_deductions
 from mingqu.services.house import DEDUCTING, House
 from mingqu.services.record_event import record_event
@@ -63,8 +64,9 @@ def settle(tx: Transaction, house: House, *, ended: Order) -> None:
             _returned(tx, house, of, ended)
         case OrderKind.RETURN:
             _not_returned(tx, house, of, ended)
-        case _:
-            pass  # a collection that failed moved nothing and held nothing
+        case _:  # a collection that failed moved nothing and held nothing
+            if ended.refusal_code == WITHDRAWN:
+                drop_as_told(tx, house, order_id=ended.order_id, person_id=ended.person_id)
 
 
 def _paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:

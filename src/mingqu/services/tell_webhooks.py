@@ -16,6 +16,7 @@ from mingqu.domain.moment import business_date_of
 from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.webhook import AddressRefused, NotTaken, Taken, Webhook, WebhookChannel
 from mingqu.services.house import House
+from mingqu.services.report_to_lender import CLOSED, FUNDED, OVERDUE, REPAID, Happened, promise_reports
 from mingqu.store import webhook, work
 from mingqu.store.database import Transaction
 from mingqu.store.webhook import Subscription
@@ -55,6 +56,14 @@ class Event(StrEnum):
     LOAN_SETTLED = "loan.settled"
 
 
+REPORTED: Final = {
+    Event.LOAN_DISBURSED: FUNDED,
+    Event.PAYMENT_RECEIVED: REPAID,
+    Event.LOAN_OVERDUE: OVERDUE,
+    Event.LOAN_SETTLED: CLOSED,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """One thing that happened to somebody. `facts` are ids, dates as text and amounts in fen: nothing personal.
@@ -75,10 +84,13 @@ def tell(
 ) -> None:
     """Write a delivery for everybody who asked for these events; the caller commits them with what happened.
 
+    Lenders that decide by themselves hear of their own loans.
+
     `listening` are the subscriptions that have not ended, if the caller has asked for them.
     """
     if not told:
         return
+    promise_reports(tx, house, cell=cell, happened=[_reported(each) for each in told if each.event in REPORTED])
     listening = webhook.active(tx) if listening is None else listening
     now = house.clock.now()
     rows = [
@@ -104,6 +116,18 @@ def tell(
         if each.event.value in one.events
     ]
     work.enqueue_many(tx, cell=cell, rows=rows)
+
+
+def _reported(each: Told) -> Happened:
+    """Return what a lender that decides by itself hears of what programs are told."""
+    return Happened(
+        event=REPORTED[each.event],
+        loan_id=UUID(str(each.facts["loan_id"])),
+        subject_id=each.subject_id,
+        on=each.on,
+        mark=each.mark,
+        amount_fen=int(str(each.facts["amount_fen"])),
+    )
 
 
 def today(house: House) -> date:

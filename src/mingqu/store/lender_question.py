@@ -181,6 +181,19 @@ def question_of_offer(tx: Transaction, *, offer_id: UUID) -> LenderQuestion | No
     return None if row is None else load(tx, question_id=row[0])
 
 
+def questions_of_loans(tx: Transaction, *, cell: int, loan_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, int]]:
+    """Return, of loans of a cell that rest on a lender's own offer, the question and what was lent, in fen."""
+    rows = tx.execute(
+        """SELECT l.loan_id, o.question_id, q.amount_fen FROM loan l
+           JOIN contract c ON c.cell = l.cell AND c.contract_id = l.contract_id
+           JOIN lender_offer o ON o.cell = c.cell AND o.offer_id = c.offer_id
+           JOIN lender_question q ON q.cell = o.cell AND q.question_id = o.question_id
+           WHERE l.cell = %s AND l.loan_id = ANY (%s)""",
+        (cell, list(loan_ids)),
+    )
+    return {loan_id: (question_id, amount_fen) for loan_id, question_id, amount_fen in rows}
+
+
 def _question(row: Sequence[Any]) -> LenderQuestion:
     return LenderQuestion(
         question_id=row[0],

@@ -130,7 +130,7 @@ def wired_house(
             data_provider=there.data_provider,
             combined=_combined(there),
             notices=_notices(there, told_of),
-            bills={name: BillSource(channel=channel, channels=told_of[name]) for name, channel in there.bills.items()},
+            bills=_bills(there, told_of),
             wechat_page=there.wechat_page,
             wechat_program=there.wechat_program,
             subscribed=there.subscribed,
@@ -162,6 +162,12 @@ def _notices(there: Counterparties, told_of: Mapping[str, frozenset[str]]) -> di
         name: NoticeSource(reader=reader, channels=told_of[name], thanks=_THANKS.get(name, ""))
         for name, reader in there.notices.items()
     }
+
+
+def _bills(there: Counterparties, told_of: Mapping[str, frozenset[str]]) -> dict[str, BillSource]:
+    """Return whose bills there are, and which orders stand on each: classic withholding is on WeChat Pay's, too."""
+    stands = {**told_of, WECHATPAY: told_of[WECHATPAY] | {PAPAY}}
+    return {name: BillSource(channel=channel, channels=stands[name]) for name, channel in there.bills.items()}
 
 
 def _combined(there: Counterparties) -> CombinedPayments | None:
