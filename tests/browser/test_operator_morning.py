@@ -86,6 +86,7 @@ def a_book(world: OpenWorld) -> dict[str, str]:
         "customer": f"/console/customers/{taken[0].known.person_id.hex}",
         "loans": "/console/loans",
         "loan": f"/console/loans/{taken[1].signed.loan_id.hex}",
+        "grievances": "/console/grievances",
         "collection": "/console/collection",
         "case": f"/console/collection/{taken[1].signed.loan_id.hex}",
         "decisions": "/console/decisions",

@@ -18,6 +18,7 @@ SELDOM: Final = {
     "consent": "withdrawn once",
     "disclosure": "confirmed once",
     "drawing_freeze": "ends once",
+    "grievance": "extended, escalated and answered once each",
     "instrument": "verified and removed once each",
     "loan_set_aside": "few rows at any time",
     "message_code": "goes a little a day, long after it was sent",

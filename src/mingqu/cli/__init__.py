@@ -51,6 +51,7 @@ PLACES: Final = {
     "lab": "mingqu.cli.lab:lab_commands",
     "migrate": "mingqu.cli.migrate:migrate",
     "operator": "mingqu.console.command:operator_commands",
+    "overdue": "mingqu.cli.overdue:overdue",
     "policy": "mingqu.cli.policy:policy_commands",
     "reconcile": "mingqu.cli.reconcile:reconcile",
     "recut": "mingqu.cli.recut:recut",

@@ -12,6 +12,7 @@ from mingqu.console import desk as at
 from mingqu.console.desk import HOME, Asked, Desk, Form
 from mingqu.console.route import act, page
 from mingqu.domain.freeze import FreezeCause
+from mingqu.domain.life import LifeKind
 from mingqu.domain.operator import REASON_LENGTH_MAX, UNMASKED_FOR, Permission, ReasonMissing
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
@@ -121,6 +122,7 @@ def _show(
         key=key or desk.form_key(),
         causes=[one.value for one in FreezeCause],
         note_length_max=NOTE_LENGTH_MAX,
+        life_kinds=[one.value for one in LifeKind],
         minutes=int(UNMASKED_FOR.total_seconds()) // 60,
         reason_length_max=REASON_LENGTH_MAX,
     )

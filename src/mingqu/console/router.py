@@ -18,7 +18,9 @@ from mingqu.console import (
     decision,
     dispute,
     evidence,
+    grievance,
     lab,
+    life,
     lists,
     loan,
     policy,
@@ -42,7 +44,7 @@ SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     sign_in.routes, account.routes, today.routes, queue.routes, lists.routes, customer.routes, loan.routes,
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, breaks.routes, review.routes,
     policy.routes, lab.routes, referral.routes, report.routes,
-    collection.routes,
+    collection.routes, grievance.routes, life.routes,
 )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class Deed(Enum):
     UNLIST = "unlist"  # somebody is taken off a list before its day
     SWITCH_OFF_RULE = "switch_off_rule"  # a rule is off for longer than an emergency lasts
     LIST_WHITE = "list_white"  # somebody is let pass where a rule would stop
+    RECORD_LIFE = "record_life"  # another phone, a death: what somebody cannot prove themselves
     RELIEVE_LOAN = "relieve_loan"  # what is owed is put off, or spread anew, for somebody in difficulty
 
 
@@ -56,6 +57,7 @@ NEEDED: Final = MappingProxyType(
         Deed.LIST_WHITE: Permission.SWITCH,
         Deed.OVERRIDE_DECISION: Permission.OVERRIDE,
         Deed.RELIEVE_LOAN: Permission.COLLECT,
+        Deed.RECORD_LIFE: Permission.ANSWER,
     }
 )
 

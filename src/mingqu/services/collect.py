@@ -39,7 +39,7 @@ from mingqu.services.pass_contact_gate import keep_denial
 from mingqu.services.pass_rule_gates import case_of as rules_case_of
 from mingqu.services.sign_in_operator import Seat
 from mingqu.services.write_note import NOTE_LENGTH_MAX, NOTE_LENGTH_MIN, NoteMalformed
-from mingqu.store import access, collection, evidence, loan, party, vault
+from mingqu.store import access, collection, evidence, life, loan, party, vault
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 
@@ -71,13 +71,14 @@ def take_case(house: House, *, seat: Seat, loan_id: UUID, key: str) -> UUID:
 def log_call(house: House, *, seat: Seat, loan_id: UUID, spoken: bool, to_debtor: bool, key: str) -> UUID:
     """Log a call about a loan, `spoken` if somebody was spoken with, and return the step's id.
 
-    Errors: OperatorForbidden, NotFound, NotOverdue, CaseElsewhere, ContactDenied (kept as a denial), RuleMissing, and
-    those of the key.
+    Errors: OperatorForbidden, NotFound, NotOverdue, CaseElsewhere, PersonDeceased, ContactDenied (kept as a
+    denial), RuleMissing, and those of the key.
     """
 
     def work(tx: Transaction, of: Loan, case: Case) -> Step | Refusal:
         case.require_here()
         now = house.clock.now()
+        life.require_living(tx, person_id=of.person_id)
         answer = gate_call(tx, house, about=of, to_debtor=to_debtor, at=now)
         made = _step(house, seat, of, StepKind.CALLED, number=_number(tx, house, of, to_debtor), effective=spoken)
         if isinstance(answer, Denied):

@@ -14,13 +14,13 @@ from mingqu.services.house import House
 from mingqu.services.note_access import note_access
 from mingqu.services.once import Response, once
 from mingqu.services.sign_in_operator import Seat
-from mingqu.store import access, evidence, freeze, party
+from mingqu.store import access, evidence, freeze, life, party
 from mingqu.store.database import Transaction
 
 
 def require_not_stopped(tx: Transaction, *, person_id: UUID) -> None:
     """Return when nobody has stopped a person's drawing. Errors: DrawingStopped."""
-    if freeze.standing(tx, person_id=person_id) is not None:
+    if freeze.standing(tx, person_id=person_id) is not None or life.is_deceased(tx, person_id=person_id):
         # The cause is for operators: whoever is suspected is not told of what.
         raise DrawingStopped("Drawing is stopped for now; repaying works as always. Please ask us.")
 

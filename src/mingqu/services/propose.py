@@ -24,6 +24,7 @@ from mingqu.services import (
     override_decision,
     place_receipt,
     publish_policy,
+    record_life,
     relieve_loan,
     switch_off,
     switch_rule_off,
@@ -102,6 +103,11 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=keep_list.say_white,
         basis=keep_list.basis_of_white,
         carry_out=keep_list.list_white,
+    ),
+    Deed.RECORD_LIFE: Way(
+        say=record_life.say_life,
+        basis=record_life.basis_of_life,
+        carry_out=record_life.record_life,
     ),
     Deed.RELIEVE_LOAN: Way(
         say=relieve_loan.say_relief,

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.domain.freeze import Freeze
+from mingqu.domain.life import LifeEvent
 from mingqu.domain.moment import MARKET_TIME, business_date_of
 from mingqu.domain.operator import Permission
 from mingqu.domain.ownership import NotFound
@@ -24,7 +25,7 @@ from mingqu.services.read_person import ConsentView, PersonView, consents_of, pe
 from mingqu.services.read_spend import SpendView, spend_views
 from mingqu.services.sign_in_operator import Seat
 from mingqu.services.write_note import NoteView, notes_of
-from mingqu.store import access, directory, find, freeze, loan, operator, order, party, proposal, vault, work
+from mingqu.store import access, directory, find, freeze, life, loan, operator, order, party, proposal, vault, work
 from mingqu.store.access import Access
 from mingqu.store.database import Transaction
 from mingqu.store.vault import PersonErased
@@ -107,6 +108,9 @@ class CustomerView:
     contact: Contact
     freeze: FreezeView | None
     notes: tuple[NoteView, ...]
+    life: tuple[LifeEvent, ...]
+    life_waits: UUID | None
+    deceased: bool
 
     @property
     def outstanding_fen(self) -> int:
@@ -118,12 +122,7 @@ def read_customer(house: House, *, seat: Seat, person_id: UUID) -> CustomerView:
     """Return a customer, and note that this operator looked. Errors: OperatorForbidden, NotFound."""
     seat.operator.require(Permission.CUSTOMER)
     lender_id, now = seat.operator.lender_id, house.clock.now()
-    with house.database.transaction() as tx:
-        known = party.load_person(tx, person_id=person_id)
-        require_visible(tx, seat=seat, person_id=person_id)
-        note_access(tx, house, seat=seat, person_id=person_id, what=access.CUSTOMER, subject_id=person_id)
-        tx.commit()
-    erased = known.erased_at is not None
+    erased = _noted(house, seat=seat, person_id=person_id)
     own = _own_loans(house, person_id=person_id, lender_id=lender_id)
     loan_ids = [one.loan_id for one in own]
     with house.database.transaction() as tx:
@@ -144,6 +143,9 @@ def read_customer(house: House, *, seat: Seat, person_id: UUID) -> CustomerView:
             for one in order.open_orders_of_person(tx, person_id=person_id)
             if one.loan_id in loan_ids
         ]
+        happened = life.of_person(tx, person_id=person_id) if lender_id is None else []
+        deceased = life.is_deceased(tx, person_id=person_id)
+        waits = proposal.waits_for(tx, deed=Deed.RECORD_LIFE, subject_id=person_id, at=now)
         logins = directory.logins(tx, person_id=person_id)
         looks = access.of_person(tx, person_id=person_id, limit=ACCESSES_MAX)
         notes = notes_of(tx, house, person_id=person_id) if lender_id is None else []
@@ -169,7 +171,20 @@ def read_customer(house: House, *, seat: Seat, person_id: UUID) -> CustomerView:
         contact=_contact(now, notices, erased=erased),
         freeze=stopped,
         notes=tuple(notes),
+        life=tuple(happened),
+        life_waits=waits.proposal_id if waits else None,
+        deceased=deceased,
     )
+
+
+def _noted(house: House, *, seat: Seat, person_id: UUID) -> bool:
+    """Note that an operator looks at a person, and return whether the person was erased. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        known = party.load_person(tx, person_id=person_id)
+        require_visible(tx, seat=seat, person_id=person_id)
+        note_access(tx, house, seat=seat, person_id=person_id, what=access.CUSTOMER, subject_id=person_id)
+        tx.commit()
+    return known.erased_at is not None
 
 
 def _own_accounts(house: House, *, person_id: UUID, lender_id: UUID | None) -> tuple[SpendView, ...]:

@@ -16,7 +16,7 @@ from mingqu.services.house import House
 from mingqu.services.message_in_app import told_in_app
 from mingqu.services.pass_contact_gate import gate_message, keep_denial
 from mingqu.services.send_message import send_message
-from mingqu.store import loan, vault, work
+from mingqu.store import life, loan, vault, work
 from mingqu.store.loan import Loan
 from mingqu.store.vault import PersonErased
 from mingqu.store.work import Work
@@ -86,8 +86,10 @@ def _put_off(house: House, piece: Work, about: Loan, denied: Denied, at: datetim
 
 
 def _phone(house: House, about: Loan) -> Personal[str] | None:
-    """The phone of the loan's borrower; None when they were erased, or came over without one: then nobody is told."""
+    """The phone of the loan's borrower; None when they died, were erased, or came without one: nobody is told then."""
     with house.database.transaction() as tx:
+        if life.is_deceased(tx, person_id=about.person_id):
+            return None
         try:
             return vault.open_field(tx, keyring=house.keyring, person_id=about.person_id, field="phone")
         except (NotFound, PersonErased):

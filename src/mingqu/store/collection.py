@@ -111,8 +111,10 @@ def counts(tx: Transaction, *, on: date, soon: date) -> dict[Bucket, tuple[int, 
     return {**found, Bucket.M0: (int(row[0]), 0)}
 
 
-def worklist(tx: Transaction, *, bucket: Bucket, on: date, soon: date) -> list[Overdue]:
-    """Return the loans of a bucket on a day, the longest overdue first; of M0 those due soonest. At most ROWS_MAX."""
+def worklist(
+    tx: Transaction, *, bucket: Bucket, on: date, soon: date, rows_max: int | None = ROWS_MAX
+) -> list[Overdue]:
+    """Return the loans of a bucket on a day, the longest overdue first; of M0 those due soonest. None: all of them."""
     columns: LiteralString = """
         SELECT l.loan_id, l.person_id, l.product_id, l.lender_id, l.overdue_since,
                l.payable_principal_fen + l.payable_interest_fen + l.payable_penalty_fen + l.payable_fee_fen,
@@ -128,7 +130,7 @@ def worklist(tx: Transaction, *, bucket: Bucket, on: date, soon: date) -> list[O
               AND l.overdue_since IS NULL AND l.stage = 'active'
             ORDER BY d.on_date, l.loan_id LIMIT %s
             """,
-            (cells, on, soon, ROWS_MAX),
+            (cells, on, soon, rows_max),
         )
     else:
         least, most = _DAYS[bucket]
@@ -139,7 +141,7 @@ def worklist(tx: Transaction, *, bucket: Bucket, on: date, soon: date) -> list[O
               AND l.stage IN ('active', 'charged_off')
             ORDER BY l.overdue_since, l.loan_id LIMIT %s
             """,
-            (cells, on, most, on, least, ROWS_MAX),
+            (cells, on, most, on, least, rows_max),
         )
     return [
         Overdue(

@@ -107,6 +107,11 @@ def forget(tx: Transaction, *, person_id: UUID) -> int:
     return tx.execute("DELETE FROM directory WHERE person_id = %s", (person_id,)).rowcount
 
 
+def forget_logins(tx: Transaction, *, person_id: UUID, provider: LoginProvider) -> int:
+    """Remove a person's logins of a provider, and return how many: they lead to nobody any more."""
+    return tx.execute("DELETE FROM directory WHERE person_id = %s AND kind = %s", (person_id, provider.value)).rowcount
+
+
 def _verified(tx: Transaction, *, person_id: UUID) -> bool:
     row = tx.execute("SELECT FROM directory WHERE person_id = %s AND kind = %s", (person_id, _ID_NUMBER)).fetchone()
     return row is not None

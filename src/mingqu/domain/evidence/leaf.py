@@ -47,6 +47,7 @@ class LeafKind(Enum):
     CAR_QUOTE = "car_quote"  # what a loan for a car would cost, by band, down payment and papers
     WALLET_BINDING = "wallet_binding"  # whether a card with a purpose may be used in a wallet
     PURPOSE_EVIDENCE = "purpose_evidence"  # a paper that shows what money was spent on
+    GRIEVANCE = "grievance"  # a complaint or dispute, and what became of it
     COLLECTION = "collection"  # what was done about an overdue loan
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 

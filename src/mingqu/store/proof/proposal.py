@@ -140,10 +140,31 @@ _RELIEVED: Final[LiteralString] = """
           AND e.event_id = (p.body ->> 'event_id')::uuid)"""
 
 
+# What was recorded of a life is what two people said of just that person.
+_LIVED: Final[LiteralString] = """
+    SELECT format('life event of %%s was not recorded by two people', coalesce(l.person_id, p.person_id))
+    FROM life_event l
+    FULL JOIN (SELECT * FROM proposal WHERE state = 'approved' AND deed = 'record_life') p
+        ON p.cell = l.cell AND p.proposal_id = l.proposal_id AND p.person_id = l.person_id
+       AND p.body ->> 'life' = l.kind AND p.body ->> 'paper' = l.paper AND p.decided_at = l.recorded_at
+    WHERE l.event_id IS NULL OR p.proposal_id IS NULL"""
+
+
 def proposals(tx: Transaction) -> list[str]:
     """Return a sentence for each deed that two people did not do, and for each receipt that is not what they placed."""
     return [
         sentence
-        for check in (_TWO_PEOPLE, _RECEIPTS, _PARKED, _DECIDED, _THAWED, _OVERRIDDEN, _SWITCHED, _WORKED, _RELIEVED)
+        for check in (
+            _TWO_PEOPLE,
+            _RECEIPTS,
+            _PARKED,
+            _DECIDED,
+            _THAWED,
+            _OVERRIDDEN,
+            _SWITCHED,
+            _WORKED,
+            _RELIEVED,
+            _LIVED,
+        )
         for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)
     ]
