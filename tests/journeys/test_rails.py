@@ -14,6 +14,7 @@ from mingqu.demo.people import XIA
 from mingqu.demo.story import fund_lenders
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.loan import Intent, Stage
+from mingqu.domain.moment import start_of
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.domain.personal import Personal
 from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
@@ -27,6 +28,7 @@ from mingqu.services.entrust_payment import (
 from mingqu.services.give_consent import give_consent
 from mingqu.services.house import ALIPAY, ENTRUSTED
 from mingqu.services.make_offers import make_offers
+from mingqu.services.reconcile import reconcile_day
 from mingqu.services.repay import open_page, repay_by_hand
 from mingqu.services.reserve_payout import PayeeNamed, reserve_payout
 from mingqu.services.send_signing_code import send_signing_code
@@ -110,6 +112,14 @@ def test_a_loan_is_paid_to_the_payee_of_its_contract_and_to_no_card(world: Sandb
             name_payee(
                 tx, world.house, of=of, payee=Payee(account=Personal("1"), name=DEALER.name, bank="", purpose="")
             )
+    on = world.house.clock.business_date()
+    world.go_to(start_of(on + timedelta(days=1)) + timedelta(hours=11))
+    work_until_idle(world)
+    done = reconcile_day(world.house, on=on, sources=["bank", "bank_account"])
+    assert [(one.compared.source, one.open, one.compared.theirs.out_fen) for one in done] == [
+        ("bank", 0, AMOUNT_FEN),
+        ("bank_account", 0, AMOUNT_FEN),
+    ], "what the bank did by its other protocols stands on its bill, and on our account there"
     assert_coherent(world.house)
 
 

@@ -41,10 +41,12 @@ def test_a_wrong_amount_in_wechats_bill_is_a_break_until_the_bill_is_right(
     wechat.bills.set_fee(6_000)
     wechat.bills.spoil("wrong_amount")
     done = {one.compared.source: one for one in reconcile_day(house, on=on)}
-    assert {source: one.open for source, one in done.items()} == {"alipay": 0, "bank": 0, "wechatpay": 1}
+    assert {source: one.open for source, one in done.items()} == {
+        "alipay": 0, "bank": 0, "bank_account": 0, "wechatpay": 1, "wechatpay_account": 1,
+    }  # fmt: skip
     (found,) = done["wechatpay"].compared.breaks
     assert (found.kind, found.ours_fen, found.theirs_fen, found.answer) == (BreakKind.AMOUNT, 50_000, 50_001, "paid")
-    assert done["wechatpay"].settled.orders == 0
+    assert (done["wechatpay"].settled.orders, done["wechatpay_account"].settled.orders) == (0, 0)
     wechat.bills.spoil("wrong_hash")
     (kept,) = reconcile_day(house, on=on, sources=["wechatpay"])
     assert (kept.fetched, kept.open) == (False, 1), "the bill that is there counts until another one can be read"
@@ -53,4 +55,6 @@ def test_a_wrong_amount_in_wechats_bill_is_a_break_until_the_bill_is_right(
     wechat.bills.spoil(None)
     (mended,) = reconcile_day(house, on=on, sources=["wechatpay"])
     assert (mended.open, mended.settled.gross_fen, mended.settled.fee_fen) == (0, 50_000, 300)
+    (account,) = reconcile_day(house, on=on, sources=["wechatpay_account"])
+    assert (account.open, account.compared.tally.agreed_in_fen) == (0, 50_000), "the account had what we say"
     assert_coherent(house)

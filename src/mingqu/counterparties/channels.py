@@ -43,6 +43,7 @@ from mingqu.channels.wechatpay.repayment import WechatRepayments
 from mingqu.channels.wechatpay.speech import Merchant
 from mingqu.channels.wechatpay.v2 import Speaker
 from mingqu.channels.wire import Wire
+from mingqu.counterparties.account_bill import AccountBill, FundFlowBill
 from mingqu.counterparties.application import application_of
 from mingqu.counterparties.credentials import (
     AlipayCredentials,
@@ -73,7 +74,9 @@ from mingqu.ports.sms import SmsChannel
 from mingqu.ports.subscribed import SubscribedMessageChannel
 
 BANK: Final = "bank"
+BANK_ACCOUNT: Final = "bank_account"  # our account there, beside the orders that the bank did
 WECHATPAY: Final = "wechatpay"
+WECHATPAY_ACCOUNT: Final = "wechatpay_account"
 PAPAY: Final = "papay"  # the same merchant's V2, whose notices are of another kind
 ALIPAY: Final = "alipay"
 NOTICES_PATH: Final = "/notices"  # on our public address; the party's name follows
@@ -156,13 +159,14 @@ def connect(*, credentials: Credentials, public_url: str, clock: Clock) -> Count
     bank_party = party(BANK, credentials.bank)
     bank = GatewayBank(party=bank_party)
     notices: dict[str, NoticeReader] = {BANK: GatewayNotices(theirs=bank_party.theirs, clock=clock)}
-    bills: dict[str, BillChannel] = {BANK: bank}
+    bills: dict[str, BillChannel] = {BANK: bank, BANK_ACCOUNT: AccountBill(source=bank)}
     hosted: HostedPaymentChannel = bank
     refunds: RefundChannel | None = None
     wechatpay = None
     if credentials.wechatpay is not None:
         merchant = _merchant(credentials.wechatpay, wire(credentials.wechatpay.base_url), public_url, clock)
         hosted = bills[WECHATPAY] = WechatPay(merchant=merchant)
+        bills[WECHATPAY_ACCOUNT] = FundFlowBill(merchant=merchant)
         refunds = WechatRefunds(merchant=merchant)
         notices[WECHATPAY] = WechatNotices(merchant=merchant)
         speaker = _speaker(credentials.wechatpay, merchant)

@@ -97,6 +97,7 @@ class BillSource:
 
     channel: BillChannel
     channels: frozenset[str]
+    settles: bool = True  # an account's movements bear out no fees, so that nothing is settled by them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

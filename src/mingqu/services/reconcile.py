@@ -82,7 +82,9 @@ def _compare(house: House, *, source: str, on: date, fetched: bool) -> Reconcile
             compared = compare_day(house, source=source, on=on)
         with house.database.transaction() as tx:  # with what the channel answered
             compared = replace(compared, breaks=tuple(reconciliation.of_day(tx, source=source, on=on)))
-        settled = settle_bill(house, source=source, on=on)
+        known = house.bills.get(source)
+        settles = known is None or known.settles
+        settled = settle_bill(house, source=source, on=on) if settles else Settled()
         return Reconciled(compared=compared, settled=settled, fetched=fetched)
     return Reconciled(compared=compared, settled=Settled(), fetched=fetched)
 

@@ -17,7 +17,7 @@ from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.channels.webhook.sender import WebhookSender
 from mingqu.channels.wechatpay.papay import THANKS
-from mingqu.counterparties.channels import WECHATPAY, Counterparties, connect
+from mingqu.counterparties.channels import BANK_ACCOUNT, WECHATPAY, WECHATPAY_ACCOUNT, Counterparties, connect
 from mingqu.counterparties.credentials import Chosen
 from mingqu.domain.personal import Personal
 from mingqu.ports.clock import Clock
@@ -33,6 +33,7 @@ from mingqu.services.house import (
     BANK,
     CLEARING,
     COMBINED,
+    ENTRUSTED,
     HOSTED,
     PAPAY,
     WECHAT,
@@ -48,6 +49,7 @@ from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 
 _THANKS: Final = {ALIPAY: "success", PAPAY: THANKS}
+_AT_THE_BANK: Final = frozenset({BANK, ENTRUSTED, CLEARING})  # what the bank does, by whichever of its protocols
 JOURNAL: Final = "bank.jsonl"  # what the fake bank did, beside the book it is compared with
 
 
@@ -99,7 +101,7 @@ def wired_house(
     there = connect(credentials=chosen.credentials, public_url=chosen.public_url, clock=clock)
     # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
     told_of = {
-        BANK: frozenset({BANK} if WECHATPAY in there.notices else {BANK, HOSTED}),
+        BANK: _AT_THE_BANK if WECHATPAY in there.notices else _AT_THE_BANK | {HOSTED},
         WECHATPAY: frozenset({HOSTED, WECHAT, COMBINED}),
         PAPAY: frozenset({PAPAY}),
         ALIPAY: frozenset({ALIPAY, ALIPAY_AGREEMENT}),
@@ -166,8 +168,13 @@ def _notices(there: Counterparties, told_of: Mapping[str, frozenset[str]]) -> di
 
 def _bills(there: Counterparties, told_of: Mapping[str, frozenset[str]]) -> dict[str, BillSource]:
     """Return whose bills there are, and which orders stand on each: classic withholding is on WeChat Pay's, too."""
-    stands = {**told_of, WECHATPAY: told_of[WECHATPAY] | {PAPAY}}
-    return {name: BillSource(channel=channel, channels=stands[name]) for name, channel in there.bills.items()}
+    at_wechat = told_of[WECHATPAY] | {PAPAY}
+    stands = {**told_of, BANK_ACCOUNT: told_of[BANK], WECHATPAY: at_wechat, WECHATPAY_ACCOUNT: at_wechat}
+    accounts = (BANK_ACCOUNT, WECHATPAY_ACCOUNT)
+    return {
+        name: BillSource(channel=channel, channels=stands[name], settles=name not in accounts)
+        for name, channel in there.bills.items()
+    }
 
 
 def _combined(there: Counterparties) -> CombinedPayments | None:
