@@ -22,13 +22,14 @@ from mingqu.store import book, migration
 from mingqu.store.database import Database
 from mingqu.store.postgres import DATABASE, Server, open_server
 from tests.memory import COPIED_BY, use_memory
-from tests.soak import SOAK
+from tests.soak import SOAK, examples
 from tests.world import OpenWorld, open_world, pass_over_funding
 
 # The same examples in every `make test`, so that it fails for a change and not by chance; others in every soak.
 # Under load a slow draw is no finding, and neither is a strategy that throws much away.
 settings.register_profile(
     "mingqu",
+    max_examples=examples(100),
     derandomize=not SOAK,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

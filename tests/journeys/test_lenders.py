@@ -145,7 +145,9 @@ def test_a_lender_is_asked_only_by_consent_and_prices_signs_funds_and_hears(worl
 
 def said(house: House, question_id: UUID) -> list[str]:
     with house.database.transaction() as tx:
-        rows = tx.execute("SELECT said FROM lender_word WHERE question_id = %s ORDER BY at, word_id", (question_id,))
+        rows = tx.execute(  # what was said at one moment has no order but that of the table
+            "SELECT said FROM lender_word WHERE question_id = %s ORDER BY at, xmin::text::bigint, ctid", (question_id,)
+        )
         return [word for (word,) in rows]
 
 

@@ -43,7 +43,7 @@ AT_ONCE: Final = 25 if SOAK else 4
 AMOUNT_FEN: Final = 300_000
 # A life begins when the server answers, however long a busy machine takes to start it. A journey needs some seconds of
 # service and reads its cost table for ten: kills come all through it.
-LIFE_SECONDS: Final = (0.3, 2.5)
+LIFE_SECONDS: Final = (0.3, 2.5) if SOAK else (1.0, 5.0)  # few people, who shall come through in a minute
 KILLS_MIN: Final = 2
 PATIENCE_SECONDS: Final = 240.0
 FEATURES: Final = {

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.order import is_lost
 from mingqu.domain.refusal import Refusal
-from mingqu.services import keep_order
+from mingqu.services import agree_at_wallet, ask_lenders, follow_referrals, keep_order
 from mingqu.services.agree_at_wallet import ask_wallets
-from mingqu.services.ask_lenders import follow_lenders
 from mingqu.services.bill_spend import bill_cell
-from mingqu.services.cross_cells import finish_crossings
+from mingqu.services.cross_cells import CROSSING, finish_crossings
 from mingqu.services.end_agreement import tell_bank
 from mingqu.services.expire_holds import expire_holds
-from mingqu.services.follow_referrals import follow_referrals
+from mingqu.services.follow_up import NOTICE
 from mingqu.services.house import House
-from mingqu.services.note_signals import note_promised
+from mingqu.services.note_signals import PROMISED, note_promised
 from mingqu.services.pay_merchant import lapse_purchases
-from mingqu.services.report_to_lender import report_to_lenders
-from mingqu.services.run_errand import run_errand
+from mingqu.services.report_to_lender import REPORT, report_to_lenders
+from mingqu.services.run_errand import CANCEL_AGREEMENT, run_errand
 from mingqu.services.seek_lost_order import seek_lost_order
 from mingqu.services.send_batch import send_batches
 from mingqu.services.send_notice import send_due_notices
-from mingqu.services.tell_webhooks import deliver_webhooks
-from mingqu.store import order
+from mingqu.services.tell_webhooks import DELIVERY, deliver_webhooks
+from mingqu.store import order, work
 from mingqu.store.database import DatabaseUnavailable
 
 
@@ -43,6 +45,22 @@ class Round:
     def idle(self) -> bool:
         """Whether nothing was due."""
         return self.orders == 0 and self.notices == 0 and self.booked == 0
+
+
+# What does the work of each kind in a cell, in this order. An idle round asks one question for all of them.
+_TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
+    {
+        NOTICE: send_due_notices,
+        CANCEL_AGREEMENT: tell_bank,
+        agree_at_wallet.ASK: ask_wallets,
+        DELIVERY: deliver_webhooks,
+        PROMISED: note_promised,
+        follow_referrals.ASK: follow_referrals.follow_referrals,
+        ask_lenders.ASK: ask_lenders.follow_lenders,
+        REPORT: report_to_lenders,
+    }
+)
+_BOOKS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType({CROSSING: finish_crossings})
 
 
 def run_due_work(house: House) -> Round:
@@ -67,26 +85,20 @@ def run_due_work(house: House) -> Round:
         except Refusal as refusal:
             stuck.append((order_id, refusal.code))  # one order in trouble does not keep the others waiting
             _postpone(house, order_id=order_id, at=now)
-    told = sum(
-        send_due_notices(house, cell=cell)
-        + tell_bank(house, cell=cell)
-        + ask_wallets(house, cell=cell)
-        + deliver_webhooks(house, cell=cell)
-        + note_promised(house, cell=cell)
-        + follow_referrals(house, cell=cell)
-        + follow_lenders(house, cell=cell)
-        + report_to_lenders(house, cell=cell)
-        for cell in cells
-    )
+    told = _work_through(house, _TELLS)
     today = house.clock.business_date()
-    booked = sum(
-        expire_holds(house, cell=cell)
-        + finish_crossings(house, cell=cell)
-        + lapse_purchases(house, cell=cell)
-        + bill_cell(house, cell=cell, to=today)
+    booked = _work_through(house, _BOOKS) + sum(
+        expire_holds(house, cell=cell) + lapse_purchases(house, cell=cell) + bill_cell(house, cell=cell, to=today)
         for cell in cells
     )
     return Round(orders=len(due) - len(stuck), notices=told, booked=booked, stuck=tuple(stuck), alerts=tuple(alerts))
+
+
+def _work_through(house: House, steps: Mapping[str, Callable[..., int]]) -> int:
+    """Do what is due of some kinds of work, each by its own step, and return how much it was."""
+    with house.database.transaction() as tx:
+        waiting = work.waiting(tx, kinds=steps, now=house.clock.now())
+    return sum(step(house, cell=cell) for kind, step in steps.items() for cell, due in sorted(waiting) if due == kind)
 
 
 def _postpone(house: House, *, order_id: UUID, at: datetime) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final
@@ -117,7 +118,8 @@ def publish(tx: Transaction, *, pack: Pack, at: datetime) -> int:
     skipped, and what does not fit beside what decides here is kept for two people to publish, or left out; both are
     logged. Errors: PolicyAlreadyPublished when a version that came with the program came with another content before.
     """
-    fresh = [one for one in pack.documents if not _taken_by_people(tx, one) and not _known(tx, one)]
+    held = _held(tx, pack.documents)
+    fresh = [one for one in pack.documents if not _taken_by_people(one, held=held) and not _known(one, held=held)]
     said = publication.publications(tx)
     decide = fresh
     if fresh and said:
@@ -142,47 +144,70 @@ def _fits(*, known: Sequence[Document], fresh: Sequence[Document], said: Sequenc
     return True
 
 
-def _taken_by_people(tx: Transaction, document: Document) -> bool:
-    """Return whether people published something else under a version's number; that it is skipped is logged."""
-    key = (str(document.body["kind"]), str(document.body["id"]), version_of(document))
-    known = tx.execute(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """What the book holds under a version's number: the content, by its hash, and whether people published it."""
+
+    hash: str
+    by_people: bool
+
+
+_Key = tuple[str, str, int]
+
+
+def _key(document: Document) -> _Key:
+    return str(document.body["kind"]), str(document.body["id"]), version_of(document)
+
+
+def _held(tx: Transaction, documents: Sequence[Document]) -> dict[_Key, _Held]:
+    """Return what the book holds under the numbers of some documents: one question, however many there are."""
+    kinds, ids, versions = zip(*map(_key, documents), strict=True) if documents else ((), (), ())
+    rows = tx.execute(
         """
-        SELECT v.hash FROM policy_version v JOIN policy_draft d USING (kind, id, version, hash)
-        WHERE v.kind = %s AND v.id = %s AND v.version = %s
+        SELECT v.kind, v.id, v.version, v.hash, d.hash IS NOT NULL
+        FROM policy_version v
+        JOIN unnest(%s::text[], %s::text[], %s::bigint[]) AS asked (kind, id, version) USING (kind, id, version)
+        LEFT JOIN policy_draft d USING (kind, id, version, hash)
         """,
-        key,
-    ).fetchone()
-    if known is None or known[0] == document.hash:
+        (list(kinds), list(ids), list(versions)),
+    )
+    return {(kind, id_, version): _Held(hash=hash_, by_people=people) for kind, id_, version, hash_, people in rows}
+
+
+def _taken_by_people(document: Document, *, held: Mapping[_Key, _Held]) -> bool:
+    """Return whether people published something else under a version's number; that it is skipped is logged."""
+    kind, policy, version = _key(document)
+    known = held.get((kind, policy, version))
+    if known is None or not known.by_people or known.hash == document.hash:
         return False
-    _log.error("policy.number_taken", extra={"kind": key[0], "policy": key[1], "version": key[2]})
+    _log.error("policy.number_taken", extra={"kind": kind, "policy": policy, "version": version})
     return True
 
 
 def insert_version(tx: Transaction, *, document: Document, at: datetime) -> bool:
     """Store a version for ever, and return whether it is new. Errors: PolicyAlreadyPublished."""
-    if _known(tx, document):
+    if _known(document, held=_held(tx, [document])):
         return False
-    key = (str(document.body["kind"]), str(document.body["id"]), version_of(document))
     tx.execute(
         """
         INSERT INTO policy_version (kind, id, version, hash, file, body, published_at)
         VALUES (%s, %s, %s, %s, %s, %s, %s)
         """,
-        (*key, document.hash, document.file, canonical(document.body), at),
+        (*_key(document), document.hash, document.file, canonical(document.body), at),
     )
     return True
 
 
-def _known(tx: Transaction, document: Document) -> bool:
+def _known(document: Document, *, held: Mapping[_Key, _Held]) -> bool:
     """Return whether the book holds a version with just this content. Errors: PolicyAlreadyPublished."""
-    key = (str(document.body["kind"]), str(document.body["id"]), version_of(document))
-    known = tx.execute("SELECT hash FROM policy_version WHERE kind = %s AND id = %s AND version = %s", key).fetchone()
-    if known is not None and known[0] != document.hash:
+    kind, policy, version = _key(document)
+    known = held.get((kind, policy, version))
+    if known is not None and known.hash != document.hash:
         raise PolicyAlreadyPublished(
-            f"{document.file}: version {key[2]} was published with another content; give the file a new version.",
-            kind=key[0],
-            id=key[1],
-            version=key[2],
+            f"{document.file}: version {version} was published with another content; give the file a new version.",
+            kind=kind,
+            id=policy,
+            version=version,
         )
     return known is not None
 

@@ -164,6 +164,24 @@ def lease(
     return sorted(leased, key=lambda work: (work.run_at, work.work_id))
 
 
+def waiting(tx: Transaction, *, kinds: Collection[str], now: datetime) -> set[tuple[int, str]]:
+    """Return in which cells work of which kinds is due: (cell, kind), one question for the whole book.
+
+    One look into the index for each cell and kind, however much waits there.
+    """
+    rows = tx.execute(
+        """
+        SELECT c.cell, k.kind FROM cell c CROSS JOIN unnest(%s::text[]) AS k (kind)
+        CROSS JOIN LATERAL (
+            SELECT FROM work w WHERE w.cell = c.cell AND w.kind = k.kind AND w.done_at IS NULL AND w.run_at <= %s
+            LIMIT 1
+        ) AS one
+        """,
+        (sorted(kinds), now),
+    )
+    return set(rows.fetchall())
+
+
 def complete(tx: Transaction, *, work: Work, now: datetime) -> None:
     """Mark work as done. Errors: LeaseLost; nothing is changed then, and the transaction must be rolled back."""
     changed = tx.execute(
