@@ -135,3 +135,17 @@ def test_what_is_not_done_is_counted_by_kind(database: Database) -> None:
     complete(database, first)
     with database.transaction() as tx:
         assert work.pending(tx) == {"ask": 1, "send": 1}
+
+
+def test_where_work_waits_is_one_question(database: Database) -> None:
+    enqueue(database, 1, after_seconds=-5)
+    enqueue(database, 2)
+    enqueue(database, 3, kind="ask", after_seconds=1)  # not yet
+    enqueue(database, 4, kind="remind")  # nobody asks for it
+    enqueue(database, 5, kind="ask", cell=1)
+    enqueue(database, 6, kind="ask", cell=2)
+    (done,) = lease(database, cell=2)
+    complete(database, done)
+    with database.transaction() as tx:
+        assert work.waiting(tx, kinds=["send", "ask"], now=NOW) == {(0, "send"), (1, "ask")}
+        assert work.waiting(tx, kinds=[], now=NOW) == set()
