@@ -15,6 +15,7 @@ from mingqu.services import agree_at_wallet, ask_lenders, follow_referrals, keep
 from mingqu.services.agree_at_wallet import ask_wallets
 from mingqu.services.bill_spend import bill_cell
 from mingqu.services.cross_cells import CROSSING, finish_crossings
+from mingqu.services.drop_agreement import CANCEL_AGREEMENT
 from mingqu.services.end_agreement import tell_bank
 from mingqu.services.expire_holds import expire_holds
 from mingqu.services.follow_up import NOTICE
@@ -22,7 +23,7 @@ from mingqu.services.house import House
 from mingqu.services.note_signals import PROMISED, note_promised
 from mingqu.services.pay_merchant import lapse_purchases
 from mingqu.services.report_to_lender import REPORT, report_to_lenders
-from mingqu.services.run_errand import CANCEL_AGREEMENT, run_errand
+from mingqu.services.run_errand import run_errand
 from mingqu.services.seek_lost_order import seek_lost_order
 from mingqu.services.send_batch import send_batches
 from mingqu.services.send_notice import send_due_notices
