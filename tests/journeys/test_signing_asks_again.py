@@ -67,7 +67,8 @@ def test_what_changed_between_offer_and_signature_is_refused_and_changes_nothing
                 key="sign",
             )
 
-        entry = next(one for one in house.directory.entries if one.lender_id == offered.product.lender_id)
+        entry = house.directory.of_lender(lender_id=offered.product.lender_id, business_date=OPENED_ON)
+        assert entry is not None
         before = rows_of(house)
         for other, refusal in (
             (replace(entry, partners=()), PartnerNotListed),

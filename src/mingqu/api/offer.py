@@ -53,6 +53,15 @@ class Payment(Answer, frozen=True, kw_only=True):
     payment_fen: Fen
     principal_fen: Fen
     interest_fen: Fen
+    fee_fen: Fen
+
+
+class Collected(Answer, frozen=True, kw_only=True):
+    """One part of what an offer costs, and who collects it."""
+
+    code: str
+    collector: str
+    amount_fen: Fen
 
 
 class Offer(Answer, frozen=True, kw_only=True):
@@ -71,6 +80,8 @@ class Offer(Answer, frozen=True, kw_only=True):
     cost_fen: Fen
     annual_simple_ppm: Ppm
     annual_effective_ppm: Ppm
+    licence: str
+    costs: list[Collected]
     payments: list[Payment]
     expires_at: datetime
 
@@ -213,7 +224,9 @@ def offer_of(made: Offered) -> Offer:
         cost_fen=cost.cost_fen,
         annual_simple_ppm=cost.annual.simple_ppm,
         annual_effective_ppm=cost.annual.effective_ppm,
-        payments=[shaped(row, Payment) for row in made.schedule.rows],
+        licence=made.licence.value,
+        costs=[shaped(item, Collected) for item in cost.items],
+        payments=[shaped(one, Payment) for one in made.payments],
         expires_at=made.offer.expires_at,
     )
 

@@ -241,7 +241,7 @@ def _contract_page(
 
 
 def _points(visit: Visit, offered: Offered) -> dict[str, Any]:
-    terms, rows = offered.offer.terms, offered.schedule.rows
+    terms, rows = offered.offer.terms, offered.payments
     order: list[str] = []
     for step in terms.allocation:
         if step[1].value not in order:

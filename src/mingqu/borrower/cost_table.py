@@ -13,7 +13,7 @@ from mingqu.services.read_cost_table import ShownTable
 def table_values(visit: Visit, shown: ShownTable) -> dict[str, Any]:
     """Return a stored table's values for its page; the words of law stand in Chinese, as they were stored."""
     body: dict[str, Any] = dict(shown.body)
-    lender = _lender(visit, str(body["lender"]))
+    lender = collector_of(visit, str(body["lender"]))
     payments = [(date.fromisoformat(day), int(fen)) for day, fen in body["payments"]]
     penalty = body["on_default"][0]
     return {
@@ -22,7 +22,7 @@ def table_values(visit: Visit, shown: ShownTable) -> dict[str, Any]:
         "items": [
             {
                 "code": item["code"],
-                "collector": _lender(visit, item["collector"]),
+                "collector": collector_of(visit, item["collector"]),
                 "standard": item["standard"],
                 "fen": item["amount_fen"],
             }
@@ -37,7 +37,7 @@ def table_values(visit: Visit, shown: ShownTable) -> dict[str, Any]:
         "last_fen": payments[-1][1],
         "total_fen": body["principal_fen"] + body["cost_fen"],
         "penalty_ppm": penalty["annual_ppm"],
-        "penalty_collector": _lender(visit, penalty["collector"]),
+        "penalty_collector": collector_of(visit, penalty["collector"]),
         "late": penalty["days_and_cost_fen"],
         "early_fee_ppm": body["early_repayment_fee_ppm"],
         "cooling_off_days": body.get("cooling_off_days", 0),
@@ -48,9 +48,8 @@ def table_values(visit: Visit, shown: ShownTable) -> dict[str, Any]:
     }
 
 
-def _lender(visit: Visit, name: str) -> str:
-    """Return a collector's name in the page's language, if it is a lender; the stored name otherwise."""
-    for lender in visit.house.pack.lenders:
-        if lender.name_zh == name:
-            return visit.words.pick(lender.name_zh, lender.name_en)
-    return name
+def collector_of(visit: Visit, name: str) -> str:
+    """Return a collector's name in the page's language, if it is a lender or a partner; the stored name otherwise."""
+    pack = visit.house.pack
+    names = [(one.name_zh, one.name_en) for one in pack.lenders] + [(one.name_zh, one.name_en) for one in pack.partners]
+    return next((visit.words.pick(*both) for both in names if both[0] == name), name)

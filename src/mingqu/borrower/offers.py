@@ -9,6 +9,7 @@ from uuid import UUID
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
+from mingqu.borrower.cost_table import collector_of
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.drawing import share
 from mingqu.borrower.form import Form
@@ -193,27 +194,30 @@ def _plan(visit: Visit, choice: _Choice) -> tuple[dict[str, Any] | None, Refusal
         return None, refusal
     if not found:
         return None, None
-    return {**_card(visit, found[0], found[0].cost.cost_fen), "rows": found[0].schedule.rows}, None
+    return {**_card(visit, found[0], found[0].cost.cost_fen), "rows": found[0].payments}, None
 
 
 def _card(visit: Visit, one: Offered, most_fen: int) -> dict[str, Any]:
-    rows = one.schedule.rows
-    lender = visit.house.pack.lender(lender_id=one.product.lender_id)
+    rows = one.payments
     interest_fen = one.schedule.interest_fen
     return {
         "id": one.offer.offer_id.hex,
         "lender": visit.words.pick(one.lender_name_zh, one.lender_name_en),
-        "licence": lender.licence.value,
+        "licence": one.licence.value,
         "simple_ppm": one.cost.annual.simple_ppm,
         "effective_ppm": one.cost.annual.effective_ppm,
         "cost_fen": one.cost.cost_fen,
         "interest_fen": interest_fen,
-        "fees": [(item.code, item.collector, item.amount_fen) for item in one.cost.items if item.code != "interest"],
+        "fees": [
+            (item.code, collector_of(visit, item.collector), item.amount_fen)
+            for item in one.cost.items
+            if item.code != "interest"
+        ],
         "interest_permille": share(interest_fen, most_fen),
         "cost_permille": share(one.cost.cost_fen, most_fen),
         "first_fen": rows[0].payment_fen,
         "last_fen": rows[-1].payment_fen,
-        "total_fen": one.schedule.payment_fen,
+        "total_fen": one.cost.principal_fen + one.cost.cost_fen,
         "even": one.offer.terms.method.value == "equal_instalment",
         "prohibited": one.product.prohibited_uses,
     }

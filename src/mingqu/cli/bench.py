@@ -39,6 +39,7 @@ BENCHES: Final = (
     "signals",
     "lab",
     "statements",
+    "offers",
 )
 
 

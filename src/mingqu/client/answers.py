@@ -225,6 +225,15 @@ class Payment(Answer, frozen=True, kw_only=True):
     payment_fen: int
     principal_fen: int
     interest_fen: int
+    fee_fen: int
+
+
+class Collected(Answer, frozen=True, kw_only=True):
+    """One part of what an offer costs, and who collects it."""
+
+    code: str
+    collector: str
+    amount_fen: int
 
 
 class Offer(Answer, frozen=True, kw_only=True):
@@ -243,6 +252,8 @@ class Offer(Answer, frozen=True, kw_only=True):
     cost_fen: int
     annual_simple_ppm: int
     annual_effective_ppm: int
+    licence: str
+    costs: list[Collected]
     payments: list[Payment]
     expires_at: datetime
 

@@ -10,11 +10,12 @@ from uuid import UUID
 
 from mingqu.domain.identifier import MalformedIdentifier, parse
 from mingqu.domain.money import AMOUNT_FEN_MAX, Rounding
+from mingqu.domain.partner import PartnerFee, read_partner_fees
 from mingqu.domain.policy_file import Document, Reader
 from mingqu.domain.refusal import Refusal
 
 METHODS: Final = ("equal_instalment", "equal_principal", "interest_only", "bullet", "flexible", "flat")
-KINDS: Final = ("instalment", "cash_line", "spend_line", "purpose_bound", "milestone")
+KINDS: Final = ("instalment", "cash_line", "spend_line", "purpose_bound", "milestone", "merchant", "business")
 INTEREST_BASES: Final = ("per_period", "per_day")
 RATE_QUOTES: Final = ("year", "month", "day")
 DAY_COUNTS: Final = ("thirty_360", "act_360", "act_365", "act_act")
@@ -100,6 +101,7 @@ class Product:
     cooling_off_days: int
     prohibited_uses: tuple[str, ...]
     auto_repay_allowed: bool
+    partner_fees: tuple[PartnerFee, ...] = ()
 
     def check_terms(self, *, amount_fen: int, instalments: int, method: str) -> None:
         """Refuse an amount, number of instalments or method that the product does not have.
@@ -140,7 +142,7 @@ PRODUCT_COLUMNS: Final = (
     "methods", "instalment_counts", "amount_min_fen", "amount_max_fen", "amount_step_fen", "price_grid", "rate_quote",
     "interest_basis", "periods_per_year", "day_count", "rounding", "due_day_rule", "penalty_multiple_ppm",
     "allocation", "early_repayment_fee_ppm", "grace_days", "cooling_off_days", "prohibited_uses",
-    "auto_repay_allowed", "note",
+    "auto_repay_allowed", "partner_fee", "note",
 )  # fmt: skip
 
 
@@ -159,6 +161,7 @@ def product_of(reader: Reader, *, kind: str, price_grid: str) -> Product:
     """Return the product of a file whose columns were looked at. Errors: PolicyFault."""
     valid_from, valid_to = reader.period()
     amount_min_fen = reader.integer("amount_min_fen", least=1, most=AMOUNT_FEN_MAX)
+    periods_per_year = reader.integer("periods_per_year", least=1, most=366)
     return Product(
         id=reader.name("id"),
         version=reader.integer("version", least=1, most=1_000_000),
@@ -177,7 +180,7 @@ def product_of(reader: Reader, *, kind: str, price_grid: str) -> Product:
         price_grid=price_grid,
         rate_quote=reader.choice("rate_quote", RATE_QUOTES),
         interest_basis=reader.choice("interest_basis", INTEREST_BASES),
-        periods_per_year=reader.integer("periods_per_year", least=1, most=366),
+        periods_per_year=periods_per_year,
         day_count=reader.choice("day_count", DAY_COUNTS),
         rounding=Rounding(reader.choice("rounding", [each.value for each in Rounding])),
         due_day_rule=reader.choice("due_day_rule", DUE_DAY_RULES),
@@ -188,6 +191,7 @@ def product_of(reader: Reader, *, kind: str, price_grid: str) -> Product:
         cooling_off_days=reader.integer("cooling_off_days", least=0, most=30),
         prohibited_uses=reader.names("prohibited_uses"),
         auto_repay_allowed=reader.flag("auto_repay_allowed"),
+        partner_fees=read_partner_fees(reader, periods_per_year=periods_per_year),
     )
 
 

@@ -19,7 +19,7 @@ from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.identifier import beside
 from mingqu.domain.institution import InstitutionNotConnected, PartnerNotListed, PilotExcludes
 from mingqu.domain.lender_answer import OPEN, LenderOffer, LenderQuestion, QuestionState
-from mingqu.domain.product import Lender, TermsNotOffered
+from mingqu.domain.product import Product, TermsNotOffered
 from mingqu.ports.lender import Declined, Later, LenderApplication, LenderChannel, NotKnown
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.check_drawing import lines_of, require_drawing_open
@@ -187,7 +187,7 @@ def _ask_one(
     require_lending(current, product_id=line.product_id, lender_id=line.lender_id, business_date=today)
     product = house.pack.product_version(product_id=line.product_id, version=line.product_version)
     product.check_terms(amount_fen=amount_fen, instalments=instalments, method=method)
-    _require_connected(house, lender=lender, person_id=line.person_id)
+    _require_connected(house, product=product, person_id=line.person_id)
     agreed = require_consent(
         consents=consent.of_person(tx, person_id=line.person_id),
         purpose=ConsentPurpose.PASS_TO_LENDER,
@@ -222,12 +222,12 @@ def _ask_one(
     return made
 
 
-def _require_connected(house: House, *, lender: Lender, person_id: UUID) -> None:
+def _require_connected(house: House, *, product: Product, person_id: UUID) -> None:
     """Return when the directory lets a person be sent to a lender today; a lender without an entry is sent nobody."""
     today = house.clock.business_date()
-    if house.directory.of_lender(lender_id=lender.id, business_date=today) is None:
+    if house.directory.of_lender(lender_id=product.lender_id, business_date=today) is None:
         raise InstitutionNotConnected("This lender is not in the directory.", stands_at="connecting")
-    require_routed(house, lender_id=lender.id, person_id=person_id)
+    require_routed(house, product=product, person_id=person_id)
 
 
 def _application(tx: Transaction, house: House, *, question: LenderQuestion) -> LenderApplication:

@@ -182,7 +182,7 @@ def cost_table(stored: Offer, offered: Offered) -> dict[str, Canonical]:
         "cost_fen": cost.cost_fen,
         "annual_simple_ppm": cost.annual.simple_ppm,
         "annual_effective_ppm": cost.annual.effective_ppm,
-        "payments": [[row.due.isoformat(), row.payment_fen] for row in rows],
+        "payments": [[one.due.isoformat(), one.payment_fen] for one in offered.payments],
         "payments_note": DATES_NOTE,
         "on_default": [
             {

@@ -14,12 +14,13 @@ from mingqu.domain.institution import (
     require_open,
 )
 from mingqu.domain.lender_answer import LenderQuestion
-from mingqu.domain.product import TermsNotOffered
+from mingqu.domain.partner import LISTED_AS
+from mingqu.domain.product import Product, TermsNotOffered
 from mingqu.domain.refusal import Refusal
 from mingqu.services.check_drawing import lines_of, require_drawing_open
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
-from mingqu.services.price_offer import Offered, offer_at, priced
+from mingqu.services.price_offer import Offered, offer_at, priced, product_of
 from mingqu.services.switch_off import require_lending
 from mingqu.store import lender_question, offer
 from mingqu.store.database import Transaction
@@ -79,7 +80,7 @@ def make_offers(
                 require_lending(
                     current, product_id=facility.product_id, lender_id=facility.lender_id, business_date=today
                 )
-                require_routed(house, lender_id=facility.lender_id, person_id=person_id)
+                require_routed(house, product=product_of(house, facility), person_id=person_id)
                 made.append(_offer(tx, house, facility, amount_fen, instalments, method))
             except _NOT_OFFERED as refusal:
                 not_offered = refusal  # by this product; another may have the terms
@@ -141,15 +142,24 @@ def _offer(
     return made
 
 
-def require_routed(house: House, *, lender_id: UUID, person_id: UUID) -> None:
-    """Return when the directory lets a person be sent to a lender today, or does not speak of that lender.
+def require_routed(house: House, *, product: Product, person_id: UUID) -> None:
+    """Return when the directory lets a person be sent to a product's lender today, or does not speak of that lender.
+
+    The lender's list has to name us, and whoever guarantees or insures the product.
 
     Errors: InstitutionNotConnected, PartnerNotListed, PilotExcludes. Source: 金规〔2025〕9号 (名单制).
     """
     today = house.clock.business_date()
-    entry = house.directory.of_lender(lender_id=lender_id, business_date=today)
-    if entry is not None:
-        require_open(entry=entry, person_id=person_id, partner=house.settings.operator_name, business_date=today)
+    entry = house.directory.of_lender(lender_id=product.lender_id, business_date=today)
+    if entry is None:
+        return
+    require_open(entry=entry, person_id=person_id, partner=house.settings.operator_name, business_date=today)
+    for fee in product.partner_fees:
+        partner = house.pack.partner(code=fee.partner)
+        if partner.status != "active" or not entry.lists(
+            partner=partner.name_zh, role=LISTED_AS[fee.role], business_date=today
+        ):
+            raise PartnerNotListed("A partner of this product is not on its lender's list today: take another one.")
 
 
 def decides_itself(house: House, *, lender_id: UUID) -> bool:

@@ -9,7 +9,7 @@ from mingqu.domain.product import TermsNotOffered
 from mingqu.services.check_drawing import lines_of, require_drawing_open
 from mingqu.services.house import House
 from mingqu.services.make_offers import decides_itself
-from mingqu.services.price_offer import Offered, loan_terms, priced
+from mingqu.services.price_offer import Offered, loan_terms, priced, product_of
 from mingqu.services.switch_off import require_lending
 from mingqu.store.offer import Facility, Offer
 
@@ -40,7 +40,7 @@ def _previewed(house: House, facility: Facility, amount_fen: int, instalments: i
         )
     except LendingSwitchedOff:
         return None  # nothing is shown that could not be signed
-    product = house.pack.product_version(product_id=facility.product_id, version=facility.product_version)
+    product = product_of(house, facility)
     try:
         terms = loan_terms(
             product=product,

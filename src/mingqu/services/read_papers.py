@@ -12,10 +12,10 @@ from mingqu.domain.canonical import Canonical, read
 from mingqu.domain.loan import LoanTerms
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal, mask_id_number
-from mingqu.domain.schedule import Schedule, build
+from mingqu.domain.schedule import build
 from mingqu.services.disclose_cost import live_offer
 from mingqu.services.house import House
-from mingqu.services.price_offer import Offered
+from mingqu.services.price_offer import Offered, Payment, payments_of
 from mingqu.store import certificate, evidence, instrument, offer, party, payee, repayment, vault
 from mingqu.store.database import Transaction
 from mingqu.store.evidence.proof import EvidencePending as EvidencePending
@@ -50,7 +50,7 @@ class ContractView:
     offer_id: UUID
     signed_at: datetime
     terms: LoanTerms
-    schedule: Schedule  # as shown at signing: dates move with the arrival of the money
+    payments: tuple[Payment, ...]  # as shown at signing: dates move with the arrival of the money
     bank_zh: str
     bank_en: str
     card_tail: str
@@ -85,7 +85,7 @@ def contract_view(house: House, *, person_id: UUID, contract_id: UUID) -> Contra
         offer_id=signed.offer_id,
         signed_at=signed.signed_at,
         terms=taken.terms,
-        schedule=build(terms=taken.terms.schedule_terms(start=taken.created_on)),
+        payments=payments_of(build(terms=taken.terms.schedule_terms(start=taken.created_on)), taken.terms),
         bank_zh=paid_to[0],
         bank_en=paid_to[1],
         card_tail=paid_to[2],

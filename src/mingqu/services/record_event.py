@@ -43,6 +43,9 @@ _RARE: Final = frozenset(
         AccountCode.GUARANTOR_CLAIM,
         AccountCode.GUARANTOR,
         AccountCode.DUE_TO_GUARANTOR,
+        AccountCode.DUE_GUARANTEE_FEE,
+        AccountCode.DUE_PREMIUM,
+        AccountCode.PARTNER_FEE,
     }
 )
 # Signing opens these; of a loan that was taken over they are as rare.

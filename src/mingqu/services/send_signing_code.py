@@ -13,6 +13,7 @@ from mingqu.ports.sms import Message, MessageKind
 from mingqu.services.disclose_cost import live_offer, read_disclosure
 from mingqu.services.house import House
 from mingqu.services.make_offers import require_routed
+from mingqu.services.price_offer import product_of
 from mingqu.services.send_message import send_message
 from mingqu.services.sign_with_lender import confirm_with_lender
 from mingqu.store import offer, one_time_code, party, vault
@@ -32,7 +33,7 @@ def send_signing_code(house: House, *, person_id: UUID, offer_id: UUID) -> None:
     """
     with house.database.transaction() as tx:
         _, line = offer.load_offer_with_line(tx, person_id=person_id, offer_id=offer_id)
-    require_routed(house, lender_id=line.lender_id, person_id=person_id)
+    require_routed(house, product=product_of(house, line), person_id=person_id)
     confirm_with_lender(house, person_id=person_id, offer_id=offer_id)
     digits = house.codes.digits()
     with house.database.transaction() as tx:

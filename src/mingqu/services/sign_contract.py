@@ -115,7 +115,7 @@ def sign_contract(
     def work(tx: Transaction) -> Response | Refusal:
         cell, now = tx.cell_of(person_id), house.clock.now()
         stored, offered = live_offer(tx, house, person_id=person_id, offer_id=offer_id)
-        require_routed(house, lender_id=offered.product.lender_id, person_id=person_id)
+        require_routed(house, product=offered.product, person_id=person_id)
         require_confirmed(tx, stored=stored)
         read = read_disclosure(tx, stored=stored, offered=offered)
         _require_rules(tx, house, offered=offered)

@@ -22,7 +22,7 @@ from mingqu.services.fund_lender import fund_lender
 from mingqu.services.hear_lender import keep_word, reprice
 from mingqu.services.house import House
 from mingqu.services.make_offers import require_routed
-from mingqu.services.price_offer import CostAboveCap, offer_at
+from mingqu.services.price_offer import CostAboveCap, offer_at, product_of
 from mingqu.services.repay import ChannelUnavailable
 from mingqu.store import lender_question, offer
 from mingqu.store.database import Transaction
@@ -130,7 +130,7 @@ def fund_from_lender(house: House, *, person_id: UUID, offer_id: UUID) -> None:
         words = lender_question.words_of(tx, question_id=question.question_id)
     if stored.loan_id is not None:
         return  # signed before; whoever asks again hears the same
-    require_routed(house, lender_id=line.lender_id, person_id=person_id)  # before the lender pays anything in
+    require_routed(house, product=product_of(house, line), person_id=person_id)  # before the lender pays anything in
     number = signature_number(offer_id)
     if not any((one.kind, one.number, one.said) == (WordKind.SIGN, number, "confirmed") for one in words):
         raise LenderNotConfirmed("The lender has not confirmed this offer: have the code sent that signs it.")

@@ -24,8 +24,9 @@ PAGE: Final = 1_000  # loans replayed between two words of progress
 FINDINGS_MAX: Final = 20
 Progress = Callable[[int, int], None]
 
-# What follows a limit being exceeded depends on other loans too; invariant 6 adds it up.
-_OVER: Final = frozenset({Reason.OVER_LIMIT, Reason.OVER_LIMIT_END})
+# What follows a limit being exceeded depends on other loans too, and invariant 6 adds it up; what a partner was paid
+# depends on the day on which the house pays partners.
+_OVER: Final = frozenset({Reason.OVER_LIMIT, Reason.OVER_LIMIT_END, Reason.PAY_PARTNER})
 _LIMIT: Final = frozenset({AccountCode.LIMIT_AVAILABLE, AccountCode.LIMIT_DRAWN})
 _OF_LENDER: Final = frozenset(
     {
@@ -157,6 +158,8 @@ def _owner(one: Loan, code: AccountCode) -> UUID:
 
 def _has_cause(one: Loan, moved: Moved, books: LoanBooks) -> bool:
     """Whether a transfer was booked with the event or on the morning that caused it, under an id that follows."""
+    if moved.reason is Reason.PAY_PARTNER:
+        return True
     if moved.kind in (TransferKind.PENDING, TransferKind.VOID):
         # Invariant 3 has the order. The holds of an older book hang on the contract.
         return _parent(moved.id) in (parent_of_holds(moved.reference), one.contract_id)

@@ -20,7 +20,17 @@ from mingqu.store.database import Transaction
 
 _log: Final = logging.getLogger("mingqu.policy")
 # What decides lies in these folders; others (texts of consents, templates) have readers of their own.
-POLICY_FOLDERS: Final = ("lenders", "products", "rules", "decision", "cards", "mappings", "rebuilding", "purpose")
+POLICY_FOLDERS: Final = (
+    "lenders",
+    "products",
+    "rules",
+    "decision",
+    "cards",
+    "mappings",
+    "rebuilding",
+    "purpose",
+    "partners",
+)
 POLICY_FILES_MAX: Final = 2_000  # A folder with more was chosen by mistake.
 POLICY_FILE_BYTES_MAX: Final = 4_000_000  # A file beyond this was not written by people.
 

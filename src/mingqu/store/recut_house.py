@@ -21,6 +21,7 @@ CODES: Final = [
     for code in AccountCode
     if code < AccountCode.LIMIT_GRANTED
     and not AccountCode.LOAN_PRINCIPAL <= code <= AccountCode.LOAN_FEE_DUE
+    and not AccountCode.DUE_GUARANTEE_FEE <= code <= AccountCode.PARTNER_FEE
     and code not in (AccountCode.OVERPAYMENT, AccountCode.DUE_TO_GUARANTOR, AccountCode.INTEREST_SUSPENDED)
 ]
 _ACCRUED: Final = {accrual.INTEREST: AccountCode.ACCRUED_INTEREST, accrual.PENALTY: AccountCode.ACCRUED_PENALTY}

@@ -31,7 +31,12 @@ METHODS: Final = {
     "flexible": ("随借随还", "borrow and repay at any time"),
     "flat": ("等本等息", "flat instalments"),
 }
-_ITEMS: Final = {"interest": "利息 Interest", "fee": "费用 Fee", "guarantee": "担保费 Guarantee fee"}
+_ITEMS: Final = {
+    "interest": "利息 Interest",
+    "fee": "费用 Fee",
+    "guarantee_fee": "担保费 Guarantee fee",
+    "insurance_premium": "保费 Premium",
+}
 _COMPONENTS: Final = {
     Component.PENALTY: ("罚息", "penalty"),
     Component.FEE: ("费用", "fees"),
@@ -73,9 +78,11 @@ def contract_pdf(view: ContractView, *, party: Party) -> bytes:
                 "payment_fen": row.payment_fen,
                 "principal_fen": row.principal_fen,
                 "interest_fen": row.interest_fen,
+                "fee_fen": row.fee_fen,
             }
-            for row in view.schedule.rows
+            for row in view.payments
         ],
+        "has_fees": any(row.fee_fen for row in view.payments),
         "clauses": _clauses(view),
     }
     return _set("contract.typ", data)

@@ -35,7 +35,7 @@ PEOPLE = st.uuids(version=4)
 def test_the_directory_that_is_shipped_has_a_bank_of_each_status_and_every_lender() -> None:
     found = {one.code: one.status for one in SHIPPED.on(TODAY) if Service.CARD_CASH_ADVANCE in one.services}
     assert found == {"qinghe": Status.CONNECTED, "wangshan": Status.PILOT, "dongting": Status.CONNECTING}
-    assert {one.code for one in SHIPPED.on(TODAY) if one.lender_id} == {"chengchuan", "tinglan"}
+    assert {one.code for one in SHIPPED.on(TODAY) if one.lender_id} == {"chengchuan", "tinglan", "yunling"}
     assert len(load_guidance(policy_folder()).points_zh) == 4
 
 

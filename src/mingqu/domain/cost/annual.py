@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal, localcontext
+from functools import lru_cache
 from math import gcd
 from typing import Final
 
@@ -59,11 +60,8 @@ def annual_cost(
     """
     _check_count(len(flows))
     begin = min(day for day, _ in flows)
-    timed = []
-    for day, amount in flows:
-        whole, part = periods_between(start=begin, end=day, period=period)
-        timed.append(TimedFlow(amount=amount, whole=whole, part=part))
-    rate = root(flows=timed)
+    times = _times(begin, tuple([day for day, _ in flows]), period)
+    rate = root(flows=[TimedFlow(amount, *time) for (_, amount), time in zip(flows, times, strict=True)])
     numerator, denominator = period.per_year()
     scaled = int(rate.scaleb(15))
     return AnnualCost(
@@ -76,6 +74,11 @@ def _compounded_ppm(rate: Decimal, numerator: int, denominator: int, rounding: R
     with localcontext(Context(prec=60)):
         growth = (1 + rate) ** (Decimal(numerator) / denominator) - 1
         return divide(int((growth * _RATE_SCALE * PPM).to_integral_value()), _RATE_SCALE, rounding)
+
+
+@lru_cache(maxsize=1_024)  # all offers for one wish have the same dates
+def _times(begin: date, days: tuple[date, ...], period: Period) -> tuple[tuple[int, tuple[int, int]], ...]:
+    return tuple(periods_between(start=begin, end=day, period=period) for day in days)
 
 
 def periods_between(*, start: date, end: date, period: Period) -> tuple[int, tuple[int, int]]:

@@ -7,11 +7,10 @@ changes its sign between half a unit of the last decimal below the answer and ha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from itertools import pairwise
 from math import gcd
-from typing import Final
+from typing import Final, NamedTuple
 
 from mingqu.domain.refusal import Refusal
 
@@ -46,8 +45,7 @@ class RateBeyondReach(Refusal):
     code = "cost_rate_beyond_reach"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimedFlow:
+class TimedFlow(NamedTuple):
     """An amount at a time of `whole` periods plus `part` of one; amounts have one sign for each direction.
 
     A discount is (1 + x)^whole, and for the part either (1 + x)^part or, with simple interest, 1 + part · x.
@@ -63,7 +61,7 @@ def root(*, flows: Sequence[TimedFlow], simple_part: bool = False) -> Decimal:
 
     Errors: RateUndefined, RateNotUnique, RateBeyondReach.
     """
-    ordered = sorted(flows, key=lambda flow: flow.whole + flow.part[0] / flow.part[1])
+    ordered = sorted(flows, key=_time_of)
     merged = _merged(ordered)
     _refuse_ambiguous([flow.amount for flow in merged])
     equation = _Equation(merged, simple_part=simple_part)
@@ -71,13 +69,19 @@ def root(*, flows: Sequence[TimedFlow], simple_part: bool = False) -> Decimal:
         return _proved(equation, equation.guess())
 
 
+def _time_of(flow: TimedFlow) -> float:
+    return flow.whole + flow.part[0] / flow.part[1]
+
+
 def _merged(ordered: Sequence[TimedFlow]) -> list[TimedFlow]:
     """Sum amounts of the same moment, so that a fee kept back on the first day counts as a smaller loan."""
     merged: list[TimedFlow] = []
+    last: TimedFlow | None = None
     for flow in ordered:
-        if merged and merged[-1].whole == flow.whole and merged[-1].part == flow.part:
+        if last is not None and last.whole == flow.whole and last.part == flow.part:
             flow = TimedFlow(amount=merged.pop().amount + flow.amount, whole=flow.whole, part=flow.part)
         merged.append(flow)
+        last = flow
     return [flow for flow in merged if flow.amount]
 
 
@@ -100,13 +104,15 @@ def _refuse_ambiguous(amounts: Sequence[int]) -> None:
 class _Equation:
     """The discounted sum of flows as a function of the rate, for a quick guess and for the proof."""
 
-    __slots__ = ("_amounts", "_parts", "_scale", "_simple", "_steps", "_wholes")
+    __slots__ = ("_amounts", "_backwards", "_flows", "_parts", "_scale", "_simple", "_steps", "_wholes")
 
     def __init__(self, flows: Sequence[TimedFlow], *, simple_part: bool) -> None:
         self._amounts = [flow.amount for flow in flows]
         self._simple = simple_part
         self._scale = 1
         self._steps: list[int] = []
+        self._flows: list[tuple[int, int]] = []
+        self._backwards: list[int] = []
         self._wholes = [flow.whole for flow in flows]
         self._parts = [flow.part for flow in flows]
         if simple_part:
@@ -119,18 +125,27 @@ class _Equation:
             for whole, part in zip(self._wholes, self._parts, strict=True)
         ]
         self._steps = [times[0]] + [after - before for before, after in pairwise(times)]
+        self._flows = list(zip(self._amounts, self._steps, strict=True))
+        # Nearly every loan: flows one period apart. Discounting from the last one on takes one product for each.
+        if times[0] == 0 and set(self._steps[1:]) == {self._scale}:
+            self._backwards = self._amounts[::-1]
 
     def at(self, rate: Decimal) -> Decimal:
         """Return the sum at a rate, to 40 digits."""
         base = 1 + rate
         total = Decimal(0)
+        if self._backwards:
+            factor = 1 / base
+            for amount in self._backwards:
+                total = total * factor + amount
+            return total
         if self._simple:
             for amount, whole, (numerator, denominator) in zip(self._amounts, self._wholes, self._parts, strict=True):
                 total += amount / (base**whole * (1 + rate * numerator / denominator))
             return total
         factors = {step: base ** (Decimal(-step) / self._scale) for step in set(self._steps)}
         discount = Decimal(1)
-        for amount, step in zip(self._amounts, self._steps, strict=True):
+        for amount, step in self._flows:
             if step:
                 discount *= factors[step]
             total += amount * discount
@@ -140,13 +155,18 @@ class _Equation:
         """Return the sum at a rate, roughly; decides nothing."""
         base = 1 + rate
         total = 0.0
+        if self._backwards:
+            factor = 1 / base
+            for amount in self._backwards:
+                total = total * factor + amount
+            return total
         if self._simple:
             for amount, whole, (numerator, denominator) in zip(self._amounts, self._wholes, self._parts, strict=True):
                 total += amount / (base**whole * (1 + rate * numerator / denominator))
             return total
         factors = {step: base ** (-step / self._scale) for step in set(self._steps)}
         discount = 1.0
-        for amount, step in zip(self._amounts, self._steps, strict=True):
+        for amount, step in self._flows:
             discount *= factors[step]
             total += amount * discount
         return total

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar, Final
 
-from mingqu.domain.decision.pack import Pack, fault_of, parse_pack
+from mingqu.domain.decision.fault import fault_of
+from mingqu.domain.decision.pack import Pack, parse_pack
 from mingqu.domain.decision.publication import Publication, days_of, in_force, key_of, version_of
 from mingqu.domain.decision.strategy import PolicyMissing
 from mingqu.domain.policy_file import Document, Plain

@@ -17,6 +17,7 @@ from uuid import UUID
 from mingqu.domain.decision.auto_loan import AutoProduct, parse_auto_product, parse_payees
 from mingqu.domain.decision.card import parse_card
 from mingqu.domain.decision.experiment import Experiment, parse_experiment, require_apart
+from mingqu.domain.decision.fault import fault_of
 from mingqu.domain.decision.grid import parse_grid
 from mingqu.domain.decision.lever import parse_guide
 from mingqu.domain.decision.link import LinkTable, parse_link_table
@@ -25,7 +26,8 @@ from mingqu.domain.decision.publication import Publication, Spoken, by_policy, k
 from mingqu.domain.decision.strategy import Finder, PolicyMissing, Strategy, assemble, check_price
 from mingqu.domain.decision.table import parse_first_hit_table, parse_policy_table
 from mingqu.domain.money import Rounding
-from mingqu.domain.policy_file import Document, Plain, PolicyFault
+from mingqu.domain.partner import Partner, parse_partner
+from mingqu.domain.policy_file import Document, Plain
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
 from mingqu.domain.purpose import read_contract
 from mingqu.domain.rebuild import RebuildTable, parse_rebuild_table
@@ -35,7 +37,7 @@ from mingqu.domain.spend.product import SpendProduct, SpendProductNotOffered, pa
 # A mapping (columns of a CSV) is kept and published, but decides nothing.
 KINDS: Final = (
     "lender", "rules", "fields", "card", "policy", "first_hit", "grid", "product", "strategy", "mapping", "remedies",
-    "experiment", "spend_product", "link", "rebuilding", "auto_product", "funds_contract", "payees",
+    "experiment", "spend_product", "link", "rebuilding", "partner", "auto_product", "funds_contract", "payees",
 )  # fmt: skip
 STRATEGIES_REMEMBERED_MAX: Final = 64  # dates × sets of products in use at once; the rest is put together again
 
@@ -51,6 +53,7 @@ class Pack:
     lenders: tuple[Lender, ...]
     products: tuple[Product, ...]
     rules: RuleBook
+    partners: tuple[Partner, ...] = ()
     spoken: Spoken = field(default_factory=dict)
     _remembered: dict[tuple[object, ...], Strategy] = field(default_factory=dict, compare=False, repr=False)
     _experiments: dict[date, tuple[Experiment, ...]] = field(default_factory=dict, compare=False, repr=False)
@@ -65,6 +68,10 @@ class Pack:
         if lender_id not in self._lenders:
             raise PolicyMissing("No lender file has this id.", lender_id=str(lender_id))
         return self._lenders[lender_id]
+
+    def partner(self, *, code: str) -> Partner:
+        """Return a partner in the version that was published last. Errors: PolicyMissing."""
+        return parse_partner(document=self.document(kind="partner", name=code))
 
     def product(self, *, product_id: str, business_date: date) -> Product:
         """Return the newest version of a product offered on a date. Errors: ProductNotOffered."""
@@ -248,6 +255,7 @@ def parse_pack(*, documents: Iterable[Document], publications: Iterable[Publicat
             *(parse_product(document=one) for one in held if one.kind == "product"),
             *(parse_auto_product(document=one).product for one in held if one.kind == "auto_product"),
         ),
+        partners=tuple(parse_partner(document=one) for one in held if one.kind == "partner"),
         rules=Finder(documents=_last(held, "rules", spoken), business_date=date.min, versions=None).rules(),
         spoken=spoken,
     )
@@ -261,23 +269,6 @@ def parse_pack(*, documents: Iterable[Document], publications: Iterable[Publicat
     return pack
 
 
-def fault_of(*, document: Document, missing: PolicyMissing | RuleMissing) -> PolicyFault:
-    """Return (not raise) the fault of a file that names, or needs, what is not in the pack."""
-    column = _NAMED_BY.get((document.kind, str(missing.details.get("kind"))), "valid_from")
-    if document.kind == "experiment":
-        column = "instead"
-    return document.reader().fault(column, missing.message, "Add what is missing, or correct the name.")
-
-
-# Which column of a file names what was not found.
-_NAMED_BY: Final = {
-    ("strategy", "fields"): "fields",
-    ("strategy", "card"): "card",
-    ("strategy", "policy"): "policy",
-    ("strategy", "grid"): "limits",
-    ("product", "grid"): "price_grid",
-    ("product", "lender"): "lender_id",
-}
 _DATED: Final = (
     "fields", "card", "policy", "first_hit", "grid", "strategy", "product", "remedies", "experiment", "spend_product",
     "link", "rebuilding", "auto_product",
@@ -313,6 +304,7 @@ def _last(documents: Sequence[Document], kind: str, spoken: Spoken) -> tuple[Doc
 _ALONE: Final[Mapping[Plain, Callable[[Document], object]]] = {
     "card": lambda one: parse_card(document=one),
     "link": lambda one: parse_link_table(document=one),
+    "partner": lambda one: parse_partner(document=one),
     "rebuilding": lambda one: parse_rebuild_table(document=one),
     "funds_contract": read_contract,
     "payees": lambda one: parse_payees(document=one),
@@ -386,6 +378,9 @@ def _check_auto_product(pack: Pack, document: Document) -> None:
 
 
 def _check_product(pack: Pack, product: Product, meets: Meets) -> None:
+    for fee in product.partner_fees:
+        if pack.partner(code=fee.partner).role is not fee.role:
+            raise PolicyMissing(f"The partner {fee.partner} is no {fee.role}.", kind="partner", id=fee.partner)
     finder = Finder(documents=pack.documents, business_date=product.valid_from, versions=None, spoken=pack.spoken)
     document = finder.named("grid", product.price_grid)
     check_price(

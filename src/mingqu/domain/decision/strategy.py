@@ -18,6 +18,7 @@ from mingqu.domain.decision.publication import version_of as version_of
 from mingqu.domain.decision.row import Words, read_words
 from mingqu.domain.decision.table import PolicyTable, parse_policy_table
 from mingqu.domain.limit import PAUSE_HOURS_MAX, REASSESS_DAYS_MAX, VALID_MONTHS_MAX
+from mingqu.domain.partner import fees_year_ppm
 from mingqu.domain.policy_file import Document, PolicyFault, Reader
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
 from mingqu.domain.refusal import Refusal
@@ -324,12 +325,13 @@ def check_price(
 ) -> None:
     """Refuse a price grid (of a file) with a cell above the legal cap on any day of [days[0], days[1]).
 
-    The quoted yearly rate is compared; the whole cost with every fee is compared again at each offer.
+    The quoted yearly rate with what partners take beside it is compared; each offer's whole cost is compared again.
     Errors: PriceAboveCap, RuleMissing, PolicyMissing when the grid is in another unit.
     """
     if prices.unit != "ppm_per_year":
         raise PolicyMissing(f"The price grid {prices.id} is not in ppm_per_year.", kind="grid", id=prices.id)
-    highest = max((cell for cell in prices.cells if cell is not None), default=0)
+    dearest = max((cell for cell in prices.cells if cell is not None), default=0)
+    highest = dearest + fees_year_ppm(product.partner_fees)
     for rule in rules.within(
         rule_id=ALL_IN_COST_MAX,
         lender_type=lender.licence,
@@ -340,7 +342,7 @@ def check_price(
         if highest > rule.value:
             raise PriceAboveCap(
                 file=file,
-                row=prices.cell_name(prices.cells.index(highest)),
+                row=prices.cell_name(prices.cells.index(dearest)),
                 column="cells",
                 problem=f"product {product.id} asks {highest} ppm a year; {rule.document} allows {lender.licence} "
                 f"lenders {rule.value} ppm from {rule.valid_from}.",

@@ -46,6 +46,9 @@ class AccountCode(IntEnum):
     MIGRATION_CLEARING = 2102
     INTEREST_SUSPENDED = 2201
     SPEND_CREDIT = 2301
+    DUE_GUARANTEE_FEE = 2501
+    DUE_PREMIUM = 2502
+    PARTNER_FEE = 2503
     LENDER_FUNDING = 3001
     INTEREST_INCOME = 4001
     PENALTY_INCOME = 4002
@@ -152,6 +155,15 @@ CHART: Final = {
         side=Side.CREDIT,
         strict=True,
         meaning="What is the borrower's on a revolving account: paid too much, or refunded and not in a bill yet.",
+    ),
+    AccountCode.DUE_GUARANTEE_FEE: ChartLine(
+        side=Side.CREDIT, meaning="Guarantee fees that a borrower paid and that the guarantor has not had yet."
+    ),
+    AccountCode.DUE_PREMIUM: ChartLine(
+        side=Side.CREDIT, meaning="Premiums that a borrower paid and that the insurer has not had yet."
+    ),
+    AccountCode.PARTNER_FEE: ChartLine(
+        side=Side.CREDIT, meaning="Fees of guarantor and insurer that are billed and unpaid: no income of the lender's."
     ),
     AccountCode.LENDER_FUNDING: ChartLine(side=Side.CREDIT, meaning="What a lender put in."),
     AccountCode.INTEREST_INCOME: ChartLine(side=Side.EITHER, meaning="Interest earned; a correction may turn it."),
@@ -268,6 +280,8 @@ class Reason(IntEnum):
     SHARE_INTEREST_PAID = 103
     SHARE_PENALTY_PAID = 104
     SHARE_FEE_PAID = 105
+    OWE_PARTNER = 130
+    PAY_PARTNER = 131
 
 
 REASONS: Final = {
@@ -311,6 +325,8 @@ REASONS: Final = {
     Reason.PURPOSE_GRANT: "A card is opened on a funds contract.",
     Reason.PURPOSE_SPEND: "A payee of a funds contract is paid; held from the authorisation on.",
     Reason.PURPOSE_RETURN: "A payee of a funds contract gives back.",
+    Reason.OWE_PARTNER: "A fee is the guarantor's or the insurer's: billed for them, or paid by the borrower.",
+    Reason.PAY_PARTNER: "A guarantor or an insurer is paid the fees that borrowers paid.",
     Reason.CORRECT: "A person corrects what no other reason covers.",
     Reason.SHARE_LEND: "A joint loan is paid out, a part of it by each funder.",
     Reason.SHARE_REPAY: "A funder's part of principal that came back.",

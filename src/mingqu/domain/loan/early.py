@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from mingqu.domain.changed import changed
+from mingqu.domain.loan.balance_fee import charge_anew, end_fees, lapsing_fen
 from mingqu.domain.loan.billing import bill
 from mingqu.domain.loan.plan import replan
 from mingqu.domain.loan.posting import Change
@@ -35,6 +35,12 @@ def fees_unbilled_fen(state: LoanState) -> tuple[int, int]:
     )
 
 
+def fees_early_fen(*, terms: LoanTerms, state: LoanState, on: date) -> tuple[int, int]:
+    """Return the same as far as repaying early on a day makes them due: of fees on the balance, the days up to it."""
+    fees_fen, penalties_fen = fees_unbilled_fen(state)
+    return fees_fen - (lapsing_fen(terms=terms, state=state, on=on) if state.fees else 0), penalties_fen
+
+
 def repay_early(working: Working, *, amount_fen: int, on: date, change: Change) -> None:
     """Bill interest to the day and as much principal as the amount reaches; plan the rest anew.
 
@@ -47,7 +53,7 @@ def repay_early(working: Working, *, amount_fen: int, on: date, change: Change) 
         return
     interest_fen = early_interest_fen(terms=terms, state=state, on=on)
     unbilled = state.principal_unbilled_fen
-    fees_fen, penalties_fen = fees_unbilled_fen(state)
+    fees_fen, penalties_fen = fees_early_fen(terms=terms, state=state, on=on)
     before = interest_fen + fees_fen + penalties_fen
     whole = amount_fen >= before + unbilled
     principal_fen = unbilled if whole else amount_fen - before
@@ -67,7 +73,8 @@ def repay_early(working: Working, *, amount_fen: int, on: date, change: Change) 
     kept = [other for other in working.lines if other.billed]
     planned = tuple(other for other in working.lines if not other.billed)
     rows = () if whole else replan(terms=terms, planned=planned, principal_fen=unbilled - principal_fen, start=on)
-    if fees_fen or penalties_fen:
-        ahead = {other.due for other in planned}
-        working.fees = [changed(fee, line_due=on) if fee.line_due in ahead else fee for fee in working.fees]
+    if working.fees:
+        before_fees = state.fees
+        end_fees(working, state=state, on=on)
+        rows = tuple(charge_anew(working, rows=rows, before=before_fees))
     working.lines = [*kept, bill(early, on, change), *rows]

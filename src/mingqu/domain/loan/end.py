@@ -7,6 +7,7 @@ from uuid import UUID
 
 from mingqu.domain.changed import changed
 from mingqu.domain.course import interest_until
+from mingqu.domain.loan.balance_fee import is_for_time, lapse_later
 from mingqu.domain.loan.charge import follow_instalments
 from mingqu.domain.loan.event import Accelerated, ChargedOff, WrittenOff
 from mingqu.domain.loan.posting import Change, Flow, Purse
@@ -121,7 +122,13 @@ def _all_due_on(working: Working, on: date) -> None:
     if running is None or on >= working.lines[regular[-1]].due:
         return
     later = [working.lines[index] for index in regular if working.lines[index].due > on and index != running]
+    if working.fees:
+        lapse_later(working, dues={other.due for other in later})
+        later = [working.lines[index] for index in regular if working.lines[index].due > on and index != running]
     line = working.lines[running]
+    working.fees = [
+        changed(fee, line_due=on) if is_for_time(fee) and fee.line_due == line.due else fee for fee in working.fees
+    ]
     interest = max(_borne_by(working, running, on), line.interest_paid_fen) if line.unpaid_fen else line.interest_fen
     fees = sum(other.fee_fen for other in later)
     penalties = sum(other.penalty_fen for other in later)

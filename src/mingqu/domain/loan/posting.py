@@ -18,7 +18,8 @@ from uuid import UUID
 from mingqu.domain.changed import made
 from mingqu.domain.ledger import FORWARD, AccountCode, Reason
 from mingqu.domain.loan.event import Receipt
-from mingqu.domain.loan.state import Allocation, LoanState, Payable
+from mingqu.domain.loan.fee import FeeTaker
+from mingqu.domain.loan.state import PARTNERS, Allocation, LoanState, Payable
 from mingqu.domain.loan.terms import Component, by_component
 
 
@@ -86,6 +87,11 @@ _DUE: Final = {
 }
 
 
+# Whose a fee is that borrowers paid, and where it waits for them.
+_OWED_TO: Final = {
+    FeeTaker.GUARANTOR: AccountCode.DUE_GUARANTEE_FEE,
+    FeeTaker.INSURER: AccountCode.DUE_PREMIUM,
+}
 _RELEASE: Final = (AccountCode.LIMIT_DRAWN, AccountCode.LIMIT_AVAILABLE)
 _BACK: Final = AccountCode.COLLECTION_CLEARING
 # Looking a member up costs more than most of what is done with it, and these are asked for with every event.
@@ -185,6 +191,8 @@ def settle(*, before: LoanState, after: LoanState, change: Change, on: date) -> 
     for (debit, credit, reason), amount in zip(_BILLS, billed, strict=True) if min(billed) < 0 else ():
         if amount < 0:
             change.post(debit, credit, amount, reason, on)
+    if after.fees or before.fees:
+        _pass_to_partners(before, after, flows, change, on)
     if released:
         change.post(*_RELEASE, released, Reason.LIMIT_RELEASE, on)
     if before.suspended or after.suspended:
@@ -206,6 +214,28 @@ def _suspend(before: LoanState, after: LoanState, flows: list[Flow], change: Cha
         change.post(AccountCode.INTEREST_SUSPENDED, AccountCode.CREDIT_LOSS, given_up, Reason.WRITE_OFF, on)
         grown = new[component] - old[component] + given_up
         change.post(income, AccountCode.INTEREST_SUSPENDED, grown, Reason.SUSPEND, on)
+
+
+def _pass_to_partners(before: LoanState, after: LoanState, flows: list[Flow], change: Change, on: date) -> None:
+    """Take what was billed of partners' fees out of the lender's income, and owe partners what borrowers paid of it.
+
+    What was given up or is lost is owed to nobody: the lender neither earned nor lost it. Example: 30.00 of a
+    guarantee fee is billed, and 20.00 of it paid: the lender's income is as before, 20.00 are the guarantor's.
+    """
+    (old_paid, old_unpaid), (new_paid, new_unpaid) = before.partner_fees(), after.partner_fees()
+    gained = {taker: new_paid[taker] - old_paid[taker] for taker in PARTNERS}
+    fee_of = {purse: sum(flow.paid.get(_FEE, 0) for flow in flows if flow.purse is purse) for purse in Purse}
+    given_fen = fee_of[Purse.CONCESSION]
+    in_cash_fen = fee_of[Purse.CASH] + fee_of[Purse.OVERPAYMENT]
+    lost_fen = min(fee_of[_LOSS], sum(fee.unpaid_fen for fee in before.fees if fee.taker in PARTNERS))
+    billed_fen = new_unpaid - old_unpaid + sum(gained.values()) + lost_fen
+    change.post(AccountCode.FEE_INCOME, AccountCode.PARTNER_FEE, billed_fen, Reason.OWE_PARTNER, on)
+    change.post(AccountCode.PARTNER_FEE, AccountCode.CREDIT_LOSS, lost_fen, Reason.WRITE_OFF, on)
+    for taker, account in _OWED_TO.items():
+        conceded = gained[taker] if given_fen and not in_cash_fen else min(gained[taker], given_fen) if given_fen else 0
+        given_fen -= conceded
+        change.post(AccountCode.PARTNER_FEE, AccountCode.CONCESSION, conceded, Reason.CONCEDE, on)
+        change.post(AccountCode.PARTNER_FEE, account, gained[taker] - conceded, Reason.OWE_PARTNER, on)
 
 
 def suspended_fen(state: LoanState, change: Change) -> dict[Component, int]:

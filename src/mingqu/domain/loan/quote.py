@@ -10,7 +10,7 @@ from uuid import UUID
 from mingqu.domain.calendar import check_date
 from mingqu.domain.course import outstanding
 from mingqu.domain.loan.billing import with_penalties_billed
-from mingqu.domain.loan.early import early_interest_fen, fees_unbilled_fen
+from mingqu.domain.loan.early import early_interest_fen, fees_early_fen
 from mingqu.domain.loan.event import Event, Intent, Repaid
 from mingqu.domain.loan.posting import Change
 from mingqu.domain.loan.state import LoanState, Payable, Stage
@@ -65,7 +65,7 @@ def quote(*, terms: LoanTerms, state: LoanState, on: date) -> Quote:
     if billed.stage is Stage.ACTIVE and billed.course is None:
         unbilled_fen = billed.principal_unbilled_fen
         early_fen = early_interest_fen(terms=terms, state=billed, on=on)
-        fees_fen = sum(fees_unbilled_fen(billed))
+        fees_fen = sum(fees_early_fen(terms=terms, state=billed, on=on))
     elif billed.stage in (Stage.ACTIVE, Stage.CHARGED_OFF):
         unbilled_fen = billed.principal_unbilled_fen
         early_fen = _owed_along(terms, billed, on) - billed.payable.total_fen - unbilled_fen

@@ -13,10 +13,12 @@ from uuid import UUID
 from mingqu.domain.changed import made
 from mingqu.domain.course import Course
 from mingqu.domain.loan.event import Receipt
-from mingqu.domain.loan.fee import FeeRule
+from mingqu.domain.loan.fee import FeeRule, FeeTaker
 from mingqu.domain.loan.terms import NON_ACCRUAL_AFTER_DAYS, PPM, Component, LoanTerms
 from mingqu.domain.money import MICRO_PER_FEN
 from mingqu.domain.schedule import accrued_ratio, interest_ratio
+
+PARTNERS: Final = (FeeTaker.GUARANTOR, FeeTaker.INSURER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +160,7 @@ class FeePart:
     waived_fen: int = 0
     penalty: bool = False
     rule: FeeRule | None = None  # of a share of its instalment: the fee follows when the instalment becomes another
+    taker: FeeTaker = FeeTaker.LENDER
 
     @property
     def unpaid_fen(self) -> int:
@@ -228,6 +231,16 @@ class LoanState:
             return 0
         billed = {line.due for line in self.instalments if line.billed}
         return sum(fee.amount_fen - fee.waived_fen for fee in self.fees if fee.penalty and fee.line_due in billed)
+
+    def partner_fees(self) -> tuple[dict[FeeTaker, int], int]:
+        """Return what was paid to each kind of partner, and what of their fees is billed and unpaid, in fen."""
+        paid, unpaid = dict.fromkeys(PARTNERS, 0), 0
+        billed = {line.due for line in self.instalments if line.billed} if self.fees else set()
+        for fee in self.fees:
+            if fee.taker is not FeeTaker.LENDER:
+                paid[fee.taker] += fee.paid_fen
+                unpaid += fee.unpaid_fen if fee.line_due in billed and self.stage is not _WRITTEN_OFF else 0
+        return paid, unpaid
 
     @property
     def unpaid_billed(self) -> Iterator[Instalment]:

@@ -1,0 +1,84 @@
+"""Partners of lenders: companies that guarantee or insure loans, each with its own price, as versioned data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from mingqu.domain.policy_file import Document, Reader
+
+PPM: Final = 1_000_000
+PARTNERS_MAX: Final = 2  # of one loan: who guarantees it and who insures it
+
+
+class PartnerRole(StrEnum):
+    """What a partner does for a loan, and whose fee it therefore is."""
+
+    GUARANTOR = "guarantor"
+    INSURER = "insurer"
+
+
+# How lenders' published lists of partners call these roles.
+LISTED_AS: Final = {PartnerRole.GUARANTOR: "guarantee_company", PartnerRole.INSURER: "insurance_company"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """A company that stands beside lenders. `status` is "active" or "suspended"."""
+
+    code: str
+    version: int
+    name_zh: str
+    name_en: str
+    role: PartnerRole
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerFee:
+    """What a product's partner is paid by the borrower: so much a year of the principal still owed, in ppm."""
+
+    partner: str
+    role: PartnerRole
+    year_ppm: int
+
+
+def parse_partner(*, document: Document) -> Partner:
+    """Return the partner that a file describes. Errors: PolicyFault with file, row and column."""
+    reader = document.reader()
+    reader.only(("kind", "id", "version", "name_zh", "name_en", "role", "status", "note"))
+    return Partner(
+        code=reader.name("id"),
+        version=reader.integer("version", least=1, most=1_000_000),
+        name_zh=reader.text("name_zh"),
+        name_en=reader.text("name_en"),
+        role=PartnerRole(reader.choice("role", tuple(PartnerRole))),
+        status=reader.choice("status", ("active", "suspended")),
+    )
+
+
+def read_partner_fees(reader: Reader, *, periods_per_year: int) -> tuple[PartnerFee, ...]:
+    """Return what a product's `[[partner_fee]]` tables say; one for each role, a whole number of ppm each period.
+
+    Errors: PolicyFault.
+    """
+    if not reader.has("partner_fee"):
+        return ()
+    found = []
+    for row in reader.tables("partner_fee", label="partner"):
+        row.only(("partner", "role", "year_ppm"))
+        year_ppm = row.integer("year_ppm", least=1, most=PPM)
+        if year_ppm % periods_per_year:
+            raise row.fault("year_ppm", "no whole number for each period.", f"Write a multiple of {periods_per_year}.")
+        role = PartnerRole(row.choice("role", tuple(PartnerRole)))
+        found.append(PartnerFee(partner=row.name("partner"), role=role, year_ppm=year_ppm))
+    if len({one.role for one in found}) != len(found):
+        raise reader.fault("partner_fee", "a role stands twice.", "Name one guarantor and one insurer at most.")
+    return tuple(found)
+
+
+def fees_year_ppm(fees: Iterable[PartnerFee]) -> int:
+    """Return what partners take together a year, in ppm of the principal still owed."""
+    return sum(one.year_ppm for one in fees)
