@@ -9,6 +9,7 @@ from uuid import UUID
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
+from mingqu.borrower.compare import differences_fen
 from mingqu.borrower.cost_table import collector_of
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.drawing import share
@@ -94,7 +95,11 @@ def show_offers(visit: Visit) -> Response[Any]:
     first = live[0]
     return visit.show(
         "offers.html",
-        offers=[_card(visit, one, most_fen) for one in live],
+        offers=[
+            {**_card(visit, one, most_fen), "difference_fen": fen}
+            for one, fen in zip(live, differences_fen(live), strict=True)
+        ],
+        compare="/offers/compare?" + "&".join(f"o={one.offer.offer_id.hex}" for one in live),
         amount_fen=first.offer.terms.principal_fen,
         instalments=first.offer.terms.instalments,
         method=first.offer.terms.method.value,
