@@ -119,6 +119,8 @@ def test_a_raise_is_granted_at_once_and_of_use_after_its_pause(world: OpenWorld)
     assert {(one.granted_fen, one.available_fen, one.rate_year_ppm) for one in raised.products} == {
         (4_000_000, GRANTED, 126_000),
         (4_000_000, GRANTED, 150_000),
+        (4_000_000, GRANTED, 72_000),  # what came with the products of 2026-11-20
+        (4_000_000, GRANTED, 120_000),
     }
     with pytest.raises(NoLimit):
         make_offers(house, person_id=person_id, amount_fen=GRANTED + 10_000, **TERMS)  # type: ignore[arg-type]

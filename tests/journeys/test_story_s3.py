@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,8 @@ from mingqu.demo.steps import Step, Steps
 from mingqu.demo.stories import s3
 from mingqu.demo.tell import Teller
 from mingqu.domain.ledger import AccountCode
+from mingqu.services.report_days import DayNotClosed
+from mingqu.services.write_partner_file import PartnerUnknown, fees_paid, file_of, write_partner_file
 from mingqu.store.database import Database
 from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
@@ -75,6 +78,7 @@ def test_the_story_ends_as_it_is_told_to_the_fen(app: SandboxWorld) -> None:
     interest_fen = REPAID_FEN - s3.AMOUNT_FEN - fees_fen
     assert (fees_fen, books[AccountCode.PARTNER_FEE], books[AccountCode.FEE_INCOME]) == (FEES_FEN, 0, 0)
     assert -books[AccountCode.ACCRUED_INTEREST] == interest_fen, "billed; the close makes it income"
+    assert [paid_to_guarantor(app, date(2027, month, 2)) for month in (1, 2)] == [2_000, 1_241]
     with app.house.database.transaction() as tx:
         kinds = Counter(dict(tx.execute("SELECT kind, count(*) FROM evidence_leaf GROUP BY 1").fetchall()))
     assert kinds["disclosure"] == kinds["contract"] == 1, "nothing was signed but what she signed"
@@ -87,3 +91,16 @@ def balances(app: SandboxWorld) -> Counter[AccountCode]:
     with app.house.database.transaction() as tx:
         rows = tx.execute("SELECT code, sum(debits_posted_fen - credits_posted_fen)::bigint FROM account GROUP BY 1")
         return Counter({AccountCode(code): int(fen) for code, fen in rows})
+
+
+def paid_to_guarantor(app: SandboxWorld, on: date) -> int:
+    """Return what the guarantor's file of a day says it was paid; the insurer and an open day have none."""
+    paid = fees_paid(app.house, partner="hengwen", on=on)
+    made = file_of(app.house, partner="hengwen", on=on, paid=paid)
+    assert (made.rows, made.sum_fen) == (len(made.content.splitlines()) - 1, sum(one.fee_fen for one in paid))
+    assert fees_paid(app.house, partner="anlan", on=on) == []
+    with pytest.raises(DayNotClosed):
+        write_partner_file(app.house, partner="hengwen", on=on)
+    with pytest.raises(PartnerUnknown):
+        fees_paid(app.house, partner="nobody", on=on)
+    return made.sum_fen

@@ -52,6 +52,7 @@ PLACES: Final = {
     "migrate": "mingqu.cli.migrate:migrate",
     "operator": "mingqu.console.command:operator_commands",
     "overdue": "mingqu.cli.overdue:overdue",
+    "partner-file": "mingqu.cli.partner_file:partner_file",
     "policy": "mingqu.cli.policy:policy_commands",
     "reconcile": "mingqu.cli.reconcile:reconcile",
     "recut": "mingqu.cli.recut:recut",
