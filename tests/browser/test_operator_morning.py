@@ -20,6 +20,7 @@ from mingqu.console import make_router, report
 from mingqu.demo.journey import Borrowed, be_assessed, introduce, take_loan, work_until_idle
 from mingqu.demo.people import CHUAN, XIA, ZHOU
 from mingqu.services.close_day import bring_up_today, close_through
+from mingqu.services.follow_funding import follow_funding
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.read_limit import decision_view
 from mingqu.web import assets
@@ -27,6 +28,7 @@ from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
 from tests.browser.eyes import complaints
 from tests.console import PASSWORD, employ
+from tests.funding import with_funding
 from tests.soak import SOAK
 from tests.world import OpenWorld
 
@@ -71,6 +73,7 @@ def a_book(world: OpenWorld) -> dict[str, str]:
         work_until_idle(world)
         world.go_to_date(day + timedelta(days=1))
         close_through(house, to=day)
+        follow_funding(house)
     world.go_to(house.clock.now() + timedelta(hours=10))
     second = take_loan(world, taken[0].known, amount_fen=300_000, instalments=6, method="equal_instalment")
     world.silence_next_payout()
@@ -97,6 +100,7 @@ def a_book(world: OpenWorld) -> dict[str, str]:
         "vintage": "/console/reports/vintage",
         "roll-rate": "/console/reports/roll-rate",
         "funnel": "/console/reports/funnel",
+        "funds": "/console/funds",
         "access": "/console/access",
         "account": "/console/account",
         "silent": second.signed.payout_order_id.hex,
@@ -169,6 +173,7 @@ def test_every_screen_is_clean_wide_and_narrow_in_both_languages(
     world: OpenWorld, browser: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(report, "LINE_LOANS_MIN", 1)  # two loans are a line here
+    world = with_funding(world)
     pages = a_book(world)
     pages.pop("silent")
     wrong: list[str] = []

@@ -3,72 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from functools import partial
 from uuid import UUID
 
 import pytest
 
+from mingqu.channels.fake.faults import Fault
 from mingqu.demo.journey import READING, Known, pay_by_hand
 from mingqu.demo.people import XIA, applicant
 from mingqu.demo.world import Newcomer
-from mingqu.domain.funding import FundingBook, FundingPlan
 from mingqu.domain.ledger import AccountCode
 from mingqu.domain.loan import Intent
+from mingqu.services.close_day import close_through
 from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.follow_funding import follow_funding
 from mingqu.services.house import House
 from mingqu.services.make_offers import make_offers
 from mingqu.services.read_funds import read_funds
+from mingqu.services.read_loan import order_states
 from mingqu.services.reserve_payout import FundingExhausted
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
 from mingqu.services.state_to_funder import state_to_funder
-from mingqu.store import funding_folder, policy
-from tests.journeys.reading import arrive, assert_coherent, borrow, facts_of, live_until, rows_of
+from mingqu.store import proof
+from tests.console import signed_in
+from tests.funding import JOINT_FEN, PRODUCT, with_funding
+from tests.journeys.reading import arrive, assert_coherent, borrow, do_morning, facts_of, rows_of
 from tests.world import OpenWorld
 
 CHENGCHUAN, QINGHE = UUID("01989f3a-0000-7000-8000-0000000c1000"), UUID("01989f3a-0000-7000-8000-0000000b1000")
 OPENED_ON = date(2026, 8, 15)
-PRODUCT = "chengchuan-instalment"
-OWN_FEN, JOINT_FEN = 700_000, 1_000_000
-
-
-def small_book() -> FundingBook:
-    """The published plans, with lines that three loans use up."""
-
-    def small(plan: FundingPlan) -> FundingPlan:
-        lines = {"own": OWN_FEN, "joint-qinghe": JOINT_FEN, "line-qinghe": 0, "pool-1": 0}
-        sources = [replace(one, line_fen=lines[one.id]) for one in plan.sources]
-        sources[0] = replace(sources[0], amount_max_fen=OWN_FEN)
-        return replace(plan, sources=tuple(sources))
-
-    published = funding_folder.load_funding(policy.policy_folder())
-    return replace(published, plans=tuple(small(one) for one in published.plans if one.product_id == PRODUCT))
 
 
 @pytest.fixture
 def funded(world: OpenWorld) -> OpenWorld:
     """The world with a house that routes what it lends."""
-    return OpenWorld(
-        house=replace(world.house, funding=small_book()),
-        clock=world.clock,
-        bank=world.bank,
-        sms=world.sms,
-        identity=world.identity,
-        bureau=world.bureau,
-    )
+    return with_funding(world)
 
 
 def test_loans_find_their_funders_and_a_joint_one_is_theirs_to_the_fen(funded: OpenWorld) -> None:
     house, known = funded.house, arrive(funded)
+    funded.bank.faults.plan("payout.send", Fault.REFUSE)
+    refused_payout = borrow(funded, known, amount_fen=500_000)
+    assert order_states(house, order_id=refused_payout.signed.payout_order_id)[-1] == "FAILED"
+    assert used(house, "line chengchuan-instalment/own") == 0  # all of it is back at once
     small = borrow(funded, known, amount_fen=600_000)
     assert small.offered.product.id == PRODUCT
     late = read_up(funded, known, amount_fen=800_000)
     other = arrive(funded, another())
     joint = borrow(funded, other, amount_fen=JOINT_FEN)
-    (first,), (second,) = (facts_of(house, one.person_id, "funding") for one in (known, other))
+    (_, first), (second,) = (facts_of(house, one.person_id, "funding") for one in (known, other))
     assert (first["source"], first["skipped"], first["amount_fen"]) == ("own", [], 600_000)
     assert (second["source"], second["skipped"]) == ("joint-qinghe", [["own", "amount_too_large", ""]])
     assert second["shares"] == [[CHENGCHUAN.hex, 300_000], [QINGHE.hex, 700_000]]
@@ -86,9 +71,13 @@ def test_loans_find_their_funders_and_a_joint_one_is_theirs_to_the_fen(funded: O
         "sources": "own: amount_too_large; joint-qinghe: line; line-qinghe: line; pool-1: line",
     }
     assert rows_of(house) == before
+    asked = make_offers(house, person_id=known.person_id, amount_fen=800_000, instalments=12, method="equal_instalment")
+    assert {one.product.id for one in asked} == {"tinglan-instalment"}  # whose product has no plan here
 
     # A month later a bill was paid: each funder has its part of principal and interest, the partner's rounded down.
-    live_until(funded, date(2026, 9, 16))
+    funded.go_to_date(date(2026, 9, 15))
+    close_through(house, to=date(2026, 9, 14))
+    do_morning(funded)
     interest = sum(owned(house, joint.signed.loan_id, AccountCode.SHARE_INTEREST))
     assert interest > 0
     assert owned(house, joint.signed.loan_id, AccountCode.SHARE_INTEREST)[0] == interest * 3 // 10
@@ -103,6 +92,34 @@ def test_loans_find_their_funders_and_a_joint_one_is_theirs_to_the_fen(funded: O
     assert owned(house, joint.signed.loan_id, AccountCode.SHARE_PRINCIPAL) == [0, 0]
     assert owned(house, joint.signed.loan_id, AccountCode.SHARE_LENT) == [300_000, 700_000]
     assert_coherent(house)
+
+
+def test_the_fund_centre_shows_each_funder_its_own(funded: OpenWorld) -> None:
+    house, known = funded.house, arrive(funded)
+    joint = borrow(funded, known, amount_fen=JOINT_FEN)
+    follow_funding(house)
+    risk, bank, other = (signed_in(house, role) for role in ("risk", "lender:qinghe", "lender:tinglan"))
+    whole = risk.get("/console/funds").text
+    assert "澄川一期资产池" in whole
+    assert "额度告警" in whole
+    assert 'aria-label="与清河银行联合贷款：本周末在用 10,000.00 元' in whole
+    own = bank.get("/console/funds").text
+    assert "与清河银行联合贷款" in own
+    assert "澄川一期资产池" not in own
+    assert "capital chengchuan" not in own
+    assert "concentration qinghe/chengchuan" in own
+    assert "与清河银行联合贷款" not in other.get("/console/funds").text
+    assert signed_in(house, "admin").get("/console/funds").status_code == 403
+
+    # The proof reads the accounts: a fen more on the bank's side of a joint loan, and it names the loan.
+    with house.database.transaction() as tx:
+        assert proof.fundings(tx) == []
+        tx.execute(
+            """UPDATE account SET debits_posted_fen = debits_posted_fen + 1 WHERE code = 9301 AND owner = (
+                   SELECT slices[2] FROM loan_funding WHERE loan_id = %s)""",
+            (joint.signed.loan_id,),
+        )
+        assert any(str(joint.signed.loan_id) in sentence for sentence in proof.fundings(tx))
 
 
 def see_what_came_back(house: House, *, gone: int, interest: int) -> None:

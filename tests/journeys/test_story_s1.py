@@ -182,6 +182,14 @@ def be_late_and_cured(site: Site, xia: Borrower, spend_id: UUID, cash_id: UUID) 
     linked = client.ask_for_link(first_id=spend_id, second_id=cash_id, purpose="consumption")
     assert (linked.outcome, linked.limit_share_ppm) == ("limited", 500_000)
     assert [one.link_id for one in client.links()] == [linked.link_id, refused.link_id]
+    # Half of the ceiling for the two together, as the ledger has them: not a fen more is drawn, whichever is asked.
+    used = limit_of(house, spend_id), limit_of(house, cash_id)
+    left_fen = GRANTED // 2 - sum(one.drawn + one.held for one in used)
+    before = rows_of(house)
+    with pytest.raises(Problem) as above:
+        client.draw_from_line(account_id=cash_id, instrument_id=xia.instrument_id, amount_fen=left_fen + 1)
+    assert (above.value.code, above.value.details["left_fen"]) == ("link_limited", left_fen)
+    assert rows_of(house) == before
     kinds = [fact["event"] for fact in facts_of(house, person_id, "spend")]
     assert kinds.count("purchased") == 2
     assert kinds.count("refunded") == 2

@@ -18,6 +18,7 @@ from mingqu.console import (
     decision,
     dispute,
     evidence,
+    fund,
     grievance,
     lab,
     life,
@@ -41,7 +42,7 @@ from mingqu.web.pages import pages_of
 
 # Each screen gives its routes; adding one is a line here.
 SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
-    sign_in.routes, account.routes, today.routes, queue.routes, lists.routes, customer.routes, loan.routes,
+    sign_in.routes, account.routes, today.routes, queue.routes, lists.routes, customer.routes, loan.routes, fund.routes,
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, breaks.routes, review.routes,
     policy.routes, lab.routes, referral.routes, report.routes,
     collection.routes, grievance.routes, life.routes,

@@ -100,6 +100,7 @@ class Permission(Enum):
     CUSTOMER = "customer"
     UNMASK = "unmask"
     LOAN = "loan"
+    FUNDS = "funds"  # who pays for loans and how near their limits are; a funder's people see its own
     DECISION = "decision"
     DECISION_INPUTS = "decision_inputs"  # what a decision read about the person
     QUEUE = "queue"
@@ -137,13 +138,13 @@ GRANTED: Final = MappingProxyType(
         Role.OPERATIONS: _EVERYBODY
         | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.UNMASK, _P.LOAN, _P.DECISION, _P.QUEUE, _P.ASK_AGAIN, _P.EVIDENCE}
         | {_P.PROPOSALS, _P.CHECK, _P.MOVE_MONEY, _P.REVIEWS, _P.ANSWER, _P.NOTE, _P.REPORTS}
-        | {_P.COLLECTIONS, _P.COLLECT},
+        | {_P.COLLECTIONS, _P.COLLECT, _P.FUNDS},
         Role.RISK: _EVERYBODY
         | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.UNMASK, _P.LOAN, _P.DECISION, _P.DECISION_INPUTS, _P.EVIDENCE}
         | {_P.PROPOSALS, _P.CHECK, _P.REVIEWS, _P.ANSWER, _P.FREEZE, _P.NOTE, _P.POLICIES, _P.PUBLISH, _P.SWITCH}
         | {_P.OVERRIDE, _P.REPORTS}
-        | {_P.COLLECTIONS},
-        Role.LENDER: _EVERYBODY | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.LOAN, _P.REPORTS},
+        | {_P.COLLECTIONS, _P.FUNDS},
+        Role.LENDER: _EVERYBODY | {_P.TODAY, _P.FIND, _P.CUSTOMER, _P.LOAN, _P.REPORTS, _P.FUNDS},
         Role.AUDITOR: frozenset(_P) - ACTING,
         # Whoever makes operators sees what they looked at, and no customer: the two together would be one key too many.
         Role.ADMIN: _EVERYBODY | {_P.TODAY, _P.EVIDENCE, _P.VERIFY_BOOK, _P.ACCESS_LOG},

@@ -6,6 +6,7 @@ from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
+from mingqu.domain.funding.route import Wanted
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import advance, next_morning
@@ -13,6 +14,9 @@ from mingqu.services.cap_limit import left_under_cap
 from mingqu.services.check_assessment import require_assessed, withheld
 from mingqu.services.freeze_drawing import require_not_stopped
 from mingqu.services.house import House
+from mingqu.services.keep_to_link import left_by_links
+from mingqu.services.route_funding import FundingExhausted as FundingExhausted
+from mingqu.services.route_funding import require_funded
 from mingqu.services.stand_in_band import left_in_band
 from mingqu.store import assessment, ledger, loan, offer, spend
 from mingqu.store.database import Transaction
@@ -56,7 +60,7 @@ def spend_overdue_days(tx: Transaction, *, account: SpendAccount, on: date) -> i
 
 
 def lines_of(tx: Transaction, house: House, *, person_id: UUID) -> list[tuple[Facility, int]]:
-    """Return a person's lines, each with what may still be drawn: what is left of it, of the limit, the cap, the band.
+    """Return a person's lines, each with what may still be drawn of it: limit, cap, band and links asked.
 
     A raise that waits for its pause is not counted.
     """
@@ -75,5 +79,14 @@ def lines_of(tx: Transaction, house: House, *, person_id: UUID) -> list[tuple[Fa
     left = [
         (line, min(left_fen(line.facility_id, line.currency), left_fen(person_id, line.currency))) for line in lines
     ]
+    by_link = left_by_links(tx, person_id=person_id)
+    left = [(line, min(fen, by_link.get(line.facility_id, fen))) for line, fen in left]
     bounds = [fen for fen in (under_cap_fen, left_in_band(tx, house, person_id=person_id)) if fen is not None]
     return [(line, min(fen, *bounds) if bounds else fen) for line, fen in left]
+
+
+def require_source(tx: Transaction, house: House, *, facility: Facility, amount_fen: int, instalments: int) -> None:
+    """Return when some source has money for a loan of a line, as things stand. Errors: FundingExhausted."""
+    wanted = Wanted(amount_fen=amount_fen, principal_fen=amount_fen, instalments=instalments)
+    cell = tx.cell_of(facility.person_id)
+    require_funded(tx, house, cell=cell, product_id=facility.product_id, wanted=wanted)

@@ -17,6 +17,7 @@ from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.check_assessment import require_usable
 from mingqu.services.check_drawing import require_drawing_open
 from mingqu.services.house import BANK, House
+from mingqu.services.keep_to_link import require_within_links
 from mingqu.services.once import Response, once
 from mingqu.services.pay_merchant import require_held
 from mingqu.services.record_spend import brought_up, holds_for
@@ -53,6 +54,7 @@ def draw_cash(
         require_drawing_open(tx, house, person_id=person_id)
         require_under_cap(tx, house, person_id=person_id, amount_fen=amount_fen)
         require_in_band(tx, house, person_id=person_id, amount_fen=amount_fen)
+        require_within_links(tx, person_id=person_id, account_id=account_id, amount_fen=amount_fen)
         require_usable(tx, house, person_id=person_id, facility_id=account_id, amount_fen=amount_fen)
         card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
         require_payout(instrument=card)

@@ -126,8 +126,10 @@ def _code(house: House) -> Personal[str]:
 
 
 def _lender(house: House, code: str) -> UUID:
-    for lender in house.pack.lenders:
-        if lender.code == code:
-            return lender.id
-    known = ", ".join(sorted(lender.code for lender in house.pack.lenders))
-    raise OperatorRoleUnknown(f"There is no lender of this code; the lenders are {known}.")
+    """Return the id of a lender, or of a funder that lends nothing under its own name. Errors: OperatorRoleUnknown."""
+    known = {lender.code: lender.id for lender in house.pack.lenders}
+    known = {one.code: one.id for one in house.funding.funders_on(house.clock.business_date()).values()} | known
+    if code not in known:
+        names = ", ".join(sorted(known))
+        raise OperatorRoleUnknown(f"There is no lender of this code; the lenders are {names}.")
+    return known[code]

@@ -17,7 +17,7 @@ from mingqu.domain.lender_answer import LenderQuestion
 from mingqu.domain.partner import LISTED_AS
 from mingqu.domain.product import Product, TermsNotOffered
 from mingqu.domain.refusal import Refusal
-from mingqu.services.check_drawing import lines_of, require_drawing_open
+from mingqu.services.check_drawing import FundingExhausted, lines_of, require_drawing_open, require_source
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.price_offer import Offered, offer_at, priced, product_of
@@ -49,6 +49,7 @@ _NOT_OFFERED: Final = (
     InstitutionNotConnected,
     PartnerNotListed,
     PilotExcludes,
+    FundingExhausted,
 )
 
 
@@ -63,8 +64,8 @@ def make_offers(
     `key` the same offers are answered.
     Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
     Errors: NoLimit, DrawingFrozen, DrawingStopped, AssessmentExpired, TermsNotOffered, LendingSwitchedOff,
-    LendersUndecided, InstitutionNotConnected, PartnerNotListed, PilotExcludes, CostAboveCap, and those of the
-    idempotency key.
+    LendersUndecided, InstitutionNotConnected, PartnerNotListed, PilotExcludes, FundingExhausted, CostAboveCap, and
+    those of the idempotency key.
     """
 
     def make(tx: Transaction) -> list[Offered]:
@@ -119,6 +120,7 @@ def _offer(
     tx: Transaction, house: House, facility: Facility, amount_fen: int, instalments: int, method: str
 ) -> Offered:
     """Offer what a line lends, at the house's price or at that of the lender's own answer. Errors: LendersUndecided."""
+    require_source(tx, house, facility=facility, amount_fen=amount_fen, instalments=instalments)
     now = house.clock.now()
     lasts, rate_year_ppm, answered = now + house.settings.offer_lasts, facility.rate_year_ppm, None
     if decides_itself(house, lender_id=facility.lender_id):

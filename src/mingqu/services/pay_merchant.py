@@ -22,6 +22,7 @@ from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.check_assessment import require_usable
 from mingqu.services.check_drawing import require_drawing_open
 from mingqu.services.house import House
+from mingqu.services.keep_to_link import require_within_links
 from mingqu.services.once import Response, once
 from mingqu.services.record_spend import (
     HOLD_PLACES,
@@ -135,6 +136,7 @@ def _hold(tx: Transaction, house: House, account: SpendAccount, wanted: _Wanted)
     require_drawing_open(tx, house, person_id=person_id)
     require_under_cap(tx, house, person_id=person_id, amount_fen=amount_fen)
     require_in_band(tx, house, person_id=person_id, amount_fen=amount_fen)
+    require_within_links(tx, person_id=person_id, account_id=account.account_id, amount_fen=amount_fen)
     require_usable(tx, house, person_id=person_id, facility_id=account.account_id, amount_fen=amount_fen)
     made = Purchase(
         purchase_id=house.id_for(person_id),

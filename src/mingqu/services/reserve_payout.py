@@ -16,6 +16,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.cap_limit import require_under_cap
 from mingqu.services.check_assessment import require_assessed, require_usable
 from mingqu.services.house import BANK, CLEARING, ENTRUSTED, House, channel_to
+from mingqu.services.keep_to_link import require_within_links
 from mingqu.services.pass_rule_gates import require_payable
 from mingqu.services.route_funding import FundingExhausted as FundingExhausted
 from mingqu.services.route_funding import release_payout, route_payout
@@ -52,7 +53,7 @@ def reserve_payout(
 
     A card is paid by the bank, an account at Alipay by Alipay. The caller holds the cell's lock and commits.
     Errors: CardNotSupported, PayeeNamed, AssessmentExpired, LimitExceeded, RaisePauses, CapExceeded, BandLowered,
-    FundingExhausted, RuleBroken.
+    LinkLimited, FundingExhausted, RuleBroken.
     """
     channel = open_channel(house, payout_channel(house, to=card), at=payout_at)
     if payee.is_named(tx, loan_id=of.loan_id):
@@ -92,6 +93,7 @@ def reserve(
     require_assessed(tx, house, person_id=of.person_id)
     require_under_cap(tx, house, person_id=of.person_id, amount_fen=amount_fen)
     require_in_band(tx, house, person_id=of.person_id, amount_fen=amount_fen)
+    require_within_links(tx, person_id=of.person_id, account_id=of.facility_id, amount_fen=amount_fen)
     require_usable(tx, house, person_id=of.person_id, facility_id=of.facility_id, amount_fen=amount_fen)
     order_id, today = house.id_for(of.person_id), house.booking_date(tx, cell=of.cell)
     reserved = life.reserve(

@@ -77,6 +77,18 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[StoredLink]:
     ]
 
 
+def standing(tx: Transaction, *, person_id: UUID) -> list[tuple[UUID, UUID, str, int]]:
+    """Return the last decision on each two accounts of a person: both, the outcome, the share of the ceiling in ppm."""
+    rows = tx.execute(
+        """SELECT DISTINCT ON (least(first_id, second_id), greatest(first_id, second_id))
+               first_id, second_id, outcome, limit_share_ppm
+           FROM account_link WHERE cell = %s AND person_id = %s
+           ORDER BY least(first_id, second_id), greatest(first_id, second_id), decided_at DESC, link_id DESC""",
+        (tx.cell_of(person_id), person_id),
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
 def counts(tx: Transaction, *, person_id: UUID, since: date, year_since: date) -> LinkCounts:
     """Return a person's draws, purchases and payouts from a day on, and bills with an overdue part in a year."""
     row = tx.execute(

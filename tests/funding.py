@@ -1,0 +1,38 @@
+"""Lines that a few loans use up, for whoever looks at who pays for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from mingqu.domain.funding import FundingBook, FundingPlan
+from mingqu.store import funding_folder, policy
+from tests.world import OpenWorld
+
+PRODUCT: Final = "chengchuan-instalment"
+OWN_FEN, JOINT_FEN = 700_000, 1_000_000
+
+
+def small_book() -> FundingBook:
+    """The published plans, with lines that three loans use up."""
+
+    def small(plan: FundingPlan) -> FundingPlan:
+        lines = {"own": OWN_FEN, "joint-qinghe": JOINT_FEN, "line-qinghe": 0, "pool-1": 0}
+        sources = [replace(one, line_fen=lines[one.id]) for one in plan.sources]
+        sources[0] = replace(sources[0], amount_max_fen=OWN_FEN)
+        return replace(plan, sources=tuple(sources))
+
+    published = funding_folder.load_funding(policy.policy_folder())
+    return replace(published, plans=tuple(small(one) for one in published.plans if one.product_id == PRODUCT))
+
+
+def with_funding(world: OpenWorld) -> OpenWorld:
+    """Return the world with a house that routes what it lends."""
+    return OpenWorld(
+        house=replace(world.house, funding=small_book()),
+        clock=world.clock,
+        bank=world.bank,
+        sms=world.sms,
+        identity=world.identity,
+        bureau=world.bureau,
+    )

@@ -1,0 +1,58 @@
+"""What a loan's transfers move for its funders: money and losses, either way; bills and income move nothing."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+from mingqu.domain.funding import Funding, Share, Totals, moved_by, share_moves
+from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, TransferKind
+
+C = AccountCode
+EARLY, LATE = date(2026, 8, 20), date(2026, 8, 25)
+FUNDING = Funding(shares=(Share(lender_id=UUID(int=1), ppm=300_000), Share(lender_id=UUID(int=2), ppm=700_000)))
+
+
+def transfer(debit: AccountCode, credit: AccountCode, amount_fen: int, **more: object) -> Transfer:
+    given: dict[str, object] = {"kind": TransferKind.POSTED, "value_date": LATE, **more}
+    return Transfer(
+        id=UUID(int=9), debit=Account(owner=UUID(int=3), code=debit), credit=Account(owner=UUID(int=4), code=credit),
+        amount_fen=amount_fen, reason=Reason.CORRECT, posted_on=LATE, reference=UUID(int=5), **given,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def test_money_and_losses_move_for_funders_and_bills_and_holds_do_not() -> None:
+    moved = moved_by(
+        [
+            transfer(C.LOAN_PRINCIPAL, C.LENDER_CASH, 1_000, kind=TransferKind.POST),
+            transfer(C.LOAN_PRINCIPAL, C.LENDER_CASH, 77, kind=TransferKind.PENDING),
+            transfer(C.LOAN_PRINCIPAL_DUE, C.LOAN_PRINCIPAL, 90),
+            transfer(C.COLLECTION_CLEARING, C.LOAN_PRINCIPAL_DUE, 50),
+            transfer(C.LOAN_PRINCIPAL_DUE, C.COLLECTION_CLEARING, 20),  # of it bounced
+            transfer(C.OVERPAYMENT, C.LOAN_INTEREST_DUE, 7),
+            transfer(C.LOAN_INTEREST_DUE, C.ACCRUED_INTEREST, 8),
+            transfer(C.CREDIT_LOSS, C.LOAN_PRINCIPAL_DUE, 5),
+            transfer(C.CREDIT_LOSS, C.LOAN_INTEREST_DUE, 5),
+            transfer(C.LOAN_PENALTY_DUE, C.COLLECTION_CLEARING, 3),
+        ]
+    )
+    assert moved == {
+        (LATE, Reason.SHARE_LEND): 1_000,
+        (LATE, Reason.SHARE_REPAY): 30,
+        (LATE, Reason.SHARE_INTEREST_PAID): 7,
+        (LATE, Reason.SHARE_LOSE): 5,
+        (LATE, Reason.SHARE_PENALTY_PAID): -3,
+    }
+
+
+def test_principal_that_was_lent_later_than_it_is_repaid_by_value_comes_first_all_the_same() -> None:
+    moves, totals = share_moves(
+        funding=FUNDING, before=Totals(), moved={(EARLY, Reason.SHARE_REPAY): 5, (LATE, Reason.SHARE_LEND): 9}
+    )
+    assert [(one.place, one.reason, one.amount_fen) for one in moves] == [
+        (0, Reason.SHARE_LEND, 2),
+        (1, Reason.SHARE_LEND, 7),
+        (0, Reason.SHARE_REPAY, 1),
+        (1, Reason.SHARE_REPAY, 4),
+    ]
+    assert (totals.lent_fen, totals.gone_fen) == (9, 5)
