@@ -13,7 +13,7 @@ from litestar.params import FromPath, JSONBody
 from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.offer import Table
 from mingqu.api.operation import reads, writes
-from mingqu.api.shape import Answer, Body, Digits, FenAsked, Hash, Moment
+from mingqu.api.shape import PLAIN, Answer, Body, Digits, FenAsked, Hash, Moment
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.cap import CapExceeded
 from mingqu.domain.consent import ConsentMissing
@@ -38,6 +38,7 @@ from mingqu.domain.personal import Personal
 from mingqu.services.bind_money import FundsContractNotAgreed
 from mingqu.services.check_drawing import DrawingFrozen
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale
+from mingqu.services.entrust_payment import EntrustedPaymentUnavailable, Payee, PayeeMalformed, PayeeMissing
 from mingqu.services.once import once_done
 from mingqu.services.price_offer import CostAboveCap
 from mingqu.services.read_papers import contract_view, party_of
@@ -58,8 +59,17 @@ from mingqu.web.print_paper import contract_pdf
 TAG: Final = "Contracts"
 
 
+class NewPayee(Body, frozen=True, kw_only=True):
+    """Whom the contract names to be paid in the borrower's place: account, its bank's code, name, and what for."""
+
+    account: Annotated[str, msgspec.Meta(min_length=8, max_length=34, pattern="^[0-9A-Za-z]+$", examples=["62200001"])]
+    name: Annotated[str, msgspec.Meta(min_length=2, max_length=120, pattern=PLAIN, examples=["河畔建筑有限公司"])]
+    bank: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PLAIN, examples=["QPBK"])]
+    purpose: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PLAIN, examples=["workshop"])]
+
+
 class NewContract(Body, frozen=True, kw_only=True):
-    """The offer to sign, the code that signs it, and the own verified card to pay to.
+    """The offer to sign, the code that signs it, and the own verified card to pay to, or the payee paid instead.
 
     Without `payout_at` the money leaves at once, else then, up to a week ahead. `payout_fen` is the first part of a
     loan that is paid out in several. Money that is bound to a purpose goes to no card: `funds_contract_hash` agrees to
@@ -68,6 +78,7 @@ class NewContract(Body, frozen=True, kw_only=True):
 
     offer_id: UUID
     instrument_id: UUID | None = None
+    payee: NewPayee | None = None
     code: Digits
     payout_at: Moment | None = None
     payout_fen: FenAsked | None = None
@@ -152,6 +163,9 @@ def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, 
         InstrumentNotVerified,
         CardNotSupported,
         PayoutTimeOutOfRange,
+        PayeeMissing,
+        PayeeMalformed,
+        EntrustedPaymentUnavailable,
         DisbursementNotAllowed,
         BandLowered,
         CapExceeded,
@@ -189,6 +203,7 @@ def sign_contract(data: JSONBody[NewContract], key: KeyHere, house: HouseHere, c
         person_id=caller.person_id,
         offer_id=data.offer_id,
         instrument_id=data.instrument_id,
+        payee=None if data.payee is None else payee_of(data.payee),
         payout_at=data.payout_at,
         code=Personal(data.code),
         payout_fen=data.payout_fen,
@@ -198,6 +213,11 @@ def sign_contract(data: JSONBody[NewContract], key: KeyHere, house: HouseHere, c
     return SignedContract(
         contract_id=signed.contract_id, loan_id=signed.loan_id, payout_order_id=signed.payout_order_id
     )
+
+
+def payee_of(said: NewPayee) -> Payee:
+    """Return a payee as the contract names it."""
+    return Payee(account=Personal(said.account), name=Personal(said.name), bank=said.bank, purpose=said.purpose)
 
 
 @reads("/contracts/{contract_id:uuid}", tag=TAG)

@@ -29,6 +29,7 @@ from mingqu.api import (
     person,
     session,
     spend,
+    stage,
     wallet,
 )
 from mingqu.api.gate import caller_of, signed_in
@@ -47,6 +48,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *contract.HANDLERS,
     *agreement.HANDLERS,
     *loan.HANDLERS,
+    *stage.HANDLERS,
     *order.HANDLERS,
     *combined.HANDLERS,
     *link.HANDLERS,

@@ -197,6 +197,7 @@ def loan_values(visit: Visit, one: LoanView) -> dict[str, Any]:
         "payout": payout_state(one.payout, stage=one.stage) if one.payout else "",
         "payout_open": one.payout is not None and one.payout.open,
         "owing": one.quote is not None,
+        "by_stages": one.terms.disbursements_max > 1,
     }
 
 

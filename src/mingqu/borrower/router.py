@@ -30,6 +30,7 @@ from mingqu.borrower import (
     repay,
     sign_in,
     spend,
+    stages,
     together,
     wallet,
 )
@@ -77,6 +78,7 @@ def make_router(
         cash_advance,
         spend,
         together,
+        stages,
         links,
         messages,
         wallet,

@@ -63,6 +63,7 @@ PLACES: Final = {
     "sandbox": "mingqu.cli.serve:sandbox",
     "serve": "mingqu.cli.serve:serve",
     "simulate": "mingqu.cli.simulate:simulate",
+    "stage-plan": "mingqu.cli.stage_plan:stage_plan",
     "verify": "mingqu.cli.verify:verify",
     "version": "mingqu.cli.version:version",
     "webhook": "mingqu.api.command:webhook_commands",

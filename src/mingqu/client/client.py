@@ -176,6 +176,7 @@ class Client(Spending, Driving):
         self,
         *,
         offer_id: UUID,
+        payee: dict[str, str] | None = None,
         code: str,
         instrument_id: UUID | None = None,
         payout_at: datetime | None = None,
@@ -183,10 +184,10 @@ class Client(Spending, Driving):
         funds_contract_hash: str | None = None,
         key: str | None = None,
     ) -> answers.SignedContract:
-        """Sign the contract of an offer with its code, to be paid out to a card, or as its funds contract says."""
+        """Sign the contract of an offer with its code, to be paid to a card, a payee, or as its funds contract says."""
         body = written(
             offer_id=offer_id, instrument_id=instrument_id, code=code, payout_at=payout_at, payout_fen=payout_fen,
-            funds_contract_hash=funds_contract_hash,
+            funds_contract_hash=funds_contract_hash, payee=payee,
         )  # fmt: skip
         return self._at.write("/v1/contracts", answers.SignedContract, key=key, body=body)
 
@@ -276,6 +277,18 @@ class Client(Spending, Driving):
         """Draw more of a loan that is paid out in several parts."""
         body = written(instrument_id=instrument_id, amount_fen=amount_fen)
         return self._at.write(f"/v1/loans/{loan_id}/drawings", loan_answers.PaymentOrder, key=key, body=body)
+
+    def stages(self, *, loan_id: UUID) -> loan_answers.Stages:
+        """Return the stages of a loan that is paid out stage by stage."""
+        return self._at.read(f"/v1/loans/{loan_id}/stages", loan_answers.Stages)
+
+    def give_paper(
+        self, *, loan_id: UUID, stage: str, kind: str, number: str, file_hash: str = "", key: str | None = None
+    ) -> UUID:
+        """Give a paper that a stage is due; return its id."""
+        body = written(kind=kind, number=number, file_hash=file_hash)
+        path = f"/v1/loans/{loan_id}/stages/{stage}/papers"
+        return self._at.write(path, loan_answers.GivenPaper, key=key, body=body).paper_id
 
     def ask_about_loan(self, *, loan_id: UUID, wish: str, key: str | None = None) -> answers.Review:
         """Ask people about a loan."""

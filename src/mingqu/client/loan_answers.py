@@ -100,6 +100,38 @@ class Row(Answer, frozen=True, kw_only=True):
     state: str
 
 
+class StageNow(Answer, frozen=True, kw_only=True):
+    """One stage: `state` is paid, under_way, ready, papers_due or waits."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    amount_fen: int
+    state: str
+    papers: list[str]
+    lacking: list[str]
+    order_id: UUID | None
+
+
+class Stages(Answer, frozen=True, kw_only=True):
+    """The stages of a loan that is paid out stage by stage, and where the money goes."""
+
+    loan_id: UUID
+    principal_fen: int
+    paid_fen: int
+    payee_bank: str
+    payee_tail: str
+    purpose: str
+    stages: list[StageNow]
+    as_of: datetime
+
+
+class GivenPaper(Answer, frozen=True, kw_only=True):
+    """The id under which a paper is kept."""
+
+    paper_id: UUID
+
+
 class Schedule(Answer, frozen=True, kw_only=True):
     """The lines of a loan on a day."""
 

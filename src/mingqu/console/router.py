@@ -32,6 +32,7 @@ from mingqu.console import (
     report,
     review,
     sign_in,
+    stage,
     today,
 )
 from mingqu.console.desk import HOME, Asked, Desk
@@ -45,7 +46,7 @@ SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     sign_in.routes, account.routes, today.routes, queue.routes, lists.routes, customer.routes, loan.routes, fund.routes,
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, breaks.routes, review.routes,
     policy.routes, lab.routes, referral.routes, report.routes,
-    collection.routes, grievance.routes, life.routes,
+    collection.routes, grievance.routes, life.routes, stage.routes,
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.identifier import MalformedIdentifier, parse
+from mingqu.domain.milestone import Stage, parse_stages
 from mingqu.domain.money import AMOUNT_FEN_MAX, Rounding
 from mingqu.domain.partner import PartnerFee, read_partner_fees
 from mingqu.domain.policy_file import Document, Reader
@@ -102,6 +103,7 @@ class Product:
     prohibited_uses: tuple[str, ...]
     auto_repay_allowed: bool
     partner_fees: tuple[PartnerFee, ...] = ()
+    stages: tuple[Stage, ...] = ()  # of a loan that is paid out stage by stage, each but the first on papers
 
     def check_terms(self, *, amount_fen: int, instalments: int, method: str) -> None:
         """Refuse an amount, number of instalments or method that the product does not have.
@@ -142,7 +144,7 @@ PRODUCT_COLUMNS: Final = (
     "methods", "instalment_counts", "amount_min_fen", "amount_max_fen", "amount_step_fen", "price_grid", "rate_quote",
     "interest_basis", "periods_per_year", "day_count", "rounding", "due_day_rule", "penalty_multiple_ppm",
     "allocation", "early_repayment_fee_ppm", "grace_days", "cooling_off_days", "prohibited_uses",
-    "auto_repay_allowed", "partner_fee", "note",
+    "auto_repay_allowed", "partner_fee", "note", "stage",
 )  # fmt: skip
 
 
@@ -192,7 +194,14 @@ def product_of(reader: Reader, *, kind: str, price_grid: str) -> Product:
         prohibited_uses=reader.names("prohibited_uses"),
         auto_repay_allowed=reader.flag("auto_repay_allowed"),
         partner_fees=read_partner_fees(reader, periods_per_year=periods_per_year),
+        stages=_stages(reader, kind=kind),
     )
+
+
+def _stages(reader: Reader, *, kind: str) -> tuple[Stage, ...]:
+    if reader.has("stage") != (kind == "milestone"):
+        raise reader.fault("stage", "stages belong to milestone loans, and these have some.", "Add or drop them.")
+    return parse_stages(reader=reader) if reader.has("stage") else ()
 
 
 def _step(reader: Reader, amount_min_fen: int) -> int:

@@ -37,6 +37,7 @@ class Deed(Enum):
     WORK_BREAK = "work_break"  # a difference between a bill and the book is explained, or done with
     UNLIST = "unlist"  # somebody is taken off a list before its day
     SWITCH_OFF_RULE = "switch_off_rule"  # a rule is off for longer than an emergency lasts
+    RELEASE_STAGE = "release_stage"  # the next stage of a milestone loan is paid to its payee
     LIST_WHITE = "list_white"  # somebody is let pass where a rule would stop
     RECORD_LIFE = "record_life"  # another phone, a death: what somebody cannot prove themselves
     RELIEVE_LOAN = "relieve_loan"  # what is owed is put off, or spread anew, for somebody in difficulty
@@ -49,6 +50,7 @@ NEEDED: Final = MappingProxyType(
         Deed.DECIDE_ORDER: Permission.MOVE_MONEY,
         Deed.THAW_DRAWING: Permission.FREEZE,
         Deed.BOOK_RECEIPT: Permission.MOVE_MONEY,
+        Deed.RELEASE_STAGE: Permission.MOVE_MONEY,
         Deed.WORK_BREAK: Permission.MOVE_MONEY,
         Deed.PUBLISH_POLICY: Permission.PUBLISH,
         Deed.SWITCH_ON: Permission.SWITCH,

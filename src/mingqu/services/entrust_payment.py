@@ -37,6 +37,12 @@ class EntrustedPaymentUnavailable(Refusal):
     status: ClassVar[int] = 503
 
 
+class PayeeMissing(Refusal):
+    """Money goes to a card of one's own, or to a payee that the contract names: one of the two is said, not both."""
+
+    code: ClassVar[str] = "payee_missing"
+
+
 class PayeeMalformed(Refusal):
     """A payee has an account of 8 to 34 letters and digits, a name, the code of a bank, and a purpose."""
 

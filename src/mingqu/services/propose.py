@@ -25,6 +25,7 @@ from mingqu.services import (
     place_receipt,
     publish_policy,
     record_life,
+    release_stage,
     relieve_loan,
     switch_off,
     switch_rule_off,
@@ -78,6 +79,11 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=switch_off.say_switch_on,
         basis=switch_off.basis_of_switch_on,
         carry_out=switch_off.switch_on,
+    ),
+    Deed.RELEASE_STAGE: Way(
+        say=release_stage.say_release,
+        basis=release_stage.basis_of_release,
+        carry_out=release_stage.release_stage,
     ),
     Deed.WORK_BREAK: Way(
         say=work_break.say_work,

@@ -21,12 +21,13 @@ from mingqu.domain.instrument import CardNotSupported, Instrument, require_payou
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.loan import LoanState
 from mingqu.domain.loan.lend import DisbursementNotAllowed
+from mingqu.domain.milestone import amounts_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.signal import SignalKind
 from mingqu.services.bind_money import Bound, binding_of
 from mingqu.services.disclose_cost import live_offer, read_disclosure
-from mingqu.services.entrust_payment import Payee, entrust_payment, name_payee
+from mingqu.services.entrust_payment import Payee, PayeeMissing, entrust_payment, name_payee
 from mingqu.services.house import House
 from mingqu.services.keep_for_the_law import keep_for_the_law
 from mingqu.services.make_offers import require_routed
@@ -106,7 +107,8 @@ def sign_contract(
     Sources: 《个人贷款业务明示综合融资成本规定》 2026-03-15 (the cost table comes first); PIPL art. 23 (consent that
     names the lender); 法释〔2020〕6号 art. 26 (the whole principal is paid out).
     Errors: FundsContractNotAgreed, NotFound, OfferStale, CostTableNotRead, ConsentMissing, InstrumentNotVerified,
-    CardNotSupported, PayoutTimeOutOfRange, DisbursementNotAllowed, CodeMissing, CodeUsed, CodeExpired, CodeWrong,
+    CardNotSupported, PayoutTimeOutOfRange, PayeeMissing, PayeeMalformed, EntrustedPaymentUnavailable,
+    DisbursementNotAllowed, CodeMissing, CodeUsed, CodeExpired, CodeWrong,
     CodeTriesExhausted, LimitExceeded, CapExceeded, FundingExhausted, InstitutionNotConnected, PartnerNotListed,
     PilotExcludes, LenderNotConfirmed, LenderNotFunded, LenderNotSigned, ChannelUnavailable, CostAboveCap,
     RuleBroken, and those of the idempotency key.
@@ -128,11 +130,11 @@ def sign_contract(
         bound = binding_of(tx, house, stored=stored, agreed_hash=agreed_hash)
         paid_to = payee if bound is None else bound.payee
         card_id = instrument_id if bound is None else None
-        card = _card(tx, person_id=person_id, instrument_id=card_id, payee=paid_to)
+        card = _card(tx, offered=offered, instrument_id=card_id, payee=paid_to)
         at = now if payout_at is None else payout_at
         if not now <= at <= now + house.settings.payout_waits_max:
             raise PayoutTimeOutOfRange("Choose a time between now and a week from now.")
-        amount_fen = _first_payout_fen(stored, payout_fen)
+        amount_fen = _first_payout_fen(offered, payout_fen)
         refusal = try_signing_code(tx, house, stored=stored, code=code)
         if refusal is not None:
             return refusal
@@ -196,14 +198,18 @@ def _asked_besides(
     return asked
 
 
-def _card(tx: Transaction, *, person_id: UUID, instrument_id: UUID | None, payee: Payee | None) -> Instrument | None:
-    """Return the card that is paid out to, or None where a payee is. Errors: NotFound, CardNotSupported, …"""
-    if payee is not None:
-        assert instrument_id is None, "money goes to a card or to the payee of the contract"
+def _card(tx: Transaction, *, offered: Offered, instrument_id: UUID | None, payee: Payee | None) -> Instrument | None:
+    """Return the card that is paid out to, or None where a payee is, as it always is of a loan by stages.
+
+    Errors: PayeeMissing, NotFound, CardNotSupported, InstrumentNotVerified.
+    """
+    if payee is not None and instrument_id is None:
         return None
+    if payee is not None or offered.product.stages:
+        raise PayeeMissing("Money goes either to a card of your own or to the payee that the contract names.")
     if instrument_id is None:
         raise CardNotSupported("Choose the card that the money goes to.")
-    card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
+    card = instrument.load(tx, person_id=offered.offer.person_id, instrument_id=instrument_id)
     require_payout(instrument=card)
     return card
 
@@ -245,9 +251,14 @@ def _promise_signal(tx: Transaction, made: Loan, *, at: datetime) -> None:
     )
 
 
-def _first_payout_fen(stored: Offer, payout_fen: int | None) -> int:
-    """Return how much is paid out first. Errors: DisbursementNotAllowed."""
-    terms = stored.terms
+def _first_payout_fen(offered: Offered, payout_fen: int | None) -> int:
+    """Return how much is paid out first; of a loan by stages that is its first one. Errors: DisbursementNotAllowed."""
+    terms, stages = offered.offer.terms, offered.product.stages
+    if stages:
+        first_fen = amounts_of(stages=stages, principal_fen=terms.principal_fen)[0]
+        if payout_fen not in (None, first_fen):
+            raise DisbursementNotAllowed("The first stage is paid with the signature.", first_fen=first_fen)
+        return first_fen
     if payout_fen is None or payout_fen == terms.principal_fen:
         return terms.principal_fen
     if terms.disbursements_max == 1 or not 0 < payout_fen < terms.principal_fen:

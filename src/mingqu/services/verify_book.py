@@ -81,7 +81,7 @@ def verify_as_it_stands(tx: Transaction, *, keyring: Keyring, progress: Progress
         + proof.proposals(tx)
         + proof.policies(tx),
         6: proof.limits(tx) + proof.decisions(tx, keyring=keyring) + headroom.prove(tx),
-        7: proof.payees(tx) + proof.purposes(tx),
+        7: proof.payees(tx) + proof.purposes(tx) + proof.milestones(tx),
         8: evidence.prove(
             tx,
             keyring=keyring,

@@ -50,6 +50,7 @@ def terms_of_product(
         allocation=order,
         first_due=first_due,
         suspends_income=True,
+        disbursements_max=max(1, len(product.stages)),
         fees=tuple(_fee_of(one, product.periods_per_year) for one in product.partner_fees),
     )
 

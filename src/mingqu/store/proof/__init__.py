@@ -5,6 +5,7 @@ means, `contract` holds loans against what was signed, `crossing` money between 
 that were added up against what they were made of, `decision` limits against what was decided, `word` orders against
 their words, `document` rows against their evidence, `proposal` what takes two people against the two, `policy` what
 decides against who put it into force, `taking_over` loans of other books against the files that brought them,
+`milestone` stages that were paid against the two who released them,
 `settlement` what was settled against its orders and their bills. What a part proves of itself is in `ledger_proof`,
 `headroom` and `evidence`.
 """
@@ -27,6 +28,7 @@ from mingqu.store.proof.decision import decisions
 from mingqu.store.proof.document import compared_leaves
 from mingqu.store.proof.funding import fundings
 from mingqu.store.proof.group import group_totals
+from mingqu.store.proof.milestone import milestones
 from mingqu.store.proof.policy import policies
 from mingqu.store.proof.proposal import proposals
 from mingqu.store.proof.purpose import purposes
@@ -57,6 +59,7 @@ __all__ = [
     "loan_books",
     "loans_and_ledger",
     "meanings",
+    "milestones",
     "orders_and_events",
     "orders_and_ledger",
     "payees",

@@ -296,7 +296,10 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (LeafKind.CARD_SPEND, "SELECT cell, message_id FROM purpose_message"),
     (LeafKind.CAR_QUOTE, "SELECT cell, offer_id FROM purpose_loan"),
     (LeafKind.WALLET_BINDING, "SELECT cell, binding_id FROM wallet_binding"),
-    (LeafKind.PURPOSE_EVIDENCE, "SELECT cell, evidence_id FROM purpose_evidence"),
+    (
+        LeafKind.PURPOSE_EVIDENCE,
+        "SELECT cell, evidence_id FROM purpose_evidence UNION ALL SELECT cell, paper_id FROM milestone_paper",
+    ),
     (LeafKind.PROPOSAL, "SELECT cell, proposal_id FROM proposal WHERE decided_at IS NOT NULL"),
     (LeafKind.SWITCH, "SELECT 0, switch_id FROM policy_switch"),  # the house's own ids route to the first cell
 )
