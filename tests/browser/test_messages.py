@@ -43,6 +43,13 @@ def test_a_message_is_checked_and_reported_and_a_device_is_allowed_and_forgotten
         assert "/received/" in page.url
         visitor.look("received")
 
+        visitor.go("/grievances")
+        visitor.look("grievances")
+        visitor.fill(words="客服三天没有回电话，请核实。")
+        visitor.press()
+        assert page.locator('[data-clock="running"]').count() == 1
+        visitor.look("grievance-raised")
+
         visitor.go("/consents")
         visitor.look("consents")
         page.locator('a[href^="/consents/ask/fraud_prevention"]').click()

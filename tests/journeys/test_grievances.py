@@ -100,6 +100,8 @@ def test_nobody_is_reported_overdue_before_they_were_told_and_a_dispute_is_marke
     found = {row.loan_id: row for row in list_overdue(house)}
     assert set(found) == {told, untold}
     assert (found[told].held_back, found[told].disputed, found[told].overdue_days) == (None, True, 3)
+    # 3 % of all of the principal, up to a fen.
+    assert (found[told].asset_class.value, found[told].provision_fen) == ("special_mention", 30_000)
     breach = found[untold].held_back
     assert breach is not None
     assert (breach.rule.id, breach.rule.document) == ("bad_information_notice_min", "征信业管理条例 art. 15")

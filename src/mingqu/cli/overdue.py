@@ -29,6 +29,8 @@ def overdue(wiring: Wiring, data: Path, as_json: bool) -> int:
                 "overdue_since": row.overdue_since.isoformat(),
                 "overdue_days": row.overdue_days,
                 "payable_fen": row.payable_fen,
+                "asset_class": row.asset_class.value,
+                "provision_fen": row.provision_fen,
                 "told_at": None if row.told_at is None else row.told_at.isoformat(),
                 "disputed": row.disputed,
                 "held_back_by": None if row.held_back is None else row.held_back.rule.id,
@@ -41,5 +43,6 @@ def overdue(wiring: Wiring, data: Path, as_json: bool) -> int:
     for row in rows:
         held = "" if row.held_back is None else f"  held back: {row.held_back.rule.id}, {row.held_back.rule.document}"
         mark = "  disputed" if row.disputed else ""
-        click.echo(f"{row.loan_id.hex}  {row.overdue_days:>4} d  {format_fen(row.payable_fen):>14}{mark}{held}")
+        says = f"{row.loan_id.hex}  {row.overdue_days:>4} d  {format_fen(row.payable_fen):>14}"
+        click.echo(f"{says}  {row.asset_class.value}{mark}{held}")
     return 0

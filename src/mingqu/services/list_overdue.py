@@ -11,8 +11,9 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.classification import AssetClass, ClassMap, classify, provision_ppm
 from mingqu.domain.collection import Bucket
-from mingqu.domain.gate import Breach, at_report
+from mingqu.domain.gate import Breach, Case, at_report
 from mingqu.domain.moment import start_of
 from mingqu.services.follow_up import NOTICE
 from mingqu.services.house import House
@@ -22,12 +23,16 @@ from mingqu.store.collection import Overdue
 from mingqu.store.database import Transaction
 
 TOLD_BY: Final = "loan.overdue"  # the message that says what an overdue bill leads to
+PPM: Final = 1_000_000
 NOTICES_MAX: Final = 200  # of a loan; two a month for years
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverdueRow:
-    """An overdue loan: since when, how many days, what is payable in fen; its mark, and the rule that holds it back."""
+    """An overdue loan: since when, how many days, what is payable in fen; its mark, and the rule that holds it back.
+
+    `asset_class` is that of its days past due, `provision_fen` what is set aside of its principal for that class.
+    """
 
     loan_id: UUID
     person_id: UUID
@@ -35,6 +40,8 @@ class OverdueRow:
     overdue_since: date
     overdue_days: int
     payable_fen: int
+    asset_class: AssetClass
+    provision_fen: int
     told_at: datetime | None
     disputed: bool
     held_back: Breach | None
@@ -63,8 +70,11 @@ def _row(tx: Transaction, house: House, one: Overdue, today: date) -> OverdueRow
         if done_at is not None and payload["template"] == TOLD_BY and done_at >= start_of(one.overdue_since)
     ]
     disputes = grievance.disputed(tx, person_id=one.person_id, loan_id=one.loan_id)
+    days = (today - one.overdue_since).days
+    case = case_of(house, lender_id=one.lender_id, product_id=one.product_id, on=today)
+    asset_class, provision_fen = _set_aside(house, one, case, days)
     held_back = at_report(
-        case=case_of(house, lender_id=one.lender_id, product_id=one.product_id, on=today),
+        case=case,
         notices_before=len(sent),
         disputes_open=disputes,
         disputes_marked=disputes,  # the row below carries the mark
@@ -76,9 +86,34 @@ def _row(tx: Transaction, house: House, one: Overdue, today: date) -> OverdueRow
         person_id=one.person_id,
         lender_id=one.lender_id,
         overdue_since=one.overdue_since,
-        overdue_days=(today - one.overdue_since).days,
+        overdue_days=days,
         payable_fen=one.payable_fen,
+        asset_class=asset_class,
+        provision_fen=provision_fen,
         told_at=min(sent, default=None),
         disputed=disputes > 0,
         held_back=held_back,
     )
+
+
+def _set_aside(house: House, one: Overdue, case: Case, days: int) -> tuple[AssetClass, int]:
+    """Return the class of a loan by its days past due, and what is set aside of its principal, rounded up to a fen.
+
+    Source: 财金〔2012〕20号, standard rates. Example: of 10,000.00 special mention 300.00, substandard 3,000.00.
+    """
+    asset_class = classify(
+        days=days,
+        by=ClassMap.LOAN,
+        rules=house.pack.rules,
+        lender_type=case.lender_type,
+        product_kind=case.product_kind,
+        business_date=case.on,
+    )
+    rate_ppm = provision_ppm(
+        asset_class=asset_class,
+        rules=house.pack.rules,
+        lender_type=case.lender_type,
+        product_kind=case.product_kind,
+        business_date=case.on,
+    )
+    return asset_class, -(-one.principal_fen * rate_ppm // PPM)  # up: no fen too little is set aside

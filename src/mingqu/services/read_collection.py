@@ -30,7 +30,7 @@ from mingqu.services.house import House
 from mingqu.services.note_access import note_access
 from mingqu.services.read_today import masked_names
 from mingqu.services.sign_in_operator import Seat
-from mingqu.store import access, collection, loan, operator, proposal, vault
+from mingqu.store import access, collection, grievance, life, loan, operator, proposal, vault
 from mingqu.store.collection import Overdue
 from mingqu.store.database import Transaction
 from mingqu.store.loan_event import CONCEDED, known_events
@@ -114,6 +114,8 @@ class CaseView:
     agencies: tuple[str, ...]
     lawsuits: tuple[str, ...]
     relief_waits: UUID | None
+    disputed: bool
+    deceased: bool
     may_collect: bool
 
 
@@ -180,6 +182,8 @@ def read_case(house: House, *, seat: Seat, loan_id: UUID) -> CaseView:
             agencies=tuple(agencies_of(house, of=of, on=today)),
             lawsuits=LAWSUITS,
             relief_waits=waits.proposal_id if waits else None,
+            disputed=grievance.disputed(tx, person_id=of.person_id, loan_id=loan_id) > 0,
+            deceased=life.is_deceased(tx, person_id=of.person_id),
             may_collect=seat.operator.may(Permission.COLLECT) and days > 0,
         )
         note_access(tx, house, seat=seat, person_id=of.person_id, what=access.LOAN, subject_id=loan_id)
