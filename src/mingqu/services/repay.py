@@ -12,11 +12,18 @@ from mingqu.domain.consent import require as require_consent
 from mingqu.domain.instrument import CardNotSupported, InstrumentKind, require_verified
 from mingqu.domain.loan import Intent, Quote, Stage, quote
 from mingqu.domain.money import AmountOutOfRange, Money, format_fen
-from mingqu.domain.order import OrderKind, reserve
+from mingqu.domain.order import Order, OrderKind, reserve
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.ports.collection import Agreed, AgreementRequest, CodeSent, CodeWrong, HostedPage
+from mingqu.ports.collection import (
+    Agreed,
+    AgreementRequest,
+    CodeSent,
+    CodeWrong,
+    HostedPage,
+    HostedPaymentChannel,
+)
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.chase_order import chase_order
 from mingqu.services.end_agreement import end_agreement
@@ -172,6 +179,11 @@ def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:
     errand = errand_of(house, order=waiting)
     if waiting.sent_at is None:
         chase_order(order_id=order_id, orders=BookOrders(house=house), errand=errand, clock=house.clock)
+    return page_at(channel, waiting=waiting, payer=payer)
+
+
+def page_at(channel: HostedPaymentChannel, *, waiting: Order, payer: Payer) -> HostedPage:
+    """Return a channel's page of an order that was announced. Errors: ChannelUnavailable."""
     try:
         answer = channel.create(page_request(waiting, payer=payer))
     except ChannelSilent:

@@ -18,13 +18,12 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.collection import HostedPage
 from mingqu.ports.combined import PARTS_MAX
-from mingqu.ports.silence import ChannelSilent
 from mingqu.services.chase_order import chase_order
 from mingqu.services.hear_order import BookOrders
 from mingqu.services.house import COMBINED, House
 from mingqu.services.once import Response, once
-from mingqu.services.repay import NOBODY, OWING, ChannelUnavailable, NothingDue
-from mingqu.services.run_errand import Payer, PaymentChannelUnknown, combined_errand, keep_payer, page_request
+from mingqu.services.repay import NOBODY, OWING, NothingDue, page_at
+from mingqu.services.run_errand import Payer, PaymentChannelUnknown, combined_errand, keep_payer
 from mingqu.store import combined, loan, order, repayment
 from mingqu.store.combined import Part
 from mingqu.store.database import Transaction
@@ -161,13 +160,7 @@ def open_combined(house: House, *, person_id: UUID, combined_id: UUID) -> Hosted
     for each in parts:
         if each.order.sent_at is None:
             chase_order(order_id=each.order.order_id, orders=BookOrders(house=house), errand=errand, clock=house.clock)
-    try:
-        answer = errand.channel.create(page_request(first, payer=errand.payer))
-    except ChannelSilent:
-        raise ChannelUnavailable("The payment page did not open; please try again.") from None
-    if not isinstance(answer, HostedPage):
-        raise ChannelUnavailable("The payment page could not be made; please try again.")
-    return answer
+    return page_at(errand.channel, waiting=first, payer=errand.payer)
 
 
 def _due(house: House, loans: Sequence[Loan]) -> list[tuple[Loan, int]]:
