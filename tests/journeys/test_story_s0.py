@@ -13,21 +13,28 @@ from mingqu.demo.journey import READING, Known, work_until_idle
 from mingqu.demo.people import ZHOU
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.decision.auto_loan import DownPaymentTooSmall
-from mingqu.domain.loan import Stage
+from mingqu.domain.loan import Accelerated, Stage
+from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
+from mingqu.domain.proposal import Deed, MakerIsChecker
 from mingqu.domain.refusal import Refusal
+from mingqu.services.bind_card import CardWalletUnknown, ask_for_binding, bindings_of
 from mingqu.services.bind_money import FundsContractNotAgreed, card_of_loan
 from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.give_consent import give_consent
 from mingqu.services.house import House
 from mingqu.services.make_offers import NoLimit
-from mingqu.services.open_card import EvidenceUnknown
+from mingqu.services.open_card import EvidenceUnknown, bring_evidence, freeze_card
+from mingqu.services.propose import approve, propose
 from mingqu.services.quote_car import CarQuote, CarWish, DealerNotInContract, car_products, dealers_of, quote_car
+from mingqu.services.read_card import card_view
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import Signed, sign_contract
 from mingqu.services.spend_card import AUTHORISE, Asked, Word, hear_card
+from mingqu.services.watch_card import CardNotFrozen, open_alerts
 from mingqu.store import loan
 from tests.journeys.reading import arrive, assert_coherent, limit_of, rows_of
+from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
 
 INVOICE = {"invoice": Personal("FP-2026-000017")}
@@ -67,6 +74,13 @@ class Buyer:
             self.house, person_id=person_id, offer_id=offer_id, instrument_id=None, payout_at=None,
             code=self.world.read_code(ZHOU.phone), key=f"sign {agreed_hash}", agreed_hash=agreed_hash,
         )  # fmt: skip
+
+    def bought(self, product_id: str, **change: Any) -> UUID:
+        """Buy the car, and return the card of its money."""
+        made = self.quote(product_id, product_id=product_id, **change)
+        signed = self.sign(made, agreed_hash=made.quoted.contract_hash)
+        work_until_idle(self.world)
+        return card_of_loan(signed.loan_id)
 
     def ask(self, card_id: UUID, reference: str, amount_fen: int, asked: Asked = DEALER) -> dict[str, object]:
         word = Word(card_id=card_id, kind=AUTHORISE, reference=reference, amount_fen=amount_fen, asked=asked)
@@ -147,4 +161,88 @@ def test_the_bank_pays_the_dealer_itself_and_the_buyer_never_holds_the_money(buy
     assert (merchant, state, captured_fen) == ("DLR-MINGHE-001", "captured", 5_000_000)
     assert buyer.ask(card_id, "a-1", 1)["reason"] == "above_total"
     buyer.world.go_to(house.clock.now() + timedelta(days=1))
+    assert_coherent(house)
+
+
+def test_a_card_goes_into_no_wallet_to_spend_and_the_reasons_say_what_helps(buyer: Buyer) -> None:
+    house, person_id = buyer.house, buyer.known.person_id
+    card_id = buyer.bought("chengchuan-auto-card")
+
+    def asked(wallet: str, use: str) -> tuple[str, list[str]]:
+        made = ask_for_binding(
+            house, person_id=person_id, card_id=card_id, wallet=wallet, use=use, key=f"{wallet} {use}"
+        )
+        assert all(one.remedy_zh and one.remedy_en for one in made.reasons)
+        return made.outcome, [one.code for one in made.reasons]
+
+    assert asked("wechat", "spend") == ("refused", ["issuer_repay_only", "money_mixed", "rails_bridged"])
+    assert asked("wechat", "repay") == ("limited", ["repay_only", "money_mixed_repay_only"])
+    assert asked("chengchuan-bank", "spend") == ("allowed", [])
+    assert asked("river-purse", "repay")[1][:2] == ["issuer_forbids", "wallet_tier_too_low"]
+    before = rows_of(house)
+    with pytest.raises(CardWalletUnknown):
+        asked("mattress", "repay")
+    with pytest.raises(NotFound):
+        ask_for_binding(house, person_id=person_id, card_id=person_id, wallet="wechat", use="repay", key="x")
+    assert rows_of(house) == before
+    freeze_card(house, card_id=card_id, reason="alert")
+    made = ask_for_binding(house, person_id=person_id, card_id=card_id, wallet="chengchuan-bank", use="repay", key="y")
+    (one,) = made.reasons
+    assert (made.outcome, one.code, one.retry_on) == (
+        "refused", "card_frozen", house.clock.business_date() + timedelta(days=7),
+    )  # fmt: skip
+    assert len(bindings_of(house, person_id=person_id, card_id=card_id)) == 5
+    assert_coherent(house)
+
+
+def test_a_card_that_leaves_its_purpose_is_frozen_by_rule_and_let_go_on_by_two(buyer: Buyer) -> None:
+    house, card_id = buyer.house, buyer.bought("chengchuan-auto-card")
+    risk, other = seat_of(house, "risk"), seat_of(house, "risk", name="risk-2")
+    casino = replace(DEALER, merchant="CASINO-1", category="7995")
+    for number in range(3):
+        buyer.ask(card_id, f"n-{number}", 100, casino)
+        work_until_idle(buyer.world)
+    found = open_alerts(house, seat=risk)
+    assert [(one.alert.rule, one.alert.deed) for one in found].count(("cash_like", "watch")) == 3
+    assert {one.frozen_for for one in found} == {"cash_like"}
+    assert buyer.ask(card_id, "a-1", 100)["reason"] == "card_frozen"
+    made = propose(
+        house, seat=risk, deed=Deed.THAW_CARD, subject_id=card_id, asked={}, reason="已电话核实本人", key="t"
+    )
+    with pytest.raises(MakerIsChecker):
+        approve(house, seat=risk, proposal_id=made)
+    approve(house, seat=other, proposal_id=made)
+    assert (open_alerts(house, seat=risk), buyer.ask(card_id, "a-2", 100)["outcome"]) == ([], "approved")
+    with pytest.raises(CardNotFrozen):
+        propose(house, seat=risk, deed=Deed.THAW_CARD, subject_id=card_id, asked={}, reason="已电话核实本人", key="u")
+    buyer.say(card_id, "release", "r-1", "a-2")
+    work_until_idle(buyer.world)
+    assert open_alerts(house, seat=risk) == []  # what two people closed is not found anew
+    assert_coherent(house)
+
+
+def test_a_paper_that_never_comes_freezes_the_card_and_makes_the_whole_loan_due(buyer: Buyer) -> None:
+    house, person_id = buyer.house, buyer.known.person_id
+    card_id = buyer.bought("chengchuan-auto-dealer", papers=INVOICE)
+    bring_evidence(
+        house, person_id=person_id, card_id=card_id, kind="registration", number=Personal("R-1"), key="registration"
+    )
+    paid_on = house.clock.business_date()
+    buyer.world.go_to_date(paid_on + timedelta(days=30))
+    work_until_idle(buyer.world)
+    view = card_view(house, person_id=person_id, card_id=card_id)
+    assert (view.frozen_for, [one.kind for one in view.papers if one.overdue]) == (None, [])
+    buyer.world.go_to_date(paid_on + timedelta(days=31))
+    work_until_idle(buyer.world)
+    view = card_view(house, person_id=person_id, card_id=card_id)
+    assert (view.frozen_for, [one.kind for one in view.papers if one.overdue]) == ("evidence_overdue", ["insurance"])
+    assert view.loan_id is not None
+    buyer.world.go_to_date(paid_on + timedelta(days=61))
+    for _ in range(2):  # a worker that comes again does nothing again
+        work_until_idle(buyer.world)
+    with house.database.transaction() as tx:
+        of = loan.get_for(tx, person_id=person_id, loan_id=view.loan_id)
+        kinds = [type(one) for one in loan.events(tx, loan=of)]
+    assert kinds.count(Accelerated) == 1
+    assert of.state.principal_outstanding_fen == of.state.payable.principal_fen == 5_000_000
     assert_coherent(house)

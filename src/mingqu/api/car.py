@@ -10,16 +10,19 @@ import msgspec
 from litestar.params import FromPath, JSONBody
 
 from mingqu.api.gate import CallerHere, HouseHere, KeyHere
+from mingqu.api.link import LinkReason
 from mingqu.api.offer import Offer, offer_of
 from mingqu.api.operation import reads, writes
 from mingqu.api.shape import PLAIN, Answer, Body, Fen, FenAsked, Hash, Method, Ppm, shaped
 from mingqu.domain.decision.auto_loan import CarNotServed, DownPaymentTooSmall
+from mingqu.domain.decision.field import DecisionInputInvalid
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.limit import AssessmentExpired
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.product import ProductNotOffered, TermsNotOffered
+from mingqu.services.bind_card import BindingView, CardWalletUnknown, ask_for_binding, bindings_of
 from mingqu.services.check_drawing import DrawingFrozen
 from mingqu.services.make_offers import NoLimit
 from mingqu.services.open_card import EvidenceThere, EvidenceUnknown, bring_evidence
@@ -163,6 +166,31 @@ class BroughtPaper(Answer, frozen=True, kw_only=True):
     evidence_id: UUID
 
 
+class NewWalletBinding(Body, frozen=True, kw_only=True):
+    """A wallet, and what the card is to do there: repay or spend."""
+
+    wallet: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PLAIN, examples=["wechat"])]
+    use: Annotated[str, msgspec.Meta(min_length=1, max_length=16, pattern=PLAIN, examples=["repay"])]
+
+
+class WalletBinding(Answer, frozen=True, kw_only=True):
+    """A decision; limited means for repaying the loan only."""
+
+    binding_id: UUID
+    card_id: UUID
+    wallet: str
+    use: str
+    outcome: Annotated[str, msgspec.Meta(examples=["limited"])]
+    reasons: list[LinkReason]
+    decided_at: datetime
+
+
+class WalletBindings(Answer, frozen=True, kw_only=True):
+    """What was decided, the newest first."""
+
+    bindings: list[WalletBinding]
+
+
 @reads("/car-products", tag=TAG, public=True)
 def list_car_products(house: HouseHere) -> CarProducts:
     """List what car loans are on offer today, and which dealers they pay."""
@@ -235,19 +263,19 @@ def ask_car_quote(data: JSONBody[NewCarQuote], key: KeyHere, house: HouseHere, c
     )
 
 
-@reads("/cards", tag=TAG)
-def list_cards(house: HouseHere, caller: CallerHere) -> PurposeCards:
+@reads("/purpose-cards", tag=TAG)
+def list_purpose_cards(house: HouseHere, caller: CallerHere) -> PurposeCards:
     """List the caller's cards whose money is bound to a purpose, the newest first."""
     return PurposeCards(cards=[_card(one) for one in card_views(house, person_id=caller.person_id)])
 
 
-@reads("/cards/{card_id:uuid}", tag=TAG)
-def read_card(card_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -> PurposeCard:
+@reads("/purpose-cards/{card_id:uuid}", tag=TAG)
+def read_purpose_card(card_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -> PurposeCard:
     """Read a card: what is left, what is owed as proof, and what was answered to the network."""
     return _card(card_view(house, person_id=caller.person_id, card_id=card_id))
 
 
-@writes("/cards/{card_id:uuid}/papers", tag=TAG, refuses=(NotFound, EvidenceUnknown, EvidenceThere))
+@writes("/purpose-cards/{card_id:uuid}/papers", tag=TAG, refuses=(NotFound, EvidenceUnknown, EvidenceThere))
 def bring_paper(
     card_id: FromPath[UUID], data: JSONBody[NewPaper], key: KeyHere, house: HouseHere, caller: CallerHere
 ) -> BroughtPaper:
@@ -261,6 +289,28 @@ def bring_paper(
         key=key,
     )
     return BroughtPaper(evidence_id=brought)
+
+
+@writes("/purpose-cards/{card_id:uuid}/wallets", tag=TAG, refuses=(NotFound, CardWalletUnknown, DecisionInputInvalid))
+def ask_wallet_binding(
+    card_id: FromPath[UUID], data: JSONBody[NewWalletBinding], key: KeyHere, house: HouseHere, caller: CallerHere
+) -> WalletBinding:
+    """Ask whether a card may be used in a wallet; every reason is told, with what helps and from when."""
+    made = ask_for_binding(
+        house, person_id=caller.person_id, card_id=card_id, wallet=data.wallet, use=data.use, key=key
+    )
+    return _binding(made)
+
+
+@reads("/purpose-cards/{card_id:uuid}/wallets", tag=TAG)
+def list_wallet_bindings(card_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -> WalletBindings:
+    """List what was decided about a card in wallets, the newest first."""
+    found = bindings_of(house, person_id=caller.person_id, card_id=card_id)
+    return WalletBindings(bindings=[_binding(one) for one in found])
+
+
+def _binding(view: BindingView) -> WalletBinding:
+    return shaped(view, WalletBinding, reasons=[shaped(one, LinkReason) for one in view.reasons])
 
 
 def _card(view: CardView) -> PurposeCard:
@@ -277,4 +327,12 @@ def _card(view: CardView) -> PurposeCard:
     )
 
 
-HANDLERS: Final = (list_car_products, ask_car_quote, list_cards, read_card, bring_paper)
+HANDLERS: Final = (
+    list_car_products,
+    ask_car_quote,
+    list_purpose_cards,
+    read_purpose_card,
+    bring_paper,
+    ask_wallet_binding,
+    list_wallet_bindings,
+)

@@ -15,6 +15,7 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.instrument import InstrumentKind
 from mingqu.domain.loan import Stage
 from mingqu.domain.refusal import Refusal
+from mingqu.services.read_card import has_cards
 from mingqu.services.read_limit import LimitView, decision_view, limit_view
 from mingqu.services.read_loans import LoanView, loans_of
 from mingqu.services.read_person import cards_of, is_verified, person_view
@@ -48,6 +49,7 @@ def show(visit: Visit) -> Response[Any]:
         late=None if not late else _due(visit, late[0]),
         coming=None if next_one is None or late else _due(visit, next_one),
         waiting=[one.loan_id.hex for one in loans if one.payout is not None and one.payout.open],
+        purpose_cards=has_cards(visit.house, person_id=visit.person_id),
         settled=[one.loan_id.hex for one in loans if one.stage is Stage.SETTLED],
         card=next(({"tail": one.tail} for one in cards if one.agreement_id is not None), None),
         wallet=next_one is not None and deducting(visit, from_card=any(one.agreement_id for one in cards)),

@@ -12,6 +12,7 @@ from mingqu.borrower import (
     alipay_account,
     apply,
     cap,
+    cards,
     cash_advance,
     certificate,
     compare,
@@ -80,6 +81,7 @@ def make_router(
         together,
         stages,
         links,
+        cards,
         messages,
         wallet,
     )

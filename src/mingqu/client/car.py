@@ -7,6 +7,7 @@ from uuid import UUID
 
 from mingqu.client.answers import Answer, Offer
 from mingqu.client.connection import Connection, written
+from mingqu.client.spend_answers import LinkReason
 
 
 class CarDealer(Answer, frozen=True, kw_only=True):
@@ -114,6 +115,24 @@ class BroughtPaper(Answer, frozen=True, kw_only=True):
     evidence_id: UUID
 
 
+class WalletBinding(Answer, frozen=True, kw_only=True):
+    """Whether a card may be used in a wallet; limited means for repaying the loan only."""
+
+    binding_id: UUID
+    card_id: UUID
+    wallet: str
+    use: str
+    outcome: str
+    reasons: list[LinkReason]
+    decided_at: datetime
+
+
+class WalletBindings(Answer, frozen=True, kw_only=True):
+    """What was decided."""
+
+    bindings: list[WalletBinding]
+
+
 class Driving:
     """A method for each operation on loans for a car; a part of `Client`."""
 
@@ -147,15 +166,24 @@ class Driving:
         )
         return self._at.write("/v1/car-quotes", CarQuoted, key=key, body=body)
 
-    def cards(self) -> list[PurposeCard]:
+    def purpose_cards(self) -> list[PurposeCard]:
         """Return the person's cards whose money is bound to a purpose."""
-        return self._at.read("/v1/cards", PurposeCards).cards
+        return self._at.read("/v1/purpose-cards", PurposeCards).cards
 
-    def card(self, *, card_id: UUID) -> PurposeCard:
+    def purpose_card(self, *, card_id: UUID) -> PurposeCard:
         """Return a card as it stands."""
-        return self._at.read(f"/v1/cards/{card_id}", PurposeCard)
+        return self._at.read(f"/v1/purpose-cards/{card_id}", PurposeCard)
 
     def bring_paper(self, *, card_id: UUID, kind: str, number: str, key: str | None = None) -> BroughtPaper:
         """Bring a paper that shows what the money was spent on."""
         body = written(kind=kind, number=number)
-        return self._at.write(f"/v1/cards/{card_id}/papers", BroughtPaper, key=key, body=body)
+        return self._at.write(f"/v1/purpose-cards/{card_id}/papers", BroughtPaper, key=key, body=body)
+
+    def ask_wallet_binding(self, *, card_id: UUID, wallet: str, use: str, key: str | None = None) -> WalletBinding:
+        """Ask whether a card may be used in a wallet, to repay or to spend."""
+        path = f"/v1/purpose-cards/{card_id}/wallets"
+        return self._at.write(path, WalletBinding, key=key, body=written(wallet=wallet, use=use))
+
+    def wallet_bindings(self, *, card_id: UUID) -> list[WalletBinding]:
+        """Return what was decided about a card in wallets."""
+        return self._at.read(f"/v1/purpose-cards/{card_id}/wallets", WalletBindings).bindings

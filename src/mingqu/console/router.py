@@ -13,6 +13,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from mingqu.console import (
     account,
     breaks,
+    cards,
     collection,
     customer,
     decision,
@@ -47,6 +48,8 @@ SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, breaks.routes, review.routes,
     policy.routes, lab.routes, referral.routes, report.routes,
     collection.routes, grievance.routes, life.routes, stage.routes,
+    collection.routes, grievance.routes, life.routes,
+    cards.routes,
 )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ class Deed(Enum):
     LIST_WHITE = "list_white"  # somebody is let pass where a rule would stop
     RECORD_LIFE = "record_life"  # another phone, a death: what somebody cannot prove themselves
     RELIEVE_LOAN = "relieve_loan"  # what is owed is put off, or spread anew, for somebody in difficulty
+    THAW_CARD = "thaw_card"  # a card that the monitor froze goes on
 
 
 # The one permission that whoever proposes and whoever checks must both have.
@@ -49,6 +50,7 @@ NEEDED: Final = MappingProxyType(
         Deed.ASSIGN_RECEIPT: Permission.MOVE_MONEY,
         Deed.DECIDE_ORDER: Permission.MOVE_MONEY,
         Deed.THAW_DRAWING: Permission.FREEZE,
+        Deed.THAW_CARD: Permission.FREEZE,
         Deed.BOOK_RECEIPT: Permission.MOVE_MONEY,
         Deed.RELEASE_STAGE: Permission.MOVE_MONEY,
         Deed.WORK_BREAK: Permission.MOVE_MONEY,

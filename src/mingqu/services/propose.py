@@ -29,6 +29,7 @@ from mingqu.services import (
     relieve_loan,
     switch_off,
     switch_rule_off,
+    watch_card,
     work_break,
 )
 from mingqu.services.house import House
@@ -64,6 +65,11 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=freeze_drawing.say_thaw,
         basis=freeze_drawing.basis_of_thaw,
         carry_out=freeze_drawing.thaw_drawing,
+    ),
+    Deed.THAW_CARD: Way(
+        say=watch_card.say_thaw_card,
+        basis=watch_card.basis_of_thaw_card,
+        carry_out=watch_card.thaw_card,
     ),
     Deed.BOOK_RECEIPT: Way(
         say=place_receipt.say_booking,

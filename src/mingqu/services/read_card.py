@@ -82,6 +82,12 @@ def card_views(house: House, *, person_id: UUID) -> list[CardView]:
         return [_view(tx, house, person_id=person_id, card_id=card_id) for card_id in found]
 
 
+def has_cards(house: House, *, person_id: UUID) -> bool:
+    """Return whether a person has a card with a purpose."""
+    with house.database.transaction() as tx:
+        return bool(purpose.ids_of(tx, person_id=person_id, limit=1))
+
+
 def card_view(house: House, *, person_id: UUID, card_id: UUID) -> CardView:
     """Return a person's own card. Errors: NotFound (another's too)."""
     with house.database.transaction() as tx:

@@ -27,7 +27,9 @@ from mingqu.services.run_errand import run_errand
 from mingqu.services.seek_lost_order import seek_lost_order
 from mingqu.services.send_batch import send_batches
 from mingqu.services.send_notice import send_due_notices
+from mingqu.services.spend_card import WATCH
 from mingqu.services.tell_webhooks import DELIVERY, deliver_webhooks
+from mingqu.services.watch_card import watch_cards
 from mingqu.store import order, work
 from mingqu.store.database import DatabaseUnavailable
 
@@ -59,6 +61,7 @@ _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
         follow_referrals.ASK: follow_referrals.follow_referrals,
         ask_lenders.ASK: ask_lenders.follow_lenders,
         REPORT: report_to_lenders,
+        WATCH: watch_cards,
     }
 )
 _BOOKS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType({CROSSING: finish_crossings})

@@ -20,7 +20,7 @@ from mingqu.domain.canonical import canonical
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.identifier import beside, derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, TransferKind
-from mingqu.domain.moment import MARKET_TIME
+from mingqu.domain.moment import MARKET_TIME, start_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.policy_file import Document
 from mingqu.domain.purpose import Approved, CardState, Compiled, Spend, authorise, compiled, read_contract
@@ -28,15 +28,19 @@ from mingqu.domain.purpose.follow import Followed, Following, Move, Standing, fo
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.take_turns import Not
-from mingqu.store import evidence, ledger, purpose
+from mingqu.store import evidence, ledger, purpose, work
 from mingqu.store.database import Transaction
 from mingqu.store.purpose import AtHand, Card, KeptSpend, Message
+from mingqu.store.work import NewWork
 
 Answer = dict[str, object]
 Heard = Answer | Refusal
 AUTHORISE: Final = "authorise"
 ADVISE: Final = "advise"  # the network said yes in our place, and tells
 CURRENCY: Final = "CNY"
+WATCH: Final = "watch_card"  # the work of looking at a card after what was said of it
+# A paper that is late freezes the card the day after it was due, and a month later the loan falls due, by policy file.
+LOOKS_AFTER_DAYS: Final = (1, 31)
 # Compiled contracts that a process keeps; a bank has few, and each takes some megabytes at most.
 CONTRACTS_KEPT_MAX: Final = 64
 _kept: dict[str, Compiled] = {}
@@ -97,6 +101,7 @@ class _Written:
     transfers: list[Transfer] = field(default_factory=list)
     drafts: list[evidence.Draft] = field(default_factory=list)
     captured: list[UUID] = field(default_factory=list)
+    watched: list[NewWork] = field(default_factory=list)
 
 
 def message_id_of(card_id: UUID, reference: str) -> UUID:
@@ -175,7 +180,7 @@ def _hear(tx: Transaction, at_hand: AtHand, word: Word, now: datetime, on: date,
     if word.asked is not None:
         answer = _authorised(tx, card, word, word.asked, now, on, written)
     else:
-        answer = _followed(at_hand, card, word, on, written)
+        answer = _followed(tx, at_hand, card, word, on, written)
     said = dict(word.said())
     message = Message(
         message_id=word.message_id,
@@ -186,6 +191,8 @@ def _hear(tx: Transaction, at_hand: AtHand, word: Word, now: datetime, on: date,
         answer=answer,
     )
     written.messages.append(message)
+    if answer["outcome"] != "approved":  # a plain "yes" moved nothing yet; what takes the money is looked at
+        written.watched.append(_watch(card, word.message_id, at=now))
     written.drafts.append(_draft(card, word, answer))
     return answer
 
@@ -265,7 +272,21 @@ def _authorised(
     return _answer("approved", clause=decided.clause, held_until=lapses.isoformat())
 
 
-def _followed(at_hand: AtHand, card: Card, word: Word, on: date, written: _Written) -> Answer:
+def _watch(card: Card, cause: UUID, *, at: datetime) -> NewWork:
+    work_id = beside(cause, purpose=f"{WATCH} {at.isoformat()}")
+    return NewWork(work_id=work_id, kind=WATCH, subject_id=card.card_id, run_at=at, payload={})
+
+
+def _papers_due(tx: Transaction, card: Card, on: date) -> list[NewWork]:
+    """Return the work of looking at a card when its papers are late: the day after, and a month after that."""
+    if card.first_captured_on is not None:
+        return []
+    evidence_due = contract_of(tx, contract_hash=card.contract_hash).contract.evidence
+    days = sorted({due.days + later for due in evidence_due for later in LOOKS_AFTER_DAYS})
+    return [_watch(card, card.card_id, at=start_of(on + timedelta(days=day))) for day in days]
+
+
+def _followed(tx: Transaction, at_hand: AtHand, card: Card, word: Word, on: date, written: _Written) -> Answer:
     spend = None if word.of is None else at_hand.spends.get(message_id_of(word.card_id, word.of))
     if spend is None:
         return _answer("refused", reason="authorisation_unknown", remedy="authorise_first", flagged=True)
@@ -291,6 +312,7 @@ def _followed(at_hand: AtHand, card: Card, word: Word, on: date, written: _Writt
         written.transfers.append(_moved(card, word, spend, came, on))
     if came.move is Move.POST:
         written.captured.append(card.card_id)
+        written.watched += _papers_due(tx, card, on)
     return _answer(came.outcome, clause=spend.clause)
 
 
@@ -328,7 +350,10 @@ def _write(tx: Transaction, cell: int, at_hand: AtHand, written: _Written, now: 
         statements.append(purpose.first_captured(cell=cell, card_ids=written.captured, on=on))
     if written.transfers:
         statements.append(ledger.posted(cell=cell, transfers=written.transfers))
+    if written.watched:
+        statements.append(work.enqueued(cell=cell, rows=written.watched))
     answers = tx.together(statements)
     evidence.require_appended(answers[:2], drafts=written.drafts)
     if written.transfers:
-        ledger.require_posted(answers[-1], transfers=written.transfers)
+        place = -2 if written.watched else -1
+        ledger.require_posted(answers[place], transfers=written.transfers)

@@ -112,6 +112,7 @@ SELECT create_distributed_table('drawing_freeze', 'cell', colocate_with := 'cell
 SELECT create_distributed_table('life_event', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('milestone_release', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('placed_receipt', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('purpose_alert', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('purpose_evidence', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('purpose_message', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('purpose_spend', 'cell', colocate_with := 'cell');

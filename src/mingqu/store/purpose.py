@@ -232,6 +232,14 @@ def freeze(tx: Transaction, *, card_id: UUID, reason: str | None) -> None:
     )
 
 
+def frozen_for(tx: Transaction, *, card_id: UUID) -> str | None:
+    """Return what a card is frozen for, or None."""
+    row = tx.execute(
+        "SELECT frozen_for FROM purpose_card WHERE cell = %s AND card_id = %s", (tx.cell_of(card_id), card_id)
+    ).fetchone()
+    return None if row is None else row[0]
+
+
 def bring(tx: Transaction, *, evidence_id: UUID, card_id: UUID, kind: str, number_hash: bytes, at: datetime) -> None:
     """Store that a paper was brought."""
     tx.execute(

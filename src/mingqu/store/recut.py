@@ -91,6 +91,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "refund_of": _by("order_id"),
     "proposal": _by("proposal_id"),
     "referral": _by("person_id"),
+    "purpose_alert": _by("card_id"),
     "purpose_card": _by("person_id"),
     "purpose_loan": _by("person_id"),
     "wallet_binding": _by("person_id"),

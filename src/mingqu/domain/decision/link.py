@@ -94,6 +94,8 @@ class LinkDecision:
 def parse_link_table(*, document: Document) -> LinkTable:
     """Return the table that a file describes. Errors: PolicyFault with file, row and column.
 
+    A table about cards in wallets has the same form, without a share: limited there means for repaying only.
+
     Checked: every cell, words for whatever does not allow, a default that denies, ids that stand once, and each of its
     cases: what it is given gives the outcome and the rows that are written.
     """
@@ -116,7 +118,7 @@ def parse_link_table(*, document: Document) -> LinkTable:
         fields=fields,
         rows=rows,
         default=read_default(reader.table("default")),
-        limited_share_ppm=reader.integer("limited_share_ppm", least=1, most=PPM),
+        limited_share_ppm=(reader.integer("limited_share_ppm", least=1, most=PPM) if document.kind == "link" else PPM),
     )
     _check_cases(reader, table)
     return table

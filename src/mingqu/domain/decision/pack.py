@@ -29,7 +29,7 @@ from mingqu.domain.money import Rounding
 from mingqu.domain.partner import Partner, parse_partner
 from mingqu.domain.policy_file import Document, Plain
 from mingqu.domain.product import Lender, Product, ProductNotOffered, parse_lender, parse_product
-from mingqu.domain.purpose import read_contract
+from mingqu.domain.purpose import parse_wallets, parse_watch, read_contract
 from mingqu.domain.rebuild import RebuildTable, parse_rebuild_table
 from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook, RuleMissing
 from mingqu.domain.spend.product import SpendProduct, SpendProductNotOffered, parse_spend_product
@@ -38,6 +38,7 @@ from mingqu.domain.spend.product import SpendProduct, SpendProductNotOffered, pa
 KINDS: Final = (
     "lender", "rules", "fields", "card", "policy", "first_hit", "grid", "product", "strategy", "mapping", "remedies",
     "experiment", "spend_product", "link", "rebuilding", "partner", "auto_product", "funds_contract", "payees",
+    "card_watch", "wallet_binding", "wallets",
 )  # fmt: skip
 STRATEGIES_REMEMBERED_MAX: Final = 64  # dates × sets of products in use at once; the rest is put together again
 
@@ -133,17 +134,15 @@ class Pack:
 
     def link_table(self, *, business_date: date) -> LinkTable:
         """Return the table that says which accounts may be linked on a date. Errors: PolicyMissing."""
-        versions = [one for one in self.documents if one.body["kind"] == "link"]
-        document = standing(versions=versions, spoken=self.spoken, business_date=business_date)
-        if document is None:
+        held = self._held("link", business_date)
+        if not held:
             raise PolicyMissing("No table says which accounts may be linked.", kind="link")
-        return parse_link_table(document=document)
+        return parse_link_table(document=held[0])
 
     def rebuild_table(self, *, business_date: date) -> RebuildTable | None:
         """Return the table that says what being late takes on a date; None where there is none, and nothing is lost."""
-        versions = [one for one in self.documents if one.body["kind"] == "rebuilding"]
-        document = standing(versions=versions, spoken=self.spoken, business_date=business_date)
-        return None if document is None else parse_rebuild_table(document=document)
+        held = self._held("rebuilding", business_date)
+        return parse_rebuild_table(document=held[0]) if held else None
 
     def document(self, *, kind: str, name: str) -> Document:
         """Return a document, e.g. a mapping, in the version published last. Errors: PolicyMissing."""
@@ -271,7 +270,7 @@ def parse_pack(*, documents: Iterable[Document], publications: Iterable[Publicat
 
 _DATED: Final = (
     "fields", "card", "policy", "first_hit", "grid", "strategy", "product", "remedies", "experiment", "spend_product",
-    "link", "rebuilding", "auto_product",
+    "link", "rebuilding", "auto_product", "card_watch", "wallet_binding",
 )  # fmt: skip
 
 
@@ -305,6 +304,9 @@ _ALONE: Final[Mapping[Plain, Callable[[Document], object]]] = {
     "card": lambda one: parse_card(document=one),
     "link": lambda one: parse_link_table(document=one),
     "partner": lambda one: parse_partner(document=one),
+    "wallet_binding": lambda one: parse_link_table(document=one),
+    "wallets": lambda one: parse_wallets(document=one),
+    "card_watch": lambda one: parse_watch(document=one),
     "rebuilding": lambda one: parse_rebuild_table(document=one),
     "funds_contract": read_contract,
     "payees": lambda one: parse_payees(document=one),

@@ -44,6 +44,7 @@ class LeafKind(Enum):
     LINK = "link"  # whether two accounts of a person may be linked
     PURPOSE_CARD = "purpose_card"  # a funds contract was agreed
     CARD_SPEND = "card_spend"  # what a card's network asked or said, and what was answered
+    PURPOSE_ALERT = "purpose_alert"  # what the monitor found about a card, and what was done
     CAR_QUOTE = "car_quote"  # what a loan for a car would cost, by band, down payment and papers
     WALLET_BINDING = "wallet_binding"  # whether a card with a purpose may be used in a wallet
     PURPOSE_EVIDENCE = "purpose_evidence"  # a paper that shows what money was spent on

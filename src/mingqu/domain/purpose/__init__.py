@@ -6,6 +6,8 @@
 from mingqu.domain.purpose.authorise import Approved, Compiled, Declined, authorise, compiled
 from mingqu.domain.purpose.contract import Clause, Due, Effect, FundsContract, Stage, read_contract
 from mingqu.domain.purpose.spend import CardState, Spend
+from mingqu.domain.purpose.wallet import parse_wallets
+from mingqu.domain.purpose.watch import parse_watch
 
 __all__ = [
     "Approved",
@@ -20,5 +22,7 @@ __all__ = [
     "Stage",
     "authorise",
     "compiled",
+    "parse_wallets",
+    "parse_watch",
     "read_contract",
 ]

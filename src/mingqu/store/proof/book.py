@@ -294,6 +294,7 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (LeafKind.LENDER_ANSWER, "SELECT cell, word_id FROM lender_word"),
     (LeafKind.PURPOSE_CARD, "SELECT cell, card_id FROM purpose_card"),
     (LeafKind.CARD_SPEND, "SELECT cell, message_id FROM purpose_message"),
+    (LeafKind.PURPOSE_ALERT, "SELECT cell, alert_id FROM purpose_alert"),
     (LeafKind.CAR_QUOTE, "SELECT cell, offer_id FROM purpose_loan"),
     (LeafKind.WALLET_BINDING, "SELECT cell, binding_id FROM wallet_binding"),
     (

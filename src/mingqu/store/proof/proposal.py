@@ -67,6 +67,14 @@ _THAWED: Final[LiteralString] = """
        AND p.person_id = f.person_id AND p.decided_at = f.thawed_at
     WHERE f.freeze_id IS NULL OR p.proposal_id IS NULL"""
 
+# What was open about a card was closed by the two who let it go on.
+_CARDS: Final[LiteralString] = """
+    SELECT format('alert %%s was not closed by two people', a.alert_id)
+    FROM purpose_alert a LEFT JOIN proposal p
+        ON p.cell = a.cell AND p.proposal_id = a.closed_by AND p.subject_id = a.card_id AND p.state = 'approved'
+       AND p.deed = 'thaw_card' AND p.decided_at = a.closed_at
+    WHERE a.closed_at IS NOT NULL AND p.proposal_id IS NULL"""
+
 # A refusal was set aside by two people, who decided just that; and no decision says so without them.
 _OVERRIDDEN: Final[LiteralString] = """
     WITH approved AS (
@@ -160,6 +168,7 @@ def proposals(tx: Transaction) -> list[str]:
             _PARKED,
             _DECIDED,
             _THAWED,
+            _CARDS,
             _OVERRIDDEN,
             _SWITCHED,
             _WORKED,
