@@ -48,7 +48,6 @@ SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, breaks.routes, review.routes,
     policy.routes, lab.routes, referral.routes, report.routes,
     collection.routes, grievance.routes, life.routes, stage.routes,
-    collection.routes, grievance.routes, life.routes,
     cards.routes,
 )  # fmt: skip
 

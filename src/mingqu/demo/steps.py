@@ -49,6 +49,10 @@ class Steps:
         reason = {"code": problem.code, "text": problem.title, "remedy": remedy}
         self._note(Step(what=what, outcome="refused", reasons=[reason]))
 
+    def declined(self, what: str, *, code: str, text: str, remedy: str) -> None:
+        """Note that a spend was declined; `code` is the reason, `text` names what said no."""
+        self._note(Step(what=what, outcome="declined", reasons=[{"code": code, "text": text, "remedy": remedy}]))
+
     def _note(self, step: Step) -> None:
         self.taken.append(step)
         color = "red" if step.reasons else "green"
