@@ -17,6 +17,7 @@ from mingqu.services.bill_spend import bill_cell
 from mingqu.services.cross_cells import CROSSING, finish_crossings
 from mingqu.services.drop_agreement import CANCEL_AGREEMENT
 from mingqu.services.end_agreement import tell_bank
+from mingqu.services.erase_person import erase_due
 from mingqu.services.expire_holds import expire_holds
 from mingqu.services.follow_up import NOTICE
 from mingqu.services.house import House
@@ -32,6 +33,7 @@ from mingqu.services.tell_webhooks import DELIVERY, deliver_webhooks
 from mingqu.services.watch_card import watch_cards
 from mingqu.store import order, work
 from mingqu.store.database import DatabaseUnavailable
+from mingqu.store.erasure import ERASE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
         ask_lenders.ASK: ask_lenders.follow_lenders,
         REPORT: report_to_lenders,
         WATCH: watch_cards,
+        ERASE: erase_due,
     }
 )
 _BOOKS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType({CROSSING: finish_crossings})

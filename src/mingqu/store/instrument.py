@@ -220,6 +220,13 @@ def forget(tx: Transaction, *, person_id: UUID, at: datetime) -> None:
     )
 
 
+def forget_attempts(tx: Transaction, *, keyring: Keyring, number: Personal[str]) -> None:
+    """Forget how often a card was tried: part of an erasure."""
+    number_hash = keyring.lookup_hash(kind=_HASH_KIND, value=number)
+    cell = cell_of_slot(slot_of_hash(number_hash), cells=tx.cells)
+    tx.execute("DELETE FROM card_attempt WHERE cell = %s AND number_hash = %s", (cell, number_hash))
+
+
 def load_bins(path: Path) -> tuple[Bin, ...]:
     """Return the table of card prefixes in a TOML file with [[bin]] rows. Errors: BinTableMalformed."""
     try:

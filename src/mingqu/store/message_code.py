@@ -81,3 +81,8 @@ def sweep(tx: Transaction, *, cell: int, now: datetime) -> int:
 
 def _cell(tx: Transaction, code_hash: bytes) -> int:
     return cell_of_slot(slot_of_hash(code_hash), cells=tx.cells)
+
+
+def forget(tx: Transaction, *, keyring: Keyring, phone: Personal[str]) -> None:
+    """Forget what was sent to a phone: part of an erasure. It reads the table whole, once for an erasure."""
+    tx.execute("DELETE FROM message_code WHERE phone_hash = %s", (keyring.lookup_hash(kind=_PHONE, value=phone),))

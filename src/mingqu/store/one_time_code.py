@@ -104,6 +104,12 @@ def attempt(
     return verdict.refusal
 
 
+def forget(tx: Transaction, *, keyring: Keyring, phone: Personal[str]) -> None:
+    """Forget every code that was sent to a phone: part of an erasure."""
+    phone_hash = keyring.lookup_hash(kind=_PHONE, value=phone)
+    tx.execute("DELETE FROM one_time_code WHERE cell = %s AND phone_hash = %s", (_cell(tx, phone_hash), phone_hash))
+
+
 def _load(tx: Transaction, *, phone_hash: bytes, purpose: CodePurpose) -> OneTimeCode | None:
     row = tx.execute(
         """

@@ -6,6 +6,7 @@ say) is an error, because a box in a contract is worse than no contract.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from fontTools.ttLib import TTFont
 
 from mingqu.domain.loan import Component, Timing
 from mingqu.domain.loan.terms import NON_ACCRUAL_AFTER_DAYS
+from mingqu.services.copy_own_data import OwnData
 from mingqu.services.read_papers import ContractView, Paper, Party
 from mingqu.web.pages import moment, percent
 
@@ -98,6 +100,12 @@ def certificate_pdf(paper: Paper, *, party: Party, lender: str) -> bytes:
         "lender": lender,
     }
     return _set("certificate.typ", data)
+
+
+def own_data_pdf(copied: OwnData) -> bytes:
+    """Return the page that goes with a copy of a person's data, and names the fingerprint of its JSON."""
+    document_hash = hashlib.sha256(copied.document.reveal().encode()).hexdigest()
+    return _set("own-data.typ", {**copied.summary.reveal(), "document_hash": document_hash})
 
 
 def _cooling_off(days: int) -> list[dict[str, str]]:

@@ -1,0 +1,157 @@
+"""A person takes a copy of their data, and is erased: no byte of them is left, and all evidence still holds."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+from psycopg import sql
+
+from mingqu.demo.journey import pay_by_hand, work_until_idle
+from mingqu.demo.people import CHUAN, XIA, ZHOU
+from mingqu.demo.world import Newcomer
+from mingqu.domain.loan import Intent
+from mingqu.services.copy_own_data import copy_own_data
+from mingqu.services.erase_person import ErasureOwes, ask_to_be_erased, erase_due, erasure_standing
+from mingqu.services.house import House
+from mingqu.services.read_papers import proof_of
+from mingqu.services.read_person import consents_of
+from mingqu.store.vault import PersonErased
+from tests.journeys.pages import Phone
+from tests.journeys.reading import arrive, assert_coherent, borrow
+from tests.world import OpenWorld
+
+# Under which kinds values are hashed with the book's key, to be found again.
+KINDS: Final = (
+    "phone", "id_number", "card", "code_phone", "message_phone", "lender_customer", "signal/phone", "signal/card",
+    "signal/id_number", "sms", "payee_account", "key_scope/phone",
+)  # fmt: skip
+
+
+def traces(house: House, person: Newcomer) -> list[bytes]:
+    """What must be found nowhere: each value plainly, encoded, and as each keyed hash under which it is looked up."""
+    found: list[bytes] = []
+    for value in (person.name, person.id_number, person.phone, person.card_number):
+        raw = value.reveal().encode()
+        found += [raw, raw.hex().encode(), base64.b64encode(raw).rstrip(b"=")]
+        hashes = [house.keyring.lookup_hash(kind=kind, value=value) for kind in KINDS]
+        found += [*hashes, *(one.hex().encode() for one in hashes)]
+    return found
+
+
+def leaks(house: House, person: Newcomer) -> list[str]:
+    """The columns of any table in which a trace of somebody is."""
+    wanted, leaking = traces(house, person), []
+    with house.database.transaction() as tx:
+        columns = tx.execute(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'"
+        ).fetchall()
+        for table, column, kind in columns:
+            cast = "" if kind == "bytea" else "::text"
+            asked = sql.SQL("SELECT {}{} FROM {}").format(sql.Identifier(column), sql.SQL(cast), sql.Identifier(table))
+            content = b"\n".join(
+                bytes(one) if kind == "bytea" else str(one).encode() for (one,) in tx.execute(asked) if one is not None
+            )
+            if any(trace in content for trace in wanted):
+                leaking.append(f"{table}.{column}")
+    return leaking
+
+
+def test_a_copy_has_all_that_is_sealed_and_all_that_was_agreed(world: OpenWorld) -> None:
+    phone = Phone(world)
+    phone.borrow(XIA, amount="10000")
+    phone.receive()
+    assert "/data" in phone.get("/me").links
+    page = phone.get("/data")
+    assert "法律要求保存到" not in page.text, "whoever owes is told of that first"
+    given = phone.client.get("/data/copy.json")
+    assert 'filename="my-data.json"' in given.headers["content-disposition"]
+    copy: dict[str, Any] = given.json()
+    for value in (XIA.name, XIA.id_number, XIA.phone, XIA.card_number):
+        assert value.reveal() in json.dumps(copy["sealed"], ensure_ascii=False)
+    assert [one["kind"] for one in copy["loans"][0]["events"]] == ["disbursed"]
+    assert len(copy["contracts"]) == len(copy["decisions"]) == 1
+    assert len(copy["consents"]) >= 4
+    person_id = UUID(copy["person"]["id"])
+    with world.house.database.transaction() as tx:
+        fields = [row[0] for row in tx.execute("SELECT field FROM vault_field WHERE person_id = %s", (person_id,))]
+    assert sorted(copy["sealed"]) == sorted(fields)
+    # What a leaf only commits to can be opened with the salts that the person now holds.
+    proven = next(name for name in copy["sealed"] if name.startswith("evidence."))
+    assert "salt" in copy["sealed"][proven]
+    printed = phone.client.get("/data/copy.pdf")
+    assert printed.content.startswith(b"%PDF-")
+    # Owing, nothing can be erased, and nothing changes.
+    assert erasure_standing(world.house, person_id=person_id).owes
+    with pytest.raises(ErasureOwes):
+        ask_to_be_erased(world.house, person_id=person_id, key="too early")
+    assert phone.get("/me").path == "/me", "still signed in"
+
+
+def test_a_person_erased_leaves_no_trace_and_every_proof_holds(world: OpenWorld) -> None:
+    house = world.house
+    known, other = arrive(world), arrive(world, ZHOU)
+    borrowed = borrow(world, known)
+    pay_by_hand(world, known, loan_id=borrowed.signed.loan_id, intent=Intent.PAYOFF)
+    work_until_idle(world)
+    assert_coherent(house)
+    proof = proof_of(house, person_id=known.person_id, subject_id=borrowed.signed.contract_id)
+    assert leaks(house, XIA), "while somebody is known, keyed hashes find them"
+    # The law keeps identities for ten years after the business; until then the wish waits, and consents end.
+    asked = ask_to_be_erased(house, person_id=known.person_id, key="forget me")
+    assert (asked.erased, asked.kept_until) == (False, date(2036, 8, 15))
+    assert ask_to_be_erased(house, person_id=known.person_id, key="forget me") == asked
+    assert ask_to_be_erased(house, person_id=known.person_id, key="once more") == asked
+    assert all(one.withdrawn_at for one in consents_of(house, person_id=known.person_id))
+    assert erasure_standing(house, person_id=known.person_id).asked_until == asked.kept_until
+    with house.database.transaction() as tx:  # a worker that comes too early, or a law that lasts longer than it did
+        tx.execute("UPDATE work SET run_at = %s WHERE kind = 'erase_person'", (house.clock.now(),))
+        tx.commit()
+    erase_everywhere(house)
+    assert erasure_standing(house, person_id=known.person_id).asked_until == asked.kept_until
+    assert XIA.name.reveal() in copy_own_data(house, person_id=known.person_id).document.reveal()
+    assert_coherent(house)
+    with house.database.transaction() as tx:  # ten years later, without closing each of their days
+        tx.execute("UPDATE retention_hold SET held_until = %s", (house.clock.business_date(),))
+        tx.execute("UPDATE work SET run_at = %s WHERE kind = 'erase_person'", (house.clock.now(),))
+        tx.commit()
+    erase_everywhere(house)
+    assert leaks(house, XIA) == []
+    assert leaks(house, ZHOU), "others stay who they are"
+    with pytest.raises(PersonErased):
+        copy_own_data(house, person_id=known.person_id)
+    assert_coherent(house)
+    again = proof_of(house, person_id=known.person_id, subject_id=borrowed.signed.contract_id)
+    assert again["leaf"] == proof["leaf"]
+    assert erasure_standing(house, person_id=other.person_id).asked_until is None
+    with house.database.transaction() as tx:
+        rows = tx.execute(
+            "SELECT count(*) FROM evidence_leaf WHERE subject_id = %s AND kind = 'erasure'", (known.person_id,)
+        )
+        assert rows.fetchone() == (1,)
+
+
+def erase_everywhere(house: House) -> None:
+    """Let the worker look at erasures that are due, twice: the second time nothing is left."""
+    with house.database.transaction() as tx:
+        cells = range(tx.cells)
+    for _ in range(2):
+        for cell in cells:
+            erase_due(house, cell=cell)
+
+
+def test_whom_no_law_keeps_is_erased_at_once_from_the_page(world: OpenWorld) -> None:
+    phone = Phone(world, language="en")
+    phone.sign_in(CHUAN)
+    page = phone.get("/data")
+    refused = phone.send(page.form("/data/erase"))
+    assert (refused.status, "Tick the box" in refused.text) == (422, True)
+    done = phone.send(refused.form("/data/erase"), agree="yes")
+    assert "signed out" in done.text
+    assert "/sign-in" in phone.get("/me").path
+    # Nobody's rows: the hash of a phone that was never sealed goes with its age, and leads to no person.
+    assert set(leaks(world.house, CHUAN)) <= {"message_code.phone_hash", "one_time_code.phone_hash"}
