@@ -20,6 +20,7 @@ SELDOM: Final = {
     "drawing_freeze": "ends once",
     "grievance": "extended, escalated and answered once each",
     "instrument": "verified and removed once each",
+    "loan_reference": "goes to another cell in a recut",
     "loan_set_aside": "few rows at any time",
     "message_code": "goes a little a day, long after it was sent",
     "one_time_code": "a row for a phone, swept with the others",

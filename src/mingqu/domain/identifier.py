@@ -82,6 +82,11 @@ def derived(identifier: UUID, index: int) -> UUID:
     return UUID(int=identifier.int | index)
 
 
+def slot_of_reference(reference: str) -> int:
+    """Return the slot of another system's reference, and of the person who comes by it: the same each time."""
+    return int.from_bytes(hashlib.blake2b(reference.encode(), digest_size=2).digest(), "big") % SLOTS
+
+
 def beside(identifier: UUID, *, purpose: str) -> UUID:
     """Return another parent of ids, of the same moment and slot as one: the same each time it is asked for.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -114,7 +113,7 @@ class Likes:
                 Row(
                     line=self._line,
                     reference=reference,
-                    reference_cell=identifier.cell_of_slot(slot_of_reference(reference), cells=self._cells),
+                    reference_cell=identifier.cell_of_slot(identifier.slot_of_reference(reference), cells=self._cells),
                     person_reference=person_reference,
                     model_id=known,
                 )
@@ -149,11 +148,6 @@ class Likes:
         chunk.models.append(model)
         self._likes[model_id.hex] = like
         return model_id.hex
-
-
-def slot_of_reference(reference: str) -> int:
-    """Return the slot of a reference, and of the person who comes by it: the same each time."""
-    return int.from_bytes(hashlib.blake2b(reference.encode(), digest_size=2).digest(), "big") % identifier.SLOTS
 
 
 def _loan(one: TakenOver, model_id: UUID) -> Loan:

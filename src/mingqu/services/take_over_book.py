@@ -26,7 +26,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.taking_over import HEADER
 from mingqu.services.house import House
 from mingqu.services.keep_for_the_law import law_of
-from mingqu.services.like_lines import Chunk, Faulty, Likes, slot_of_reference
+from mingqu.services.like_lines import Chunk, Faulty, Likes
 from mingqu.services.reconcile_book import Booked, reconcile_book
 from mingqu.store import accrual, book, evidence, ledger, taking_over
 from mingqu.store.database import Transaction
@@ -212,7 +212,7 @@ class _Taking:
 
     def _people_of(self, chunk: Chunk) -> dict[str, str]:
         cells, (law, until) = self._tx.cells, self._law
-        wanted = {row.person_reference: slot_of_reference(row.person_reference) for row in chunk.rows}
+        wanted = {row.person_reference: identifier.slot_of_reference(row.person_reference) for row in chunk.rows}
         listed = [(identifier.cell_of_slot(slot, cells=cells), reference) for reference, slot in wanted.items()]
         people = taking_over.people(self._tx, references=listed)
         if people:
