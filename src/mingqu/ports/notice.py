@@ -22,6 +22,12 @@ class NoticeUnsigned(NoticeRefused):
     status: ClassVar[int] = 401
 
 
+class NoticeCertificateOver(NoticeUnsigned):
+    """The notice is signed under a certificate whose time is over; its sender has to sign with the next one."""
+
+    code: ClassVar[str] = "notice_certificate_over"
+
+
 class NoticeStale(NoticeRefused):
     """The notice is rightly signed, but not of now (Alipay: of a day): it may be an old one played again."""
 

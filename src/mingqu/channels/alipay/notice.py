@@ -23,6 +23,7 @@ from mingqu.ports.collection import Agreed
 from mingqu.ports.notice import (
     AgreementNotice,
     Notice,
+    NoticeCertificateOver,
     NoticeForeign,
     NoticeMalformed,
     NoticeStale,
@@ -64,10 +65,12 @@ class AlipayNotices:
     def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice | AgreementNotice:  # noqa: ARG002
         """Return what Alipay says; neither the address it came to nor a header is among what it signs.
 
-        Errors: NoticeUnsigned, NoticeStale, NoticeForeign, NoticeUnsupported, NoticeMalformed.
+        Errors: NoticeUnsigned, NoticeCertificateOver, NoticeStale, NoticeForeign, NoticeUnsupported, NoticeMalformed.
         """
         said = _parameters(body)
         if not self._is_signed(said):
+            if said.get(SIGN_TYPE) == RSA2 and self._application.is_over(parameters=said, without=(SIGN, SIGN_TYPE)):
+                raise NoticeCertificateOver("This notice is signed under a certificate of Alipay's whose time is over.")
             raise NoticeUnsigned("This notice is not signed by Alipay.")
         self._require_recent(said.get("notify_time", ""))
         if said.get("notify_type") in (SIGNED, UNSIGNED):

@@ -45,6 +45,11 @@ class Platform:
         found = self._certificates.get(number)
         return () if found is None or not _is_valid(found, at) else _key_of(found)
 
+    def over(self, number: str, *, at: datetime) -> tuple[RSAPublicKey, ...]:
+        """Return the key of a certificate that we know and whose time is over, or nothing."""
+        found = self._certificates.get(number)
+        return _key_of(found) if found is not None and found.not_valid_after_utc < at else ()
+
     def may_fetch(self, number: str, *, at: datetime) -> bool:
         """Return whether a certificate may be asked for now; whoever hears yes does so."""
         if not self.has_certificates or not number or number in self._certificates:

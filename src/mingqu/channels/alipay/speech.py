@@ -125,6 +125,13 @@ class Application:
         content = signed_text(parameters, without=without)
         return self._verified(content, parameters.get(SIGN, ""), parameters.get("alipay_cert_sn", ""))
 
+    def is_over(self, *, parameters: Mapping[str, str], without: tuple[str, ...]) -> bool:
+        """Return whether parameters are signed by Alipay, under a certificate whose time is over."""
+        keys = self.platform.over(parameters.get("alipay_cert_sn", ""), at=self.clock.now())
+        return is_signed(
+            keys=keys, content=signed_text(parameters, without=without), signature=parameters.get(SIGN, "")
+        )
+
     def _exchange(
         self, method: str, content: Mapping[str, object] | None, *, tells: bool, beside: Mapping[str, str] | None
     ) -> Answer:

@@ -21,6 +21,7 @@ from mingqu.ports.notice import (
     AgreementNotice,
     CombinedNotice,
     Notice,
+    NoticeCertificateOver,
     NoticeForeign,
     NoticeMalformed,
     NoticeStale,
@@ -68,7 +69,7 @@ class WechatNotices:
     ) -> Notice | AgreementNotice | CombinedNotice:
         """Return what WeChat Pay says; the address it came to is not among what it signs.
 
-        Errors: NoticeUnsigned, NoticeStale, NoticeMalformed, NoticeUnsupported, NoticeForeign.
+        Errors: NoticeUnsigned, NoticeCertificateOver, NoticeStale, NoticeMalformed, NoticeUnsupported, NoticeForeign.
         """
         lower = {name.lower(): value for name, value in headers.items()}
         try:
@@ -77,6 +78,8 @@ class WechatNotices:
             fault = Fault.SIGNATURE  # its certificate is not to be had now; a genuine notice comes again
         if fault is Fault.SIGNATURE:
             raise NoticeUnsigned("This notice is not signed by WeChat Pay.")
+        if fault is Fault.CERTIFICATE:
+            raise NoticeCertificateOver("This notice is signed under a certificate of WeChat Pay's whose time is over.")
         if fault is Fault.AGE:
             raise NoticeStale("This notice is not from now.")
         envelope = _read(body, of=_Envelope)

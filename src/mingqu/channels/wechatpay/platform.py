@@ -65,6 +65,11 @@ class PlatformKeys:
         found = self._keys.get(key_id)
         return found.key if found is not None and found.valid(at) else None
 
+    def over(self, key_id: str, *, at: datetime) -> RSAPublicKey | None:
+        """Return the key of a certificate that we know and whose time is over, or None."""
+        found = self._keys.get(key_id)
+        return found.key if found is not None and found.ends_at is not None and found.ends_at <= at else None
+
     def current(self, *, at: datetime) -> PlatformKey | None:
         """Return the key to seal fields to: the public key where there is one, or else the newest certificate."""
         valid = [key for key in self._keys.values() if key.valid(at)]

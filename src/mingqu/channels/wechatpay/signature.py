@@ -30,6 +30,7 @@ class Fault(Enum):
     """What is wrong with a signed message, in the order in which it is looked at."""
 
     SIGNATURE = "signature"
+    CERTIFICATE = "certificate"  # rightly signed, under a certificate whose time is over
     AGE = "age"
 
 

@@ -92,8 +92,13 @@ class Merchant:
     def check(self, *, headers: Mapping[str, str], body: bytes) -> Fault | None:
         """Return what is wrong with an answer or a notice, or None; an unknown certificate is looked for.
 
-        Header names are in lower case. Errors: ChannelSilent, while looking for certificates.
+        Header names are in lower case. What is rightly signed under a certificate whose time is over is told from a
+        forgery, and taken as little. Errors: ChannelSilent, while looking for certificates.
         """
+        over = self.platform.over(headers.get(SERIAL_HEADER, ""), at=self.clock.now())
+        if over is not None:
+            fault = check(key=over, headers=headers, body=body, at=self.clock.now())
+            return Fault.SIGNATURE if fault is Fault.SIGNATURE else Fault.CERTIFICATE
         return check(key=self._key_for(headers.get(SERIAL_HEADER, "")), headers=headers, body=body, at=self.clock.now())
 
     def seal(self, value: Personal[str]) -> str:
