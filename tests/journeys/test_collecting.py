@@ -11,7 +11,7 @@ import pytest
 
 from mingqu.demo.journey import Known, pay_by_hand
 from mingqu.domain.canonical import Canonical
-from mingqu.domain.collection import AgencyNotListed, Bucket, CaseElsewhere, NotOverdue, PromiseState
+from mingqu.domain.collection import AgencyNotListed, Bucket, CaseElsewhere, NotOverdue, PromiseState, StepKind
 from mingqu.domain.loan import Intent, LoanTerms
 from mingqu.domain.loan.terms import Recalculation
 from mingqu.domain.moment import start_of
@@ -25,7 +25,7 @@ from mingqu.services.read_collection import read_case, read_worklist
 from mingqu.services.read_loan import loan_state
 from mingqu.services.repay import quote_repayment
 from mingqu.services.sign_in_operator import Seat
-from mingqu.store import contact_denial, policy
+from mingqu.store import collection, contact_denial, policy
 from mingqu.store.institution import load_directory
 from tests.console import employ, visitor
 from tests.journeys.reading import arrive, assert_coherent, facts_of, live_until, rows_of
@@ -100,6 +100,10 @@ def hand_over(world: OpenWorld, house: House, known: Known, seat: Seat, loan_id:
     with pytest.raises(CaseElsewhere):
         collect.log_call(house, seat=seat, loan_id=loan_id, spoken=False, to_debtor=True, key="call again")
     collect.call_back(house, seat=seat, loan_id=loan_id, key="back")
+    with house.database.transaction() as tx, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collection, "STEPS_MAX", 2)  # of a case with more steps than are read it is the last that count
+        told = collection.of_loans(tx, cell=tx.cell_of(loan_id), loan_ids=[loan_id])[loan_id]
+    assert {one.kind for one in told} == {StepKind.TO_AGENCY, StepKind.CALLED_BACK}  # of one moment by this clock
 
 
 def relief(world: OpenWorld, house: House, known: Known, seat: Seat, loan_id: UUID) -> None:

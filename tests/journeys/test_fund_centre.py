@@ -108,6 +108,11 @@ def test_the_fund_centre_shows_each_funder_its_own(funded: OpenWorld) -> None:
     assert "澄川一期资产池" not in own
     assert "capital chengchuan" not in own
     assert "concentration qinghe/chengchuan" in own
+    # What is nearest is looked for among its own limits: a bar tells nobody how near the other's capital is.
+    for lender_id in (QINGHE, CHENGCHUAN):
+        names = {"Qinghe Bank" if lender_id == QINGHE else "Chengchuan Consumer Finance"}
+        seen = [one.nearest for one in read_funds(house, lender_id=lender_id).sources]
+        assert {one.owner_en for one in seen if one.kind != "line"} <= names
     assert "与清河银行联合贷款" not in other.get("/console/funds").text
     assert signed_in(house, "admin").get("/console/funds").status_code == 403
 

@@ -16,6 +16,7 @@ from mingqu.demo.people import XIA
 from mingqu.demo.story import fund_lenders
 from mingqu.domain.order import OrderKind
 from mingqu.domain.proposal import Deed, MakerIsChecker, ProposalStale
+from mingqu.domain.word import Failed
 from mingqu.services.house import ENTRUSTED
 from mingqu.services.propose import approve, decline, propose
 from mingqu.services.release_stage import StageNotReady
@@ -26,6 +27,7 @@ from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site
 from tests.journeys.pages import Phone
 from tests.journeys.reading import assert_coherent, facts_of, orders_of, rows_of
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
+from tests.journeys.test_disputed_orders import check, decide, hear
 from tests.journeys.two_people import seat_of
 
 OFFERED_FROM = date(2027, 6, 1)
@@ -135,8 +137,28 @@ def test_each_stage_is_paid_to_the_payee_on_its_papers_by_two_people(site: Site)
         "invoice", "progress_report", "acceptance_report",
     ]  # fmt: skip
 
+    come_back(site, client, loan_id)
     finish(site, who, loan_id)
     assert_coherent(house)
+
+
+def come_back(site: Site, client: Client, loan_id: UUID) -> None:
+    """Each stage comes back from the builder's bank: nothing follows it until two people pay it again."""
+    house, checker = site.world.house, seat_of(site.world.house, "operations", name="checker")
+    for place, then in ((1, ["paid", "ready", "waits"]), (0, ["ready", "waits", "waits"])):
+        order_id = client.stages(loan_id=loan_id).stages[place].order_id
+        assert order_id is not None
+        hear(site.world, order_id, Failed(code="returned"))
+        check(site.world, decide(site.world, order_id, "returned"))
+        assert states(client, loan_id) == then
+        with pytest.raises(StageNotReady):
+            release(site, loan_id, "done", key=f"over {place}")
+        assert client.loan(loan_id=loan_id).outstanding_fen == sum(PARTS[:place])
+        assert_coherent(house)
+    for stage in ("start", "half"):
+        approve(house, seat=checker, proposal_id=release(site, loan_id, stage, key=f"anew {stage}"))
+        work_until_idle(site.world)
+    assert states(client, loan_id) == ["paid", "paid", "ready"]
 
 
 def give_papers(site: Site, who: Borrower, loan_id: UUID) -> None:
@@ -174,7 +196,9 @@ def finish(site: Site, who: Borrower, loan_id: UUID) -> None:
     approve(house, seat=seat_of(house, "operations", name="checker"), proposal_id=proposal_id)
     work_until_idle(site.world)
     assert states(client, loan_id) == ["paid"] * 3
-    assert builder_fen(site) == AMOUNT == client.loan(loan_id=loan_id).outstanding_fen
+    # What came back was said by us alone; the builder's bank here never gave it up.
+    assert builder_fen(site) == AMOUNT + sum(PARTS[:2])
+    assert client.loan(loan_id=loan_id).outstanding_fen == AMOUNT
     with pytest.raises(Problem, match="disbursement_not_allowed"):
         client.draw(loan_id=loan_id, instrument_id=who.instrument_id, amount_fen=100)
     with house.database.transaction() as tx, pytest.raises(psycopg.errors.RaiseException):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from mingqu.services.erase_person import ErasureOwes, ask_to_be_erased, erase_du
 from mingqu.services.house import House
 from mingqu.services.read_papers import proof_of
 from mingqu.services.read_person import consents_of
+from mingqu.store.erasure import ERASE
 from mingqu.store.vault import PersonErased
 from tests.journeys.pages import Phone
 from tests.journeys.reading import arrive, assert_coherent, borrow
@@ -115,6 +116,13 @@ def test_a_person_erased_leaves_no_trace_and_every_proof_holds(world: OpenWorld)
     assert erasure_standing(house, person_id=known.person_id).asked_until == asked.kept_until
     assert XIA.name.reveal() in copy_own_data(house, person_id=known.person_id).document.reveal()
     assert_coherent(house)
+    borrow(world, other)  # who asked long before, and owes again when the law lets go
+    with house.database.transaction() as tx:
+        tx.execute(
+            """INSERT INTO work (cell, work_id, kind, subject_id, run_at, payload) VALUES (%s, %s, %s, %s, %s, '{}')""",
+            (tx.cell_of(other.person_id), house.id_for(other.person_id), ERASE, other.person_id, house.clock.now()),
+        )
+        tx.commit()
     with house.database.transaction() as tx:  # ten years later, without closing each of their days
         tx.execute("UPDATE retention_hold SET held_until = %s", (house.clock.business_date(),))
         tx.execute("UPDATE work SET run_at = %s WHERE kind = 'erase_person'", (house.clock.now(),))
@@ -127,7 +135,11 @@ def test_a_person_erased_leaves_no_trace_and_every_proof_holds(world: OpenWorld)
     assert_coherent(house)
     again = proof_of(house, person_id=known.person_id, subject_id=borrowed.signed.contract_id)
     assert again["leaf"] == proof["leaf"]
-    assert erasure_standing(house, person_id=other.person_id).asked_until is None
+    assert erasure_standing(
+        house, person_id=other.person_id
+    ).asked_until == world.house.clock.business_date() + timedelta(days=1), (
+        "whoever owes is asked about again, and stays"
+    )
     with house.database.transaction() as tx:
         rows = tx.execute(
             "SELECT count(*) FROM evidence_leaf WHERE subject_id = %s AND kind = 'erasure'", (known.person_id,)

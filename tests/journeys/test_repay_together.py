@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from mingqu.domain.loan import quote
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.session import Door
+from mingqu.ports.clock import Clock
 from mingqu.services.close_day import bring_up_today, close_through
 from mingqu.services.house import BANK, COMBINED
 from mingqu.services.keep_session import open_session
@@ -42,6 +44,21 @@ def world(database: Database, tmp_path: Path) -> Iterator[SandboxWorld]:
     with open_sandbox_world(database=database, folder=tmp_path, opened_on=OPENED_ON) as opened:
         fund_lenders(opened)
         yield opened
+
+
+@dataclass
+class Ticking:
+    """A clock by which each look takes a second, as a busy machine's may."""
+
+    of: Clock
+    looks: int = 0
+
+    def now(self) -> datetime:
+        self.looks += 1
+        return self.of.now() + timedelta(seconds=self.looks)
+
+    def business_date(self) -> date:
+        return self.of.business_date()
 
 
 def morning_of(world: SandboxWorld, day: date) -> dict[UUID, int]:
@@ -98,7 +115,8 @@ def _by_the_api(world: SandboxWorld, known: Known, first: UUID, second: UUID) ->
     house, due = world.house, morning_of(world, date(2026, 9, 15))
     assert sorted(due) == sorted((first, second))
     token = open_session(house, person_id=known.person_id, door=Door.API).reveal()
-    site = make_site(house, routers=[api.make_router(house)])
+    ticking = replace(house, clock=Ticking(of=house.clock))
+    site = make_site(ticking, routers=[api.make_router(ticking)])
     with TestClient(site, base_url=HERE) as program:
         program.headers["authorization"] = f"Bearer {token}"
         answers = [program.post("/v1/combined-payments", headers={"idempotency-key": "all"}) for _ in range(2)]
@@ -107,6 +125,8 @@ def _by_the_api(world: SandboxWorld, known: Known, first: UUID, second: UUID) ->
         assert answers[1].json() == made, "the same key is the same payment"
         assert {UUID(part["loan_id"]): part["amount_fen"] for part in made["parts"]} == due
         path = f"/v1/combined-payments/{made['combined_id']}"
+        asked_at = {one.run_at for loan_id in (first, second) for one in parts(world, loan_id)}
+        assert len(asked_at) == 1, "one page ends at one moment, whichever part asks for it"
         page = program.post(f"{path}/page", headers={"idempotency-key": "page"}).json()
         (failing,) = (part for part in made["parts"] if UUID(part["loan_id"]) == second)
         world.sandbox.control.wechatpay.combined.fail(UUID(failing["order_id"]).hex)

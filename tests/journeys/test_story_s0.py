@@ -18,6 +18,7 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed, MakerIsChecker
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.word import Failed
 from mingqu.services.bind_card import CardWalletUnknown, ask_for_binding, bindings_of
 from mingqu.services.bind_money import FundsContractNotAgreed, card_of_loan
 from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
@@ -31,9 +32,10 @@ from mingqu.services.read_card import card_view
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import Signed, sign_contract
 from mingqu.services.spend_card import AUTHORISE, Asked, Word, hear_card
-from mingqu.services.watch_card import CardNotFrozen, open_alerts
+from mingqu.services.watch_card import CardNotFrozen, CardWithoutMoney, open_alerts
 from mingqu.store import loan
 from tests.journeys.reading import arrive, assert_coherent, limit_of, rows_of
+from tests.journeys.test_disputed_orders import check, decide, hear
 from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
 
@@ -218,6 +220,23 @@ def test_a_card_that_leaves_its_purpose_is_frozen_by_rule_and_let_go_on_by_two(b
     buyer.say(card_id, "release", "r-1", "a-2")
     work_until_idle(buyer.world)
     assert open_alerts(house, seat=risk) == []  # what two people closed is not found anew
+    assert_coherent(house)
+
+
+def test_money_that_came_back_is_spent_from_no_card_and_nobody_lets_it_be(buyer: Buyer) -> None:
+    house, made = buyer.house, buyer.quote("card")
+    signed = buyer.sign(made, agreed_hash=made.quoted.contract_hash)
+    work_until_idle(buyer.world)
+    assert hear(buyer.world, signed.payout_order_id, Failed(code="returned")).disputed
+    check(buyer.world, decide(buyer.world, signed.payout_order_id, "returned"))
+    card_id = card_of_loan(signed.loan_id)
+    assert buyer.ask(card_id, "a-1", 100)["reason"] == "card_frozen"
+    with pytest.raises(CardWithoutMoney):
+        propose(
+            house, seat=seat_of(house, "risk"), deed=Deed.THAW_CARD, subject_id=card_id, asked={},
+            reason="已电话核实本人", key="t",
+        )  # fmt: skip
+    assert limit_of(house, buyer.known.person_id).drawn == 0
     assert_coherent(house)
 
 

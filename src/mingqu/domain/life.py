@@ -20,6 +20,8 @@ from mingqu.domain.refusal import Refusal
 PAPER_LENGTH_MIN: Final = 6
 PAPER_LENGTH_MAX: Final = 80
 _PAPER: Final = re.compile(r"[^\x00-\x1f\x7f]+")
+# What names a paper is not sealed and outlives an erasure: whose number it would be has no place in it.
+_IDENTITY: Final = re.compile(r"[0-9]{17}[0-9Xx]")
 
 
 class LifeEventMalformed(Refusal):
@@ -67,6 +69,8 @@ def read_kind(text: str) -> LifeKind:
 def check_paper(text: str) -> str:
     """Return the name of a paper with its white space in order. Errors: LifeEventMalformed."""
     paper = " ".join(text.split())
+    if _IDENTITY.search(paper):
+        raise LifeEventMalformed("Name the paper by its own number, not by that of somebody's identity card.")
     if not (PAPER_LENGTH_MIN <= len(paper) <= PAPER_LENGTH_MAX and _PAPER.fullmatch(paper)):
         raise LifeEventMalformed(f"Name the paper in {PAPER_LENGTH_MIN} to {PAPER_LENGTH_MAX} characters.")
     return paper

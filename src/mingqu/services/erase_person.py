@@ -7,7 +7,7 @@ art. 47; 反洗钱法 (2024) art. 34 goes before it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from mingqu.store import consent, erasure, evidence, instrument, loan, order, pa
 from mingqu.store.database import Transaction
 
 LEASE_SECONDS: Final = 60  # far longer than one erasure takes
+OWES_AGAIN_AFTER: Final = timedelta(days=1)  # whoever owes is looked at again when a day's payments are in
 BATCH: Final = 100  # erasures in one round of a worker
 
 
@@ -110,7 +111,10 @@ def ask_to_be_erased(house: House, *, person_id: UUID, key: str) -> Erasure:
 
 
 def erase_due(house: House, *, cell: int) -> int:
-    """Erase whom the law let go of, of those who asked; return how many. Whom it keeps longer waits on."""
+    """Erase whom the law let go of, of those who asked; return how many were looked at.
+
+    Whom it keeps longer waits on, and so does whoever owes: the debt would be nobody's.
+    """
     with house.database.transaction() as tx:
         leased = work.lease(
             tx, cell=cell, kinds=[erasure.ERASE], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
@@ -124,6 +128,9 @@ def erase_due(house: House, *, cell: int) -> int:
             holds = vault.holds(tx, person_id=person_id, on=house.clock.business_date())
             if holds:
                 work.reschedule(tx, work=piece, run_at=start_of(holds[0].held_until))
+                return
+            if _owes(tx, person_id=person_id):  # borrowed again since, or not repaid for longer than the law keeps
+                work.reschedule(tx, work=piece, run_at=now + OWES_AGAIN_AFTER)
                 return
             _erase(tx, house, person_id=person_id, at=now)
             work.complete(tx, work=piece, now=now)

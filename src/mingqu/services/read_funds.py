@@ -11,6 +11,7 @@ from mingqu.domain.funding import (
     FundingPlan,
     Level,
     Limit,
+    LimitKind,
     Point,
     Source,
     SourceKind,
@@ -107,9 +108,11 @@ class Funds:
 
 
 def read_funds(house: House, *, lender_id: UUID | None = None) -> Funds:
-    """Return the fund centre as it stands; with a `lender_id` only that funder's part. Errors: RuleMissing.
+    """Return the fund centre as it stands; with a `lender_id` only that funder's part.
 
-    What is used counts repayments from the morning after them on (`follow_funding`).
+    Of a joint source that is its line and the funder's own limits: the other's capital is not its business.
+
+    What is used counts repayments from the morning after them on (`follow_funding`). Errors: RuleMissing.
     """
     today = house.clock.business_date()
     every = limits_on(house, today)
@@ -118,7 +121,7 @@ def read_funds(house: House, *, lender_id: UUID | None = None) -> Funds:
         totals, dues = fund_view.source_totals(tx), fund_view.dues(tx)
         offered = fund_view.offered(tx, at=house.clock.now())
         lines = fund_view.lines(tx, lender_id=lender_id)
-    view = _View(house=house, on=today, used=used)
+    view = _View(house=house, on=today, used=used, lender_id=lender_id)
     sources = [
         view.source(plan, source, place, totals, dues, offered.get(plan.product_id, (0, 0))[1])
         for plan in house.funding.plans_on(today)
@@ -139,6 +142,11 @@ class _View:
     house: House
     on: date
     used: Mapping[UUID, int]
+    lender_id: UUID | None  # whose people look, or None
+
+    def shown(self, limit: Limit) -> bool:
+        """Return whether whoever looks may see a limit: its own, and the line of a source that it has a part of."""
+        return self.lender_id in (None, limit.owner_id) or limit.kind is LimitKind.LINE
 
     def names(self, funder_id: UUID) -> tuple[str, str]:
         found = self.house.funding.funders_on(self.on).get(funder_id)
@@ -168,7 +176,8 @@ class _View:
         dues: Mapping[SourceKey, Mapping[date, int]],
         offered_fen: int,
     ) -> SourceLine:
-        limits = [self.limit(one) for one in limits_of_source(self.house, plan, source.id, self.on)]
+        of_source = limits_of_source(self.house, plan, source.id, self.on)
+        limits = [self.limit(one) for one in of_source if self.shown(one)]
         line = next(one for one in limits if one.kind == "line")
         total = totals.get((plan.product_id, source.id), SourceTotal(loans=0, principal_fen=0))
         product = next((one for one in self.house.pack.products if one.id == plan.product_id), None)

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import ClassVar
 from uuid import UUID
 
+from mingqu.domain.loan import Reversed
 from mingqu.domain.milestone import Stage, amounts_of
 from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.refusal import Refusal
@@ -109,7 +110,13 @@ def stages_of(tx: Transaction, house: House, *, of: Loan) -> tuple[Stage, ...]:
 
 def stands_of(tx: Transaction, *, of: Loan, stages: Sequence[Stage]) -> tuple[StageStands, ...]:
     """Return where each stage of a loan stands, in order."""
-    payouts = [one for one in order.orders_of_loan(tx, loan_id=of.loan_id) if one.kind is OrderKind.PAYOUT]
+    # What came back from the payee's bank was paid to nobody: its stage may be released again, and none after it.
+    undone = {event.target for event in loan.events(tx, loan=of) if isinstance(event, Reversed)}
+    payouts = [
+        one
+        for one in order.orders_of_loan(tx, loan_id=of.loan_id)
+        if one.kind is OrderKind.PAYOUT and one.order_id not in undone
+    ]
     releases = milestone.releases_of(tx, loan_id=of.loan_id)
     released = {one.order_id: one.stage for one in releases}
     papers = milestone.papers_of(tx, loan_id=of.loan_id)

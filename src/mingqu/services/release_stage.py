@@ -109,7 +109,7 @@ def give_paper(
         "loan_id": loan_id.hex,
         "stage": stage,
         "kind": kind,
-        "number": hashlib.sha256(said.encode()).hexdigest(),
+        "number": house.keyring.lookup_hash(kind="stage_paper", value=Personal(said)).hex(),
         "file_hash": file_hash,
     }
     answer = once(house, person_id=person_id, command="give_paper", key=key, request=request, work=work)
@@ -163,7 +163,8 @@ def release_stage(tx: Transaction, house: House, proposal: Proposal) -> None:
 def _ready(tx: Transaction, house: House, of: Loan, *, stage: str) -> StageStands:
     """Return the stage if it can be released now. Errors: NotByStages, LoanNotActive, StageNotReady."""
     stands = stands_of(tx, of=of, stages=stages_of(tx, house, of=of))
-    if of.state.stage is not LoanStage.ACTIVE or of.state.ended:
+    # A loan whose first stage came back is planned again; before it was paid at all, its stage is under way.
+    if of.state.stage not in (LoanStage.PLANNED, LoanStage.ACTIVE) or of.state.ended:
         raise LoanNotActive("Only a loan that is running is paid out further.")
     found = next((one for one in stands if one.stage.id == stage), None)
     if found is None or found.state is not StageState.READY:

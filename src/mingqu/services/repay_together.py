@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -90,7 +91,7 @@ def due_together(house: House, *, person_id: UUID) -> tuple[DuePart, ...]:
     if house.combined is None:
         return ()
     with house.database.transaction() as tx:
-        due = _due(house, loan.of_person(tx, person_id=person_id))
+        due = _due(house, loan.of_person(tx, person_id=person_id), on=house.clock.business_date())
     if len(due) < PARTS_MIN:
         return ()
     lenders = [house.pack.lender(lender_id=of.lender_id) for of, _ in due]
@@ -109,16 +110,20 @@ def repay_together(house: House, *, person_id: UUID, payer: Payer = NOBODY, key:
         raise PaymentChannelUnknown("Nobody here takes one payment for several lenders.")
 
     def work(tx: Transaction) -> Response:
-        due = _due(house, loan.of_person(tx, person_id=person_id))
+        today, now = house.booking_date(tx, cell=tx.cell_of(person_id)), house.clock.now()
+        due = _due(house, loan.of_person(tx, person_id=person_id), on=today)
         if len(due) < PARTS_MIN:
             raise NotSeveralDue("Less than two loans are due today: what is due is paid by itself.")
         combined_id = house.id_for(person_id)
-        parts = [Part(order=_order(house, of, due_fen), receiver=_receiver(house, of) or "") for of, due_fen in due]
+        # One moment for all: the page ends when its parts do, and whichever part asks for it says the same bytes.
+        parts = [
+            Part(order=_order(house, of, due_fen, at=now), receiver=_receiver(house, of) or "") for of, due_fen in due
+        ]
         for (of, _), part in zip(due, parts, strict=True):
             order.insert(tx, order=part.order)
             repayment.insert_intent(tx, order_id=part.order.order_id, loan_id=of.loan_id, intent=Intent.DUE)
         combined.insert(tx, combined_id=combined_id, parts=parts)
-        keep_payer(tx, house, person_id=person_id, order_id=combined_id, payer=payer, at=house.clock.now())
+        keep_payer(tx, house, person_id=person_id, order_id=combined_id, payer=payer, at=now)
         return {"combined_id": combined_id.hex}
 
     answer = once(house, person_id=person_id, command="repay_together", key=key, request={}, work=work)
@@ -163,17 +168,16 @@ def open_combined(house: House, *, person_id: UUID, combined_id: UUID) -> Hosted
     return page_at(errand.channel, waiting=first, payer=errand.payer)
 
 
-def _due(house: House, loans: Sequence[Loan]) -> list[tuple[Loan, int]]:
-    """Return the loans with something due today whose lenders can be paid together, the longest overdue first."""
-    today = house.clock.business_date()
+def _due(house: House, loans: Sequence[Loan], *, on: date) -> list[tuple[Loan, int]]:
+    """Return the loans with something due on a day whose lenders can be paid together, the longest overdue first."""
     found = []
     for of in loans:
         if of.state.stage in OWING and of.currency == CURRENCY and _receiver(house, of) is not None:
-            on = max(today, of.state.as_of) if of.state.as_of else today
-            due_fen = quote(terms=of.terms, state=of.state, on=on).due_fen
+            day = max(on, of.state.as_of) if of.state.as_of else on
+            due_fen = quote(terms=of.terms, state=of.state, on=day).due_fen
             if due_fen:
                 found.append((of, due_fen))
-    found.sort(key=lambda each: (-each[0].state.overdue_days(today), each[0].loan_id))
+    found.sort(key=lambda each: (-each[0].state.overdue_days(on), each[0].loan_id))
     return found[:PARTS_MAX]
 
 
@@ -182,7 +186,7 @@ def _receiver(house: House, of: Loan) -> str | None:
     return house.combined.receivers.get(house.pack.lender(lender_id=of.lender_id).code)
 
 
-def _order(house: House, of: Loan, due_fen: int) -> Order:
+def _order(house: House, of: Loan, due_fen: int, *, at: datetime) -> Order:
     return reserve(
         order_id=house.id_for(of.person_id),
         kind=OrderKind.COLLECTION,
@@ -192,7 +196,7 @@ def _order(house: House, of: Loan, due_fen: int) -> Order:
         amount_fen=due_fen,
         currency=of.currency,
         channel=COMBINED,
-        run_at=house.clock.now(),
+        run_at=at,
     )
 
 

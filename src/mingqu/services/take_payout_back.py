@@ -53,6 +53,7 @@ def take_payout_back(tx: Transaction, house: House, *, returned: Order) -> UUID:
     event = Reversed(event_id=house.id_for(of.person_id), value_date=today, target=returned.order_id)
     after, outcome = record_event(tx, house, before=of, event=event)
     release_payout(tx, house, of=of, amount_fen=returned.amount_fen)
+    stop_bound(tx, of=of)
     follow_up(tx, house, of=after, outcome=outcome)
     _tell(tx, house, of, returned, on=today)
     return event.event_id
@@ -67,8 +68,6 @@ def take_return_back(tx: Transaction, house: House, *, returned: Order) -> UUID:
     event = Reversed(event_id=house.id_for(of.person_id), value_date=today, target=returned.order_id)
     after, outcome = record_event(tx, house, before=of, event=event)
     follow_up(tx, house, of=after, outcome=outcome)
-    if returned.kind is OrderKind.PAYOUT:
-        stop_bound(tx, of=of)
     others = [
         card
         for card in instrument.of_person(tx, person_id=of.person_id)

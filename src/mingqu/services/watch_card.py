@@ -22,7 +22,7 @@ from mingqu.domain.operator import Permission
 from mingqu.domain.proposal import Proposal
 from mingqu.domain.purpose.watch import Deed, Finding, Heard, WatchRow, parse_watch, watch
 from mingqu.domain.refusal import Refusal
-from mingqu.services.bind_money import card_of_loan
+from mingqu.services.bind_money import CAME_BACK, card_of_loan
 from mingqu.services.change_loan import change_loan
 from mingqu.services.house import House
 from mingqu.services.sign_in_operator import Seat
@@ -43,6 +43,13 @@ class CardNotFrozen(Refusal):
     """This card is not frozen, or goes on again."""
 
     code: ClassVar[str] = "card_not_frozen"
+    status: ClassVar[int] = 409
+
+
+class CardWithoutMoney(Refusal):
+    """The money of this card came back from where it was paid: there is nothing that it could spend."""
+
+    code: ClassVar[str] = "card_without_money"
     status: ClassVar[int] = 409
 
 
@@ -195,20 +202,29 @@ def open_alerts(house: House, *, seat: Seat) -> list[AlertView]:
 def say_thaw_card(
     tx: Transaction, _: House, card_id: UUID, asked: Mapping[str, Canonical]
 ) -> tuple[UUID, dict[str, Canonical]]:
-    """Return whose card is to go on, and what it was frozen for. Errors: NotFound, CardNotFrozen."""
+    """Return whose card is to go on, and what it was frozen for.
+
+    Errors: NotFound, CardNotFrozen, CardWithoutMoney.
+    """
     assert not asked, "a thaw says nothing but which card goes on"
     return purpose.owner_of(tx, card_id=card_id), {"card_rule": _frozen(tx, card_id)}
 
 
 def basis_of_thaw_card(tx: Transaction, proposal: Proposal) -> str:
-    """Return what a thaw rests on: the freeze and the alerts that stand. Errors: NotFound, CardNotFrozen."""
+    """Return what a thaw rests on: the freeze and the alerts that stand.
+
+    Errors: NotFound, CardNotFrozen, CardWithoutMoney.
+    """
     cause = _frozen(tx, proposal.subject_id)
     known = purpose_alert.of_card(tx, card_id=proposal.subject_id, limit=ALERTS_SHOWN_MAX)
     return " ".join([cause, *sorted(one.alert_id.hex for one in known if one.closed_at is None)])
 
 
 def thaw_card(tx: Transaction, house: House, proposal: Proposal) -> None:
-    """Let a card go on, and close what was open about it. Errors: NotFound, CardNotFrozen."""
+    """Let a card go on, and close what was open about it.
+
+    Errors: NotFound, CardNotFrozen, CardWithoutMoney.
+    """
     card_id = proposal.subject_id
     _frozen(tx, card_id)
     purpose.freeze(tx, card_id=card_id, reason=None)
@@ -220,4 +236,6 @@ def _frozen(tx: Transaction, card_id: UUID) -> str:
     if cause is None:
         purpose.owner_of(tx, card_id=card_id)
         raise CardNotFrozen("This card is not frozen.")
+    if cause == CAME_BACK:
+        raise CardWithoutMoney("The money of this card came back; nobody lets it be spent.")
     return cause

@@ -19,6 +19,10 @@ _SELECT: Final[LiteralString] = """
     SELECT step_id, loan_id, person_id, kind, at, operator_id, number_hash, effective, amount_fen, until, party
     FROM collection_step
 """
+_NEWEST: Final = f"""
+    SELECT s.* FROM unnest(%s::uuid[]) AS asked (id) CROSS JOIN LATERAL (
+        {_SELECT} WHERE cell = %s AND loan_id = asked.id ORDER BY at DESC, step_id DESC LIMIT %s
+    ) s ORDER BY at, step_id"""  # noqa: S608  Our own columns.
 # The first and last day past due of each bucket.
 _DAYS: Final = {Bucket.M1: (1, 30), Bucket.M2: (31, 60), Bucket.M3: (61, 90), Bucket.M4: (91, 36_525)}
 
@@ -63,11 +67,11 @@ def insert(tx: Transaction, *, step: Step) -> None:
 
 
 def of_loans(tx: Transaction, *, cell: int, loan_ids: Sequence[UUID]) -> dict[UUID, list[Step]]:
-    """Return the steps of loans of a cell, each in order."""
+    """Return the steps of loans of a cell, each in order; of a loan that has more than STEPS_MAX the newest."""
     found: dict[UUID, list[Step]] = {loan_id: [] for loan_id in loan_ids}
     rows = tx.execute(
-        _SELECT + " WHERE cell = %s AND loan_id = ANY (%s) ORDER BY at, step_id LIMIT %s",
-        (cell, list(loan_ids), STEPS_MAX * max(1, len(loan_ids))),
+        _NEWEST,
+        (list(loan_ids), cell, STEPS_MAX),
     )
     for row in rows:
         step = _step(row)
