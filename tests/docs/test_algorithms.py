@@ -31,6 +31,7 @@ from mingqu.domain.schedule import (
 from tests.docs.arrears_tables import ARREARS_TABLES
 from tests.docs.convention_tables import CONVENTION_TABLES
 from tests.docs.credit_tables import CREDIT_TABLES
+from tests.docs.pool_tables import POOL_TABLES
 from tests.docs.table import Line, fen, multiple_ppm, rate
 from tests.golden.one_bill import COMPONENTS, paid_against
 from tests.models.loan_terms import monthly_terms
@@ -251,6 +252,7 @@ WORKED: dict[str, Callable[[Line], Line]] = {
     **CREDIT_TABLES,
     **ARREARS_TABLES,
     **CONVENTION_TABLES,
+    **POOL_TABLES,
 }
 OURS = [entry for entry in _tables() if entry[1] in WORKED]
 

@@ -34,7 +34,11 @@ def flattened(group: click.Group, *, before: str = "") -> dict[str, click.Comman
 
 COMMANDS: Final = flattened(cli.commands)
 # Examples that need no book: they are run, and what they print is compared to the letter.
-AT_ONCE: Final = ("mingqu version --json", "mingqu close --to yesterday --json")
+AT_ONCE: Final = (
+    "mingqu version --json",
+    "mingqu close --to yesterday --json",
+    "mingqu pool docs/reference/pool-month.json --json",
+)
 
 
 def sections(page: str) -> dict[str, str]:
@@ -84,7 +88,10 @@ def test_the_page_and_the_program_name_the_same_commands_and_options() -> None:
 
 
 @pytest.mark.parametrize("words", AT_ONCE)
-def test_an_example_prints_what_the_page_shows(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_example_prints_what_the_page_shows(
+    words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
     cli.run(Wiring(), shlex.split(words)[1:])
     assert json.loads(capsys.readouterr().out) == examples(PAGE.read_text(encoding="utf-8"))[words]
 

@@ -54,6 +54,7 @@ PLACES: Final = {
     "overdue": "mingqu.cli.overdue:overdue",
     "partner-file": "mingqu.cli.partner_file:partner_file",
     "policy": "mingqu.cli.policy:policy_commands",
+    "pool": "mingqu.cli.pool:pool",
     "reconcile": "mingqu.cli.reconcile:reconcile",
     "recut": "mingqu.cli.recut:recut",
     "replay": "mingqu.cli.replay:replay",

@@ -86,7 +86,7 @@ def parse_document(content: bytes, *, file: str) -> Document:
         raise _unreadable(file, "The file is too large.")
     try:
         text = content.decode("utf-8")
-        value: object = json.loads(text, object_pairs_hook=_once) if file.endswith(".json") else tomllib.loads(text)
+        value: object = json.loads(text, object_pairs_hook=only_once) if file.endswith(".json") else tomllib.loads(text)
     except (ValueError, RecursionError) as fault:
         raise _unreadable(file, str(fault)) from None
     body = plain(value, file=file)
@@ -99,7 +99,7 @@ def parse_document(content: bytes, *, file: str) -> Document:
     return Document(file=file, body=body)
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def only_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Return one object of a JSON file. Errors: ValueError where a column stands twice: JSON would take the second."""
     found = dict(pairs)
     if len(found) != len(pairs):
