@@ -232,6 +232,7 @@ def test_a_default_stays_a_default_when_it_is_paid_and_what_is_paid_is_distribut
     cured = replace(start, overdue_days=0, repaid_fen=20_000, defaulted_fen=50_000)
     triggers = terms().triggers
     assert (start.lost_fen(triggers=triggers), cured.lost_fen(triggers=triggers)) == (50_000, 50_000)
+    assert replace(start, overdue_days=90).lost_fen(triggers=triggers) == 0
     assert (cured.principal_fen, cured.performing_fen(triggers=triggers)) == (30_000, 0)
 
 
@@ -242,6 +243,9 @@ def test_senior_interest_that_could_not_be_paid_is_carried_and_ends_buying_for_g
     short_fen = first.closing.senior_interest_short_fen
     assert short_fen == 947  # 320,000 fen at 3.6 % for 30 of 365 days: 946.8
     assert second.watched.causes == (Cause.SENIOR_INTEREST_UNPAID,)
+    # 400,000 fen of loans at 0.1 % and 1 %: 32.9 and 328.8 for September, 34.0 and 339.7 for October.
+    fees = [(one.claim.new_fen, one.claim.carried_fen) for one in second.distribution.fees]
+    assert fees == [(34, 33), (340, 329)]
     assert second.distribution.senior_interest.claim.carried_fen == short_fen
     assert second.closing.senior_interest_short_fen == 0
     assert third.watched.causes == (Cause.EARLIER,)

@@ -150,6 +150,15 @@ def test_a_file_that_is_no_month_ends_with_exit_code_2(
     assert printed.err.count("\n") == 1
 
 
+def test_what_defaulted_before_bears_no_fee_and_is_not_news(tmp_path: Path) -> None:
+    file = tmp_path / "month.json"
+    file.write_text(json.dumps(changed(json.loads(MONTH.read_text()), "loans.9.defaulted_fen", 2_700_000)))
+    before, now = report_pool(path=file), report_pool(path=MONTH)
+    assert (before.defaulted_new_fen, now.defaulted_new_fen) == (0, 2_700_000)
+    # 96,300,000 fen at 0.1 % for 30 of 365 days are 7,915.07, and 99,000,000 are 8,136.99.
+    assert [one.distribution.fees[0].paid_fen for one in (before, now)] == [7_915, 8_137]
+
+
 def test_a_pool_that_ends_early_exits_with_1_and_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "month.json"
     file.write_text(json.dumps(changed(json.loads(MONTH.read_text()), "loans.7.overdue_days", 31)))
