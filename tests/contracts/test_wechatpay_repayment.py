@@ -9,11 +9,12 @@ from datetime import date, timedelta
 import httpx
 import pytest
 
-from mingqu.channels.wechatpay.repayment import Announcement, WechatRepayments
+from mingqu.channels.wechatpay.repayment import WechatRepayments
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.collection import (
     Agreed,
+    DeductionAnnouncement,
     DeductionRequest,
     HostedAgreementChannel,
     HostedAgreementRequest,
@@ -246,8 +247,10 @@ def test_an_announced_deduction_is_made_on_its_day_for_no_more_than_was_announce
     ) == Refused(code="agreement_ended")
 
 
-def announced(token: Personal[str], *, on: date) -> Announcement:
-    return Announcement(number=number(7), agreement_token=token, amount_fen=30_000, amount_fen_min=1_500, on=on)
+def announced(token: Personal[str], *, on: date) -> DeductionAnnouncement:
+    return DeductionAnnouncement(
+        number=number(7), agreement_token=token, amount_fen=30_000, amount_fen_min=1_500, on=on
+    )
 
 
 def test_personal_fields_are_sealed_to_a_certificate_that_was_not_known_before() -> None:

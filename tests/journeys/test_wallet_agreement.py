@@ -112,6 +112,7 @@ def test_what_is_due_is_deducted_from_the_wallet_that_signed(world: SandboxWorld
     assert rows_of(world.house) == before, "the notice was enough, and asking changes nothing"
     if channel == WECHAT:
         world.sandbox.control.plan("wechatpay", "wechatpay.deduct", "lose_reply")
+        world.sandbox.control.wechatpay.repayments.need_schedule(True)  # nothing is deducted that was not announced
     deduction = due_day_passed(world, known, loan_id)
     world.go_to(world.house.clock.now() + timedelta(hours=1))
     work_until_idle(world)

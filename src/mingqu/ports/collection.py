@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.payout import StatementLine
+
+# Of what is due: the least that a wallet's template of consumer loans lets us ask for. Source: pay.weixin.qq.com,
+# APIv3, "信贷还款", schedule-records (2025-09 to 2025-12).
+LEAST_PERCENT: Final = 5
+
+
+def least_fen(amount_fen: int) -> int:
+    """Return the least that may be taken of what is due, in fen, rounded up. Example: 101 fen → 6 fen."""
+    return -(-amount_fen * LEAST_PERCENT // 100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +95,31 @@ class HostedPage:
 
     address: str
     handover: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeductionAnnouncement:
+    """A deduction announced for a day to come, of at most `amount_fen`. `number` is ours, used once."""
+
+    number: str
+    agreement_token: Personal[str]
+    amount_fen: int
+    amount_fen_min: int
+    on: date
+
+    def __post_init__(self) -> None:
+        assert least_fen(self.amount_fen) <= self.amount_fen_min <= self.amount_fen
+
+
+class AnnouncingChannel(Protocol):
+    """Hears, and tells its people, of deductions before they are made."""
+
+    def announce(self, announcement: DeductionAnnouncement) -> Accepted | Refused:
+        """Tell of a deduction to come, for tomorrow at the earliest; said again it is the same. Errors: ChannelSilent.
+
+        `Refused` when the agreement is over.
+        """
+        ...
 
 
 class DeductionChannel(Protocol):

@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 
+from mingqu.domain.moment import business_date_of
 from mingqu.domain.order import Action, AlertHuman, Ask, Done, Order, Send, Wait
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused, Silent, Word
@@ -29,6 +30,7 @@ from mingqu.ports.entrusted import EntrustedPaymentChannel, EntrustedRequest
 from mingqu.ports.payout import PayoutChannel, PayoutRequest
 from mingqu.ports.refund import RefundChannel, RefundRequest
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.find_announcement import Announced
 
 # An alert is stored before the step goes on to what is due besides, so a step takes two turns at most.
 TURNS_MAX: Final = 2
@@ -154,10 +156,14 @@ class RefundErrand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeductionErrand:
-    """An order of kind COLLECTION under a repayment agreement."""
+    """An order of kind COLLECTION under a repayment agreement, and what was announced of it.
+
+    An announcement is of one day: a deduction that goes out later, because nobody worked that day, names none.
+    """
 
     channel: DeductionChannel
     agreement_token: Personal[str]
+    announced: Announced | None = None
 
     @property
     def resend_is_safe(self) -> bool:
@@ -173,7 +179,14 @@ class DeductionErrand:
             amount_fen=order.amount_fen,
             currency=order.currency,
             agreement_token=self.agreement_token,
+            announced_as=self._announced_as(order),
         )
+
+    def _announced_as(self, order: Order) -> str | None:
+        """Return the number of the announcement; it goes by the first send, so that a second says the same."""
+        if self.announced is None or order.sent_at is None:
+            return None
+        return self.announced.number if business_date_of(order.sent_at) == self.announced.on else None
 
     def ask(self, order: Order) -> Paid | Failed | InProgress | NotFound:
         return self.channel.ask(order.number)

@@ -24,7 +24,13 @@ from mingqu.ports.bureau import BureauChannel
 from mingqu.ports.cash_advance import CashAdvanceBank
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
-from mingqu.ports.collection import CollectionChannel, DeductionChannel, HostedAgreementChannel, HostedPaymentChannel
+from mingqu.ports.collection import (
+    AnnouncingChannel,
+    CollectionChannel,
+    DeductionChannel,
+    HostedAgreementChannel,
+    HostedPaymentChannel,
+)
 from mingqu.ports.combined import CombinedPaymentChannel
 from mingqu.ports.data_provider import DataProvider
 from mingqu.ports.entrusted import EntrustedPaymentChannel
@@ -128,6 +134,7 @@ class House:
     bureau: BureauChannel
     pages: Mapping[str, HostedPaymentChannel] = field(default_factory=dict)  # besides `hosted`, by orders' channel
     wallets: Mapping[str, HostedAgreementChannel] = field(default_factory=dict)  # by channel; the first is offered
+    announcing: Mapping[str, AnnouncingChannel] = field(default_factory=dict)  # wallets that hear of deductions ahead
     payouts: Mapping[str, PayoutChannel] = field(default_factory=dict)  # besides `payout`, by orders' channel
     windows: Mapping[str, WorkingWindows] = field(default_factory=dict)  # of channels that do not always work
     entrusted: EntrustedPaymentChannel | None = None  # without it no money is paid to merchants

@@ -25,6 +25,7 @@ from mingqu.ports.collection import (
     HostedPaymentChannel,
 )
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.announce_deductions import watch_agreement
 from mingqu.services.chase_order import chase_order
 from mingqu.services.end_agreement import end_agreement
 from mingqu.services.hear_order import BookOrders
@@ -287,6 +288,7 @@ def keep_agreement(
     except ConsentMissing as withdrawn:
         end_agreement(tx, house, person_id=person_id)  # the bank has made it, and hears that it does not hold
         return withdrawn
+    watch_agreement(tx, house, agreement=agreement)
     return None
 
 

@@ -11,7 +11,14 @@ from uuid import UUID
 
 from mingqu.domain.order import is_lost
 from mingqu.domain.refusal import Refusal
-from mingqu.services import agree_at_wallet, ask_lenders, follow_referrals, keep_order
+from mingqu.services import (
+    agree_at_wallet,
+    announce_deductions,
+    ask_lenders,
+    find_announcement,
+    follow_referrals,
+    keep_order,
+)
 from mingqu.services.agree_at_wallet import ask_wallets
 from mingqu.services.bill_spend import bill_cell
 from mingqu.services.cross_cells import CROSSING, finish_crossings
@@ -58,6 +65,8 @@ _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
         NOTICE: send_due_notices,
         CANCEL_AGREEMENT: tell_bank,
         agree_at_wallet.ASK: ask_wallets,
+        announce_deductions.PLAN: announce_deductions.plan_announcements,
+        find_announcement.TELL: announce_deductions.tell_announcements,
         DELIVERY: deliver_webhooks,
         PROMISED: note_promised,
         follow_referrals.ASK: follow_referrals.follow_referrals,

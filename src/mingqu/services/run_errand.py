@@ -25,6 +25,7 @@ from mingqu.services.chase_order import (
 )
 from mingqu.services.combined_page import CombinedPage
 from mingqu.services.drop_agreement import CANCEL_AGREEMENT
+from mingqu.services.find_announcement import announced_for
 from mingqu.services.hear_order import BookOrders
 from mingqu.services.house import COMBINED, ENTRUSTED, House
 from mingqu.store import combined, instrument, loan, order, payee, refund, repayment, vault, work
@@ -187,7 +188,10 @@ def errand_of(house: House, *, order: Order) -> Errand:
                 person_id=order.person_id,
                 field=token_field(agreement.agreement_id),
             )
-            return DeductionErrand(channel=deducting, agreement_token=token)
+            announced = None
+            if order.channel in house.announcing and order.loan_id is not None:
+                announced = announced_for(tx, waiting=order, agreement_id=agreement.agreement_id)
+            return DeductionErrand(channel=deducting, agreement_token=token, announced=announced)
         assert order.instrument_id is not None
         number = instrument.open_number(
             tx, keyring=house.keyring, person_id=order.person_id, instrument_id=order.instrument_id

@@ -182,11 +182,15 @@ def waiting(tx: Transaction, *, kinds: Collection[str], now: datetime) -> set[tu
     return set(rows.fetchall())
 
 
-def complete(tx: Transaction, *, work: Work, now: datetime) -> None:
-    """Mark work as done. Errors: LeaseLost; nothing is changed then, and the transaction must be rolled back."""
+def complete(tx: Transaction, *, work: Work, now: datetime, payload: Mapping[str, object] | None = None) -> None:
+    """Mark work as done, with a payload that says how it ended, or as it was.
+
+    Errors: LeaseLost; nothing is changed then, and the transaction must be rolled back.
+    """
     changed = tx.execute(
-        "UPDATE work SET done_at = %s WHERE cell = %s AND work_id = %s AND fence = %s AND done_at IS NULL",
-        (now, work.cell, work.work_id, work.fence),
+        "UPDATE work SET done_at = %s, payload = coalesce(%s::jsonb, payload)"
+        " WHERE cell = %s AND work_id = %s AND fence = %s AND done_at IS NULL",
+        (now, None if payload is None else json.dumps(payload), work.cell, work.work_id, work.fence),
     )
     _assert_held(changed.rowcount)
 

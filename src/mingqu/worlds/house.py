@@ -22,7 +22,7 @@ from mingqu.counterparties.credentials import Chosen
 from mingqu.domain.personal import Personal
 from mingqu.ports.clock import Clock
 from mingqu.ports.codes import Codes
-from mingqu.ports.collection import HostedAgreementChannel
+from mingqu.ports.collection import AnnouncingChannel, HostedAgreementChannel
 from mingqu.ports.identifiers import Identifiers
 from mingqu.ports.login import LoginPage
 from mingqu.ports.payout import PayoutChannel
@@ -124,6 +124,7 @@ def wired_house(
             bureau=there.bureau,
             pages={} if there.alipay is None else {ALIPAY: there.alipay.payments},
             wallets=_wallets(there),
+            announcing=_announcing(there),
             payouts=_payouts(there),
             windows=channel_calendar.load_windows(policies / "channels" / "windows.toml"),
             entrusted=there.entrusted,
@@ -156,6 +157,12 @@ def _wallets(there: Counterparties) -> dict[str, HostedAgreementChannel]:
     if there.alipay is not None:
         every[ALIPAY_AGREEMENT] = there.alipay.deductions
     return {name: channel for name, channel in every.items() if channel is not None}
+
+
+def _announcing(there: Counterparties) -> dict[str, AnnouncingChannel]:
+    """Return which of the wallets hear of deductions before they are made: loan repayment alone."""
+    repayments = None if there.wechatpay is None else there.wechatpay.repayments
+    return {} if repayments is None else {WECHAT: repayments}
 
 
 def _notices(there: Counterparties, told_of: Mapping[str, frozenset[str]]) -> dict[str, NoticeSource]:

@@ -8,7 +8,6 @@ is as far as this is known. Whatever is not in a document ends no order: every o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date
 from http import HTTPStatus
 from typing import Annotated, Final, NamedTuple
@@ -21,7 +20,13 @@ from mingqu.channels.wechatpay.trade import Currency, Fen, Moment, Text
 from mingqu.channels.wire import Answer
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
-from mingqu.ports.collection import Agreed, DeductionRequest, HostedAgreementRequest, HostedPage
+from mingqu.ports.collection import (
+    Agreed,
+    DeductionAnnouncement,
+    DeductionRequest,
+    HostedAgreementRequest,
+    HostedPage,
+)
 from mingqu.ports.payout import StatementLine
 from mingqu.ports.silence import ChannelSilent
 
@@ -31,24 +36,9 @@ DEDUCTIONS: Final = "/v3/credit-repayment/partner/deduct-orders"
 IDENTITY_CARD: Final = "IDENTIFICATION_TYPE_IDCARD"
 REMARK: Final = "用户解约"
 DESCRIPTION: Final = "还款"
-MINIMUM_PERCENT: Final = 5  # of what is due: the least a template of consumer loans lets us ask for
 # A contract that is over does not come back, so a number under it can never be paid, however late it arrives.
 _OVER: Final = frozenset({"CONTRACT_NOT_EXIST", "CONTRACT_TERMINATED"})
 _WORDS: Final = {"NOT_ENOUGH": "insufficient_funds", "AMOUNT_LIMIT": "over_limit"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Announcement:
-    """A deduction announced for a day from tomorrow to the fourteenth from now. `number` is ours, used once."""
-
-    number: str
-    agreement_token: Personal[str]
-    amount_fen: int
-    amount_fen_min: int
-    on: date
-
-    def __post_init__(self) -> None:
-        assert self.amount_fen * MINIMUM_PERCENT <= self.amount_fen_min * 100 <= self.amount_fen * 100
 
 
 class _Token(NamedTuple):
@@ -103,7 +93,7 @@ class Deduction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WechatRepayments:
-    """Implements `HostedAgreementChannel` with WeChat's loan repayment."""
+    """Implements `HostedAgreementChannel` and `AnnouncingChannel` with WeChat's loan repayment."""
 
     def __init__(self, *, merchant: Merchant, plan_id: str) -> None:
         self._merchant, self._plan_id = merchant, plan_id
@@ -160,7 +150,7 @@ class WechatRepayments:
             return Accepted()
         raise ChannelSilent(reason="rejected")
 
-    def announce(self, announcement: Announcement) -> Accepted | Refused:
+    def announce(self, announcement: DeductionAnnouncement) -> Accepted | Refused:
         """Tell WeChat, and by it the person, of a deduction to come; said again it is the same. Errors: ChannelSilent.
 
         `Refused` when the agreement is over.

@@ -1,0 +1,127 @@
+"""What a WeChat wallet will be asked for is announced some days ahead: once, as it is, and no more than that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from mingqu.demo.people import XIA
+from mingqu.demo.story import fund_lenders
+from mingqu.ports.collection import least_fen
+from mingqu.services.announce_deductions import AGAIN_AFTER, DAYS_AHEAD, plan_announcements
+from mingqu.services.end_agreement import stop_agreement
+from mingqu.services.find_announcement import TELL, announced_of
+from mingqu.services.read_loans import loan_view
+from mingqu.services.run_due_work import run_due_work
+from mingqu.store import work
+from mingqu.store.database import Database
+from tests.conftest import OPENED_ON
+from tests.journeys.reading import arrive, borrow
+from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
+from tests.journeys.test_wallet_agreement import OPENID, begin, fill, state
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path) -> Iterator[SandboxWorld]:
+    with open_sandbox_world(database=database, folder=tmp_path, opened_on=OPENED_ON) as opened:
+        fund_lenders(opened)
+        opened.sandbox.control.wechat.know(openid=OPENID, nickname=XIA.name.reveal())
+        fill(opened, None)
+        yield opened
+
+
+def scheduled(world: SandboxWorld) -> list[tuple[int, int, str]]:
+    """What WeChat was told of: amount, minimum and day, in the order of telling."""
+    book = world.sandbox.control.wechatpay.book
+    return [
+        (row["amount"], row["minimum"], row["on_date"])
+        for row in book.rows("SELECT * FROM wechat_schedule ORDER BY rowid")
+    ]
+
+
+def work_at(world: SandboxWorld, on: date) -> None:
+    """Go to ten o'clock of a day and work through what is due, twice: what a round writes the next one does."""
+    world.go_to_date(on)
+    world.go_to(world.house.clock.now() + timedelta(hours=10))
+    for _ in range(3):
+        run_due_work(world.house)
+
+
+def shift(world: SandboxWorld, off_fen: int) -> None:
+    """Let announcements that wait say another amount than will be due."""
+    with world.house.database.transaction() as tx:
+        tx.execute(
+            """UPDATE work
+               SET payload = jsonb_set(payload, '{amount_fen}', to_jsonb((payload ->> 'amount_fen')::bigint + %s))
+               WHERE kind = %s AND done_at IS NULL""",
+            (off_fen, TELL),
+        )
+        tx.commit()
+
+
+def announced(world: SandboxWorld, loan_id: UUID, agreement_id: UUID, on: date) -> list[int]:
+    with world.house.database.transaction() as tx:
+        return [one.amount_fen for one in announced_of(tx, loan_id=loan_id, agreement_id=agreement_id, on=on)]
+
+
+def test_a_due_day_is_announced_once_and_what_changes_is_announced_again(world: SandboxWorld) -> None:
+    known = arrive(world)
+    loan_id = borrow(world, known).signed.loan_id
+    agreement_id = begin(world, known)
+    assert state(world, known, agreement_id) == "active"
+    view = loan_view(world.house, person_id=known.person_id, loan_id=loan_id)
+    due, fen = view.next_due, view.next_due_fen
+    assert due is not None
+    work_at(world, due - timedelta(days=DAYS_AHEAD + 1))
+    assert scheduled(world) == [], "a day too early"
+
+    # WeChat took it and its answer was lost: said again an hour later it is the same.
+    world.sandbox.control.plan("wechatpay", "wechatpay.schedule", "lose_reply")
+    work_at(world, due - timedelta(days=DAYS_AHEAD))
+    once = [(fen, least_fen(fen), due.isoformat())]
+    assert scheduled(world) == once
+    assert announced(world, loan_id, agreement_id, due) == [], "nobody heard that it was taken"
+    world.go_to(world.house.clock.now() + AGAIN_AFTER)
+    run_due_work(world.house)
+    assert scheduled(world) == once
+    assert announced(world, loan_id, agreement_id, due) == [fen]
+
+    # Some of it is announced as more than it was: one that says less does not cover the day, and another is made.
+    with world.house.database.transaction() as tx:
+        tx.execute(
+            "UPDATE work SET payload = payload || %s::jsonb, work_id = %s WHERE kind = %s",
+            (f'{{"amount_fen": {fen - 1}}}', world.house.id_for(known.person_id), TELL),
+        )
+        tx.commit()
+    world.sandbox.control.wechatpay.book.write("DELETE FROM wechat_schedule")
+    work_at(world, due - timedelta(days=2))
+    assert scheduled(world) == once
+    assert announced(world, loan_id, agreement_id, due) == [fen - 1, fen]
+
+
+def test_what_is_no_longer_so_is_not_said(world: SandboxWorld) -> None:
+    known = arrive(world)
+    loan_id = borrow(world, known).signed.loan_id
+    agreement_id = begin(world, known)
+    assert state(world, known, agreement_id) == "active"
+    due = loan_view(world.house, person_id=known.person_id, loan_id=loan_id).next_due
+    assert due is not None
+    world.go_to_date(due - timedelta(days=DAYS_AHEAD))
+    world.go_to(world.house.clock.now() + timedelta(hours=10))
+    cell = world.house.database.cell_of(loan_id)
+    assert plan_announcements(world.house, cell=cell) == 1
+    shift(world, 1)  # as if less were due by now than when it was planned
+    run_due_work(world.house)
+    assert scheduled(world) == []
+    shift(world, -1)
+    world.sandbox.control.plan("wechatpay", "wechatpay.terminate", "lose_request")  # WeChat has not heard of the end
+    stop_agreement(world.house, person_id=known.person_id, agreement_id=agreement_id)
+    work_at(world, due - timedelta(days=2))
+    with world.house.database.transaction() as tx:
+        assert {TELL, "plan_announcements"}.isdisjoint(work.pending(tx)), "it is looked at no more"
+    assert scheduled(world) == []
+    assert announced(world, loan_id, agreement_id, due) == []
