@@ -28,6 +28,7 @@ SELDOM: Final = {
     "person_reference": "taken away by an erasure",
     "person_key": "wrapped anew when the book's key is",
     "proposal": "decided once",
+    "purpose_message": "forgets where, once, by an erasure",
     "repayment_agreement": "begins and ends once",
     "retention_hold": "lengthened by each new loan",
     "review": "answered once",

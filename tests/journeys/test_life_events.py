@@ -51,6 +51,8 @@ def test_a_new_phone_takes_the_place_of_the_old_one_and_the_identity_is_proved_a
     hashed = keep_new_phone(house, seat=seat, person_id=person_id, phone=PHONE)
     with pytest.raises(LifeEventMalformed):
         say(house, person_id, "no phone", kind="phone_changed")
+    with pytest.raises(LifeEventMalformed):  # what names a paper is not sealed
+        say(house, person_id, "id card", kind="phone_changed", phone_hash=hashed, paper=XIA.id_number.reveal())
     proposal_id = say(house, person_id, "phone", kind="phone_changed", phone_hash=hashed, paper="营业厅过户单 0815-77")
     with pytest.raises(MakerIsChecker):
         approve(house, seat=seat, proposal_id=proposal_id)

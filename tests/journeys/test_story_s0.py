@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from mingqu.demo.journey import READING, Known, work_until_idle
@@ -33,7 +34,7 @@ from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import Signed, sign_contract
 from mingqu.services.spend_card import AUTHORISE, Asked, Word, hear_card
 from mingqu.services.watch_card import CardNotFrozen, CardWithoutMoney, open_alerts
-from mingqu.store import loan
+from mingqu.store import loan, party, purpose
 from tests.journeys.reading import arrive, assert_coherent, limit_of, rows_of
 from tests.journeys.test_disputed_orders import check, decide, hear
 from tests.journeys.two_people import seat_of
@@ -221,6 +222,24 @@ def test_a_card_that_leaves_its_purpose_is_frozen_by_rule_and_let_go_on_by_two(b
     work_until_idle(buyer.world)
     assert open_alerts(house, seat=risk) == []  # what two people closed is not found anew
     assert_coherent(house)
+    forgotten(buyer)
+
+
+def forgotten(buyer: Buyer) -> None:
+    """Where a card was tried goes with whoever is erased, and with nobody else; words stay what they are otherwise."""
+    person_id, database = buyer.known.person_id, buyer.house.database
+    with database.transaction() as tx, pytest.raises(psycopg.errors.RaiseException):
+        purpose.forget_places(tx, person_id=person_id)
+    with database.transaction() as tx:
+        tx.script("DELETE FROM retention_hold; DELETE FROM person_reference")
+        tried = "SELECT said::text || facts::text FROM purpose_message JOIN purpose_alert USING (cell, card_id)"
+        assert any("CASINO-1" in text for (text,) in tx.execute(tried).fetchall())
+        party.erase(tx, person_id=person_id, at=buyer.house.clock.now())
+        kept = tx.execute(tried).fetchall()
+        assert kept
+        assert not any(word in text for (text,) in kept for word in ("CASINO-1", "device", "place"))
+        with pytest.raises(psycopg.errors.RaiseException):
+            tx.execute("UPDATE purpose_message SET answer = '{}'")
 
 
 def test_money_that_came_back_is_spent_from_no_card_and_nobody_lets_it_be(buyer: Buyer) -> None:

@@ -259,6 +259,22 @@ def ids_of(tx: Transaction, *, person_id: UUID, limit: int) -> list[UUID]:
     return [row[0] for row in rows]
 
 
+def forget_places(tx: Transaction, *, person_id: UUID) -> None:
+    """Forget where the cards of a person who was erased were tried, and with what; what was answered stays.
+
+    Whom an approved spend paid stands in the spend itself: it is the contract's payee, and the bank's record.
+    """
+    cell = tx.cell_of(person_id)
+    tx.execute(
+        """UPDATE purpose_message SET said = said - ARRAY['merchant', 'device', 'place', 'vin']
+           WHERE cell = %s AND card_id IN (SELECT card_id FROM purpose_card WHERE cell = %s AND person_id = %s)""",
+        (cell, cell, person_id),
+    )
+    tx.execute(
+        "UPDATE purpose_alert SET facts = facts - 'merchant' WHERE cell = %s AND person_id = %s", (cell, person_id)
+    )
+
+
 def standing(tx: Transaction, *, card_id: UUID, day: date) -> Card | None:
     """Return a card as it stands on a day, or None; nothing is locked."""
     packed = (column.of_uuids([card_id]).packed, column.of_dates([day]).packed)
