@@ -12,6 +12,7 @@ from mingqu.domain.order import Ask, OrderState
 from mingqu.domain.word import Silent
 from mingqu.simulation.course import live_orders
 from mingqu.simulation.order_desk import Desk
+from mingqu.simulation.order_rails import ITEM_SILENT, PART_LATE
 from mingqu.simulation.order_world import OrderWorld
 from mingqu.simulation.weather import BAD, FINE, NAMES, Trouble, read_weather
 from tests.simulation.planted import (
@@ -29,6 +30,16 @@ SEEDS = 100_000 if SOAK else 2_000
 BATCHES = 8
 PLANTED_SEEDS = range(20)
 
+# What every batch of seeds must have met on each rail beside the bank's own; a refusal is too rare for each of them.
+MET_BY_SENDING = ("lose_request", "lose_reply", "late", "reorder", "duplicate", "server_error")
+SENT_BY = ("payout.entrust", "transfer.send", "batch.send", "combined.create")
+MET = (
+    *(f"{call} {fault}" for call in SENT_BY for fault in MET_BY_SENDING),
+    *(f"{call} {fault}" for call in ("transfer.ask", "combined.ask") for fault in (*MET_BY_SENDING, "not_found")),
+    "transfer.send refuse", "batch.send refuse", ITEM_SILENT, PART_LATE,
+    "entrusted returned", "alipay_account returned",
+)  # fmt: skip
+
 
 @pytest.mark.timeout(3_000)
 @pytest.mark.parametrize("batch", range(BATCHES))
@@ -36,6 +47,8 @@ def test_no_seed_breaks_the_life_of_an_order(batch: int) -> None:
     course = live_orders(seeds=range(batch, SEEDS, BATCHES))
     assert course.broke is None, f"seed {course.broke.seed}: {course.broke.reason}"
     assert course.seeds == SEEDS // BATCHES
+    assert [turn for turn in MET if not course.tally.calls[turn]] == []
+    assert course.tally.operations["settle parts"]
 
 
 def test_the_same_seed_tells_the_same_story() -> None:
@@ -49,7 +62,7 @@ def test_the_same_seed_tells_the_same_story() -> None:
 
 def test_the_seeds_reach_every_state_every_fault_and_the_rarer_turns() -> None:
     seen: Counter[str] = Counter()
-    for seed in range(60):
+    for seed in range(80):
         world = OrderWorld(seed)
         world.run()
         seen.update(world.tally.faults)

@@ -109,11 +109,17 @@ class Desk:
         for order_id, order in self.orders.items():
             line = said.get(order.number)
             if line is not None and order.open and order.sent_at is not None:
-                self.orders[order_id] = replace(order, next_at=min(order.next_at, at), version=order.version + 1)
+                self.hasten(order_id=order_id, at=at)
                 continue
             had_fen = order.amount_fen if order.state is OrderState.PAID and order.value_date == on else 0
             if had_fen != (0 if line is None else line.amount_fen):
                 self.breaks.add(order_id)
+
+    def hasten(self, *, order_id: UUID, at: datetime) -> None:
+        """Let an open order that was sent be asked about at once."""
+        order = self.orders[order_id]
+        if order.open and order.sent_at is not None:
+            self.orders[order_id] = replace(order, next_at=min(order.next_at, at), version=order.version + 1)
 
     def decide(self, *, order_id: UUID, at: datetime) -> Order:
         """Let people decide that an order in dispute stays as it is booked."""

@@ -22,27 +22,33 @@ from mingqu.channels.fake.ids import SeededIdentifiers
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.domain import order as life
 from mingqu.domain.moment import business_date_of
-from mingqu.domain.order import Action, Ask, Order, OrderKind, Wait
+from mingqu.domain.order import Action, Ask, Order, OrderKind, Send, Wait
 from mingqu.domain.personal import Personal
-from mingqu.domain.word import Failed, Paid, Word, name_of
+from mingqu.domain.word import Failed, InProgress, Paid, Word, name_of
 from mingqu.ports.collection import Agreed, AgreementRequest, HostedPage
 from mingqu.ports.payout import StatementLine
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.chase_order import DeductionErrand, Errand, PayoutErrand, chase, chase_order
+from mingqu.services.combined_page import CombinedPage
+from mingqu.services.house import ALIPAY_ACCOUNT, BANK, COMBINED, ENTRUSTED, HOSTED
 from mingqu.services.run_errand import HostedErrand, Payer, page_request
 from mingqu.simulation.dice import Dice
 from mingqu.simulation.order_desk import OURS, Desk, SignedNotice, signature_of
+from mingqu.simulation.order_rails import Rails
 from mingqu.simulation.order_truth import Truth
 from mingqu.simulation.skewed_clock import SkewedClock
 from mingqu.simulation.tally import BrokenError, Tally
 from mingqu.simulation.weather import BAD, Trouble, Weather
+from mingqu.store.combined import Part
 
 START: Final = datetime(2026, 8, 15, 1, 0, tzinfo=UTC)
 ORDERS: Final = 7
+PARTS: Final = 2  # of them, one payment by hand for two lenders
 TICKS: Final = 60
 # Healing is over after a few questions for each order: the longest wait between two is 30 minutes.
 HEAL_TURNS_MAX: Final = 100
 _MIXED_UP_PPM: Final = 250_000  # of the lines of a bad bill
+_BATCH_PPM: Final = 300_000  # of the beginnings, and of the times a bill is read
 _JUMPS: Final = (timedelta(hours=3), timedelta(hours=13), timedelta(days=1, hours=1), timedelta(days=2))
 
 CARD = Personal("6200001234567892")
@@ -77,9 +83,12 @@ class OrderWorld:
         self.truth = Truth(bank=self.bank, desk=self.desk)
         self.errands: dict[UUID, Errand] = {}
         self.pocket: list[tuple[UUID, Word]] = []  # heard by some worker, not yet stored
+        self.rails = Rails(bank=self.bank, dice=self.dice, weather=weather)
+        self.together: list[Order] = []  # the parts of one payment by hand, as they were reserved
         token = self._agree(sms)
-        for _ in range(ORDERS):
+        for _ in range(ORDERS - PARTS):
             self._reserve(token, errand)
+        self._reserve_together(errand)
         self.faults.misbehave(weather.rates_ppm)
 
     def _agree(self, sms: FakeSms) -> Personal[str]:
@@ -101,31 +110,56 @@ class OrderWorld:
 
     def _reserve(self, token: Personal[str], errand: Callable[[Errand], Errand]) -> None:
         kind = self.dice.one_of((OrderKind.PAYOUT, OrderKind.COLLECTION, OrderKind.RETURN))
-        hosted = kind is OrderKind.COLLECTION and self.dice.happens(400_000)
-        order = life.reserve(
+        bound: Errand
+        if kind is OrderKind.COLLECTION:
+            channel = self.dice.one_of((BANK, BANK, BANK, HOSTED, HOSTED))
+        else:  # what is given back goes where it came from, and no payee of a contract ever paid
+            channel = self.dice.one_of((BANK, BANK, ALIPAY_ACCOUNT, ENTRUSTED if kind is OrderKind.PAYOUT else BANK))
+        match channel:
+            case "hosted":
+                bound = HostedErrand(channel=self.bank, clock=self.clock, payer=Payer())
+            case "entrusted":
+                bound = self.rails.to_dealer()
+            case "alipay_account":
+                bound = self.rails.to_account()
+            case _ if kind is OrderKind.COLLECTION:
+                bound = DeductionErrand(channel=self.bank, agreement_token=token)
+            case _:
+                bound = PayoutErrand(channel=self.bank, card_number=CARD, holder_name=NAME)
+        run_at = START + timedelta(seconds=self.dice.one_of((0, 0, 300)))
+        self._keep(self._order(kind, channel, run_at=run_at), errand(bound))
+
+    def _reserve_together(self, errand: Callable[[Errand], Errand]) -> None:
+        """Reserve the parts of one payment by hand for several lenders: one page, an order for each."""
+        number = self.ids.fresh(7).hex
+        self.together = [self._order(OrderKind.COLLECTION, COMBINED, run_at=START) for _ in range(PARTS)]
+        parts = tuple(Part(order=part, receiver="a lender") for part in self.together)
+        page = CombinedPage(channel=self.rails.till, number=number, parts=parts)
+        for part in self.together:
+            self._keep(part, errand(HostedErrand(channel=page, clock=self.clock, payer=Payer())))
+
+    def _order(self, kind: OrderKind, channel: str, *, run_at: datetime) -> Order:
+        return life.reserve(
             order_id=self.ids.fresh(7),
             kind=kind,
             person_id=self.ids.fresh(7),
             loan_id=None,
             instrument_id=None,
             amount_fen=self.dice.between(1, 20_000),
-            channel="hosted" if hosted else "bank",
-            run_at=START + timedelta(seconds=self.dice.one_of((0, 0, 300))),
+            channel=channel,
+            run_at=run_at,
         )
-        bound: Errand
-        if hosted:
-            bound = HostedErrand(channel=self.bank, clock=self.clock, payer=Payer())
-        elif kind is OrderKind.COLLECTION:
-            bound = DeductionErrand(channel=self.bank, agreement_token=token)
-        else:
-            bound = PayoutErrand(channel=self.bank, card_number=CARD, holder_name=NAME)
-        self.errands[order.order_id] = errand(bound)
+
+    def _keep(self, order: Order, errand: Errand) -> None:
+        self.errands[order.order_id] = errand
         self.truth.passed[order.order_id.int] = [order.state]
         self.desk.reserve(order)
 
     def run(self) -> None:
         """Live through the bad days, then let all be well and see that everything ends. Errors: BrokenError."""
         try:
+            if self.dice.happens(_BATCH_PPM):
+                self._send_batch()
             for _ in range(TICKS):
                 self._tick()
                 self.truth.look()
@@ -133,6 +167,8 @@ class OrderWorld:
             self.truth.look_back(first=business_date_of(START), last=business_date_of(self.clock.now()))
         finally:
             self.tally.faults.update({fault.value: count for fault, count in self.faults.met.items()})
+            self.tally.calls.update(self.faults.met_at)
+            self.tally.calls.update(self.rails.met)
             for order in self.desk.orders.values():
                 self.tally.ends[f"{order.kind.value} {order.state.value}"] += 1
 
@@ -148,6 +184,9 @@ class OrderWorld:
             case 8:
                 self._bring_notices()
             case 9:
+                settled = self.rails.settle_late()
+                if settled:
+                    self._note("settle parts", f"{settled} late")
                 if self.dice.happens(300_000):  # most of what is held up arrives after a question was put
                     self._note("deliver late", "")
                     self.faults.deliver_late()
@@ -157,6 +196,8 @@ class OrderWorld:
                 self._pay_by_hand(order_id)
             case 12:
                 self._read_bill()
+                if self.dice.happens(_BATCH_PPM):
+                    self._send_batch()
             case 13 if self.weather.may(Trouble.FORGED):
                 self._forge(order_id)
             case 14 if self.weather.may(Trouble.RETURNED):
@@ -194,6 +235,21 @@ class OrderWorld:
         safe = self.errands[order_id].resend_is_safe
         return self.desk.announce(order_id=order_id, now=self.clock.now(), resend_is_safe=safe)
 
+    def _send_batch(self) -> None:
+        """Announce what the bank was never told of one kind, and send it in one message; what was heard waits."""
+        for kind in (PayoutErrand, DeductionErrand):
+            sent = []
+            for order_id, order in list(self.desk.orders.items()):
+                errand = self.errands[order_id]
+                if order.channel == BANK and order.sent_at is None and order.open and isinstance(errand, kind):
+                    order, action = self._announce(order_id)
+                    if isinstance(action, Send) and not action.again:
+                        sent.append((order_id, errand.request(order)))
+            if sent:
+                words = self.rails.send_batch(number=self.ids.fresh(0).hex, requests=[one for _, one in sent])
+                self.pocket += [(order_id, word) for (order_id, _), word in zip(sent, words, strict=True)]
+                self._note("send batch", f"{len(sent)} orders")
+
     def _store_something_heard(self) -> None:
         if self.pocket:
             order_id, word = self.pocket.pop(self.dice.below(len(self.pocket)))
@@ -206,6 +262,10 @@ class OrderWorld:
         self.dice.shuffle(notices)
         for number, word in notices:
             order_id = UUID(number[:32])
+            if self.desk.orders[order_id].channel == COMBINED:  # it tells that something moved, and is no word
+                self.desk.hasten(order_id=order_id, at=self.clock.now())
+                self._note("notice of parts", order_id.hex[-6:])
+                continue
             self.desk.take(_signed(order_id, word, key=OURS), at=self.clock.now())
             self._note("notice", _told(self.desk.orders[order_id], (word,)))
 
@@ -223,6 +283,7 @@ class OrderWorld:
         if self.bank.return_payout(order_number=order_id.hex):
             self.truth.returned.add(order_id.int)
             self.tally.faults[Trouble.RETURNED.value] += 1
+            self.tally.calls[f"{self.desk.orders[order_id].channel} {Trouble.RETURNED.value}"] += 1
             self._note("payout returned", _told(self.desk.orders[order_id], ()))
 
     def _decide_disputes(self) -> None:
@@ -234,7 +295,15 @@ class OrderWorld:
     def _pay_by_hand(self, order_id: UUID) -> None:
         """Let the person open the page of an order that waits for them, and pay on it."""
         order = self.desk.orders[order_id]
-        if order.channel != "hosted" or not order.open or order.sent_at is None:
+        if order.channel not in (HOSTED, COMBINED) or not order.open or order.sent_at is None:
+            return
+        if order.channel == COMBINED:
+            unsent = [part.order_id for part in self.together if self.desk.orders[part.order_id].sent_at is None]
+            for part_id in unsent:  # nobody sees the page before all parts of it were announced
+                self._chase(part_id)
+            if not unsent and all(self.bank.told(part.number) == InProgress() for part in self.together):
+                said = self.rails.pay_together(self.together, card_number=CARD)
+                self._note("pay by hand", f"{PARTS} parts {said}")
             return
         try:
             page = self.bank.create(page_request(order, payer=Payer()))

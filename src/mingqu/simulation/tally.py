@@ -25,6 +25,7 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)  # that met a fault, e.g. "payout.entrust lose_reply"
     _last: deque[tuple[datetime, str, str]] = field(default_factory=lambda: deque(maxlen=LAST_OPERATIONS))
 
     def note(self, at: datetime, operation: str, about: str = "") -> None:
@@ -42,6 +43,7 @@ class Tally:
         self.faults.update(other.faults)
         self.ends.update(other.ends)
         self.refusals.update(other.refusals)
+        self.calls.update(other.calls)
 
     def last_operations(self) -> list[str]:
         """Return the last operations, the oldest first, a line each."""

@@ -193,7 +193,7 @@ class FakeBank:
 
     def create(self, request: HostedPaymentRequest) -> HostedPage | Refused | NumberTaken:
         """Make a page to pay on."""
-        return self.faults.carry("hosted.create", do=lambda: self._create(request))
+        return self.faults.carry("hosted.create", do=lambda: self.take_page(request))
 
     def close_page(self, order_number: str) -> None:
         """Do nothing: a page of this bank closes by itself when it expires."""
@@ -355,7 +355,8 @@ class FakeBank:
     def _set_state(self, agreement: BookAgreement, state: str, tries: int) -> None:
         self._book.write(what="agreement_state", number=agreement.number, state=state, tries=tries)
 
-    def _create(self, request: HostedPaymentRequest) -> HostedPage | Refused | NumberTaken:
+    def take_page(self, request: HostedPaymentRequest) -> HostedPage | Refused | NumberTaken:
+        """Take a request for a page that has arrived."""
         body = digest("page", str(request.amount_fen), request.currency, request.expires_at.isoformat())
         with self._book.opened() as book:
             known = book.orders.get(request.order_number)

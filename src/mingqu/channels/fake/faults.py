@@ -37,6 +37,7 @@ class Faults:
         self._chance = Chance(seed=seed)
         self._rates: dict[Fault, int] = {}
         self.met: Counter[Fault] = Counter()  # how often each fault happened, for whoever wants to know that it did
+        self.met_at: Counter[str] = Counter()  # the same by call, e.g. "payout.send lose_reply"
         self.misbehave(rates or {})
         self._script: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self._late: list[Callable[[], object]] = []
@@ -83,6 +84,7 @@ class Faults:
             fault = None
         if fault is not None:
             self.met[fault] += 1
+            self.met_at[f"{call} {fault.value}"] += 1
         try:
             return self._carry(fault, do=do, refuse=refuse, miss=miss)
         finally:
