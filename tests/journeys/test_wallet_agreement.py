@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -18,6 +18,7 @@ from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.demo.story import fund_lenders
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
+from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order, OrderKind, OrderState, reserve
 from mingqu.domain.ownership import NotFound
 from mingqu.services.agree_at_wallet import GIVE_UP_AFTER, ask_wallet, begin_at_wallet
@@ -26,6 +27,7 @@ from mingqu.services.give_consent import withdraw_consent
 from mingqu.services.house import BANK, DEDUCTING, PAPAY, WECHAT
 from mingqu.services.read_loans import loan_view
 from mingqu.services.read_person import consents_of
+from mingqu.services.reconcile import Reconciled, reconcile_day
 from mingqu.services.run_due_work import run_due_work
 from mingqu.services.run_errand import PaymentChannelUnknown
 from mingqu.store import order, repayment
@@ -93,8 +95,7 @@ def due_day_passed(world: SandboxWorld, known: Known, loan_id: UUID) -> Order:
     live_until(world, due)
     world.go_to(world.house.clock.now() + timedelta(hours=12))
     work_until_idle(world)
-    (deduction,) = orders_of(world.house, loan_id, OrderKind.COLLECTION)
-    return deduction
+    return orders_of(world.house, loan_id, OrderKind.COLLECTION)[0]
 
 
 @pytest.mark.parametrize(
@@ -110,16 +111,35 @@ def test_what_is_due_is_deducted_from_the_wallet_that_signed(world: SandboxWorld
     before = rows_of(world.house)
     assert state(world, known, agreement_id) == "active"
     assert rows_of(world.house) == before, "the notice was enough, and asking changes nothing"
+    part_fen, due_fen = 20_000, loan_view(world.house, person_id=known.person_id, loan_id=loan_id).next_due_fen
     if channel == WECHAT:
+        fill(world, part_fen)  # and part of what will be due is there
         world.sandbox.control.plan("wechatpay", "wechatpay.deduct", "lose_reply")
         world.sandbox.control.wechatpay.repayments.need_schedule(True)  # nothing is deducted that was not announced
     deduction = due_day_passed(world, known, loan_id)
     world.go_to(world.house.clock.now() + timedelta(hours=1))
     work_until_idle(world)
-    (deduction,) = orders_of(world.house, loan_id, OrderKind.COLLECTION)
+    deduction, *later = orders_of(world.house, loan_id, OrderKind.COLLECTION)
     assert (deduction.channel, deduction.state, deduction.instrument_id) == (channel, OrderState.PAID, None)
     assert world.sandbox.control.wechatpay.moved() == {deduction.number: deduction.amount_fen}
+    if channel == WECHAT:
+        assert (deduction.amount_fen, deduction.asked_fen) == (part_fen, due_fen), "it moved what was there"
+        (rest,) = later
+        owed = loan_view(world.house, person_id=known.person_id, loan_id=loan_id).quote
+        assert owed is not None
+        assert rest.state is OrderState.RESERVED
+        assert rest.amount_fen == owed.due_fen > due_fen - part_fen, "the rest is asked for, with its penalty"
+        assert deduction.value_date is not None
+        compared = compare_the_day(world, deduction.value_date)
+        assert {one.open for one in compared.values()} == {0}
+        assert compared["wechatpay"].compared.tally.agreed_in_fen == part_fen
     assert_coherent(world.house)
+
+
+def compare_the_day(world: SandboxWorld, on: date) -> dict[str, Reconciled]:
+    """Compare a day with the bills of everybody, by source."""
+    world.go_to(start_of(on + timedelta(days=1)) + timedelta(hours=11))
+    return {one.compared.source: one for one in reconcile_day(world.house, on=on)}
 
 
 @pytest.mark.skipif(not SOAK, reason="lives through a month; the channel's suite has the same refusal")

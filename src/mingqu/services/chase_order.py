@@ -179,6 +179,7 @@ class DeductionErrand:
             amount_fen=order.amount_fen,
             currency=order.currency,
             agreement_token=self.agreement_token,
+            amount_fen_min=order.least_fen,
             announced_as=self._announced_as(order),
         )
 

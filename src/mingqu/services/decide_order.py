@@ -84,8 +84,8 @@ def decide_order(tx: Transaction, house: House, proposal: Proposal) -> None:
     verdict = Verdict(str(proposal.body["verdict"]))
     if verdict not in _verdicts(tx, before):
         raise VerdictImpossible("This cannot be decided of this order any more.", order_number=before.number)
-    paid_at, reference = _said_paid(tx, before) if verdict is Verdict.PAID else (None, None)
-    after = life.decide(before, verdict, at=now, paid_at=paid_at, reference=reference)
+    paid_at, reference, paid_fen = _said_paid(tx, before) if verdict is Verdict.PAID else (None, None, None)
+    after = life.decide(before, verdict, at=now, paid_at=paid_at, reference=reference, paid_fen=paid_fen)
     order.update(tx, before=before, after=after)
     order.record_word(
         tx, order=after, at=now, direction=Direction.NOTED, word="decide", code=verdict.value, reference=reference
@@ -103,10 +103,10 @@ def decide_order(tx: Transaction, house: House, proposal: Proposal) -> None:
 
 
 def _verdicts(tx: Transaction, known: Order) -> list[Verdict]:
-    """Return what may be decided: paid only if the channel said so of this very amount; bounced or returned only if
+    """Return what may be decided: paid only if the channel said so of an amount that fits; bounced or returned only if
     it said that too, and the loan was told of the money."""
     possible = list(life.verdicts(known))
-    if Verdict.PAID in possible and _said_paid(tx, known) == (None, None):
+    if Verdict.PAID in possible and _said_paid(tx, known)[0] is None:
         possible.remove(Verdict.PAID)
     if Verdict.BOUNCED in possible and not (_is_told(tx, known) and _said_failed(tx, known)):
         possible.remove(Verdict.BOUNCED)
@@ -115,12 +115,14 @@ def _verdicts(tx: Transaction, known: Order) -> list[Verdict]:
     return possible
 
 
-def _said_paid(tx: Transaction, known: Order) -> tuple[datetime | None, str | None]:
-    """Return when the channel said that just this amount was paid, and under which number."""
+def _said_paid(tx: Transaction, known: Order) -> tuple[datetime | None, str | None, int | None]:
+    """Return when the channel said that an amount which fits the order was paid, under which number, and how much."""
     for word in order.words(tx, order_id=known.order_id):
-        if (word.word, word.amount_fen, word.currency) == (_PAID, known.amount_fen, known.currency):
-            return word.at, word.reference
-    return None, None
+        if (word.word, word.currency) != (_PAID, known.currency) or word.amount_fen is None:
+            continue
+        if known.may_move(word.amount_fen):
+            return word.at, word.reference, word.amount_fen
+    return None, None, None
 
 
 def _said_failed(tx: Transaction, known: Order) -> bool:

@@ -13,7 +13,8 @@ from mingqu.domain.instrument import Instrument
 from mingqu.domain.loan import Happening, Kind, Outcome, quote
 from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.order import Order, OrderKind, reserve
-from mingqu.services.house import DEDUCTING, House, channel_to
+from mingqu.ports.collection import least_fen
+from mingqu.services.house import DEDUCTING, TAKING_LESS, House, channel_to
 from mingqu.services.tell_webhooks import Event, Told, tell
 from mingqu.store import instrument, order, refund, repayment, webhook, work
 from mingqu.store.database import Transaction
@@ -159,6 +160,7 @@ def deduction_of(of: Loan, agreement: Agreement, *, day: date) -> Order | None:
         amount_fen=amount_fen,
         currency=of.currency,
         channel=agreement.channel,
+        least_fen=least_fen(amount_fen) if agreement.channel in TAKING_LESS else None,
         run_at=start_of(day) + DEDUCTION_AT,  # in the past it is due at once; the body follows from the id alone
     )
 

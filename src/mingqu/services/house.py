@@ -57,6 +57,7 @@ WECHAT: Final = "wechat"  # deducts from a WeChat wallet by WeChat's loan repaym
 PAPAY: Final = "papay"  # the same by classic withholding
 ALIPAY_AGREEMENT: Final = "alipay_agreement"  # deducts from an account at Alipay
 DEDUCTING: Final = frozenset({BANK, WECHAT, PAPAY, ALIPAY_AGREEMENT})  # channels of orders that rest on an agreement
+TAKING_LESS: Final = frozenset({WECHAT})  # of these: takes what is there, where that is not too little
 ENTRUSTED: Final = "entrusted"  # pays a loan's money to the payee whom its contract names
 COMBINED: Final = "combined"  # a part of one payment by hand for loans of several lenders
 CLEARING: Final = "clearing"  # pays out by the bank's other protocol, where it is connected

@@ -25,7 +25,7 @@ DUE_ORDERS_MAX: Final = 100
 COLUMNS: Final[LiteralString] = """
     order_id, kind, state, person_id, loan_id, instrument_id, amount_fen, currency, channel, run_at, next_at,
     sent_at, attempts, asks, missing, alerted_at, conflict_code, paid_at, value_date, reference, refusal_code, version,
-    decided_at
+    decided_at, least_fen, asked_fen
 """
 _TOLD: Final[LiteralString] = f"""
     SELECT {COLUMNS}, w.states, w.moments FROM channel_order o
@@ -102,10 +102,10 @@ def insert_many(tx: Transaction, *, orders: Sequence[Order]) -> set[UUID]:
     rows = tx.execute(
         """
         INSERT INTO channel_order (cell, order_id, kind, person_id, loan_id, instrument_id, amount_fen, currency,
-                                   channel, run_at, next_at, state, attempts, asks, missing, version)
+                                   channel, run_at, next_at, least_fen, state, attempts, asks, missing, version)
         SELECT %s, o.*, 'RESERVED', 0, 0, false, 0
         FROM unnest(%b::uuid[], %b::text[], %b::uuid[], %b::uuid[], %b::uuid[], %b::bigint[], %b::text[], %b::text[],
-                    %b::timestamptz[], %b::timestamptz[]) AS o
+                    %b::timestamptz[], %b::timestamptz[], %b::bigint[]) AS o
         ON CONFLICT (cell, order_id) DO NOTHING RETURNING order_id
         """,
         (
@@ -120,6 +120,7 @@ def insert_many(tx: Transaction, *, orders: Sequence[Order]) -> set[UUID]:
             column.of_texts([order.channel for order in orders]),
             column.of_moments([order.run_at for order in orders]),
             column.of_moments([order.next_at for order in orders]),
+            column.of_bigints_or_nulls([order.least_fen for order in orders]),
         ),
     )
     new = {row[0] for row in rows}
@@ -164,7 +165,7 @@ def update(tx: Transaction, *, before: Order, after: Order) -> None:
         UPDATE channel_order
         SET state = %s, next_at = %s, sent_at = %s, attempts = %s, asks = %s, missing = %s, alerted_at = %s,
             conflict_code = %s, paid_at = %s, value_date = %s, reference = %s, refusal_code = %s, version = %s,
-            decided_at = %s
+            decided_at = %s, amount_fen = %s, asked_fen = %s
         WHERE cell = %s AND order_id = %s AND state = %s AND version = %s
         """,
         (
@@ -182,6 +183,8 @@ def update(tx: Transaction, *, before: Order, after: Order) -> None:
             after.refusal_code,
             after.version,
             after.decided_at,
+            after.amount_fen,
+            after.asked_fen,
             tx.cell_of(before.order_id),
             before.order_id,
             before.state.value,
@@ -325,7 +328,7 @@ def _body(order: Order) -> tuple[object, ...]:
         order.person_id,
         order.loan_id,
         order.instrument_id,
-        order.amount_fen,
+        order.ordered_fen,
         order.currency,
         order.channel,
         order.run_at,
@@ -367,11 +370,13 @@ def order_in(row: TupleRow) -> Order:
         refusal_code=row[20],
         version=row[21],
         decided_at=row[22],
+        least_fen=row[23],
+        asked_fen=row[24],
     )
 
 
 def paid_amounts(tx: Transaction) -> list[tuple[UUID, int]]:
-    """Return the id and amount of every paid order of the book."""
+    """Return the id of every paid order of the book, and the amount that moved."""
     return tx.execute("SELECT order_id, amount_fen FROM channel_order WHERE state = 'PAID'").fetchall()
 
 

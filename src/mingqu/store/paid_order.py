@@ -22,9 +22,9 @@ _FIND: Final = f"""
 _END: Final = """
     UPDATE channel_order AS o
     SET state = 'PAID', missing = false, paid_at = e.paid_at, value_date = e.value_date, reference = e.reference,
-        version = o.version + 1
-    FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::timestamptz[], $6::date[], $7::text[])
-         AS e (order_id, state, version, paid_at, value_date, reference)
+        amount_fen = e.amount_fen, asked_fen = e.asked_fen, version = o.version + 1
+    FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::timestamptz[], $6::date[], $7::text[], $8::bigint[],
+                $9::bigint[]) AS e (order_id, state, version, paid_at, value_date, reference, amount_fen, asked_fen)
     WHERE o.cell = $1::smallint AND o.order_id = e.order_id AND o.state = e.state AND o.version = e.version"""
 _LOG: Final = """
     INSERT INTO channel_word (cell, order_id, seq, at, direction, word, amount_fen, currency, reference, code, state)
@@ -67,6 +67,8 @@ def ended(*, cell: int, orders: Sequence[Ended]) -> list[Statement]:
         column.of_moments([_there(each.after.paid_at) for each in orders]),
         column.of_dates_or_nulls([each.after.value_date for each in orders]),
         column.of_texts_or_nulls([each.after.reference for each in orders]),
+        column.of_bigints([each.after.amount_fen for each in orders]),
+        column.of_bigints_or_nulls([each.after.asked_fen for each in orders]),
     )
     said = (
         ids,

@@ -134,6 +134,26 @@ def test_in_any_sequence_of_words_the_first_final_one_decides(said: list[Word]) 
     assert (order.refusal_code is not None) == (order.state is OrderState.FAILED)
 
 
+@given(st.integers(1, 10_000), st.integers(1, 10_000), st.integers(1, 10_001))
+def test_less_than_asked_is_taken_down_to_the_least_and_is_then_what_the_order_moved(
+    one_fen: int, other_fen: int, paid_fen: int
+) -> None:
+    least_fen, asked_fen = sorted((one_fen, other_fen))
+    order = announce(replace(an_order(), amount_fen=asked_fen, least_fen=least_fen), Send(again=False), at=START)
+    word = replace(PAID, amount_fen=paid_fen)
+    if not least_fen <= paid_fen <= asked_fen:
+        with pytest.raises(PaidOtherwise):
+            apply(order, word, at=START + timedelta(minutes=1))
+        return
+    paid = apply(order, word, at=START + timedelta(minutes=1))
+    assert (paid.state, paid.amount_fen, paid.ordered_fen) == (OrderState.PAID, paid_fen, asked_fen)
+    assert (paid.asked_fen is None) == (paid_fen == asked_fen)
+    assert apply(paid, word, at=START + timedelta(minutes=2)) is paid, "the same word again changes nothing"
+    for later_fen in {max(paid_fen - 1, 1), paid_fen + 1} - {paid_fen}:
+        with pytest.raises(PaidOtherwise):  # whoever said how much moved does not say another amount afterwards
+            apply(paid, replace(word, amount_fen=later_fen), at=START + timedelta(minutes=2))
+
+
 def test_a_silent_channel_is_asked_by_doubling_waits_up_to_half_an_hour() -> None:
     order, now = announce(an_order(), Send(again=False), at=START), START
     asked: list[int] = []

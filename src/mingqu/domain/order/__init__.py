@@ -23,13 +23,11 @@ from mingqu.domain.order.life import (
     announce,
     apply,
     ask_delay,
-    decide,
     dispute,
     is_lost,
     next_action,
     parent_of_holds,
     reserve,
-    verdicts,
     withdraw,
 )
 from mingqu.domain.order.table import (
@@ -51,6 +49,7 @@ from mingqu.domain.order.table import (
     Verdict,
     VerdictImpossible,
 )
+from mingqu.domain.order.verdict import decide, verdicts
 
 __all__ = [
     "ALERT_AFTER",

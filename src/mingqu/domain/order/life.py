@@ -16,12 +16,9 @@ from mingqu.domain.order.table import (
     OrderConflict,
     OrderEvent,
     OrderKind,
-    OrderLost,
     OrderState,
     PaidOtherwise,
     ResendNotAllowed,
-    Verdict,
-    VerdictImpossible,
 )
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused, Silent, Word
 
@@ -37,7 +34,6 @@ ALERT_AFTER: Final = timedelta(hours=24)
 RESEND_WINDOW: Final = timedelta(days=7)
 # The statement of the last day on which it could be said is whole by then.
 LOST_AFTER: Final = RESEND_WINDOW + timedelta(days=1)
-NEVER_PAID: Final = "never_paid"  # why an order failed that two people gave up
 # A channel's clock may be ahead of ours by this much; a success time further off is not believed.
 CLOCK_SKEW_MAX: Final = timedelta(minutes=5)
 
@@ -69,6 +65,19 @@ class Order:
     reference: str | None = None  # the channel's own number
     refusal_code: str | None = None
     version: int = 0  # grows by one with each change; the store compares it before it writes
+    least_fen: int | None = None  # a channel that can moves less, but not less than this; None is all or nothing
+    asked_fen: int | None = None  # what was asked for, once less was moved: `amount_fen` is then what moved
+
+    @property
+    def ordered_fen(self) -> int:
+        """What the order asks the channel for, the same for ever."""
+        return self.amount_fen if self.asked_fen is None else self.asked_fen
+
+    def may_move(self, amount_fen: int) -> bool:
+        """Whether a channel's word that this amount moved fits the order; of one that is PAID, what moved alone."""
+        if self.least_fen is None or self.state is OrderState.PAID:
+            return amount_fen == self.amount_fen
+        return self.least_fen <= amount_fen <= self.amount_fen
 
     @property
     def number(self) -> str:
@@ -136,10 +145,12 @@ def reserve(
     currency: str = "CNY",
     channel: str,
     run_at: datetime,
+    least_fen: int | None = None,
 ) -> Order:
     """Return a new order in RESERVED, to be sent at `run_at` (UTC) or later. Errors: AmountOutOfRange."""
     if not 0 < amount_fen <= AMOUNT_FEN_MAX:
         raise AmountOutOfRange(f"An order moves between 1 and {AMOUNT_FEN_MAX} fen.")
+    assert least_fen is None or 0 < least_fen <= amount_fen
     assert run_at.tzinfo is not None
     return Order(
         order_id=order_id,
@@ -153,6 +164,7 @@ def reserve(
         channel=channel,
         run_at=run_at,
         next_at=run_at,
+        least_fen=least_fen,
     )
 
 
@@ -222,7 +234,9 @@ def withdraw(order: Order, *, code: str) -> Order:
 def apply(order: Order, word: Word, *, at: datetime) -> Order:
     """Return the order after a word of the channel was heard at `at`; the same object if it changes nothing.
 
-    The value date of a paid order is the business date of the channel's success time.
+    The value date of a paid order is the business date of the channel's success time, its amount what moved: less than
+    it asked for where `least_fen` allows that. Example: of 30,000 fen, at least 1,500, a wallet gives 12,000: the order
+    is PAID with `amount_fen` 12,000 and `asked_fen` 30,000.
     Errors: OrderConflict and its kinds, with nothing applied; pass the refusal to `dispute` so that a human hears.
     """
     state = _moved(order, _event_of(word))
@@ -232,7 +246,7 @@ def apply(order: Order, word: Word, *, at: datetime) -> Order:
             if order.state is OrderState.PAID:
                 return order
             return replace(
-                order,
+                with_moved(order, amount_fen=word.amount_fen),
                 state=state,
                 missing=False,
                 paid_at=word.at,
@@ -269,48 +283,11 @@ def is_lost(order: Order, *, now: datetime) -> bool:
     return now - since >= LOST_AFTER
 
 
-def verdicts(order: Order) -> tuple[Verdict, ...]:
-    """Return what people may decide about an order in dispute; nothing about any other.
-
-    That a payout which failed was paid after all cannot be told: what it held was given back. One that was paid may
-    have come back, and one that nobody knows will never be paid.
-    """
-    if not order.disputed:
-        return ()
-    if order.open and order.missing and order.conflict_code == OrderLost.code:
-        return (Verdict.AS_BOOKED, Verdict.NEVER_PAID)
-    if order.kind is not OrderKind.COLLECTION and order.state is OrderState.PAID:
-        return (Verdict.AS_BOOKED, Verdict.RETURNED)
-    if order.kind is OrderKind.COLLECTION and order.state is OrderState.FAILED:
-        return (Verdict.AS_BOOKED, Verdict.PAID)
-    if order.kind is OrderKind.COLLECTION and order.state is OrderState.PAID:
-        return (Verdict.AS_BOOKED, Verdict.BOUNCED)
-    return (Verdict.AS_BOOKED,)
-
-
-def decide(
-    order: Order, verdict: Verdict, *, at: datetime, paid_at: datetime | None = None, reference: str | None = None
-) -> Order:
-    """Return the order after people decided; one that is open is asked about again at once.
-
-    `paid_at` and `reference` are of the word that holds, for PAID alone. Errors: VerdictImpossible.
-    """
-    if verdict not in verdicts(order):
-        raise VerdictImpossible("This cannot be decided of this order.", order_number=order.number)
-    settled = replace(order, decided_at=at, version=order.version + 1)
-    if verdict is Verdict.NEVER_PAID:
-        return replace(settled, state=OrderState.FAILED, missing=False, refusal_code=NEVER_PAID)
-    if verdict is Verdict.PAID:
-        assert paid_at is not None
-        return replace(
-            settled,
-            state=OrderState.PAID,
-            refusal_code=None,
-            paid_at=paid_at,
-            value_date=business_date_of(paid_at),
-            reference=reference,
-        )
-    return replace(settled, next_at=at) if order.open else settled
+def with_moved(order: Order, *, amount_fen: int) -> Order:
+    """Return the order with what moved, and what was asked beside it if that was more."""
+    assert order.may_move(amount_fen)
+    asked_fen = order.asked_fen if amount_fen == order.amount_fen else order.amount_fen
+    return replace(order, amount_fen=amount_fen, asked_fen=asked_fen)
 
 
 def _moved(order: Order, event: OrderEvent) -> OrderState:
@@ -355,7 +332,7 @@ def _believable(order: Order, word: Paid, at: datetime) -> None:
     """Errors: PaidOtherwise, naming what differs and never the amounts of somebody else's order."""
     assert order.sent_at is not None
     differing = None
-    if word.amount_fen != order.amount_fen:
+    if not order.may_move(word.amount_fen):
         differing = "amount_fen"
     elif word.currency != order.currency:
         differing = "currency"
