@@ -39,12 +39,12 @@ def show_cost(visit: Visit) -> Response[Any]:
 
 
 def _values(visit: Visit, found: CostExplained) -> dict[str, Any]:
-    means, terms = found.meaning, found.offered.offer.terms
+    means, terms, payments = found.meaning, found.offered.offer.terms, found.offered.payments
     return {
         "own": found.own,
         "lender": visit.words.pick(found.offered.lender_name_zh, found.offered.lender_name_en),
         "method": terms.method.value,
-        "instalments": len(found.offered.schedule.rows),
+        "instalments": len(payments),
         "received_fen": means.received_fen,
         "paid_back_fen": means.paid_back_fen,
         "cost_fen": means.cost_fen,
@@ -53,6 +53,6 @@ def _values(visit: Visit, found: CostExplained) -> dict[str, Any]:
         "each_hundred_fen": means.each_hundred_fen,
         "simple_ppm": means.annual.simple_ppm,
         "effective_ppm": means.annual.effective_ppm,
-        "rows": [means.first] if means.first == means.last else [means.first, means.last],
+        "rows": payments if len(payments) == 1 else (payments[0], payments[-1]),
         "late_fen": found.late.cost_fen,
     }

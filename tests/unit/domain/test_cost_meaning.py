@@ -36,8 +36,6 @@ def test_ten_thousand_in_twelve_months_is_as_the_page_says() -> None:
     found = of(1_000_000, month_ppm=15_000, instalments=12)
     assert (found.received_fen, found.paid_back_fen, found.cost_fen) == (1_000_000, 1_100_161, 100_161)
     assert (found.average_fen, found.each_hundred_fen, found.annual.simple_ppm) == (556_444, 1_002, 180_002)
-    assert (found.first.interest_fen, found.first.principal_fen) == (15_000, 76_680)
-    assert (found.last.interest_fen, found.last.principal_fen) == (1_355, 90_326)
 
 
 @settings(max_examples=40)

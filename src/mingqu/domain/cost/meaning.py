@@ -8,7 +8,7 @@ from typing import Final
 from mingqu.domain.cost.annual import AnnualCost
 from mingqu.domain.cost.composition import AllInCost
 from mingqu.domain.money import Rounding, divide
-from mingqu.domain.schedule import Row, Schedule
+from mingqu.domain.schedule import Schedule
 
 _HUNDRED_FEN: Final = 10_000  # 100.00
 
@@ -19,7 +19,7 @@ class CostMeaning:
 
     `average_fen` is what is owed on average while the loan runs: the rate is of that, not of what was received, since
     principal goes back on the way. `each_hundred_fen` is what each 100.00 received costs over the whole term, rounded
-    half up. `first` and `last` show how a payment changes from interest to principal.
+    half up.
     """
 
     received_fen: int
@@ -28,19 +28,15 @@ class CostMeaning:
     average_fen: int
     each_hundred_fen: int
     annual: AnnualCost
-    first: Row
-    last: Row
 
 
 def meaning(*, schedule: Schedule, cost: AllInCost) -> CostMeaning:
     """Return what a cost means.
 
     Worked example: 10,000.00 in twelve equal instalments at 18 % a year is 11,001.61 back: 1,001.61 more, 10.02 for
-    each 100.00. On average 5,564.44 are owed, of which 1,001.61 are 18 %; the first 916.80 are 150.00 of interest and
-    766.80 of principal, the last 916.81 are 13.55 and 903.26.
+    each 100.00. On average 5,564.44 are owed, of which 1,001.61 are 18 %.
     """
-    rows = schedule.rows
-    owed = [row.closing_fen + row.principal_fen for row in rows]
+    owed = [row.closing_fen + row.principal_fen for row in schedule.rows]
     return CostMeaning(
         received_fen=cost.principal_fen,
         paid_back_fen=cost.principal_fen + cost.cost_fen,
@@ -48,6 +44,4 @@ def meaning(*, schedule: Schedule, cost: AllInCost) -> CostMeaning:
         average_fen=divide(sum(owed), len(owed), Rounding.HALF_UP),
         each_hundred_fen=divide(cost.cost_fen * _HUNDRED_FEN, cost.principal_fen, Rounding.HALF_UP),
         annual=cost.annual,
-        first=rows[0],
-        last=rows[-1],
     )
