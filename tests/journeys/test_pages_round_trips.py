@@ -40,9 +40,9 @@ STATEMENTS: Final = {
     "/decision (refused)": 5,
     "/draw": 14,  # session, facilities, balances, freezes, loans, revolving accounts
     "/draw (another amount)": 14,
-    "/offers": 8,  # session, two offers, freezes, loans, revolving accounts
+    "/offers": 9,  # session, two offers, freezes, a death, loans, revolving accounts
     "/cost-tables/{id}": 3,
-    "/offers/{id}/contract": 11,  # session, offer, freezes, loans, accounts, cost table, consents, cards, name
+    "/offers/{id}/contract": 12,  # session, offer, freezes, a death, loans, accounts, cost table, consents, cards, name
     "/agreement": 4,  # session, consents, cards
     "/loans": 4,  # session, loans, payouts
     "/loans/{id}": 4,  # session, loan, cards
