@@ -108,7 +108,7 @@ def _page(visit: Visit, *, refusal: Refusal | None = None) -> Response[Any]:
         stages=view.stages,
         papers=view.papers,
         owed=[one.kind for one in view.papers if not one.brought],
-        words=[_word(one) for one in view.words],
+        words=[_word(view, one) for one in view.words],
         key=visit.form_key(),
         problem=None if refusal is None else visit.words.refusal(refusal),
     )
@@ -145,19 +145,19 @@ def _card(visit: Visit, view: CardView) -> dict[str, Any]:
         "today_fen": view.left_today_fen,
         "per_spend_fen": contract.per_spend_fen,
         "per_day_fen": contract.per_day_fen,
-        "payees": sorted(contract.payees),
+        "payees": [(view.companies.get(one, one), one) for one in sorted(contract.payees)],
         "hash": contract.hash,
         "frozen": view.frozen_for is not None,
         "frozen_for": view.frozen_for if view.frozen_for in FROZEN else "",
     }
 
 
-def _word(one: WordView) -> dict[str, Any]:
+def _word(view: CardView, one: WordView) -> dict[str, Any]:
     return {
         "kind": one.kind if one.kind in KINDS else "authorise",
         "at": one.at,
         "fen": one.amount_fen,
-        "merchant": one.merchant,
+        "merchant": view.companies.get(one.merchant, one.merchant),
         "yes": one.outcome not in ("declined", "refused"),
         "reason": one.reason if one.reason in REASONS else "",
         "code": one.reason,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -12,10 +13,12 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.purpose import FundsContract
 from mingqu.services.bind_money import card_of_loan
 from mingqu.services.house import House
+from mingqu.services.quote_car import dealers_of, product_of_quote
 from mingqu.services.spend_card import contract_of
 from mingqu.store import purpose, purpose_loan
 from mingqu.store.database import Transaction
 from mingqu.store.purpose import Card
+from mingqu.store.purpose_loan import PurposeLoan
 
 WORDS_SHOWN_MAX: Final = 50  # of a card's network, the newest first
 CARDS_SHOWN_MAX: Final = 20
@@ -64,6 +67,7 @@ class CardView:
     loan_id: UUID | None
     way: str
     contract: FundsContract
+    companies: Mapping[str, str]  # who may be paid, by their merchant code, where a file names them
     limit_fen: int
     used_fen: int
     held_fen: int
@@ -109,6 +113,7 @@ def _view(tx: Transaction, house: House, *, person_id: UUID, card_id: UUID) -> C
         loan_id=None if quoted is None else quoted.loan_id,
         way="card" if quoted is None else quoted.way,
         contract=contract,
+        companies={} if quoted is None else _companies(house, quoted),
         limit_fen=card.limit_fen,
         used_fen=card.used_fen,
         held_fen=purpose.held_fen(tx, card_id=card_id),
@@ -122,6 +127,11 @@ def _view(tx: Transaction, house: House, *, person_id: UUID, card_id: UUID) -> C
         papers=papers_owed(contract=contract, card=card, on=today),
         words=tuple(_word(one) for one in purpose.messages_of(tx, card_id=card_id, limit=WORDS_SHOWN_MAX)),
     )
+
+
+def _companies(house: House, quoted: PurposeLoan) -> dict[str, str]:
+    payees = dealers_of(house, of=product_of_quote(house, quoted))
+    return {merchant: payee.name for merchant, payee in payees.items()}
 
 
 def papers_owed(*, contract: FundsContract, card: Card, on: date) -> tuple[PaperView, ...]:
