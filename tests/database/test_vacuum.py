@@ -13,6 +13,7 @@ STORE: Final = Path(__file__).resolve().parents[2] / "src" / "mingqu" / "store"
 # Tables whose rows change once or twice in years: a fifth of them is seldom dead.
 SELDOM: Final = {
     "accrual_delta": "goes to another cell in a recut",
+    "business": "answered once",
     "bill_line": "goes when its bill is issued anew",
     "card_attempt": "few tries for a card",
     "consent": "withdrawn once",

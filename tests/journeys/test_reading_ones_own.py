@@ -48,7 +48,12 @@ def test_a_person_sees_themselves_masked(world: OpenWorld, borrowed: Borrowed) -
 def test_consents_are_shown_with_the_words_they_were_given_to(world: OpenWorld, borrowed: Borrowed) -> None:
     seen = consents_of(world.house, person_id=borrowed.known.person_id)
     # Nobody asked, so nobody gave them.
-    optional = {ConsentPurpose.FRAUD_PREVENTION, ConsentPurpose.BEHAVIOR_DATA, ConsentPurpose.REFER_TO_BANK}
+    optional = {
+        ConsentPurpose.FRAUD_PREVENTION,
+        ConsentPurpose.BEHAVIOR_DATA,
+        ConsentPurpose.REFER_TO_BANK,
+        ConsentPurpose.BUSINESS_VERIFICATION,
+    }
     assert {one.purpose for one in seen} == set(ConsentPurpose) - optional, "each on its own (PIPL art. 14, 23)"
     assert all(one.title_zh and one.title_en and one.withdrawn_at is None for one in seen)
 

@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.api import (
     agreement,
     application,
+    business,
     car,
     card,
     cash_advance,
@@ -41,6 +42,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *market.HANDLERS,
     *session.HANDLERS,
     *person.HANDLERS,
+    *business.HANDLERS,
     *consent.HANDLERS,
     *application.HANDLERS,
     *lender_question.HANDLERS,

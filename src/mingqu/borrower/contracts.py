@@ -15,6 +15,7 @@ from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import FieldMissing, Form, own_path
 from mingqu.borrower.offers import renewed
 from mingqu.borrower.wallet import deductible, may_bind_wallet, offered, payable
+from mingqu.domain.business import KIND as BUSINESS_KIND
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.identifier import parse
 from mingqu.domain.moment import start_of
@@ -29,6 +30,7 @@ from mingqu.services.repay import confirm_agreement, request_agreement
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
 from mingqu.services.sign_with_lender import PriceChanged
+from mingqu.services.state_business import business_view
 
 PAYOUT_DAYS: Final = 6  # days ahead on which the money may be asked for, beside "at once"
 _PAYOUT_AT: Final = timedelta(hours=10)
@@ -242,6 +244,8 @@ def _contract_page(
 
 def _points(visit: Visit, offered: Offered) -> dict[str, Any]:
     terms, rows = offered.offer.terms, offered.payments
+    lends_business = offered.product.kind == BUSINESS_KIND
+    known = business_view(visit.house, person_id=visit.person_id) if lends_business else None
     order: list[str] = []
     for step in terms.allocation:
         if step[1].value not in order:
@@ -260,6 +264,7 @@ def _points(visit: Visit, offered: Offered) -> dict[str, Any]:
         "penalty_ppm": delay_terms(terms=terms, lender=offered.lender_name_zh).yearly_ppm,
         "order": order,
         "prohibited": offered.product.prohibited_uses,
+        "use": None if known is None else {"name": known.name, "use": known.use},
     }
 
 

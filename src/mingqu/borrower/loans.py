@@ -21,6 +21,7 @@ from mingqu.services.read_loans import OVERDUE, PAID, LoanView, OrderView, loan_
 from mingqu.services.read_papers import contract_view, party_of, signed_paper
 from mingqu.services.read_person import cards_of
 from mingqu.services.repay_together import PARTS_MIN, due_together
+from mingqu.services.state_business import use_of
 from mingqu.services.take_payout_back import pay_out_again
 from mingqu.web.print_paper import contract_pdf
 
@@ -153,6 +154,7 @@ def show_contract(visit: Visit) -> Response[Any]:
         table_id=table.disclosure_id.hex,
         contract_hash=signed.paper.body_hash.hex(),
         prohibited=signed.paper.body.get("prohibited_uses", []),
+        use=use_of(signed.paper.body),
     )
 
 

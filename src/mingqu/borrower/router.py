@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 from mingqu.borrower import (
     alipay_account,
     apply,
+    business,
     cap,
     cards,
     cash_advance,
@@ -65,6 +66,7 @@ def make_router(
         home,
         grievances,
         identity,
+        business,
         learn,
         consents,
         apply,

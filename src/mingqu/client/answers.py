@@ -341,3 +341,19 @@ class Products(Answer, frozen=True, kw_only=True):
     """Every product."""
 
     products: list[Product]
+
+
+class Business(Answer, frozen=True, kw_only=True):
+    """A verified business, its code masked; `use` is what the money of a loan would be for."""
+
+    business_id: UUID
+    name: str
+    uscc: str
+    use: str
+    verified_at: datetime
+
+
+class OwnBusiness(Answer, frozen=True, kw_only=True):
+    """The business that was verified last, or None."""
+
+    business: Business | None

@@ -98,6 +98,15 @@ class Client(Spending, Driving):
         body = written(name=name, id_number=id_number, phone=phone, card_number=card_number, code=code)
         return self._at.write("/v1/identity-verifications", answers.Verification, key=key, body=body)
 
+    def state_business(self, *, name: str, uscc: str, use: str, key: str | None = None) -> answers.OwnBusiness:
+        """State a business of one's own and what the money is for; return it as verified."""
+        body = written(name=name, uscc=uscc, use=use)
+        return self._at.write("/v1/businesses", answers.OwnBusiness, key=key, body=body)
+
+    def business(self) -> answers.OwnBusiness:
+        """Return the business that was verified last."""
+        return self._at.read("/v1/businesses", answers.OwnBusiness)
+
     def consents(self) -> list[answers.Consent]:
         """Return every consent that was given."""
         return self._at.read("/v1/consents", answers.Consents).consents

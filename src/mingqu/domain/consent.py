@@ -59,6 +59,7 @@ class ConsentPurpose(Enum):
     AUTO_REPAYMENT = "auto_repayment"
     FRAUD_PREVENTION = "fraud_prevention"  # recognizing a device; nobody must allow it
     REFER_TO_BANK = "refer_to_bank"  # sending somebody to their card's bank, which decides on its own pages
+    BUSINESS_VERIFICATION = "business_verification"  # asking a register whose a business is
     BEHAVIOR_DATA = "behavior_data"  # asking a provider of data; nobody must allow it
 
 

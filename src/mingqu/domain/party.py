@@ -149,8 +149,9 @@ def read_name(name: Personal[str]) -> Personal[str]:
 def read_uscc(text: str) -> str:
     """Return a checked unified social credit code (统一社会信用代码) of an organization, in capitals.
 
-    Check: (31 − Σ value × 3^i mod 31) mod 31 in the alphabet without I, O, S, V, Z. Example: 91110000600037341L.
-    Source: GB 32100-2015. Errors: UsccMalformed, UsccCheckCharacterWrong.
+    Check: (31 − Σ value × 3^i mod 31) mod 31 in the alphabet without I, O, S, V, Z, where i counts from 0. Examples:
+    91110000600037341L; 92330106MA2ABCDE83 (a self-employed business: it begins with 92) has the sum 2291,
+    2291 mod 31 = 28, and 31 − 28 = 3 is 3. Source: GB 32100-2015. Errors: UsccMalformed, UsccCheckCharacterWrong.
     """
     code = text.strip().upper()
     if len(code) != 18 or any(character not in _USCC_ALPHABET for character in code):
@@ -159,7 +160,9 @@ def read_uscc(text: str) -> str:
         _USCC_ALPHABET.index(character) * weight for character, weight in zip(code[:17], _USCC_WEIGHTS, strict=True)
     )
     if _USCC_ALPHABET[-total % 31] != code[17]:
-        raise UsccCheckCharacterWrong("The unified social credit code has a wrong check character.")
+        raise UsccCheckCharacterWrong(
+            "The unified social credit code has a wrong check character: compare it with the licence."
+        )
     return code
 
 

@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS nonce (
     party TEXT NOT NULL, nonce TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (party, nonce)
 );
 CREATE TABLE IF NOT EXISTS identity_answer (request_number TEXT PRIMARY KEY, body TEXT NOT NULL, answer TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS business (
+    uscc TEXT PRIMARY KEY, business_name TEXT NOT NULL, name TEXT NOT NULL, id_number TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS message (
     message_number TEXT PRIMARY KEY, kind TEXT NOT NULL, phone TEXT NOT NULL, template TEXT NOT NULL,
     content TEXT NOT NULL, at TEXT NOT NULL

@@ -219,6 +219,7 @@ class Control:
             "notices": lambda asked: self._set_notices(party, asked),
             "record": lambda asked: self.bureau.change(id_number=asked["id_number"], changes=asked["changes"]),
             "card": lambda asked: self.identity.know(**asked),
+            "business": lambda asked: self.identity.know_business(**asked),
             "phone": lambda asked: self.sms.block(**asked),
             "templates": lambda asked: self.sms.know_templates(asked["templates"]),
             "wechat": lambda asked: self.wechat.know(**asked),

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.business import BusinessNotStated
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.consent import require as require_consent
@@ -28,6 +29,7 @@ from mingqu.services.house import House
 from mingqu.services.make_offers import require_routed
 from mingqu.services.once import Response, once
 from mingqu.services.read_limit import decision_view
+from mingqu.services.state_business import require_business
 from mingqu.services.switch_off import require_lending
 from mingqu.store import consent, lender_question, party, vault, work
 from mingqu.store.database import Transaction
@@ -61,6 +63,7 @@ class Asked:
 
 _NOT_ASKED: Final = (
     LendingSwitchedOff, TermsNotOffered, InstitutionNotConnected, PartnerNotListed, PilotExcludes, ConsentMissing,
+    BusinessNotStated,
 )  # fmt: skip
 
 
@@ -187,6 +190,7 @@ def _ask_one(
     require_lending(current, product_id=line.product_id, lender_id=line.lender_id, business_date=today)
     product = house.pack.product_version(product_id=line.product_id, version=line.product_version)
     product.check_terms(amount_fen=amount_fen, instalments=instalments, method=method)
+    require_business(tx, product=product, person_id=line.person_id)
     _require_connected(house, product=product, person_id=line.person_id)
     agreed = require_consent(
         consents=consent.of_person(tx, person_id=line.person_id),

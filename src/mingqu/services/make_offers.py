@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 from uuid import UUID
 
+from mingqu.domain.business import BusinessNotStated
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.institution import (
@@ -21,6 +22,7 @@ from mingqu.services.check_drawing import FundingExhausted, lines_of, require_dr
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.price_offer import Offered, offer_at, priced, product_of
+from mingqu.services.state_business import require_business
 from mingqu.services.switch_off import require_lending
 from mingqu.store import lender_question, offer
 from mingqu.store.database import Transaction
@@ -50,6 +52,7 @@ _NOT_OFFERED: Final = (
     PartnerNotListed,
     PilotExcludes,
     FundingExhausted,
+    BusinessNotStated,
 )
 
 
@@ -64,8 +67,8 @@ def make_offers(
     `key` the same offers are answered.
     Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
     Errors: NoLimit, DrawingFrozen, DrawingStopped, AssessmentExpired, TermsNotOffered, LendingSwitchedOff,
-    LendersUndecided, InstitutionNotConnected, PartnerNotListed, PilotExcludes, FundingExhausted, CostAboveCap, and
-    those of the idempotency key.
+    LendersUndecided, InstitutionNotConnected, PartnerNotListed, PilotExcludes, FundingExhausted, BusinessNotStated,
+    CostAboveCap, and those of the idempotency key.
     """
 
     def make(tx: Transaction) -> list[Offered]:
@@ -81,7 +84,9 @@ def make_offers(
                 require_lending(
                     current, product_id=facility.product_id, lender_id=facility.lender_id, business_date=today
                 )
-                require_routed(house, product=product_of(house, facility), person_id=person_id)
+                product = product_of(house, facility)
+                require_business(tx, product=product, person_id=person_id)
+                require_routed(house, product=product, person_id=person_id)
                 made.append(_offer(tx, house, facility, amount_fen, instalments, method))
             except _NOT_OFFERED as refusal:
                 not_offered = refusal  # by this product; another may have the terms

@@ -10,6 +10,7 @@ from mingqu.services.check_drawing import lines_of, require_drawing_open
 from mingqu.services.house import House
 from mingqu.services.make_offers import decides_itself
 from mingqu.services.price_offer import Offered, loan_terms, priced, product_of
+from mingqu.services.state_business import lends_to
 from mingqu.services.switch_off import require_lending
 from mingqu.store.offer import Facility, Offer
 
@@ -24,7 +25,9 @@ def preview_offers(house: House, *, person_id: UUID, amount_fen: int, instalment
         found = [
             _previewed(house, facility, amount_fen, instalments, method)
             for facility, available_fen in lines_of(tx, house, person_id=person_id)
-            if available_fen >= amount_fen and not decides_itself(house, lender_id=facility.lender_id)
+            if available_fen >= amount_fen
+            and not decides_itself(house, lender_id=facility.lender_id)
+            and lends_to(tx, product=product_of(house, facility), person_id=person_id)
         ]
     made = [one for one in found if one is not None]
     return sorted(made, key=lambda one: (one.cost.annual.effective_ppm, one.product.id))

@@ -39,6 +39,7 @@ from mingqu.services.report_to_lender import promise_report
 from mingqu.services.reserve_payout import reserve_payout
 from mingqu.services.send_signing_code import try_signing_code
 from mingqu.services.sign_with_lender import fund_from_lender, require_confirmed
+from mingqu.services.state_business import business_of_contract
 from mingqu.services.tell_webhooks import Event, Told, tell, today
 from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer, purpose_loan
 from mingqu.store import payee as payees
@@ -111,7 +112,7 @@ def sign_contract(
     DisbursementNotAllowed, CodeMissing, CodeUsed, CodeExpired, CodeWrong,
     CodeTriesExhausted, LimitExceeded, CapExceeded, FundingExhausted, InstitutionNotConnected, PartnerNotListed,
     PilotExcludes, LenderNotConfirmed, LenderNotFunded, LenderNotSigned, ChannelUnavailable, CostAboveCap,
-    RuleBroken, and those of the idempotency key.
+    RuleBroken, BusinessNotStated, and those of the idempotency key.
     """
 
     def work(tx: Transaction) -> Response | Refusal:
@@ -284,6 +285,7 @@ def _make_loan(
         house, contract_id=contract_id, loan_id=loan_id, stored=stored, offered=offered, read=read, now=now, payee=payee
     )
     body |= {} if bound is None else {"funds_contract": bound.contract_hash}
+    body |= business_of_contract(tx, product=offered.product, person_id=person_id)
     written = canonical(body)
     offer.insert_contract(
         tx,

@@ -81,6 +81,7 @@ SELECT create_distributed_table('transfer', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('application', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('access_log', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('account_link', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('business', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('collection_step', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('consent', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('contact_denial', 'cell', colocate_with := 'cell');

@@ -11,7 +11,7 @@ from mingqu.domain.moment import business_date_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.party import IdCard, IdentityEvent, IdentityLevel, LoginProvider, Person, next_level
 from mingqu.domain.personal import Personal
-from mingqu.store import column, directory, instrument, purpose, signal, taking_over, vault
+from mingqu.store import business, column, directory, instrument, purpose, signal, taking_over, vault
 from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.keyring import Keyring
@@ -135,6 +135,7 @@ def erase(tx: Transaction, *, person_id: UUID, at: datetime) -> None:
     instrument.forget(tx, person_id=person_id, at=at)
     taking_over.forget_person(tx, person_id=person_id)
     signal.forget(tx, person_id=person_id)
+    business.forget(tx, person_id=person_id)
     tx.execute(
         "UPDATE person SET erased_at = %s, identity_level = %s WHERE cell = %s AND person_id = %s",
         (at, IdentityLevel.NONE.value, tx.cell_of(person_id), person_id),

@@ -86,6 +86,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "person_key": _by("person_id"),
     "placed_receipt": _by("person_id"),
     "contract_payee": _by("person_id"),
+    "business": _by("person_id"),
     "milestone_paper": _by("person_id"),
     "milestone_release": _by("person_id"),
     "refund_of": _by("order_id"),

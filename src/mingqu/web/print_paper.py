@@ -22,6 +22,7 @@ from mingqu.domain.loan import Component, Timing
 from mingqu.domain.loan.terms import NON_ACCRUAL_AFTER_DAYS
 from mingqu.services.copy_own_data import OwnData
 from mingqu.services.read_papers import ContractView, Paper, Party
+from mingqu.services.state_business import use_of
 from mingqu.web.pages import moment, percent
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # of every paper: what it says about time stands in its text
@@ -52,6 +53,14 @@ _USES: Final = {
     "equity_investment": ("股本权益性投资", "equity investment"),
     "fixed_assets": ("固定资产投资", "fixed assets"),
     "lending_on": ("转借他人", "lending it on"),
+    "consumption": ("个人消费", "private spending"),
+}
+BUSINESS_USES: Final = {
+    "stock": ("进货", "stock"),
+    "materials": ("原材料", "materials"),
+    "equipment": ("设备", "equipment"),
+    "rent": ("店面租金", "rent of premises"),
+    "wages": ("员工工资", "wages"),
 }
 
 
@@ -131,7 +140,18 @@ def _clauses(view: ContractView) -> list[dict[str, str]]:
     early_en = f"a fee of {percent(early_ppm)} of the principal repaid early" if early_ppm else "no fee"
     order = [_COMPONENTS[component] for timing, component in terms.allocation if timing is Timing.PAST_DUE]
     later = [_COMPONENTS[part] for timing, part in terms.allocation_non_accrual if timing is Timing.PAST_DUE]
+    use = use_of(view.contract.body)
     return [
+        *(
+            []
+            if not use
+            else [
+                {
+                    "zh": f"借款用于借款人自己的经营主体：{BUSINESS_USES[use][0]}。",
+                    "en": f"The money is for the borrower's own business: {BUSINESS_USES[use][1]}.",
+                }
+            ]
+        ),
         {
             "zh": f"借款不得用于：{'、'.join(zh for zh, _ in uses)}。",
             "en": f"The money may not be used for: {', '.join(en for _, en in uses)}.",

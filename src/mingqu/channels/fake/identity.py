@@ -1,15 +1,16 @@
-"""Somebody who knows which name, ID number, card and phone belong together."""
+"""Somebody who knows which name, ID number, card and phone belong together, and whose a business is."""
 
 from __future__ import annotations
 
 from mingqu.channels.fake.faults import Faults
+from mingqu.domain.business import BusinessAnswer
 from mingqu.domain.instrument import ElementsAnswer
 from mingqu.domain.personal import Personal
-from mingqu.ports.identity import FourElements
+from mingqu.ports.identity import BusinessElements, FourElements
 
 
 class FakeIdentity:
-    """Implements `IdentityChannel`. Its call is named "identity.check" for `Faults.plan`."""
+    """Implements `IdentityChannel`. Its calls are named "identity.check" and "identity.business" for `Faults.plan`."""
 
     def __init__(self, *, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
@@ -17,12 +18,20 @@ class FakeIdentity:
         self._closed: set[Personal[str]] = set()
         self._unsupported: set[Personal[str]] = set()
         self._answered: dict[str, ElementsAnswer] = {}
+        self._businesses: dict[Personal[str], tuple[Personal[str], Personal[str], Personal[str]]] = {}
+        self._said: dict[str, BusinessAnswer] = {}
 
     def know(
         self, *, name: Personal[str], id_number: Personal[str], card_number: Personal[str], phone: Personal[str]
     ) -> None:
         """Learn that these four belong together."""
         self._cards[card_number] = (name, id_number, phone)
+
+    def know_business(
+        self, *, uscc: Personal[str], business_name: Personal[str], name: Personal[str], id_number: Personal[str]
+    ) -> None:
+        """Learn of a business and its legal person."""
+        self._businesses[uscc] = (business_name, name, id_number)
 
     def close_card(self, *, card_number: Personal[str]) -> None:
         """Learn that a card was closed."""
@@ -35,7 +44,7 @@ class FakeIdentity:
     @property
     def billed(self) -> int:
         """How many checks were done: as many as there were request numbers."""
-        return len(self._answered)
+        return len(self._answered) + len(self._said)
 
     def check(self, elements: FourElements) -> ElementsAnswer:
         """Compare the four elements with what is known."""
@@ -56,3 +65,18 @@ class FakeIdentity:
         known = self._cards.get(elements.card_number)
         same = known == (elements.name, elements.id_number, elements.phone)
         return ElementsAnswer.MATCH if same else ElementsAnswer.MISMATCH
+
+    def check_business(self, elements: BusinessElements) -> BusinessAnswer:
+        """Compare a business with what is known."""
+        return self.faults.carry(
+            "identity.business",
+            do=lambda: self._said.setdefault(elements.request_number, self._look_up(elements)),
+            refuse=lambda: BusinessAnswer.UNKNOWN,
+        )
+
+    def _look_up(self, elements: BusinessElements) -> BusinessAnswer:
+        known = self._businesses.get(elements.uscc)
+        if known is None or known[0] != elements.business_name:
+            return BusinessAnswer.UNKNOWN
+        own = known[1:] == (elements.name, elements.id_number)
+        return BusinessAnswer.MATCH if own else BusinessAnswer.NOT_LEGAL_PERSON
