@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
@@ -158,9 +159,7 @@ def test_a_write_without_a_key_is_refused_before_anything_else(site: Site) -> No
         for method in methods:
             if method == "get":
                 continue
-            address = path.replace("{", "").replace("}", "") if "{" not in path else None
-            if address is None:
-                address = path.split("{")[0] + "01992f6c-7a00-7000-8000-000000000100" + path.split("}")[1]
+            address = re.sub(r"{[a-z_]+}", "01992f6c-7a00-7000-8000-000000000100", path)
             for headers, code in (
                 ({}, "idempotency_key_missing"),
                 ({"idempotency-key": "with blanks"}, "idempotency_key_malformed"),

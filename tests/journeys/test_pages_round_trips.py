@@ -32,14 +32,14 @@ SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # for the cap that a person set, what waits of a raise, until when the assessment holds, and what was late (loans,
 # revolving accounts; of whoever was, balances as well). Help when late shows the band, and opens the decision for it.
 STATEMENTS: Final = {
-    "/": 12,  # session, cards, facilities, balances, loans, payouts
-    "/ (late)": 15,
+    "/": 13,  # session, cards, facilities, balances, loans, payouts, cards with a purpose
+    "/ (late)": 14,
     "/me": 6,  # session, person, names, cards, consents
     "/consents": 3,
     "/decision": 12,  # session, decision, its sealed part, what was asked about it, facilities, balances
     "/decision (refused)": 5,
-    "/draw": 14,  # session, facilities, balances, freezes, loans, revolving accounts
-    "/draw (another amount)": 14,
+    "/draw": 12,  # session, facilities, balances, freezes, loans, revolving accounts
+    "/draw (another amount)": 12,
     "/offers": 9,  # session, two offers, freezes, a death, loans, revolving accounts
     "/cost-tables/{id}": 3,
     "/offers/{id}/contract": 12,  # session, offer, freezes, a death, loans, accounts, cost table, consents, cards, name
@@ -49,7 +49,7 @@ STATEMENTS: Final = {
     "/loans/{id} (late)": 4,
     "/loans/{id}/payout": 5,  # session, loan, payout, cards
     "/loans/{id}/repay": 3,
-    "/loans/{id}/help": 14,
+    "/loans/{id}/help": 11,
     "/loans/{id}/certificate": 3,
     "/contracts/{id}": 4,  # session, contract, cost table
     "/payments/{id}": 4,  # session, order, loan

@@ -98,12 +98,13 @@ class Book:
         return self.world.house.clock.now()
 
     def hold(self, amount_fen: int) -> UUID | None:
-        """Hold an amount and return the order, or None when it is refused."""
+        """Hold the whole of a loan of this amount and return the order, or None when it is refused."""
+        whole = replace(self.of, terms=replace(self.of.terms, principal_fen=amount_fen))
         self.tx.execute("SAVEPOINT before")
         try:
             require_not_stopped(self.tx, person_id=self.of.person_id)
             return reserve_payout(
-                self.tx, self.world.house, of=self.of, card=self.card, amount_fen=amount_fen, payout_at=self.now()
+                self.tx, self.world.house, of=whole, card=self.card, amount_fen=amount_fen, payout_at=self.now()
             )
         except Refusal:
             self.tx.script("ROLLBACK TO SAVEPOINT before")  # by `execute` the driver would forget what it prepared
