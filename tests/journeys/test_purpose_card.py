@@ -112,6 +112,8 @@ def test_a_spend_is_held_captured_in_part_and_given_back(world: OpenWorld) -> No
     assert card.say("reverse", "r-1", "a-1")["outcome"] == "reversed"
     assert card.say("reverse", "r-2", "a-1")["outcome"] == "reversed"  # twice is the same
     assert card.stands() == (16_000_000, 0, 0)
+    assert card.ask("a-2", 10_000_000)["outcome"] == "approved", "what was reversed counts for nothing of the day"
+    assert card.say("release", "r-3", "a-2")["outcome"] == "released"
     assert_coherent(card.house)
     with card.house.database.transaction() as tx:
         about = [message_id_of(card.card_id, reference) for reference in ("a-1", "c-0", "c-1", "f-0", "r-2")]

@@ -17,6 +17,7 @@ from mingqu.domain.loan import Intent, Stage
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.domain.personal import Personal
+from mingqu.domain.word import Failed
 from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.entrust_payment import (
     PayeeMalformed,
@@ -33,12 +34,15 @@ from mingqu.services.repay import open_page, repay_by_hand
 from mingqu.services.reserve_payout import PayeeNamed, reserve_payout
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import Signed, sign_contract
+from mingqu.services.take_payout_back import pay_out_again
 from mingqu.store import instrument, loan
 from mingqu.store.database import Database
 from mingqu.store.payee import Payee
 from tests.conftest import OPENED_ON
+from tests.journeys.pages import Phone
 from tests.journeys.reading import Books, arrive, assert_coherent, books_of, borrow, limit_of, orders_of
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
+from tests.journeys.test_disputed_orders import check, decide, hear
 
 DEALER = Payee(
     account=Personal("6200000000009990001"), name=Personal("清平汽车销售有限公司"), bank="QPBK", purpose="car_purchase"
@@ -120,6 +124,35 @@ def test_a_loan_is_paid_to_the_payee_of_its_contract_and_to_no_card(world: Sandb
         ("bank", 0, AMOUNT_FEN),
         ("bank_account", 0, AMOUNT_FEN),
     ], "what the bank did by its other protocols stands on its bill, and on our account there"
+    assert_coherent(world.house)
+
+
+def test_money_that_came_back_from_a_payee_is_paid_to_the_same_payee_again(world: SandboxWorld) -> None:
+    known = arrive(world)
+    signed = sign(world, known, DEALER)
+    work_until_idle(world)
+    assert world.sandbox.control.bank.return_payout(order_number=signed.payout_order_id.hex)
+    assert hear(world, signed.payout_order_id, Failed(code="returned")).disputed
+    check(world, decide(world, signed.payout_order_id, "returned"))
+    assert dealer_fen(world) == 0
+    phone = Phone(world)
+    phone.sign_in(XIA)
+    page = phone.get(f"/loans/{signed.loan_id.hex}/payout")
+    assert (DEALER.name.reveal() in page.text, "只付到这里" in page.text) == (True, True)
+    form = page.form(f"/loans/{signed.loan_id.hex}/payout")
+    with pytest.raises(PayeeNamed):
+        pay_out_again(
+            world.house, person_id=known.person_id, loan_id=signed.loan_id, instrument_id=known.instrument_id, key="c"
+        )
+    for _ in range(2):  # sent twice it is sent once
+        assert phone.send(form).path == page.path
+    work_until_idle(world)
+    payouts = orders_of(world.house, signed.loan_id, OrderKind.PAYOUT)
+    assert [(one.state, one.channel) for one in payouts] == [(OrderState.PAID, ENTRUSTED)] * 2
+    assert dealer_fen(world) == AMOUNT_FEN
+    with world.house.database.transaction() as tx:
+        after = loan.get(tx, cell=tx.cell_of(signed.loan_id), loan_id=signed.loan_id)
+    assert (after.state.stage, after.state.disbursed_fen) == (Stage.ACTIVE, AMOUNT_FEN)
     assert_coherent(world.house)
 
 

@@ -33,8 +33,10 @@ from mingqu.services.read_card import card_view
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import Signed, sign_contract
 from mingqu.services.spend_card import AUTHORISE, Asked, Word, hear_card
+from mingqu.services.verify_book import verify_book
 from mingqu.services.watch_card import CardNotFrozen, CardWithoutMoney, open_alerts
 from mingqu.store import loan, party, purpose
+from tests.journeys.api import open_site, sign_in
 from tests.journeys.reading import arrive, assert_coherent, limit_of, rows_of
 from tests.journeys.test_disputed_orders import check, decide, hear
 from tests.journeys.two_people import seat_of
@@ -256,6 +258,49 @@ def test_money_that_came_back_is_spent_from_no_card_and_nobody_lets_it_be(buyer:
             reason="已电话核实本人", key="t",
         )  # fmt: skip
     assert limit_of(house, buyer.known.person_id).drawn == 0
+    assert_coherent(house)
+
+
+def test_a_dealer_whose_payment_came_back_is_paid_again_over_the_api_and_the_card_goes_on(buyer: Buyer) -> None:
+    house, world, person_id = buyer.house, buyer.world, buyer.known.person_id
+    made = buyer.quote("direct", product_id="chengchuan-auto-dealer")
+    signed = buyer.sign(made, agreed_hash=made.quoted.contract_hash)
+    work_until_idle(world)
+    card_id = card_of_loan(signed.loan_id)
+    assert world.bank.return_payout(order_number=signed.payout_order_id.hex)
+    assert hear(world, signed.payout_order_id, Failed(code="returned")).disputed
+    check(world, decide(world, signed.payout_order_id, "returned"))
+    work_until_idle(world)
+    view = card_view(house, person_id=person_id, card_id=card_id)
+    assert (view.frozen_for, view.used_fen, [one.due_on for one in view.papers]) == ("payout_came_back", 0, [None] * 3)
+    assert_coherent(house)
+    freeze_card(house, card_id=card_id, reason=None)
+    assert any(
+        "is not stopped" in one for one in verify_book(database=house.database, keyring=house.keyring).findings[7]
+    )
+    freeze_card(house, card_id=card_id, reason="payout_came_back")
+    with open_site(world) as site:
+        client = sign_in(site, ZHOU)
+        address, headers = f"/v1/loans/{signed.loan_id}/payout", {"authorization": f"Bearer {client.token}"}
+        before = rows_of(house)
+        to_card = site.http.post(
+            address, json={"instrument_id": str(buyer.known.instrument_id)}, headers={**headers, "idempotency-key": "c"}
+        )
+        assert (to_card.status_code, to_card.json()["code"]) == (409, "payee_named")
+        assert rows_of(house) == before
+        told = [site.http.post(address, json={}, headers={**headers, "idempotency-key": "again"}) for _ in range(2)]
+        assert [one.status_code for one in told] == [201, 201]
+        assert told[0].json() == told[1].json()
+    work_until_idle(world)
+    assert buyer.paid_fen("DLR-MINGHE-001") == 5_000_000
+    view = card_view(house, person_id=person_id, card_id=card_id)
+    assert (view.frozen_for, view.used_fen, all(one.due_on for one in view.papers)) == (None, 5_000_000, True)
+    with house.database.transaction() as tx:
+        spends = tx.execute(
+            "SELECT state, captured_fen - returned_fen FROM purpose_spend WHERE card_id = %s ORDER BY 1", (card_id,)
+        ).fetchall()
+        assert spends == [("captured", 5_000_000), ("reversed", 0)]
+        assert loan.get_for(tx, person_id=person_id, loan_id=signed.loan_id).state.stage is Stage.ACTIVE
     assert_coherent(house)
 
 

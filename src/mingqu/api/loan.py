@@ -24,13 +24,14 @@ from mingqu.domain.loan.lend import DisbursementNotAllowed
 from mingqu.services.ask_for_person import WishUnknown, ask_for_person
 from mingqu.services.check_drawing import DrawingFrozen
 from mingqu.services.draw_more import PayoutWaiting, draw_more
+from mingqu.services.entrust_payment import EntrustedPaymentUnavailable
 from mingqu.services.preview_repayment import preview_payment
 from mingqu.services.read_loan import loan_ledger
 from mingqu.services.read_loans import DayNotCome, LoanView, loan_view, loans_of, orders_of
 from mingqu.services.repay import NothingDue, quote_repayment
-from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
+from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded, PayeeNamed
 from mingqu.services.stand_in_band import BandLowered
-from mingqu.services.take_payout_back import NoPayoutReturned, pay_out_again
+from mingqu.services.take_payout_back import NoPayoutReturned, PaidByStages, pay_out_again
 from mingqu.services.withdraw_loan import CoolingOffOver
 
 TAG: Final = "Loans"
@@ -146,9 +147,12 @@ class Preview(Answer, frozen=True, kw_only=True):
 
 
 class NewPayout(Body, frozen=True, kw_only=True):
-    """Where the money goes now: another verified card or account of the caller's own."""
+    """Where the money goes now: another verified card or account of the caller's own.
 
-    instrument_id: UUID
+    Without it, to the payee that the contract names, and that is the only way where it names one.
+    """
+
+    instrument_id: UUID | None = None
 
 
 class PayoutOrder(Answer, frozen=True, kw_only=True):
@@ -274,6 +278,9 @@ def draw(
     refuses=(
         NoPayoutReturned,
         PayoutWaiting,
+        PayeeNamed,
+        PaidByStages,
+        EntrustedPaymentUnavailable,
         AssessmentExpired,
         DrawingFrozen,
         DrawingStopped,
@@ -290,7 +297,7 @@ def draw(
 def pay_out_anew(
     loan_id: FromPath[UUID], data: JSONBody[NewPayout], key: KeyHere, house: HouseHere, caller: CallerHere
 ) -> PayoutOrder:
-    """Pay a loan out again whose payout came back (the account was closed), to another card or account."""
+    """Pay a loan out again whose payout came back (the account was closed), to another card or to the payee named."""
     order_id = pay_out_again(
         house, person_id=caller.person_id, loan_id=loan_id, instrument_id=data.instrument_id, key=key
     )

@@ -14,6 +14,8 @@ from mingqu.borrower.wallet import deducting, payable
 from mingqu.domain.loan import Stage
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
+from mingqu.services.entrust_payment import payee_view
+from mingqu.services.house import ENTRUSTED
 from mingqu.services.preview_repayment import ways_of
 from mingqu.services.price_offer import delay_terms
 from mingqu.services.read_cost_table import shown_cost_table
@@ -27,6 +29,7 @@ from mingqu.web.print_paper import contract_pdf
 
 # A payout that nobody heard the end of is on its way as far as anybody may say.
 ARRIVED, FAILED, UNKNOWN, WAITING, SENT = "arrived", "failed", "unknown", "waiting", "sent"
+PAYEE: Final = "payee"  # said in place of a card: whom the contract names
 RETURNED: Final = "returned"  # it had been paid and came back: the loan waits for another card
 _STATES: Final = {"RESERVED": WAITING, "SENT": SENT, "UNKNOWN": UNKNOWN, "PAID": ARRIVED, "FAILED": FAILED}
 
@@ -90,14 +93,14 @@ def show_payout(visit: Visit) -> Response[Any]:
 
 
 def pay_again(visit: Visit, form: Form) -> Response[Any]:
-    """Send what came back to another card or account; a form sent twice sends it once."""
+    """Send what came back to another card, or to the payee that the contract names; a form sent twice sends it once."""
     loan_id = visit.identifier("loan_id")
     try:
         pay_out_again(
             visit.house,
             person_id=visit.person_id,
             loan_id=loan_id,
-            instrument_id=form.identifier("card"),
+            instrument_id=None if form.text("card") == PAYEE else form.identifier("card"),
             key=form.key,
         )
     except Refusal as refusal:
@@ -112,6 +115,9 @@ def _payout_page(visit: Visit, *, refusal: Refusal | None = None) -> Response[An
     if one.payout is None:
         raise NotFound
     held, state = cards_of(visit.house, person_id=visit.person_id), payout_state(one.payout, stage=one.stage)
+    named = None
+    if one.payout.channel == ENTRUSTED:
+        named = payee_view(visit.house, person_id=visit.person_id, loan_id=one.loan_id)
     card = next(
         (
             {"bank": visit.words.pick(each.bank_zh, each.bank_en), "tail": each.tail}
@@ -124,7 +130,9 @@ def _payout_page(visit: Visit, *, refusal: Refusal | None = None) -> Response[An
         "payout.html",
         status=200 if refusal is None else refusal.status,
         problem=None if refusal is None else visit.words.refusal(refusal),
-        others=payable(visit, held, besides=one.payout.instrument_id) if state == RETURNED else [],
+        others=payable(visit, held, besides=one.payout.instrument_id) if state == RETURNED and named is None else [],
+        payee=named,
+        by_stages=one.terms.disbursements_max > 1,
         key=visit.form_key() if state == RETURNED else "",
         loan=loan_values(visit, one),
         state=state,

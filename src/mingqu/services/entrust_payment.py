@@ -9,6 +9,7 @@ that makes the contract. Sources: 《个人贷款管理办法》(NFRA 令 2024 �
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
@@ -16,6 +17,7 @@ from uuid import UUID
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import ENTRUSTED, House
 from mingqu.services.reserve_payout import reserve
+from mingqu.store import loan
 from mingqu.store import payee as payees
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -47,6 +49,25 @@ class PayeeMalformed(Refusal):
     """A payee has an account of 8 to 34 letters and digits, a name, the code of a bank, and a purpose."""
 
     code: ClassVar[str] = "payee_malformed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayeeView:
+    """A payee as its borrower sees it: the company, the code of its bank, the last digits of its account."""
+
+    name: str
+    bank: str
+    tail: str
+
+
+def payee_view(house: House, *, person_id: UUID, loan_id: UUID) -> PayeeView | None:
+    """Return whom a person's own loan pays, or None where it pays the person. Errors: NotFound, PersonErased."""
+    with house.database.transaction() as tx:
+        loan.get_for(tx, person_id=person_id, loan_id=loan_id)
+        named = payees.load(tx, keyring=house.keyring, loan_id=loan_id, person_id=person_id)
+    if named is None:
+        return None
+    return PayeeView(name=named.name.reveal(), bank=named.bank, tail=named.account.reveal()[-4:])
 
 
 def name_payee(tx: Transaction, house: House, *, of: Loan, payee: Payee) -> None:

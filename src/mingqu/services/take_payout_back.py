@@ -3,8 +3,9 @@
 The account was closed, or the bank could not credit it; days after "paid" the money stands on our account again. Two
 people decide so (`decide_order`), on the channel's own word. The borrower never had the money, so nothing of it was
 ever owed: principal, interest and penalty are taken back by the ledger's difference, and both limits are free again.
-The order stays PAID, for so it was, and an event of its own takes it back. The loan then waits for another card; the
-money goes out again by a new order, never by the old number.
+The order stays PAID, for so it was, and an event of its own takes it back. The loan then waits for another card, or, if
+its contract names a payee, for its borrower to say that the same payee is to be paid again (a dealer whose bank could
+not credit it that day). The money goes out by a new order, never by the old number.
 """
 
 from __future__ import annotations
@@ -14,22 +15,23 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.canonical import Canonical
-from mingqu.domain.instrument import InstrumentState, require_payout
+from mingqu.domain.instrument import CardNotSupported, InstrumentState, require_payout
 from mingqu.domain.loan import Disbursed, OverpaymentReturned, Reversed, Stage
 from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.refusal import Refusal
 from mingqu.services.bind_money import stop_bound
 from mingqu.services.check_drawing import require_drawing_open
 from mingqu.services.draw_more import PayoutWaiting
+from mingqu.services.entrust_payment import entrust_payment
 from mingqu.services.follow_up import follow_up, give_back, notice_of
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.record_event import record_event
-from mingqu.services.reserve_payout import reserve_payout
+from mingqu.services.reserve_payout import PayeeNamed, reserve_payout
 from mingqu.services.route_funding import release_payout
 from mingqu.services.settle_order import told_of
 from mingqu.services.tell_webhooks import Event, tell
-from mingqu.store import instrument, loan, order, work
+from mingqu.store import instrument, loan, order, payee, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 
@@ -43,6 +45,13 @@ class NoPayoutReturned(Refusal):
     status: ClassVar[int] = 409
 
 
+class PaidByStages(Refusal):
+    """This loan is paid to its payee stage by stage: two people release the stage that came back."""
+
+    code: ClassVar[str] = "paid_by_stages"
+    status: ClassVar[int] = 409
+
+
 def take_payout_back(tx: Transaction, house: House, *, returned: Order) -> UUID:
     """Tell a loan again without a payout that came back; return the reversal's id. The caller holds the lock, commits.
 
@@ -53,7 +62,7 @@ def take_payout_back(tx: Transaction, house: House, *, returned: Order) -> UUID:
     event = Reversed(event_id=house.id_for(of.person_id), value_date=today, target=returned.order_id)
     after, outcome = record_event(tx, house, before=of, event=event)
     release_payout(tx, house, of=of, amount_fen=returned.amount_fen)
-    stop_bound(tx, of=of)
+    stop_bound(tx, house, of=of, returned=returned)
     follow_up(tx, house, of=after, outcome=outcome)
     _tell(tx, house, of, returned, on=today)
     return event.event_id
@@ -90,27 +99,45 @@ def is_told(tx: Transaction, known: Order) -> bool:
     )
 
 
-def pay_out_again(house: House, *, person_id: UUID, loan_id: UUID, instrument_id: UUID, key: str) -> UUID:
+def pay_out_again(house: House, *, person_id: UUID, loan_id: UUID, instrument_id: UUID | None, key: str) -> UUID:
     """Reserve the payout of a person's loan anew, of the same amount, to another card of theirs; return its order's id.
 
+    Where the contract names a payee there is no card: the money goes to that payee again, and to no other account.
     What was signed stands: the contract names amount, price and plan, and the days count from the day on which the
-    money arrives. Errors: NotFound, NoPayoutReturned, PayoutWaiting, DrawingFrozen, DrawingStopped,
+    money arrives. Errors: NotFound, NoPayoutReturned, PayoutWaiting, DrawingFrozen, DrawingStopped, PaidByStages,
     InstrumentNotVerified, CardNotSupported, those of `reserve_payout`, and those of the idempotency key.
     """
 
     def again(tx: Transaction) -> Response:
         of = loan.get_for(tx, person_id=person_id, loan_id=loan_id)
-        card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
-        came_back = returned_payout(tx, of=of)
+        amount_fen = returned_payout(tx, of=of).amount_fen
         require_drawing_open(tx, house, person_id=person_id)
-        require_payout(instrument=card)
-        now = house.clock.now()
-        order_id = reserve_payout(tx, house, of=of, card=card, amount_fen=came_back.amount_fen, payout_at=now)
+        if payee.is_named(tx, loan_id=loan_id):
+            order_id = _to_payee_again(tx, house, of=of, instrument_id=instrument_id, amount_fen=amount_fen)
+        else:
+            order_id = _to_card_again(tx, house, of=of, instrument_id=instrument_id, amount_fen=amount_fen)
         return {"order_id": order_id.hex}
 
-    request: dict[str, Canonical] = {"loan_id": loan_id.hex, "instrument_id": instrument_id.hex}
+    said = "" if instrument_id is None else instrument_id.hex
+    request: dict[str, Canonical] = {"loan_id": loan_id.hex, "instrument_id": said}
     answer = once(house, person_id=person_id, command="pay_out_again", key=key, request=request, work=again)
     return UUID(str(answer["order_id"]))
+
+
+def _to_payee_again(tx: Transaction, house: House, *, of: Loan, instrument_id: UUID | None, amount_fen: int) -> UUID:
+    if instrument_id is not None:
+        raise PayeeNamed("The contract says whom this money is paid to; it is paid to no card.")
+    if of.terms.disbursements_max > 1:
+        raise PaidByStages("The stage that came back is released again by two people of the house.")
+    return entrust_payment(tx, house, of=of, amount_fen=amount_fen, payout_at=house.clock.now())
+
+
+def _to_card_again(tx: Transaction, house: House, *, of: Loan, instrument_id: UUID | None, amount_fen: int) -> UUID:
+    if instrument_id is None:
+        raise CardNotSupported("Choose the card that the money goes to.")
+    card = instrument.load(tx, person_id=of.person_id, instrument_id=instrument_id)
+    require_payout(instrument=card)
+    return reserve_payout(tx, house, of=of, card=card, amount_fen=amount_fen, payout_at=house.clock.now())
 
 
 def returned_payout(tx: Transaction, *, of: Loan) -> Order:
@@ -130,7 +157,7 @@ def _loan_of(tx: Transaction, known: Order) -> Loan:
 
 
 def _tell(tx: Transaction, house: House, of: Loan, returned: Order, *, on: date) -> None:
-    """Tell whoever subscribed, and the borrower: they are asked for another card."""
+    """Tell whoever subscribed, and the borrower: they are asked for another card, or to have the payee paid again."""
     tell(tx, house, cell=of.cell, told=[told_of(of, returned, event=RETURNED, on=on)])
     notice = notice_of(
         of,

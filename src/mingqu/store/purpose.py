@@ -14,11 +14,13 @@ from mingqu.store import column
 from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 
+CAME_BACK: Final = "payout_came_back"  # what a card is frozen for whose money was paid and is not there
 _LOCK: Final = "SELECT last_closed_on, leaf_count FROM cell WHERE cell = $1::smallint FOR UPDATE"
 _CARDS: Final = """
     SELECT c.card_id, c.person_id, c.contract_hash, c.limit_fen, c.frozen_for, c.first_captured_on,
            c.limit_fen - (a.credits_posted_fen - a.debits_posted_fen - a.debits_pending_fen),
-           (SELECT coalesce(sum(CASE s.state WHEN 'held' THEN s.amount_fen ELSE s.captured_fen END), 0)::bigint
+           (SELECT coalesce(sum(CASE s.state WHEN 'held' THEN s.amount_fen WHEN 'reversed' THEN 0
+                                             ELSE s.captured_fen END), 0)::bigint
             FROM purpose_spend s WHERE s.cell = c.cell AND s.card_id = c.card_id AND s.spent_on = asked.day),
            ARRAY(SELECT e.kind FROM purpose_evidence e WHERE e.cell = c.cell AND e.card_id = c.card_id)
     FROM unnest($2::uuid[], $3::date[]) AS asked (card_id, day)
@@ -238,6 +240,25 @@ def frozen_for(tx: Transaction, *, card_id: UUID) -> str | None:
         "SELECT frozen_for FROM purpose_card WHERE cell = %s AND card_id = %s", (tx.cell_of(card_id), card_id)
     ).fetchone()
     return None if row is None else row[0]
+
+
+def spend_exists(tx: Transaction, *, card_id: UUID, spend_id: UUID) -> bool:
+    """Return whether a card has this spend."""
+    row = tx.execute(
+        "SELECT FROM purpose_spend WHERE cell = %s AND spend_id = %s AND card_id = %s",
+        (tx.cell_of(card_id), spend_id, card_id),
+    )
+    return row.fetchone() is not None
+
+
+def forget_first_capture(tx: Transaction, *, card_id: UUID) -> None:
+    """Let papers fall due anew from the next capture, where all that was captured came back."""
+    tx.execute(
+        """UPDATE purpose_card c SET first_captured_on = NULL WHERE c.cell = %s AND c.card_id = %s
+           AND NOT EXISTS (SELECT FROM purpose_spend s WHERE s.cell = c.cell AND s.card_id = c.card_id
+                           AND s.captured_fen > s.returned_fen)""",
+        (tx.cell_of(card_id), card_id),
+    )
 
 
 def bring(tx: Transaction, *, evidence_id: UUID, card_id: UUID, kind: str, number_hash: bytes, at: datetime) -> None:

@@ -63,6 +63,17 @@ def standing(tx: Transaction, *, limit: int) -> list[Alert]:
     return _read(rows.fetchall())
 
 
+def stops(tx: Transaction, *, card_id: UUID) -> str | None:
+    """Return the rule of the oldest open alert by which a card is stopped, or None."""
+    row = tx.execute(
+        """SELECT rule FROM purpose_alert
+           WHERE cell = %s AND card_id = %s AND closed_at IS NULL AND deed <> 'watch'
+           ORDER BY raised_at, alert_id LIMIT 1""",
+        (tx.cell_of(card_id), card_id),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def close_all(tx: Transaction, *, card_id: UUID, by: UUID, at: datetime) -> None:
     """Close what is open about a card; `by` is the proposal that let it go on."""
     tx.execute(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.identifier import beside
 from mingqu.store.database import Transaction
 
 _COLUMNS: Final = """offer_id, person_id, facility_id, product_id, product_version, way, contract_hash, merchant,
@@ -32,6 +33,11 @@ class PurposeLoan:
     papers: tuple[str, ...]
     quoted_at: datetime
     loan_id: UUID | None = None
+
+
+def card_of_loan(loan_id: UUID) -> UUID:
+    """Return the id of the card on which a loan's money lies."""
+    return beside(loan_id, purpose="purpose card")
 
 
 def insert(tx: Transaction, *, quoted: PurposeLoan) -> None:

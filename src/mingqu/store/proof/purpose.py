@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final, LiteralString
 
 from mingqu.store.database import Transaction
+from mingqu.store.purpose import CAME_BACK
+from mingqu.store.purpose_loan import card_of_loan
 
 FINDINGS_MAX: Final = 20
 
@@ -59,6 +61,13 @@ _HELD: Final[LiteralString] = """
     LEFT JOIN lapsed l ON l.cell = s.cell AND l.reference = s.spend_id
     WHERE s.amount_fen IS DISTINCT FROM o.fen AND l.reference IS NULL"""
 
+# A loan that waits to be paid out, or was, with the stops of its person's cards: which card is its own, its id says.
+_STOPS: Final[LiteralString] = """
+    SELECT q.loan_id, l.stage, c.card_id, c.frozen_for
+    FROM purpose_loan q JOIN loan l ON l.cell = q.cell AND l.loan_id = q.loan_id
+    JOIN purpose_card c ON c.cell = q.cell AND c.person_id = q.person_id
+    WHERE l.stage = 'planned' OR c.frozen_for = %(came_back)s"""
+
 
 def purposes(tx: Transaction) -> list[str]:
     """Return a sentence for each spend that left the purpose of its contract or is not what was posted of it."""
@@ -66,4 +75,15 @@ def purposes(tx: Transaction) -> list[str]:
         sentence
         for check in (_PAYEES, _AGREED, _BOUND, _MOVED, _HELD)
         for (sentence,) in tx.execute(check, {}).fetchmany(FINDINGS_MAX)
+    ] + _stops(tx)
+
+
+def _stops(tx: Transaction) -> list[str]:
+    """Return a sentence for each card that spends money which came back, or is stopped while its money is there."""
+    own = [row for row in tx.execute(_STOPS, {"came_back": CAME_BACK}) if card_of_loan(row[0]) == row[2]]
+    found = [
+        f"card {card_id} is not stopped as its loan stands"
+        for _, stage, card_id, cause in own
+        if (stage == "planned") != (cause == CAME_BACK)
     ]
+    return sorted(found)[:FINDINGS_MAX]
