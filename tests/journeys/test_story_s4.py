@@ -150,6 +150,8 @@ def test_late_lowers_and_freezes_paying_thaws_and_the_days_shown_give_the_band_b
     assert turns(cured) == turns(late)
     owed_fen = client.limit().drawn_fen
     assert client.limit().available_fen == GRANTED // 2 - owed_fen
+    account = client.spend_account(account_id=debtor.accounts["spend_line"])
+    assert account.available_fen == GRANTED // 2 - owed_fen, "an account shows no more than can be used of it"
     before = rows_of(world.house)
     beyond = GRANTED // 2 - owed_fen + 1
     assert debtor.draw_all_ways(beyond // 5_000 * 5_000 + 5_000) == {

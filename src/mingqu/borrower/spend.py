@@ -224,7 +224,16 @@ def _account(visit: Visit, view: SpendView) -> dict[str, Any]:
         "instalments_left_fen": view.instalments_left_fen,
         "overdue_days": view.overdue_days,
         "overdue_fen": view.overdue_fen,
+        "stopped": None if view.stopped is None or view.overdue_days else visit.words.refusal(view.stopped),
+        "wishes": _wishes(view),
     }
+
+
+def _wishes(view: SpendView) -> list[tuple[str, int]]:
+    """Return the ways to pay and their amounts, each amount once: the bill before what says the same of it."""
+    ways = (("bill", view.bill_left_fen), ("minimum", view.minimum_left_fen), ("all", view.whole_fen))
+    told = {fen: name for name, fen in reversed(ways) if fen}
+    return sorted(((name, fen) for fen, name in told.items()), key=lambda one: one[1])
 
 
 def _parts(bill: Statement) -> list[tuple[str, int]]:

@@ -7,8 +7,10 @@ from datetime import date, datetime
 from uuid import UUID
 
 from mingqu.domain.ledger import Account, AccountCode
+from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import SpendState, Statement, accrued_fen, advance, next_morning
 from mingqu.services.house import House
+from mingqu.services.left_to_use import Bounds, bounds_of
 from mingqu.store import ledger, purchase, spend
 from mingqu.store.database import Transaction
 from mingqu.store.purchase import Purchase
@@ -17,7 +19,8 @@ from mingqu.store.spend import SpendAccount
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendView:
-    """A revolving account today. `available_fen` is what is left of it and of the person's own limit.
+    """A revolving account today. `available_fen` is what is left of it by every limit: its own, the person's, their
+    cap, their band and their links. `stopped` is the refusal that drawing would meet now, whatever is left.
 
     `accrued_fen` is what it has borne since the last bill; `minimum_left_fen` what keeps it in order.
     """
@@ -51,19 +54,25 @@ class SpendView:
     overdue_days: int
     overdue_fen: int
     opened_at: datetime
+    stopped: Refusal | None
     state: SpendState
 
 
 def spend_views(house: House, *, person_id: UUID) -> list[SpendView]:
     """Return a person's revolving accounts as they stand today, by product."""
     with house.database.transaction() as tx:
-        return [_view(tx, house, account) for account in spend.of_person(tx, person_id=person_id)]
+        accounts = spend.of_person(tx, person_id=person_id)
+        if not accounts:
+            return []
+        bounds = bounds_of(tx, house, person_id=person_id)
+        return [_view(tx, house, account, bounds) for account in accounts]
 
 
 def spend_view(house: House, *, person_id: UUID, account_id: UUID) -> SpendView:
     """Return one of them. Errors: NotFound."""
     with house.database.transaction() as tx:
-        return _view(tx, house, spend.get_for(tx, person_id=person_id, account_id=account_id))
+        account = spend.get_for(tx, person_id=person_id, account_id=account_id)
+        return _view(tx, house, account, bounds_of(tx, house, person_id=person_id))
 
 
 def spend_statements(house: House, *, person_id: UUID, account_id: UUID) -> list[Statement]:
@@ -92,7 +101,7 @@ def _day(house: House, account: SpendAccount) -> date:
     return max(house.clock.business_date(), account.state.day)
 
 
-def _view(tx: Transaction, house: House, account: SpendAccount) -> SpendView:
+def _view(tx: Transaction, house: House, account: SpendAccount, bounds: Bounds) -> SpendView:
     on = _day(house, account)
     state = account.state
     if not _waits(tx, account, on):
@@ -102,7 +111,7 @@ def _view(tx: Transaction, house: House, account: SpendAccount) -> SpendView:
     code = AccountCode.LIMIT_AVAILABLE
     owners = (account.account_id, account.person_id)
     found = ledger.balances_of(tx, cell=account.cell, owners=owners)
-    own, shared = (found[Account(owner=owner, code=code, currency=account.currency)] for owner in owners)
+    own = found[Account(owner=account.account_id, code=code, currency=account.currency)]
     return SpendView(
         account_id=account.account_id,
         product_id=product.id,
@@ -117,7 +126,7 @@ def _view(tx: Transaction, house: House, account: SpendAccount) -> SpendView:
         limit_fen=state.limit_fen,
         used_fen=state.used_fen,
         held_fen=own.debits_pending_fen,
-        available_fen=max(0, min(own.available_fen(code), shared.available_fen(code))),
+        available_fen=bounds.left_fen(owner=account.account_id, currency=account.currency, balances=found),
         rate_day_ppm=account.terms.rate.numerator * 1_000_000 // account.terms.rate.denominator,  # quoted in ppm: exact
         rate_year_ppm=account.terms.rate.yearly_ppm(rounding=account.terms.rounding),
         bill_day=account.terms.bill_day,
@@ -133,5 +142,6 @@ def _view(tx: Transaction, house: House, account: SpendAccount) -> SpendView:
         overdue_days=state.overdue_days(on),
         overdue_fen=state.lacking_fen,
         opened_at=account.opened_at,
+        stopped=bounds.stopped,
         state=state,
     )
