@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from mingqu.domain.abs_pool import PoolTerms
 from mingqu.domain.funding import FundingBook, FundingPlan
 from mingqu.store import funding_folder, policy
 from tests.world import OpenWorld
@@ -26,10 +27,10 @@ def small_book() -> FundingBook:
     return replace(published, plans=tuple(small(one) for one in published.plans if one.product_id == PRODUCT))
 
 
-def with_funding(world: OpenWorld) -> OpenWorld:
-    """Return the world with a house that routes what it lends."""
+def with_funding(world: OpenWorld, *, pools: tuple[PoolTerms, ...] = ()) -> OpenWorld:
+    """Return the world with a house that routes what it lends, and knows pools."""
     return OpenWorld(
-        house=replace(world.house, funding=small_book()),
+        house=replace(world.house, funding=small_book(), pools=pools),
         clock=world.clock,
         bank=world.bank,
         sms=world.sms,

@@ -1,4 +1,4 @@
-"""`mingqu pool`: a month of a securitized pool, from what came in to who has it and what is bought again."""
+"""`mingqu pool`: a month of a securitized pool from a file, or a pool of the book as it stands."""
 
 from __future__ import annotations
 
@@ -8,22 +8,43 @@ from typing import Any, Final
 
 import click
 
-from mingqu.cli.option import EXIT_FALSE, json_option
+from mingqu.cli import pool_book
+from mingqu.cli.option import EXIT_FALSE, data_option, json_option
+from mingqu.cli.wiring import Wiring
 from mingqu.domain.abs_pool import Paid, Phase, PoolReport, Standing
 from mingqu.domain.money import format_fen
+from mingqu.services.draw_pool import draw_pools, open_pool
+from mingqu.services.read_pools import read_pool
 from mingqu.services.report_pool import report_pool
 
 _LEFT_OUT_SHOWN: Final = 20  # the rest is counted; --json has them all
 
 
-@click.command(short_help="A securitized pool's month: triggers, waterfall, buying again, static view.")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.command(short_help="A securitized pool: a month of a file, or a pool of the book.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option("--of-book", metavar="POOL", help="Show this pool of the book, its closed days drawn first.")
+@click.option("--open", "opens", is_flag=True, help="Open it: from the next closed day on it buys loans.")
+@data_option
 @json_option
-def pool(file: Path, as_json: bool) -> int:
-    """Report the month in FILE (JSON) by the pool's terms. No book is needed, and nothing is changed.
+@click.pass_obj
+def pool(wiring: Wiring, file: Path | None, of_book: str | None, opens: bool, data: Path, as_json: bool) -> int:
+    """Report the month in FILE (JSON) by the pool's terms, for which no book is needed; or show a pool of the book.
 
     Exit code 1 says that the pool amortizes early.
     """
+    if (file is None) == (of_book is None):
+        raise click.UsageError("Name the file of a month, or a pool of the book with --of-book.")
+    if opens and of_book is None:
+        raise click.UsageError("Name the pool that is opened with --of-book.")
+    if of_book is not None:
+        with wiring.live_house(data=data, makes_book=False) as house:
+            if opens:
+                open_pool(house, pool_id=of_book)
+            draw_pools(house)
+            view = read_pool(house, pool_id=of_book)
+        click.echo(json.dumps(pool_book.written(view), ensure_ascii=False) if as_json else pool_book.page(view))
+        return EXIT_FALSE if view.day is not None and view.day.phase == Phase.AMORTIZING_EARLY else 0
+    assert file is not None
     made = report_pool(path=file)
     click.echo(json.dumps(_written(made), ensure_ascii=False) if as_json else _page(made))
     return EXIT_FALSE if made.watched.phase is Phase.AMORTIZING_EARLY else 0

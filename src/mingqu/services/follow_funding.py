@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.funding import FundingPlan, Level, Limit, level_of, limits_of, week_of
+from mingqu.domain.funding import FundingPlan, Level, Limit, LimitKind, level_of, limits_of, week_of
 from mingqu.services.house import House
 from mingqu.services.keep_headroom import HeadroomExhausted, even_out, set_headroom, use_headroom
 from mingqu.store import fund_view, headroom, loan
@@ -107,12 +107,17 @@ def _add(into: dict[SourceKey, dict[date, int]], more: dict[SourceKey, dict[date
 
 
 def _follow_loan(tx: Transaction, house: House, cell: int, one: Routed) -> int:
-    """Set what a loan uses to what it owes. More than before, after a payment that bounced, only as far as there is."""
+    """Set what a loan uses to what it owes. More than before, after a payment that bounced, only as far as there is.
+
+    A loan that a pool bought uses no more of its source's line, for the pool has paid for it. Capital and leverage
+    stay: whoever sold it keeps the notes that bear losses first.
+    """
     product_id, source_id = one.key
     plan = house.funding.plan_version(product_id=product_id, version=one.plan_version)
     source, changed = plan.source(source_id=source_id), 0
     for limit in limits_of_source(house, plan, source_id, house.clock.business_date()):
-        use_fen = limit.used_by(source=source, amount_fen=one.principal_fen)
+        paid_for = one.in_pool and limit.kind is LimitKind.LINE
+        use_fen = 0 if paid_for else limit.used_by(source=source, amount_fen=one.principal_fen)
         if limit.id in one.uses and use_fen != one.uses[limit.id]:
             try:
                 use_headroom(tx, cell=cell, headroom_id=limit.id, use_id=one.loan_id, amount_fen=use_fen)

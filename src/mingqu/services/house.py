@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.abs_pool import PoolTerms
 from mingqu.domain.cash_advance import Guidance
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision.pack import Pack
@@ -151,6 +152,7 @@ class House:
     alipay_page: LoginPage | None = None  # signs in with Alipay, and says whose account is bound
     directory: Directory = EMPTY  # of institutions that lend or issue cards
     funding: FundingBook = NO_FUNDING  # who pays for loans; of a product without a plan its lender alone does
+    pools: tuple[PoolTerms, ...] = ()  # of securities; what is not among them is not opened
     guidance: Guidance | None = None  # read before somebody is sent to a bank; without it nobody is
     issuers: Mapping[str, CashAdvanceBank] = field(default_factory=dict)  # card-issuing banks, by code in the directory
     lenders: Mapping[str, LenderChannel] = field(default_factory=dict)  # that decide by themselves, by their code

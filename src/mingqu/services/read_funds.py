@@ -21,6 +21,8 @@ from mingqu.domain.funding import (
 from mingqu.domain.rate import PPM
 from mingqu.services.follow_funding import limits_of_source, limits_on
 from mingqu.services.house import House
+from mingqu.services.read_pools import PoolView as PoolView
+from mingqu.services.read_pools import read_pools
 from mingqu.store import fund_view
 from mingqu.store.fund_view import Lines as Lines
 from mingqu.store.fund_view import SourceKey, SourceTotal
@@ -89,10 +91,11 @@ class Funds:
     lines: Lines
     sources: tuple[SourceLine, ...]
     limits: tuple[LimitLine, ...]
+    held: tuple[PoolView, ...]
 
     @property
     def pools(self) -> int:
-        """How many pools of securities buy loans."""
+        """How many pools of securities may buy loans by the plans; those that do are `held`."""
         return sum(one.kind == SourceKind.ABS_POOL for one in self.sources)
 
     @property
@@ -134,6 +137,7 @@ def read_funds(house: House, *, lender_id: UUID | None = None) -> Funds:
         lines=lines,
         sources=tuple(sources),
         limits=tuple(sorted(shown, key=lambda one: (-one.used_ppm, one.name))),
+        held=tuple(read_pools(house, lender_id=lender_id)),
     )
 
 

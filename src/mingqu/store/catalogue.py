@@ -33,6 +33,8 @@ GLOBAL_TABLES: Final[dict[str, str]] = {
     "webhook_subscription": "the operator's programs are told of all cells",
     "operator": "works for the whole book",
     "operator_session": "is an operator's",
+    "pool": "buys loans of all cells",
+    "pool_day": "adds up what loans of all cells brought",
     "headroom": "a limit of the whole book, of which each cell has a slice",
     "operator_attempt": "counts wrong passwords of names that may be nobody's",
 }

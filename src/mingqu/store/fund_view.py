@@ -113,6 +113,7 @@ class Routed:
     plan_version: int
     principal_fen: int
     uses: dict[UUID, int]
+    in_pool: bool
 
 
 def routed(tx: Transaction, *, cell: int, after: UUID | None, limit: int) -> list[Routed]:
@@ -121,7 +122,8 @@ def routed(tx: Transaction, *, cell: int, after: UUID | None, limit: int) -> lis
         """SELECT f.loan_id, f.product_id, f.source_id, f.plan_version,
                   (SELECT coalesce(sum(debits_posted_fen - credits_posted_fen + debits_pending_fen), 0)::bigint
                    FROM account a WHERE a.cell = f.cell AND a.owner = f.loan_id AND a.code IN (%(unbilled)s, %(due)s)),
-                  u.ids, u.fen
+                  u.ids, u.fen,
+                  EXISTS (SELECT FROM pool_loan p WHERE p.cell = f.cell AND p.loan_id = f.loan_id)
            FROM loan_funding f CROSS JOIN LATERAL (
                SELECT array_agg(headroom_id) AS ids, array_agg(amount_fen) AS fen
                FROM headroom_use WHERE cell = f.cell AND use_id = f.loan_id AND headroom_id = ANY (%(limits)s)) u
@@ -143,6 +145,7 @@ def routed(tx: Transaction, *, cell: int, after: UUID | None, limit: int) -> lis
             plan_version=row[3],
             principal_fen=row[4],
             uses=dict(zip(row[5] or (), row[6] or (), strict=True)),
+            in_pool=row[7],
         )
         for row in rows
     ]

@@ -90,6 +90,8 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "milestone_paper": _by("person_id"),
     "milestone_release": _by("person_id"),
     "refund_of": _by("order_id"),
+    "pool_loan": _by("loan_id"),
+    "pool_receipt": _by("loan_id"),
     "proposal": _by("proposal_id"),
     "referral": _by("person_id"),
     "purpose_alert": _by("card_id"),

@@ -44,7 +44,7 @@ from mingqu.services.house import (
     Settings,
 )
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
-from mingqu.store import channel_calendar, consent, funding_folder, institution, instrument, keyring, policy
+from mingqu.store import channel_calendar, consent, funding_folder, institution, instrument, keyring, policy, pool
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 
@@ -78,6 +78,7 @@ def fake_house(
         data_provider=FakeDataProvider(clock=clock),
         directory=institution.load_directory(policies),
         funding=funding_folder.load_funding(policies),
+        pools=pool.load_pools(folder=policies),
         guidance=institution.load_guidance(policies),
         bills={BANK: BillSource(channel=bank, channels=frozenset({BANK, HOSTED}))},
         webhook=WebhookSender(to_loopback=_to_loopback()),
@@ -140,6 +141,7 @@ def wired_house(
             alipay_page=None if there.alipay is None else there.alipay.login,
             directory=institution.load_directory(policies),
             funding=funding_folder.load_funding(policies),
+            pools=pool.load_pools(folder=policies),
             guidance=institution.load_guidance(policies),
             issuers=there.issuers,
             lenders=there.lenders,

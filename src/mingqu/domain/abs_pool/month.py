@@ -78,10 +78,11 @@ def report_month(*, terms: PoolTerms, month: PoolMonth) -> PoolReport:
     performing_fen = sum(one.performing_fen(triggers=asked) for one in month.loans)
     interest_fen = sum(one.interest_fen for one in month.loans)
     repaid_fen = sum(one.repaid_fen for one in month.loans)
+    available_fen = interest_fen + repaid_fen + opening.cash_fen
     buys = watched.phase is Phase.BUYING
     fees, senior_interest = _claims(terms, month)
     made = distribute(
-        available_fen=interest_fen + repaid_fen + opening.cash_fen,
+        available_fen=max(0, available_fen),
         fees=fees,
         senior_interest=senior_interest,
         senior_fen=opening.senior_fen,
@@ -104,7 +105,7 @@ def report_month(*, terms: PoolTerms, month: PoolMonth) -> PoolReport:
         closing=Standing(
             senior_fen=opening.senior_fen - made.senior_principal_fen,
             subordinate_fen=opening.subordinate_fen - made.subordinate_principal_fen,
-            cash_fen=made.kept_fen,
+            cash_fen=made.kept_fen + min(0, available_fen),
             fees_short_fen={one.claim.id: one.short_fen for one in made.fees},
             senior_interest_short_fen=made.senior_interest.short_fen,
             amortizing_since=(opening.amortizing_since or month.end) if early else None,

@@ -25,6 +25,7 @@ class LeafKind(Enum):
     DISCLOSURE = "disclosure"
     CONTRACT = "contract"
     FUNDING = "funding"  # which source funds a payout, and why not those before it
+    POOL_DAY = "pool_day"  # what a pool of securities received, paid and bought on a day
     DISBURSEMENT = "disbursement"
     REPAYMENT = "repayment"
     AMENDMENT = "amendment"  # a loan was changed: by agreement, in the borrower's favor, or for loss

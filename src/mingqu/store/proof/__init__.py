@@ -4,7 +4,8 @@
 means, `contract` holds loans against what was signed, `crossing` money between cells against its other half, `day` days
 that were added up against what they were made of, `decision` limits against what was decided, `word` orders against
 their words, `document` rows against their evidence, `proposal` what takes two people against the two, `policy` what
-decides against who put it into force, `taking_over` loans of other books against the files that brought them,
+decides against who put it into force, `pool` what pools hold against the loans, `taking_over` loans of other books
+against the files that brought them,
 `milestone` stages that were paid against the two who released them,
 `settlement` what was settled against its orders and their bills. What a part proves of itself is in `ledger_proof`,
 `headroom` and `evidence`.
@@ -30,6 +31,7 @@ from mingqu.store.proof.funding import fundings
 from mingqu.store.proof.group import group_totals
 from mingqu.store.proof.milestone import milestones
 from mingqu.store.proof.policy import policies
+from mingqu.store.proof.pool import pools
 from mingqu.store.proof.proposal import proposals
 from mingqu.store.proof.purpose import purposes
 from mingqu.store.proof.settlement import settlements
@@ -64,6 +66,7 @@ __all__ = [
     "orders_and_ledger",
     "payees",
     "policies",
+    "pools",
     "proposals",
     "purposes",
     "settlements",

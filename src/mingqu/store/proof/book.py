@@ -301,6 +301,7 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
         LeafKind.PURPOSE_EVIDENCE,
         "SELECT cell, evidence_id FROM purpose_evidence UNION ALL SELECT cell, paper_id FROM milestone_paper",
     ),
+    (LeafKind.POOL_DAY, "SELECT 0, day_id FROM pool_day"),  # the house's own ids route to the first cell
     (LeafKind.PROPOSAL, "SELECT cell, proposal_id FROM proposal WHERE decided_at IS NOT NULL"),
     (LeafKind.SWITCH, "SELECT 0, switch_id FROM policy_switch"),  # the house's own ids route to the first cell
 )
