@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from mingqu.demo.tell import Teller
 from mingqu.domain.ledger import AccountCode
 from mingqu.services.report_days import DayNotClosed
 from mingqu.services.write_partner_file import PartnerUnknown, fees_paid, file_of, write_partner_file
+from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
@@ -99,6 +101,8 @@ def paid_to_guarantor(app: SandboxWorld, on: date) -> int:
     made = file_of(app.house, partner="hengwen", on=on, paid=paid)
     assert (made.rows, made.sum_fen) == (len(made.content.splitlines()) - 1, sum(one.fee_fen for one in paid))
     assert fees_paid(app.house, partner="anlan", on=on) == []
+    later = replace(app.house, policies=CurrentPolicies(replace(app.house.pack, partners=())))  # in no file any more
+    assert fees_paid(later, partner="hengwen", on=on) == paid
     with pytest.raises(DayNotClosed):
         write_partner_file(app.house, partner="hengwen", on=on)
     with pytest.raises(PartnerUnknown):

@@ -1,7 +1,7 @@
 """Write what a guarantor or insurer gets of a day: the fees that borrowers paid, loan by loan, to the fen.
 
-Nothing personal stands in it: a loan is named by its id. What is booked later does not change a closed day, so the file
-can be made again at any time and is the same to the byte.
+Nothing personal stands in it: a loan is named by its id. What is booked later does not change a closed day, and whose a
+fee is stands in what was signed, so the file can be made again at any time and is the same to the byte.
 """
 
 from __future__ import annotations
@@ -12,20 +12,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar, Final
 
-from mingqu.domain.ledger import AccountCode
-from mingqu.domain.partner import PartnerRole
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.report_days import DayNotClosed
 from mingqu.store import book, partner_fee
+from mingqu.store.database import Transaction
 from mingqu.store.partner_fee import PaidFee
 
 _COLUMNS: Final = ("loan_id", "lender", "product", "value_date", "currency", "fee_fen")
 _END: Final = "\r\n"
-_WAITS_ON: Final = {
-    PartnerRole.GUARANTOR: AccountCode.DUE_GUARANTEE_FEE,
-    PartnerRole.INSURER: AccountCode.DUE_PREMIUM,
-}
 
 
 class PartnerUnknown(Refusal):
@@ -54,19 +49,26 @@ class PartnerFile:
 def write_partner_file(house: House, *, partner: str, on: date) -> PartnerFile:
     """Return a partner's file (by code) of a closed day. Errors: PartnerUnknown, DayNotClosed."""
     with house.database.transaction() as tx:
+        tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         closed = book.closed_by_all(tx)
-    if on > closed:
-        raise DayNotClosed(f"The last day that is closed is {closed}.", date=on.isoformat())
-    return file_of(house, partner=partner, on=on, paid=fees_paid(house, partner=partner, on=on))
+        if on > closed:
+            raise DayNotClosed(f"The last day that is closed is {closed}.", date=on.isoformat())
+        paid = _paid(tx, house, partner=partner, on=on)
+    return file_of(house, partner=partner, on=on, paid=paid)
 
 
 def fees_paid(house: House, *, partner: str, on: date) -> list[PaidFee]:
     """Return what borrowers paid a partner on a day, closed or not. Errors: PartnerUnknown."""
-    known = {one.code: one for one in house.pack.partners}
-    if partner not in known:
-        raise PartnerUnknown(f"There is no partner of this name; there is {', '.join(sorted(known)) or 'none yet'}.")
     with house.database.transaction() as tx:
-        return partner_fee.paid_on(tx, partner=partner, account=_WAITS_ON[known[partner].role], on=on)
+        return _paid(tx, house, partner=partner, on=on)
+
+
+def _paid(tx: Transaction, house: House, *, partner: str, on: date) -> list[PaidFee]:
+    found = partner_fee.paid_on(tx, partner=partner, on=on)
+    known = sorted({one.code for one in house.pack.partners})
+    if not found and partner not in known:  # one of an older day may be in no file any more
+        raise PartnerUnknown(f"There is no partner of this name; there is {', '.join(known) or 'none yet'}.")
+    return found
 
 
 def file_of(house: House, *, partner: str, on: date, paid: list[PaidFee]) -> PartnerFile:
