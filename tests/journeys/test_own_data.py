@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -15,17 +16,29 @@ from mingqu.demo.journey import pay_by_hand, work_until_idle
 from mingqu.demo.people import CHUAN, XIA, ZHOU
 from mingqu.demo.world import Newcomer
 from mingqu.domain.loan import Intent
+from mingqu.domain.personal import Personal
+from mingqu.domain.proposal import Deed, ProposalState
+from mingqu.domain.word import Failed
+from mingqu.services.answer_grievance import answer_grievance
 from mingqu.services.copy_own_data import copy_own_data
-from mingqu.services.erase_person import ErasureOwes, ask_to_be_erased, erase_due, erasure_standing
+from mingqu.services.erase_person import ErasureOwes, ErasureWaits, Open, ask_to_be_erased, erase_due, erasure_standing
+from mingqu.services.freeze_drawing import freeze_drawing
 from mingqu.services.house import House
+from mingqu.services.propose import approve, decline, propose
+from mingqu.services.raise_grievance import raise_grievance
 from mingqu.services.read_papers import proof_of
 from mingqu.services.read_person import consents_of
+from mingqu.store import proposal
 from mingqu.store.erasure import ERASE
 from mingqu.store.vault import PersonErased
 from tests.journeys.pages import Phone
-from tests.journeys.reading import arrive, assert_coherent, borrow
+from tests.journeys.reading import arrive, assert_coherent, borrow, rows_of
+from tests.journeys.test_disputed_orders import check, decide, hear
+from tests.journeys.test_purpose_card import Holder
+from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
 
+WORDS: Final = "邻居来电说他住院了"
 # Under which kinds values are hashed with the book's key, to be found again.
 KINDS: Final = (
     "phone", "id_number", "card", "code_phone", "message_phone", "lender_customer", "signal/phone", "signal/card",
@@ -87,7 +100,7 @@ def test_a_copy_has_all_that_is_sealed_and_all_that_was_agreed(world: OpenWorld)
     printed = phone.client.get("/data/copy.pdf")
     assert printed.content.startswith(b"%PDF-")
     # Owing, nothing can be erased, and nothing changes.
-    assert erasure_standing(world.house, person_id=person_id).owes
+    assert erasure_standing(world.house, person_id=person_id).open is Open.DEBT
     with pytest.raises(ErasureOwes):
         ask_to_be_erased(world.house, person_id=person_id, key="too early")
     assert phone.get("/me").path == "/me", "still signed in"
@@ -145,6 +158,98 @@ def test_a_person_erased_leaves_no_trace_and_every_proof_holds(world: OpenWorld)
             "SELECT count(*) FROM evidence_leaf WHERE subject_id = %s AND kind = 'erasure'", (known.person_id,)
         )
         assert rows.fetchone() == (1,)
+
+
+def test_nobody_is_erased_while_something_of_theirs_is_open(world: OpenWorld) -> None:
+    house, card = world.house, Holder(world, limit_fen=10_000_000)
+    risk = seat_of(house, "risk")
+
+    def waits_for(what: Open) -> None:
+        before = rows_of(house)
+        with pytest.raises(ErasureWaits) as refused:
+            ask_to_be_erased(house, person_id=card.person_id, key=what.value)
+        assert (refused.value.details["open"], erasure_standing(house, person_id=card.person_id).open) == (what, what)
+        assert rows_of(house) == before
+
+    card.ask("a-1", 10_000_000)
+    waits_for(Open.HOLD)
+    card.say("capture", "c-1", "a-1", 9_000_000)
+    waits_for(Open.PURPOSE_MONEY)
+    card.ask("a-2", 1_000_000)
+    card.say("capture", "c-2", "a-2", 1_000_000)
+    raised = raise_grievance(
+        house, person_id=card.person_id, kind="complaint", words=Personal("客服三次都没有给我回电话"), key="complaint"
+    )
+    waits_for(Open.GRIEVANCE)
+    answer_grievance(
+        house, seat=risk, grievance_id=raised, outcome="justified", words=Personal("我们已经回电说明并且致歉")
+    )
+    assert erasure_standing(house, person_id=card.person_id).open is None
+
+
+def test_what_operators_wrote_about_somebody_goes_with_them_and_every_proof_holds(world: OpenWorld) -> None:
+    house, person_id = world.house, arrive(world).person_id
+    risk, other = seat_of(house, "risk"), seat_of(house, "risk", name="risk-2")
+    freeze_id = freeze_drawing(house, seat=risk, person_id=person_id, cause="fraud", reason=WORDS, key="freeze")
+
+    def proposed(deed: Deed, subject_id: UUID, **asked: str) -> UUID:
+        return propose(
+            house,
+            seat=risk,
+            deed=deed,
+            subject_id=subject_id,
+            asked=asked,
+            reason=WORDS,
+            key=f"{deed} {len(asked)} {asked.get('kind')}",
+        )
+
+    decline(house, seat=other, proposal_id=proposed(Deed.THAW_DRAWING, freeze_id), reason=WORDS)
+    death = proposed(Deed.RECORD_LIFE, person_id, kind="deceased", happened_on="2026-08-01", paper=WORDS)
+    approve(house, seat=other, proposal_id=death)
+    waits = proposed(Deed.RECORD_LIFE, person_id, kind="alive", happened_on="2026-08-01", paper=WORDS)
+    assert sorted(kept(house)) == ["access_log", "drawing_freeze", "life_event", "proposal"]
+    assert ask_to_be_erased(house, person_id=person_id, key="now").erased
+    assert kept(house) == []
+    assert leaks(house, XIA) == []
+    assert_coherent(house)
+    with house.database.transaction() as tx:
+        states = [state for (state,) in tx.execute("SELECT state FROM proposal").fetchall()]
+        assert (sorted(states), proposal.load(tx, proposal_id=waits).state) == (
+            ["approved", "declined", "expired"], ProposalState.EXPIRED,
+        )  # fmt: skip
+    for said in ("proposal SET reason", "life_event SET paper", "access_log SET reason", "drawing_freeze SET reason"):
+        with house.database.transaction() as tx, pytest.raises(psycopg.errors.RaiseException):
+            tx.execute(sql.SQL("UPDATE {} = 'other'").format(sql.SQL(said)))  # type: ignore[arg-type]
+
+
+def kept(house: House) -> list[str]:
+    """The tables in which an operator's own words are."""
+    return [table for table, rows in rows_of(house).items() if any(WORDS in str(row) for row in rows)]
+
+
+def test_who_signs_again_takes_the_wish_to_be_erased_back_and_is_told(world: OpenWorld) -> None:
+    house, known = world.house, arrive(world)
+    first = borrow(world, known)
+    pay_by_hand(world, known, loan_id=first.signed.loan_id, intent=Intent.PAYOFF)
+    work_until_idle(world)
+    assert hear(world, first.signed.payout_order_id, Failed(code="returned")).disputed
+    with pytest.raises(ErasureWaits) as refused:
+        ask_to_be_erased(house, person_id=known.person_id, key="forget me")
+    assert refused.value.details["open"] == "dispute"
+    check(world, decide(world, first.signed.payout_order_id, "as_booked"))
+    asked = ask_to_be_erased(house, person_id=known.person_id, key="forget me")
+    phone = Phone(world)
+    phone.sign_in(XIA)
+    phone.agree(phone.agree(phone.get("/apply")))
+    table = phone.choose_offer(amount="5000")
+    contract = phone.agree(phone.read_table(table))
+    assert f"您曾要求在 {asked.kept_until}" in contract.text
+    phone.sign(contract)
+    assert erasure_standing(house, person_id=known.person_id).asked_until is None
+    world.go_to(house.clock.now() + timedelta(minutes=1))
+    work_until_idle(world)
+    assert [one.template for one in world.sms.inbox(phone=XIA.phone)].count("data.erasure_withdrawn") == 1
+    assert_coherent(house)
 
 
 def erase_everywhere(house: House) -> None:

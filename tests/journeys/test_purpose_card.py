@@ -54,13 +54,13 @@ def read_file(**change: Any) -> Document:
 
 
 class Holder:
-    """A borrower with a card of 160,000 yuan."""
+    """A borrower with a card, of 160,000 yuan if nothing else is said."""
 
-    def __init__(self, world: OpenWorld) -> None:
+    def __init__(self, world: OpenWorld, *, limit_fen: int = 16_000_000) -> None:
         self.world, self.house = world, world.house
         self.person_id = arrive(world).person_id
         self.contract: FundsContract = publish_contract(self.house, document=read_file())
-        self.card_id = self.open("open")
+        self.card_id = self.open("open", limit_fen=limit_fen)
 
     def open(self, key: str, **change: Any) -> UUID:
         said: dict[str, Any] = {

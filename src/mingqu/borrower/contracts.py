@@ -31,6 +31,7 @@ from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
 from mingqu.services.sign_with_lender import PriceChanged
 from mingqu.services.state_business import business_view
+from mingqu.services.withdraw_erasure import wish_until
 
 PAYOUT_DAYS: Final = 6  # days ahead on which the money may be asked for, beside "at once"
 _PAYOUT_AT: Final = timedelta(hours=10)
@@ -237,6 +238,7 @@ def _contract_page(
         deducting=next((one for one in cards if one["deducts"]), None),
         days=[visit.house.clock.business_date() + timedelta(days=ahead) for ahead in range(1, PAYOUT_DAYS + 1)],
         payout=form.optional("payout") if form else "",
+        wish=wish_until(visit.house, person_id=visit.person_id),
         key=form.key if form else visit.form_key(),
         problem=None if refusal is None else visit.words.refusal(refusal),
     )

@@ -11,7 +11,7 @@ from mingqu.borrower.door import Door, Visit, file_of
 from mingqu.borrower.form import Form
 from mingqu.domain.refusal import Refusal
 from mingqu.services.copy_own_data import copy_own_data
-from mingqu.services.erase_person import Erasure, ErasureOwes, ask_to_be_erased, erasure_standing
+from mingqu.services.erase_person import Erasure, ErasureOwes, ErasureWaits, ask_to_be_erased, erasure_standing
 from mingqu.web.print_paper import own_data_pdf
 
 _NAME: Final = "my-data"
@@ -51,7 +51,7 @@ def erase(visit: Visit, form: Form) -> Response[Any]:
         return _page(visit, unticked=True, status=422)
     try:
         done = ask_to_be_erased(visit.house, person_id=visit.person_id, key=form.key)
-    except ErasureOwes as refusal:
+    except (ErasureOwes, ErasureWaits) as refusal:
         return _page(visit, refusal=refusal, status=refusal.status)
     return _done(visit, done)
 
@@ -65,7 +65,7 @@ def _page(visit: Visit, *, unticked: bool = False, refusal: Refusal | None = Non
     return visit.show(
         "own_data.html",
         status=status,
-        owes=standing.owes,
+        open=standing.open.value if standing.open else "",
         law=standing.law,
         kept_until=standing.kept_until,
         asked_until=standing.asked_until,

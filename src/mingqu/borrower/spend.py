@@ -23,6 +23,7 @@ from mingqu.services.read_person import cards_of
 from mingqu.services.read_spend import SpendView, spend_purchases, spend_statements, spend_view, spend_views
 from mingqu.services.repay import ChannelUnavailable, open_page
 from mingqu.services.repay_spend import PaymentWish, repay_spend
+from mingqu.services.withdraw_erasure import wish_until
 
 _WISHES = {wish.value: wish for wish in PaymentWish}
 
@@ -178,6 +179,7 @@ def _all(visit: Visit, *, refusal: Refusal | None = None) -> Response[Any]:
         status=200 if refusal is None else refusal.status,
         accounts=[_account(visit, one) for one in accounts],
         offers=[_offer(visit, one) for one in offers],
+        wish=wish_until(visit.house, person_id=visit.person_id) if offers else None,
         problem=None if refusal is None else visit.words.refusal(refusal),
     )
 

@@ -1,13 +1,15 @@
 """Erase a person who asks for it: at once where no law keeps what is known of them, otherwise on the day it lets go.
 
-Until then what is known stays sealed, nothing rests on a consent any more, and who looks at it is noted. Source: PIPL
-art. 47; 反洗钱法 (2024) art. 34 goes before it.
+Until then what is known stays sealed, nothing rests on a consent any more, and who looks at it is noted. Nobody is
+erased while something is open: a debt, an order, a hold, money with a purpose, a dispute, a complaint. Whoever signs a
+new contract takes the wish back by that, and is told so. Source: PIPL art. 47; 反洗钱法 (2024) art. 34 goes before it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -24,7 +26,7 @@ from mingqu.store import consent, erasure, evidence, instrument, loan, order, pa
 from mingqu.store.database import Transaction
 
 LEASE_SECONDS: Final = 60  # far longer than one erasure takes
-OWES_AGAIN_AFTER: Final = timedelta(days=1)  # whoever owes is looked at again when a day's payments are in
+OPEN_AGAIN_AFTER: Final = timedelta(days=1)  # what is open is looked at again when a day's payments are in
 BATCH: Final = 100  # erasures in one round of a worker
 
 
@@ -33,6 +35,24 @@ class ErasureOwes(Refusal):
 
     code: ClassVar[str] = "erasure_owes"
     status: ClassVar[int] = 409
+
+
+class ErasureWaits(Refusal):
+    """Something of this person is not at its end: a hold, unspent money with a purpose, a dispute, a complaint."""
+
+    code: ClassVar[str] = "erasure_waits"
+    status: ClassVar[int] = 409
+
+
+class Open(StrEnum):
+    """What keeps somebody from being erased, the first that is found."""
+
+    DEBT = "debt"
+    ORDER = "order"
+    HOLD = "hold"
+    PURPOSE_MONEY = "purpose_money"
+    DISPUTE = "dispute"
+    GRIEVANCE = "grievance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +66,9 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What a person is told before they ask: whether they owe, which law keeps their data, what they asked before."""
+    """What a person is told before they ask: what is open, which law keeps their data, what they asked before."""
 
-    owes: bool
+    open: Open | None
     law: str
     kept_until: date | None
     asked_until: date | None
@@ -60,7 +80,7 @@ def erasure_standing(house: House, *, person_id: UUID) -> Standing:
         holds = vault.holds(tx, person_id=person_id, on=house.clock.business_date())
         waits = erasure.waiting_until(tx, person_id=person_id)
         return Standing(
-            owes=_owes(tx, person_id=person_id),
+            open=_open(tx, person_id=person_id),
             law=holds[0].reason if holds else "",
             kept_until=holds[0].held_until if holds else None,
             asked_until=None if waits is None else business_date_of(waits),
@@ -71,13 +91,16 @@ def ask_to_be_erased(house: House, *, person_id: UUID, key: str) -> Erasure:
     """Erase a person, or note that it is to be done on the day the law lets go; asked again it is the same wish.
 
     Either way every consent ends, deductions stop, and all sessions close. It leaves a leaf that names nobody.
-    Errors: ErasureOwes, PersonErased, NotFound, and those of the idempotency key; nothing has then changed.
+    Errors: ErasureOwes, ErasureWaits, PersonErased, NotFound, and those of the key; nothing has then changed.
     """
 
     def ask(tx: Transaction) -> Response:
         now = house.clock.now()
-        if _owes(tx, person_id=person_id):
+        found = _open(tx, person_id=person_id)
+        if found in (Open.DEBT, Open.ORDER):
             raise ErasureOwes("Repay what is owed first; what is on its way must have arrived.")
+        if found is not None:
+            raise ErasureWaits("Something of yours is still open; ask again when it has ended.", open=found.value)
         party.load_person(tx, person_id=person_id)
         end_agreement(tx, house, person_id=person_id)
         for given in consent.of_person(tx, person_id=person_id):
@@ -113,7 +136,7 @@ def ask_to_be_erased(house: House, *, person_id: UUID, key: str) -> Erasure:
 def erase_due(house: House, *, cell: int) -> int:
     """Erase whom the law let go of, of those who asked; return how many were looked at.
 
-    Whom it keeps longer waits on, and so does whoever owes: the debt would be nobody's.
+    Whom it keeps longer waits on, and so does whoever has something open: it would be nobody's.
     """
     with house.database.transaction() as tx:
         leased = work.lease(
@@ -125,12 +148,14 @@ def erase_due(house: House, *, cell: int) -> int:
         def carry_out(tx: Transaction, piece: work.Work = piece) -> None:
             tx.lock_cell(cell)
             person_id, now = piece.subject_id, house.clock.now()
+            if erasure.waiting_until(tx, person_id=person_id) is None:
+                return  # taken back since it was leased
             holds = vault.holds(tx, person_id=person_id, on=house.clock.business_date())
             if holds:
                 work.reschedule(tx, work=piece, run_at=start_of(holds[0].held_until))
                 return
-            if _owes(tx, person_id=person_id):  # borrowed again since, or not repaid for longer than the law keeps
-                work.reschedule(tx, work=piece, run_at=now + OWES_AGAIN_AFTER)
+            if _open(tx, person_id=person_id) is not None:  # not repaid, or not spent, for longer than the law keeps
+                work.reschedule(tx, work=piece, run_at=now + OPEN_AGAIN_AFTER)
                 return
             _erase(tx, house, person_id=person_id, at=now)
             work.complete(tx, work=piece, now=now)
@@ -160,10 +185,17 @@ def _erase(tx: Transaction, house: House, *, person_id: UUID, at: datetime) -> N
     )
 
 
-def _owes(tx: Transaction, *, person_id: UUID) -> bool:
-    """Whether a person owes on a loan or a revolving account, or an order of theirs has not ended."""
-    return (
-        loan.owes_money(tx, person_id=person_id)
-        or bool(order.open_orders_of_person(tx, person_id=person_id))
-        or any(one.state.used_fen or one.state.whole_fen for one in spend.of_person(tx, person_id=person_id))
+def _open(tx: Transaction, *, person_id: UUID) -> Open | None:
+    """Return the first thing of a person that is not at its end, or None."""
+    accounts = spend.of_person(tx, person_id=person_id)
+    if loan.owes_money(tx, person_id=person_id) or any(one.state.used_fen or one.state.whole_fen for one in accounts):
+        return Open.DEBT
+    if order.open_orders_of_person(tx, person_id=person_id):
+        return Open.ORDER
+    asked = (
+        (Open.HOLD, erasure.has_holds),
+        (Open.PURPOSE_MONEY, erasure.has_unspent),
+        (Open.DISPUTE, erasure.has_disputes),
+        (Open.GRIEVANCE, erasure.has_grievances),
     )
+    return next((what for what, stands in asked if stands(tx, person_id=person_id)), None)

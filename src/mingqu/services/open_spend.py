@@ -22,7 +22,7 @@ from mingqu.services.grant_limits import CURRENCY, LIMIT_ACCOUNTS
 from mingqu.services.house import House
 from mingqu.services.make_offers import NoLimit
 from mingqu.services.once import Response, once
-from mingqu.store import evidence, ledger, offer, spend
+from mingqu.store import erasure, evidence, ledger, offer, spend
 from mingqu.store.database import Transaction
 from mingqu.store.spend import SpendAccount
 
@@ -125,6 +125,7 @@ def open_spend(house: House, *, person_id: UUID, product_id: str, terms_hash: st
         limit_fen = product.limit_of(person_fen=granted_limit(tx, person_id=person_id))
         if not lines or not limit_fen:
             raise NoLimit("There is no limit for this product.", amount_fen=product.limit_min_fen)
+        erasure.withdraw(tx, person_id=person_id)  # who agrees to an account wants to be known
         account = _opened(tx, house, person_id, product, lines[0].decision_id, limit_fen, today)
         return {"account_id": account.account_id.hex}
 

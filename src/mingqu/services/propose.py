@@ -7,13 +7,12 @@ stores what was proposed or decided.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.canonical import Canonical, canonical
+from mingqu.domain.canonical import Canonical
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.operator import Permission, check_reason
 from mingqu.domain.proposal import NEEDED, PROPOSAL_LASTS, Deed, Proposal, ProposalStale, ProposalState
@@ -227,7 +226,6 @@ def _decided(
     """Store how a proposal was decided, its evidence and who did it, in the transaction that carried it out."""
     now, checker_id = house.clock.now(), seat.operator.operator_id
     proposal.decide(tx, proposal_id=known.proposal_id, state=state, checker_id=checker_id, at=now, answer=reason)
-    said: dict[str, Canonical] = {"body": known.body, "basis": known.basis, "reason": known.reason}
     evidence.append(
         tx,
         keyring=house.keyring,
@@ -239,7 +237,7 @@ def _decided(
         facts={
             "deed": known.deed.value,
             "subject": known.subject_id.hex,
-            "proposal_hash": hashlib.sha256(canonical(said)).hexdigest(),
+            "proposal_hash": proposal.words_hash(body=known.body, basis=known.basis, reason=known.reason),
             "maker": known.maker_id.hex,
             "checker": checker_id.hex,
             "outcome": state.value,

@@ -29,7 +29,6 @@ from mingqu.services.bind_money import Bound, binding_of
 from mingqu.services.disclose_cost import live_offer, read_disclosure
 from mingqu.services.entrust_payment import Payee, PayeeMissing, entrust_payment, name_payee
 from mingqu.services.house import House
-from mingqu.services.keep_for_the_law import keep_for_the_law
 from mingqu.services.make_offers import require_routed
 from mingqu.services.note_signals import promise_signal
 from mingqu.services.once import Response, once
@@ -41,6 +40,7 @@ from mingqu.services.send_signing_code import try_signing_code
 from mingqu.services.sign_with_lender import fund_from_lender, require_confirmed
 from mingqu.services.state_business import business_of_contract
 from mingqu.services.tell_webhooks import Event, Told, tell, today
+from mingqu.services.withdraw_erasure import keep_who_signs
 from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer, purpose_loan
 from mingqu.store import payee as payees
 from mingqu.store.database import Transaction
@@ -325,7 +325,7 @@ def _make_loan(
     loan.insert(tx, loan=made)
     open_accounts_of(tx, made)
     _bind(tx, house, made, payee=payee, bound=bound)
-    keep_for_the_law(tx, house, person_id=person_id, on=house.clock.business_date())
+    keep_who_signs(tx, house, signed=made)
     return made
 
 

@@ -64,6 +64,14 @@ def note(tx: Transaction, *, access: Access) -> None:
     )
 
 
+def forget_reasons(tx: Transaction, *, person_id: UUID) -> None:
+    """Forget why a person who was erased was looked at, in operators' words; that they were stays."""
+    tx.execute(
+        "UPDATE access_log SET reason = '' WHERE cell = %s AND person_id = %s AND reason <> ''",
+        (tx.cell_of(person_id), person_id),
+    )
+
+
 def unmasked_until(tx: Transaction, *, person_id: UUID, session_id: UUID, at: datetime) -> datetime | None:
     """Return until when a session sees a person unmasked, or None."""
     row = tx.execute(

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.ledger import AccountCode
 from mingqu.domain.personal import Personal
 from mingqu.store import instrument, message_code, one_time_code
 from mingqu.store.database import Transaction
 from mingqu.store.keyring import Keyring
+from mingqu.store.purpose import CAME_BACK
 
 ERASE: Final = "erase_person"  # the kind of work that waits until the law lets go
 
@@ -21,6 +23,56 @@ def waiting_until(tx: Transaction, *, person_id: UUID) -> datetime | None:
         (tx.cell_of(person_id), ERASE, person_id),
     ).fetchone()
     return None if row is None else row[0]
+
+
+def withdraw(tx: Transaction, *, person_id: UUID) -> bool:
+    """Take a wish to be erased back, and return whether there was one. The caller holds the cell's lock."""
+    gone = tx.execute(
+        "DELETE FROM work WHERE cell = %s AND kind = %s AND subject_id = %s AND done_at IS NULL",
+        (tx.cell_of(person_id), ERASE, person_id),
+    )
+    return gone.rowcount > 0
+
+
+def has_holds(tx: Transaction, *, person_id: UUID) -> bool:
+    """Return whether something is held on a person's limits or on a card of theirs whose money has a purpose."""
+    row = tx.execute(
+        """SELECT FROM account WHERE cell = %(cell)s AND debits_pending_fen + credits_pending_fen > 0
+           AND owner IN (SELECT card_id FROM purpose_card WHERE cell = %(cell)s AND person_id = %(person)s
+                         UNION ALL SELECT %(person)s) LIMIT 1""",
+        {"cell": tx.cell_of(person_id), "person": person_id},
+    )
+    return row.fetchone() is not None
+
+
+def has_unspent(tx: Transaction, *, person_id: UUID) -> bool:
+    """Return whether money with a purpose lies unspent on a card of a person; what came back lies on none."""
+    row = tx.execute(
+        """SELECT FROM purpose_card c JOIN account a ON a.cell = c.cell AND a.owner = c.card_id AND a.code = %s
+           WHERE c.cell = %s AND c.person_id = %s AND c.frozen_for IS DISTINCT FROM %s
+             AND a.credits_posted_fen > a.debits_posted_fen LIMIT 1""",
+        (int(AccountCode.PURPOSE_AVAILABLE), tx.cell_of(person_id), person_id, CAME_BACK),
+    )
+    return row.fetchone() is not None
+
+
+def has_disputes(tx: Transaction, *, person_id: UUID) -> bool:
+    """Return whether a channel said of an order of a person what cannot be, and nobody has decided."""
+    row = tx.execute(
+        """SELECT FROM channel_order WHERE cell = %s AND person_id = %s AND conflict_code IS NOT NULL
+           AND decided_at IS NULL LIMIT 1""",
+        (tx.cell_of(person_id), person_id),
+    )
+    return row.fetchone() is not None
+
+
+def has_grievances(tx: Transaction, *, person_id: UUID) -> bool:
+    """Return whether a complaint or a dispute that a person raised waits for its answer."""
+    row = tx.execute(
+        "SELECT FROM grievance WHERE cell = %s AND person_id = %s AND answered_at IS NULL LIMIT 1",
+        (tx.cell_of(person_id), person_id),
+    )
+    return row.fetchone() is not None
 
 
 def forget_traces(

@@ -16,6 +16,14 @@ _SELECT: Final[LiteralString] = """
     SELECT freeze_id, person_id, cause, reason, frozen_by, frozen_at, thawed_at FROM drawing_freeze WHERE cell = %s"""
 
 
+def forget_reasons(tx: Transaction, *, person_id: UUID) -> None:
+    """Forget why drawing of a person who was erased was stopped, in operators' words; its cause stays."""
+    tx.execute(
+        "UPDATE drawing_freeze SET reason = '' WHERE cell = %s AND person_id = %s AND reason <> ''",
+        (tx.cell_of(person_id), person_id),
+    )
+
+
 def insert(tx: Transaction, *, freeze: Freeze) -> None:
     """Store a freeze. Errors: FrozenAlready."""
     added = tx.execute(

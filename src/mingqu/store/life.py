@@ -54,6 +54,14 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[LifeEvent]:
     ]
 
 
+def forget_papers(tx: Transaction, *, person_id: UUID) -> None:
+    """Forget by which papers events of an erased person's life were recorded; the caller holds the cell's lock."""
+    tx.execute(
+        "UPDATE life_event SET paper = '' WHERE cell = %s AND person_id = %s AND paper <> ''",
+        (tx.cell_of(person_id), person_id),
+    )
+
+
 def is_deceased(tx: Transaction, *, person_id: UUID) -> bool:
     """Return whether the last word about a person is that they died."""
     row = tx.execute(

@@ -11,7 +11,20 @@ from mingqu.domain.moment import business_date_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.party import IdCard, IdentityEvent, IdentityLevel, LoginProvider, Person, next_level
 from mingqu.domain.personal import Personal
-from mingqu.store import business, column, directory, instrument, purpose, signal, taking_over, vault
+from mingqu.store import (
+    access,
+    business,
+    column,
+    directory,
+    freeze,
+    instrument,
+    life,
+    proposal,
+    purpose,
+    signal,
+    taking_over,
+    vault,
+)
 from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.keyring import Keyring
@@ -141,6 +154,10 @@ def erase(tx: Transaction, *, person_id: UUID, at: datetime) -> None:
         (at, IdentityLevel.NONE.value, tx.cell_of(person_id), person_id),
     )
     purpose.forget_places(tx, person_id=person_id)
+    life.forget_papers(tx, person_id=person_id)
+    proposal.forget_words(tx, person_id=person_id)
+    access.forget_reasons(tx, person_id=person_id)
+    freeze.forget_reasons(tx, person_id=person_id)
 
 
 def surviving(tx: Transaction, *, person_id: UUID) -> UUID:

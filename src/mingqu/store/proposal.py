@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Final, LiteralString
 from uuid import UUID
 
 from psycopg.rows import TupleRow
 
+from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.proposal import HOUSE, Deed, Proposal, ProposalState
 from mingqu.domain.refusal import Refusal
@@ -77,6 +80,31 @@ def decide(
         (state.value, checker_id, at, answer, tx.cell_of(proposal_id), proposal_id),
     )
     assert decided.rowcount == 1, "a proposal is decided under the lock of its cell"
+
+
+def forget_words(tx: Transaction, *, person_id: UUID) -> None:
+    """Empty what operators wrote in proposals about a person who was erased; what waits to be checked ends.
+
+    Of the words only the hash stays that the leaf of the proposal says. The caller holds the cell's lock.
+    """
+    cell = tx.cell_of(person_id)
+    rows = tx.execute(
+        _SELECT + " WHERE cell = %s AND person_id = %s AND forgotten_hash IS NULL", (cell, person_id)
+    ).fetchall()
+    for known in map(_proposal, rows):
+        tx.execute(
+            """UPDATE proposal SET forgotten_hash = %s, body = body - 'paper', reason = '',
+                   answer = CASE WHEN answer IS NOT NULL THEN '' END,
+                   state = CASE state WHEN 'open' THEN 'expired' ELSE state END
+               WHERE cell = %s AND proposal_id = %s""",
+            (words_hash(body=known.body, basis=known.basis, reason=known.reason), cell, known.proposal_id),
+        )
+
+
+def words_hash(*, body: Mapping[str, Canonical], basis: str, reason: str) -> str:
+    """Return the hash by which the leaf of a proposal says what was proposed, in hexadecimal."""
+    said: dict[str, Canonical] = {"body": body, "basis": basis, "reason": reason}
+    return hashlib.sha256(canonical(said)).hexdigest()
 
 
 def load(tx: Transaction, *, proposal_id: UUID) -> Proposal:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.evidence import LeafKind, commit, moment
-from mingqu.store import evidence, vault
+from mingqu.store import evidence, proposal, vault
 from mingqu.store.database import Transaction
 from mingqu.store.evidence import Comparison, Said
 from mingqu.store.keyring import Keyring
@@ -266,7 +266,7 @@ def _lender_answer(
 
 _PROPOSAL: Final[LiteralString] = """
     SELECT proposal_id, coalesce(person_id, '00000000-0000-0000-0000-000000000000'), decided_at, deed, subject_id,
-           body, basis, reason, maker_id, checker_id, state
+           body, basis, reason, maker_id, checker_id, state, forgotten_hash
     FROM proposal WHERE cell = %s AND proposal_id = ANY (%s) AND decided_at IS NOT NULL"""
 
 
@@ -281,12 +281,12 @@ def _proposal(
     maker_id: UUID,
     checker_id: UUID,
     state: str,
+    forgotten_hash: str | None,
 ) -> Witnessed:
-    said: dict[str, Canonical] = {"body": body, "basis": basis, "reason": reason}
     facts: dict[str, Canonical] = {
         "deed": deed,
         "subject": subject_id.hex,
-        "proposal_hash": hashlib.sha256(canonical(said)).hexdigest(),
+        "proposal_hash": forgotten_hash or proposal.words_hash(body=body, basis=basis, reason=reason),
         "maker": maker_id.hex,
         "checker": checker_id.hex,
         "outcome": state,

@@ -148,13 +148,13 @@ _RELIEVED: Final[LiteralString] = """
           AND e.event_id = (p.body ->> 'event_id')::uuid)"""
 
 
-# What was recorded of a life is what two people said of just that person.
+# What was recorded of a life is what two people said of just that person; with who was erased the paper went from both.
 _LIVED: Final[LiteralString] = """
     SELECT format('life event of %%s was not recorded by two people', coalesce(l.person_id, p.person_id))
     FROM life_event l
     FULL JOIN (SELECT * FROM proposal WHERE state = 'approved' AND deed = 'record_life') p
         ON p.cell = l.cell AND p.proposal_id = l.proposal_id AND p.person_id = l.person_id
-       AND p.body ->> 'life' = l.kind AND p.body ->> 'paper' = l.paper AND p.decided_at = l.recorded_at
+       AND p.body ->> 'life' = l.kind AND coalesce(p.body ->> 'paper', '') = l.paper AND p.decided_at = l.recorded_at
     WHERE l.event_id IS NULL OR p.proposal_id IS NULL"""
 
 
