@@ -93,6 +93,8 @@ class Page(HTMLParser):
         if tag == "option":
             form.choices.setdefault(self._select, []).append(values.get("value", ""))
             form.fields.setdefault(self._select, values.get("value", ""))
+            if "selected" in values:
+                form.fields[self._select] = values.get("value", "")
             return
         if not name:
             return
