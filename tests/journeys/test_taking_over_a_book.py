@@ -128,6 +128,18 @@ def test_the_same_file_again_changes_nothing_and_is_answered_as_it_was(empty: Op
     assert fingerprint(empty.house.database) == before
 
 
+def test_loans_that_fall_due_on_one_day_lie_together(empty: OpenWorld) -> None:
+    take(empty, *LINES[1 : 1 + CHUNK])
+
+    with empty.house.database.transaction() as tx:
+        for order in ("loan_id", "ctid"):  # in the indexes, and in the table
+            days: dict[int, list[date]] = {}
+            for cell, day in tx.execute(f"SELECT cell, next_event FROM loan ORDER BY cell, {order}"):
+                days.setdefault(cell, []).append(day or date.max)
+            assert len({day for listed in days.values() for day in listed}) > 10
+            assert all(listed == sorted(listed) for listed in days.values())
+
+
 def test_a_person_of_two_files_is_one_person(empty: OpenWorld) -> None:
     one, other = (changed(LINES[1], loan_reference=name, person_reference="one-person") for name in ("A", "B"))
     assert take(empty, one).report["people"] == 1

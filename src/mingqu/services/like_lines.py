@@ -47,6 +47,7 @@ class Row(NamedTuple):
     reference_cell: int
     person_reference: str
     model_id: str
+    next_event: date  # date.max: nothing comes by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class Like:
     said_accrued_fen: int
     expected_accrued_fen: int
     bucket: str
+    next_event: date
 
 
 @dataclass(slots=True, kw_only=True)  # filled line by line
@@ -116,6 +118,7 @@ class Likes:
                     reference_cell=identifier.cell_of_slot(identifier.slot_of_reference(reference), cells=self._cells),
                     person_reference=person_reference,
                     model_id=known,
+                    next_event=self._likes[known].next_event,
                 )
             )
         return chunk
@@ -186,5 +189,6 @@ def _told(one: TakenOver, loan: Loan, *, on: date) -> tuple[Model, Like]:
         said_accrued_fen=one.content.accrued_interest_fen,
         expected_accrued_fen=one.event.accrued_fen,
         bucket=bucket_of(overdue_since=one.event.overdue_since, on=on, grace_days=one.terms.grace_days),
+        next_event=loan.state.next_event(loan.terms) or date.max,
     )
     return Model(loan=loan, event=one.event, accounts=opened, transfers=tuple(transfers)), like

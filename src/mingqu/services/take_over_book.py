@@ -26,7 +26,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.taking_over import HEADER
 from mingqu.services.house import House
 from mingqu.services.keep_for_the_law import law_of
-from mingqu.services.like_lines import Chunk, Faulty, Likes
+from mingqu.services.like_lines import Chunk, Faulty, Likes, Row
 from mingqu.services.reconcile_book import Booked, reconcile_book
 from mingqu.store import accrual, book, evidence, ledger, taking_over
 from mingqu.store.database import Transaction
@@ -151,7 +151,8 @@ class _Taking:
         self._likes = Likes(pack=house.pack, as_of=as_of, cells=tx.cells)
         self._booked = Booked()
         self._faults: list[Faulty] = []
-        self._loans = self._people = self._lots = 0
+        self._loans = self._people = 0
+        self._milliseconds = milliseconds_of(self._at)
 
     def read(self, source: Source, progress: Progress | None, chunk_lines: int) -> bytes:
         """Write the loans of all lines and return the hash of the file; after the first faults only look for more."""
@@ -191,9 +192,15 @@ class _Taking:
         self._loans += len(newcomers)
 
     def _newcomers(self, chunk: Chunk) -> list[Newcomer]:
-        """Give each line of a chunk its ids: a person known by the reference, or a new one."""
-        people, cells = self._people_of(chunk), self._tx.cells
-        owners = [people[row.person_reference] for row in chunk.rows]
+        """Give each line of a chunk its ids: a person known by the reference, or a new one.
+
+        What a morning touches together lies together: loans get their ids, and their places, in the order in which
+        they next fall due.
+        """
+        rows = sorted(chunk.rows, key=attrgetter("next_event"))
+        days = [row.next_event for row in rows]
+        people, cells = self._people_of(rows), self._tx.cells
+        owners = [people[row.person_reference] for row in rows]
         slots = [identifier.slot_of_text(person_id) for person_id in owners]
         newcomers = [
             Newcomer(
@@ -205,40 +212,43 @@ class _Taking:
                 reference_cell=row.reference_cell,
                 reference=row.reference,
             )
-            for row, person_id, slot, loan_id in zip(chunk.rows, owners, slots, self._ids(slots), strict=True)
+            for row, person_id, slot, loan_id in zip(rows, owners, slots, self._ids(slots, days=days), strict=True)
         ]
         newcomers.sort(key=attrgetter("cell", "loan_id"))  # as they lie in the indexes
         return newcomers
 
-    def _people_of(self, chunk: Chunk) -> dict[str, str]:
+    def _people_of(self, rows: Sequence[Row]) -> dict[str, str]:
         cells, (law, until) = self._tx.cells, self._law
-        wanted = {row.person_reference: identifier.slot_of_reference(row.person_reference) for row in chunk.rows}
+        wanted = {row.person_reference: identifier.slot_of_reference(row.person_reference) for row in rows}
         listed = [(identifier.cell_of_slot(slot, cells=cells), reference) for reference, slot in wanted.items()]
         people = taking_over.people(self._tx, references=listed)
         if people:
             taking_over.keep_people(self._tx, references=listed, law=law, until=until)
         new = [(cell, reference) for cell, reference in listed if reference not in people]
-        ids = self._ids([wanted[reference] for _, reference in new])
-        rows = [(cell, person_id, reference) for (cell, reference), person_id in zip(new, ids, strict=True)]
-        taking_over.add_people(self._tx, rows=rows, at=self._at, law=law, until=until)
-        self._people += len(rows)
-        people.update((reference, person_id) for _, person_id, reference in rows)
+        falls_due = {row.person_reference: row.next_event for row in reversed(rows)}
+        ids = self._ids(
+            [wanted[reference] for _, reference in new], days=[falls_due[reference] for _, reference in new]
+        )
+        newcomers = [(cell, person_id, reference) for (cell, reference), person_id in zip(new, ids, strict=True)]
+        taking_over.add_people(self._tx, rows=newcomers, at=self._at, law=law, until=until)
+        self._people += len(newcomers)
+        people.update((reference, person_id) for _, person_id, reference in newcomers)
         return people
 
-    def _ids(self, slots: list[int]) -> list[str]:
+    def _ids(self, slots: list[int], *, days: list[date]) -> list[str]:
         """Return a fresh id for each slot, in hexadecimal.
 
-        Thousands at once come from one that nobody sees, which is their entropy. Each lot is a millisecond later: ids
-        that come one after the other lie side by side in the indexes.
+        Thousands at once come from one that nobody sees, which is their entropy. Each new day, in the order given, is a
+        millisecond later: ids that come one after the other lie side by side in the indexes.
         """
         hidden = self._house.identifiers.fresh(0)
         entropy = struct.unpack(f">{len(slots)}Q", hashlib.shake_256(hidden.bytes).digest(8 * len(slots)))
-        self._lots += 1
-        milliseconds = milliseconds_of(self._at) + self._lots
-        return [
-            identifier.fresh_text(milliseconds=milliseconds, slot=slot, entropy=number)
-            for slot, number in zip(slots, entropy, strict=True)
-        ]
+        ids, last = [], None
+        for slot, number, day in zip(slots, entropy, days, strict=True):
+            if day != last:
+                self._milliseconds, last = self._milliseconds + 1, day
+            ids.append(identifier.fresh_text(milliseconds=self._milliseconds, slot=slot, entropy=number))
+        return ids
 
     def require_sound(self, expected: Expected) -> None:
         """Refuse the file for what is wrong with its lines, or with its sums."""

@@ -8,6 +8,8 @@ from typing import Final, LiteralString
 from mingqu.domain.accrual import GroupTotal
 from mingqu.store.database import Transaction
 
+# A line of a loan is its base and what it grew by since its own day; as many days as the groups' day is behind the same
+# first day for all are added by the sum of the slopes, so that no day has to be brought to every loan.
 # Products of days and slopes within this fit 64 bits for any date there is; the others are taken as numbers without
 # end, which cost five times as much. Sums never overflow: PostgreSQL adds whole numbers in 128 bits.
 _SLOPE_MAX: Final = 2**40
@@ -21,21 +23,30 @@ _TOTALS: Final[LiteralString] = """
                sum(d.slope_micro) AS slope, sum(d.slope_micro * (day.on_day - d.on_date)) AS grown
         FROM accrual_delta d JOIN day ON day.cell = d.cell
         WHERE d.cell = ANY (%(cells)s) AND d.on_date >= day.open_day GROUP BY 1, 2, 3
-    ), added AS (
+    ), total AS (
         SELECT l.cell, l.group_id,
                sum(interest_daily_micro) AS interest_slope, sum(penalty_daily_micro) AS penalty_slope,
-               sum(interest_base_micro) FILTER (WHERE interest_on IS NOT NULL)
-                   + coalesce(sum(interest_daily_micro * (day.on_day - interest_on))
-                              FILTER (WHERE interest_daily_micro BETWEEN -%(most)s AND %(most)s), 0)
-                   + coalesce(sum(interest_daily_micro::numeric * (day.on_day - interest_on))
-                              FILTER (WHERE interest_daily_micro NOT BETWEEN -%(most)s AND %(most)s), 0) AS interest,
-               sum(penalty_base_micro) FILTER (WHERE penalty_on IS NOT NULL)
-                   + coalesce(sum(penalty_daily_micro * (day.on_day - penalty_on))
-                              FILTER (WHERE penalty_daily_micro BETWEEN -%(most)s AND %(most)s), 0)
-                   + coalesce(sum(penalty_daily_micro::numeric * (day.on_day - penalty_on))
-                              FILTER (WHERE penalty_daily_micro NOT BETWEEN -%(most)s AND %(most)s), 0) AS penalty
-        FROM loan l JOIN day ON day.cell = l.cell
+               sum(interest_base_micro) FILTER (WHERE interest_on IS NOT NULL) AS interest_base,
+               sum(interest_daily_micro * (interest_on - date '2000-01-01'))
+                   FILTER (WHERE interest_daily_micro BETWEEN -%(most)s AND %(most)s) AS interest_grown,
+               sum(interest_daily_micro::numeric * (interest_on - date '2000-01-01'))
+                   FILTER (WHERE interest_daily_micro NOT BETWEEN -%(most)s AND %(most)s) AS interest_grown_steeply,
+               sum(penalty_base_micro) FILTER (WHERE penalty_on IS NOT NULL) AS penalty_base,
+               sum(penalty_daily_micro * (penalty_on - date '2000-01-01'))
+                   FILTER (WHERE penalty_on IS NOT NULL
+                           AND penalty_daily_micro BETWEEN -%(most)s AND %(most)s) AS penalty_grown,
+               sum(penalty_daily_micro::numeric * (penalty_on - date '2000-01-01'))
+                   FILTER (WHERE penalty_on IS NOT NULL
+                           AND penalty_daily_micro NOT BETWEEN -%(most)s AND %(most)s) AS penalty_grown_steeply
+        FROM loan l
         WHERE l.cell = ANY (%(cells)s) AND (l.interest_on IS NOT NULL OR l.penalty_on IS NOT NULL) GROUP BY 1, 2
+    ), added AS (
+        SELECT cell, group_id, interest_slope, penalty_slope,
+               coalesce(interest_base, 0) + interest_slope * (on_day - date '2000-01-01')
+                   - coalesce(interest_grown, 0) - coalesce(interest_grown_steeply, 0) AS interest,
+               coalesce(penalty_base, 0) + penalty_slope * (on_day - date '2000-01-01')
+                   - coalesce(penalty_grown, 0) - coalesce(penalty_grown_steeply, 0) AS penalty
+        FROM total JOIN day USING (cell)
     ), lines AS (
         SELECT cell, group_id, 'interest' AS kind, interest_slope AS slope, interest AS micro FROM added
         UNION ALL
