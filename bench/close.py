@@ -241,6 +241,8 @@ def rows_without_event(database: Database, *, mark: int, opens_on: date) -> int:
                         SELECT cell, loan_id FROM channel_order WHERE xmin::text::bigint >= %(mark)s
                         UNION ALL
                         SELECT cell, subject_id FROM work WHERE xmin::text::bigint >= %(mark)s
+                        UNION ALL
+                        SELECT cell, unnest(loan_ids) FROM notice_round WHERE xmin::text::bigint >= %(mark)s
                     )
                     SELECT count(*) FROM quiet JOIN written USING (cell, loan_id)
                     """,

@@ -10,8 +10,9 @@ from uuid import UUID
 import pytest
 
 from mingqu.domain.batch.standing import kind_of
-from mingqu.services import bring_up_mornings
+from mingqu.services import bring_up_mornings, follow_mornings
 from mingqu.services.close_day import close_through
+from mingqu.services.send_notice import spread_rounds
 from mingqu.store import loan, migration, proof
 from mingqu.store.database import Database, Transaction
 from mingqu.store.postgres import Server
@@ -50,7 +51,10 @@ def without_plans(database: Database) -> None:
         tx.commit()
 
 
-def test_a_close_in_columns_by_two_is_that_of_one_loan_by_loan(server: Server, lived_in: str, tmp_path: Path) -> None:
+def test_a_close_in_columns_by_two_is_that_of_one_loan_by_loan(
+    server: Server, lived_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow_mornings, "ROUND_MIN", 2)
     with a_house(server, lived_in, tmp_path, name="columns") as world:
         done = close_through(world.house, to=LAST, workers=2)
         with world.house.database.transaction() as tx:
@@ -59,6 +63,11 @@ def test_a_close_in_columns_by_two_is_that_of_one_loan_by_loan(server: Server, l
             assert opened[0] > LOANS * 9 // 10, "nearly all were carried in columns"
             assert_proved(tx)
             assert_classes_are_of_their_products(tx)
+            rounds = tx.execute("SELECT sum(cardinality(loan_ids)) FROM notice_round").fetchone()
+            assert rounds is not None
+            assert rounds[0] > LOANS // 2, "many notices were written in rounds"
+            spread_rounds(tx)
+            tx.commit()
         in_columns = portrait(world.house.database)
     with a_house(server, lived_in, tmp_path, name="one_by_one") as world:
         for day in range(DAYS):

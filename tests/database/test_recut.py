@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import LiteralString
 from uuid import UUID
 
+import numpy as np
 import psycopg
 import pytest
 
@@ -33,7 +34,7 @@ from mingqu.domain.personal import Personal
 from mingqu.services.close_day import close_through
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.recut_book import recut_book
-from mingqu.store import catalogue, evidence, lease, ledger_proof, proof, recut
+from mingqu.store import catalogue, evidence, lease, ledger_proof, notice_round, proof, recut
 from mingqu.store.book import CellsOutOfRange
 from mingqu.store.database import Database, Transaction
 from mingqu.store.recut import RecutRefused
@@ -136,13 +137,39 @@ def test_a_lived_in_book_is_cut_goes_on_living_and_proves_itself(database: Datab
         work_until_idle(world)  # the payout that was held when the book was cut
         live_until(world, OPENED_ON + timedelta(days=LIVED + 2))
         seen += [witness(world, waiting)]
+        for one in first:
+            plan_round(world, one.signed.loan_id)
         cut(world, 8)
+        assert rounds_and_notices(world) == (0, 2)
         _assert_private_values_open(world, [*first, waiting])
         borrow(world, arrive(world, neighbor(number=10, months_late=0, lenders=2)))
         live_until(world, OPENED_ON + timedelta(days=LIVED + 4))
         assert_coherent(world.house)
         for before in seen:
             assert_stands(world, before)
+
+
+def plan_round(world: OpenWorld, loan_id: UUID) -> None:
+    """Write a round of notices, as a morning of many loans does."""
+    with world.house.database.transaction() as tx:
+        notice_round.insert(
+            tx, cell=tx.cell_of(loan_id), round_id=loan_id, template="loan.due", on=world.clock.business_date(),
+            run_at=world.clock.now() + timedelta(hours=9),
+            loan_ids=np.frombuffer(loan_id.bytes, dtype=np.uint8).reshape(1, 16),
+            marks=np.array([7]), amounts_fen=np.array([100]),
+        )  # fmt: skip
+        tx.commit()
+
+
+def rounds_and_notices(world: OpenWorld) -> tuple[int, int]:
+    """Return how many rounds there are, and how many notices wait in the cells of their loans."""
+    with world.house.database.transaction() as tx:
+        rounds = tx.execute("SELECT FROM notice_round").rowcount
+        waiting = tx.execute(
+            """SELECT FROM work w JOIN loan l ON l.cell = w.cell AND l.loan_id = w.subject_id
+               WHERE w.kind = 'notice' AND w.done_at IS NULL AND w.payload ->> 'amount_fen' = '100'"""
+        ).rowcount
+        return rounds, waiting
 
 
 def _assert_private_values_open(world: OpenWorld, people: list[Borrowed]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from mingqu.domain.batch import KINDS, HappeningColumns, MorningOutcome, StandingColumns
 from mingqu.domain.batch.columns import NO_DAY_NUMBER, Integers, days_of
 from mingqu.domain.batch.ids import HEX_DIGITS, Ids, dated_all
+from mingqu.domain.identifier import dated
 from mingqu.domain.loan import Happening, Kind
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order
@@ -33,13 +34,15 @@ from mingqu.services.follow_up import (
 )
 from mingqu.services.house import BANK, DEDUCTING, House
 from mingqu.services.tell_webhooks import tell
-from mingqu.store import deduction, loan, webhook, work
+from mingqu.store import deduction, loan, notice_round, webhook, work
 from mingqu.store.close import ClosingLoans
 from mingqu.store.database import Transaction
 from mingqu.store.deduction import Agreed, NewDeductions
 from mingqu.store.repayment import Agreement
 
 _OVERDUE: Final = KINDS.index(Kind.OVERDUE)
+# From so many on, notices of one kind are a round of their own (`store/notice_round.py`): fewer are rows of work.
+ROUND_MIN: Final = 20
 
 
 def follow_mornings(
@@ -184,26 +187,33 @@ def _notify(
     on: date,
     now: datetime,
 ) -> None:
-    """Write a notice of each happening that people are told of."""
-    templates = [NOTIFIED[kind] for kind in KINDS]
-    day = on.isoformat()
-    kinds, numbers = happened.kind[said].tolist(), happened.instalment[said].tolist()
-    subjects: Ids = loans.loan_id[chosen[happened.loan[said]]]
-    purposes = [
-        notice_purpose(template=templates[kind], mark=str(number)) for kind, number in zip(kinds, numbers, strict=True)
-    ]
-    work.enqueue_columns(
-        tx,
-        cell=cell,
-        work_ids=dated_all(parents=subjects, on=on, purpose=purposes),
-        kind=NOTICE,
-        subject_ids=subjects,
-        run_at=awake(max(now, start_of(on) + NOTICE_AT)),
-        payloads=[
-            f'{{"template": "{templates[kind]}", "on": "{day}", "amount_fen": {amount_fen}}}'
-            for kind, amount_fen in zip(kinds, happened.amount_fen[said].tolist(), strict=True)
-        ],
-    )
+    """Write a notice of each happening that people are told of: a round of each kind, or rows where there are few."""
+    run_at = awake(max(now, start_of(on) + NOTICE_AT))
+    for kind, happening in enumerate(KINDS):
+        of_kind = said & (happened.kind == kind)
+        subjects: Ids = loans.loan_id[chosen[happened.loan[of_kind]]]
+        numbers, amounts_fen = happened.instalment[of_kind], happened.amount_fen[of_kind]
+        template = NOTIFIED[happening]
+        if len(subjects) >= ROUND_MIN:
+            round_id = dated(UUID(bytes=subjects[0].tobytes()), on=on, purpose=f"{template} round")
+            notice_round.insert(
+                tx, cell=cell, round_id=round_id, template=template, on=on, run_at=run_at, loan_ids=subjects,
+                marks=numbers, amounts_fen=amounts_fen,
+            )  # fmt: skip
+            continue
+        purposes = [notice_purpose(template=template, mark=str(number)) for number in numbers.tolist()]
+        work.enqueue_columns(
+            tx,
+            cell=cell,
+            work_ids=dated_all(parents=subjects, on=on, purpose=purposes),
+            kind=NOTICE,
+            subject_ids=subjects,
+            run_at=run_at,
+            payloads=[
+                f'{{"template": "{template}", "on": "{on.isoformat()}", "amount_fen": {amount_fen}}}'
+                for amount_fen in amounts_fen.tolist()
+            ],
+        )
 
 
 def _tell(

@@ -25,7 +25,21 @@ from mingqu.services.read_person import ConsentView, PersonView, consents_of, pe
 from mingqu.services.read_spend import SpendView, spend_views
 from mingqu.services.sign_in_operator import Seat
 from mingqu.services.write_note import NoteView, notes_of
-from mingqu.store import access, directory, find, freeze, life, loan, operator, order, party, proposal, vault, work
+from mingqu.store import (
+    access,
+    directory,
+    find,
+    freeze,
+    life,
+    loan,
+    notice_round,
+    operator,
+    order,
+    party,
+    proposal,
+    vault,
+    work,
+)
 from mingqu.store.access import Access
 from mingqu.store.database import Transaction
 from mingqu.store.vault import PersonErased
@@ -129,7 +143,10 @@ def read_customer(house: House, *, seat: Seat, person_id: UUID) -> CustomerView:
         cell = tx.cell_of(person_id)
         notices = [
             _notice(row)
-            for row in work.of_subjects(tx, cell=cell, kind=NOTICE, subject_ids=loan_ids, limit=NOTICES_MAX)
+            for row in (
+                *notice_round.waiting_for(tx, cell=cell, loan_ids=loan_ids),
+                *work.of_subjects(tx, cell=cell, kind=NOTICE, subject_ids=loan_ids, limit=NOTICES_MAX),
+            )
         ]
         orders = [
             OpenOrder(

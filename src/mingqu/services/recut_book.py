@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from mingqu.services.send_notice import spread_rounds
 from mingqu.services.verify_book import verify_as_it_stands
 from mingqu.services.verify_loans import Progress
 from mingqu.store import evidence
@@ -31,6 +32,7 @@ def recut_book(
     database.run(lambda tx: evidence.publish_checkpoint(tx, keyring=keyring, at=at))
     try:
         with database.transaction() as tx:
+            spread_rounds(tx)
             done = recut(tx, cells=cells, recut_id=recut_id, at=at)
             report = verify_as_it_stands(tx, keyring=keyring, progress=progress)
             broken = [sentence for found in report.findings.values() for sentence in found]

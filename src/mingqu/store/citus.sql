@@ -69,6 +69,7 @@ SELECT create_distributed_table('loan_set_aside', 'cell', colocate_with := 'cell
 SELECT create_distributed_table('loan_snapshot', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_turn', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('message_code', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('notice_round', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('one_time_code', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('person_reference', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('portfolio_class', 'cell', colocate_with := 'cell');
@@ -144,8 +145,10 @@ SELECT create_distributed_function('bears_no_income(text,date,date,date,bigint)'
 SELECT create_distributed_function('claim_idempotency_key(smallint,text,text,bytea)', 'p_cell',
     colocate_with := 'cell', force_delegation := true);
 SELECT create_distributed_function('line_at_zero(bigint,bigint,date)');
+SELECT create_distributed_function('person_is_erased(smallint,uuid)');
 SELECT create_distributed_function('post_all_at_once(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[],date[],boolean[])');
 SELECT create_distributed_function('post_batch(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[],date[],boolean[])', 'p_cell',
     colocate_with := 'cell', force_delegation := true);
 SELECT create_distributed_function('post_one(smallint,uuid,smallint,uuid,smallint,text,uuid,smallint,text,bigint,smallint,date,date,uuid,uuid,date,boolean)');
 SELECT create_distributed_function('post_single(smallint,uuid,smallint,uuid,smallint,text,uuid,smallint,text,bigint,smallint,date,date,uuid,uuid,date)');
+SELECT create_distributed_function('reason_is_forgotten(jsonb,jsonb)');

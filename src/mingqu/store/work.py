@@ -165,19 +165,20 @@ def lease(
 
 
 def waiting(tx: Transaction, *, kinds: Collection[str], now: datetime) -> set[tuple[int, str]]:
-    """Return in which cells work of which kinds is due: (cell, kind), one question for the whole book.
+    """Return in which cells work of which kinds is due: (cell, kind), one question for the whole book, rounds included.
 
     One look into the index for each cell and kind, however much waits there.
     """
     rows = tx.execute(
         """
-        SELECT c.cell, k.kind FROM cell c CROSS JOIN unnest(%s::text[]) AS k (kind)
+        SELECT c.cell, k.kind FROM cell c CROSS JOIN unnest(%(kinds)s::text[]) AS k (kind)
         CROSS JOIN LATERAL (
-            SELECT FROM work w WHERE w.cell = c.cell AND w.kind = k.kind AND w.done_at IS NULL AND w.run_at <= %s
+            SELECT FROM work w WHERE w.cell = c.cell AND w.kind = k.kind AND w.done_at IS NULL AND w.run_at <= %(now)s
             LIMIT 1
         ) AS one
+        UNION SELECT cell, 'notice' FROM notice_round WHERE run_at <= %(now)s AND 'notice' = ANY (%(kinds)s)
         """,
-        (sorted(kinds), now),
+        {"kinds": sorted(kinds), "now": now},
     )
     return set(rows.fetchall())
 
@@ -215,9 +216,14 @@ def payload_of(tx: Transaction, *, cell: int, work_id: UUID) -> dict[str, object
 
 
 def pending(tx: Transaction) -> dict[str, int]:
-    """Return how many pieces of work of each kind are not done, in the whole book."""
+    """Return how many pieces of work of each kind are not done, in the whole book, those of rounds included."""
     return dict(
-        tx.execute("SELECT kind, count(*) FROM work WHERE done_at IS NULL GROUP BY kind ORDER BY kind").fetchall()
+        tx.execute(
+            """SELECT kind, sum(count)::bigint FROM (
+                   SELECT kind, count(*) FROM work WHERE done_at IS NULL GROUP BY kind UNION ALL
+                   SELECT 'notice', cardinality(loan_ids) - told FROM notice_round
+               ) AS left_over GROUP BY kind ORDER BY kind"""
+        ).fetchall()
     )
 
 
