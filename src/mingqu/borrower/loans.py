@@ -70,6 +70,7 @@ def show_schedule(visit: Visit) -> Response[Any]:
     return visit.show(
         "loan.html",
         loan=loan_values(visit, one),
+        key=visit.form_key(),
         rows=one.rows,
         paid=counts.get(PAID, 0),
         overdue=counts.get(OVERDUE, 0),
@@ -207,6 +208,7 @@ def loan_values(visit: Visit, one: LoanView) -> dict[str, Any]:
         "payout": payout_state(one.payout, stage=one.stage) if one.payout else "",
         "payout_open": one.payout is not None and one.payout.open,
         "owing": one.quote is not None,
+        "claim_fen": one.state.guarantor_claim_fen if one.stage is Stage.SETTLED else 0,
         "by_stages": one.terms.disbursements_max > 1,
     }
 

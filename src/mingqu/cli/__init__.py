@@ -53,6 +53,7 @@ PLACES: Final = {
     "operator": "mingqu.console.command:operator_commands",
     "overdue": "mingqu.cli.overdue:overdue",
     "partner-file": "mingqu.cli.partner_file:partner_file",
+    "partner-settle": "mingqu.cli.partner_file:partner_settle",
     "policy": "mingqu.cli.policy:policy_commands",
     "pool": "mingqu.cli.pool:pool",
     "reconcile": "mingqu.cli.reconcile:reconcile",

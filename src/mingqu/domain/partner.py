@@ -10,6 +10,7 @@ from typing import Final
 from mingqu.domain.policy_file import Document, Reader
 
 PPM: Final = 1_000_000
+COMPENSATES_AFTER_DAYS_MAX: Final = 360  # above any day of compensation that is agreed
 PARTNERS_MAX: Final = 2  # of one loan: who guarantees it and who insures it
 
 
@@ -26,7 +27,11 @@ LISTED_AS: Final = {PartnerRole.GUARANTOR: "guarantee_company", PartnerRole.INSU
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partner:
-    """A company that stands beside lenders. `status` is "active" or "suspended"."""
+    """A company that stands beside lenders. `status` is "active" or "suspended".
+
+    A guarantor pays the whole of a loan that is late by `compensates_after_days` (代偿); without that line it pays for
+    none by itself.
+    """
 
     code: str
     version: int
@@ -34,6 +39,7 @@ class Partner:
     name_en: str
     role: PartnerRole
     status: str
+    compensates_after_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +54,19 @@ class PartnerFee:
 def parse_partner(*, document: Document) -> Partner:
     """Return the partner that a file describes. Errors: PolicyFault with file, row and column."""
     reader = document.reader()
-    reader.only(("kind", "id", "version", "name_zh", "name_en", "role", "status", "note"))
+    reader.only(("kind", "id", "version", "name_zh", "name_en", "role", "status", "compensates_after_days", "note"))
+    role, days = PartnerRole(reader.choice("role", tuple(PartnerRole))), None
+    if reader.has("compensates_after_days"):
+        if role is not PartnerRole.GUARANTOR:
+            raise reader.fault("compensates_after_days", "an insurer guarantees no loan.", "Leave it out.")
+        days = reader.integer("compensates_after_days", least=1, most=COMPENSATES_AFTER_DAYS_MAX)
     return Partner(
         code=reader.name("id"),
         version=reader.integer("version", least=1, most=1_000_000),
         name_zh=reader.text("name_zh"),
         name_en=reader.text("name_en"),
-        role=PartnerRole(reader.choice("role", tuple(PartnerRole))),
+        role=role,
+        compensates_after_days=days,
         status=reader.choice("status", ("active", "suspended")),
     )
 

@@ -12,6 +12,7 @@ from typing import Final
 from mingqu.domain.refusal import Refusal
 from mingqu.services.bring_up_mornings import RETRY_AFTER
 from mingqu.services.close_day import Stopped, bring_up_today, close_through
+from mingqu.services.compensate_loans import compensate_loans
 from mingqu.services.draw_pool import draw_pools
 from mingqu.services.follow_funding import follow_funding
 from mingqu.services.house import House
@@ -124,6 +125,7 @@ def work_once(house: House, *, report: Callable[[str], None], resting: Resting) 
     if morning.open:
         report(f"worker: {morning.open} breaks of bills wait for a person")
     if cell_days:
+        compensate_loans(house)
         draw_pools(house)
         publish_evidence(house)
         follow_funding(house)

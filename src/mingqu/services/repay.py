@@ -43,6 +43,7 @@ from mingqu.services.run_errand import (
 from mingqu.services.withdraw_loan import require_cooling_off
 from mingqu.store import consent, instrument, loan, order, repayment, vault
 from mingqu.store.database import Transaction
+from mingqu.store.loan import Loan
 from mingqu.store.repayment import Agreement
 
 # Stages in which a borrower can pay: a loan that was taken for lost is still owed.
@@ -123,17 +124,7 @@ def repay_by_hand(
 
     def work(tx: Transaction) -> Response:
         of = loan.get_for(tx, person_id=person_id, loan_id=loan_id)
-        if of.state.stage not in OWING:
-            raise NothingDue("Nothing is owed on this loan.")
-        today = house.booking_date(tx, cell=of.cell)
-        owed = quote(terms=of.terms, state=of.state, on=today)
-        whole = intent is Intent.PAYOFF
-        if intent is Intent.WITHDRAW:
-            needed = require_cooling_off(tx, house, of=of, day=today).amount_fen
-            if amount_fen not in (None, needed):
-                raise AmountOutOfRange(f"Giving the loan back takes just its principal, {format_fen(needed)} yuan.")
-        else:
-            needed = owed.payoff_fen if whole else owed.due_fen
+        needed = _needed_fen(tx, house, of=of, intent=intent, asked_fen=amount_fen)
         amount = amount_fen or needed
         if amount == 0:
             raise NothingDue("Nothing is due on this loan today.")
@@ -161,6 +152,25 @@ def repay_by_hand(
         request["channel"] = channel
     answer = once(house, person_id=person_id, command="repay_by_hand", key=key, request=request, work=work)
     return PaymentPage(order_id=UUID(str(answer["order_id"])), amount_fen=int(str(answer["amount_fen"])))
+
+
+def _needed_fen(tx: Transaction, house: House, *, of: Loan, intent: Intent, asked_fen: int | None) -> int:
+    """Return what an intent needs today; of a loan that a guarantor paid for, what is owed to the guarantor.
+
+    Errors: NothingDue, CoolingOffOver, AmountOutOfRange.
+    """
+    if of.state.stage is Stage.SETTLED and of.state.guarantor_claim_fen and intent is not Intent.WITHDRAW:
+        return of.state.guarantor_claim_fen
+    if of.state.stage not in OWING:
+        raise NothingDue("Nothing is owed on this loan.")
+    today = house.booking_date(tx, cell=of.cell)
+    if intent is Intent.WITHDRAW:
+        needed = require_cooling_off(tx, house, of=of, day=today).amount_fen
+        if asked_fen not in (None, needed):
+            raise AmountOutOfRange(f"Giving the loan back takes just its principal, {format_fen(needed)} yuan.")
+        return needed
+    owed = quote(terms=of.terms, state=of.state, on=today)
+    return owed.payoff_fen if intent is Intent.PAYOFF else owed.due_fen
 
 
 def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:

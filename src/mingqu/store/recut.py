@@ -61,6 +61,8 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "facility": _by("person_id"),
     "headroom_use": _by("use_id"),
     "grievance": _by("person_id"),
+    "guarantor_payment": _by("loan_id"),
+    "partner_settled": _by("loan_id"),
     "hold": _by("id"),
     "idempotency": _BY_KEY,
     "instrument": _by("person_id"),

@@ -282,6 +282,7 @@ class Reason(IntEnum):
     SHARE_FEE_PAID = 105
     OWE_PARTNER = 130
     PAY_PARTNER = 131
+    PARTNER_PAYS = 132
 
 
 REASONS: Final = {
@@ -326,7 +327,8 @@ REASONS: Final = {
     Reason.PURPOSE_SPEND: "A payee of a funds contract is paid; held from the authorisation on.",
     Reason.PURPOSE_RETURN: "A payee of a funds contract gives back.",
     Reason.OWE_PARTNER: "A fee is the guarantor's or the insurer's: billed for them, or paid by the borrower.",
-    Reason.PAY_PARTNER: "A guarantor or an insurer is paid the fees that borrowers paid.",
+    Reason.PAY_PARTNER: "A guarantor or an insurer is paid what is its own: fees, and what was collected for it.",
+    Reason.PARTNER_PAYS: "A guarantor's money arrives for what it paid in borrowers' places.",
     Reason.CORRECT: "A person corrects what no other reason covers.",
     Reason.SHARE_LEND: "A joint loan is paid out, a part of it by each funder.",
     Reason.SHARE_REPAY: "A funder's part of principal that came back.",

@@ -4,10 +4,10 @@
 means, `contract` holds loans against what was signed, `crossing` money between cells against its other half, `day` days
 that were added up against what they were made of, `decision` limits against what was decided, `word` orders against
 their words, `document` rows against their evidence, `proposal` what takes two people against the two, `policy` what
-decides against who put it into force, `pool` what pools hold against the loans, `taking_over` loans of other books
-against the files that brought them,
-`milestone` stages that were paid against the two who released them,
-`settlement` what was settled against its orders and their bills. What a part proves of itself is in `ledger_proof`,
+decides against who put it into force, `partner` what guarantors and insurers paid and were paid, `pool` what pools hold
+against the loans, `taking_over` loans of other books against the files that brought them, `milestone` stages that were
+paid against the two who released them, `settlement` what was settled against its orders and their bills. What a part
+proves of itself is in `ledger_proof`,
 `headroom` and `evidence`.
 """
 
@@ -30,6 +30,7 @@ from mingqu.store.proof.document import compared_leaves
 from mingqu.store.proof.funding import fundings
 from mingqu.store.proof.group import group_totals
 from mingqu.store.proof.milestone import milestones
+from mingqu.store.proof.partner import partners
 from mingqu.store.proof.policy import policies
 from mingqu.store.proof.pool import pools
 from mingqu.store.proof.proposal import proposals
@@ -64,6 +65,7 @@ __all__ = [
     "milestones",
     "orders_and_events",
     "orders_and_ledger",
+    "partners",
     "payees",
     "policies",
     "pools",

@@ -91,20 +91,23 @@ _PAID_OUT: Final[LiteralString] = """
 # of its own, which leaves the payment's postings as they were and takes from clearing just what the payment brought;
 # so is a charge back. What a lender gives up is a repayment too, of which clearing sees nothing; nor does it see an
 # agreement that tells payments again and leaves their sum as it is. Money that was parked and that two people placed
-# is told by the receipt they placed it with, as is money that came by no channel. What a channel settled is proved by
-# itself (`settlement`).
+# is told by the receipt they placed it with, as is money that came by no channel; what a guarantor paid is told by its
+# own row. What a channel or a partner settled is proved by itself (`settlement`, `partner`).
 _COLLECTED: Final[LiteralString] = """
     WITH posted AS (
         SELECT cell, reference,
                sum(CASE WHEN debit_code = 1002 THEN amount_fen ELSE -amount_fen END) AS amount_fen
         FROM transfer
-        WHERE (debit_code = 1002 OR credit_code = 1002) AND kind IN (1, 3) AND reason <> 60 GROUP BY cell, reference
+        WHERE (debit_code = 1002 OR credit_code = 1002) AND kind IN (1, 3) AND reason NOT IN (60, 132)
+        GROUP BY cell, reference
     ), paid AS (
         SELECT cell, order_id, CASE WHEN kind = 'return' THEN -amount_fen ELSE amount_fen END AS amount_fen
         FROM channel_order o WHERE kind IN ('collection', 'return') AND state = 'PAID' AND NOT EXISTS (
             SELECT FROM placed_receipt p WHERE p.cell = o.cell AND p.order_id = o.order_id)
         UNION ALL
         SELECT cell, proposal_id, amount_fen FROM placed_receipt
+        UNION ALL
+        SELECT cell, event_id, amount_fen FROM guarantor_payment
         UNION ALL
         SELECT e.cell, e.event_id, CASE target.kind WHEN 'repaid' THEN -target.amount_fen ELSE target.amount_fen END
         FROM loan_event e
@@ -140,6 +143,8 @@ _EVENTS: Final[LiteralString] = """
                                           AND p.state = 'PAID'))
         UNION ALL
         SELECT cell, proposal_id, loan_id, value_date, amount_fen, 'repaid', intent FROM placed_receipt
+        UNION ALL
+        SELECT cell, event_id, loan_id, value_date, amount_fen, 'repaid', 'payoff' FROM guarantor_payment
     )
     SELECT format('order %%s and the event of its loan do not agree', coalesce(ended.order_id, told.event_id))
     FROM told FULL JOIN ended ON ended.cell = told.cell AND ended.order_id = told.event_id

@@ -77,6 +77,9 @@ _CAUSELESS: Final[LiteralString] = """
         WHEN t.reason = 51 THEN EXISTS (SELECT FROM recut r WHERE r.recut_id = t.reference)
         WHEN t.reason IN (60, 61) THEN EXISTS (
             SELECT FROM settlement s WHERE s.cell = t.cell AND s.settlement_id = t.reference)
+        WHEN t.reason IN (131, 132) THEN EXISTS (
+            SELECT FROM partner_settled s WHERE s.cell = t.cell AND s.settled_id = t.reference
+                AND (t.reason = 132 OR s.loan_id IN (t.debit_owner, t.credit_owner)))
         WHEN t.reason BETWEEN 10 AND 13 OR t.reason IN (33, 50, 130) THEN true
         WHEN t.reason BETWEEN 30 AND 32 THEN EXISTS (
             SELECT FROM accrual_group g WHERE g.cell = t.cell AND g.group_id IN (t.debit_owner, t.credit_owner))

@@ -1,0 +1,145 @@
+"""A guarantor pays for a loan on its day, has what is collected from then on, and is settled with by its statement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+import pytest
+
+from mingqu.demo.journey import Borrowed, pay_by_hand
+from mingqu.demo.people import XIA
+from mingqu.domain.decision import parse_pack
+from mingqu.domain.ledger import AccountCode
+from mingqu.domain.loan import Intent, Stage
+from mingqu.domain.order import OrderKind
+from mingqu.services.close_day import close_through
+from mingqu.services.compensate_loans import compensate_loans
+from mingqu.services.house import House
+from mingqu.services.issue_certificate import NotSettled, issue_certificate
+from mingqu.services.read_loan import loan_state
+from mingqu.services.settle_partner import (
+    StatementDiffers,
+    StatementMalformed,
+    settle_partner,
+    state_partner,
+    statement_of,
+)
+from mingqu.store import institution, policy, proof
+from tests.journeys.reading import (
+    Books,
+    arrive,
+    assert_coherent,
+    books_of,
+    borrow,
+    cell_of,
+    house_fen,
+    live_until,
+    orders_of,
+    rows_of,
+)
+from tests.world import OpenWorld, the_pack
+
+GUARANTOR = "hengwen"
+BEGINS_ON, COMPENSATED_ON, PAID_ON = date(2026, 12, 1), date(2027, 1, 4), date(2027, 1, 5)
+
+
+@pytest.fixture
+def guaranteed(world: OpenWorld) -> OpenWorld:
+    """The world in December, when a bank's guaranteed loan is offered, with a guarantor who pays on the third day."""
+    pack = the_pack()
+    (known,) = (one for one in pack.documents if (one.kind, one.file) == ("partner", "partners/hengwen-2.toml"))
+    sooner = replace(known, body={**known.body, "version": 3, "compensates_after_days": 3})
+    with world.house.database.transaction() as tx:
+        policy.publish(tx, pack=parse_pack(documents=(*pack.documents, sooner)), at=world.house.clock.now())
+        tx.commit()
+    house = replace(world.house, directory=institution.load_directory(policy.policy_folder()))
+    opened = OpenWorld(
+        house=house, clock=world.clock, bank=world.bank, sms=world.sms, identity=world.identity, bureau=world.bureau
+    )
+    opened.go_to_date(BEGINS_ON)
+    close_through(house, to=date(2026, 11, 30))
+    return opened
+
+
+def test_a_guarantor_pays_once_has_the_claim_and_is_settled_with(guaranteed: OpenWorld) -> None:
+    world, house = guaranteed, guaranteed.house
+    known = arrive(world)
+    borrowed = borrow(world, known)
+    loan_id = borrowed.signed.loan_id
+    assert borrowed.offered.product.id == "yunling-instalment"
+    world.deposit(XIA, -world.balance_fen(XIA))
+    live_until(world, date(2027, 1, 3))
+    assert compensate_loans(house) == 0  # two days late
+    live_until(world, COMPENSATED_ON)
+    assert compensate_loans(house) == 1
+    assert compensate_loans(house) == 0
+    state = loan_state(house, person_id=known.person_id, loan_id=loan_id)
+    claim_fen = state.guarantor_claim_fen
+    assert state.stage is Stage.SETTLED
+    assert claim_fen > 1_000_000  # principal, a month's interest and fee, and what three days bore
+    assert books_of(house, loan_id) == Books()
+    assert orders_of(house, loan_id, OrderKind.COLLECTION)[-1].state.value != "RESERVED"
+    with pytest.raises(NotSettled):
+        issue_certificate(house, person_id=known.person_id, loan_id=loan_id)
+    assert_coherent(house)
+
+    # What the borrower pays from now on is the guarantor's; without an amount it is all of it.
+    live_until(world, PAID_ON)
+    world.deposit(XIA, 2_000_000)
+    pay_by_hand(world, known, loan_id=loan_id, intent=Intent.DUE, amount_fen=30_000)
+    assert loan_fen(house, loan_id, AccountCode.DUE_TO_GUARANTOR) == 30_000
+    assert loan_fen(house, loan_id, AccountCode.GUARANTOR_CLAIM) == claim_fen - 30_000
+    assert pay_by_hand(world, known, loan_id=loan_id, intent=Intent.PAYOFF) == claim_fen - 30_000
+    assert loan_state(house, person_id=known.person_id, loan_id=loan_id).guarantor_claim_fen == 0
+    issue_certificate(house, person_id=known.person_id, loan_id=loan_id)
+    assert_coherent(house)
+
+    live_until(world, date(2027, 1, 6))
+    see_days_settled(house, borrowed, claim_fen=claim_fen)
+    assert_coherent(house)
+    with house.database.transaction() as tx:
+        tx.execute("SET LOCAL session_replication_role = replica")
+        tx.execute("UPDATE partner_settled SET fee_fen = fee_fen + 1")
+        assert len(proof.partners(tx)) == 4  # neither what was posted nor what moved, on either day
+
+
+def see_days_settled(house: House, borrowed: Borrowed, *, claim_fen: int) -> None:
+    """Assert that a day is settled by a statement that agrees, once, and by no other."""
+    loan_id, lender_id = borrowed.signed.loan_id, borrowed.offered.product.lender_id
+
+    def cash_fen() -> int:
+        cell = cell_of(house, loan_id)
+        return house_fen(house, cell=cell, owner=lender_id, code=AccountCode.LENDER_CASH)
+
+    day = state_partner(house, partner=GUARANTOR, on=COMPENSATED_ON)
+    (line,) = day.lines
+    assert (line.loan_id, line.recovered_fen, line.compensated_fen) == (loan_id, 0, claim_fen)
+    assert line.fee_fen == 2_000 + 178  # 0.2 % of 1,000,000 fen for a month, and of what was left for 3 days of 31
+    before, had_fen = rows_of(house), cash_fen()
+    right = statement_of(day)
+    for wrong, refusal in (
+        (right.replace(b"," + str(claim_fen).encode(), b"," + str(claim_fen + 1).encode()), StatementDiffers),
+        (b"loan_id,fee_fen,recovered_fen,compensated_fen\r\n", StatementDiffers),
+        (right + f"{UUID(int=9).hex},1,0,0\r\n".encode(), StatementDiffers),
+        (right + right.splitlines()[1], StatementMalformed),
+        (right.replace(b",0,", b",0.0,"), StatementMalformed),
+        (b"\xff", StatementMalformed),
+    ):
+        with pytest.raises(refusal):
+            settle_partner(house, partner=GUARANTOR, on=COMPENSATED_ON, statement=wrong)
+    assert rows_of(house) == before
+    assert settle_partner(house, partner=GUARANTOR, on=COMPENSATED_ON, statement=right) == day
+    assert settle_partner(house, partner=GUARANTOR, on=COMPENSATED_ON, statement=right).lines == ()
+    assert cash_fen() == had_fen + claim_fen - line.fee_fen
+    paid = state_partner(house, partner=GUARANTOR, on=PAID_ON)
+    assert [(one.fee_fen, one.recovered_fen, one.compensated_fen) for one in paid.lines] == [(0, claim_fen, 0)]
+    settle_partner(house, partner=GUARANTOR, on=PAID_ON, statement=statement_of(paid))
+    assert cash_fen() == had_fen - line.fee_fen
+    assert loan_fen(house, loan_id, AccountCode.DUE_TO_GUARANTOR) == 0
+
+
+def loan_fen(house: House, loan_id: UUID, code: AccountCode) -> int:
+    """Return what a loan's own account holds, on its normal side."""
+    return house_fen(house, cell=cell_of(house, loan_id), owner=loan_id, code=code)
