@@ -118,7 +118,7 @@ class Killed(BaseException):
     """Stands for a death that no code sees."""
 
 
-def dies(house: House, *, cell: int) -> int:
+def dies(house: House, *, cell: int, to: date) -> int:
     """Die before anything is added up."""
     raise Killed
 

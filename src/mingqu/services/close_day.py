@@ -124,11 +124,12 @@ def close_through(
     `but` are left out. Errors: DayNotOver when `to` has not ended, TooManyWorkers, DatabaseUnavailable at the end.
     """
     require_over(house, to=to)
-    make_room(house, workers=workers)
     closer = closer_of(progress=progress, retry_after=retry_after, proves_later=True)
     with house.database.transaction() as tx:
         found = closing.cells_to_close(tx, to=to, retry_after=retry_after)
     waiting = [cell for cell in found if cell not in but]
+    if waiting:
+        make_room(house, workers=workers)
 
     gone = threading.Event()  # the whole server: each of many cells would wait for it in vain
 
@@ -286,7 +287,7 @@ def close_cell_day(house: House, *, cell: int, on: date, closer: Closer = ALONE)
     if marked:
         if not closer.proves_later:
             prove_groups(house, days={cell: on})
-        sum_days(house, cell=cell)
+        sum_days(house, cell=cell, to=on)
     closer.progress(cell, on, 0, marked)
     return CellDayClosed(brought_up=brought_up, marked=marked)
 
@@ -307,7 +308,8 @@ def bring_up_today(house: House, *, but: Collection[int] = ()) -> Mornings:
     """
     today, closer, events = house.clock.business_date(), Closer(retry_after=RETRY_AFTER), 0
     with house.database.transaction() as tx:
-        cells = [cell for cell in range(tx.cells) if cell not in but]
+        waiting = set_aside.cells_with_morning(tx, on=today, tried_before=house.clock.now() - closer.retry_after)
+    cells = [cell for cell in waiting if cell not in but]
     stopped = []
     for cell in cells:
         try:

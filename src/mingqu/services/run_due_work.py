@@ -41,6 +41,7 @@ from mingqu.services.watch_card import watch_cards
 from mingqu.store import order, work
 from mingqu.store.database import DatabaseUnavailable
 from mingqu.store.erasure import ERASE
+from mingqu.store.ripe import ACCOUNT, HOLD, PURCHASE, ripe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +83,9 @@ _BOOKS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType({CROSSING: fi
 def run_due_work(house: House) -> Round:
     """Take each order that is due one step, and send each notice that is due; several workers may do so at once."""
     with house.database.transaction() as tx:
-        now, cells = house.clock.now(), range(tx.cells)
+        now = house.clock.now()
         house.policies.refresh(tx)
-        due = [order_id for cell in cells for order_id in order.due_orders(tx, cell=cell, now=now)]
+        due = [order_id for cell in range(tx.cells) for order_id in order.due_orders(tx, cell=cell, now=now)]
     stuck, alerts = [], []
     together = send_batches(house, due=due)
     for order_id in due:
@@ -102,11 +103,7 @@ def run_due_work(house: House) -> Round:
             stuck.append((order_id, refusal.code))  # one order in trouble does not keep the others waiting
             _postpone(house, order_id=order_id, at=now)
     told = _work_through(house, _TELLS)
-    today = house.clock.business_date()
-    booked = _work_through(house, _BOOKS) + sum(
-        expire_holds(house, cell=cell) + lapse_purchases(house, cell=cell) + bill_cell(house, cell=cell, to=today)
-        for cell in cells
-    )
+    booked = _work_through(house, _BOOKS) + _book_what_is_ripe(house)
     return Round(orders=len(due) - len(stuck), notices=told, booked=booked, stuck=tuple(stuck), alerts=tuple(alerts))
 
 
@@ -115,6 +112,19 @@ def _work_through(house: House, steps: Mapping[str, Callable[..., int]]) -> int:
     with house.database.transaction() as tx:
         waiting = work.waiting(tx, kinds=steps, now=house.clock.now())
     return sum(step(house, cell=cell) for kind, step in steps.items() for cell, due in sorted(waiting) if due == kind)
+
+
+def _book_what_is_ripe(house: House) -> int:
+    """Book what the day alone makes due, in the cells where there is any; return how much it was."""
+    today = house.clock.business_date()
+    with house.database.transaction() as tx:
+        found = ripe(tx, on=today)
+    steps: Mapping[str, Callable[[int], int]] = {
+        HOLD: lambda cell: expire_holds(house, cell=cell),
+        PURCHASE: lambda cell: lapse_purchases(house, cell=cell),
+        ACCOUNT: lambda cell: bill_cell(house, cell=cell, to=today),
+    }
+    return sum(step(cell) for kind, step in steps.items() for cell, due in sorted(found) if due == kind)
 
 
 def _postpone(house: House, *, order_id: UUID, at: datetime) -> None:

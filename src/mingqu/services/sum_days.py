@@ -11,11 +11,17 @@ from mingqu.store import day_sum
 _DAYS_MAX: Final = 100_000  # of one cell; beyond it something does not move on
 
 
-def sum_days(house: House, *, cell: int) -> int:
-    """Add up every closed day of a cell that is not added up yet, in order; return how many there were."""
+def sum_days(house: House, *, cell: int, to: date | None = None) -> int:
+    """Add up every closed day of a cell that is not added up yet, in order; return how many there were.
+
+    Whoever knows the last of them gives it as `to`, which spares the question whether there is another.
+    """
     for days in range(_DAYS_MAX):
-        if _sum_next_day(house, cell=cell) is None:
+        on = _sum_next_day(house, cell=cell)
+        if on is None:
             return days
+        if on == to:
+            return days + 1
     raise AssertionError("a cell's closed days do not end")
 
 

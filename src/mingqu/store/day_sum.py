@@ -129,12 +129,14 @@ def sum_next_day(tx: Transaction, *, cell: int) -> date | None:
 
     Two that add up the same cell take turns. The caller commits.
     """
-    tx.execute(
-        """INSERT INTO day_sum (cell, summed_to, portfolio_from) SELECT %s, opened_on - 1, opened_on FROM book
-           ON CONFLICT (cell) DO NOTHING""",
-        (cell,),
-    )
-    locked = tx.execute("SELECT summed_to, portfolio_from FROM day_sum WHERE cell = %s FOR UPDATE", (cell,)).fetchone()
+    locked = _locked(tx, cell=cell)
+    if locked is None:
+        tx.execute(
+            """INSERT INTO day_sum (cell, summed_to, portfolio_from) SELECT %s, opened_on - 1, opened_on FROM book
+               ON CONFLICT (cell) DO NOTHING""",
+            (cell,),
+        )
+        locked = _locked(tx, cell=cell)
     closed = tx.execute("SELECT last_closed_on FROM cell WHERE cell = %s", (cell,)).fetchone()
     assert locked is not None
     assert closed is not None
@@ -148,6 +150,11 @@ def sum_next_day(tx: Transaction, *, cell: int) -> date | None:
         _sum_portfolio(tx, cell=cell, on=on)
     tx.execute("UPDATE day_sum SET summed_to = %s WHERE cell = %s", (on, cell))
     return on
+
+
+def _locked(tx: Transaction, *, cell: int) -> tuple[date, date] | None:
+    """Lock a cell's row; return its last summed day and its first with a portfolio, or None before its first sum."""
+    return tx.execute("SELECT summed_to, portfolio_from FROM day_sum WHERE cell = %s FOR UPDATE", (cell,)).fetchone()
 
 
 def recut(tx: Transaction, *, cells: int) -> None:
@@ -191,13 +198,12 @@ def _sum_portfolio(tx: Transaction, *, cell: int, on: date) -> None:
     """Bring the classes to the end of a day, and keep how they stand, by how late they are then."""
     day = {"cell": cell, "on": on}
     tx.execute(
-        f"""INSERT INTO portfolio_class AS c ({_CLASS}, {_ALL_SUMS})
-            SELECT {_CLASS}, {_ADDED} FROM portfolio_delta WHERE cell = %(cell)s AND on_date <= %(on)s
-            GROUP BY {_CLASS}
+        f"""WITH gone AS (DELETE FROM portfolio_delta WHERE cell = %(cell)s AND on_date <= %(on)s RETURNING *)
+            INSERT INTO portfolio_class AS c ({_CLASS}, {_ALL_SUMS})
+            SELECT {_CLASS}, {_ADDED} FROM gone GROUP BY {_CLASS}
             ON CONFLICT ({_CLASS}) DO UPDATE SET {_GROWN}""",  # noqa: S608  Our own lists of columns.
         day,
     )
-    tx.execute("DELETE FROM portfolio_delta WHERE cell = %(cell)s AND on_date <= %(on)s", day)
     tx.execute(f"DELETE FROM portfolio_class WHERE cell = %(cell)s AND {_NOTHING}", day)  # noqa: S608  The same.
     tx.execute(
         """INSERT INTO day_portfolio (cell, on_date, lender_id, product_id, currency, stage, non_accrual, arrears,

@@ -69,6 +69,21 @@ def is_noted(tx: Transaction, *, cell: int, on: date) -> bool:
     return bool(close.noted(tx, cell=cell, on=on, loans_max=1))
 
 
+def cells_with_morning(tx: Transaction, *, on: date, tried_before: datetime) -> list[int]:
+    """Return the cells with something to do on a day: a loan in its diary, or one that was set aside and last tried
+    before a moment. Asked of all at once: a worker asks every second, and mostly there is none.
+    """
+    rows = tx.execute(
+        """SELECT cell FROM cell c
+           WHERE EXISTS (SELECT FROM loan_diary d WHERE d.cell = c.cell AND d.on_date = %(on)s)
+              OR EXISTS (SELECT FROM loan_set_aside s
+                         WHERE s.cell = c.cell AND s.on_date = %(on)s AND s.tried_at <= %(tried_before)s)
+           ORDER BY cell""",
+        {"on": on, "tried_before": tried_before},
+    )
+    return [row[0] for row in rows]
+
+
 def next_day(tx: Transaction, *, cell: int, after: date, to: date, tried_before: datetime) -> date | None:
     """Return the next day of a cell, behind `after` and up to `to`, with something to do: a loan in its diary, or one
     that was set aside and last tried before a moment. None when there is no such day.
