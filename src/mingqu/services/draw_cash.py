@@ -21,6 +21,7 @@ from mingqu.services.keep_to_link import require_within_links
 from mingqu.services.once import Response, once
 from mingqu.services.pay_merchant import require_held
 from mingqu.services.record_spend import brought_up, holds_for
+from mingqu.services.route_spend import route_spend
 from mingqu.services.stand_in_band import require_in_band
 from mingqu.store import instrument, ledger, order, spend
 from mingqu.store.database import Transaction
@@ -74,6 +75,7 @@ def draw_cash(
             ),
         )
         spend.insert_order(tx, account=account, order_id=order_id)
+        route_spend(tx, house, account=account, cause=order_id, amount_fen=amount_fen)
         held = holds_for(
             account,
             parent=parent_of_holds(order_id),

@@ -14,7 +14,7 @@ from uuid import UUID
 from mingqu.domain.funding import FundingPlan, Level, Limit, LimitKind, level_of, limits_of, week_of
 from mingqu.services.house import House
 from mingqu.services.keep_headroom import HeadroomExhausted, even_out, set_headroom, use_headroom
-from mingqu.store import fund_view, headroom, loan
+from mingqu.store import fund_view, headroom, loan, spend_funding
 from mingqu.store.database import Transaction
 from mingqu.store.fund_view import Routed, SourceKey
 
@@ -77,8 +77,29 @@ def _follow_cell(house: House, cell: int) -> int:
         if not loans:
             break
         after = loans[-1].loan_id
+    changed += _follow_accounts(house, cell)
     house.database.run(lambda tx: fund_view.replace_dues(tx, cell=cell, dues=dues))
     return changed
+
+
+def _follow_accounts(house: House, cell: int) -> int:
+    """Let what revolving accounts use follow what they owe and hold; return how many uses changed."""
+    after: UUID | None = None
+    changed = 0
+    for _ in range(CHUNKS_MAX):
+        last, more = house.database.run(partial(_follow_some_accounts, house=house, cell=cell, after=after))
+        changed += more
+        if last is None:
+            break
+        after = last
+    return changed
+
+
+def _follow_some_accounts(tx: Transaction, *, house: House, cell: int, after: UUID | None) -> tuple[UUID | None, int]:
+    tx.lock_cell(cell)
+    accounts = spend_funding.routed(tx, cell=cell, after=after, limit=LOANS_PER_CHUNK)
+    changed = sum(_follow_loan(tx, house, cell, one) for one in accounts)
+    return (accounts[-1].loan_id if accounts else None), changed
 
 
 def _follow_chunk(

@@ -33,6 +33,7 @@ from mingqu.services.record_spend import (
     record_spend,
 )
 from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
+from mingqu.services.route_spend import release_spend, route_spend
 from mingqu.services.stand_in_band import require_in_band
 from mingqu.store import ledger, purchase, spend
 from mingqu.store.database import Transaction
@@ -153,6 +154,7 @@ def _hold(tx: Transaction, house: House, account: SpendAccount, wanted: _Wanted)
         captured_on=None,
     )
     purchase.insert(tx, purchase=made)
+    route_spend(tx, house, account=account, cause=made.purchase_id, amount_fen=amount_fen)
     held = holds_for(
         account,
         parent=made.purchase_id,
@@ -203,6 +205,7 @@ def capture_purchase(house: House, *, purchase_id: UUID, amount_fen: int | None 
         holds = [derived(purchase_id, place) for place in HOLD_PLACES]
         account = record_spend(tx, house, account=account, event=event, holds=holds)
         if taken_fen < known.held_fen:
+            release_spend(tx, house, account=account, amount_fen=known.held_fen - taken_fen)
             end_over(
                 tx,
                 account=account,
@@ -294,10 +297,12 @@ def _release(tx: Transaction, house: House, known: Purchase) -> Purchase:
         raise PurchaseEnded("This purchase has ended.", state=known.state)
     after = replace(known, state=purchase.RELEASED)
     purchase.save(tx, purchase=after)
+    account = spend.get(tx, account_id=known.account_id)
+    release_spend(tx, house, account=account, amount_fen=known.held_fen)
     give_back(
         tx,
         house,
-        account=spend.get(tx, account_id=known.account_id),
+        account=account,
         parent=known.purchase_id,
         reference=known.purchase_id,
         amount_fen=known.held_fen,

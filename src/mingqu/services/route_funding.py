@@ -46,19 +46,10 @@ def route_payout(tx: Transaction, house: House, *, of: Loan, order_id: UUID, amo
     plan = _plan(house, of, known, today)
     if plan is None:
         return
-    only = None if known is None else known.source_id
     wanted = Wanted(amount_fen=amount_fen, principal_fen=of.terms.principal_fen, instalments=of.terms.instalments)
-    closed: dict[UUID, int] = {}
-    for _ in range(_TRIES_MAX):
-        made = _choose(tx, house, plan, wanted, cell=of.cell, only=only, closed=closed)
-        if made.source is None:
-            raise _exhausted(made)
-        short = _reserve(tx, of, made)
-        if short is None:
-            break
-        closed[short.id] = 0
-    else:
-        raise _exhausted(made)
+    only = None if known is None else known.source_id
+    made = find_room(tx, house, plan=plan, wanted=wanted, cell=of.cell, use_id=of.loan_id, only=only)
+    assert made.source is not None
     funding = LoanFunding(
         loan_id=of.loan_id,
         product_id=plan.product_id,
@@ -73,6 +64,32 @@ def route_payout(tx: Transaction, house: House, *, of: Loan, order_id: UUID, amo
     _witness(tx, house, of, order_id, amount_fen, plan, made)
 
 
+def find_room(
+    tx: Transaction,
+    house: House,
+    *,
+    plan: FundingPlan,
+    wanted: Wanted,
+    cell: int,
+    use_id: UUID,
+    only: str | None,
+) -> Route:
+    """Return the source with room, everything that is wanted reserved of its limits under `use_id`.
+
+    `only` is the source that is stayed with. The caller holds the cell's lock. Errors: FundingExhausted, RuleMissing.
+    """
+    closed: dict[UUID, int] = {}
+    for _ in range(_TRIES_MAX):
+        made = _choose(tx, house, plan, wanted, cell=cell, only=only, closed=closed)
+        if made.source is None:
+            raise _exhausted(made)
+        short = _reserve(tx, cell, use_id, made)
+        if short is None:
+            return made
+        closed[short.id] = 0
+    raise _exhausted(made)
+
+
 def release_payout(tx: Transaction, house: House, *, of: Loan, amount_fen: int) -> None:
     """Give back what a payout that will not happen, or came back, had reserved of every limit."""
     known = loan_funding.of_loan(tx, loan_id=of.loan_id)
@@ -80,7 +97,7 @@ def release_payout(tx: Transaction, house: House, *, of: Loan, amount_fen: int) 
         return
     plan = house.funding.plan_version(product_id=known.product_id, version=known.plan_version)
     source = plan.source(source_id=known.source_id)
-    for limit in _limits(house, plan, known.source_id):
+    for limit in limits_now(house, plan, known.source_id):
         used_fen = headroom.use_of(tx, cell=of.cell, headroom_id=limit.id, use_id=of.loan_id)
         less_fen = min(used_fen, limit.used_by(source=source, amount_fen=amount_fen))
         if less_fen:
@@ -102,7 +119,8 @@ def _plan(house: House, of: Loan, known: LoanFunding | None, today: date) -> Fun
     return house.funding.plan_of(product_id=of.product_id, business_date=today)
 
 
-def _limits(house: House, plan: FundingPlan, source_id: str) -> tuple[Limit, ...]:
+def limits_now(house: House, plan: FundingPlan, source_id: str) -> tuple[Limit, ...]:
+    """Return the limits of one source of a plan today. Errors: RuleMissing."""
     today = house.clock.business_date()
     return limits_of(
         plan=plan,
@@ -137,7 +155,7 @@ def _choose(
             only=only,
         )
 
-    limits = {one.id: one for source in plan.sources for one in _limits(house, plan, source.id)}
+    limits = {one.id: one for source in plan.sources for one in limits_now(house, plan, source.id)}
     slices = headroom.slices_of(tx, cell=cell, headroom_ids=list(limits))
     meant = chosen(closed)
     if meant.source is not None and all(use <= slices.get(limit.id, 0) for limit, use in meant.uses):
@@ -149,16 +167,16 @@ def _choose(
     return chosen(free | dict(closed))
 
 
-def _reserve(tx: Transaction, of: Loan, made: Route) -> Limit | None:
-    """Reserve what a loan uses; return the limit that somebody else emptied meanwhile, with nothing reserved."""
+def _reserve(tx: Transaction, cell: int, use_id: UUID, made: Route) -> Limit | None:
+    """Reserve what is used; return the limit that somebody else emptied meanwhile, with nothing reserved."""
     done: list[tuple[UUID, int]] = []
     for limit, use_fen in made.uses:  # in the order of ids, in which everybody locks the rows of the book
-        before_fen = headroom.use_of(tx, cell=of.cell, headroom_id=limit.id, use_id=of.loan_id)
+        before_fen = headroom.use_of(tx, cell=cell, headroom_id=limit.id, use_id=use_id)
         try:
-            use_headroom(tx, cell=of.cell, headroom_id=limit.id, use_id=of.loan_id, amount_fen=before_fen + use_fen)
+            use_headroom(tx, cell=cell, headroom_id=limit.id, use_id=use_id, amount_fen=before_fen + use_fen)
         except HeadroomExhausted:
             for headroom_id, fen in done:
-                use_headroom(tx, cell=of.cell, headroom_id=headroom_id, use_id=of.loan_id, amount_fen=fen)
+                use_headroom(tx, cell=cell, headroom_id=headroom_id, use_id=use_id, amount_fen=fen)
             return limit
         done.append((limit.id, before_fen))
     return None

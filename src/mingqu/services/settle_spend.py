@@ -8,6 +8,7 @@ from mingqu.domain.spend import SpendEvent, SpendKind
 from mingqu.services.draw_cash import holds_of_draw
 from mingqu.services.house import House
 from mingqu.services.record_spend import bring_up_all, give_back, record_spend
+from mingqu.services.route_spend import release_spend
 from mingqu.store import spend
 from mingqu.store.database import Transaction
 
@@ -21,6 +22,7 @@ def settle_spend(tx: Transaction, house: House, *, ended: Order) -> None:
     account = spend.account_of_order(tx, order_id=ended.order_id)
     if ended.state is not OrderState.PAID:
         if ended.kind is OrderKind.PAYOUT:
+            release_spend(tx, house, account=account, amount_fen=ended.amount_fen)
             give_back(
                 tx,
                 house,

@@ -125,6 +125,7 @@ SELECT create_distributed_table('purpose_message', 'cell', colocate_with := 'cel
 SELECT create_distributed_table('purpose_spend', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('wallet_binding', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('spend_event', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('spend_funding', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('spend_order', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('spend_purchase', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('spend_statement', 'cell', colocate_with := 'cell');

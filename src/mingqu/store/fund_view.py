@@ -17,7 +17,7 @@ SourceKey = tuple[str, str]  # a product and a source of its plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTotal:
-    """How many loans a source funds that owe something, and their principal in fen."""
+    """How many loans and revolving accounts a source funds that owe something, and their principal in fen."""
 
     loans: int
     principal_fen: int
@@ -38,7 +38,11 @@ def source_totals(tx: Transaction) -> dict[SourceKey, SourceTotal]:
     rows = tx.execute(
         """SELECT product_id, source_id, count(*) FILTER (WHERE fen > 0), coalesce(sum(fen), 0)::bigint FROM (
                SELECT f.product_id, f.source_id, l.principal_unbilled_fen + l.payable_principal_fen AS fen
-               FROM loan_funding f JOIN loan l ON l.cell = f.cell AND l.loan_id = f.loan_id) one GROUP BY 1, 2"""
+               FROM loan_funding f JOIN loan l ON l.cell = f.cell AND l.loan_id = f.loan_id
+               UNION ALL
+               SELECT f.product_id, f.source_id, a.used_fen
+               FROM spend_funding f JOIN spend_account a ON a.cell = f.cell AND a.account_id = f.account_id
+           ) one GROUP BY 1, 2"""
     )
     return {(row[0], row[1]): SourceTotal(loans=row[2], principal_fen=row[3]) for row in rows}
 

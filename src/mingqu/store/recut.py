@@ -117,6 +117,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "signal_link": _by_hash("key_hash"),
     "spend_account": _by("person_id"),
     "spend_event": _by("account_id"),
+    "spend_funding": _by("account_id"),
     "spend_order": _by("order_id"),
     "spend_purchase": _by("account_id"),
     "spend_statement": _by("account_id"),

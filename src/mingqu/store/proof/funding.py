@@ -69,10 +69,24 @@ _UNSEEN: Final[LiteralString] = """
     LEFT JOIN evidence_leaf e ON e.kind = 'funding' AND e.subject_id = o.order_id
     WHERE e.subject_id IS NULL"""
 
+_UNSEEN_SPEND: Final[LiteralString] = """
+    SELECT format('account %%s was routed and no leaf says so', f.account_id)
+    FROM spend_funding f LEFT JOIN evidence_leaf e ON e.kind = 'funding' AND e.subject_id = f.account_id
+    WHERE e.subject_id IS NULL"""
+# Behind what it owes and holds an account uses a line for nothing less: what was repaid is given back later.
+_USES: Final[LiteralString] = """
+    SELECT format('account %%s uses less of its line than it owes and holds', f.account_id)
+    FROM spend_funding f JOIN headroom h ON h.name = format('line %%s/%%s', f.product_id, f.source_id)
+    JOIN headroom_use u ON u.cell = f.cell AND u.headroom_id = h.headroom_id AND u.use_id = f.account_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(debits_posted_fen - credits_posted_fen + debits_pending_fen), 0) AS fen
+        FROM account a WHERE a.cell = f.cell AND a.owner = f.account_id AND a.code = 1201) owed
+    WHERE u.amount_fen < owed.fen"""
+
 
 def fundings(tx: Transaction) -> list[str]:
     """Return a sentence for each joint loan whose parts are not the loan's, and each choice without its leaf."""
     found: list[str] = []
-    for check in (_PARTS + _SPLIT, _PARTS + _SUMS, _UNSEEN):
+    for check in (_PARTS + _SPLIT, _PARTS + _SUMS, _UNSEEN, _UNSEEN_SPEND, _USES):
         found += [sentence for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)]
     return found
