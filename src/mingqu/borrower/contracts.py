@@ -14,6 +14,7 @@ from mingqu.borrower.cost_table import table_values
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import FieldMissing, Form, own_path
 from mingqu.borrower.offers import renewed
+from mingqu.borrower.payee import TO_PAYEE, payee_fields, payee_of, stages_of_offer
 from mingqu.borrower.wallet import deductible, may_bind_wallet, offered, payable
 from mingqu.domain.business import KIND as BUSINESS_KIND
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
@@ -115,7 +116,8 @@ def sign(visit: Visit, form: Form) -> Response[Any]:
             visit.house,
             person_id=visit.person_id,
             offer_id=offer_id,
-            instrument_id=form.identifier("card"),
+            instrument_id=None if form.optional("to") == TO_PAYEE else form.identifier("card"),
+            payee=payee_of(form),
             payout_at=_payout_at(visit, payout) if payout else None,
             code=form.digits("code"),
             key=form.key,
@@ -232,6 +234,8 @@ def _contract_page(
         phone=signer.phone,
         code_sent=code_sent,
         agreed=form is not None and form.agreed("agree"),
+        stages=stages_of_offer(visit, offered),
+        payee=payee_fields(offered, form),
         cards=cards,
         bind_wallet=may_bind_wallet(visit, held),
         chosen=form.optional("card") if form else (cards[0]["id"] if len(cards) == 1 else ""),

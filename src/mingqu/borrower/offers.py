@@ -225,6 +225,7 @@ def _card(visit: Visit, one: Offered, most_fen: int) -> dict[str, Any]:
         "total_fen": one.cost.principal_fen + one.cost.cost_fen,
         "even": one.offer.terms.method.value == "equal_instalment",
         "prohibited": one.product.prohibited_uses,
+        "by_stages": bool(one.product.stages),
     }
 
 

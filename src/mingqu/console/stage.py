@@ -15,7 +15,7 @@ from mingqu.domain.operator import REASON_LENGTH_MAX, Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
-from mingqu.services.look_at_stages import look_at_stages
+from mingqu.services.look_at_stages import look_at_stages, stages_ready
 from mingqu.services.propose import propose
 
 
@@ -33,6 +33,10 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
             key=key or desk.form_key(),
             reason_length_max=REASON_LENGTH_MAX,
         )
+
+    @page("/stages", needs=Permission.LOAN)
+    def ready(request: Asked) -> Response[Any]:
+        return desk.show(request, "stages_ready.html", stages=stages_ready(desk.house, seat=at.signed_in(request)))
 
     @page("/loans/{loan_id:str}/stages", needs=Permission.LOAN)
     def stages(request: Asked, loan_id: FromPath[str]) -> Response[Any]:
@@ -57,4 +61,4 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
             return show(request, loan_id, key=key, refusal=refusal)
         return at.go(f"{HOME}/proposals/{made.hex}")
 
-    return [stages, release]
+    return [ready, stages, release]

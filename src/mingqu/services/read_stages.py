@@ -12,6 +12,7 @@ from uuid import UUID
 from mingqu.domain.loan import Reversed
 from mingqu.domain.milestone import Stage, amounts_of
 from mingqu.domain.order import Order, OrderKind, OrderState
+from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.store import loan, milestone, order, payee
@@ -62,6 +63,7 @@ class StagesView:
     person_id: UUID
     principal_fen: int
     paid_fen: int
+    payee_name: Personal[str] | None
     payee_bank: str
     payee_tail: str
     purpose: str
@@ -91,6 +93,7 @@ def view_of(tx: Transaction, house: House, *, of: Loan) -> StagesView:
         person_id=of.person_id,
         principal_fen=of.terms.principal_fen,
         paid_fen=sum(one.amount_fen for one in stands if one.state is StageState.PAID),
+        payee_name=None if named is None else named.name,
         payee_bank="" if named is None else named.bank,
         payee_tail="" if named is None else named.account.reveal()[-4:],
         purpose="" if named is None else named.purpose,

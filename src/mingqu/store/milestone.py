@@ -85,6 +85,19 @@ def papers_of(tx: Transaction, *, loan_id: UUID) -> list[Paper]:
     ]
 
 
+def loans_with_papers(tx: Transaction, *, lender_id: UUID | None, limit: int) -> list[UUID]:
+    """Return running loans that were given papers, the newest paper first; of one lender, if one is named."""
+    rows = tx.execute(
+        """
+        SELECT p.loan_id FROM milestone_paper p JOIN loan l ON l.cell = p.cell AND l.loan_id = p.loan_id
+        WHERE l.stage IN ('planned', 'active') AND (%(lender_id)s::uuid IS NULL OR l.lender_id = %(lender_id)s)
+        GROUP BY p.cell, p.loan_id ORDER BY max(p.given_at) DESC, p.loan_id LIMIT %(limit)s
+        """,
+        {"lender_id": lender_id, "limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
 def open_number(tx: Transaction, *, keyring: Keyring, paper: Paper) -> Personal[str]:
     """Return a paper's number. Errors: PersonErased, SealBroken."""
     return vault.open_field(tx, keyring=keyring, person_id=paper.person_id, field=_number_field(paper.paper_id))
