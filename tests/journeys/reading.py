@@ -147,6 +147,11 @@ def rows_of(house: House) -> dict[str, Counter[str]]:
         }
 
 
+def touched(house: House, *, before: dict[str, Counter[str]]) -> set[str]:
+    """Return the tables of which a row is another one than it was before."""
+    return {name for name, rows in rows_of(house).items() if rows != before[name]}
+
+
 def assert_coherent(house: House) -> None:
     """Assert the eight invariants, with evidence published."""
     publish_evidence(house)

@@ -137,8 +137,8 @@ def half_known(world: OpenWorld) -> UUID:
 def test_somebody_elses_card_is_not_bound_and_four_tries_are_all(world: OpenWorld) -> None:
     house = world.house
     person_id = half_known(world)
-    # A try that the checker answered is counted, its code is spent, and its request is remembered.
-    counted = CODES | {"card_attempt", "idempotency"}
+    # A try that the checker answered is counted and noted, its code is spent, and its request is remembered.
+    counted = CODES | {"card_attempt", "idempotency", "refused_word"}
     for code, touched in [("card_not_own", counted)] * CARD_TRIES_MAX + [("card_tries_exhausted", frozenset())]:
         with refused(house.database, code, but=touched):
             verify_identity(

@@ -28,7 +28,7 @@ from mingqu.services.take_notice import NoticeOrderUnknown, NoticesNotTaken, tak
 from mingqu.store import order
 from mingqu.store.idempotency import IdempotencyKeyReused
 from mingqu.web.site import make_site
-from tests.journeys.reading import Books, arrive, assert_coherent, books_of, borrow, orders_of, rows_of
+from tests.journeys.reading import Books, arrive, assert_coherent, books_of, borrow, orders_of, rows_of, touched
 from tests.world import OpenWorld
 
 PAID_FEN = 5_000
@@ -166,7 +166,7 @@ def test_a_failure_told_after_the_payment_is_for_a_person(world: OpenWorld, post
     assert books_of(world.house, paying.loan_id) == paid
 
 
-def test_a_notice_is_refused_without_a_trace(world: OpenWorld, post: Post, paying: Paying) -> None:
+def test_a_refused_notice_leaves_its_reason_and_nothing_else(world: OpenWorld, post: Post, paying: Paying) -> None:
     post.bring(paying.word, order_id=paying.order_id)
     before = rows_of(world.house)
     stranger = world.house.identifiers.fresh(5)
@@ -185,7 +185,7 @@ def test_a_notice_is_refused_without_a_trace(world: OpenWorld, post: Post, payin
         take_notice(post.house, source="hosted", target="/", headers={}, body=b"forged")
     with pytest.raises(NoticesNotTaken):
         take_notice(world.house, source="hosted", target="/", headers={}, body=b"")
-    assert rows_of(world.house) == before
+    assert touched(world.house, before=before) == {"refused_word"}
 
 
 def test_a_notice_of_an_order_that_was_never_sent_is_for_a_person(world: OpenWorld, post: Post) -> None:

@@ -23,6 +23,7 @@ from mingqu.services.fetch_bill import BillRefused, BillTakesBack
 from mingqu.services.house import BANK, HOSTED, BillSource, House
 from mingqu.services.propose import approve, propose
 from mingqu.services.read_loan import order_states
+from mingqu.services.read_refused import list_refused
 from mingqu.services.reconcile import reconcile_day, reconcile_due, reconcile_one
 from mingqu.services.repay import open_page, repay_by_hand
 from mingqu.services.run_errand import run_errand
@@ -31,7 +32,7 @@ from mingqu.store import bill, reconciliation
 from mingqu.store.reconciliation import KnownBreak
 from tests.conftest import OPENED_ON
 from tests.console import signed_in
-from tests.journeys.reading import Borrowed, arrive, assert_coherent, borrow, cell_of, house_fen, rows_of
+from tests.journeys.reading import Borrowed, arrive, assert_coherent, borrow, cell_of, house_fen, rows_of, touched
 from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
 
@@ -216,8 +217,7 @@ def test_a_broken_bill_is_refused_whole_with_its_place_and_asked_for_again(day: 
     assert refused.value.details == {
         "source": BANK, "date": "2026-08-15", "fault": "broken_row", "row": 7, "column": "订单金额",
     }  # fmt: skip
-    after = rows_of(day.house)
-    assert {name for name in after if after[name] != before[name]} == {"bill"}
+    assert touched(day.house, before=before) == {"bill", "refused_word"}
     day.world.go_to(start_of(day.on) + timedelta(hours=34, minutes=20))
     assert reconcile_due(day.house).refused != ()
     day.bills.fault = None
@@ -237,7 +237,9 @@ def test_a_bill_that_takes_back_what_was_settled_is_refused(day: Day) -> None:
     day.bills.change = lambda lines: [one for one in lines if one.direction is Direction.OUT]
     with pytest.raises(BillTakesBack):
         reconcile_day(day.house, on=day.on)
-    assert rows_of(day.house) == before
+    assert touched(day.house, before=before) == {"refused_word"}
+    (noted,) = list_refused(day.house, seat=seat_of(day.house, "auditor"), age_days=1, source=BANK, reason="").words
+    assert (noted.reason, noted.facts) == ("bill_takes_back", {"bill_on": day.on.isoformat(), "orders": 1})
     assert_coherent(day.house)
 
 

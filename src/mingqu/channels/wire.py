@@ -26,6 +26,7 @@ POOL_SECONDS_MAX: Final = 3.0  # until one of the kept connections is free
 ANSWER_SECONDS_MAX: Final = 15.0  # for all pieces together: a trickle is silence as well
 ANSWER_BYTES_MAX: Final = 64 * 1024
 FILE_BYTES_MAX: Final = 64 * 1024 * 1024  # a day's statement or bill of some 300,000 lines
+PRINTED: Final = r"^[^\x00-\x1f\x7f]*\Z"  # of a number or a reference: nobody's document allows control characters
 CONNECTIONS_MAX: Final = 16
 KEPT_ALIVE_SECONDS: Final = 30.0  # shorter than servers usually keep theirs, so that we seldom meet a closed one
 RETRY_AFTER_SECONDS_MAX: Final = 3_600  # who asks for more is asked again after an hour all the same

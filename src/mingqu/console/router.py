@@ -30,6 +30,7 @@ from mingqu.console import (
     queue,
     receipt,
     referral,
+    refused,
     report,
     review,
     sign_in,
@@ -46,7 +47,7 @@ from mingqu.web.pages import pages_of
 SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     sign_in.routes, account.routes, today.routes, queue.routes, lists.routes, customer.routes, loan.routes, fund.routes,
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, breaks.routes, review.routes,
-    policy.routes, lab.routes, referral.routes, report.routes,
+    policy.routes, lab.routes, referral.routes, refused.routes, report.routes,
     collection.routes, grievance.routes, life.routes, stage.routes,
     cards.routes,
 )  # fmt: skip

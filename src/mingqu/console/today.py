@@ -13,6 +13,7 @@ from mingqu.console.desk import Asked, Desk
 from mingqu.console.route import page
 from mingqu.domain.operator import Permission
 from mingqu.services.read_proposals import list_proposals
+from mingqu.services.read_refused import lately_refused
 from mingqu.services.read_review import list_reviews
 from mingqu.services.read_today import Today, read_close, read_queues, read_today
 from mingqu.services.work_break import read_alerts
@@ -35,6 +36,7 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
             queues=read_queues(desk.house, seat=seat),
             waiting=waiting,
             alerts=read_alerts(desk.house),
+            refused=lately_refused(desk.house) if seat.operator.may(Permission.QUEUE) else {},
             flows=_flows(seen),
         )
 

@@ -27,6 +27,7 @@ from mingqu.services.check_drawing import lines_of, require_drawing_open
 from mingqu.services.hear_lender import hear_answer, note_trouble
 from mingqu.services.house import House
 from mingqu.services.make_offers import require_routed
+from mingqu.services.note_refused import note_lender
 from mingqu.services.once import Response, once
 from mingqu.services.read_limit import decision_view
 from mingqu.services.state_business import require_business
@@ -42,6 +43,7 @@ BATCH: Final = 20  # of a cell and round: a lender that hangs must not keep orde
 LEASE_SECONDS: Final = 600  # a whole batch of lenders that hang
 WAITS: Final = tuple(timedelta(minutes=each) for each in (1, 2, 5, 10, 30, 60))
 ASKED_FOR: Final = timedelta(days=1)  # who has not decided by then is asked anew by a new application
+NEVER: Final = "lender_never_answered"
 LENDERS_MAX: Final = 50  # one application is put to no more: each gets a person's data
 
 
@@ -140,6 +142,7 @@ def _follow(house: House, piece: Work) -> None:
             # Parked stays parked: people look at it. Whoever only never answered is over.
             if known.state is not QuestionState.PARKED:
                 lender_question.update(tx, question=replace(known, state=QuestionState.EXPIRED, heard_at=now))
+                note_lender(tx, house, question=known, reason=NEVER)
             work.complete(tx, work=piece, now=now)
         else:
             wait = WAITS[min(tries, len(WAITS) - 1)]

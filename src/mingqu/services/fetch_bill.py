@@ -15,6 +15,7 @@ from mingqu.ports.payout import Direction, StatementLine
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.close_day import DayNotOver
 from mingqu.services.house import House
+from mingqu.services.note_refused import note_bill
 from mingqu.store import bill, settlement
 from mingqu.store.database import Transaction
 
@@ -69,7 +70,14 @@ def fetch_bill(house: House, *, source: str, on: date) -> None:
     except ChannelSilent as silent:
         _note(house, source=source, on=on, fault=silent.reason, row=None, column=None)
         raise _refused(source, on, silent.reason, None, None) from None
-    store_bill(house, source=source, on=on, lines=lines)
+    try:
+        store_bill(house, source=source, on=on, lines=lines)
+    except BillTakesBack as refusal:
+        where = {"orders": int(str(refusal.details["orders"]))}
+        house.database.run(
+            lambda tx: note_bill(tx, house, source=source, reason=BillTakesBack.code, on=on, where=where)
+        )
+        raise
 
 
 def store_bill(house: House, *, source: str, on: date, lines: Sequence[Line]) -> None:
@@ -94,7 +102,9 @@ def lines_of(said: Sequence[StatementLine], *, on: date) -> list[Line]:
     for number, each in enumerate(said, start=1):
         if business_date_of(each.succeeded_at) != on:
             raise BillUnreadable(fault=BillFault.OTHER_DAY, row=number)
-        if not (0 < each.amount_fen <= AMOUNT_FEN_MAX and 0 <= each.fee_fen <= each.amount_fen and each.order_number):
+        told = (each.order_number, each.currency, each.reference)
+        whole = 0 < each.amount_fen <= AMOUNT_FEN_MAX and 0 <= each.fee_fen <= each.amount_fen
+        if not (whole and each.order_number and all(text.isprintable() for text in told)):
             raise BillUnreadable(fault=BillFault.BROKEN_ROW, row=number)
         lines.append(
             Line(
@@ -117,6 +127,8 @@ def _note(house: House, *, source: str, on: date, fault: str, row: int | None, c
         wait = min(FIRST_RETRY * 2 ** min(known.tries, 8), RETRY_MAX)
         next_at = house.clock.now() + wait
         bill.failed(tx, source=source, on=on, fault=fault, row=row, column=column, next_at=next_at)
+        where = {name: value for name, value in (("row", row), ("column", column)) if value is not None}
+        note_bill(tx, house, source=source, reason=fault, on=on, where=where)
 
     house.database.run(note)
 

@@ -24,6 +24,7 @@ from mingqu.domain.lender_answer import (
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.lender import Confirmed, Declined, Funded, Later, NotSigned, PriceMoved
 from mingqu.services.house import House
+from mingqu.services.note_refused import note_lender
 from mingqu.services.price_offer import require_within_cap
 from mingqu.store import lender_question, offer
 from mingqu.store.database import Transaction
@@ -50,13 +51,15 @@ def hear_answer(house: House, *, question_id: UUID, word: LenderOffer | Declined
         if not isinstance(word, Later):
             keep_word(tx, house, question=known, kind=WordKind.ASSESS, number=known.number, word=word)
         lender_question.update(tx, question=heard)
+        if heard.state is QuestionState.PARKED:
+            note_lender(tx, house, question=known, reason=str(heard.parked))
         return heard
 
     return house.database.run(keep)
 
 
-def note_trouble(house: House, *, question_id: UUID, reason: str) -> None:
-    """Keep that a lender gave no usable answer; garbage parks the question, silence is only noted."""
+def note_trouble(house: House, *, question_id: UUID, reason: str, about: WordKind = WordKind.ASSESS) -> None:
+    """Keep that a lender gave no usable answer; garbage parks an open question, silence is only noted."""
 
     def keep(tx: Transaction) -> None:
         tx.lock_cell(tx.cell_of(question_id))
@@ -65,6 +68,7 @@ def note_trouble(house: House, *, question_id: UUID, reason: str) -> None:
             state = QuestionState.PARKED if reason in GARBAGE else known.state
             noted = replace(known, state=state, parked=reason, heard_at=house.clock.now())
             lender_question.update(tx, question=noted)
+        note_lender(tx, house, question=known, reason=reason, about=about)
 
     house.database.run(keep)
 

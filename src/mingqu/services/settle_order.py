@@ -17,6 +17,7 @@ from mingqu.services.bind_money import open_bound
 from mingqu.services.drop_agreement import WITHDRAWN, drop_as_told
 from mingqu.services.follow_up import deduction_of, follow_up, give_back, notice_of, reserve_deductions
 from mingqu.services.house import DEDUCTING, House
+from mingqu.services.keep_order import Heard
 from mingqu.services.record_event import record_event
 from mingqu.services.reserve_payout import give_holds_back, held_for
 from mingqu.services.settle_spend import settle_spend
@@ -40,10 +41,15 @@ def hear_word(tx: Transaction, house: House, *, order_id: UUID, word: Word, at: 
     Only the word that ends the order posts anything, and it does so under the cell's lock: of an answer and a notice
     that arrive together one settles and the other is a word that changes nothing.
     """
+    return hear_whole(tx, house, order_id=order_id, word=word, at=at).after
+
+
+def hear_whole(tx: Transaction, house: House, *, order_id: UUID, word: Word, at: datetime) -> Heard:
+    """Do as `hear_word`, and return the order before and after with the conflict, if there is one. Errors: NotFound."""
     heard = keep_order.hear(tx, order_id=order_id, word=word, at=at)
     if heard.paid or heard.failed:
         settle(tx, house, ended=heard.after)
-    return heard.after
+    return heard
 
 
 def settle(tx: Transaction, house: House, *, ended: Order) -> None:

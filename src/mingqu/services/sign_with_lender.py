@@ -19,7 +19,7 @@ from mingqu.ports.lender import Confirmed, Funded, Later, LenderChannel, LenderF
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.disclose_cost import live_offer, read_disclosure
 from mingqu.services.fund_lender import fund_lender
-from mingqu.services.hear_lender import keep_word, reprice
+from mingqu.services.hear_lender import keep_word, note_trouble, reprice
 from mingqu.services.house import House
 from mingqu.services.make_offers import require_routed
 from mingqu.services.price_offer import CostAboveCap, offer_at, product_of
@@ -84,7 +84,8 @@ def confirm_with_lender(house: House, *, person_id: UUID, offer_id: UUID) -> Non
     )
     try:
         word = channel.sign(signature)
-    except ChannelSilent:
+    except ChannelSilent as silent:
+        note_trouble(house, question_id=question.question_id, reason=silent.reason, about=WordKind.SIGN)
         raise ChannelUnavailable("The lender did not answer: send the same again in a moment.") from None
 
     def hear(tx: Transaction) -> Refusal | None:
@@ -143,7 +144,8 @@ def fund_from_lender(house: House, *, person_id: UUID, offer_id: UUID) -> None:
     )
     try:
         word = _channel(house, question).fund(funding)
-    except ChannelSilent:
+    except ChannelSilent as silent:
+        note_trouble(house, question_id=question.question_id, reason=silent.reason, about=WordKind.FUND)
         raise ChannelUnavailable("The lender did not answer: send the same again in a moment.") from None
     if isinstance(word, Later):
         raise LenderNotFunded("The lender's money is not here yet: sign again in a while.")

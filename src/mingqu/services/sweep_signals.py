@@ -1,11 +1,11 @@
-"""Signals are kept for 400 days and codes of messages for 90, no longer: the worker sweeps after each close."""
+"""Signals and what was refused are kept for 400 days, codes of messages for 90: the worker sweeps after each close."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from mingqu.services.house import House
-from mingqu.store import message_code, signal
+from mingqu.store import message_code, refused_word, signal
 
 # A day brings far fewer; a sweep that was not done for months goes on after the next close.
 BATCHES_MAX: Final = 200
@@ -16,7 +16,7 @@ def sweep_signals(house: House, *, cell: int) -> int:
     gone, now = 0, house.clock.now()
     for _ in range(BATCHES_MAX):
         found = house.database.run(
-            lambda tx: signal.sweep(tx, cell=cell, now=now) + message_code.sweep(tx, cell=cell, now=now)
+            lambda tx: sum(each.sweep(tx, cell=cell, now=now) for each in (signal, message_code, refused_word))
         )
         gone += found
         if found == 0:

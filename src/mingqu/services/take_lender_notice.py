@@ -1,4 +1,7 @@
-"""Take a lender's word that it has something to say: it is asked sooner. The notice itself decides nothing."""
+"""Take a lender's word that it has something to say: it is asked sooner. The notice itself decides nothing.
+
+One that is refused, or comes when the question is over, is noted for people.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,20 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from mingqu.domain.identifier import MalformedIdentifier, beside, parse
+from mingqu.domain.lender_answer import QuestionState
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
+from mingqu.ports.lender import LenderNotice
+from mingqu.ports.notice import NoticeRefused
 from mingqu.services.ask_lenders import ASK
 from mingqu.services.house import House
+from mingqu.services.note_refused import note_lender, note_notice
 from mingqu.services.take_notice import NoticesNotTaken
 from mingqu.store import lender_question, work
 from mingqu.store.database import Transaction
 
 PREFIX: Final = "lender-"  # of the source in the address of a notice; the lender's code follows
+LATE: Final = "lender_answered_late"
 
 
 class LenderNoticeUnknown(Refusal):
@@ -32,7 +40,17 @@ def take_lender_notice(house: House, *, lender: str, target: str, headers: Mappi
     reader = house.lender_notices.get(lender)
     if reader is None:
         raise NoticesNotTaken("No notices are taken here of anybody of this name.")
-    notice = reader.read(target=target, headers=headers, body=body)
+    heard: LenderNotice | None = None
+    try:
+        heard = reader.read(target=target, headers=headers, body=body)
+        _hasten(house, lender=lender, notice=heard)
+    except (NoticeRefused, LenderNoticeUnknown) as refusal:
+        note_notice(house, source=f"{PREFIX}{lender}", refusal=refusal, body=body, heard=heard)
+        raise
+
+
+def _hasten(house: House, *, lender: str, notice: LenderNotice) -> None:
+    """Let a worker ask the lender now. Errors: LenderNoticeUnknown."""
     unknown = LenderNoticeUnknown("There is no application of this number with you.")
     try:
         question_id = parse(notice.application_number)
@@ -46,6 +64,8 @@ def take_lender_notice(house: House, *, lender: str, target: str, headers: Mappi
             raise unknown from None
         if known.lender != lender:
             raise unknown
+        if known.state is QuestionState.EXPIRED:
+            note_lender(tx, house, question=known, reason=LATE)
         work.enqueue(
             tx,
             cell=tx.cell_of(question_id),

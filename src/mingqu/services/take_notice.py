@@ -9,24 +9,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.canonical import canonical
+from mingqu.domain.consent import ConsentMissing
 from mingqu.domain.identifier import MalformedIdentifier, parse
 from mingqu.domain.order import Order
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Paid, code_of, name_of
-from mingqu.ports.notice import AgreementNotice, CombinedNotice, Notice
+from mingqu.ports.notice import AgreementNotice, CombinedNotice, Notice, NoticeRefused
 from mingqu.services import keep_order
-from mingqu.services.agree_at_wallet import take_agreement_notice
+from mingqu.services.agree_at_wallet import AgreementNoticeUnknown, take_agreement_notice
 from mingqu.services.hear_order import Said, hear_paid, response_of
 from mingqu.services.house import House, NoticeSource
-from mingqu.services.settle_order import hear_word
+from mingqu.services.note_refused import Genuine, note_conflict, note_notice
+from mingqu.services.settle_order import hear_whole
 from mingqu.store import idempotency, order
 from mingqu.store.database import Transaction
-from mingqu.store.idempotency import Claim
+from mingqu.store.idempotency import Claim, IdempotencyKeyMalformed, IdempotencyKeyReused
 
 
 class NoticesNotTaken(Refusal):
@@ -49,23 +51,39 @@ def take_notice(house: House, *, source: str, target: str, headers: Mapping[str,
 
     `source` is a name in `house.notices` ("bank", "wechatpay", "alipay"); `target`, `headers` and `body` are as they
     came. A word that does not fit its order (another amount or currency, paid after failed) is written down, books
-    nothing, and leaves the order to a person. The door answers in time: nobody outside is asked, but perhaps for a
-    certificate. Errors: NoticesNotTaken, NoticeRefused and its kinds, NoticeOrderUnknown, IdempotencyKeyReused (the
-    notice id came with another word), IdempotencyKeyBusy.
+    nothing, and leaves the order to a person; what is refused is noted for people with its reason. The door answers in
+    time: nobody outside is asked, but perhaps for a certificate. Errors: NoticesNotTaken, NoticeRefused and its kinds,
+    NoticeOrderUnknown, IdempotencyKeyReused (the notice id came with another word), IdempotencyKeyBusy.
     """
     told_by = house.notices.get(source)
     if told_by is None:
         raise NoticesNotTaken("No notices are taken here of anybody of this name.")
-    notice = told_by.reader.read(target=target, headers=headers, body=body)
-    if isinstance(notice, AgreementNotice):
-        number, word = notice.agreement_number, notice.word
-        take_agreement_notice(house, channels=told_by.channels, number=number, word=word)
-        return None
-    if isinstance(notice, CombinedNotice):
-        _hasten_all(house, told_by=told_by, numbers=notice.order_numbers)
-        return None
-    order_id = _order_id(notice)
+    heard: Genuine | None = None
+    try:
+        heard = told_by.reader.read(target=target, headers=headers, body=body)
+        if isinstance(heard, AgreementNotice):
+            number, word = heard.agreement_number, heard.word
+            take_agreement_notice(house, channels=told_by.channels, number=number, word=word)
+            return None
+        if isinstance(heard, CombinedNotice):
+            _hasten_all(house, told_by=told_by, numbers=heard.order_numbers)
+            return None
+        return _settle(house, source=source, told_by=told_by, notice=heard)
+    except _NOTED as refusal:
+        note_notice(house, source=source, refusal=refusal, body=body, heard=heard)
+        raise
 
+
+# What is refused for what the notice is. The others (a busy key, a database that is away) are over in a moment.
+_NOTED: Final = (
+    NoticeRefused, NoticeOrderUnknown, AgreementNoticeUnknown, ConsentMissing, IdempotencyKeyMalformed,
+    IdempotencyKeyReused,
+)  # fmt: skip
+
+
+def _settle(house: House, *, source: str, told_by: NoticeSource, notice: Notice) -> Order:
+    """Hear a genuine word about an order, once, and return the order after it."""
+    order_id = _parsed(notice.order_number)
     caller, at = f"notice {source}", house.clock.now()
     if isinstance(notice.word, Paid):
         claim = Claim(caller=caller, key=notice.notice_id, body_hash=_hash(notice))
@@ -79,9 +97,11 @@ def take_notice(house: House, *, source: str, target: str, headers: Mapping[str,
         known = _known(tx, order_id, told_by)
         if idempotency.begin(tx, cell=cell, caller=caller, key=notice.notice_id, body_hash=_hash(notice)) is not None:
             return known
-        after = hear_word(tx, house, order_id=order_id, word=notice.word, at=at)
-        idempotency.finish(tx, cell=cell, caller=caller, key=notice.notice_id, response=response_of(after))
-        return after
+        heard = hear_whole(tx, house, order_id=order_id, word=notice.word, at=at)
+        if heard.conflict is not None:
+            note_conflict(tx, house, source=source, notice=notice, order_id=order_id, conflict=heard.conflict)
+        idempotency.finish(tx, cell=cell, caller=caller, key=notice.notice_id, response=response_of(heard.after))
+        return heard.after
 
     return house.database.run(take)
 
@@ -97,10 +117,6 @@ def _hasten_all(house: House, *, told_by: NoticeSource, numbers: Sequence[str]) 
                 keep_order.hasten(tx, order_id=each.order_id, at=house.clock.now())
 
     house.database.run(hasten)
-
-
-def _order_id(notice: Notice) -> UUID:
-    return _parsed(notice.order_number)
 
 
 def _parsed(number: str) -> UUID:

@@ -10,7 +10,9 @@ from mingqu.domain import consent as consents
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.instrument import (
     Bin,
+    CardClosed,
     CardNotOwn,
+    CardNotSupported,
     ElementsAnswer,
     InstrumentState,
     find_bin,
@@ -27,6 +29,7 @@ from mingqu.ports.identity import FourElements
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
 from mingqu.services.load_bins import bins_today
+from mingqu.services.note_refused import note_card
 from mingqu.services.note_signals import promise_signal
 from mingqu.store import consent, directory, freeze, idempotency, instrument, loan, one_time_code, party
 from mingqu.store.database import Transaction
@@ -91,6 +94,14 @@ def verify_identity(
     except ChannelSilent:
         raise IdentityCheckSilent("The check did not answer. Nothing is decided; please try again.") from None
     proof = _Proof(elements=elements, id_card=id_card, issuer=issuer, answer=answer)
+    try:
+        return _bound(house, person_id=person_id, proof=proof)
+    except (CardNotOwn, CardNotSupported, CardClosed) as refusal:
+        note_card(house, person_id=person_id, refusal=refusal)
+        raise
+
+
+def _bound(house: House, *, person_id: UUID, proof: _Proof) -> Verified:
     try:
         return house.database.run(lambda tx: _bind(tx, house, person_id=person_id, proof=proof))
     except directory.DirectoryTaken:

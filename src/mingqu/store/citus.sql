@@ -74,6 +74,7 @@ SELECT create_distributed_table('one_time_code', 'cell', colocate_with := 'cell'
 SELECT create_distributed_table('person_reference', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('portfolio_class', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('portfolio_delta', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('refused_word', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('repayment', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('work', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('settlement', 'cell', colocate_with := 'cell');

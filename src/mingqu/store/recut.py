@@ -94,6 +94,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "refund_of": _by("order_id"),
     "pool_loan": _by("loan_id"),
     "pool_receipt": _by("loan_id"),
+    "refused_word": _by("word_id"),
     "proposal": _by("proposal_id"),
     "referral": _by("person_id"),
     "purpose_alert": _by("card_id"),

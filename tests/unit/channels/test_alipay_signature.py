@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mingqu.channels.alipay.amount import fen_of, moment_of, written, yuan_of
+from mingqu.channels.alipay.form import form_of
 from mingqu.channels.alipay.notice import AlipayNotices
 from mingqu.channels.alipay.payment import AlipayPayments
 from mingqu.channels.alipay.platform import Platform, certificate_number, root_number
@@ -313,3 +315,8 @@ def test_a_signature_that_writes_the_same_bytes_in_another_way_is_refused() -> N
     other = f"{signature[:-3]}{spare}=="
     assert base64.b64decode(other) == base64.b64decode(signature)
     assert not is_signed(keys=keys, content=b"a=1", signature=other)
+
+
+@given(parameters=st.dictionaries(st.text(max_size=5), st.text(max_size=30), max_size=4))
+def test_a_form_is_written_as_the_standard_library_writes_it(parameters: dict[str, str]) -> None:
+    assert form_of(parameters) == urlencode(parameters)

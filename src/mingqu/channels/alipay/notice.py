@@ -79,7 +79,8 @@ class AlipayNotices:
             raise NoticeUnsupported("Only what became of a trade or an agreement is listened to here.")
         told = _read(said, of=_Told)
         if (told.app_id, told.seller_id) != (self._application.app_id, self._application.seller_id):
-            raise NoticeForeign("This notice is for another application or another seller.")
+            foreign = "This notice is for another application or another seller."
+            raise NoticeForeign(foreign, merchant=told.seller_id, application=told.app_id)
         try:
             word = word_of(told)
         except ChannelSilent:
@@ -91,7 +92,7 @@ class AlipayNotices:
     def _agreement(self, said: Mapping[str, str]) -> AgreementNotice:
         told = _read(said, of=_Agreed)
         if told.app_id != self._application.app_id:
-            raise NoticeForeign("This notice is for another application.")
+            raise NoticeForeign("This notice is for another application.", application=told.app_id)
         match said["notify_type"], told.status:
             case "dut_user_sign", "NORMAL":
                 word: Agreed | Failed = Agreed(token=Personal(told.agreement_no))

@@ -7,9 +7,11 @@ from typing import Annotated
 import msgspec
 
 from mingqu.channels.alipay.amount import fen_of, moment_of
+from mingqu.channels.wire import PRINTED
 from mingqu.domain.word import Failed, InProgress, Paid
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PRINTED)]
+Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 NOT_THERE = "ACQ.TRADE_NOT_EXIST"
 
 
@@ -23,7 +25,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     trade_status: str
     trade_no: Text | None = None
     total_amount: str | None = None
-    trans_currency: str = "CNY"
+    trans_currency: Currency = "CNY"
     send_pay_date: str | None = None
     gmt_payment: str | None = None
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
+from mingqu.channels.wire import PRINTED
 from mingqu.domain.money import AMOUNT_FEN_MAX
 from mingqu.domain.word import Accepted, Failed, InProgress, Paid, Refused
 from mingqu.ports.silence import ChannelSilent
@@ -15,7 +16,7 @@ Fen = Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_FEN_MAX)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Number = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=PRINTED)]
 Code = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,63}$")]
 
 

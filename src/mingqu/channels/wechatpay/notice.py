@@ -123,7 +123,8 @@ class WechatNotices:
 
     def _require_own(self, appid: str, mchid: str) -> None:
         if (appid, mchid) != (self._merchant.appid, self._merchant.mchid):
-            raise NoticeForeign("This notice is for another merchant or application.")
+            foreign = "This notice is for another merchant or application."
+            raise NoticeForeign(foreign, merchant=mchid, application=appid)
 
     def _opened(self, resource: _Resource) -> bytes:
         opened = open_resource(

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import msgspec
 
+from mingqu.channels.wire import PRINTED
 from mingqu.domain.money import AMOUNT_FEN_MAX
 from mingqu.domain.word import Failed, InProgress, Paid
 
 Fen = Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_FEN_MAX)]
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PRINTED)]
 
 
 class Amount(msgspec.Struct, frozen=True, kw_only=True):
