@@ -29,11 +29,12 @@ demo: $(READY)  ## three people's loans, from application to certificate, on a r
 serve: $(READY)  ## database, sandbox, jobs and server together, with somebody to be; STORY=1 tells half a year first
 	@$(BIN)/mingqu serve --guide $(if $(STORY),--story --data data/story)
 
-test: $(READY)  ## every test (some sixteen minutes on two cores)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+# A process of tests waits for its database server about as long as it works: three keep two cores busy.
+test: $(READY)  ## every test (some ten minutes on two cores)
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 soak: $(READY)  ## the long versions of the same tests
-	@MINGQU_SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	@MINGQU_SOAK=1 $(BIN)/python -m pytest -n 3 --dist loadgroup
 
 check: $(READY)  ## ruff, mypy --strict, import contracts, tidy
 	@$(BIN)/ruff check .

@@ -39,9 +39,9 @@ use_memory()
 
 OPENED_ON = date(2026, 8, 15)
 CELLS = 4
-# Cells are looked at by the tests of the database. A story needs another cell beside its own, no more: each one costs a
-# close of every quiet day that it lives through.
-CELLS_OF_A_STORY = 2
+# Cells are looked at by the tests of the database. A story needs its own and no more: each one costs a close of every
+# quiet day that it lives through.
+CELLS_OF_A_STORY = 1
 _LOOK_AT_CELLS = {Path(__file__).parent / folder for folder in ("database", "docs")}
 _numbers = count(1)
 
@@ -82,7 +82,7 @@ def template(server: Server) -> str:
 
 @pytest.fixture(scope="session")
 def small_template(server: Server) -> Iterator[str]:
-    """The same with the two cells of a story."""
+    """The same with the one cell of a story."""
     with _made(_addressed(server.url, "postgres"), f"{_before(server)}small", copy_of="template0"):
         _write_empty_book(_addressed(server.url, f"{_before(server)}small"), cells=CELLS_OF_A_STORY)
         yield "small"
@@ -136,7 +136,7 @@ def funded(server: Server, template: str, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def small_funded(server: Server, small_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The same with the two cells of a story."""
+    """The same with the one cell of a story."""
     with _funded_book(server, "small_funded", copy_of=small_template, folder=tmp_path_factory.mktemp("small")) as name:
         yield name
 
@@ -153,7 +153,7 @@ def _funded_book(server: Server, name: str, *, copy_of: str, folder: Path) -> It
 def database(request: pytest.FixtureRequest, server: Server) -> Iterator[Database]:
     """A fresh migrated book, opened on 2026-08-15, empty unless a world is on it; gone after the test.
 
-    It has four cells for tests of the database and of its documentation, and two for every other.
+    It has four cells for tests of the database and of its documentation, and one for every other.
     """
     small = "small_" if _LOOK_AT_CELLS.isdisjoint(request.path.parents) else ""
     copy_of = request.getfixturevalue(small + ("funded" if "world" in request.fixturenames else "template"))

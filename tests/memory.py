@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, LiteralString
 
 _MEMORY: Final = Path("/dev/shm")
-_BYTES_MIN: Final = 2 << 30  # two processes with a server each, whose books are 10 MB, and a few servers beside them
+_BYTES_MIN: Final = 2 << 30  # three processes with a server each, whose books are 10 MB, and a few servers beside them
 
 
 def _has_place() -> bool:

@@ -28,7 +28,7 @@ from tests.soak import SOAK
 from tests.world import OpenWorld
 
 CHECKS: Final = [content_type_conformance, response_schema_conformance]
-EXAMPLES: Final = 400 if SOAK else 6  # of each operation and each way of making them
+EXAMPLES: Final = 400 if SOAK else 4  # of each operation and each way of making them
 SLOW: Final = ("print_contract", "print_certificate")
 
 

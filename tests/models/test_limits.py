@@ -296,7 +296,7 @@ def test_limits_are_what_the_model_says_in_any_order_of_deeds(world: OpenWorld) 
     taken = borrow(world, arrive(world), amount_fen=UNIT)
     person_id, loan_id = taken.known.person_id, taken.signed.loan_id
 
-    @settings(max_examples=600 if SOAK else 60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=600 if SOAK else 30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @example(deeds=[("hold", 45, 0), ("replace", 10, 10), ("void", 0, 0), ("repay", 3, 0), ("hold", 3, 0)])
     @example(
         deeds=[("replace", 40, 40), ("hold", 45, 0), ("hold", 45, 0), ("hold", 3, 0), ("wait", 24, 0), ("hold", 9, 0)]
