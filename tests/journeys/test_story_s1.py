@@ -261,3 +261,32 @@ def test_a_bill_run_that_dies_in_a_chunk_leaves_nothing_and_one_that_comes_again
     assert bill_spend(house).accounts == 0
     assert rows_of(house) == billed
     assert_coherent(house)
+
+
+def test_a_worker_bills_on_the_very_morning_and_releases_on_the_very_day_what_nobody_captured(site: Site) -> None:
+    house, xia = site.world.house, introduce(site)
+    be_assessed(site, xia)
+    account_id = opened(xia.client)["spend_line"]
+    buy(site, xia.client, account_id, "books", 100_000)
+    held = xia.client.authorize(
+        account_id=account_id, merchant_id="m1", merchant_name="河畔书店", number="lamp", amount_fen=20_000
+    )
+
+    def standing() -> tuple[date, date, str]:
+        with house.database.transaction() as tx:
+            ((morning, lapses_on, state),) = tx.execute(
+                """SELECT a.next_morning, p.lapses_on, p.state FROM spend_account a
+                   JOIN spend_purchase p USING (cell, account_id) WHERE p.purchase_id = %s""",
+                (held.purchase_id,),
+            )
+        return morning, lapses_on, state
+
+    morning, lapses_on, _ = standing()
+    for day in sorted({morning, lapses_on}):
+        pass_to(site, day - timedelta(days=1))
+        before = standing()
+        assert (before[0] > morning, before[2]) == (morning < day, "held" if day <= lapses_on else "released")
+        pass_to(site, day)
+        after = standing()
+        assert (after[0] > morning, after[2]) == (morning <= day, "held" if day < lapses_on else "released")
+    assert_coherent(house)
