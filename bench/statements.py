@@ -9,6 +9,7 @@ is writing the same snapshots back, which any run must do; that of the second is
 
 from __future__ import annotations
 
+import gc
 import time
 from dataclasses import replace
 from datetime import date, timedelta
@@ -101,6 +102,8 @@ def _put_in(house: House, first: SpendAccount, states: list[SpendState]) -> None
 
 def _booked(house: House, cell: int, on: date) -> dict[str, Any]:
     """Bill them all; then write every snapshot back once more, in chunks of the same size."""
+    gc.collect()
+    gc.freeze()  # as the worker does when it starts
     meter = Meter(house.database)
     billed = bill_cell(house, cell=cell, to=on)
     cost = meter.spent().cpu

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
@@ -16,7 +16,8 @@ from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.personal import Personal
 from mingqu.services.bill_spend import bill_spend
-from mingqu.store import spend
+from mingqu.store.connection import Statement
+from mingqu.store.database import Transaction
 from mingqu.web.site import make_site
 from tests.journeys.api import ADDRESS, Borrower, Site, be_assessed, introduce, sign_in_again
 from tests.journeys.reading import Limit, assert_coherent, facts_of, limit_of, live_until, rows_of
@@ -248,11 +249,14 @@ def test_a_bill_run_that_dies_in_a_chunk_leaves_nothing_and_one_that_comes_again
     site.world.go_to_date(date(2026, 9, 2))
     before = rows_of(house)
 
-    def dies(*_: object, **__: object) -> None:
+    written = Transaction.together
+
+    def dies(tx: Transaction, statements: Sequence[Statement]) -> None:
+        written(tx, statements)
         raise ConnectionAbortedError
 
     with monkeypatch.context() as patched:
-        patched.setattr(spend, "save_all", dies)  # everything else of the chunk is written by then
+        patched.setattr(Transaction, "together", dies)  # everything of the chunk is written by then
         with pytest.raises(ConnectionAbortedError):
             bill_spend(house)
     assert rows_of(house) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -75,6 +76,8 @@ def work_until(house: House, *, stop: threading.Event, report: Callable[[str], N
 
     A refusal is said in its own words; anything else is a bug, and is said by its type only, for it may carry data.
     """
+    gc.collect()
+    gc.freeze()  # modules and policies are here to stay, and are not looked at again with every chunk of work
     waiting, resting = IDLE_SECONDS, Resting()
     while not stop.is_set():
         failed = False

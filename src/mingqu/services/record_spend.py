@@ -61,20 +61,20 @@ def bring_up_all(tx: Transaction, house: House, *, accounts: Sequence[SpendAccou
     afters = [one.with_state(outcome.state) for one, outcome in zip(accounts, outcomes, strict=True)]
     transfers: list[Transfer] = []
     for one, outcome in zip(accounts, outcomes, strict=True):
+        if not (outcome.postings or outcome.released_fen):
+            continue  # most of them
         cause = dated(one.account_id, on=to, purpose=f"mornings after {one.state.day}")
         transfers += transfers_of(one, outcome, cause=cause, reference=one.account_id, on=today)
         transfers += _released(tx, one, outcome.released_fen, cause=cause, reference=one.account_id, on=today)
-    ledger.post(tx, cell=cell, transfers=transfers)
-    spend.insert_statements(
-        tx,
-        cell=cell,
-        issued=[
-            (one.account_id, bill)
-            for one, outcome in zip(accounts, outcomes, strict=True)
-            for bill in outcome.statements
-        ],
-    )
-    spend.save_all(tx, accounts=afters)
+    bills = [
+        (one.account_id, bill) for one, outcome in zip(accounts, outcomes, strict=True) for bill in outcome.statements
+    ]
+    # One round trip: what was posted is looked at before anything is committed.
+    posting = [ledger.posted(cell=cell, transfers=transfers)] if transfers else []
+    issuing = [spend.issued(cell=cell, bills=bills)] if bills else []
+    answers = tx.together([*posting, *issuing, spend.saved(afters)])
+    if posting:
+        ledger.require_posted(answers[0], transfers=transfers)
     return afters
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Final, LiteralString
@@ -12,18 +12,32 @@ from uuid import UUID
 import msgspec
 from psycopg.rows import TupleRow
 
+from mingqu.domain.changed import changed
 from mingqu.domain.identifier import dated
 from mingqu.domain.ownership import NotFound
-from mingqu.domain.spend import SpendEvent, SpendKind, SpendState, SpendTerms, Statement, next_morning
+from mingqu.domain.spend import SpendEvent, SpendKind, SpendState, SpendTerms, next_morning
+from mingqu.domain.spend import Statement as Bill
+from mingqu.store import column
+from mingqu.store.connection import Statement
 from mingqu.store.database import Transaction
 
 _terms: Final = msgspec.json.Decoder(SpendTerms)
 _state: Final = msgspec.json.Decoder(SpendState)
-_statement: Final = msgspec.json.Decoder(Statement)
+_statement: Final = msgspec.json.Decoder(Bill)
 _TERMS_KEPT_MAX: Final = 256  # terms kept decoded: versions of products in use at once
 _COLUMNS: Final[LiteralString] = """
     SELECT cell, account_id, person_id, product_id, product_version, lender_id, decision_id, currency, granted_fen,
            terms, opened_on, opened_at, state, events FROM spend_account"""
+
+_SAVE: Final[LiteralString] = """
+    UPDATE spend_account a SET state = n.state, used_fen = n.used_fen, overdue_since = n.overdue_since,
+           next_morning = n.next_morning, events = n.events
+    FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::date[], $6::date[], $7::bigint[])
+         AS n (account_id, state, used_fen, overdue_since, next_morning, events)
+    WHERE a.cell = $1::smallint AND a.account_id = n.account_id"""
+_ISSUE: Final[LiteralString] = """
+    INSERT INTO spend_statement (cell, statement_id, account_id, number, billed_on, body)
+    SELECT $1::smallint, n.* FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::date[], $6::text[]) AS n"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +61,7 @@ class SpendAccount:
 
     def with_state(self, state: SpendState, *, events: int = 0) -> SpendAccount:
         """Return the account with another state, after so many more events."""
-        return replace(self, state=state, events=self.events + events)
+        return changed(self, state=state, events=self.events + events)
 
 
 def insert(tx: Transaction, *, account: SpendAccount) -> None:
@@ -104,24 +118,21 @@ def get(tx: Transaction, *, account_id: UUID) -> SpendAccount:
 
 def save_all(tx: Transaction, *, accounts: Sequence[SpendAccount]) -> None:
     """Store how accounts of one cell stand now, in one statement."""
-    if not accounts:
-        return
-    tx.execute(
-        """UPDATE spend_account a SET state = n.state, used_fen = n.used_fen, overdue_since = n.overdue_since,
-                  next_morning = n.next_morning, events = n.events
-           FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::date[], %s::date[], %s::int[])
-                AS n (account_id, state, used_fen, overdue_since, next_morning, events)
-           WHERE a.cell = %s AND a.account_id = n.account_id""",
-        (
-            [account.account_id for account in accounts],
-            [msgspec.json.encode(account.state).decode() for account in accounts],
-            [account.state.used_fen for account in accounts],
-            [account.state.overdue_since for account in accounts],
-            [next_morning(account.state) for account in accounts],
-            [account.events for account in accounts],
-            accounts[0].cell,
-        ),
+    if accounts:
+        tx.together([saved(accounts)])
+
+
+def saved(accounts: Sequence[SpendAccount]) -> Statement:
+    """Return the statement of `save_all`: a column an array, packed, for a text inside one is dear to write out."""
+    columns = (
+        column.of_uuids([account.account_id for account in accounts]),
+        column.of_texts_or_nulls([msgspec.json.encode(account.state).decode() for account in accounts]),
+        column.of_bigints([account.state.used_fen for account in accounts]),
+        column.of_dates_or_nulls([account.state.overdue_since for account in accounts]),
+        column.of_dates([next_morning(account.state) for account in accounts]),
+        column.of_bigints([account.events for account in accounts]),
     )
+    return Statement(_SAVE, (column.smallint(accounts[0].cell), *(each.packed for each in columns)))
 
 
 def append_event(tx: Transaction, *, account: SpendAccount, event: SpendEvent, at: datetime) -> None:
@@ -162,25 +173,19 @@ def statement_id(account_id: UUID, *, billed_on: date) -> UUID:
     return dated(account_id, on=billed_on, purpose="bill")
 
 
-def insert_statements(tx: Transaction, *, cell: int, issued: Sequence[tuple[UUID, Statement]]) -> None:
-    """Store bills, each with the account's id, in one statement."""
-    if not issued:
-        return
-    tx.execute(
-        """INSERT INTO spend_statement (cell, statement_id, account_id, number, billed_on, body)
-           SELECT %s, * FROM unnest(%s::uuid[], %s::uuid[], %s::int[], %s::date[], %s::text[])""",
-        (
-            cell,
-            [statement_id(account_id, billed_on=bill.billed_on) for account_id, bill in issued],
-            [account_id for account_id, _ in issued],
-            [bill.number for _, bill in issued],
-            [bill.billed_on for _, bill in issued],
-            [msgspec.json.encode(bill).decode() for _, bill in issued],
-        ),
+def issued(*, cell: int, bills: Sequence[tuple[UUID, Bill]]) -> Statement:
+    """Return the statement that stores bills, each with the account's id."""
+    columns = (
+        column.of_uuids([statement_id(account_id, billed_on=bill.billed_on) for account_id, bill in bills]),
+        column.of_uuids([account_id for account_id, _ in bills]),
+        column.of_bigints([bill.number for _, bill in bills]),
+        column.of_dates([bill.billed_on for _, bill in bills]),
+        column.of_texts_or_nulls([msgspec.json.encode(bill).decode() for _, bill in bills]),
     )
+    return Statement(_ISSUE, (column.smallint(cell), *(each.packed for each in columns)))
 
 
-def statements_of(tx: Transaction, *, account_id: UUID) -> list[Statement]:
+def statements_of(tx: Transaction, *, account_id: UUID) -> list[Bill]:
     """Return the bills of an account, the newest first."""
     rows = tx.execute(
         """SELECT body FROM spend_statement WHERE cell = %s AND account_id = %s ORDER BY number DESC""",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from mingqu.domain.calendar import DayCount, first_due_on
@@ -12,6 +13,7 @@ from mingqu.domain.rate import PPM, Rate, RateUnit
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.revolving import Charge, MinimumRule, UnpaidBill
 
+_DAYS_KEPT_MAX: Final = 4_096  # a decade of days for one bill day; a night asks for a few of them
 DAY_MAX: Final = 28  # the last day that every month has
 # What a repayment is used for, in the order that the product names: each of these once.
 COMPONENTS: Final = ("fee", "penalty", "interest", "principal")
@@ -71,12 +73,18 @@ class SpendTerms:
 
     def bill_after(self, day: date) -> date:
         """Return the first bill day after a day. Example: with 1, of 2026-08-15 it is 2026-09-01."""
-        return first_due_on(start=day, day_of_month=self.bill_day)
+        return _day_after(day, self.bill_day)
 
     def due_of(self, billed_on: date) -> date:
         """Return the due day of a bill. Example: with 10, of the bill of 2026-09-01 it is 2026-09-10."""
-        return first_due_on(start=billed_on, day_of_month=self.due_day)
+        return _day_after(billed_on, self.due_day)
 
     def fee_ppm(self, count: int) -> int | None:
         """Return what instalments of a count cost, or None where there are none of that count."""
         return dict(self.instalment_fees).get(count)
+
+
+@lru_cache(maxsize=_DAYS_KEPT_MAX)
+def _day_after(day: date, day_of_month: int) -> date:
+    """Return what `first_due_on` does: the accounts of a night have few bill days among them."""
+    return first_due_on(start=day, day_of_month=day_of_month)

@@ -61,10 +61,17 @@ _PURCHASES: Final[LiteralString] = """
     WHERE (coalesce(e.amount_fen, 0), coalesce(r.fen, 0), e.event_id IS NOT NULL)
           <> (p.captured_fen, p.refunded_fen, p.state = 'captured')"""
 
+_BILLS: Final[LiteralString] = """
+    SELECT format('bill %s is of no account', s.statement_id)
+    FROM spend_statement s LEFT JOIN spend_account a ON a.cell = s.cell AND a.account_id = s.account_id
+    WHERE a.account_id IS NULL"""
+
 
 def spend_accounts(tx: Transaction) -> list[str]:
     """Return a sentence for each account that is not what its events make of it, or not what the ledger says."""
-    found = [sentence for check in (_BOOKS, _LIMITS, _PURCHASES) for (sentence,) in tx.execute(check).fetchmany(20)]
+    found = [
+        sentence for check in (_BOOKS, _LIMITS, _PURCHASES, _BILLS) for (sentence,) in tx.execute(check).fetchmany(20)
+    ]
     return found + list(islice(_replayed(tx), FINDINGS_MAX))
 
 
