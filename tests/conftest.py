@@ -42,7 +42,13 @@ CELLS = 4
 # Cells are looked at by the tests of the database. A story needs its own and no more: each one costs a close of every
 # quiet day that it lives through.
 CELLS_OF_A_STORY = 1
-_LOOK_AT_CELLS = {Path(__file__).parent / folder for folder in ("database", "docs")}
+# These stories have people or money in several cells.
+_OF_SEVERAL_CELLS = ("strangers", "taking_over_a_book", "own_data", "fund_centre", "repay_together")
+_LOOK_AT_CELLS = {
+    *(Path(__file__).parent / folder for folder in ("database", "docs")),
+    *(Path(__file__).parent / "journeys" / f"test_{story}.py" for story in _OF_SEVERAL_CELLS),
+    Path(__file__).parent / "properties" / "test_referrals.py",
+}
 _numbers = count(1)
 
 
@@ -153,9 +159,10 @@ def _funded_book(server: Server, name: str, *, copy_of: str, folder: Path) -> It
 def database(request: pytest.FixtureRequest, server: Server) -> Iterator[Database]:
     """A fresh migrated book, opened on 2026-08-15, empty unless a world is on it; gone after the test.
 
-    It has four cells for tests of the database and of its documentation, and one for every other.
+    It has four cells for tests of the database and of its documentation and where a story needs them, and one for
+    every other.
     """
-    small = "small_" if _LOOK_AT_CELLS.isdisjoint(request.path.parents) else ""
+    small = "small_" if _LOOK_AT_CELLS.isdisjoint((request.path, *request.path.parents)) else ""
     copy_of = request.getfixturevalue(small + ("funded" if "world" in request.fixturenames else "template"))
     with (
         database_named(server, f"book_{next(_numbers)}", copy_of=copy_of) as address,
