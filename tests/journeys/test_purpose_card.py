@@ -14,6 +14,7 @@ from uuid import UUID
 
 import pytest
 from litestar.testing import TestClient
+from psycopg import sql
 
 from mingqu.api import make_router, openapi
 from mingqu.domain.ledger import Account, AccountCode
@@ -36,6 +37,7 @@ from mingqu.services.open_card import (
 from mingqu.services.spend_card import ADVISE, AUTHORISE, Asked, CardReferenceReused, Word, hear_card, message_id_of
 from mingqu.services.verify_book import verify_book
 from mingqu.store import evidence, ledger
+from mingqu.store.purpose import _CARDS
 from mingqu.web.site import make_site
 from tests.journeys.api import ADDRESS
 from tests.journeys.reading import arrive, assert_coherent
@@ -118,6 +120,20 @@ def test_a_spend_is_held_captured_in_part_and_given_back(world: OpenWorld) -> No
     with card.house.database.transaction() as tx:
         about = [message_id_of(card.card_id, reference) for reference in ("a-1", "c-0", "c-1", "f-0", "r-2")]
         assert all(evidence.leaf_about(tx, subject_id=one) for one in about)
+
+
+def test_a_card_and_its_account_are_looked_up_by_their_keys_however_many_there_are(world: OpenWorld) -> None:
+    card = Holder(world)
+    with card.house.database.transaction() as tx:
+        tx.script(
+            f"SET LOCAL plan_cache_mode = force_generic_plan; PREPARE cards (smallint, uuid[], date[]) AS {_CARDS}"
+        )
+        cell = tx.cell_of(card.card_id)
+        asked = f"{cell}::smallint, ARRAY['{card.card_id}']::uuid[], ARRAY['2026-08-15']::date[]"
+        tx.script("SET LOCAL enable_seqscan = off")
+        plan = "\n".join(row[0] for row in tx.execute(sql.SQL("EXPLAIN EXECUTE cards({})").format(sql.SQL(asked))))  # type: ignore[arg-type]
+    (account,) = [line for line in plan.splitlines() if "code = 9202" in line]
+    assert "owner = asked.card_id" in account, plan
 
 
 def test_money_stays_where_the_contract_does_not_let_it_go(world: OpenWorld) -> None:

@@ -22,6 +22,7 @@ INTEGER_MAX: Final = 2**53 - 1
 DEPTH_MAX: Final = 32
 
 
+_WORDS: Final = {None: "null", True: "true", False: "false"}
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
@@ -54,20 +55,23 @@ def read(data: bytes) -> Canonical:
 
 
 def _written(value: Canonical, *, depth: int) -> str:
+    # Nearly all that is written is a plain text; what is asked first costs least.
+    if type(value) is str:
+        return _text(value)
     assert depth <= DEPTH_MAX, "nested too deeply"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+    if value is None or value is True or value is False:
+        return _WORDS[value]
     if isinstance(value, int):
         return str(value) if -INTEGER_MAX <= value <= INTEGER_MAX else f'"{value}"'
     if isinstance(value, str):
         return _text(value)
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):
         assert all(isinstance(key, str) for key in value), "a key is a text"
         # By UTF-16 code units. Of ASCII keys, which nearly all are, each character is one.
-        keys = sorted(value, key=None if all(map(str.isascii, value)) else _code_units)
+        keys = sorted(value, key=None if "".join(value).isascii() else _code_units)
         return "{" + ",".join([f"{_text(key)}:{_written(value[key], depth=depth + 1)}" for key in keys]) + "}"
     assert isinstance(value, list | tuple), f"{type(value).__name__} has no canonical form"
-    return "[" + ",".join(_written(item, depth=depth + 1) for item in value) + "]"
+    return "[" + ",".join([_written(item, depth=depth + 1) for item in value]) + "]"
 
 
 def _code_units(key: str) -> bytes:

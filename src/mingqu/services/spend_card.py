@@ -152,38 +152,43 @@ def hear_in(tx: Transaction, house: House, *, cell: int, listed: Sequence[Word])
         cards.add(word.card_id)
     now = house.clock.now()
     mine = [word for word, answer in zip(listed, answers, strict=True) if answer is None]
+    message_ids = [word.message_id for word in mine]
     at_hand = purpose.locked(
         tx,
         cell=cell,
         cards=[(word.card_id, now.astimezone(MARKET_TIME).date()) for word in mine],
-        message_ids=[word.message_id for word in mine],
+        message_ids=message_ids,
         spend_ids=[message_id_of(word.card_id, word.of) for word in mine if word.of is not None],
     )
     on, written = house.booking_day(at_hand.last_closed_on), _Written()
-    told = iter([_hear(tx, at_hand, word, now, on, written) for word in mine])
+    told = iter(
+        [_hear(tx, at_hand, word, named, now, on, written) for word, named in zip(mine, message_ids, strict=True)]
+    )
     plain = [next(told) if answer is None else answer for answer in answers]
     if written.messages:
         _write(tx, cell, at_hand, written, now, on)
     return plain
 
 
-def _hear(tx: Transaction, at_hand: AtHand, word: Word, now: datetime, on: date, written: _Written) -> Heard:
+def _hear(
+    tx: Transaction, at_hand: AtHand, word: Word, message_id: UUID, now: datetime, on: date, written: _Written
+) -> Heard:
     card = at_hand.cards.get(word.card_id)
     if card is None:
         return NotFound()
-    body_hash = hashlib.sha256(canonical({"kind": word.kind, **word.said()})).digest()
-    before = at_hand.answered.get(word.message_id)
+    said = word.said()
+    body_hash = hashlib.sha256(canonical({"kind": word.kind, **said})).digest()
+    before = at_hand.answered.get(message_id)
     if before is not None:
         if before[0] != body_hash:
             return CardReferenceReused("This reference came with another word: take a new one for a new word.")
         return before[1]
     if word.asked is not None:
-        answer = _authorised(tx, card, word, word.asked, now, on, written)
+        answer = _authorised(tx, card, word, message_id, word.asked, now, on, written)
     else:
-        answer = _followed(tx, at_hand, card, word, on, written)
-    said = dict(word.said())
+        answer = _followed(tx, at_hand, card, word, message_id, on, written)
     message = Message(
-        message_id=word.message_id,
+        message_id=message_id,
         card_id=word.card_id,
         kind=word.kind,
         body_hash=body_hash,
@@ -192,18 +197,18 @@ def _hear(tx: Transaction, at_hand: AtHand, word: Word, now: datetime, on: date,
     )
     written.messages.append(message)
     if answer["outcome"] != "approved":  # a plain "yes" moved nothing yet; what takes the money is looked at
-        written.watched.append(_watch(card, word.message_id, at=now))
-    written.drafts.append(_draft(card, word, answer))
+        written.watched.append(_watch(card, message_id, at=now))
+    written.drafts.append(_draft(card, word, message_id, answer))
     return answer
 
 
-def _draft(card: Card, word: Word, answer: Answer) -> evidence.Draft:
+def _draft(card: Card, word: Word, message_id: UUID, answer: Answer) -> evidence.Draft:
     """Return the leaf of a word. Where money was refused stays out of it: a leaf outlives an erasure."""
     approved = answer["outcome"] == "approved" and word.asked is not None
     return evidence.Draft(
         person_id=card.person_id,
         kind=LeafKind.CARD_SPEND,
-        subject_id=word.message_id,
+        subject_id=message_id,
         facts={
             "card_id": card.card_id.hex,
             "contract": card.contract_hash,
@@ -223,7 +228,14 @@ def _answer(outcome: str, **said: object) -> Answer:
 
 
 def _authorised(
-    tx: Transaction, card: Card, word: Word, asked: Asked, now: datetime, on: date, written: _Written
+    tx: Transaction,
+    card: Card,
+    word: Word,
+    message_id: UUID,
+    asked: Asked,
+    now: datetime,
+    on: date,
+    written: _Written,
 ) -> Answer:
     contract = contract_of(tx, contract_hash=card.contract_hash)
     here = now.astimezone(MARKET_TIME)
@@ -255,7 +267,7 @@ def _authorised(
     lapses = on + timedelta(days=contract.contract.hold_days)
     written.spends.append(
         KeptSpend(
-            spend_id=word.message_id,
+            spend_id=message_id,
             card_id=card.card_id,
             merchant=asked.merchant,
             category=asked.category,
@@ -267,7 +279,7 @@ def _authorised(
             state="held",
         )
     )
-    held = _transfer(card, word.message_id, word.message_id, Reason.PURPOSE_SPEND, word.amount_fen, on)
+    held = _transfer(card, message_id, message_id, Reason.PURPOSE_SPEND, word.amount_fen, on)
     written.transfers.append(replace(held, kind=TransferKind.PENDING, expires_on=lapses))
     return _answer("approved", clause=decided.clause, held_until=lapses.isoformat())
 
@@ -286,7 +298,9 @@ def _papers_due(tx: Transaction, card: Card, on: date) -> list[NewWork]:
     return [_watch(card, card.card_id, at=start_of(on + timedelta(days=day))) for day in days]
 
 
-def _followed(tx: Transaction, at_hand: AtHand, card: Card, word: Word, on: date, written: _Written) -> Answer:
+def _followed(
+    tx: Transaction, at_hand: AtHand, card: Card, word: Word, message_id: UUID, on: date, written: _Written
+) -> Answer:
     spend = None if word.of is None else at_hand.spends.get(message_id_of(word.card_id, word.of))
     if spend is None:
         return _answer("refused", reason="authorisation_unknown", remedy="authorise_first", flagged=True)
@@ -309,18 +323,18 @@ def _followed(tx: Transaction, at_hand: AtHand, card: Card, word: Word, on: date
             replace(spend, state=after.state, captured_fen=after.captured_fen, returned_fen=after.returned_fen)
         )
     if came.move is not None:
-        written.transfers.append(_moved(card, word, spend, came, on))
+        written.transfers.append(_moved(card, message_id, spend, came, on))
     if came.move is Move.POST:
         written.captured.append(card.card_id)
         written.watched += _papers_due(tx, card, on)
     return _answer(came.outcome, clause=spend.clause)
 
 
-def _moved(card: Card, word: Word, spend: KeptSpend, came: Followed, on: date) -> Transfer:
+def _moved(card: Card, message_id: UUID, spend: KeptSpend, came: Followed, on: date) -> Transfer:
     if came.move is Move.RETURN:
-        return _transfer(card, word.message_id, spend.spend_id, Reason.PURPOSE_RETURN, came.amount_fen, on)
+        return _transfer(card, message_id, spend.spend_id, Reason.PURPOSE_RETURN, came.amount_fen, on)
     kind = TransferKind.POST if came.move is Move.POST else TransferKind.VOID
-    ending = _transfer(card, word.message_id, spend.spend_id, Reason.PURPOSE_SPEND, came.amount_fen, on)
+    ending = _transfer(card, message_id, spend.spend_id, Reason.PURPOSE_SPEND, came.amount_fen, on)
     return replace(ending, kind=kind, pending_id=derived(spend.spend_id, 1))
 
 
