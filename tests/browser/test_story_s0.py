@@ -51,4 +51,14 @@ def test_a_card_says_who_may_be_paid_and_why_not(buyer: Buyer) -> None:
         page.locator(".card a.link").click()
         page.wait_for_load_state()
         visitor.look("loan")
+        visitor.go("/cars")
+        page.locator('label.pick:has(input[value="chengchuan-auto-dealer"])').click()
+        page.locator("#merchant").select_option("DLR-MINGHE-001")
+        visitor.fill(price="75000", down="25000", invoice="FP-1")
+        for chosen in ("24", "equal_instalment"):
+            page.locator(f'.seg label:has(input[value="{chosen}"])').click()
+        visitor.look("cars")
+        visitor.press()
+        assert "首付占 33.33%" in page.inner_text("#why")
+        visitor.look("car-quote")
         assert visitor.faults == []

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
+from mingqu.borrower.cars import TO_QUOTED, bound_values
 from mingqu.borrower.consents import ask_address, recipient_of, stands
 from mingqu.borrower.cost_table import table_values
 from mingqu.borrower.door import Door, Visit
@@ -18,12 +19,14 @@ from mingqu.borrower.payee import TO_PAYEE, payee_fields, payee_of, stages_of_of
 from mingqu.borrower.wallet import deductible, may_bind_wallet, offered, payable
 from mingqu.domain.business import KIND as BUSINESS_KIND
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
+from mingqu.domain.decision.auto_loan import KIND as CAR_KIND
 from mingqu.domain.identifier import parse
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_cost_table, show_cost_table
 from mingqu.services.price_offer import Offered, delay_terms
+from mingqu.services.read_car import car_view
 from mingqu.services.read_cost_table import confirmed_cost_table, loan_of_offer, shown_cost_table
 from mingqu.services.read_papers import offer_view
 from mingqu.services.read_person import cards_of, names_of
@@ -116,8 +119,9 @@ def sign(visit: Visit, form: Form) -> Response[Any]:
             visit.house,
             person_id=visit.person_id,
             offer_id=offer_id,
-            instrument_id=None if form.optional("to") == TO_PAYEE else form.identifier("card"),
+            instrument_id=None if form.optional("to") in (TO_PAYEE, TO_QUOTED) else form.identifier("card"),
             payee=payee_of(form),
+            agreed_hash=form.optional("use") or None,
             payout_at=_payout_at(visit, payout) if payout else None,
             code=form.digits("code"),
             key=form.key,
@@ -223,6 +227,8 @@ def _contract_page(
     if not cards:
         return visit.go("/identity")
     signer = names_of(visit.house, person_id=visit.person_id)
+    is_bound = offered.product.kind == CAR_KIND
+    car = car_view(visit.house, person_id=visit.person_id, offer_id=offer_id) if is_bound else None
     return visit.show(
         "contract.html",
         status=200 if refusal is None else refusal.status,
@@ -234,6 +240,8 @@ def _contract_page(
         phone=signer.phone,
         code_sent=code_sent,
         agreed=form is not None and form.agreed("agree"),
+        bound=None if car is None else bound_values(visit, car),
+        agreed_use=form is not None and bool(form.optional("use")),
         stages=stages_of_offer(visit, offered),
         payee=payee_fields(offered, form),
         cards=cards,

@@ -23,6 +23,7 @@ from mingqu.services.disclose_cost import OfferStale, show_cost_table
 from mingqu.services.make_offers import make_offers
 from mingqu.services.preview_offers import preview_offers
 from mingqu.services.price_offer import Offered
+from mingqu.services.read_car import is_car_quote
 from mingqu.services.read_cost_table import loan_of_offer, renew_offer
 from mingqu.services.read_limit import LimitView, limit_view
 from mingqu.services.read_papers import offer_view
@@ -136,8 +137,9 @@ def renewed(visit: Visit, offer_id: UUID) -> Response[Any]:
     if loan_id is not None:
         return visit.go(f"/loans/{loan_id.hex}/payout")
     new = renew_offer(visit.house, person_id=visit.person_id, offer_id=offer_id)
-    if new is None:
-        return visit.go("/draw")
+    if new is None:  # a car is quoted anew, by what holds now
+        is_car = is_car_quote(visit.house, person_id=visit.person_id, offer_id=offer_id)
+        return visit.go("/cars" if is_car else "/draw")
     table = show_cost_table(visit.house, person_id=visit.person_id, offer_id=new.offer.offer_id)
     return visit.go(f"/cost-tables/{table.disclosure_id.hex}?renewed=1")
 

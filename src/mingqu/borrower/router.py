@@ -14,6 +14,7 @@ from mingqu.borrower import (
     business,
     cap,
     cards,
+    cars,
     cash_advance,
     certificate,
     compare,
@@ -86,6 +87,7 @@ def make_router(
         stages,
         links,
         cards,
+        cars,
         messages,
         wallet,
     )

@@ -82,6 +82,15 @@ class CarPrice:
     rate_year_ppm: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarRate:
+    """One price of a band: from which part paid down (ppm) and how many papers it holds; None: not served."""
+
+    down_payment_from_ppm: int
+    papers_from: int
+    rate_year_ppm: int | None
+
+
 def parse_auto_product(*, document: Document) -> AutoProduct:
     """Return the product of a file. Errors: PolicyFault, GridCaseFailed."""
     reader = document.reader()
@@ -148,3 +157,19 @@ def price_car(*, of: AutoProduct, band: str, price_fen: int, down_payment_fen: i
     if rate is None:
         raise CarNotServed("This bank lends for no car like this; paying more of the price may help.")
     return CarPrice(amount_fen=price_fen - down_payment_fen, down_payment_ppm=down_payment_ppm, rate_year_ppm=rate)
+
+
+def rates_of(*, of: AutoProduct, band: str) -> tuple[CarRate, ...]:
+    """Return all prices of a band, by the least down payment and papers of each: why a price is what it is.
+
+    Example: a product with cuts at 30 % and 50 % paid down and at 1 and 3 papers has nine prices in each band.
+    Errors: DecisionInputInvalid.
+    """
+    cuts = {axis.field: (0, *axis.cuts) for axis in of.prices.axes}
+    found = []
+    for down in cuts.get("down_payment_ppm", (0,)):
+        for papers in cuts.get("papers", (0,)):
+            inputs: dict[str, Value] = {"band": band, "down_payment_ppm": down, "papers": papers}
+            rate = of.prices.value(vector=of.fields.read(inputs=inputs))
+            found.append(CarRate(down_payment_from_ppm=down, papers_from=papers, rate_year_ppm=rate))
+    return tuple(found)
