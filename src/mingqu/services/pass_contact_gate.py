@@ -15,13 +15,13 @@ from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 
 
-def gate_message(house: House, *, about: Loan, at: datetime) -> Answer:
-    """Return whether a loan's borrower may be sent a message at a moment.
+def gate_message(house: House, *, lender_id: UUID, product_id: str, at: datetime) -> Answer:
+    """Return whether the borrower of a lender's product, a loan or a revolving account, may be sent a message now.
 
     Their calls do not matter to a message: the standard counts conversations, the guideline dials. Nobody agrees here
     to be woken. Errors: RuleMissing.
     """
-    case = case_of(house, lender_id=about.lender_id, product_id=about.product_id, on=business_date_of(at))
+    case = case_of(house, lender_id=lender_id, product_id=product_id, on=business_date_of(at))
     contact = Contact(
         medium=Medium.MESSAGE,
         number=b"",  # no rule counts messages by number

@@ -13,7 +13,8 @@ from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, Transfe
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import SpendEvent, SpendOutcome, advance, next_morning, step
 from mingqu.services.house import House
-from mingqu.store import evidence, ledger, spend
+from mingqu.services.remind_of_bills import notices_of
+from mingqu.store import evidence, ledger, spend, work
 from mingqu.store.database import Transaction
 from mingqu.store.spend import SpendAccount
 
@@ -72,7 +73,8 @@ def bring_up_all(tx: Transaction, house: House, *, accounts: Sequence[SpendAccou
     # One round trip: what was posted is looked at before anything is committed.
     posting = [ledger.posted(cell=cell, transfers=transfers)] if transfers else []
     issuing = [spend.issued(cell=cell, bills=bills)] if bills else []
-    answers = tx.together([*posting, *issuing, spend.saved(afters)])
+    telling = [work.enqueued(cell=cell, rows=notices_of(bills, now=house.clock.now()))] if bills else []
+    answers = tx.together([*posting, *issuing, *telling, spend.saved(afters)])
     if posting:
         ledger.require_posted(answers[0], transfers=transfers)
     return afters

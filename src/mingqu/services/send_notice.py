@@ -103,7 +103,7 @@ def _send(house: House, piece: Work, cell: int, end: End) -> None:
     with house.database.transaction() as tx:
         about = loan.get(tx, cell=cell, loan_id=piece.subject_id)
     at = house.clock.now()
-    answer = gate_message(house, about=about, at=at)
+    answer = gate_message(house, lender_id=about.lender_id, product_id=about.product_id, at=at)
     if isinstance(answer, Denied):
         _put_off(house, piece, about, answer, at, end)
         return

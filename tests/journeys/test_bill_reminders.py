@@ -1,0 +1,86 @@
+"""A revolving account's bill is told of when it is made, before it is due, and once it is late; a paid one no more."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from mingqu.demo.journey import work_until_idle
+from mingqu.demo.people import XIA
+from mingqu.domain.moment import start_of
+from mingqu.services.pay_merchant import authorize_purchase, capture_purchase
+from mingqu.services.read_spend import spend_view
+from mingqu.services.repay import open_page
+from mingqu.services.repay_spend import PaymentWish, repay_spend
+from tests.journeys.reading import arrive, assert_coherent
+from tests.journeys.test_spend_funding import accounts_of
+from tests.world import OpenWorld
+
+NINE = timedelta(hours=9, minutes=5)
+
+
+def told(world: OpenWorld, on: date, *, at: timedelta = NINE) -> list[tuple[str, str, str]]:
+    """Do what is due at an hour of a day; return what was said of bills by then: which, due day, amount."""
+    world.go_to(start_of(on) + at)
+    work_until_idle(world)
+    return [
+        (one.template, one.values["on"].reveal(), one.values["amount"].reveal())
+        for one in world.sms.inbox(phone=XIA.phone)
+        if one.template.startswith("spend.")
+    ]
+
+
+def test_each_bill_has_three_moments_and_none_once_it_is_paid(world: OpenWorld) -> None:
+    house, known = world.house, arrive(world)
+    account_id = accounts_of(house, known.person_id)["chengchuan-spend"]
+
+    def buy(number: str, amount_fen: int) -> None:
+        bought = authorize_purchase(
+            house,
+            person_id=known.person_id,
+            account_id=account_id,
+            merchant_id="m1",
+            merchant_name="河畔书店",
+            number=number,
+            amount_fen=amount_fen,
+            key=number,
+        )
+        capture_purchase(house, purchase_id=bought)
+
+    def pay(wish: PaymentWish, key: str) -> None:
+        page = repay_spend(house, person_id=known.person_id, account_id=account_id, wish=wish, key=key)
+        open_page(house, person_id=known.person_id, order_id=page.order_id)
+        world.pay_page(known.newcomer, page.order_id)
+        world.go_to(house.clock.now() + timedelta(minutes=1))
+        work_until_idle(world)
+
+    buy("1", 100_000)
+    billed = ("spend.billed", "2026-09-10", "1,000.00")
+    assert told(world, date(2026, 9, 2), at=timedelta(hours=1)) == []  # the bill is made at once, nobody is woken
+    assert told(world, date(2026, 9, 2)) == [billed]
+    assert told(world, date(2026, 9, 6)) == [billed]
+    due = ("spend.due", "2026-09-10", "1,000.00")
+    assert told(world, date(2026, 9, 7)) == [billed, due]
+    late = ("spend.overdue", "2026-09-10", "100.00")  # a tenth was asked at least
+    assert told(world, date(2026, 9, 11)) == [billed, due]  # nobody had judged yet whether it was paid
+    assert told(world, date(2026, 9, 11), at=NINE + timedelta(minutes=6)) == [billed, due, late]
+    assert told(world, date(2026, 9, 20)) == [billed, due, late]
+    pay(PaymentWish.ALL, "all")
+
+    # The next bill is paid before its reminder: only that it was made is said, and of the last one nothing more.
+    buy("2", 50_000)
+    told(world, date(2026, 10, 2), at=timedelta(hours=1))
+    *before, second = told(world, date(2026, 10, 2))
+    assert before == [billed, due, late]
+    assert second[:2] == ("spend.billed", "2026-10-10")
+    pay(PaymentWish.BILL, "bill")
+    assert told(world, date(2026, 10, 7)) == [billed, due, late, second]
+    assert told(world, date(2026, 10, 11)) == [billed, due, late, second]
+    assert spend_view(house, person_id=known.person_id, account_id=account_id).overdue_days == 0
+
+    # A worker that slept for a month speaks of the bill that stands now, and not of the one behind which it was made.
+    buy("3", 30_000)
+    told(world, date(2026, 12, 2), at=timedelta(hours=1))
+    *before, last = told(world, date(2026, 12, 2))
+    assert before == [billed, due, late, second]
+    assert last[:2] == ("spend.billed", "2026-12-10")
+    assert_coherent(house)
