@@ -21,6 +21,8 @@ from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.ids import SeededIdentifiers
 from mingqu.channels.fake.rails import FakeRails
 from mingqu.channels.fake.sms import FakeSms
+from mingqu.channels.gateway.merchant import SignedMerchantRequests
+from mingqu.domain.checkout import Merchant
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision import Pack
 from mingqu.domain.instrument import Bin
@@ -28,7 +30,7 @@ from mingqu.domain.moment import start_of
 from mingqu.ports.clock import Clock
 from mingqu.services.house import House
 from mingqu.services.read_loan import first_slots
-from mingqu.store import consent, instrument, keyring, policy
+from mingqu.store import consent, instrument, keyring, merchant_folder, policy
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 from mingqu.worlds.fake import FakeWorld
@@ -88,6 +90,11 @@ def _bins() -> Sequence[Bin]:
     return tuple(instrument.load_bins(policy.policy_folder() / "instruments" / "bins.toml"))
 
 
+@cache
+def _merchants() -> Mapping[str, Merchant]:
+    return MappingProxyType(dict(merchant_folder.load_merchants(policy.policy_folder())))
+
+
 def pass_over_funding(world: OpenWorld) -> None:
     """Draw the ids that funding the lenders drew, on a copy of a book in which it happened: they come only once."""
     for _ in world.house.pack.lenders:
@@ -122,6 +129,8 @@ def open_world(*, database: Database, folder: Path, opened_on: date, seed: int =
         bureau=bureau,
         entrusted=FakeRails(bank=bank),
         data_provider=FakeDataProvider(clock=clock),
+        merchants=_merchants(),
+        merchant_requests=SignedMerchantRequests(clock=clock),
     )
     try:
         yield OpenWorld(house=house, clock=clock, bank=bank, sms=sms, identity=identity, bureau=bureau)

@@ -42,7 +42,7 @@ STATEMENTS: Final = {
     "/draw (another amount)": 12,
     "/offers": 9,  # session, two offers, freezes, a death, loans, revolving accounts
     "/cost-tables/{id}": 3,
-    "/offers/{id}/contract": 13,  # session, offer, freezes, a death, loans, accounts, table, consents, cards, wish
+    "/offers/{id}/contract": 14,  # session, offer, freezes, a death, loans, table, consents, cards, wish, order
     "/agreement": 4,  # session, consents, cards
     "/loans": 4,  # session, loans, payouts
     "/loans/{id}": 4,  # session, loan, cards

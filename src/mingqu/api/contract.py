@@ -40,6 +40,7 @@ from mingqu.services.check_drawing import DrawingFrozen
 from mingqu.services.disclose_cost import CostTableNotRead, OfferStale
 from mingqu.services.entrust_payment import EntrustedPaymentUnavailable, Payee, PayeeMalformed, PayeeMissing
 from mingqu.services.once import once_done
+from mingqu.services.open_checkout import CheckoutOver
 from mingqu.services.price_offer import CostAboveCap
 from mingqu.services.read_papers import contract_view, party_of
 from mingqu.services.repay import ChannelUnavailable
@@ -54,6 +55,7 @@ from mingqu.services.sign_with_lender import (
     PriceChanged,
 )
 from mingqu.services.stand_in_band import BandLowered
+from mingqu.services.take_checkout import CheckoutUsed, OrderNotAgreed
 from mingqu.web.print_paper import contract_pdf
 
 TAG: Final = "Contracts"
@@ -73,7 +75,7 @@ class NewContract(Body, frozen=True, kw_only=True):
 
     Without `payout_at` the money leaves at once, else then, up to a week ahead. `payout_fen` is the first part of a
     loan that is paid out in several. Money that is bound to a purpose goes to no card: `funds_contract_hash` agrees to
-    what it may be used for, and the quote says whom it goes to.
+    what it may be used for, and the quote says whom it goes to; of an order at a merchant's it is the order's hash.
     """
 
     offer_id: UUID
@@ -157,6 +159,9 @@ def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, 
     refuses=(
         NotFound,
         FundsContractNotAgreed,
+        OrderNotAgreed,
+        CheckoutOver,
+        CheckoutUsed,
         OfferStale,
         CostTableNotRead,
         ConsentMissing,

@@ -15,6 +15,7 @@ from mingqu.api import (
     car,
     card,
     cash_advance,
+    checkout,
     combined,
     consent,
     contract,
@@ -24,6 +25,7 @@ from mingqu.api import (
     link,
     loan,
     market,
+    merchant,
     message,
     offer,
     order,
@@ -62,6 +64,8 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *cash_advance.HANDLERS,
     *card.HANDLERS,
     *car.HANDLERS,
+    *merchant.HANDLERS,
+    *checkout.HANDLERS,
 )
 
 
@@ -76,5 +80,6 @@ def make_router(house: House, *, pace: Pace | None = None) -> Router:
             "house": Provide(lambda: house, sync_to_thread=False),
             "pace": Provide(lambda: counted, sync_to_thread=False),
             "caller": Provide(caller_of, sync_to_thread=False),
+            "merchant": Provide(merchant.merchant_of),
         },
     )

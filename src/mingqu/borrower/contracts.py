@@ -10,12 +10,13 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
 from mingqu.borrower.cars import TO_QUOTED, bound_values
+from mingqu.borrower.checkout import order_values
 from mingqu.borrower.consents import ask_address, recipient_of, stands
 from mingqu.borrower.cost_table import table_values
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import FieldMissing, Form, own_path
 from mingqu.borrower.offers import renewed
-from mingqu.borrower.payee import TO_PAYEE, payee_fields, payee_of, stages_of_offer
+from mingqu.borrower.payee import TO_MERCHANT, TO_PAYEE, payee_fields, payee_of, stages_of_offer
 from mingqu.borrower.wallet import deductible, may_bind_wallet, offered, payable
 from mingqu.domain.business import KIND as BUSINESS_KIND
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
@@ -35,8 +36,10 @@ from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import sign_contract
 from mingqu.services.sign_with_lender import PriceChanged
 from mingqu.services.state_business import business_view
+from mingqu.services.take_checkout import order_of_offer
 from mingqu.services.withdraw_erasure import wish_until
 
+TO_OTHERS: Final = (TO_PAYEE, TO_QUOTED, TO_MERCHANT)  # whose money goes to no card
 PAYOUT_DAYS: Final = 6  # days ahead on which the money may be asked for, beside "at once"
 _PAYOUT_AT: Final = timedelta(hours=10)
 
@@ -119,7 +122,7 @@ def sign(visit: Visit, form: Form) -> Response[Any]:
             visit.house,
             person_id=visit.person_id,
             offer_id=offer_id,
-            instrument_id=None if form.optional("to") in (TO_PAYEE, TO_QUOTED) else form.identifier("card"),
+            instrument_id=None if form.optional("to") in TO_OTHERS else form.identifier("card"),
             payee=payee_of(form),
             agreed_hash=form.optional("use") or None,
             payout_at=_payout_at(visit, payout) if payout else None,
@@ -226,6 +229,7 @@ def _contract_page(
     cards = payable(visit, held)
     if not cards:
         return visit.go("/identity")
+    bought = order_of_offer(visit.house, person_id=visit.person_id, offer_id=offer_id)
     signer = names_of(visit.house, person_id=visit.person_id)
     is_bound = offered.product.kind == CAR_KIND
     car = car_view(visit.house, person_id=visit.person_id, offer_id=offer_id) if is_bound else None
@@ -244,6 +248,7 @@ def _contract_page(
         agreed_use=form is not None and bool(form.optional("use")),
         stages=stages_of_offer(visit, offered),
         payee=payee_fields(offered, form),
+        order=None if bought is None else order_values(visit, bought),
         cards=cards,
         bind_wallet=may_bind_wallet(visit, held),
         chosen=form.optional("card") if form else (cards[0]["id"] if len(cards) == 1 else ""),

@@ -27,6 +27,7 @@ from mingqu.services.read_car import is_car_quote
 from mingqu.services.read_cost_table import loan_of_offer, renew_offer
 from mingqu.services.read_limit import LimitView, limit_view
 from mingqu.services.read_papers import offer_view
+from mingqu.services.take_checkout import order_of_offer
 
 OFFERS_SHOWN_MAX: Final = 20  # one for each product of a person; an address that names more is not ours
 _FIRST_AMOUNT_FEN: Final = 1_000_000  # what the calculator opens with, if the limit reaches so far
@@ -136,6 +137,9 @@ def renewed(visit: Visit, offer_id: UUID) -> Response[Any]:
     loan_id = loan_of_offer(visit.house, person_id=visit.person_id, offer_id=offer_id)
     if loan_id is not None:
         return visit.go(f"/loans/{loan_id.hex}/payout")
+    bought = order_of_offer(visit.house, person_id=visit.person_id, offer_id=offer_id)
+    if bought is not None:
+        return visit.go(f"/checkout/{bought.checkout_id.hex}")
     new = renew_offer(visit.house, person_id=visit.person_id, offer_id=offer_id)
     if new is None:  # a car is quoted anew, by what holds now
         is_car = is_car_quote(visit.house, person_id=visit.person_id, offer_id=offer_id)

@@ -13,6 +13,7 @@ from mingqu.services.price_offer import Offered
 
 PURPOSES: Final = ("workshop", "works", "equipment", "installation")
 TO_PAYEE: Final = "payee"  # what a form says in its field `to`; without it money goes to a card of one's own
+TO_MERCHANT: Final = "merchant"
 _FIELDS: Final = ("payee_name", "payee_account", "payee_bank", "payee_purpose")
 
 

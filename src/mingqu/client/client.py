@@ -12,11 +12,12 @@ import httpx
 
 from mingqu.client import answers, cash_advance_answers, lender_answers, loan_answers
 from mingqu.client.car import Driving
+from mingqu.client.checkout import Buying
 from mingqu.client.connection import Connection, written
 from mingqu.client.spending import Spending
 
 
-class Client(Spending, Driving):
+class Client(Spending, Driving, Buying):
     """Speaks for one person, once `sign_in` was called or a token was given.
 
     A write without `key` gets one of its own. Pass one to be able to send the same write again later, after a crash.

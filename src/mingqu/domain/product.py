@@ -105,9 +105,10 @@ class Product:
     partner_fees: tuple[PartnerFee, ...] = ()
     stages: tuple[Stage, ...] = ()  # of a loan that is paid out stage by stage, each but the first on papers
 
-    def check_terms(self, *, amount_fen: int, instalments: int, method: str) -> None:
+    def check_terms(self, *, amount_fen: int, instalments: int, method: str, stepped: bool = True) -> None:
         """Refuse an amount, number of instalments or method that the product does not have.
 
+        The amount of an order is what its goods come to: it is not `stepped`.
         Example: a step of 100.00 yuan admits 1,200.00 and refuses 1,250.00. Errors: TermsNotOffered.
         """
         if method not in self.methods:
@@ -119,7 +120,7 @@ class Product:
             raise TermsNotOffered(
                 f"{self.name_en} lends {self.amount_min_fen} to {self.amount_max_fen} fen.", field="amount_fen"
             )
-        if amount_fen % self.amount_step_fen:
+        if stepped and amount_fen % self.amount_step_fen:
             raise TermsNotOffered(f"{self.name_en} lends in steps of {self.amount_step_fen} fen.", field="amount_fen")
 
 

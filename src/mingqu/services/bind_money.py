@@ -48,6 +48,7 @@ class Bound:
     offer_id: UUID
     contract_hash: str
     payee: Payee
+    for_order: bool = False  # the hash is that of an order at a merchant's, not of a funds contract
 
 
 def binding_of(tx: Transaction, house: House, *, stored: Offer, agreed_hash: str | None) -> Bound | None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
-from mingqu.domain.canonical import Canonical
-from mingqu.domain.evidence import LeafKind
 from mingqu.domain.loan import Cancelled, Disbursed, Event, MigratedIn, OverpaymentReturned, Repaid, Reversed
 from mingqu.domain.refusal import Refusal
 from mingqu.services.follow_up import follow_up
@@ -16,10 +13,12 @@ from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.record_event import record_event
 from mingqu.services.settle_order import spare_deductions, withdraw_returns
-from mingqu.store import evidence, loan
+from mingqu.services.witness_change import facts_of
+from mingqu.services.witness_change import witness_change as witness_change
+from mingqu.store import loan
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
-from mingqu.store.loan_event import CONCEDED, detail_of, kind_of
+from mingqu.store.loan_event import CONCEDED
 
 
 class OrderNeeded(Refusal):
@@ -53,7 +52,7 @@ def change_loan(house: House, *, loan_id: UUID, event: Event, key: str) -> UUID:
         change_in(tx, house, before=before, event=event)
         return {"event_id": event.event_id.hex}
 
-    request = {"event_id": event.event_id.hex, **_facts(loan_id, event)}
+    request = {"event_id": event.event_id.hex, **facts_of(loan_id, event)}
     answer = once(house, person_id=loan_id, command="change_loan", key=key, request=request, work=work)
     return UUID(str(answer["event_id"]))
 
@@ -74,20 +73,6 @@ def change_in(tx: Transaction, house: House, *, before: Loan, event: Event) -> N
     spare_deductions(tx, house, of=after)
 
 
-def witness_change(tx: Transaction, house: House, *, of: Loan, event: Event) -> None:
-    """Write the leaf of an event that no order of its loan tells; the caller recorded it and commits."""
-    evidence.append(
-        tx,
-        keyring=house.keyring,
-        cell=of.cell,
-        person_id=of.person_id,
-        kind=LeafKind.AMENDMENT,
-        subject_id=event.event_id,
-        at=house.clock.now(),
-        facts=_facts(of.loan_id, event),
-    )
-
-
 def _is_told_by_order(event: Event) -> bool:
     """Whether a channel moved money by it, so that its order tells the loan; a whole book comes over at once."""
     if isinstance(event, Repaid):
@@ -99,16 +84,3 @@ def _require_not_of_order(target: UUID, history: Sequence[Event]) -> None:
     found = next((event for event in history if event.event_id == target), None)
     if found is not None and _is_told_by_order(found):
         raise OrderNeeded("A channel moved this money: only its own word takes it back.")
-
-
-def _facts(loan_id: UUID, event: Event) -> dict[str, Canonical]:
-    target: UUID | None = getattr(event, "target", None)
-    value_date: date = event.value_date
-    return {
-        "loan_id": loan_id.hex,
-        "event": kind_of(event),
-        "value_date": value_date.isoformat(),
-        "amount_fen": getattr(event, "amount_fen", None),
-        "target": None if target is None else target.hex,
-        "detail": detail_of(event),
-    }

@@ -9,14 +9,14 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.domain.identifier import dated
-from mingqu.domain.instrument import Instrument
+from mingqu.domain.instrument import Instrument, InstrumentKind, InstrumentState
 from mingqu.domain.loan import Happening, Kind, Outcome, quote
 from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.order import Order, OrderKind, reserve
 from mingqu.ports.collection import least_fen
 from mingqu.services.house import DEDUCTING, TAKING_LESS, House, channel_to
 from mingqu.services.tell_webhooks import Event, Told, tell
-from mingqu.store import instrument, order, refund, repayment, webhook, work
+from mingqu.store import instrument, order, payee, refund, repayment, webhook, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 from mingqu.store.refund import Refund
@@ -183,15 +183,18 @@ def give_back(
     """Reserve the return of what was paid too much, at `at` or later.
 
     It goes back on the payment it came with, where its channel gives back (Alipay, within a year), unless `by_card`;
-    else to where the loan was paid out, or `to` a card that is named.
+    else to where the loan was paid out, or `to` a card that is named. What a seller was paid for the person goes to the
+    person's own debit card, the one that was bound last.
     """
     if to is None and not by_card and _refund(tx, house, of, amount_fen=amount_fen, at=at):
         return
     if to is None:
         paid_to = repayment.payout_instrument(tx, cell=of.cell, loan_id=of.loan_id)
-        if paid_to is None:
-            return  # a loan taken over from elsewhere: people return it
-        to = instrument.load(tx, person_id=of.person_id, instrument_id=paid_to)
+        to = (
+            _own_card(tx, of) if paid_to is None else instrument.load(tx, person_id=of.person_id, instrument_id=paid_to)
+        )
+        if to is None:
+            return  # a loan taken over from elsewhere, of somebody without a card here: people return it
     order.insert(
         tx,
         order=reserve(
@@ -207,6 +210,15 @@ def give_back(
             run_at=at,
         ),
     )
+
+
+def _own_card(tx: Transaction, of: Loan) -> Instrument | None:
+    """Return the debit card that a loan's borrower bound last, if its money went to a payee of its contract."""
+    if not payee.is_named(tx, loan_id=of.loan_id):
+        return None
+    held = instrument.of_person(tx, person_id=of.person_id)
+    own = [one for one in held if one.kind is InstrumentKind.DEBIT_CARD and one.state is InstrumentState.VERIFIED]
+    return max(own, key=lambda one: one.instrument_id, default=None)
 
 
 def _refund(tx: Transaction, house: House, of: Loan, *, amount_fen: int, at: datetime) -> bool:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from mingqu.domain.abs_pool import PoolTerms
 from mingqu.domain.cash_advance import Guidance
+from mingqu.domain.checkout import Merchant
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.funding import NO_FUNDING, FundingBook
@@ -39,6 +40,7 @@ from mingqu.ports.identifiers import Identifiers
 from mingqu.ports.identity import IdentityChannel
 from mingqu.ports.lender import LenderChannel, LenderNoticeReader
 from mingqu.ports.login import LoginChannel, LoginPage
+from mingqu.ports.merchant import MerchantRequests
 from mingqu.ports.notice import NoticeReader
 from mingqu.ports.payout import PayoutChannel
 from mingqu.ports.refund import RefundChannel
@@ -157,6 +159,8 @@ class House:
     issuers: Mapping[str, CashAdvanceBank] = field(default_factory=dict)  # card-issuing banks, by code in the directory
     lenders: Mapping[str, LenderChannel] = field(default_factory=dict)  # that decide by themselves, by their code
     lender_notices: Mapping[str, LenderNoticeReader] = field(default_factory=dict)  # what they tell unasked
+    merchants: Mapping[str, Merchant] = field(default_factory=dict)  # that sell by instalments, by their code
+    merchant_requests: MerchantRequests | None = None  # tells whose a request is; without it no merchant speaks
     webhook: WebhookChannel | None = None  # tells programs of others; without it nothing is told
     settings: Settings = Settings()
     turns: Turns = field(default_factory=Turns, compare=False)  # of this program's callers who come at the same moment

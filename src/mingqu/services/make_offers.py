@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -27,6 +28,8 @@ from mingqu.services.switch_off import require_lending
 from mingqu.store import lender_question, offer
 from mingqu.store.database import Transaction
 from mingqu.store.offer import Facility
+
+INSTALMENT: Final = "instalment"  # the kind of product that a seller may be paid with
 
 
 class NoLimit(Refusal):
@@ -57,14 +60,22 @@ _NOT_OFFERED: Final = (
 
 
 def make_offers(
-    house: House, *, person_id: UUID, amount_fen: int, instalments: int, method: str, key: str | None = None
+    house: House,
+    *,
+    person_id: UUID,
+    amount_fen: int,
+    instalments: int,
+    method: str,
+    key: str | None = None,
+    bind: Callable[[Transaction, Sequence[Offered]], None] | None = None,
 ) -> list[Offered]:
     """Make an offer for each product whose limit covers the amount; ordered by all-in cost, then by name.
 
     A lender that decides by itself (`ask_lenders`) is offered at the price of its own answer, while that holds.
 
     The effective yearly rate decides the order; nothing else does. Offers stand for a week. Asked again with the same
-    `key` the same offers are answered.
+    `key` the same offers are answered. With `bind` they are for an order of that amount, which it writes beside them:
+    products that pay a seller at once make them, and no step of amounts counts.
     Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
     Errors: NoLimit, DrawingFrozen, DrawingStopped, AssessmentExpired, TermsNotOffered, LendingSwitchedOff,
     LendersUndecided, InstitutionNotConnected, PartnerNotListed, PilotExcludes, FundingExhausted, BusinessNotStated,
@@ -85,15 +96,19 @@ def make_offers(
                     current, product_id=facility.product_id, lender_id=facility.lender_id, business_date=today
                 )
                 product = product_of(house, facility)
+                if bind is not None and product.kind != INSTALMENT:
+                    continue
                 require_business(tx, product=product, person_id=person_id)
                 require_routed(house, product=product, person_id=person_id)
-                made.append(_offer(tx, house, facility, amount_fen, instalments, method))
+                made.append(_offer(tx, house, facility, amount_fen, instalments, method, stepped=bind is None))
             except _NOT_OFFERED as refusal:
                 not_offered = refusal  # by this product; another may have the terms
         if not made and not_offered is not None:
             raise not_offered
         if not made:
             raise NoLimit("There is no limit left that covers this amount.", amount_fen=amount_fen)
+        if bind is not None:
+            bind(tx, made)
         return _in_order(made)
 
     if key is None:
@@ -122,7 +137,14 @@ def _made_before(house: House, *, person_id: UUID, offer_ids: list[UUID]) -> lis
 
 
 def _offer(
-    tx: Transaction, house: House, facility: Facility, amount_fen: int, instalments: int, method: str
+    tx: Transaction,
+    house: House,
+    facility: Facility,
+    amount_fen: int,
+    instalments: int,
+    method: str,
+    *,
+    stepped: bool,
 ) -> Offered:
     """Offer what a line lends, at the house's price or at that of the lender's own answer. Errors: LendersUndecided."""
     require_source(tx, house, facility=facility, amount_fen=amount_fen, instalments=instalments)
@@ -143,6 +165,7 @@ def _offer(
         method=method,
         offer_id=house.id_for(facility.person_id),
         expires_at=lasts,
+        stepped=stepped,
     )
     if answered is not None:
         lender_question.rest_on(tx, offer_id=made.offer.offer_id, question=answered)

@@ -93,9 +93,11 @@ def payments_of(made: schedule.Schedule, terms: LoanTerms) -> tuple[Payment, ...
     )
 
 
-def loan_terms(*, product: Product, rate_year_ppm: int, amount_fen: int, instalments: int, method: str) -> LoanTerms:
+def loan_terms(
+    *, product: Product, rate_year_ppm: int, amount_fen: int, instalments: int, method: str, stepped: bool = True
+) -> LoanTerms:
     """Return the terms of a loan of a product. Errors: TermsNotOffered and those of the terms."""
-    product.check_terms(amount_fen=amount_fen, instalments=instalments, method=method)
+    product.check_terms(amount_fen=amount_fen, instalments=instalments, method=method, stepped=stepped)
     return terms_of_product(
         product=product, rate_year_ppm=rate_year_ppm, amount_fen=amount_fen, instalments=instalments, method=method
     )
@@ -131,6 +133,7 @@ def offer_at(
     method: str,
     offer_id: UUID,
     expires_at: datetime,
+    stepped: bool = True,
 ) -> Offered:
     """Store an offer of a person's line at a rate and return it with its cost. The caller commits.
 
@@ -140,7 +143,12 @@ def offer_at(
     facility = next(one for one in lines if one.facility_id == facility_id)
     product = product_of(house, facility)
     terms = loan_terms(
-        product=product, rate_year_ppm=rate_year_ppm, amount_fen=amount_fen, instalments=instalments, method=method
+        product=product,
+        rate_year_ppm=rate_year_ppm,
+        amount_fen=amount_fen,
+        instalments=instalments,
+        method=method,
+        stepped=stepped,
     )
     stored = Offer(
         offer_id=offer_id,

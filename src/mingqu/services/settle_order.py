@@ -20,10 +20,11 @@ from mingqu.services.house import DEDUCTING, House
 from mingqu.services.keep_order import Heard
 from mingqu.services.record_event import record_event
 from mingqu.services.reserve_payout import give_holds_back, held_for
+from mingqu.services.return_order import returned_whole
 from mingqu.services.settle_spend import settle_spend
 from mingqu.services.tell_webhooks import Event, Told, tell, today
 from mingqu.services.withdraw_loan import meant_still
-from mingqu.store import evidence, ledger, loan, order, repayment, work
+from mingqu.store import checkout, evidence, ledger, loan, order, repayment, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 from mingqu.store.work import NewWork
@@ -133,11 +134,13 @@ def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
         ledger.post(tx, cell=of.cell, transfers=[transfer])
         return
     meant = repayment.intent_of(tx, order_id=ended.order_id)
-    meant = meant_still(tx, house, of=of, meant=meant, value_date=ended.value_date)
+    meant = meant_still(tx, house, of=of, meant=meant, value_date=ended.value_date, order_id=ended.order_id)
     after, outcome = record_event(tx, house, before=of, event=repaid_by(of, ended, meant=meant))
     _witness(tx, house, of, ended, LeafKind.REPAYMENT)
     _tell(tx, house, of, ended, Event.PAYMENT_RECEIVED)
     follow_up(tx, house, of=after, outcome=outcome)
+    if checkout.is_refund(tx, order_id=ended.order_id):
+        after = returned_whole(tx, house, of=after)
     spare_deductions(tx, house, of=after)
 
 

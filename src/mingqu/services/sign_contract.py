@@ -25,7 +25,7 @@ from mingqu.domain.milestone import amounts_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.signal import SignalKind
-from mingqu.services.bind_money import Bound, binding_of
+from mingqu.services.bind_money import Bound
 from mingqu.services.disclose_cost import live_offer, read_disclosure
 from mingqu.services.entrust_payment import Payee, PayeeMissing, entrust_payment, name_payee
 from mingqu.services.house import House
@@ -39,9 +39,10 @@ from mingqu.services.reserve_payout import reserve_payout
 from mingqu.services.send_signing_code import try_signing_code
 from mingqu.services.sign_with_lender import fund_from_lender, require_confirmed
 from mingqu.services.state_business import business_of_contract
+from mingqu.services.take_checkout import bound_by, bound_of
 from mingqu.services.tell_webhooks import Event, Told, tell, today
 from mingqu.services.withdraw_erasure import keep_who_signs
-from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer, purpose_loan
+from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer
 from mingqu.store import payee as payees
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
@@ -107,7 +108,8 @@ def sign_contract(
     The whole principal is paid out; of a loan with several disbursements `payout_fen` says how much comes first.
     Sources: 《个人贷款业务明示综合融资成本规定》 2026-03-15 (the cost table comes first); PIPL art. 23 (consent that
     names the lender); 法释〔2020〕6号 art. 26 (the whole principal is paid out).
-    Errors: FundsContractNotAgreed, NotFound, OfferStale, CostTableNotRead, ConsentMissing, InstrumentNotVerified,
+    Errors: OrderNotAgreed, CheckoutOver, CheckoutUsed,
+    FundsContractNotAgreed, NotFound, OfferStale, CostTableNotRead, ConsentMissing, InstrumentNotVerified,
     CardNotSupported, PayoutTimeOutOfRange, PayeeMissing, PayeeMalformed, EntrustedPaymentUnavailable,
     DisbursementNotAllowed, CodeMissing, CodeUsed, CodeExpired, CodeWrong,
     CodeTriesExhausted, LimitExceeded, CapExceeded, FundingExhausted, InstitutionNotConnected, PartnerNotListed,
@@ -128,7 +130,7 @@ def sign_contract(
             recipient=offered.lender_name_zh,
             at=now,
         )
-        bound = binding_of(tx, house, stored=stored, agreed_hash=agreed_hash)
+        bound = bound_of(tx, house, stored=stored, agreed_hash=agreed_hash)
         paid_to = payee if bound is None else bound.payee
         card_id = instrument_id if bound is None else None
         card = _card(tx, offered=offered, instrument_id=card_id, payee=paid_to)
@@ -284,7 +286,7 @@ def _make_loan(
     body = _body(
         house, contract_id=contract_id, loan_id=loan_id, stored=stored, offered=offered, read=read, now=now, payee=payee
     )
-    body |= {} if bound is None else {"funds_contract": bound.contract_hash}
+    body |= {} if bound is None else {"order" if bound.for_order else "funds_contract": bound.contract_hash}
     body |= business_of_contract(tx, product=offered.product, person_id=person_id)
     written = canonical(body)
     offer.insert_contract(
@@ -334,7 +336,7 @@ def _bind(tx: Transaction, house: House, made: Loan, *, payee: Payee | None, bou
     if payee is not None:
         name_payee(tx, house, of=made, payee=payee)
     if bound is not None:
-        purpose_loan.signed(tx, offer_id=bound.offer_id, loan_id=made.loan_id)
+        bound_by(tx, bound, loan_id=made.loan_id)
 
 
 def _body(

@@ -14,7 +14,7 @@ from uuid import UUID
 from mingqu.domain.loan import Disbursed, Intent, Stage, cooling_off_ends, quote
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.store import loan
+from mingqu.store import checkout, loan
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 
@@ -54,8 +54,15 @@ def require_cooling_off(tx: Transaction, house: House, *, of: Loan, day: date) -
     return found
 
 
-def meant_still(tx: Transaction, house: House, *, of: Loan, meant: Intent | None, value_date: date) -> Intent | None:
-    """Return what money that came on a day is used as: given back too late it is an early repayment."""
+def meant_still(
+    tx: Transaction, house: House, *, of: Loan, meant: Intent | None, value_date: date, order_id: UUID
+) -> Intent | None:
+    """Return what money that came on a day is used as: given back too late it is an early repayment.
+
+    What a merchant gives back for goods is never too late: it undoes what was bought.
+    """
+    if meant is Intent.WITHDRAW and checkout.is_refund(tx, order_id=order_id):
+        return meant
     if meant is Intent.WITHDRAW and _on(tx, house, of=of, day=value_date) is None:
         return Intent.PREPAY
     return meant

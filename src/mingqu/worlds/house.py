@@ -15,6 +15,7 @@ from mingqu.channels.fake.bureau import FakeBureau
 from mingqu.channels.fake.data_provider import FakeDataProvider
 from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.sms import FakeSms
+from mingqu.channels.gateway.merchant import SignedMerchantRequests
 from mingqu.channels.webhook.sender import WebhookSender
 from mingqu.channels.wechatpay.papay import THANKS
 from mingqu.counterparties.channels import BANK_ACCOUNT, WECHATPAY, WECHATPAY_ACCOUNT, Counterparties, connect
@@ -44,7 +45,17 @@ from mingqu.services.house import (
     Settings,
 )
 from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
-from mingqu.store import channel_calendar, consent, funding_folder, institution, instrument, keyring, policy, pool
+from mingqu.store import (
+    channel_calendar,
+    consent,
+    funding_folder,
+    institution,
+    instrument,
+    keyring,
+    merchant_folder,
+    policy,
+    pool,
+)
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 
@@ -80,6 +91,8 @@ def fake_house(
         funding=funding_folder.load_funding(policies),
         pools=pool.load_pools(folder=policies),
         guidance=institution.load_guidance(policies),
+        merchants=merchant_folder.load_merchants(policies),
+        merchant_requests=SignedMerchantRequests(clock=clock),
         bills={BANK: BillSource(channel=bank, channels=frozenset({BANK, HOSTED}))},
         webhook=WebhookSender(to_loopback=_to_loopback()),
         settings=_settings(),
@@ -100,13 +113,7 @@ def wired_house(
     """Wire a house to real counterparties, or to a sandbox that plays them; see `counterparties.credentials`."""
     policies = policy.policy_folder()
     there = connect(credentials=chosen.credentials, public_url=chosen.public_url, clock=clock)
-    # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
-    told_of = {
-        BANK: _AT_THE_BANK if WECHATPAY in there.notices else _AT_THE_BANK | {HOSTED},
-        WECHATPAY: frozenset({HOSTED, WECHAT, COMBINED}),
-        PAPAY: frozenset({PAPAY}),
-        ALIPAY: frozenset({ALIPAY, ALIPAY_AGREEMENT}),
-    }
+    told_of = _told_of(there)
     with contextlib.closing(there):
         yield House(
             database=database,
@@ -143,12 +150,25 @@ def wired_house(
             funding=funding_folder.load_funding(policies),
             pools=pool.load_pools(folder=policies),
             guidance=institution.load_guidance(policies),
+            merchants=merchant_folder.load_merchants(policies),
+            merchant_requests=SignedMerchantRequests(clock=clock),
             issuers=there.issuers,
             lenders=there.lenders,
             lender_notices=there.lender_notices,
             webhook=WebhookSender(to_loopback=_to_loopback()),
             settings=_settings(),
         )
+
+
+def _told_of(there: Counterparties) -> dict[str, frozenset[str]]:
+    """Return of which orders each counterparty may tell unasked, by its name."""
+    # Without WeChat Pay the bank's own pages are paid on, and the bank tells of them.
+    return {
+        BANK: _AT_THE_BANK if WECHATPAY in there.notices else _AT_THE_BANK | {HOSTED},
+        WECHATPAY: frozenset({HOSTED, WECHAT, COMBINED}),
+        PAPAY: frozenset({PAPAY}),
+        ALIPAY: frozenset({ALIPAY, ALIPAY_AGREEMENT}),
+    }
 
 
 def _wallets(there: Counterparties) -> dict[str, HostedAgreementChannel]:

@@ -88,6 +88,12 @@ def check_request(
     )
 
 
+def key_id_of(headers: Mapping[str, str]) -> str:
+    """Return the id of the key that a request says it is signed with, or nothing: it proves nothing yet."""
+    given = _PARAMETERS.fullmatch(headers.get("signature-input", ""))
+    return "" if given is None else given["key_id"]
+
+
 def check_answer(
     *, theirs: TheirKeys, status: int, headers: Mapping[str, str], body: bytes, at: datetime, nonce: str
 ) -> Stamp | Fault:

@@ -1,0 +1,79 @@
+"""An order at a merchant's checkout on the phone: what is bought and from whom, how to repay it, offers for it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+
+from mingqu.borrower.door import Door, Visit
+from mingqu.borrower.form import Form
+from mingqu.domain.checkout import CheckoutState
+from mingqu.domain.refusal import Refusal
+from mingqu.services.take_checkout import OrderView, offers_for_order, order_view_of, take_checkout
+
+COUNTS: Final = (3, 6, 12)  # of instalments that a checkout offers; a lender that has others is found by a wish
+METHOD: Final = "equal_instalment"
+
+
+def handlers(door: Door) -> list[HTTPRouteHandler]:
+    """Return the handlers of a checkout."""
+    return [
+        door.page("/checkout/{checkout_id:str}", show),
+        door.step("/checkout/{checkout_id:str}", ask_for_offers),
+    ]
+
+
+def show(visit: Visit) -> Response[Any]:
+    """Show the order. Errors: NotFound."""
+    return _page(visit)
+
+
+def ask_for_offers(visit: Visit, form: Form) -> Response[Any]:
+    """Take the order and lead to what lenders offer for it; nothing is chosen beforehand."""
+    checkout_id = visit.identifier("checkout_id")
+    try:
+        instalments = form.number("instalments")
+        take_checkout(visit.house, person_id=visit.person_id, checkout_id=checkout_id)
+        made = offers_for_order(
+            visit.house,
+            person_id=visit.person_id,
+            checkout_id=checkout_id,
+            instalments=instalments,
+            method=METHOD,
+        )
+    except Refusal as refusal:
+        if refusal.status == 404:
+            raise
+        return _page(visit, refusal=refusal)
+    return visit.go("/offers?" + "&".join(f"o={one.offer.offer_id.hex}" for one in made))
+
+
+def order_values(visit: Visit, order: OrderView) -> dict[str, Any]:
+    """Return what pages show of an order."""
+    return {
+        "id": order.checkout_id.hex,
+        "merchant": visit.words.pick(order.merchant.name_zh, order.merchant.name_en),
+        "tail": order.merchant.account[-4:],
+        "number": order.number,
+        "items": [(one.name, one.quantity, one.quantity * one.price_fen) for one in order.items],
+        "amount_fen": order.amount_fen,
+        "hash": order.order_hash,
+        "state": order.state.value,
+        "expires_at": order.expires_at,
+        "loan_id": None if order.loan_id is None else order.loan_id.hex,
+    }
+
+
+def _page(visit: Visit, *, refusal: Refusal | None = None) -> Response[Any]:
+    order = order_view_of(visit.house, person_id=visit.person_id, checkout_id=visit.identifier("checkout_id"))
+    return visit.show(
+        "checkout.html",
+        status=200 if refusal is None else refusal.status,
+        order=order_values(visit, order),
+        open=order.state in (CheckoutState.OPEN, CheckoutState.TAKEN),
+        counts=COUNTS,
+        problem=None if refusal is None else visit.words.refusal(refusal),
+        key=visit.form_key(),
+    )

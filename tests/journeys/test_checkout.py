@@ -1,0 +1,236 @@
+"""Instalments at a merchant's checkout: offers of several lenders for an order, the merchant paid, and money back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from mingqu.client import Problem
+from mingqu.demo.journey import READING, work_until_idle
+from mingqu.demo.people import XIA, ZHOU
+from mingqu.domain.loan import Stage
+from mingqu.services.open_checkout import CHECKOUT_LASTS
+from mingqu.store import loan
+from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, pay, sign_in_again
+from tests.journeys.merchant import LAKESIDE, PRICE_FEN, TABLE, Seller, key_of
+from tests.journeys.pages import Phone
+from tests.journeys.reading import arrive, assert_coherent, do_morning, limit_of, rows_of
+from tests.world import OpenWorld
+
+ORDER = json.dumps({"number": "R-1", "items": list(TABLE), "amount_fen": PRICE_FEN, "currency": "CNY"}).encode()
+
+
+@pytest.fixture
+def site(world: OpenWorld) -> Iterator[Site]:
+    with open_site(world) as made:
+        yield made
+
+
+@pytest.fixture
+def seller(site: Site) -> Seller:
+    return Seller(site)
+
+
+def buy(site: Site, who: Borrower, checkout_id: UUID) -> UUID:
+    """Take an order, choose the cheapest offer, read its costs, sign by the order's hash; return the loan's id."""
+    client = who.client
+    taken = client.take_checkout(checkout_id=checkout_id)
+    assert (taken.amount_fen, taken.merchant_zh, len(taken.items)) == (PRICE_FEN, "河畔家具有限公司", 2)
+    offers = client.ask_for_order_offers(checkout_id=checkout_id, instalments=6, method="equal_instalment")
+    assert len({one.lender_zh for one in offers}) == 2
+    offer = offers[0]
+    table = client.show_costs(offer_id=offer.offer_id)
+    site.world.go_to(site.world.house.clock.now() + READING)
+    client.confirm_costs(disclosure_id=table.disclosure_id)
+    client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
+    client.send_signing_code(offer_id=offer.offer_id)
+    code = site.world.read_code(who.newcomer.phone).reveal()
+    before = rows_of(site.world.house)
+    for wrong in (None, "0" * 64):
+        with pytest.raises(Problem, match="order_not_agreed"):
+            client.sign_contract(offer_id=offer.offer_id, code=code, funds_contract_hash=wrong)
+    assert rows_of(site.world.house) == before
+    signed = client.sign_contract(offer_id=offer.offer_id, code=code, funds_contract_hash=taken.order_hash)
+    assert client.contract(contract_id=signed.contract_id).body["order"] == taken.order_hash
+    with pytest.raises(Problem, match="checkout_used"):
+        client.ask_for_order_offers(checkout_id=checkout_id, instalments=6, method="equal_instalment")
+    return signed.loan_id
+
+
+def opened(seller: Seller, number: str = "R-1") -> UUID:
+    """Open an order; return its id."""
+    answer = seller.open(number)
+    assert answer.status_code == 201, answer.text
+    return UUID(answer.json()["checkout_id"])
+
+
+def stage_of(site: Site, loan_id: UUID) -> tuple[Stage, int]:
+    """Return where a loan stands, and the principal that is owed."""
+    with site.world.house.database.transaction() as tx:
+        state = loan.get(tx, cell=tx.cell_of(loan_id), loan_id=loan_id).state
+    return state.stage, state.principal_outstanding_fen
+
+
+def test_an_order_is_paid_to_the_merchant_and_returned_before_the_first_bill_it_costs_nothing(
+    site: Site, seller: Seller
+) -> None:
+    world, xia = site.world, introduce(site)
+    be_assessed(site, xia)
+    checkout_id = opened(seller)
+    assert opened(seller) == checkout_id, "sent twice it is one"
+    loan_id = buy(site, xia, checkout_id)
+    assert seller.read(checkout_id)["state"] == "signed"
+    assert seller.pay_back(checkout_id, 1, number="early").json()["code"] == "checkout_not_paid"
+    work_until_idle(world)
+    assert (seller.read(checkout_id)["state"], seller.has_fen) == ("paid", PRICE_FEN)
+    assert (world.balance_fen(XIA), stage_of(site, loan_id)) == (6_000_000, (Stage.ACTIVE, PRICE_FEN))
+    person_id = xia.client.me().person_id
+    assert limit_of(world.house, person_id).drawn == PRICE_FEN
+
+    # A chair goes back after a week, then everything else: nothing is owed, and the limit is whole again.
+    world.go_to_date(world.house.clock.business_date() + timedelta(days=7))
+    before = rows_of(world.house)
+    assert seller.pay_back(checkout_id, PRICE_FEN + 1, number="all").json()["code"] == "refund_above_order"
+    assert rows_of(world.house) == before
+    assert seller.pay_back(checkout_id, 150_000, number="chair").status_code == 201
+    again = seller.send(f"/{checkout_id}/refunds", {"amount_fen": 150_000}, key="chair").json()
+    assert seller.send(f"/{checkout_id}/refunds", {"amount_fen": 150_001}, key="chair").status_code == 422
+    settle(site)
+    assert again["amount_fen"] == 150_000
+    assert seller.read(checkout_id)["refunded_fen"] == 150_000
+    # The chair's money pays the 21.00 that 5,999.50 bore in seven days, and then principal.
+    assert stage_of(site, loan_id)[1] == PRICE_FEN - 150_000 + 2_100
+    over = seller.pay_back(checkout_id, PRICE_FEN - 150_000 + 1, number="rest")
+    assert over.json()["code"] == "refund_above_order"
+    assert seller.pay_back(checkout_id, PRICE_FEN - 150_000, number="rest").status_code == 201
+    settle(site)
+    assert seller.read(checkout_id)["refunded_fen"] == PRICE_FEN
+    assert stage_of(site, loan_id) == (Stage.SETTLED, 0)
+    assert limit_of(world.house, person_id).drawn == 0
+    assert (world.balance_fen(XIA), seller.has_fen) == (6_000_000, 0)
+    assert_coherent(world.house)
+
+
+def settle(site: Site) -> None:
+    """Let what was paid on a page be heard."""
+    site.world.go_to(site.world.house.clock.now() + timedelta(minutes=1))
+    work_until_idle(site.world)
+
+
+def test_what_comes_back_after_a_bill_settles_the_loan_and_the_rest_is_the_buyers(site: Site, seller: Seller) -> None:
+    world, xia = site.world, introduce(site)
+    be_assessed(site, xia)
+    checkout_id = opened(seller)
+    loan_id = buy(site, xia, checkout_id)
+    work_until_idle(world)
+    world.go_to_date(date(2026, 9, 15))
+    do_morning(world)
+    sign_in_again(site, xia)
+    paid_fen = pay(site, xia, loan_id=loan_id, intent="due")
+    owed_fen = stage_of(site, loan_id)[1]
+    assert PRICE_FEN - paid_fen < owed_fen < PRICE_FEN
+    world.go_to_date(date(2026, 9, 20))
+    assert seller.pay_back(checkout_id, PRICE_FEN, number="all").status_code == 201
+    settle(site)
+    work_until_idle(world)
+    assert stage_of(site, loan_id) == (Stage.SETTLED, 0)
+    # What she had paid of the principal is hers again; the interest of the first month was borne.
+    assert world.balance_fen(XIA) == 6_000_000 - paid_fen + (PRICE_FEN - owed_fen)
+    assert_coherent(world.house)
+
+
+def test_what_is_not_the_merchants_own_or_not_as_it_was_signed_changes_nothing(site: Site, seller: Seller) -> None:
+    house, lakeside = site.world.house, Seller(site, LAKESIDE)
+    checkout_id = opened(seller)
+    now = house.clock.now()
+    xia, zhou = introduce(site), introduce(site, ZHOU)
+    xia.client.take_checkout(checkout_id=checkout_id)
+    before = rows_of(house)
+    headers = seller.signed("POST", "/v1/merchant/checkouts", ORDER)
+    refused = {
+        "checkout_exists_with_different_body": seller.open(amount_fen=299_950, items=[TABLE[0]]),
+        "checkout_malformed": seller.open("R-2", amount_fen=PRICE_FEN + 1),
+        "malformed": seller.open("R-2", items=[]),
+        "merchant_stale": seller.open("R-2", signing={"at": now - timedelta(minutes=6)}),
+        "merchant_unsigned": seller.open("R-2", signing={"tampered": ORDER.replace(b"299950", b"299951")}),
+        "checkout_taken": seller.send(f"/{checkout_id}/cancel"),
+        "checkout_not_paid": seller.send(f"/{checkout_id}/refunds", {"amount_fen": 1}),
+    }
+    found = {code: answer.json().get("code", answer.text) for code, answer in refused.items()}
+    assert found == {code: code for code in refused}
+    assert seller.open("R-2", currency="USD").json()["code"] == "checkout_malformed"
+    for strange in ({"key_id": "nobody"}, {"key_id": LAKESIDE}, {"own": key_of(LAKESIDE)}):
+        assert seller.open("R-2", signing=strange).json()["code"] == "merchant_unsigned"
+    answers = [seller.open(signing={"headers": headers, "tampered": ORDER}) for _ in range(2)]
+    assert [one.status_code for one in answers] == [201, 403], "the same order, and a signature that came before"
+    assert answers[1].json()["code"] == "merchant_replayed"
+    assert lakeside.read(checkout_id)["code"] == "not_found"
+    for ask in (zhou.client.checkout, zhou.client.take_checkout):
+        with pytest.raises(Problem, match="not_found" if ask == zhou.client.checkout else "checkout_taken"):
+            ask(checkout_id=checkout_id)
+    with pytest.raises(Problem, match="not_found"):
+        zhou.client.ask_for_order_offers(checkout_id=checkout_id, instalments=6, method="equal_instalment")
+    assert rows_of(house) == before
+
+
+def test_an_order_that_ran_out_or_was_cancelled_is_paid_by_nobody(site: Site, seller: Seller) -> None:
+    world, xia = site.world, introduce(site)
+    be_assessed(site, xia)
+    late, dropped = opened(seller, "late"), opened(seller, "dropped")
+    assert seller.send(f"/{dropped}/cancel").json()["state"] == "cancelled"
+    xia.client.take_checkout(checkout_id=late)
+    (offer, *_) = xia.client.ask_for_order_offers(checkout_id=late, instalments=6, method="equal_instalment")
+    table = xia.client.show_costs(offer_id=offer.offer_id)
+    world.go_to(world.house.clock.now() + CHECKOUT_LASTS)
+    sign_in_again(site, xia)
+    xia.client.confirm_costs(disclosure_id=table.disclosure_id)
+    xia.client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
+    world.go_to(world.house.clock.now() + READING)
+    xia.client.send_signing_code(offer_id=offer.offer_id)
+    code = world.read_code(XIA.phone).reveal()
+    order_hash = xia.client.checkout(checkout_id=late).order_hash
+    before = rows_of(world.house)
+    for refused in (
+        lambda: xia.client.sign_contract(offer_id=offer.offer_id, code=code, funds_contract_hash=order_hash),
+        lambda: xia.client.take_checkout(checkout_id=late),
+        lambda: xia.client.take_checkout(checkout_id=dropped),
+        lambda: xia.client.ask_for_order_offers(checkout_id=late, instalments=6, method="equal_instalment"),
+    ):
+        with pytest.raises(Problem, match="checkout_over"):
+            refused()
+    assert rows_of(world.house) == before
+    assert [seller.read(one)["state"] for one in (late, dropped)] == ["expired", "cancelled"]
+    with world.house.database.transaction() as tx, pytest.raises(psycopg.errors.RaiseException):
+        tx.script("UPDATE checkout SET amount_fen = 1")
+
+
+def test_an_order_is_signed_on_the_pages(site: Site, seller: Seller) -> None:
+    world = site.world
+    arrive(world)
+    world.go_to(world.house.clock.now() + timedelta(hours=2))  # until the next code may be sent
+    checkout_id = opened(seller)
+    phone = Phone(world)
+    phone.sign_in(XIA)
+    page = phone.get(f"/checkout/{checkout_id.hex}")
+    assert "橡木餐桌" in page.text
+    assert "instalments" not in page.main_form.fields, "nothing is chosen beforehand"
+    page = phone.send(page.main_form, instalments="6")
+    form = page.form("/offers/choose")
+    page = phone.read_table(phone.send(form, offer=form.choices["offer"][0]))
+    page = phone.agree(page) if "/consents/ask" in page.path else page
+    assert "河畔家具有限公司" in page.text
+    assert "card" not in page.main_form.fields
+    page = phone.ask_for_code(page)
+    before = rows_of(world.house)
+    refused = phone.send(page.main_form, agree="yes", code=phone.code(), use="0" * 64)
+    assert (refused.status, rows_of(world.house)) == (409, before)
+    page = phone.send(page.main_form, agree="yes", code=phone.code())
+    assert "/payout" in page.path
+    work_until_idle(world)
+    assert seller.has_fen == PRICE_FEN
+    assert "已付给商家" in phone.get(f"/checkout/{checkout_id.hex}").text
