@@ -327,6 +327,8 @@ def _draw(house: House, drawer: Drawer) -> None:
 
     def work(tx: Transaction) -> Response:
         of = loan.get_for(tx, person_id=drawer.person_id, loan_id=drawer.loan_id)
+        # Nothing of a loan's principal may be kept back, so this one is as small as what is drawn.
+        of = replace(of, terms=replace(of.terms, principal_fen=DRAWN_FEN))
         card = instrument.load(tx, person_id=drawer.person_id, instrument_id=drawer.instrument_id)
         at = house.clock.now()
         order_id = reserve_payout(tx, house, of=of, card=card, amount_fen=DRAWN_FEN, payout_at=at)
