@@ -12,6 +12,7 @@ from mingqu.store.database import Database
 STORE: Final = Path(__file__).resolve().parents[2] / "src" / "mingqu" / "store"
 # Tables whose rows change once or twice in years: a fifth of them is seldom dead.
 SELDOM: Final = {
+    "access_log": "forgets why, once, by an erasure",
     "accrual_delta": "goes to another cell in a recut",
     "business": "answered once",
     "bill_line": "goes when its bill is issued anew",
@@ -21,6 +22,7 @@ SELDOM: Final = {
     "drawing_freeze": "ends once",
     "grievance": "extended, escalated and answered once each",
     "instrument": "verified and removed once each",
+    "life_event": "forgets its paper, once, by an erasure",
     "loan_reference": "goes to another cell in a recut",
     "loan_set_aside": "few rows at any time",
     "message_code": "goes a little a day, long after it was sent",
@@ -28,6 +30,7 @@ SELDOM: Final = {
     "person": "a level more, an erasure",
     "person_reference": "taken away by an erasure",
     "person_key": "wrapped anew when the book's key is",
+    "pool_loan": "defaults once",
     "proposal": "decided once",
     "purpose_message": "forgets where, once, by an erasure",
     "repayment_agreement": "begins and ends once",

@@ -14,7 +14,7 @@ from mingqu.demo.journey import READING, Known, work_until_idle
 from mingqu.demo.people import ZHOU
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.decision.auto_loan import DownPaymentTooSmall
-from mingqu.domain.loan import Accelerated, Stage
+from mingqu.domain.loan import Accelerated, Repaid, Stage
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed, MakerIsChecker
@@ -30,12 +30,14 @@ from mingqu.services.open_card import EvidenceUnknown, bring_evidence, freeze_ca
 from mingqu.services.propose import approve, propose
 from mingqu.services.quote_car import CarQuote, CarWish, DealerNotInContract, car_products, dealers_of, quote_car
 from mingqu.services.read_card import card_view
+from mingqu.services.return_unspent import UnspentDiffers, source_of
 from mingqu.services.send_signing_code import send_signing_code
 from mingqu.services.sign_contract import Signed, sign_contract
 from mingqu.services.spend_card import AUTHORISE, Asked, Word, hear_card
 from mingqu.services.verify_book import verify_book
 from mingqu.services.watch_card import CardNotFrozen, CardWithoutMoney, open_alerts
 from mingqu.store import loan, party, purpose
+from mingqu.store.proof.purpose import purposes
 from tests.journeys.api import open_site, sign_in
 from tests.journeys.reading import arrive, assert_coherent, limit_of, rows_of
 from tests.journeys.test_disputed_orders import check, decide, hear
@@ -302,6 +304,57 @@ def test_a_dealer_whose_payment_came_back_is_paid_again_over_the_api_and_the_car
         assert spends == [("captured", 5_000_000), ("reversed", 0)]
         assert loan.get_for(tx, person_id=person_id, loan_id=signed.loan_id).state.stage is Stage.ACTIVE
     assert_coherent(house)
+
+
+def test_what_nobody_spent_pays_the_loan_when_the_contract_is_over(buyer: Buyer) -> None:
+    house, world, person_id = buyer.house, buyer.world, buyer.known.person_id
+    papers = {kind: Personal(f"{kind}-1") for kind in ("invoice", "registration", "insurance")}
+    card_id = buyer.bought("chengchuan-auto-card", papers=papers)
+    buyer.ask(card_id, "a-1", 4_990_000)
+    buyer.say(card_id, "capture", "c-1", "a-1", 4_990_000)
+    view = card_view(house, person_id=person_id, card_id=card_id)
+    loan_id = view.loan_id
+    assert loan_id is not None
+    maker, checker = (seat_of(house, "operations", name=name) for name in ("maker", "checker"))
+
+    def book(amount_fen: int, key: str) -> UUID:
+        asked: dict[str, Any] = {
+            "amount_fen": amount_fen, "value_date": house.clock.business_date().isoformat(), "intent": "prepay",
+            "source": source_of(card_id),
+        }  # fmt: skip
+        return propose(
+            house, seat=maker, deed=Deed.BOOK_RECEIPT, subject_id=loan_id, asked=asked, reason="车贷卡到期余款", key=key
+        )
+
+    def told(template: str) -> int:
+        world.go_to(house.clock.now() + timedelta(hours=11))  # nobody is told anything at night
+        work_until_idle(world)
+        return [one.template for one in world.sms.inbox(phone=ZHOU.phone)].count(template)
+
+    with pytest.raises(UnspentDiffers):
+        book(10_000, "too early")
+    for days, many in ((60, 0), (30, 1)):
+        world.go_to_date(view.contract.ends_on - timedelta(days=days))
+        work_until_idle(world)
+        assert told("card.unspent_soon") == many
+    assert card_view(house, person_id=person_id, card_id=card_id).frozen_for is None
+    world.go_to_date(view.contract.ends_on)
+    work_until_idle(world)
+    assert told("card.unspent_over") == 1
+    assert card_view(house, person_id=person_id, card_id=card_id).frozen_for == "unspent_at_end"
+    before = rows_of(house)
+    with pytest.raises(UnspentDiffers):
+        book(9_999, "less")
+    assert rows_of(house) == before
+    approve(house, seat=checker, proposal_id=book(10_000, "right"))
+    assert card_view(house, person_id=person_id, card_id=card_id).left_fen == 0
+    with house.database.transaction() as tx:
+        of = loan.get_for(tx, person_id=person_id, loan_id=loan_id)
+        assert [one.amount_fen for one in loan.events(tx, loan=of) if isinstance(one, Repaid)] == [10_000]
+    assert_coherent(house)
+    with house.database.transaction() as tx:
+        tx.script("ALTER TABLE transfer DISABLE TRIGGER ALL; UPDATE transfer SET amount_fen = 9999 WHERE reason = 83")
+        assert [one for one in purposes(tx) if "money is still there" in one]
 
 
 def test_a_paper_that_never_comes_freezes_the_card_and_makes_the_whole_loan_due(buyer: Buyer) -> None:

@@ -30,6 +30,7 @@ REMEDIES = frozenset(
 KINDS = ("authorise", "advise", "capture", "release", "reverse", "refund")
 FROZEN = frozenset(
     {"split_amounts", "cash_like", "refund_elsewhere", "paid_without_asking", "evidence_overdue", "payout_came_back"}
+    | {"mixed_money", "unspent_at_end"}
 )
 USES = ("repay", "spend")
 

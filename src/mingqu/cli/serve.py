@@ -14,6 +14,7 @@ from rich.console import Console
 from mingqu.cli.option import data_option, json_option, say
 from mingqu.cli.wiring import People, Served, Wiring
 from mingqu.demo import guide
+from mingqu.demo.companies import companies
 from mingqu.demo.people import XIA
 from mingqu.demo.tell import Teller
 from mingqu.demo.year import tell_year
@@ -146,6 +147,8 @@ def _greet(served: Served, *, address: str, guided: bool) -> None:
         say(f"{address}/ · {address}/console · {address}/v1/docs · {address}/health · {address}/ready · Ctrl-C ends it")
         return
     served.meet(XIA, balance_fen=_POCKET_FEN)
+    for company in companies(served.house):  # a car is bought of somebody whom the bank knows
+        served.meet(company, balance_fen=0)
     passwords = guide.make_operators(served.house)
     for line in guide.lines(address=address, sandbox=served.sandbox_addresses, passwords=passwords):
         say(line)

@@ -17,8 +17,8 @@ from mingqu.domain.purpose.contract import EVIDENCE
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.once import Response, id_of_key, once
-from mingqu.services.spend_card import CURRENCY, contract_of
-from mingqu.store import evidence, ledger, party, purpose
+from mingqu.services.spend_card import CURRENCY, contract_of, looks_at_end, looks_before_end
+from mingqu.store import evidence, ledger, party, purpose, work
 from mingqu.store.database import Transaction
 
 
@@ -63,14 +63,14 @@ def publish_contract(house: House, *, document: Document) -> FundsContract:
     read = read_contract(document)
     body = canonical(document.body)
 
-    def work(tx: Transaction) -> None:
+    def deed(tx: Transaction) -> None:
         now = house.clock.now()
         purpose.publish(tx, contract_id=read.id, version=read.version, body=body, contract_hash=read.hash, at=now)
         known = purpose.published_hash(tx, contract_id=read.id, version=read.version)
         if known != read.hash:
             raise ContractPublished("This version was published with another text: give the new one a new version.")
 
-    house.database.run(work)
+    house.database.run(deed)
     return read
 
 
@@ -83,7 +83,7 @@ def open_card(
     """
     card_id = id_of_key(scope=person_id, command="open_card", key=key)
 
-    def work(tx: Transaction) -> Response:
+    def deed(tx: Transaction) -> Response:
         party.load_person(tx, person_id=person_id)
         known = purpose.published_hash(tx, contract_id=contract_id, version=version)
         if known is None:
@@ -102,7 +102,7 @@ def open_card(
         "hash": agreed_hash,
         "limit_fen": limit_fen,
     }
-    once(house, person_id=person_id, command="open_card", key=key, request=request, work=work)
+    once(house, person_id=person_id, command="open_card", key=key, request=request, work=deed)
     return card_id
 
 
@@ -129,6 +129,8 @@ def open_in(
         reference=card_id,
     )
     ledger.post(tx, cell=cell, transfers=[grant])
+    looks = [looks_before_end(card_id, contract.ends_on), looks_at_end(card_id, contract.ends_on)]
+    work.enqueue_many(tx, cell=cell, rows=looks)
     evidence.append(
         tx,
         keyring=house.keyring,
@@ -156,7 +158,7 @@ def bring_evidence(house: House, *, person_id: UUID, card_id: UUID, kind: str, n
     evidence_id = id_of_key(scope=person_id, command="bring_evidence", key=key)
     number_hash = house.keyring.lookup_hash(kind=f"purpose {kind}", value=number)
 
-    def work(tx: Transaction) -> Response:
+    def deed(tx: Transaction) -> Response:
         _own(tx, person_id=person_id, card_id=card_id)
         if kind in purpose.kinds_of(tx, card_id=card_id):
             raise EvidenceThere("This paper is on file already.")
@@ -164,7 +166,7 @@ def bring_evidence(house: House, *, person_id: UUID, card_id: UUID, kind: str, n
         return {"evidence_id": evidence_id.hex}
 
     request = {"card_id": card_id.hex, "kind": kind, "number_hash": number_hash.hex()}
-    once(house, person_id=person_id, command="bring_evidence", key=key, request=request, work=work)
+    once(house, person_id=person_id, command="bring_evidence", key=key, request=request, work=deed)
     return evidence_id
 
 
@@ -197,12 +199,12 @@ def bring_in(
 def freeze_card(house: House, *, card_id: UUID, reason: str | None) -> None:
     """Stop every further spend of a card for a reason; what is held may still be captured. Errors: NotFound."""
 
-    def work(tx: Transaction) -> None:
+    def deed(tx: Transaction) -> None:
         tx.lock_cell(tx.cell_of(card_id))
         purpose.owner_of(tx, card_id=card_id)
         purpose.freeze(tx, card_id=card_id, reason=reason)
 
-    house.database.run(work)
+    house.database.run(deed)
 
 
 def _own(tx: Transaction, *, person_id: UUID, card_id: UUID) -> None:

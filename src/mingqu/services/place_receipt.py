@@ -26,6 +26,7 @@ from mingqu.services.change_loan import witness_change
 from mingqu.services.follow_up import follow_up
 from mingqu.services.house import House
 from mingqu.services.record_event import record_event
+from mingqu.services.return_unspent import require_unspent, take_unspent
 from mingqu.services.settle_order import TAKING, receipt_of, spare_deductions
 from mingqu.store import ledger, loan, order, receipt
 from mingqu.store.database import Transaction
@@ -87,7 +88,7 @@ def say_booking(
     """Return whose loan it is, and what booking money that came by no channel says.
 
     It is asked with amount_fen, value_date, intent, and `source`, which names the line of a statement it stands on.
-    Errors: NotFound, ReceiptMalformed, LoanCannotTake, SourceBooked.
+    Errors: NotFound, ReceiptMalformed, LoanCannotTake, SourceBooked, UnspentDiffers.
     """
     of = loan.get(tx, cell=tx.cell_of(loan_id), loan_id=loan_id)
     amount_fen, on = int(str(asked["amount_fen"])), date.fromisoformat(str(asked["value_date"]))
@@ -99,6 +100,7 @@ def say_booking(
     if not _began_on(tx, of) <= on <= house.booking_date(tx, cell=of.cell):
         raise ReceiptMalformed("The day lies between the loan's first one and today.")
     receipt.require_new_source(tx, source=written)
+    require_unspent(tx, house, of=of, source=written, amount_fen=amount_fen)
     return of.person_id, {
         "loan_id": loan_id.hex,
         "amount_fen": amount_fen,
@@ -144,12 +146,16 @@ def assign_receipt(tx: Transaction, house: House, proposal: Proposal) -> None:
 def book_receipt(tx: Transaction, house: House, proposal: Proposal) -> None:
     """Tell a loan of money that came by no channel of ours, on the day it came.
 
-    Errors: NotFound, LoanCannotTake, SourceBooked, and those of `mingqu.domain.loan.record`.
+    Errors: NotFound, LoanCannotTake, SourceBooked, UnspentDiffers, and those of `mingqu.domain.loan.record`.
     """
     of = loan.get(tx, cell=tx.cell_of(proposal.subject_id), loan_id=proposal.subject_id)
     if of.state.stage not in TAKING:
         raise LoanCannotTake("The loan is in no state in which loans are paid.")
-    _tell(tx, house, of, proposal, order_id=None, source=str(proposal.body["source"]))
+    source, amount_fen = str(proposal.body["source"]), int(str(proposal.body["amount_fen"]))
+    card_id = require_unspent(tx, house, of=of, source=source, amount_fen=amount_fen)
+    if card_id is not None:
+        take_unspent(tx, house, card_id=card_id, proposal_id=proposal.proposal_id, amount_fen=amount_fen)
+    _tell(tx, house, of, proposal, order_id=None, source=source)
 
 
 def _tell(

@@ -41,6 +41,7 @@ CURRENCY: Final = "CNY"
 WATCH: Final = "watch_card"  # the work of looking at a card after what was said of it
 # A paper that is late freezes the card the day after it was due, and a month later the loan falls due, by policy file.
 LOOKS_AFTER_DAYS: Final = (1, 31)
+UNSPENT_TOLD_DAYS: Final = 30  # before a contract is over: long enough to buy what was meant to be bought
 # Compiled contracts that a process keeps; a bank has few, and each takes some megabytes at most.
 CONTRACTS_KEPT_MAX: Final = 64
 _kept: dict[str, Compiled] = {}
@@ -282,6 +283,19 @@ def _authorised(
     held = _transfer(card, message_id, message_id, Reason.PURPOSE_SPEND, word.amount_fen, on)
     written.transfers.append(replace(held, kind=TransferKind.PENDING, expires_on=lapses))
     return _answer("approved", clause=decided.clause, held_until=lapses.isoformat())
+
+
+def looks_before_end(card_id: UUID, ends_on: date) -> NewWork:
+    """Return the work of looking at a card a month before its contract is over: what is unspent then is told."""
+    at = start_of(ends_on - timedelta(days=UNSPENT_TOLD_DAYS))
+    return NewWork(
+        work_id=beside(card_id, purpose="a month before the end"), kind=WATCH, subject_id=card_id, run_at=at, payload={}
+    )
+
+
+def looks_at_end(card_id: UUID, ends_on: date) -> NewWork:
+    """Return the work of looking at a card on the day its contract is over; it has the card's own id."""
+    return NewWork(work_id=card_id, kind=WATCH, subject_id=card_id, run_at=start_of(ends_on), payload={})
 
 
 def _watch(card: Card, cause: UUID, *, at: datetime) -> NewWork:

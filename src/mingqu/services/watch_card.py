@@ -25,6 +25,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.bind_money import CAME_BACK, card_of_loan
 from mingqu.services.change_loan import change_loan
 from mingqu.services.house import House
+from mingqu.services.return_unspent import tell_of_unspent, unspent_fen
 from mingqu.services.sign_in_operator import Seat
 from mingqu.services.spend_card import WATCH, contract_of
 from mingqu.store import evidence, loan, purpose, purpose_alert, purpose_loan, work
@@ -102,15 +103,19 @@ def _look(tx: Transaction, house: House, piece: Work) -> tuple[UUID, UUID] | Non
         if card.first_captured_on is not None and due.kind not in card.evidence
     ]
     heard = [_heard(one) for one in reversed(messages)]
-    found = watch(rows=rows, contract=contract, heard=heard, late=late, on=today)
+    left_fen = unspent_fen(tx, card=card)
+    found = watch(rows=rows, contract=contract, heard=heard, late=late, on=today, unspent_fen=left_fen)
     new = [(one, made) for one in found if (made := _raise(tx, house, card=card, finding=one, at=now)) is not None]
     if card.frozen_for is None and (first := next((one for one, _ in new if one.deed is not Deed.WATCH), None)):
         purpose.freeze(tx, card_id=card_id, reason=first.rule.value)
     alert = next((made for one, made in new if one.deed is Deed.ACCELERATE), None) or _due_before(tx, card_id)
-    quoted = next(
-        (one for one in purpose_loan.signed_of(tx, person_id=card.person_id) if _is_of(one.loan_id, card_id)), None
-    )
-    return None if alert is None or quoted is None or quoted.loan_id is None else (quoted.loan_id, alert.alert_id)
+    quotes = purpose_loan.signed_of(tx, person_id=card.person_id)
+    loan_id = next((one.loan_id for one in quotes if _is_of(one.loan_id, card_id)), None)
+    if loan_id is None:
+        return None
+    of = loan.get(tx, cell=piece.cell, loan_id=loan_id)
+    tell_of_unspent(tx, house, of=of, card=card, contract=contract, on=today)
+    return None if alert is None else (loan_id, alert.alert_id)
 
 
 def _is_of(loan_id: UUID | None, card_id: UUID) -> bool:

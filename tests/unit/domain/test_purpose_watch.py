@@ -16,7 +16,7 @@ from mingqu.store.policy import policy_folder, read_document
 
 FOLDER = policy_folder() / "purpose"
 CONTRACT = read_contract(read_document(FOLDER / "auto-card-1.toml", file="contract.toml"))
-FILE = read_document(FOLDER / "watch-1.toml", file="watch.toml")
+FILE = read_document(FOLDER / "watch-2.toml", file="watch.toml")
 ROWS = parse_watch(document=FILE)
 NOON = datetime(2026, 8, 15, 12, tzinfo=MARKET_TIME)
 DAY = date(2026, 9, 1)
@@ -57,6 +57,10 @@ def test_what_is_as_good_as_cash_is_watched_once_and_frozen_the_third_time() -> 
         ({"kind": "refund", "outcome": "refused", "reason": "refund_elsewhere"}, (Rule.REFUND_ELSEWHERE, Deed.FREEZE)),
         ({"kind": "advise", "outcome": "declined", "reason": "x"}, (Rule.PAID_WITHOUT_ASKING, Deed.FREEZE)),
         ({"kind": "advise", "outcome": "approved"}, None),
+        ({"kind": "refund", "outcome": "refused", "reason": "refund_above_captured"}, (Rule.MIXED_MONEY, Deed.FREEZE)),
+        ({"kind": "refund", "outcome": "refused", "reason": "authorisation_unknown"}, (Rule.MIXED_MONEY, Deed.FREEZE)),
+        ({"kind": "refund", "outcome": "refused", "reason": "amount_not_positive"}, None),
+        ({"kind": "capture", "outcome": "refused", "reason": "authorisation_unknown"}, None),
         ({"outcome": "declined", "reason": "outside_term"}, None),
     ],
 )
@@ -81,6 +85,15 @@ def test_a_paper_that_is_late_freezes_and_a_month_later_makes_the_loan_due() -> 
         return deeds(late=(("invoice", DAY - timedelta(days=days)),))
 
     assert (late(0), late(1), late(30), late(31)) == ([], [freeze], [freeze], [freeze, accelerate])
+
+
+def test_what_is_unspent_is_seen_on_the_day_the_contract_is_over_and_not_before() -> None:
+    def seen(day: date, unspent_fen: int) -> list[Rule]:
+        found = watch(rows=ROWS, contract=CONTRACT, heard=(), late=(), on=day, unspent_fen=unspent_fen)
+        return [one.rule for one in found]
+
+    assert seen(CONTRACT.ends_on, 100) == [Rule.UNSPENT_AT_END]
+    assert seen(CONTRACT.ends_on - timedelta(days=1), 100) == seen(CONTRACT.ends_on, 0) == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(1, 15_000_000), st.booleans()), max_size=12))

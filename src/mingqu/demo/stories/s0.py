@@ -11,16 +11,15 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.client.car import CarQuoted
+from mingqu.demo.companies import companies
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import ZHOU
 from mingqu.demo.steps import Steps
 from mingqu.demo.story import fund_lenders
 from mingqu.demo.tell import Teller
 from mingqu.demo.visit import READING, Visitor, apply, arrive
-from mingqu.demo.world import Newcomer, OnlineWorld
+from mingqu.demo.world import OnlineWorld
 from mingqu.domain.money import format_fen
-from mingqu.domain.personal import Personal
-from mingqu.services.quote_car import car_products, dealers_of
 from mingqu.services.spend_card import AUTHORISE, Asked, Word, hear_card
 
 TITLE: Final = "A car on a card whose money has a purpose · 车贷卡"
@@ -36,7 +35,8 @@ _DECLINED: Final = {
 def tell_story(world: OnlineWorld, tell: Teller, steps: Steps) -> None:
     """Live through the story."""
     fund_lenders(world)
-    _open_companies(world)
+    for company in companies(world.house):
+        world.meet(company, balance_fen=0)
     zhou = arrive(world, ZHOU, balance_fen=9_000_000)
     tell.identity()
     apply(world, zhou, amount_fen=1_000_000)
@@ -45,24 +45,6 @@ def tell_story(world: OnlineWorld, tell: Teller, steps: Steps) -> None:
     told.spend(card_id)
     told.ask_wallets(card_id)
     told.try_for_cash(card_id)
-
-
-def _open_companies(world: OnlineWorld) -> None:
-    """Let the bank know the companies that are paid."""
-    companies = dealers_of(world.house, of=car_products(world.house)[0]).values()
-    for number, company in enumerate(companies):
-        world.meet(
-            Newcomer(
-                alias=company.merchant,
-                name=Personal(company.name),
-                id_number=Personal(f"company-{number}"),
-                phone=Personal(f"1990000000{number}"),
-                card_number=Personal(company.account),
-                monthly_income_fen=0,
-                features={},
-            ),
-            balance_fen=0,
-        )
 
 
 class _Told:

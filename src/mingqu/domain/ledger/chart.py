@@ -273,6 +273,7 @@ class Reason(IntEnum):
     PURPOSE_GRANT = 80
     PURPOSE_SPEND = 81
     PURPOSE_RETURN = 82
+    PURPOSE_END = 83
     CORRECT = 90
     SHARE_LEND = 100
     SHARE_REPAY = 101
@@ -326,6 +327,7 @@ REASONS: Final = {
     Reason.PURPOSE_GRANT: "A card is opened on a funds contract.",
     Reason.PURPOSE_SPEND: "A payee of a funds contract is paid; held from the authorisation on.",
     Reason.PURPOSE_RETURN: "A payee of a funds contract gives back.",
+    Reason.PURPOSE_END: "What nobody spent under a funds contract pays its loan when the contract is over.",
     Reason.OWE_PARTNER: "A fee is the guarantor's or the insurer's: billed for them, or paid by the borrower.",
     Reason.PAY_PARTNER: "A guarantor or an insurer is paid what is its own: fees, and what was collected for it.",
     Reason.PARTNER_PAYS: "A guarantor's money arrives for what it paid in borrowers' places.",

@@ -42,6 +42,7 @@ _ONE_WAY: Final[frozenset[Way]] = frozenset(
         (_C.PURPOSE_GRANTED, _C.PURPOSE_AVAILABLE, _R.PURPOSE_GRANT),
         (_C.PURPOSE_AVAILABLE, _C.PURPOSE_SPENT, _R.PURPOSE_SPEND),
         (_C.PURPOSE_SPENT, _C.PURPOSE_AVAILABLE, _R.PURPOSE_RETURN),
+        (_C.PURPOSE_AVAILABLE, _C.PURPOSE_GRANTED, _R.PURPOSE_END),
     }
 )
 # What a loan told again (without a payout that came back, too), an accrual corrected downwards, or parked money that

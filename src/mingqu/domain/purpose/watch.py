@@ -38,6 +38,8 @@ class Rule(Enum):
     UNUSUAL_USE = "unusual_use"
     PAID_WITHOUT_ASKING = "paid_without_asking"
     EVIDENCE_OVERDUE = "evidence_overdue"
+    MIXED_MONEY = "mixed_money"  # more came onto the card than was spent from it: other money lies beside the loan's
+    UNSPENT_AT_END = "unspent_at_end"  # the contract is over, and money of it lies on the card
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ def watch(
     heard: Sequence[Heard],
     late: Sequence[tuple[str, date]],
     on: date,
+    unspent_fen: int = 0,
 ) -> list[Finding]:
     """Return what the rows find in the words of a card, the oldest first, and in its papers with their last days.
 
@@ -117,6 +120,9 @@ def watch(
                 for kind, due in late
                 if (on - due).days > row.days
             ]
+        elif row.rule is Rule.UNSPENT_AT_END:
+            if unspent_fen and on >= contract.ends_on:
+                found.append(_finding(row, contract.ends_on.isoformat(), amount_fen=unspent_fen))
         elif row.rule is Rule.SPLIT_AMOUNTS:
             found += _split(row, contract, heard)
         else:
@@ -130,6 +136,9 @@ def _is_hit(rule: Rule, one: Heard) -> bool:
         return one.reason == "cash_like_merchant"
     if rule is Rule.REFUND_ELSEWHERE:
         return one.reason == "refund_elsewhere"
+    if rule is Rule.MIXED_MONEY:
+        came_in = one.kind == "refund" and one.outcome == "refused"
+        return came_in and one.reason in ("refund_above_captured", "authorisation_unknown", "nothing_captured")
     if rule is Rule.PAID_WITHOUT_ASKING:
         return one.kind == "advise" and one.outcome == "declined"
     return one.outcome in ("declined", "refused")  # unusual use: a card that is tried and tried

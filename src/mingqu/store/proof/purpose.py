@@ -61,6 +61,11 @@ _HELD: Final[LiteralString] = """
     LEFT JOIN lapsed l ON l.cell = s.cell AND l.reference = s.spend_id
     WHERE s.amount_fen IS DISTINCT FROM o.fen AND l.reference IS NULL"""
 
+# What of a card's money paid its loan lies on the card no more.
+_ENDED: Final[LiteralString] = """
+    SELECT format('receipt %%s is of a card whose money is still there', r.proposal_id)
+    FROM placed_receipt r LEFT JOIN transfer t ON t.cell = r.cell AND t.reference = r.proposal_id AND t.reason = 83
+    WHERE r.source LIKE 'purpose card %%' AND t.amount_fen IS DISTINCT FROM r.amount_fen"""
 # A loan that waits to be paid out, or was, with the stops of its person's cards: which card is its own, its id says.
 _STOPS: Final[LiteralString] = """
     SELECT q.loan_id, l.stage, c.card_id, c.frozen_for
@@ -73,7 +78,7 @@ def purposes(tx: Transaction) -> list[str]:
     """Return a sentence for each spend that left the purpose of its contract or is not what was posted of it."""
     return [
         sentence
-        for check in (_PAYEES, _AGREED, _BOUND, _MOVED, _HELD)
+        for check in (_PAYEES, _AGREED, _BOUND, _MOVED, _HELD, _ENDED)
         for (sentence,) in tx.execute(check, {}).fetchmany(FINDINGS_MAX)
     ] + _stops(tx)
 

@@ -71,6 +71,10 @@ _CAUSELESS: Final[LiteralString] = """
         WHEN t.reason IN (81, 82) THEN t.debit_owner = t.credit_owner AND EXISTS (
             SELECT FROM purpose_spend s WHERE s.cell = t.cell AND s.spend_id = t.reference
                                           AND s.card_id = t.debit_owner)
+        WHEN t.reason = 83 THEN t.debit_owner = t.credit_owner AND EXISTS (
+            SELECT FROM placed_receipt r WHERE r.cell = t.cell AND r.proposal_id = t.reference
+                AND r.amount_fen = t.amount_fen
+                AND r.source = 'purpose card ' || replace(t.debit_owner::text, '-', ''))
         WHEN t.reason BETWEEN 100 AND 105 THEN t.debit_owner = t.credit_owner AND EXISTS (
             SELECT FROM loan_funding f
             WHERE f.cell = t.cell AND f.loan_id = c.loan_id AND t.debit_owner = ANY (f.slices))
