@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -56,6 +56,15 @@ class BillBelieved(Desk):
                     at=line.succeeded_at, amount_fen=order.amount_fen, currency=line.currency, reference=line.reference
                 )
                 self.hear(order_id=order_id, word=word, at=at)
+
+
+class AskedIsBooked(Desk):
+    """Books what was asked for, whatever moved."""
+
+    def settle(self, *, before: Order, after: Order, word: Word) -> None:
+        if after.state is OrderState.PAID:
+            after = replace(after, amount_fen=after.ordered_fen)
+        super().settle(before=before, after=after, word=word)
 
 
 class ForgeryBelieved(Desk):
@@ -111,6 +120,7 @@ class NewNumberOnRetry:
                         amount_fen=order.amount_fen,
                         currency=order.currency,
                         agreement_token=token,
+                        amount_fen_min=order.least_fen,
                     )
                 )
         return self.errand.send(order)  # a page that is made anew is opened by nobody
@@ -121,4 +131,7 @@ class NewNumberOnRetry:
         return self.errand.channel.ask(self.number(order))
 
 
-DESKS = (TimeoutIsFailure, NotFoundIsFailure, CallbackAppliedTwice, BillBelieved, ForgeryBelieved, VoidThatPosts)
+DESKS = (
+    TimeoutIsFailure, NotFoundIsFailure, CallbackAppliedTwice, BillBelieved, AskedIsBooked, ForgeryBelieved,
+    VoidThatPosts,
+)  # fmt: skip

@@ -16,6 +16,7 @@ from mingqu.simulation.order_rails import ITEM_SILENT, PART_LATE
 from mingqu.simulation.order_world import OrderWorld
 from mingqu.simulation.weather import BAD, FINE, NAMES, Trouble, read_weather
 from tests.simulation.planted import (
+    AskedIsBooked,
     BillBelieved,
     CallbackAppliedTwice,
     ForgeryBelieved,
@@ -32,12 +33,13 @@ PLANTED_SEEDS = range(20)
 
 # What every batch of seeds must have met on each rail beside the bank's own; a refusal is too rare for each of them.
 MET_BY_SENDING = ("lose_request", "lose_reply", "late", "reorder", "duplicate", "server_error")
-SENT_BY = ("payout.entrust", "transfer.send", "batch.send", "combined.create")
+SENT_BY = ("payout.entrust", "transfer.send", "refund.send", "batch.send", "combined.create")
 MET = (
     *(f"{call} {fault}" for call in SENT_BY for fault in MET_BY_SENDING),
     *(f"{call} {fault}" for call in ("transfer.ask", "combined.ask") for fault in (*MET_BY_SENDING, "not_found")),
+    *(f"refund.ask {fault}" for fault in ("lose_request", "lose_reply", "not_found")),
     "transfer.send refuse", "batch.send refuse", ITEM_SILENT, PART_LATE,
-    "entrusted returned", "alipay_account returned",
+    "entrusted returned", "alipay_account returned", "hosted returned",
 )  # fmt: skip
 
 
@@ -49,6 +51,7 @@ def test_no_seed_breaks_the_life_of_an_order(batch: int) -> None:
     assert course.seeds == SEEDS // BATCHES
     assert [turn for turn in MET if not course.tally.calls[turn]] == []
     assert course.tally.operations["settle parts"]
+    assert course.tally.ends["less than asked"]
 
 
 def test_the_same_seed_tells_the_same_story() -> None:
@@ -73,12 +76,13 @@ def test_the_seeds_reach_every_state_every_fault_and_the_rarer_turns() -> None:
             seen.update(state.value for state in passed)
             seen["sent again"] += order.attempts > 1
             seen["healed"] += OrderState.UNKNOWN in passed and order.state is OrderState.PAID
-            seen["paid by hand"] += order.channel == "hosted" and order.state is OrderState.PAID
+            ended = order.state is OrderState.PAID and order.order_id != world.paid_before.order_id
+            seen[f"{order.kind.value} {order.channel}"] += ended
     turns = ("RESERVED", "SENT", "UNKNOWN", "PAID", "FAILED", "sent again", "healed", "decided", "break seen")
     faults = [name for name in NAMES if name != Trouble.SESSION.value]  # orders in memory have no session to lose
     for turn in (*turns, *faults):
         assert seen[turn] >= 5, (turn, seen)
-    assert seen["paid by hand"]
+    assert all(seen[turn] for turn in ("collection hosted", "return hosted", "collection wechat")), seen
 
 
 def test_in_fine_weather_nothing_goes_wrong() -> None:
@@ -100,6 +104,7 @@ def test_only_what_was_chosen_goes_wrong() -> None:
         (NotFoundIsFailure, "an order is FAILED and the bank paid it"),
         (CallbackAppliedTwice, "what is posted is not what was paid"),
         (BillBelieved, "an order is FAILED and the bank paid it"),
+        (AskedIsBooked, "what is posted is not what was paid"),
         (ForgeryBelieved, "an order is PAID and the bank did not pay it"),
         (VoidThatPosts, "what is posted is not what was paid"),
     ],
@@ -124,7 +129,7 @@ def test_what_was_done_last_can_be_read_when_a_seed_breaks() -> None:
 
 def test_an_order_the_bank_never_answers_alerts_a_human_once_and_goes_on_being_asked() -> None:
     world = OrderWorld(3, weather=FINE)
-    order_id = next(iter(world.desk.orders))
+    order_id = next(order.order_id for order in world.desk.orders.values() if order.open)
     order, action = world.desk.announce(order_id=order_id, now=world.clock.now(), resend_is_safe=True)
     asks = 0
     for _ in range(200):

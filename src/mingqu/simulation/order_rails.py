@@ -1,4 +1,4 @@
-"""Other ways by which orders in memory reach the bank: a payee, an account at a wallet, one page for two, a batch."""
+"""Other ways by which orders in memory reach the bank: a payee, a wallet, back to a payer, a page for two, a batch."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from mingqu.ports.batch import Batch, BatchTaken
 from mingqu.ports.collection import DeductionRequest, HostedPage, HostedPaymentRequest
 from mingqu.ports.combined import CombinedRequest, LenderPart
 from mingqu.ports.payout import PayoutRequest, StatementLine
+from mingqu.ports.refund import RefundRequest
 from mingqu.ports.silence import ChannelSilent
-from mingqu.services.chase_order import EntrustedErrand, PayoutErrand
+from mingqu.services.chase_order import EntrustedErrand, PayoutErrand, RefundErrand
 from mingqu.simulation.dice import Dice
 from mingqu.simulation.weather import Weather
 
 DEALER: Final = Personal("6200009876543210")
 DEALER_NAME: Final = Personal("明州汽车销售有限公司")
 ACCOUNT: Final = Personal("2088000000000009")
+PAYER: Final = Personal("6200005555555550")  # the wallet that paid by hand before the bad days
+PAID_BEFORE_FEN: Final = 30_000
 NOBODYS: Final = Personal("11010519491231002X")  # the bank asks for elements of every account; nobody compares these
 ITEM_SILENT: Final = "batch.send item_silent"
 PART_LATE: Final = "combined.pay part_late"
@@ -107,6 +110,48 @@ class CombinedTill:
         return known if len(known) == len(words) else NotFound()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletRefunds:
+    """Implements `RefundChannel` as a wallet gives back: to where a payment came from, in parts, and never more of it.
+
+    Source: pay.weixin.qq.com, APIv3, "申请退款" and "查询单笔退款" (2026): known by the refund's own number.
+    """
+
+    bank: FakeBank
+    given: dict[str, int]  # by the refunds' numbers, in fen
+
+    def refund(self, request: RefundRequest) -> Accepted | Paid | Refused | NumberTaken:
+        """Ask for a refund. Errors: ChannelSilent."""
+        return self.bank.faults.carry(
+            "refund.send",
+            do=lambda: self._give(request, refusal=self._why_not(request)),
+            refuse=lambda: self._give(request, refusal="refused_by_channel"),
+        )
+
+    def ask_refund(self, refund_number: str, *, order_number: str) -> Paid | Failed | InProgress | NotFound:  # noqa: ARG002
+        """Tell what became of a refund. Errors: ChannelSilent."""
+        return self.bank.faults.carry("refund.ask", do=lambda: self.bank.told(refund_number), miss=NotFound)
+
+    def _why_not(self, request: RefundRequest) -> str | None:
+        paid = self.bank.told(request.order_number)
+        if not isinstance(paid, Paid) or paid.amount_fen != request.total_fen:
+            return "payment_unknown"
+        others_fen = sum(fen for number, fen in self.given.items() if number != request.refund_number)
+        return "refund_exceeds" if others_fen + request.amount_fen > request.total_fen else None
+
+    def _give(self, request: RefundRequest, *, refusal: str | None) -> Accepted | Paid | Refused | NumberTaken:
+        sent = PayoutRequest(
+            order_number=request.refund_number,
+            amount_fen=request.amount_fen,
+            currency=request.currency,
+            card_number=PAYER,
+            holder_name=DEALER_NAME,
+        )
+        if refusal is None:
+            self.given.setdefault(request.refund_number, request.amount_fen)
+        return self.bank.take_payout(sent, refusal=refusal)
+
+
 class Rails:
     """The rails of one history. `met` counts what went wrong on them beside the faults of single calls."""
 
@@ -115,8 +160,11 @@ class Rails:
         self._dice, self._weather = dice, weather
         self._late: list[tuple[str, Personal[str]]] = []  # parts that were paid and are settled later, and from where
         self._fake, self.till = FakeRails(bank=bank), CombinedTill(bank=bank)
-        for account, name in ((DEALER, DEALER_NAME), (ACCOUNT, DEALER_NAME)):
-            bank.open_card(card_number=account, holder_name=name, id_number=NOBODYS, phone=NOBODYS)
+        self.refunds = WalletRefunds(bank=bank, given={})
+        for account, balance_fen in ((DEALER, 0), (ACCOUNT, 0), (PAYER, PAID_BEFORE_FEN)):
+            bank.open_card(
+                card_number=account, holder_name=DEALER_NAME, id_number=NOBODYS, phone=NOBODYS, balance_fen=balance_fen
+            )
 
     def to_dealer(self) -> EntrustedErrand:
         """Return a payment to the payee whom a contract names."""
@@ -128,6 +176,10 @@ class Rails:
     def to_account(self) -> PayoutErrand:
         """Return a payout to an account at a wallet."""
         return PayoutErrand(channel=WalletTransfers(bank=self.bank), card_number=ACCOUNT, holder_name=DEALER_NAME)
+
+    def back_to_payer(self, *, paid_by: Order) -> RefundErrand:
+        """Return a return that goes back the way a payment came."""
+        return RefundErrand(channel=self.refunds, paid_by=paid_by.number, total_fen=paid_by.amount_fen)
 
     def send_batch(self, *, number: str, requests: Sequence[PayoutRequest | DeductionRequest]) -> list[Word]:
         """Send orders in one message, and return a word for each in turn: its own, or silence."""

@@ -8,7 +8,6 @@ order and forged, hands over bills with mistakes, and looks after every tick whe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -30,21 +29,23 @@ from mingqu.ports.payout import StatementLine
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.chase_order import DeductionErrand, Errand, PayoutErrand, chase, chase_order
 from mingqu.services.combined_page import CombinedPage
-from mingqu.services.house import ALIPAY_ACCOUNT, BANK, COMBINED, ENTRUSTED, HOSTED
+from mingqu.services.house import ALIPAY_ACCOUNT, BANK, COMBINED, ENTRUSTED, HOSTED, WECHAT
 from mingqu.services.run_errand import HostedErrand, Payer, page_request
 from mingqu.simulation.dice import Dice
 from mingqu.simulation.order_desk import OURS, Desk, SignedNotice, signature_of
-from mingqu.simulation.order_rails import Rails
+from mingqu.simulation.order_rails import PAID_BEFORE_FEN, PAYER, Rails
 from mingqu.simulation.order_truth import Truth
+from mingqu.simulation.order_words import told_of, words_of
 from mingqu.simulation.skewed_clock import SkewedClock
 from mingqu.simulation.tally import BrokenError, Tally
 from mingqu.simulation.weather import BAD, Trouble, Weather
 from mingqu.store.combined import Part
 
 START: Final = datetime(2026, 8, 15, 1, 0, tzinfo=UTC)
-ORDERS: Final = 7
+ORDERS: Final = 7  # and one that was paid before the bad days, and can be given back
 PARTS: Final = 2  # of them, one payment by hand for two lenders
-TICKS: Final = 60
+LEAST_PART: Final = 20  # a wallet that holds too little may be taken a twentieth of what is due, or more
+TICKS: Final = 56
 # Healing is over after a few questions for each order: the longest wait between two is 30 minutes.
 HEAL_TURNS_MAX: Final = 100
 _MIXED_UP_PPM: Final = 250_000  # of the lines of a bad bill
@@ -86,13 +87,14 @@ class OrderWorld:
         self.rails = Rails(bank=self.bank, dice=self.dice, weather=weather)
         self.together: list[Order] = []  # the parts of one payment by hand, as they were reserved
         token = self._agree(sms)
+        self.paid_before = self._pay_before()
         for _ in range(ORDERS - PARTS):
             self._reserve(token, errand)
         self._reserve_together(errand)
         self.faults.misbehave(weather.rates_ppm)
 
     def _agree(self, sms: FakeSms) -> Personal[str]:
-        balance_fen = self.dice.one_of((0, 30_000, 10_000_000))
+        balance_fen = self.dice.one_of((0, 12_000, 10_000_000))
         self.bank.open_card(
             card_number=CARD, holder_name=NAME, id_number=ID_NUMBER, phone=PHONE, balance_fen=balance_fen
         )
@@ -112,10 +114,13 @@ class OrderWorld:
         kind = self.dice.one_of((OrderKind.PAYOUT, OrderKind.COLLECTION, OrderKind.RETURN))
         bound: Errand
         if kind is OrderKind.COLLECTION:
-            channel = self.dice.one_of((BANK, BANK, BANK, HOSTED, HOSTED))
+            channel = self.dice.one_of((BANK, BANK, WECHAT, HOSTED, HOSTED))
         else:  # what is given back goes where it came from, and no payee of a contract ever paid
-            channel = self.dice.one_of((BANK, BANK, ALIPAY_ACCOUNT, ENTRUSTED if kind is OrderKind.PAYOUT else BANK))
+            ways = (ENTRUSTED,) if kind is OrderKind.PAYOUT else (HOSTED, HOSTED)
+            channel = self.dice.one_of((BANK, ALIPAY_ACCOUNT, *ways))
         match channel:
+            case "hosted" if kind is OrderKind.RETURN:
+                bound = self.rails.back_to_payer(paid_by=self.paid_before)
             case "hosted":
                 bound = HostedErrand(channel=self.bank, clock=self.clock, payer=Payer())
             case "entrusted":
@@ -129,6 +134,16 @@ class OrderWorld:
         run_at = START + timedelta(seconds=self.dice.one_of((0, 0, 300)))
         self._keep(self._order(kind, channel, run_at=run_at), errand(bound))
 
+    def _pay_before(self) -> Order:
+        """Let a payment by hand be made while all is well, and return it as it ended."""
+        order = self._order(OrderKind.COLLECTION, HOSTED, run_at=START, amount_fen=PAID_BEFORE_FEN)
+        self._keep(order, HostedErrand(channel=self.bank, clock=self.clock, payer=Payer()))
+        self._chase(order.order_id)
+        self.bank.pay_by_hand(order_number=order.number, card_number=PAYER)
+        word = self.bank.told(order.number)
+        assert isinstance(word, Paid)
+        return self.desk.hear(order_id=order.order_id, word=word, at=self.clock.now())
+
     def _reserve_together(self, errand: Callable[[Errand], Errand]) -> None:
         """Reserve the parts of one payment by hand for several lenders: one page, an order for each."""
         number = self.ids.fresh(7).hex
@@ -138,16 +153,18 @@ class OrderWorld:
         for part in self.together:
             self._keep(part, errand(HostedErrand(channel=page, clock=self.clock, payer=Payer())))
 
-    def _order(self, kind: OrderKind, channel: str, *, run_at: datetime) -> Order:
+    def _order(self, kind: OrderKind, channel: str, *, run_at: datetime, amount_fen: int = 0) -> Order:
+        amount_fen = amount_fen or self.dice.between(1, 20_000)
         return life.reserve(
             order_id=self.ids.fresh(7),
             kind=kind,
             person_id=self.ids.fresh(7),
             loan_id=None,
             instrument_id=None,
-            amount_fen=self.dice.between(1, 20_000),
+            amount_fen=amount_fen,
             channel=channel,
             run_at=run_at,
+            least_fen=max(1, amount_fen // LEAST_PART) if channel == WECHAT else None,
         )
 
     def _keep(self, order: Order, errand: Errand) -> None:
@@ -171,6 +188,7 @@ class OrderWorld:
             self.tally.calls.update(self.rails.met)
             for order in self.desk.orders.values():
                 self.tally.ends[f"{order.kind.value} {order.state.value}"] += 1
+                self.tally.ends["less than asked"] += order.asked_fen is not None
 
     def _tick(self) -> None:
         order_id = self.dice.one_of(list(self.desk.orders))
@@ -221,14 +239,14 @@ class OrderWorld:
         """Announce and call; what was heard stays with the worker for a while, as if its answer were slow."""
         order, action = self._announce(order_id)
         words = chase(order=order, action=action, errand=self.errands[order_id])
-        self._note(f"call: {_words(action)}", _told(order, words))
+        self._note(f"call: {words_of(action)}", told_of(order, words))
         self.pocket += [(order_id, word) for word in words]
 
     def _chase(self, order_id: UUID) -> Action:
         after, action = chase_order(
             order_id=order_id, orders=self.desk, errand=self.errands[order_id], clock=self.clock
         )
-        self._note(f"chase: {_words(action)}", _told(after, ()))
+        self._note(f"chase: {words_of(action)}", told_of(after, ()))
         return action
 
     def _announce(self, order_id: UUID) -> tuple[Order, Action]:
@@ -254,7 +272,7 @@ class OrderWorld:
         if self.pocket:
             order_id, word = self.pocket.pop(self.dice.below(len(self.pocket)))
             after = self.desk.hear(order_id=order_id, word=word, at=self.clock.now())
-            self._note("hear", _told(after, (word,)))
+            self._note("hear", told_of(after, (word,)))
 
     def _bring_notices(self) -> None:
         """Bring what ended since the last time, each notice never, once or twice, in any order."""
@@ -267,7 +285,7 @@ class OrderWorld:
                 self._note("notice of parts", order_id.hex[-6:])
                 continue
             self.desk.take(_signed(order_id, word, key=OURS), at=self.clock.now())
-            self._note("notice", _told(self.desk.orders[order_id], (word,)))
+            self._note("notice", told_of(self.desk.orders[order_id], (word,)))
 
     def _forge(self, order_id: UUID) -> None:
         """Let somebody who has not got the channel's key claim that an order was paid, or failed."""
@@ -276,7 +294,7 @@ class OrderWorld:
         word: Paid | Failed = paid if self.dice.happens(500_000) else Failed(code="forged")
         self.tally.faults[Trouble.FORGED.value] += 1
         self.desk.take(_signed(order_id, word, key="somebody else's key"), at=now)
-        self._note("forged notice", _told(self.desk.orders[order_id], (word,)))
+        self._note("forged notice", told_of(self.desk.orders[order_id], (word,)))
 
     def _return(self, order_id: UUID) -> None:
         """Let the bank take back a payout that it did."""
@@ -284,18 +302,19 @@ class OrderWorld:
             self.truth.returned.add(order_id.int)
             self.tally.faults[Trouble.RETURNED.value] += 1
             self.tally.calls[f"{self.desk.orders[order_id].channel} {Trouble.RETURNED.value}"] += 1
-            self._note("payout returned", _told(self.desk.orders[order_id], ()))
+            self._note("payout returned", told_of(self.desk.orders[order_id], ()))
 
     def _decide_disputes(self) -> None:
         for order_id, order in self.desk.orders.items():
             if order.disputed:
                 after = self.desk.decide(order_id=order_id, at=self.clock.now())
-                self._note("decide", _told(after, ()))
+                self._note("decide", told_of(after, ()))
 
     def _pay_by_hand(self, order_id: UUID) -> None:
         """Let the person open the page of an order that waits for them, and pay on it."""
         order = self.desk.orders[order_id]
-        if order.channel not in (HOSTED, COMBINED) or not order.open or order.sent_at is None:
+        is_page = order.kind is OrderKind.COLLECTION and order.channel in (HOSTED, COMBINED)
+        if not is_page or not order.open or order.sent_at is None:
             return
         if order.channel == COMBINED:
             unsent = [part.order_id for part in self.together if self.desk.orders[part.order_id].sent_at is None]
@@ -373,16 +392,3 @@ class OrderWorld:
 
 def _signed(order_id: UUID, word: Paid | Failed, *, key: str) -> SignedNotice:
     return SignedNotice(order_id=order_id, word=word, signature=signature_of(order_id=order_id, word=word, key=key))
-
-
-def _words(action: object) -> str:
-    """Return what is done in words: AlertHuman is "alert human"."""
-    return re.sub(r"(?<!^)(?=[A-Z])", " ", type(action).__name__).lower()
-
-
-def _told(order: Order, words: list[Word] | tuple[Word, ...]) -> str:
-    """Return an order and what was heard of it, in few words."""
-    heard = " ".join(name_of(word) for word in words)
-    about = f"…{order.order_id.hex[-6:]} {order.kind.value} {order.amount_fen} fen {order.state.value}"
-    conflict = f" in dispute: {order.conflict_code}" if order.disputed else ""
-    return f"{about}{' heard ' + heard if heard else ''}{conflict}"

@@ -222,17 +222,18 @@ class FakeBank:
     def take_deduction(
         self, request: DeductionRequest, *, refusal: str | None
     ) -> Accepted | Paid | Refused | NumberTaken:
-        """Take a deduction that has arrived, in whichever message."""
-        token = request.agreement_token.reveal()
+        """Take a deduction that has arrived, in whichever message; or what is there, where that is enough."""
+        token, amount_fen = request.agreement_token.reveal(), request.amount_fen
         body = digest("in", token, str(request.amount_fen), request.currency)
         with self._book.opened() as book:
             agreement = book.tokens.get(token)
             card = "" if agreement is None else agreement.card
             if agreement is None or agreement.state != "agreed":
                 refusal = refusal or "agreement_unknown"
-            elif book.cards[card] < request.amount_fen:
+            elif book.cards[card] < (request.amount_fen_min or amount_fen):
                 refusal = refusal or "insufficient_funds"
-            return self._take(request.order_number, "in", body, card, request.amount_fen, request.currency, refusal)
+            amount_fen = amount_fen if refusal else min(amount_fen, book.cards[card])
+            return self._take(request.order_number, "in", body, card, amount_fen, request.currency, refusal)
 
     def _take(
         self, number: str, way: str, body: str, card: str, amount_fen: int, currency: str, refusal: str | None
