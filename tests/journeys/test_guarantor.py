@@ -27,6 +27,7 @@ from mingqu.services.settle_partner import (
     statement_of,
 )
 from mingqu.store import institution, policy, proof
+from tests.journeys.pages import Phone
 from tests.journeys.reading import (
     Books,
     arrive,
@@ -88,6 +89,7 @@ def test_a_guarantor_pays_once_has_the_claim_and_is_settled_with(guaranteed: Ope
     # What the borrower pays from now on is the guarantor's; without an amount it is all of it.
     live_until(world, PAID_ON)
     world.deposit(XIA, 2_000_000)
+    see_the_page(world, loan_id, claim_fen)
     pay_by_hand(world, known, loan_id=loan_id, intent=Intent.DUE, amount_fen=30_000)
     assert loan_fen(house, loan_id, AccountCode.DUE_TO_GUARANTOR) == 30_000
     assert loan_fen(house, loan_id, AccountCode.GUARANTOR_CLAIM) == claim_fen - 30_000
@@ -103,6 +105,19 @@ def test_a_guarantor_pays_once_has_the_claim_and_is_settled_with(guaranteed: Ope
         tx.execute("SET LOCAL session_replication_role = replica")
         tx.execute("UPDATE partner_settled SET fee_fen = fee_fen + 1")
         assert len(proof.partners(tx)) == 4  # neither what was posted nor what moved, on either day
+
+
+def see_the_page(world: OpenWorld, loan_id: UUID, claim_fen: int) -> None:
+    """Assert that the loan's page says who has the claim now, and leads to a payment of all of it."""
+    phone = Phone(world)
+    phone.sign_in(XIA)
+    page = phone.get(f"/loans/{loan_id.hex}")
+    amount = f"{claim_fen / 100:,.2f}"
+    assert f"您还欠它 {amount} 元，不再计息" in page.text
+    assert not any(link.endswith("/certificate") for link in page.links)
+    payment = phone.send(page.form(f"/loans/{loan_id.hex}/repay"))
+    assert payment.path.startswith("/payments/")
+    assert amount in payment.text
 
 
 def see_days_settled(house: House, borrowed: Borrowed, *, claim_fen: int) -> None:

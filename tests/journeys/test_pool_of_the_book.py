@@ -12,12 +12,13 @@ from mingqu.demo.journey import pay_by_hand
 from mingqu.demo.people import XIA
 from mingqu.domain.abs_pool import PoolTerms
 from mingqu.domain.loan import Intent
+from mingqu.jobs.worker import Resting, work_once
 from mingqu.services.close_day import close_through
 from mingqu.services.draw_pool import PoolOpenAlready, draw_pools, open_pool
 from mingqu.services.follow_funding import follow_funding
 from mingqu.services.house import House
 from mingqu.services.read_pools import read_pool
-from mingqu.store import proof
+from mingqu.store import evidence, proof
 from tests.console import signed_in
 from tests.funding import with_funding
 from tests.journeys.reading import arrive, assert_coherent, books_of, borrow, do_morning, live_until, rows_of
@@ -98,6 +99,21 @@ def test_a_pool_buys_receives_distributes_and_ends_early(pooling: OpenWorld) -> 
 
     see_the_proof_look(house, sold)
     see_it_end_early(pooling)
+
+
+def test_a_pool_without_terms_keeps_nothing_else_of_the_morning_from_being_done(pooling: OpenWorld) -> None:
+    open_pool(pooling.house, pool_id=POOL)
+    borrow(pooling, arrive(pooling), amount_fen=700_000)
+    house = replace(pooling.house, pools=())
+    pooling.go_to_date(BOUGHT_ON)
+    said: list[str] = []
+    work_once(house, report=said.append, resting=Resting())
+    assert [line for line in said if "pool" in line] == [
+        f"worker: pool_unknown: There is no pool '{POOL}' on {BOUGHT_ON}. Known: none."
+    ]
+    with house.database.transaction() as tx:
+        assert evidence.last_checkpoint(tx) is not None
+    assert draw_pools(pooling.house) == 1
 
 
 def see_it_end_early(pooling: OpenWorld) -> None:

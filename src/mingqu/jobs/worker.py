@@ -128,8 +128,11 @@ def work_once(house: House, *, report: Callable[[str], None], resting: Resting) 
     if morning.open:
         report(f"worker: {morning.open} breaks of bills wait for a person")
     if cell_days:
-        compensate_loans(house)
-        draw_pools(house)
+        for step in (compensate_loans, draw_pools):  # neither keeps the evidence of the day from being published
+            try:
+                step(house)
+            except Refusal as refusal:
+                report(f"worker: {refusal.code}: {refusal.message}")
         publish_evidence(house)
         follow_funding(house)
         sweep_all(house)
