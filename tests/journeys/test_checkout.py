@@ -15,10 +15,12 @@ from mingqu.demo.journey import READING, work_until_idle
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.loan import Stage
 from mingqu.services.open_checkout import CHECKOUT_LASTS
+from mingqu.services.read_papers import contract_view
 from mingqu.store import loan
 from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, pay, sign_in_again
 from tests.journeys.merchant import LAKESIDE, PRICE_FEN, TABLE, Seller, key_of
 from tests.journeys.pages import Phone
+from tests.journeys.pdf_text import text_of
 from tests.journeys.reading import arrive, assert_coherent, do_morning, limit_of, rows_of
 from tests.world import OpenWorld
 
@@ -91,6 +93,7 @@ def test_an_order_is_paid_to_the_merchant_and_returned_before_the_first_bill_it_
     assert (world.balance_fen(XIA), stage_of(site, loan_id)) == (6_000_000, (Stage.ACTIVE, PRICE_FEN))
     person_id = xia.client.me().person_id
     assert limit_of(world.house, person_id).drawn == PRICE_FEN
+    read_the_paper(site, xia, loan_id)
 
     # A chair goes back after a week, then everything else: nothing is owed, and the limit is whole again.
     world.go_to_date(world.house.clock.business_date() + timedelta(days=7))
@@ -114,6 +117,19 @@ def test_an_order_is_paid_to_the_merchant_and_returned_before_the_first_bill_it_
     assert limit_of(world.house, person_id).drawn == 0
     assert (world.balance_fen(XIA), seller.has_fen) == (6_000_000, 0)
     assert_coherent(world.house)
+
+
+def read_the_paper(site: Site, who: Borrower, loan_id: UUID) -> None:
+    """Its contract names the merchant as who is paid, what for, and the order by its hash; it can be set."""
+    house, person_id = site.world.house, who.client.me().person_id
+    contract_id = who.client.loan(loan_id=loan_id).contract_id
+    order_hash = str(contract_view(house, person_id=person_id, contract_id=contract_id).contract.body["order"])
+    said = text_of(who.client.contract_pdf(contract_id=contract_id))
+    assert "收款方（受托支付）" in said
+    assert "河畔家具有限公司·0102" in said
+    assert "借款用于支付商户订单" in said
+    assert order_hash in said
+    assert "收款卡" not in said
 
 
 def settle(site: Site) -> None:

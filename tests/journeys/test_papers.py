@@ -6,11 +6,13 @@ import pytest
 
 from mingqu.demo.journey import Borrowed, be_assessed, introduce, pay_by_hand, take_loan, work_until_idle
 from mingqu.demo.people import XIA
+from mingqu.demo.stories.s3 import BEGINS_ON
 from mingqu.domain.loan import Intent
 from mingqu.domain.personal import Personal
 from mingqu.services.issue_certificate import issue_certificate
 from mingqu.services.read_papers import Party, certificate_view, contract_view, party_of
 from mingqu.web.print_paper import PaperBroken, certificate_pdf, contract_pdf
+from tests.journeys.pdf_text import text_of
 from tests.world import OpenWorld
 
 
@@ -34,6 +36,24 @@ def test_the_same_contract_gives_the_same_bytes(world: OpenWorld, borrowed: Borr
     )
     assert first.startswith(b"%PDF-")
     assert first == second
+
+
+def test_a_contract_on_paper_says_what_was_agreed(world: OpenWorld) -> None:
+    world.go_to_date(BEGINS_ON)
+    known = introduce(world, XIA, balance_fen=6_000_000)
+    be_assessed(world, known, amount_fen=1_000_000)
+    taken = take_loan(world, known, amount_fen=1_000_000, instalments=12, method="equal_instalment")
+    view = contract_view(world.house, person_id=known.person_id, contract_id=taken.signed.contract_id)
+    said = text_of(contract_pdf(view, party=party_of(world.house, person_id=known.person_id)))
+    cost = taken.offered.cost
+    for words in (
+        "云岭银行股份有限公司", "担保方", "恒稳融资担保有限公司", "10,000.00", "12.00%", "527.59", "131.91", "659.50",
+        "收款卡", "购房", view.contract.body_hash.hex(), view.cost_table.body_hash.hex(),
+        str(view.contract.body["contract_id"]),
+        *(row.due.isoformat() for row in taken.offered.payments),
+    ):  # fmt: skip
+        assert words in said, words
+    assert cost.cost_fen == 65_950
 
 
 def test_a_glyph_that_no_font_has_is_an_error_and_not_a_box(world: OpenWorld, borrowed: Borrowed) -> None:

@@ -40,6 +40,7 @@ _ITEMS: Final = {
     "guarantee_fee": "担保费 Guarantee fee",
     "insurance_premium": "保费 Premium",
 }
+_PARTNERS: Final = {"guarantee_fee": ("担保方", "Guarantor"), "insurance_premium": ("保险人", "Insurer")}
 _COMPONENTS: Final = {
     Component.PENALTY: ("罚息", "penalty"),
     Component.FEE: ("费用", "fees"),
@@ -62,6 +63,16 @@ BUSINESS_USES: Final = {
     "rent": ("店面租金", "rent of premises"),
     "wages": ("员工工资", "wages"),
 }
+# What a payee is paid for; another word stands as it was signed.
+PURPOSES: Final = {
+    "merchant_order": ("支付商户订单", "an order at a merchant's"),
+    "purpose_card": ("专用卡内的约定用途", "the uses agreed for the card"),
+    "car_purchase": ("购车", "buying a car"),
+    "workshop": ("厂房、车间", "a workshop"),
+    "works": ("装修、施工", "building works"),
+    "equipment": ("设备", "equipment"),
+    "installation": ("安装调试", "installation"),
+}
 
 
 class PaperBroken(Exception):  # noqa: N818 (the word of the house)
@@ -70,14 +81,23 @@ class PaperBroken(Exception):  # noqa: N818 (the word of the house)
 
 def contract_pdf(view: ContractView, *, party: Party) -> bytes:
     """Return a contract as PDF, in both languages, with its cost table, plan and fingerprints."""
+    return _set("contract.typ", contract_words(view, party=party))
+
+
+def contract_words(view: ContractView, *, party: Party) -> dict[str, object]:
+    """Return everything that a contract's paper says, before it is set."""
     method = METHODS[str(view.cost_table.body["method"])]
-    data = {
+    to_payee = "payee" in view.contract.body
+    return {
         "contract": view.contract.body,
         "contract_hash": view.contract.body_hash.hex(),
         "cost_table": view.cost_table.body,
         "borrower_name": party.name.reveal(),
         "borrower_id_number": party.id_number,
-        "card": f"{view.bank_zh} {view.bank_en} · {view.card_tail}",
+        "paid_to_zh": "收款方（受托支付）" if to_payee else "收款卡",
+        "paid_to_en": "Paid to, for the borrower" if to_payee else "Paid out to",
+        "card": f"{view.bank_zh if to_payee else f'{view.bank_zh} {view.bank_en}'} · {view.card_tail}",
+        "partners": _partners(view.cost_table.body),
         "signed_at": moment(view.signed_at),
         "method_zh": method[0],
         "method_en": method[1],
@@ -96,7 +116,6 @@ def contract_pdf(view: ContractView, *, party: Party) -> bytes:
         "has_fees": any(row.fee_fen for row in view.payments),
         "clauses": _clauses(view),
     }
-    return _set("contract.typ", data)
 
 
 def certificate_pdf(paper: Paper, *, party: Party, lender: str) -> bytes:
@@ -129,6 +148,42 @@ def _cooling_off(days: int) -> list[dict[str, str]]:
     ]
 
 
+def _partners(table: Mapping[str, object]) -> list[tuple[str, str, str]]:
+    """Return who answers for the loan beside the borrower, by what they collect: name in both languages, and who."""
+    items = table["items"]
+    assert isinstance(items, list)
+    return [(*_PARTNERS[item["code"]], str(item["collector"])) for item in items if item["code"] in _PARTNERS]
+
+
+def _paid_for(body: Mapping[str, object]) -> list[dict[str, str]]:
+    """Return what a contract says of a payee: that nobody else is paid, what for, and the order or use agreed to."""
+    named = body.get("payee")
+    if not isinstance(named, dict):
+        return []
+    zh, en = PURPOSES.get(str(named["purpose"]), (str(named["purpose"]), str(named["purpose"])))
+    said = [
+        {
+            "zh": f"借款用于{zh}，由出借人直接付给上列收款方，不付给其他账户，签署后不得更改。",
+            "en": f"The money is for {en}. The lender pays it to the payee above and to no other account.",
+        }
+    ]
+    if "order" in body:
+        said.append(
+            {
+                "zh": f"所付订单的指纹（SHA-256）：{body['order']}。全部退货的，不再欠本金和利息。",
+                "en": "The fingerprint is that of the order. With all goods returned nothing more is owed.",
+            }
+        )
+    if "funds_contract" in body:
+        said.append(
+            {
+                "zh": f"资金用途约定的指纹（SHA-256）：{body['funds_contract']}。",
+                "en": "The fingerprint is that of what the money may be used for.",
+            }
+        )
+    return said
+
+
 def _clauses(view: ContractView) -> list[dict[str, str]]:
     """Return the terms that the contract's own data says, as sentences in both languages."""
     table, terms = view.cost_table.body, view.terms
@@ -152,6 +207,7 @@ def _clauses(view: ContractView) -> list[dict[str, str]]:
                 }
             ]
         ),
+        *_paid_for(view.contract.body),
         {
             "zh": f"借款不得用于：{'、'.join(zh for zh, _ in uses)}。",
             "en": f"The money may not be used for: {', '.join(en for _, en in uses)}.",
