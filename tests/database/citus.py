@@ -16,7 +16,7 @@ from mingqu.store.postgres import open_server
 
 FILE: Final = Path(__file__).resolve().parents[2] / "src" / "mingqu" / "store" / "citus.sql"
 # Small and read with every row of a cell: a copy on each node. All other global tables stay on the coordinator.
-REFERENCE: Final = ("book", "evidence_book", "operator", "policy_version", "recut")
+REFERENCE: Final = ("book", "evidence_book", "operator", "policy_version", "pool", "recut")
 # The functions that a caller names; what they call runs where they run.
 ENTRIES: Final = ("claim_idempotency_key", "post_batch")
 _HEAD: Final = """\

@@ -17,6 +17,8 @@ SELDOM: Final = {
     "business": "answered once",
     "bill_line": "goes when its bill is issued anew",
     "card_attempt": "few tries for a card",
+    "checkout": "taken or cancelled once",
+    "checkout_offer": "signed once",
     "consent": "withdrawn once",
     "disclosure": "confirmed once",
     "drawing_freeze": "ends once",

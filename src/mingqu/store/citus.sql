@@ -13,6 +13,7 @@ SELECT create_reference_table('book');
 SELECT create_reference_table('evidence_book');
 SELECT create_reference_table('operator');
 SELECT create_reference_table('policy_version');
+SELECT create_reference_table('pool');
 SELECT create_reference_table('recut');
 
 -- On the coordinator: asked before a cell is known, or about all cells together.
@@ -30,7 +31,6 @@ SELECT citus_add_local_table_to_metadata('policy_draft');
 SELECT citus_add_local_table_to_metadata('policy_generation');
 SELECT citus_add_local_table_to_metadata('policy_publication');
 SELECT citus_add_local_table_to_metadata('policy_switch');
-SELECT citus_add_local_table_to_metadata('pool');
 SELECT citus_add_local_table_to_metadata('pool_day');
 SELECT citus_add_local_table_to_metadata('purpose_contract');
 SELECT citus_add_local_table_to_metadata('reconciliation_break');
