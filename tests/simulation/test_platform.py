@@ -31,7 +31,7 @@ SEEDS = 1_000 if SOAK else 40
 DAYS_PLAYED = DAYS if SOAK else 2
 BATCHES = 2
 # Each batch must have lived through this, or it tests less than it says.
-DONE = ("worker", "prove the book", "person: sign", "borrower: pay", "operator: check", "notice", "heal")
+DONE = ("worker", "prove the book", "person: sign", "borrower: pay", "operator: check", "notice", "batch taken", "heal")
 
 # So few days have a dozen bills of a line or two: mixed-up ones are the matter of the tests below, and of the soak.
 RARE = set() if SOAK else {Trouble.BILL.value}

@@ -87,6 +87,7 @@ class PlatformHistory:
                 self._heal()
             finally:
                 self.tally.faults.update(play.faults_met())
+                self.tally.operations["batch taken"] += play.rails.batches_taken
 
     def _gather(self, play: Playhouse) -> list[Person]:
         """Return those of the prepared book, and some who are new."""

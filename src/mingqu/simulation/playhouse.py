@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.bureau import FakeBureau
@@ -18,17 +19,20 @@ from mingqu.channels.fake.codes import SeededCodes
 from mingqu.channels.fake.faults import Fault, Faults
 from mingqu.channels.fake.identity import FakeIdentity
 from mingqu.channels.fake.ids import SeededIdentifiers
+from mingqu.channels.fake.rails import FakeRails
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision import Pack
 from mingqu.domain.instrument import Bin
-from mingqu.services.house import BANK, HOSTED, BillSource, House, NoticeSource
+from mingqu.services.house import BANK, HOSTED, BillSource, House, NoticeSource, Settings
 from mingqu.simulation.mixed_bills import MixedBills
 from mingqu.simulation.mortal_database import Fate, MortalDatabase
 from mingqu.simulation.signed_notices import SignedNotices
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.worlds.fake import FakeWorld
+
+BATCH_FROM: Final = 2  # so small a book has no more orders due at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,7 @@ class Playhouse:
     world: FakeWorld
     clock: SettableClock
     bank: FakeBank
+    rails: FakeRails
     sms: FakeSms
     bills: MixedBills
     fate: Fate
@@ -79,7 +84,7 @@ def open_playhouse(
     sms = FakeSms(faults=faults[0])
     identity, bureau = FakeIdentity(faults=faults[1]), FakeBureau(clock=clock, faults=faults[2])
     bank = FakeBank(clock=clock, sms=sms, faults=faults[3], journal=journal)
-    bills = MixedBills(bank=bank, seed=seed)
+    bills, rails = MixedBills(bank=bank, seed=seed), FakeRails(bank=bank)
     notices = NoticeSource(reader=SignedNotices(clock=clock), channels=frozenset({BANK, HOSTED}))
     try:
         with MortalDatabase(url, fate=fate) as database:
@@ -95,6 +100,8 @@ def open_playhouse(
                 payout=bank,
                 collection=bank,
                 hosted=bank,
+                batches={BANK: rails},
+                settings=Settings(batch_from=BATCH_FROM),
                 identity=identity,
                 sms=sms,
                 bureau=bureau,
@@ -103,7 +110,15 @@ def open_playhouse(
             )
             world = FakeWorld(house=house, clock=clock, bank=bank, sms=sms, identity=identity, bureau=bureau)
             yield Playhouse(
-                house=house, world=world, clock=clock, bank=bank, sms=sms, bills=bills, fate=fate, faults=faults
+                house=house,
+                world=world,
+                clock=clock,
+                bank=bank,
+                rails=rails,
+                sms=sms,
+                bills=bills,
+                fate=fate,
+                faults=faults,
             )
     finally:
         bank.close()

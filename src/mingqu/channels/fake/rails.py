@@ -22,6 +22,11 @@ class FakeRails:
         self._batches: dict[str, tuple[str, tuple[str, ...]]] = {}  # by number: what it was, and its items
 
     @property
+    def batches_taken(self) -> int:
+        """How many batches arrived."""
+        return len(self._batches)
+
+    @property
     def resend_is_safe(self) -> bool:
         """As the bank says of any order."""
         return self._bank.resend_is_safe
