@@ -20,13 +20,14 @@ from mingqu.domain.loan import (
     Repaid,
     Stage,
 )
-from mingqu.services.change_loan import OrderNeeded, _facts, change_loan
+from mingqu.services.change_loan import OrderNeeded, change_loan
 from mingqu.services.house import House
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.record_event import record_event
 from mingqu.services.report_days import Asked, report_portfolio
 from mingqu.services.sign_contract import open_accounts_of
 from mingqu.services.verify_book import verify_book
+from mingqu.services.witness_change import facts_of
 from mingqu.store import evidence, ledger, loan
 from mingqu.store.loan import Loan
 from tests.journeys.reading import arrive, assert_coherent, borrow, house_fen, limit_of, live_until
@@ -83,7 +84,7 @@ def record_here(world: OpenWorld, of: Loan, event: Event) -> Loan:
             kind=LeafKind.AMENDMENT,
             subject_id=event.event_id,
             at=house.clock.now(),
-            facts=_facts(of.loan_id, event),
+            facts=facts_of(of.loan_id, event),
         )
         tx.commit()
     return after
