@@ -19,6 +19,7 @@ from mingqu.services.follow_funding import follow_funding
 from mingqu.services.house import House
 from mingqu.services.publish_evidence import publish_evidence
 from mingqu.services.reconcile import reconcile_due
+from mingqu.services.remind_of_dues import plan_reminders
 from mingqu.services.run_due_work import run_due_work
 from mingqu.services.sweep_signals import sweep_all
 
@@ -135,6 +136,7 @@ def work_once(house: House, *, report: Callable[[str], None], resting: Resting) 
                 report(f"worker: {refusal.code}: {refusal.message}")
         publish_evidence(house)
         follow_funding(house)
+        plan_reminders(house)
         sweep_all(house)
     trouble = next(iter(resting.cells().values()), "")
     return Round(busy=cell_days > 0 or events > 0 or not done.idle or morning.days > 0, trouble=trouble)

@@ -31,6 +31,7 @@ from mingqu.services.house import House
 from mingqu.services.note_signals import PROMISED, note_promised
 from mingqu.services.pay_merchant import lapse_purchases
 from mingqu.services.remind_of_bills import BILL_NOTICE, remind_of_bills
+from mingqu.services.remind_of_dues import REMIND, remind_of_dues
 from mingqu.services.report_to_lender import REPORT, report_to_lenders
 from mingqu.services.run_errand import run_errand
 from mingqu.services.seek_lost_order import seek_lost_order
@@ -64,6 +65,7 @@ class Round:
 # What does the work of each kind in a cell, in this order. An idle round asks one question for all of them.
 _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
     {
+        REMIND: remind_of_dues,
         NOTICE: send_due_notices,
         BILL_NOTICE: remind_of_bills,
         CANCEL_AGREEMENT: tell_bank,

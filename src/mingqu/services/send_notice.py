@@ -13,10 +13,12 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import Message, MessageKind
+from mingqu.services.announce_deductions import due_fen_on
 from mingqu.services.follow_up import NOTICE, notice_purpose
 from mingqu.services.house import House
 from mingqu.services.message_in_app import told_in_app
 from mingqu.services.pass_contact_gate import gate_message, keep_denial
+from mingqu.services.remind_of_dues import COMING
 from mingqu.services.send_message import send_message
 from mingqu.store import life, loan, notice_round, vault, work
 from mingqu.store.database import Transaction
@@ -107,12 +109,12 @@ def _send(house: House, piece: Work, cell: int, end: End) -> None:
     if isinstance(answer, Denied):
         _put_off(house, piece, about, answer, at, end)
         return
-    phone = _phone(house, about)
     sent, template = True, str(piece.payload["template"])
-    values = {
-        "on": Personal(str(piece.payload["on"])),
-        "amount": Personal(format_fen(int(str(piece.payload["amount_fen"])))),
-    }
+    amount_fen = int(str(piece.payload["amount_fen"]))
+    if template == COMING:  # what was paid since is not asked for
+        amount_fen = due_fen_on(about, on=date.fromisoformat(str(piece.payload["on"])))
+    phone = _phone(house, about) if amount_fen else None
+    values = {"on": Personal(str(piece.payload["on"])), "amount": Personal(format_fen(amount_fen))}
     if phone is not None and not told_in_app(house, person_id=about.person_id, template=template, values=values):
         message = Message(
             message_number=piece.work_id.hex,  # the same number again is delivered once

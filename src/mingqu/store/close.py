@@ -177,6 +177,20 @@ def noted(tx: Transaction, *, cell: int, on: date, after: UUID | None = None, lo
     return [row[0] for row in rows]
 
 
+def noted_otherwise(tx: Transaction, *, cell: int, on: date, after: UUID, loans_max: int) -> list[UUID]:
+    """Return what `noted` does, of loans alone to which a day may bring something else than an instalment.
+
+    A loan in order that follows its plan is noted for its instalments only.
+    """
+    rows = tx.execute(
+        """SELECT d.loan_id FROM loan_diary d JOIN loan l ON l.cell = d.cell AND l.loan_id = d.loan_id
+           WHERE d.cell = %s AND d.on_date = %s AND d.loan_id > %s AND (NOT d.plain OR l.overdue_since IS NOT NULL)
+           ORDER BY d.loan_id LIMIT %s""",
+        (cell, on, after, loans_max),
+    )
+    return [row[0] for row in rows]
+
+
 def strike(tx: Transaction, *, cell: int, on: date, loan_id: UUID) -> None:
     """Strike one loan off the diary of a day."""
     tx.execute("DELETE FROM loan_diary WHERE cell = %s AND on_date = %s AND loan_id = %s", (cell, on, loan_id))
