@@ -110,10 +110,11 @@ def _send(house: House, piece: Work, cell: int, end: End) -> None:
         _put_off(house, piece, about, answer, at, end)
         return
     sent, template = True, str(piece.payload["template"])
-    amount_fen = int(str(piece.payload["amount_fen"]))
+    amount_fen, over = int(str(piece.payload["amount_fen"])), False
     if template == COMING:  # what was paid since is not asked for
         amount_fen = due_fen_on(about, on=date.fromisoformat(str(piece.payload["on"])))
-    phone = _phone(house, about) if amount_fen else None
+        over = amount_fen == 0
+    phone = None if over else _phone(house, about)
     values = {"on": Personal(str(piece.payload["on"])), "amount": Personal(format_fen(amount_fen))}
     if phone is not None and not told_in_app(house, person_id=about.person_id, template=template, values=values):
         message = Message(
