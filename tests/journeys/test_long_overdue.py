@@ -8,7 +8,6 @@ from uuid import UUID
 
 import pytest
 
-from mingqu.domain.evidence import LeafKind
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.loan import (
     ChargedOff,
@@ -27,8 +26,8 @@ from mingqu.services.record_event import record_event
 from mingqu.services.report_days import Asked, report_portfolio
 from mingqu.services.sign_contract import open_accounts_of
 from mingqu.services.verify_book import verify_book
-from mingqu.services.witness_change import facts_of
-from mingqu.store import evidence, ledger, loan
+from mingqu.services.witness_change import witness_change
+from mingqu.store import ledger, loan
 from mingqu.store.loan import Loan
 from tests.journeys.reading import arrive, assert_coherent, borrow, house_fen, limit_of, live_until
 from tests.journeys.test_loan_events import in_arrears, lender_fen
@@ -76,16 +75,7 @@ def record_here(world: OpenWorld, of: Loan, event: Event) -> Loan:
     with house.database.transaction() as tx:
         tx.lock_cell(of.cell)
         after, _ = record_event(tx, house, before=of, event=event)
-        evidence.append(
-            tx,
-            keyring=house.keyring,
-            cell=of.cell,
-            person_id=of.person_id,
-            kind=LeafKind.AMENDMENT,
-            subject_id=event.event_id,
-            at=house.clock.now(),
-            facts=facts_of(of.loan_id, event),
-        )
+        witness_change(tx, house, of=of, event=event)
         tx.commit()
     return after
 
