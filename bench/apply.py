@@ -26,9 +26,9 @@ from mingqu.demo.world import World
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.session import Door
 from mingqu.main import Wiring
-from mingqu.services.give_consent import give_consent
+from mingqu.services.access.keep_session import open_session
 from mingqu.services.house import House
-from mingqu.services.keep_session import open_session
+from mingqu.services.privacy.give_consent import give_consent
 from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from mingqu.demo.made_book import made_book
+from mingqu.services.books.take_over_book import Source, take_over_book
 from mingqu.services.house import House
-from mingqu.services.take_over_book import Source, take_over_book
 
 # So many of ten people let us deduct what falls due.
 AGREED_OF_TEN = 8

@@ -32,7 +32,7 @@ from bench.meter import Meter, Spent
 from bench.payers import pay
 from mingqu.demo.world import World
 from mingqu.main import Wiring
-from mingqu.services.close_day import bring_up_today, close_through
+from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.store import ledger, proof
 from mingqu.store.database import Database, Transaction
 

@@ -5,8 +5,9 @@ durable when it is answered. Ours also checks ids, limits and states, and answer
 
     single                        8 clients in 8 cells, each one transfer per transaction, from Python, awaiting each
     single_from_pgbench           the same statement sent by pgbench itself: the database's side alone
-    callers_128                   128 coroutines, each one transfer after the other through `services/post_together`,
-                                  awaiting its own durable result before the next; 2 processes with a lane each
+    callers_128                   128 coroutines, each one transfer after the other through
+                                  `services/ledger/post_together`, awaiting its own durable result before the next;
+                                  2 processes with a lane each
     batch_1000                    2 clients, each 1,000 transfers per transaction between random people of its cell
     batch_1000_one_house_account  the same, every transfer with its cell's house account on the other side
 
@@ -34,7 +35,7 @@ from uuid import UUID
 from bench.pgbench import CLIENTS, SCALE, pgbench_tps, prepare_pgbench
 from mingqu.domain import identifier
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer
-from mingqu.services.post_together import Lanes
+from mingqu.services.ledger.post_together import Lanes
 from mingqu.store import book, ledger, migration
 from mingqu.store.database import Database
 from mingqu.store.postgres import Server, open_server

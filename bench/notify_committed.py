@@ -26,7 +26,7 @@ from mingqu.api import make_notices_router
 from mingqu.domain.word import Paid
 from mingqu.main import Wiring
 from mingqu.ports.notice import Notice
-from mingqu.services.close_day import bring_up_today, close_through
+from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.services.house import BANK, House, NoticeSource
 from mingqu.simulation.signed_notices import Post, SignedNotices, post
 from mingqu.store.database import Transaction

@@ -18,7 +18,7 @@ from mingqu.domain.loan import LoanTerms
 from mingqu.domain.loan.of_product import terms_of_product
 from mingqu.domain.product import Licence
 from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook
-from mingqu.services.price_offer import delay_terms, reckon
+from mingqu.services.offers.price_offer import delay_terms, reckon
 from mingqu.store.policy import load_pack
 
 LENDERS: Final = 50

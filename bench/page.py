@@ -17,7 +17,7 @@ from bench.people import Place, places
 from mingqu.borrower import make_router
 from mingqu.domain.session import Door
 from mingqu.main import Wiring
-from mingqu.services.keep_session import open_session
+from mingqu.services.access.keep_session import open_session
 from mingqu.web.pages import Pages
 from mingqu.web.server import address_of, listen, serving
 from mingqu.web.signed_in import COOKIE

@@ -15,8 +15,8 @@ from typing import Final
 
 from mingqu.domain.order import Order
 from mingqu.domain.word import Paid
-from mingqu.services.hear_order import Said, hear_all
 from mingqu.services.house import House
+from mingqu.services.orders.hear_order import Said, hear_all
 from mingqu.services.take_turns import Not
 from mingqu.store import order
 from mingqu.store.database import Transaction

@@ -14,12 +14,12 @@ from mingqu.demo.story import fund_lenders
 from mingqu.demo.world import Newcomer, World
 from mingqu.domain.loan import Intent
 from mingqu.domain.moment import start_of
-from mingqu.services.close_day import bring_up_today, close_through
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.issue_certificate import issue_certificate
-from mingqu.services.make_offers import make_offers
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.read_loans import orders_of
+from mingqu.services.close.close_day import bring_up_today, close_through
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.loans.issue_certificate import issue_certificate
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.repayment.read_loans import orders_of
 
 _BALANCE_FEN: Final = 6_000_000
 _AMOUNT_FEN: Final = 1_000_000

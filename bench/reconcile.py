@@ -21,8 +21,8 @@ from typing import Any, Final, LiteralString
 
 from bench.meter import Meter
 from mingqu.main import Wiring
-from mingqu.services.compare_day import compare_day
 from mingqu.services.house import BANK, House
+from mingqu.services.reconciliation.compare_day import compare_day
 from mingqu.store.database import Transaction
 
 LINES: Final = 1_000_000

@@ -43,12 +43,12 @@ from mingqu.domain.loan import Intent, Repaid, quote
 from mingqu.domain.order import Order
 from mingqu.domain.word import Paid
 from mingqu.main import Wiring
-from mingqu.services.close_day import bring_up_today, close_through
-from mingqu.services.hear_order import Said, hear_paid
+from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.services.house import House
+from mingqu.services.loans.record_event import work_out, write_recordings
+from mingqu.services.loans.reserve_payout import reserve_payout
 from mingqu.services.once import Response, once
-from mingqu.services.record_event import work_out, write_recordings
-from mingqu.services.reserve_payout import reserve_payout
+from mingqu.services.orders.hear_order import Said, hear_paid
 from mingqu.services.take_turns import Not, Turns
 from mingqu.store import evidence, instrument, loan, loan_at_hand, order
 from mingqu.store.database import Database, Transaction

@@ -27,8 +27,8 @@ from mingqu.domain.policy_file import Document, Plain
 from mingqu.domain.purpose import CardState, Spend, authorise, compiled, read_contract
 from mingqu.main import Wiring
 from mingqu.services.house import House
-from mingqu.services.open_card import open_card, publish_contract
-from mingqu.services.spend_card import AUTHORISE, Asked, Word, hear_card
+from mingqu.services.purpose.open_card import open_card, publish_contract
+from mingqu.services.purpose.spend_card import AUTHORISE, Asked, Word, hear_card
 
 CLAUSES: Final = 200
 PAYEES: Final = 10_000

@@ -25,10 +25,10 @@ from mingqu.demo.story import fund_lenders
 from mingqu.domain.ledger import Account
 from mingqu.domain.spend import SpendEvent, SpendKind, SpendState, SpendTerms, advance, open_account, step
 from mingqu.main import Wiring
-from mingqu.services.bill_spend import bill_cell
-from mingqu.services.grant_limits import LIMIT_ACCOUNTS
 from mingqu.services.house import House
-from mingqu.services.open_spend import OWN_CODES, open_spend, spend_offers
+from mingqu.services.limits.grant_limits import LIMIT_ACCOUNTS
+from mingqu.services.revolving.bill_spend import bill_cell
+from mingqu.services.revolving.open_spend import OWN_CODES, open_spend, spend_offers
 from mingqu.store import ledger, spend
 from mingqu.store.spend import SpendAccount
 

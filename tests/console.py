@@ -13,8 +13,8 @@ from litestar.testing import TestClient
 
 from mingqu.console import make_router
 from mingqu.domain.personal import Personal
+from mingqu.services.access.keep_operator import add_operator, set_password_at_once
 from mingqu.services.house import House
-from mingqu.services.keep_operator import add_operator, set_password_at_once
 from mingqu.store.database import Transaction
 from mingqu.web.site import make_site
 

@@ -29,7 +29,7 @@ from mingqu.domain.instrument import Bin
 from mingqu.domain.moment import start_of
 from mingqu.ports.clock import Clock
 from mingqu.services.house import House
-from mingqu.services.read_loan import first_slots
+from mingqu.services.loans.read_loan import first_slots
 from mingqu.store import consent, instrument, keyring, merchant_folder, policy
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database

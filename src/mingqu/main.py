@@ -25,8 +25,8 @@ from mingqu.channels.system.identifiers import SystemIdentifiers
 from mingqu.cli.wiring import Copied, People, PeopleFileMalformed
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.moment import start_of
+from mingqu.services.evidence.verify_loans import Progress
 from mingqu.services.house import House
-from mingqu.services.verify_loans import Progress
 from mingqu.store import backup, book, data_folder, keyring, migration, policy, restore
 from mingqu.store.backup import Manifest
 from mingqu.store.database import BookMissing, Database
@@ -280,7 +280,7 @@ class Wiring:
 
     def recut(self, *, data: Path, cells: int, progress: Progress) -> Recut:
         """Cut the book of a folder into another number of cells. Errors: those of `reading` and of `recut_book`."""
-        from mingqu.services.recut_book import recut_book
+        from mingqu.services.books.recut_book import recut_book
 
         clock = SystemClock()
         recut_id = SystemIdentifiers(clock=clock).fresh(0)

@@ -12,9 +12,9 @@ from playwright.sync_api import expect
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import CHUAN, XIA
 from mingqu.domain.personal import Personal
-from mingqu.services.answer_review import answer_review, take_review
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.read_review import list_reviews
+from mingqu.services.appeals.answer_review import answer_review, take_review
+from mingqu.services.appeals.read_review import list_reviews
+from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.services.run_due_work import run_due_work
 from tests.browser.visitor import Visitor, open_window
 from tests.journeys.pages import live_until

@@ -18,11 +18,11 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.personal import Personal
 from mingqu.domain.session import Door
-from mingqu.services.give_consent import give_consent
-from mingqu.services.keep_session import open_session
-from mingqu.services.sign_in import send_code
-from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
-from mingqu.services.verify_identity import verify_identity
+from mingqu.services.access.keep_session import open_session
+from mingqu.services.people.sign_in import send_code
+from mingqu.services.people.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
+from mingqu.services.people.verify_identity import verify_identity
+from mingqu.services.privacy.give_consent import give_consent
 from mingqu.store.database import Database
 from mingqu.web.signed_in import COOKIE
 from tests.browser.visitor import open_window

@@ -19,10 +19,10 @@ from mingqu.channels.fake.faults import Fault
 from mingqu.console import make_router, report
 from mingqu.demo.journey import Borrowed, be_assessed, introduce, take_loan, work_until_idle
 from mingqu.demo.people import CHUAN, XIA, ZHOU
-from mingqu.services.close_day import bring_up_today, close_through
-from mingqu.services.follow_funding import follow_funding
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.read_limit import decision_view
+from mingqu.services.close.close_day import bring_up_today, close_through
+from mingqu.services.decisions.read_limit import decision_view
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.limits.follow_funding import follow_funding
 from mingqu.web import assets
 from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site

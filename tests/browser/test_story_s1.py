@@ -9,7 +9,7 @@ import pytest
 
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
-from mingqu.services.open_spend import open_spend, spend_offers
+from mingqu.services.revolving.open_spend import open_spend, spend_offers
 from tests.browser.visitor import Visitor, open_window
 from tests.journeys.reading import arrive
 from tests.journeys.test_pages_spend import buy_two

@@ -12,13 +12,13 @@ from mingqu.domain.order import OrderKind
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed
 from mingqu.domain.word import Failed
-from mingqu.services.answer_review import answer_review, take_review
-from mingqu.services.ask_for_person import ask_for_person
-from mingqu.services.freeze_drawing import freeze_drawing
-from mingqu.services.propose import propose
-from mingqu.services.read_limit import decision_view
-from mingqu.services.settle_order import hear_word
-from mingqu.services.write_note import write_note
+from mingqu.services.appeals.answer_review import answer_review, take_review
+from mingqu.services.appeals.ask_for_person import ask_for_person
+from mingqu.services.decisions.read_limit import decision_view
+from mingqu.services.limits.freeze_drawing import freeze_drawing
+from mingqu.services.orders.settle_order import hear_word
+from mingqu.services.people.write_note import write_note
+from mingqu.services.proposals.propose import propose
 from tests.browser.test_operator_morning import LOOKS, browser, closely, desk, look, pytestmark, served
 from tests.journeys.reading import orders_of
 from tests.journeys.two_people import parked, seat_of

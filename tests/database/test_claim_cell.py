@@ -12,9 +12,9 @@ import pytest
 
 from bench import book as bench_book
 from mingqu.domain.moment import start_of
-from mingqu.services.claim_cell import claimed_cell
-from mingqu.services.close_cell import TASK, close_cell_through, close_free_cells, close_shared
-from mingqu.services.close_day import DayNotOver
+from mingqu.services.close.claim_cell import claimed_cell
+from mingqu.services.close.close_cell import TASK, close_cell_through, close_free_cells, close_shared
+from mingqu.services.close.close_day import DayNotOver
 from mingqu.store import book, lease, ledger_proof, proof
 from mingqu.store.database import Database
 from mingqu.store.lease import Lease

@@ -15,7 +15,7 @@ from bench import close as bench_close
 from mingqu.domain.identifier import fresh
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order, OrderKind, reserve
-from mingqu.services.close_mornings import ChunkDone, lines_of_chunk
+from mingqu.services.close.close_mornings import ChunkDone, lines_of_chunk
 from mingqu.store import close, deduction, order, work
 from mingqu.store.database import Database, Parameters, Rows, Transaction
 from mingqu.store.deduction import NewDeductions

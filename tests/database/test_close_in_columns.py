@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 
 from mingqu.domain.batch.standing import kind_of
-from mingqu.services import bring_up_mornings, follow_mornings
-from mingqu.services.close_day import close_through
-from mingqu.services.send_notice import spread_rounds
+from mingqu.services.close import bring_up_mornings, follow_mornings
+from mingqu.services.close.close_day import close_through
+from mingqu.services.notices.send_notice import spread_rounds
 from mingqu.store import loan, migration, proof
 from mingqu.store.database import Database, Transaction
 from mingqu.store.postgres import Server

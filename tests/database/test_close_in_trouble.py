@@ -13,10 +13,10 @@ import pytest
 from psycopg.errors import UndefinedTable
 
 from mingqu.jobs.worker import Resting, work_once
-from mingqu.services.bring_up_mornings import RETRY_AFTER
-from mingqu.services.claim_cell import claimed_cell
-from mingqu.services.close_cell import TASK, close_shared
-from mingqu.services.close_day import Closed, TooManyWorkers, bring_up_today, close_through
+from mingqu.services.close.bring_up_mornings import RETRY_AFTER
+from mingqu.services.close.claim_cell import claimed_cell
+from mingqu.services.close.close_cell import TASK, close_shared
+from mingqu.services.close.close_day import Closed, TooManyWorkers, bring_up_today, close_through
 from mingqu.store import book, proof, set_aside
 from mingqu.store.database import Database
 from mingqu.store.postgres import Server

@@ -14,7 +14,10 @@ import pytest
 from mingqu.domain import identifier
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.money import Money
-from mingqu.services.cross_cells import (
+from mingqu.services.evidence.verify_book import verify_book
+from mingqu.services.funding.fund_lender import fund_lender
+from mingqu.services.house import House
+from mingqu.services.ledger.cross_cells import (
     LEASE_SECONDS,
     Crossing,
     CrossingChanged,
@@ -23,9 +26,6 @@ from mingqu.services.cross_cells import (
     cross_cells,
     finish_crossings,
 )
-from mingqu.services.fund_lender import fund_lender
-from mingqu.services.house import House
-from mingqu.services.verify_book import verify_book
 from mingqu.store import ledger
 from mingqu.store.database import Database, Transaction
 from mingqu.store.ledger import TransferRefused

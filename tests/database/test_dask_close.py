@@ -12,7 +12,7 @@ import pytest
 from bench import book as bench_book
 from mingqu.domain.moment import start_of
 from mingqu.jobs.dask_close import CellsFailed, close_on_cluster
-from mingqu.services.close_cell import TASK
+from mingqu.services.close.close_cell import TASK
 from mingqu.services.house import House
 from mingqu.store import book, lease, ledger_proof, proof
 from mingqu.store.database import Database

@@ -11,7 +11,7 @@ import pytest
 
 from mingqu.domain import identifier
 from mingqu.domain.ledger import Account, AccountCode, Balance, Reason, Result, Transfer, TransferKind
-from mingqu.services.expire_holds import expire_holds
+from mingqu.services.ledger.expire_holds import expire_holds
 from mingqu.services.run_due_work import run_due_work
 from mingqu.store import hold, ledger
 from tests.world import OpenWorld
@@ -74,7 +74,7 @@ def test_a_hold_lapses_on_its_day_by_the_worker_and_is_refused_by_name_from_then
 
 
 def test_workers_at_once_end_each_hold_once_and_all_of_them(world: OpenWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mingqu.services.expire_holds.CHUNK", 3)
+    monkeypatch.setattr("mingqu.services.ledger.expire_holds.CHUNK", 3)
     made = holds_of(world, [1] * 10)
     world.clock.advance(timedelta(days=3))
     done: list[int] = []

@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from mingqu.domain.money import AmountOutOfRange
+from mingqu.services.funding.keep_headroom import HeadroomExhausted, even_out, set_headroom, use_headroom
 from mingqu.services.house import House
-from mingqu.services.keep_headroom import HeadroomExhausted, even_out, set_headroom, use_headroom
 from mingqu.store import headroom
 from mingqu.store.headroom import HeadroomUnknown
 from tests.world import OpenWorld

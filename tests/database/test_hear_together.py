@@ -24,12 +24,12 @@ from mingqu.domain.loan import quote
 from mingqu.domain.order import Order, OrderKind, OrderState, reserve
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.word import Paid, Word
-from mingqu.services import keep_order
-from mingqu.services.close_day import bring_up_today, close_through
-from mingqu.services.hear_order import BookOrders, Said, hear_all, hear_paid
+from mingqu.services.books.take_over_book import Source, take_over_book
+from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.services.house import BANK, HOSTED, House
-from mingqu.services.settle_order import PAID_ALREADY, hear_word
-from mingqu.services.take_over_book import Source, take_over_book
+from mingqu.services.orders import keep_order
+from mingqu.services.orders.hear_order import BookOrders, Said, hear_all, hear_paid
+from mingqu.services.orders.settle_order import PAID_ALREADY, hear_word
 from mingqu.services.take_turns import Turns
 from mingqu.store import evidence, loan, loan_at_hand, order, transaction
 from mingqu.store.database import Database

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from mingqu.domain import identifier
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer, TransferKind
-from mingqu.services.post_together import Lanes
+from mingqu.services.ledger.post_together import Lanes
 from mingqu.store import ledger
 from mingqu.store.database import Database
 from tests.soak import examples

@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from mingqu.services.follow_up import NOTICE
+from mingqu.services.loans.follow_up import NOTICE
 from mingqu.store import notice_round, work
 from mingqu.store.database import Database
 from mingqu.store.notice_round import Round

@@ -21,8 +21,8 @@ from mingqu.domain.order import Action, AlertHuman, Order, OrderAlreadySent, Ord
 from mingqu.domain.ownership import NotFound as Unknown
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Failed, NotFound, Paid, Silent, Word
-from mingqu.services import keep_order
-from mingqu.services.chase_order import PayoutErrand, chase, chase_order
+from mingqu.services.orders import keep_order
+from mingqu.services.orders.chase_order import PayoutErrand, chase, chase_order
 from mingqu.store import order as orders
 from mingqu.store import order_proof
 from mingqu.store.database import Database, Transaction

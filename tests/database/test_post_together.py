@@ -14,8 +14,8 @@ import pytest
 
 from mingqu.domain import identifier
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer
-from mingqu.services import post_together
-from mingqu.services.post_together import AnswerLate, GroupTooLarge, LaneClosed, LaneFull, Lanes
+from mingqu.services.ledger import post_together
+from mingqu.services.ledger.post_together import AnswerLate, GroupTooLarge, LaneClosed, LaneFull, Lanes
 from mingqu.store import ledger
 from mingqu.store.database import Database, DatabaseUnavailable
 

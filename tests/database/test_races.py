@@ -21,19 +21,19 @@ from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.order import OrderKind
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.close_day import bring_up_today, close_through
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.give_consent import give_consent
-from mingqu.services.make_offers import make_offers
-from mingqu.services.price_offer import Offered
-from mingqu.services.read_loan import loan_state
-from mingqu.services.repay import PaymentPage, open_page, repay_by_hand
+from mingqu.services.close.close_day import bring_up_today, close_through
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import Signed, sign_contract
+from mingqu.services.loans.read_loan import loan_state
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.offers.price_offer import Offered
+from mingqu.services.orders.run_errand import run_errand
+from mingqu.services.people.sign_in import send_code, sign_in
+from mingqu.services.people.verify_identity import verify_identity
+from mingqu.services.privacy.give_consent import give_consent
+from mingqu.services.repayment.repay import PaymentPage, open_page, repay_by_hand
 from mingqu.services.run_due_work import run_due_work
-from mingqu.services.run_errand import run_errand
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import Signed, sign_contract
-from mingqu.services.sign_in import send_code, sign_in
-from mingqu.services.verify_identity import verify_identity
 from mingqu.store import order
 from tests.journeys.reading import (
     Books,
@@ -198,7 +198,7 @@ def test_of_two_draws_beyond_the_limit_at_once_exactly_one_is_signed(
     world: OpenWorld, products: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One phone has one code at a time, which would hold one of the two back before the limit does.
-    monkeypatch.setattr("mingqu.services.sign_contract.try_signing_code", lambda *_, **__: None)
+    monkeypatch.setattr("mingqu.services.contracts.sign_contract.try_signing_code", lambda *_, **__: None)
     house = world.house
     known = arrive(world)
     offers = [ready(world, known, amount_fen=2_000_000, product_id=product_id) for product_id in products]

@@ -31,9 +31,9 @@ from mingqu.domain.evidence import (
 from mingqu.domain.identifier import cell_of_slot, fresh, slot_of_reference
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
-from mingqu.services.close_day import close_through
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.recut_book import recut_book
+from mingqu.services.books.recut_book import recut_book
+from mingqu.services.close.close_day import close_through
+from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.store import catalogue, evidence, lease, ledger_proof, notice_round, proof, recut
 from mingqu.store.book import CellsOutOfRange
 from mingqu.store.database import Database, Transaction

@@ -11,8 +11,8 @@ import pytest
 from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.personal import Personal
 from mingqu.domain.session import API_LIFE_MAX, PAGE_IDLE_MAX, PAGE_LIFE_MAX, Door, NotSignedIn
-from mingqu.services.keep_session import end_session, open_session, recognize
-from mingqu.services.sign_in import send_code, sign_in
+from mingqu.services.access.keep_session import end_session, open_session, recognize
+from mingqu.services.people.sign_in import send_code, sign_in
 from tests.world import OpenWorld
 
 PHONE = Personal("13800138000")

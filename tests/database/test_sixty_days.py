@@ -17,9 +17,9 @@ from uuid import UUID
 from bench import book as bench_book
 from mingqu.domain.loan import Event, Intent, Receipt, Repaid, Reversed, Stage, fold, payoff_fen, quote
 from mingqu.domain.refusal import Refusal
-from mingqu.services.close_day import close_through
+from mingqu.services.close.close_day import close_through
 from mingqu.services.house import House
-from mingqu.services.record_event import record_event
+from mingqu.services.loans.record_event import record_event
 from mingqu.store import ledger_proof, loan, proof
 from mingqu.store.database import Database
 from mingqu.store.loan import Loan

@@ -15,8 +15,8 @@ import pytest
 from mingqu.demo.journey import take_loan
 from mingqu.demo.people import ZHOU
 from mingqu.demo.story import fund_lenders
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.verify_book import MEANING, verify_book
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.evidence.verify_book import MEANING, verify_book
 from mingqu.store.database import Database, Transaction
 from mingqu.store.keyring import Keyring, fresh
 from mingqu.store.postgres import Server

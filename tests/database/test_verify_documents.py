@@ -23,13 +23,13 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.identifier import dated, derived
 from mingqu.domain.loan import Intent
 from mingqu.domain.order import OrderKind
-from mingqu.services.disclose_cost import show_cost_table
-from mingqu.services.give_consent import give_consent, withdraw_consent
-from mingqu.services.issue_certificate import issue_certificate
-from mingqu.services.make_offers import make_offers
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.reverse_repayment import reverse_repayment
-from mingqu.services.verify_book import MEANING, Report, verify_book
+from mingqu.services.changes.reverse_repayment import reverse_repayment
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.evidence.verify_book import MEANING, Report, verify_book
+from mingqu.services.loans.issue_certificate import issue_certificate
+from mingqu.services.offers.disclose_cost import show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
 from mingqu.store.database import Database, Transaction
 from mingqu.store.keyring import Keyring
 from mingqu.store.postgres import Server

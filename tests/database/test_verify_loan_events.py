@@ -9,9 +9,9 @@ import pytest
 
 from mingqu.demo.people import XIA
 from mingqu.domain.loan import FeeCharged, FeeDue, FeeRule, Receipt, Repaid
-from mingqu.services.change_loan import change_loan
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.verify_book import verify_book
+from mingqu.services.changes.change_loan import change_loan
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.evidence.verify_book import verify_book
 from tests.journeys.reading import arrive, assert_coherent, borrow, live_until
 from tests.world import OpenWorld
 

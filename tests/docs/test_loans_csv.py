@@ -13,7 +13,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = (ROOT / "docs" / "reference" / "loans-csv.md").read_text(encoding="utf-8")
 SOURCES: Final = (
     *(ROOT / "src" / "mingqu" / "domain" / "taking_over").glob("*.py"),
-    *(ROOT / "src" / "mingqu" / "services" / name for name in ("take_over_book.py", "like_lines.py")),
+    *(ROOT / "src" / "mingqu" / "services" / name for name in ("books/take_over_book.py", "loans/like_lines.py")),
 )
 
 

@@ -17,7 +17,7 @@ from mingqu.borrower import make_router
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.world import Newcomer
 from mingqu.domain.moment import start_of
-from mingqu.services.close_day import bring_up_today, close_through
+from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.web.site import make_site
 from tests.world import OpenWorld
 

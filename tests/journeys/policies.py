@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from mingqu.domain.proposal import Deed
 from mingqu.services.house import House
-from mingqu.services.propose import approve, propose
-from mingqu.services.publish_policy import Drafted, draft_policy, subject_of
+from mingqu.services.policies.publish_policy import Drafted, draft_policy, subject_of
+from mingqu.services.proposals.propose import approve, propose
 from tests.journeys.two_people import seat_of
 
 WHY: Final = "按风险委员会决议调整"

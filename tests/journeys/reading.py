@@ -15,10 +15,10 @@ from mingqu.demo.world import Newcomer, World
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order, OrderKind
-from mingqu.services.close_day import bring_up_today, close_through
+from mingqu.services.close.close_day import bring_up_today, close_through
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.house import House
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.verify_book import verify_book
 from mingqu.store import ledger, order
 
 MORNING: Final = timedelta(hours=9, minutes=5)  # of a day: deductions go out at nine

@@ -20,7 +20,7 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.sandbox import Sandbox, keys
 from mingqu.services.house import House
-from mingqu.services.take_notice import take_notice
+from mingqu.services.incoming.take_notice import take_notice
 from mingqu.store import keyring, policy
 from mingqu.store.database import Database
 from mingqu.worlds.house import wired_house

@@ -19,10 +19,10 @@ from mingqu.demo.people import XIA
 from mingqu.demo.story import fund_lenders
 from mingqu.domain.loan import Intent
 from mingqu.domain.order import Order, OrderKind, OrderState
+from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.house import ALIPAY
-from mingqu.services.repay import NothingDue, open_page, repay_by_hand
-from mingqu.services.run_errand import PAGE_LASTS, UNOPENED_AFTER, PaymentChannelUnknown
-from mingqu.services.verify_book import verify_book
+from mingqu.services.orders.run_errand import PAGE_LASTS, UNOPENED_AFTER, PaymentChannelUnknown
+from mingqu.services.repayment.repay import NothingDue, open_page, repay_by_hand
 from mingqu.store import order
 from mingqu.store.database import Database
 from mingqu.web.site import make_site

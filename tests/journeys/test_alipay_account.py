@@ -21,13 +21,13 @@ from mingqu.domain.instrument import CardNotSupported
 from mingqu.domain.loan import Stage
 from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.personal import Personal
-from mingqu.services.agree_at_wallet import WalletPage, ask_wallet, begin_at_wallet, wallet_of
-from mingqu.services.bind_wallet import IdentityNotVerified, WalletNotOwn, bind_alipay_account
-from mingqu.services.end_agreement import stop_agreement
 from mingqu.services.house import ALIPAY_ACCOUNT, ALIPAY_AGREEMENT
-from mingqu.services.read_person import cards_of
-from mingqu.services.repay import request_agreement
-from mingqu.services.sign_in_with_alipay import AlipayCodeWrong, sign_in_with_alipay
+from mingqu.services.orders.end_agreement import stop_agreement
+from mingqu.services.people.bind_wallet import IdentityNotVerified, WalletNotOwn, bind_alipay_account
+from mingqu.services.people.read_person import cards_of
+from mingqu.services.people.sign_in_with_alipay import AlipayCodeWrong, sign_in_with_alipay
+from mingqu.services.repayment.agree_at_wallet import WalletPage, ask_wallet, begin_at_wallet, wallet_of
+from mingqu.services.repayment.repay import request_agreement
 from mingqu.store import loan
 from mingqu.store.database import Database
 from mingqu.web.site import make_site

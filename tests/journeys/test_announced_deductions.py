@@ -12,10 +12,10 @@ import pytest
 from mingqu.demo.people import XIA
 from mingqu.demo.story import fund_lenders
 from mingqu.ports.collection import least_fen
-from mingqu.services.announce_deductions import AGAIN_AFTER, DAYS_AHEAD, plan_announcements
-from mingqu.services.end_agreement import stop_agreement
-from mingqu.services.find_announcement import TELL, announced_of
-from mingqu.services.read_loans import loan_view
+from mingqu.services.orders.announce_deductions import AGAIN_AFTER, DAYS_AHEAD, plan_announcements
+from mingqu.services.orders.end_agreement import stop_agreement
+from mingqu.services.orders.find_announcement import TELL, announced_of
+from mingqu.services.repayment.read_loans import loan_view
 from mingqu.services.run_due_work import run_due_work
 from mingqu.store import work
 from mingqu.store.database import Database

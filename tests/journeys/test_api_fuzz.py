@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from mingqu.demo.journey import work_until_idle
-from mingqu.services.publish_evidence import publish_evidence
+from mingqu.services.evidence.publish_evidence import publish_evidence
 from tests.journeys.api import ADDRESS, Site, be_assessed, introduce, open_site, take_loan
 from tests.soak import SOAK
 from tests.world import OpenWorld

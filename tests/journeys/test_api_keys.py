@@ -15,7 +15,7 @@ from mingqu.client import Client, Problem
 from mingqu.client.connection import TRIES_MAX
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
-from mingqu.services.sign_in_once import AGAIN_WITHIN
+from mingqu.services.people.sign_in_once import AGAIN_WITHIN
 from tests.journeys.api import Site, agree_to_deductions, be_assessed, introduce, open_site, pay, sign_in, take_loan
 from tests.journeys.reading import rows_of
 from tests.world import OpenWorld

@@ -14,7 +14,7 @@ import pytest
 from mingqu.client import Client, Problem
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.session import API_IDLE_MAX, API_LIFE_MAX
-from mingqu.services import keep_session
+from mingqu.services.access import keep_session
 from tests.journeys.api import Site, open_site, sign_in
 from tests.world import OpenWorld
 

@@ -11,8 +11,8 @@ from mingqu.client import Problem
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import CHUAN, XIA
 from mingqu.domain.personal import Personal
-from mingqu.services.answer_review import answer_review, take_review
-from mingqu.services.publish_evidence import publish_evidence
+from mingqu.services.appeals.answer_review import answer_review, take_review
+from mingqu.services.evidence.publish_evidence import publish_evidence
 from tests.journeys.api import (
     Site,
     agree_to_deductions,

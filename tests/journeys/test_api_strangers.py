@@ -9,8 +9,8 @@ import pytest
 
 from mingqu.demo.journey import READING, work_until_idle
 from mingqu.demo.people import XIA, ZHOU
-from mingqu.services.open_card import open_card, publish_contract
-from mingqu.services.publish_evidence import publish_evidence
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.purpose.open_card import open_card, publish_contract
 from tests.journeys.api import Borrower, Site, agree_to_deductions, be_assessed, introduce, open_site, pay, take_loan
 from tests.journeys.reading import rows_of
 from tests.world import OpenWorld

@@ -10,7 +10,7 @@ from typing import Final, LiteralString
 import pytest
 
 from mingqu.main import Wiring
-from mingqu.services.prove_copy import prove_copy
+from mingqu.services.evidence.prove_copy import prove_copy
 from mingqu.store import backup, keyring
 from mingqu.store.backup import BackupDamaged, BackupKeysOther, BackupMissing
 from mingqu.store.database import Database

@@ -13,9 +13,9 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.instrument import CARD_TRIES_MAX, CardNotOwn
 from mingqu.domain.one_time_code import RESEND_SECONDS_MIN, SENDS_PER_DAY_MAX, TRIES_MAX, VALID_SECONDS, CodePurpose
 from mingqu.domain.personal import Personal
-from mingqu.services.give_consent import give_consent
-from mingqu.services.sign_in import send_code, sign_in
-from mingqu.services.verify_identity import verify_identity
+from mingqu.services.people.sign_in import send_code, sign_in
+from mingqu.services.people.verify_identity import verify_identity
+from mingqu.services.privacy.give_consent import give_consent
 from mingqu.store.idempotency import IdempotencyKeyReused
 from tests.journeys.fingerprint import refused
 from tests.world import OpenWorld

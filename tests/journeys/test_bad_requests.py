@@ -19,18 +19,24 @@ from mingqu.domain.one_time_code import CodePurpose, CodeWrong
 from mingqu.domain.party import read_uscc
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.assess import assess
-from mingqu.services.close_day import close_through
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.fund_lender import fund_lender
-from mingqu.services.give_consent import give_consent, withdraw_consent
-from mingqu.services.issue_certificate import issue_certificate
-from mingqu.services.make_offers import make_offers
-from mingqu.services.read_loan import loan_ledger, loan_state
-from mingqu.services.repay import confirm_agreement, open_page, quote_repayment, repay_by_hand, request_agreement
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import sign_contract
-from mingqu.services.sign_in import send_code, sign_in
+from mingqu.services.close.close_day import close_through
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import sign_contract
+from mingqu.services.decisions.assess import assess
+from mingqu.services.funding.fund_lender import fund_lender
+from mingqu.services.loans.issue_certificate import issue_certificate
+from mingqu.services.loans.read_loan import loan_ledger, loan_state
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.people.sign_in import send_code, sign_in
+from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
+from mingqu.services.repayment.repay import (
+    confirm_agreement,
+    open_page,
+    quote_repayment,
+    repay_by_hand,
+    request_agreement,
+)
 from tests.journeys.fingerprint import fingerprint, refused
 from tests.world import OpenWorld
 

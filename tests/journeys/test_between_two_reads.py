@@ -10,10 +10,10 @@ import pytest
 
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.ports.bureau import BureauQuery, BureauReport, NotCovered, QueryRefused
-from mingqu.services.assess import ApplicationDiffers, assess
-from mingqu.services.give_consent import withdraw_consent
+from mingqu.services.decisions.assess import ApplicationDiffers, assess
 from mingqu.services.house import House
-from mingqu.services.keep_list import enter_on_list
+from mingqu.services.policies.keep_list import enter_on_list
+from mingqu.services.privacy.give_consent import withdraw_consent
 from mingqu.store import consent
 from mingqu.store.keyring import SealBroken
 from tests.journeys.reading import assert_coherent, facts_of, rows_of

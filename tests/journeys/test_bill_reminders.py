@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.moment import start_of
-from mingqu.services.pay_merchant import authorize_purchase, capture_purchase
-from mingqu.services.read_spend import spend_view
-from mingqu.services.repay import open_page
-from mingqu.services.repay_spend import PaymentWish, repay_spend
+from mingqu.services.repayment.repay import open_page
+from mingqu.services.repayment.repay_spend import PaymentWish, repay_spend
+from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
+from mingqu.services.revolving.read_spend import spend_view
 from tests.journeys.reading import arrive, assert_coherent
 from tests.journeys.test_spend_funding import accounts_of
 from tests.world import OpenWorld

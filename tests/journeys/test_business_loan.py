@@ -12,8 +12,8 @@ from mingqu.client import Problem
 from mingqu.demo.journey import READING, work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.demo.story import fund_lenders
-from mingqu.services.copy_own_data import copy_own_data
-from mingqu.services.preview_offers import preview_offers
+from mingqu.services.offers.preview_offers import preview_offers
+from mingqu.services.privacy.copy_own_data import copy_own_data
 from mingqu.store import business, party
 from mingqu.store.database import Database
 from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site

@@ -13,13 +13,13 @@ from mingqu.domain.cap import CapExceeded, CapUnchanged
 from mingqu.domain.loan import Intent
 from mingqu.domain.money import AmountOutOfRange
 from mingqu.domain.personal import Personal
-from mingqu.services.cap_limit import cap_limit
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.make_offers import NoLimit, make_offers
-from mingqu.services.read_limit import LimitView, limit_view
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import sign_contract
-from mingqu.services.verify_book import verify_as_it_stands
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import sign_contract
+from mingqu.services.decisions.read_limit import LimitView, limit_view
+from mingqu.services.evidence.verify_book import verify_as_it_stands
+from mingqu.services.limits.cap_limit import cap_limit
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import NoLimit, make_offers
 from tests.database.test_races import at_once, codes_of
 from tests.journeys.reading import arrive, assert_coherent, borrow
 from tests.world import OpenWorld

@@ -9,8 +9,8 @@ import pytest
 from mingqu.demo.journey import introduce
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.instrument import BinTableMalformed, CardNotSupported
-from mingqu.services.load_bins import BinTableInThePast, load_bins
-from mingqu.services.read_person import person_view
+from mingqu.services.people.load_bins import BinTableInThePast, load_bins
+from mingqu.services.people.read_person import person_view
 from tests.journeys.reading import rows_of
 from tests.world import OpenWorld
 

@@ -14,8 +14,8 @@ from mingqu.client import Problem
 from mingqu.demo.journey import READING, work_until_idle
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.loan import Stage
-from mingqu.services.open_checkout import CHECKOUT_LASTS
-from mingqu.services.read_papers import contract_view
+from mingqu.services.checkout.open_checkout import CHECKOUT_LASTS
+from mingqu.services.customers.read_papers import contract_view
 from mingqu.store import loan
 from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, pay, sign_in_again
 from tests.journeys.merchant import LAKESIDE, PRICE_FEN, TABLE, Seller, key_of

@@ -21,11 +21,12 @@ from mingqu.demo.made_book import made_book
 from mingqu.demo.people import CHUAN, XIA, ZHOU
 from mingqu.domain.loan import ChargedOff, Receipt, Repaid, WrittenOff, quote
 from mingqu.domain.taking_over import COLUMNS, HEADER
-from mingqu.services.change_loan import change_loan
-from mingqu.services.close_day import close_through
+from mingqu.services.books.take_over_book import Source, take_over_book
+from mingqu.services.changes.change_loan import change_loan
+from mingqu.services.close.close_day import close_through
 from mingqu.services.house import House
-from mingqu.services.read_reports import REPORTS
-from mingqu.services.report_cohorts import (
+from mingqu.services.reports.read_reports import REPORTS
+from mingqu.services.reports.report_cohorts import (
     CLASSES,
     FunnelOfLender,
     FunnelRow,
@@ -37,8 +38,7 @@ from mingqu.services.report_cohorts import (
     report_roll_rate,
     report_vintage,
 )
-from mingqu.services.report_days import Asked, DayNotClosed, PortfolioRow, report_portfolio
-from mingqu.services.take_over_book import Source, take_over_book
+from mingqu.services.reports.report_days import Asked, DayNotClosed, PortfolioRow, report_portfolio
 from mingqu.services.write_rows import as_csv, as_parquet, as_text
 from mingqu.store import loan, proof
 from mingqu.store.database import Database

@@ -18,13 +18,13 @@ from mingqu.domain.moment import start_of
 from mingqu.domain.operator import OperatorForbidden
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed, MakerIsChecker
-from mingqu.services import collect
+from mingqu.services.access.sign_in_operator import Seat
+from mingqu.services.collection import collect
+from mingqu.services.collection.read_collection import read_case, read_worklist
 from mingqu.services.house import House
-from mingqu.services.propose import approve, propose
-from mingqu.services.read_collection import read_case, read_worklist
-from mingqu.services.read_loan import loan_state
-from mingqu.services.repay import quote_repayment
-from mingqu.services.sign_in_operator import Seat
+from mingqu.services.loans.read_loan import loan_state
+from mingqu.services.proposals.propose import approve, propose
+from mingqu.services.repayment.repay import quote_repayment
 from mingqu.store import collection, contact_denial, policy
 from mingqu.store.institution import load_directory
 from tests.console import employ, visitor

@@ -10,11 +10,11 @@ from mingqu.demo.journey import Borrowed, pay_by_hand
 from mingqu.demo.people import XIA
 from mingqu.domain.loan import Intent, NothingToReverse
 from mingqu.domain.order import OrderKind
-from mingqu.services.close_day import bring_up_today, close_through
-from mingqu.services.make_offers import NoLimit
-from mingqu.services.read_loan import loan_state
-from mingqu.services.repay import quote_repayment
-from mingqu.services.reverse_repayment import reverse_repayment
+from mingqu.services.changes.reverse_repayment import reverse_repayment
+from mingqu.services.close.close_day import bring_up_today, close_through
+from mingqu.services.loans.read_loan import loan_state
+from mingqu.services.offers.make_offers import NoLimit
+from mingqu.services.repayment.repay import quote_repayment
 from tests.journeys.reading import (
     Books,
     Limit,

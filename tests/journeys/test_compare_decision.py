@@ -9,7 +9,7 @@ import pytest
 
 from mingqu.demo.journey import be_assessed, introduce
 from mingqu.demo.people import CHUAN, XIA
-from mingqu.services.compare_decision import Replayed, compare_decision
+from mingqu.services.decisions.compare_decision import Replayed, compare_decision
 from mingqu.store import vault
 from mingqu.store.decision import DecisionNotFound
 from mingqu.store.vault import PersonErased

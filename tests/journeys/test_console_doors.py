@@ -17,8 +17,8 @@ from mingqu.console.route import UndeclaredRouteError, needs_of, require_declare
 from mingqu.demo.journey import be_assessed, introduce, take_loan, work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.operator import GRANTED, IDLE_MAX, LIFE_MAX, TRIES_OF_ADDRESS, Permission, Role
-from mingqu.services.keep_operator import add_operator, end_operator
-from mingqu.services.publish_evidence import publish_evidence
+from mingqu.services.access.keep_operator import add_operator, end_operator
+from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.store.database import Transaction
 from mingqu.store.operator import count_failure
 from tests.console import PASSWORD, ROLES, Visitor, employ, employ_at_full_cost, signed_in, visitor

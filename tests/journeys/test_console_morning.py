@@ -12,10 +12,10 @@ from mingqu.channels.fake.faults import Fault
 from mingqu.demo.journey import Borrowed, be_assessed, introduce, take_loan, work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.loan import Intent, Receipt, Repaid
-from mingqu.services.change_loan import change_loan
-from mingqu.services.close_day import bring_up_today, close_through
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.read_loan import order_states, paid_orders
+from mingqu.services.changes.change_loan import change_loan
+from mingqu.services.close.close_day import bring_up_today, close_through
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.loans.read_loan import order_states, paid_orders
 from mingqu.store import set_aside
 from tests.console import employ, signed_in, visitor
 from tests.docs.test_verify_a_proof import verify

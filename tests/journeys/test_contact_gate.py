@@ -11,7 +11,7 @@ from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.contact import Denial, Medium
 from mingqu.domain.moment import start_of
-from mingqu.services.close_day import bring_up_today, close_through
+from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.services.run_due_work import run_due_work
 from mingqu.store import contact_denial
 from mingqu.store.contact_denial import DeniedContact

@@ -12,10 +12,10 @@ from mingqu.domain.ledger import AccountCode
 from mingqu.domain.loan import Intent, Stage
 from mingqu.domain.moment import start_of
 from mingqu.domain.money import AmountOutOfRange
-from mingqu.services.preview_repayment import preview_payment
-from mingqu.services.read_loan import loan_ledger, loan_state
-from mingqu.services.repay import open_page, quote_repayment, repay_by_hand
-from mingqu.services.withdraw_loan import CoolingOffOver, cooling_off
+from mingqu.services.loans.read_loan import loan_ledger, loan_state
+from mingqu.services.loans.withdraw_loan import CoolingOffOver, cooling_off
+from mingqu.services.repayment.preview_repayment import preview_payment
+from mingqu.services.repayment.repay import open_page, quote_repayment, repay_by_hand
 from tests.journeys.pages import Phone
 from tests.journeys.policies import body_of, publish
 from tests.journeys.reading import Books, arrive, assert_coherent, books_of, borrow, limit_of, live_until

@@ -11,12 +11,12 @@ from mingqu.demo.journey import Borrowed
 from mingqu.domain.order import Order, OrderKind, OrderState, VerdictImpossible
 from mingqu.domain.proposal import Deed, ProposalStale
 from mingqu.domain.word import Failed, Paid, Word
-from mingqu.services.decide_order import read_dispute
-from mingqu.services.propose import approve, propose
-from mingqu.services.read_today import read_queues
-from mingqu.services.run_errand import run_errand
-from mingqu.services.settle_order import hear_word
-from mingqu.services.verify_book import verify_book
+from mingqu.services.access.read_today import read_queues
+from mingqu.services.changes.decide_order import read_dispute
+from mingqu.services.evidence.verify_book import verify_book
+from mingqu.services.orders.run_errand import run_errand
+from mingqu.services.orders.settle_order import hear_word
+from mingqu.services.proposals.propose import approve, propose
 from mingqu.store import order
 from tests.console import employ, signed_in, visitor
 from tests.journeys.reading import arrive, assert_coherent, books_of, borrow, live_until, orders_of

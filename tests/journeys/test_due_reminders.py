@@ -10,9 +10,9 @@ from mingqu.demo.journey import pay_by_hand, work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.loan import Intent
 from mingqu.jobs.worker import Resting, work_once
-from mingqu.services import remind_of_dues
-from mingqu.services.close_day import bring_up_today, close_through
-from mingqu.services.remind_of_dues import plan_reminders
+from mingqu.services.close.close_day import bring_up_today, close_through
+from mingqu.services.notices import remind_of_dues
+from mingqu.services.notices.remind_of_dues import plan_reminders
 from tests.journeys.reading import arrive, assert_coherent, borrow, live_until
 from tests.world import OpenWorld
 

@@ -23,12 +23,12 @@ from mingqu.domain.decision.field import Value
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed
 from mingqu.domain.session import Door
-from mingqu.services import keep_assessment
-from mingqu.services.keep_list import enter_on_list
-from mingqu.services.keep_session import open_session, recognize
-from mingqu.services.propose import approve, propose
-from mingqu.services.read_limit import decision_view
-from mingqu.services.verify_book import verify_as_it_stands
+from mingqu.services.access.keep_session import open_session, recognize
+from mingqu.services.decisions import keep_assessment
+from mingqu.services.decisions.read_limit import decision_view
+from mingqu.services.evidence.verify_book import verify_as_it_stands
+from mingqu.services.policies.keep_list import enter_on_list
+from mingqu.services.proposals.propose import approve, propose
 from mingqu.store import review
 from mingqu.web.signed_in import COOKIE
 from mingqu.web.site import make_site

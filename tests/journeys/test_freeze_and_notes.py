@@ -16,19 +16,19 @@ from mingqu.domain.operator import OperatorForbidden, ReasonMissing
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed, MakerIsChecker
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.draw_more import draw_more
-from mingqu.services.freeze_drawing import freeze_drawing
+from mingqu.services.changes.draw_more import draw_more
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import sign_contract
+from mingqu.services.customers.read_customer import read_customer
+from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.house import House
-from mingqu.services.make_offers import make_offers
-from mingqu.services.preview_offers import preview_offers
-from mingqu.services.propose import approve, propose
-from mingqu.services.read_customer import read_customer
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import sign_contract
-from mingqu.services.verify_book import verify_book
-from mingqu.services.verify_identity import PersonMergeNeedsReview
-from mingqu.services.write_note import NoteMalformed, write_note
+from mingqu.services.limits.freeze_drawing import freeze_drawing
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.offers.preview_offers import preview_offers
+from mingqu.services.people.verify_identity import PersonMergeNeedsReview
+from mingqu.services.people.write_note import NoteMalformed, write_note
+from mingqu.services.proposals.propose import approve, propose
 from tests.console import employ, signed_in, visitor
 from tests.database.test_races import at_once, codes_of
 from tests.journeys.reading import arrive, assert_coherent, borrow, facts_of, rows_of

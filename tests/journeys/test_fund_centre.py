@@ -15,17 +15,17 @@ from mingqu.demo.people import XIA, applicant
 from mingqu.demo.world import Newcomer
 from mingqu.domain.ledger import AccountCode
 from mingqu.domain.loan import Intent
-from mingqu.services.close_day import close_through
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.follow_funding import follow_funding
+from mingqu.services.close.close_day import close_through
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import sign_contract
+from mingqu.services.funding.state_to_funder import state_to_funder
 from mingqu.services.house import House
-from mingqu.services.make_offers import make_offers
-from mingqu.services.read_funds import read_funds
-from mingqu.services.read_loan import order_states
-from mingqu.services.reserve_payout import FundingExhausted
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import sign_contract
-from mingqu.services.state_to_funder import state_to_funder
+from mingqu.services.limits.follow_funding import follow_funding
+from mingqu.services.loans.read_loan import order_states
+from mingqu.services.loans.reserve_payout import FundingExhausted
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.pools.read_funds import read_funds
 from mingqu.store import proof
 from tests.console import signed_in
 from tests.funding import JOINT_FEN, PRODUCT, with_funding

@@ -13,10 +13,10 @@ from mingqu.domain.grievance import Clock, GrievanceNotExtendable, GrievancesToo
 from mingqu.domain.operator import OperatorForbidden
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
-from mingqu.services.answer_grievance import answer_grievance, escalate_grievance, extend_grievance
-from mingqu.services.list_overdue import list_overdue
-from mingqu.services.raise_grievance import raise_grievance
-from mingqu.services.read_grievance import grievance_of, grievances_of, list_grievances
+from mingqu.services.appeals.answer_grievance import answer_grievance, escalate_grievance, extend_grievance
+from mingqu.services.appeals.raise_grievance import raise_grievance
+from mingqu.services.appeals.read_grievance import grievance_of, grievances_of, list_grievances
+from mingqu.services.collection.list_overdue import list_overdue
 from tests.console import employ, visitor
 from tests.journeys.reading import arrive, assert_coherent, borrow, facts_of, live_until, rows_of
 from tests.journeys.two_people import seat_of

@@ -14,12 +14,12 @@ from mingqu.domain.decision import parse_pack
 from mingqu.domain.ledger import AccountCode
 from mingqu.domain.loan import Intent, Stage
 from mingqu.domain.order import OrderKind
-from mingqu.services.close_day import close_through
-from mingqu.services.compensate_loans import compensate_loans
+from mingqu.services.close.close_day import close_through
 from mingqu.services.house import House
-from mingqu.services.issue_certificate import NotSettled, issue_certificate
-from mingqu.services.read_loan import loan_state
-from mingqu.services.settle_partner import (
+from mingqu.services.loans.issue_certificate import NotSettled, issue_certificate
+from mingqu.services.loans.read_loan import loan_state
+from mingqu.services.partners.compensate_loans import compensate_loans
+from mingqu.services.partners.settle_partner import (
     StatementDiffers,
     StatementMalformed,
     settle_partner,

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from mingqu.domain.operator import TRIES_OF_NAME, SignInThrottled
 from mingqu.domain.personal import Personal
-from mingqu.services.keep_operator import add_operator, set_password_at_once
-from mingqu.services.sign_in_operator import SignInFailed, sign_in_operator
+from mingqu.services.access.keep_operator import add_operator, set_password_at_once
+from mingqu.services.access.sign_in_operator import SignInFailed, sign_in_operator
 from tests.world import OpenWorld
 
 AT_ONCE = 16

@@ -11,9 +11,9 @@ from mingqu.demo.people import XIA
 from mingqu.domain.ledger import AccountCode, Reason
 from mingqu.domain.loan import Intent, Stage
 from mingqu.domain.order import OrderKind
-from mingqu.services.issue_certificate import NotSettled, issue_certificate
-from mingqu.services.read_loan import loan_ledger, loan_state, order_states
-from mingqu.services.repay import NothingDue, quote_repayment
+from mingqu.services.loans.issue_certificate import NotSettled, issue_certificate
+from mingqu.services.loans.read_loan import loan_ledger, loan_state, order_states
+from mingqu.services.repayment.repay import NothingDue, quote_repayment
 from mingqu.store import accrual
 from tests.journeys.reading import (
     Books,

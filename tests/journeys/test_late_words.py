@@ -16,8 +16,8 @@ from mingqu.channels.wechatpay.notice import WechatNotices
 from mingqu.channels.wechatpay.platform import PlatformKey, PlatformKeys
 from mingqu.demo.journey import take_loan, work_until_idle
 from mingqu.domain.order import OrderKind, OrderState
+from mingqu.services.access.read_today import read_queues
 from mingqu.services.house import NoticeSource
-from mingqu.services.read_today import read_queues
 from mingqu.web.site import make_site
 from tests.journeys.reading import Books, arrive, assert_coherent, books_of, orders_of, rows_of, touched
 from tests.journeys.two_people import seat_of

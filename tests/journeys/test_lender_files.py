@@ -10,15 +10,15 @@ import pytest
 from mingqu.demo.journey import work_until_idle
 from mingqu.domain.lender_file import FileKind, LenderFileBroken, file_name, read_rows
 from mingqu.domain.reconciliation import BreakKind
-from mingqu.services.check_lender_files import check_lender_files
-from mingqu.services.compare_day import SourceUnknown
+from mingqu.services.changes.reverse_repayment import reverse_repayment
+from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.services.house import BANK, HOSTED, BillSource
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.reconcile import reconcile_day
-from mingqu.services.report_days import DayNotClosed
-from mingqu.services.reverse_repayment import reverse_repayment
-from mingqu.services.take_ledger import LedgerRefused, take_ledger
-from mingqu.services.write_lender_files import write_lender_files
+from mingqu.services.reconciliation.check_lender_files import check_lender_files
+from mingqu.services.reconciliation.compare_day import SourceUnknown
+from mingqu.services.reconciliation.reconcile import reconcile_day
+from mingqu.services.reconciliation.take_ledger import LedgerRefused, take_ledger
+from mingqu.services.reconciliation.write_lender_files import write_lender_files
+from mingqu.services.reports.report_days import DayNotClosed
 from tests.conftest import OPENED_ON
 from tests.journeys.reading import arrive, assert_coherent, borrow, live_until
 from tests.journeys.test_reconciliation import pay

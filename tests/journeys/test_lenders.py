@@ -24,20 +24,20 @@ from mingqu.domain.lender_answer import LenderOffer, LenderReason, QuestionState
 from mingqu.domain.loan import Intent
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.ports.lender import Declined, Later
-from mingqu.services.ask_lenders import Asked, ask_lenders
-from mingqu.services.close_day import bring_up_today, close_through
-from mingqu.services.disclose_cost import CostTableNotRead, confirm_cost_table, show_cost_table
-from mingqu.services.give_consent import give_consent, withdraw_consent
+from mingqu.services.close.close_day import bring_up_today, close_through
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import Signed, sign_contract
+from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.house import House
-from mingqu.services.make_offers import LendersUndecided, make_offers
-from mingqu.services.price_offer import CostAboveCap, Offered
-from mingqu.services.read_lender_answers import answers_of, answers_view
-from mingqu.services.read_loan import loan_state
-from mingqu.services.read_person import consents_of
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import Signed, sign_contract
-from mingqu.services.sign_with_lender import LenderNotConfirmed, LenderNotFunded, PriceChanged
-from mingqu.services.verify_book import verify_book
+from mingqu.services.lenders.ask_lenders import Asked, ask_lenders
+from mingqu.services.lenders.read_lender_answers import answers_of, answers_view
+from mingqu.services.lenders.sign_with_lender import LenderNotConfirmed, LenderNotFunded, PriceChanged
+from mingqu.services.loans.read_loan import loan_state
+from mingqu.services.offers.disclose_cost import CostTableNotRead, confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import LendersUndecided, make_offers
+from mingqu.services.offers.price_offer import CostAboveCap, Offered
+from mingqu.services.people.read_person import consents_of
+from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
 from mingqu.store import institution, policy
 from mingqu.web.site import make_site
 from tests.journeys.reading import arrive, assert_coherent, orders_of

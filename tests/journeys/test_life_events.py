@@ -16,11 +16,11 @@ from mingqu.domain.order import OrderKind
 from mingqu.domain.party import IdentityLevel
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed, MakerIsChecker
-from mingqu.services import collect
+from mingqu.services.collection import collect
+from mingqu.services.customers.record_life import keep_new_phone
 from mingqu.services.house import House
-from mingqu.services.make_offers import make_offers
-from mingqu.services.propose import approve, propose
-from mingqu.services.record_life import keep_new_phone
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.proposals.propose import approve, propose
 from mingqu.store import life, party
 from tests.console import employ, visitor
 from tests.journeys.reading import arrive, assert_coherent, borrow, live_until, orders_of, rows_of

@@ -42,16 +42,16 @@ from mingqu.domain.loan.terms import ALLOCATION_IN_ADVANCE, Recalculation, Surpl
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.domain.rate import Rate
 from mingqu.domain.refusal import Refusal
-from mingqu.services.change_loan import DatedAhead, OrderNeeded, change_loan
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.draw_more import PayoutWaiting, draw_more
-from mingqu.services.give_consent import give_consent
-from mingqu.services.issue_certificate import issue_certificate
-from mingqu.services.make_offers import make_offers
-from mingqu.services.read_loan import loan_state
-from mingqu.services.reverse_repayment import reverse_repayment
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import sign_contract
+from mingqu.services.changes.change_loan import DatedAhead, OrderNeeded, change_loan
+from mingqu.services.changes.draw_more import PayoutWaiting, draw_more
+from mingqu.services.changes.reverse_repayment import reverse_repayment
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import sign_contract
+from mingqu.services.loans.issue_certificate import issue_certificate
+from mingqu.services.loans.read_loan import loan_state
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.privacy.give_consent import give_consent
 from mingqu.store import loan
 from tests.journeys.fingerprint import fingerprint
 from tests.journeys.reading import (

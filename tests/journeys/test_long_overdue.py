@@ -19,14 +19,14 @@ from mingqu.domain.loan import (
     Repaid,
     Stage,
 )
-from mingqu.services.change_loan import OrderNeeded, change_loan
+from mingqu.services.changes.change_loan import OrderNeeded, change_loan
+from mingqu.services.contracts.sign_contract import open_accounts_of
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.evidence.verify_book import verify_book
+from mingqu.services.evidence.witness_change import witness_change
 from mingqu.services.house import House
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.record_event import record_event
-from mingqu.services.report_days import Asked, report_portfolio
-from mingqu.services.sign_contract import open_accounts_of
-from mingqu.services.verify_book import verify_book
-from mingqu.services.witness_change import witness_change
+from mingqu.services.loans.record_event import record_event
+from mingqu.services.reports.report_days import Asked, report_portfolio
 from mingqu.store import ledger, loan
 from mingqu.store.loan import Loan
 from tests.journeys.reading import arrive, assert_coherent, borrow, house_fen, limit_of, live_until

@@ -17,15 +17,15 @@ from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.personal import Personal
 from mingqu.domain.review import AnswerMalformed
 from mingqu.ports.sms import Message, MessageKind, MessageTaken
-from mingqu.services.answer_review import answer_review, take_review
-from mingqu.services.check_message import check_message
-from mingqu.services.read_review import list_reviews, read_review, review_of
-from mingqu.services.report_message import OPEN_MAX, ReportMalformed, ReportsTooMany, report_message
+from mingqu.services.appeals.answer_review import answer_review, take_review
+from mingqu.services.appeals.read_review import list_reviews, read_review, review_of
+from mingqu.services.appeals.report_message import OPEN_MAX, ReportMalformed, ReportsTooMany, report_message
+from mingqu.services.decisions.sweep_signals import sweep_all
+from mingqu.services.messages.check_message import check_message
+from mingqu.services.messages.send_message import CHECK, send_message
+from mingqu.services.notices.send_notice import AGAIN_AFTER
+from mingqu.services.people.sign_in import send_code
 from mingqu.services.run_due_work import run_due_work
-from mingqu.services.send_message import CHECK, send_message
-from mingqu.services.send_notice import AGAIN_AFTER
-from mingqu.services.sign_in import send_code
-from mingqu.services.sweep_signals import sweep_all
 from mingqu.store import party
 from tests.console import signed_in
 from tests.journeys.api import Borrower, open_site

@@ -17,9 +17,9 @@ from mingqu.domain.personal import Personal
 from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import MessageRefused, MessageTaken
 from mingqu.sandbox import Sandbox
+from mingqu.services.access.keep_session import Caller
 from mingqu.services.house import House
-from mingqu.services.keep_session import Caller
-from mingqu.services.message_in_app import (
+from mingqu.services.messages.message_in_app import (
     OPENID,
     MessageTemplateUnknown,
     NotInsideWechat,

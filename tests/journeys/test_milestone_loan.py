@@ -17,10 +17,10 @@ from mingqu.demo.story import fund_lenders
 from mingqu.domain.order import OrderKind
 from mingqu.domain.proposal import Deed, MakerIsChecker, ProposalStale
 from mingqu.domain.word import Failed
+from mingqu.services.changes.release_stage import StageNotReady
+from mingqu.services.evidence.verify_book import verify_as_it_stands
 from mingqu.services.house import ENTRUSTED
-from mingqu.services.propose import approve, decline, propose
-from mingqu.services.release_stage import StageNotReady
-from mingqu.services.verify_book import verify_as_it_stands
+from mingqu.services.proposals.propose import approve, decline, propose
 from mingqu.store.database import Database
 from tests.console import signed_in, visitor
 from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site

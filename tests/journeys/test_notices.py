@@ -21,10 +21,10 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Failed, Paid
 from mingqu.ports.notice import Notice, NoticeUnsigned
 from mingqu.services.house import House, NoticeSource
-from mingqu.services.repay import open_page, repay_by_hand
+from mingqu.services.incoming.take_notice import NoticeOrderUnknown, NoticesNotTaken, take_notice
+from mingqu.services.orders.run_errand import run_errand
+from mingqu.services.repayment.repay import open_page, repay_by_hand
 from mingqu.services.run_due_work import run_due_work
-from mingqu.services.run_errand import run_errand
-from mingqu.services.take_notice import NoticeOrderUnknown, NoticesNotTaken, take_notice
 from mingqu.store import order
 from mingqu.store.idempotency import IdempotencyKeyReused
 from mingqu.web.site import make_site

@@ -13,10 +13,10 @@ from mingqu.domain.decision import switch as switches
 from mingqu.domain.decision.override import OverrideForbidden, OverrideNotPossible
 from mingqu.domain.decision.switch import SwitchKind
 from mingqu.domain.proposal import Deed
-from mingqu.services.keep_list import enter_on_list
-from mingqu.services.override_decision import PersonBlackListed
-from mingqu.services.propose import approve, propose
-from mingqu.services.read_limit import decision_view, limit_view
+from mingqu.services.decisions.override_decision import PersonBlackListed
+from mingqu.services.decisions.read_limit import decision_view, limit_view
+from mingqu.services.policies.keep_list import enter_on_list
+from mingqu.services.proposals.propose import approve, propose
 from mingqu.store import offer, shadow
 from tests.journeys.policies import WHY, limits, publish
 from tests.journeys.reading import assert_coherent, borrow

@@ -19,12 +19,12 @@ from mingqu.domain.operator import OperatorForbidden
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed, MakerIsChecker
 from mingqu.domain.review import OverrideMissing
-from mingqu.services.answer_review import answer_review, take_review
-from mingqu.services.ask_for_person import ask_for_person
-from mingqu.services.override_decision import NothingToOverride, overrides
-from mingqu.services.propose import approve, propose
-from mingqu.services.read_limit import decision_view, limit_view
-from mingqu.services.verify_book import verify_as_it_stands
+from mingqu.services.appeals.answer_review import answer_review, take_review
+from mingqu.services.appeals.ask_for_person import ask_for_person
+from mingqu.services.decisions.override_decision import NothingToOverride, overrides
+from mingqu.services.decisions.read_limit import decision_view, limit_view
+from mingqu.services.evidence.verify_book import verify_as_it_stands
+from mingqu.services.proposals.propose import approve, propose
 from tests.console import employ, signed_in, visitor
 from tests.journeys.policies import WHY, body_of, publish
 from tests.journeys.reading import assert_coherent, rows_of

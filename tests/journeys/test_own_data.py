@@ -19,15 +19,22 @@ from mingqu.domain.loan import Intent
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed, ProposalState
 from mingqu.domain.word import Failed
-from mingqu.services.answer_grievance import answer_grievance
-from mingqu.services.copy_own_data import copy_own_data
-from mingqu.services.erase_person import ErasureOwes, ErasureWaits, Open, ask_to_be_erased, erase_due, erasure_standing
-from mingqu.services.freeze_drawing import freeze_drawing
+from mingqu.services.appeals.answer_grievance import answer_grievance
+from mingqu.services.appeals.raise_grievance import raise_grievance
+from mingqu.services.customers.read_papers import proof_of
 from mingqu.services.house import House
-from mingqu.services.propose import approve, decline, propose
-from mingqu.services.raise_grievance import raise_grievance
-from mingqu.services.read_papers import proof_of
-from mingqu.services.read_person import consents_of
+from mingqu.services.limits.freeze_drawing import freeze_drawing
+from mingqu.services.people.read_person import consents_of
+from mingqu.services.privacy.copy_own_data import copy_own_data
+from mingqu.services.privacy.erase_person import (
+    ErasureOwes,
+    ErasureWaits,
+    Open,
+    ask_to_be_erased,
+    erase_due,
+    erasure_standing,
+)
+from mingqu.services.proposals.propose import approve, decline, propose
 from mingqu.store import proposal
 from mingqu.store.erasure import ERASE
 from mingqu.store.vault import PersonErased

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mingqu.demo.people import XIA
-from mingqu.services.open_card import open_card, publish_contract
-from mingqu.services.spend_card import AUTHORISE, Asked, Word, hear_card
+from mingqu.services.purpose.open_card import open_card, publish_contract
+from mingqu.services.purpose.spend_card import AUTHORISE, Asked, Word, hear_card
 from tests.console import signed_in
 from tests.journeys.pages import CARD_BALANCE_FEN, Phone
 from tests.journeys.reading import assert_coherent

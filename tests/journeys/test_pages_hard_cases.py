@@ -11,8 +11,8 @@ import pytest
 from mingqu.channels.fake.faults import Fault
 from mingqu.demo.people import CHUAN, XIA, ZHOU
 from mingqu.domain.personal import Personal
-from mingqu.services.keep_session import recognize
-from mingqu.services.read_loans import loans_of, orders_of
+from mingqu.services.access.keep_session import recognize
+from mingqu.services.repayment.read_loans import loans_of, orders_of
 from mingqu.web.pace import CODES_BY_ADDRESS
 from mingqu.web.signed_in import COOKIE
 from tests.journeys.pages import Page, Phone

@@ -11,7 +11,7 @@ from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed
-from mingqu.services.propose import approve, propose
+from mingqu.services.proposals.propose import approve, propose
 from tests.console import signed_in
 from tests.journeys.pages import CARD_BALANCE_FEN, Page, Phone
 from tests.journeys.reading import arrive, assert_coherent, rows_of

@@ -17,7 +17,7 @@ from bench.people import places
 from mingqu import api
 from mingqu.borrower import make_router
 from mingqu.domain.session import PAGE_IDLE_MAX, Door
-from mingqu.services.keep_session import open_session
+from mingqu.services.access.keep_session import open_session
 from mingqu.store import database as store
 from mingqu.store import transaction
 from mingqu.web.signed_in import COOKIE

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
-from mingqu.services.pay_merchant import authorize_purchase, capture_purchase
-from mingqu.services.read_spend import spend_views
+from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
+from mingqu.services.revolving.read_spend import spend_views
 from tests.journeys.pages import CARD_BALANCE_FEN, Page, Phone
 from tests.journeys.reading import assert_coherent
 from tests.world import OpenWorld

@@ -13,9 +13,9 @@ import pytest
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import CHUAN, XIA, ZHOU
 from mingqu.domain.personal import Personal
-from mingqu.services.answer_review import answer_review, take_review
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.read_review import list_reviews
+from mingqu.services.appeals.answer_review import answer_review, take_review
+from mingqu.services.appeals.read_review import list_reviews
+from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.services.run_due_work import run_due_work
 from tests.journeys.pages import Page, Phone, live_until
 from tests.journeys.two_people import seat_of

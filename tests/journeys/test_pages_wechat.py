@@ -12,8 +12,8 @@ from mingqu.borrower import make_router
 from mingqu.demo.people import XIA
 from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.personal import Personal
-from mingqu.services.sign_in import send_code, sign_in
-from mingqu.services.sign_in_with_wechat import CameIn, WechatCodeWrong
+from mingqu.services.people.sign_in import send_code, sign_in
+from mingqu.services.people.sign_in_with_wechat import CameIn, WechatCodeWrong
 from mingqu.web.signed_in import COOKIE
 from mingqu.web.site import make_site
 from tests.world import OpenWorld

@@ -9,8 +9,8 @@ from mingqu.demo.people import XIA
 from mingqu.demo.stories.s3 import BEGINS_ON
 from mingqu.domain.loan import Intent
 from mingqu.domain.personal import Personal
-from mingqu.services.issue_certificate import issue_certificate
-from mingqu.services.read_papers import Party, certificate_view, contract_view, party_of
+from mingqu.services.customers.read_papers import Party, certificate_view, contract_view, party_of
+from mingqu.services.loans.issue_certificate import issue_certificate
 from mingqu.web.print_paper import PaperBroken, certificate_pdf, contract_pdf
 from tests.journeys.pdf_text import text_of
 from tests.world import OpenWorld

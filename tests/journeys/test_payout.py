@@ -18,13 +18,13 @@ from mingqu.domain.loan import Stage
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.ports.sms import MessageKind
-from mingqu.services.disclose_cost import OfferStale
+from mingqu.services.contracts.sign_contract import PayoutTimeOutOfRange, sign_contract
 from mingqu.services.house import House
-from mingqu.services.issue_certificate import NotSettled, issue_certificate
-from mingqu.services.read_loan import loan_state, order_states
-from mingqu.services.repay import NothingDue, quote_repayment
-from mingqu.services.reserve_payout import reserve_payout
-from mingqu.services.sign_contract import PayoutTimeOutOfRange, sign_contract
+from mingqu.services.loans.issue_certificate import NotSettled, issue_certificate
+from mingqu.services.loans.read_loan import loan_state, order_states
+from mingqu.services.loans.reserve_payout import reserve_payout
+from mingqu.services.offers.disclose_cost import OfferStale
+from mingqu.services.repayment.repay import NothingDue, quote_repayment
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 from tests.console import signed_in
@@ -232,7 +232,7 @@ def test_a_payout_on_its_way_since_an_older_version_ends_as_any_other(
     if fault is not None:
         world.bank.faults.plan("payout.send", fault)
     with monkeypatch.context() as older:
-        older.setattr("mingqu.services.sign_contract.reserve_payout", _as_before)
+        older.setattr("mingqu.services.contracts.sign_contract.reserve_payout", _as_before)
         borrowed = take_loan(world, known, amount_fen=1_000_000, instalments=12, method="equal_instalment")
     assert_coherent(world.house)
     work_until_idle(world)
@@ -243,5 +243,5 @@ def test_a_payout_on_its_way_since_an_older_version_ends_as_any_other(
 
 
 def _as_before(tx: Transaction, house: House, *, of: Loan, **given: Any) -> UUID:
-    with patch("mingqu.services.reserve_payout.parent_of_holds", lambda _: of.contract_id):
+    with patch("mingqu.services.loans.reserve_payout.parent_of_holds", lambda _: of.contract_id):
         return reserve_payout(tx, house, of=of, **given)

@@ -13,11 +13,11 @@ from mingqu.demo.people import XIA
 from mingqu.domain.abs_pool import PoolTerms
 from mingqu.domain.loan import Intent
 from mingqu.jobs.worker import Resting, work_once
-from mingqu.services.close_day import close_through
-from mingqu.services.draw_pool import PoolOpenAlready, draw_pools, open_pool
-from mingqu.services.follow_funding import follow_funding
+from mingqu.services.close.close_day import close_through
 from mingqu.services.house import House
-from mingqu.services.read_pools import read_pool
+from mingqu.services.limits.follow_funding import follow_funding
+from mingqu.services.pools.draw_pool import PoolOpenAlready, draw_pools, open_pool
+from mingqu.services.pools.read_pools import read_pool
 from mingqu.store import evidence, proof
 from tests.console import signed_in
 from tests.funding import with_funding

@@ -21,12 +21,18 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.policy_file import Document, PolicyFault
 from mingqu.domain.proposal import Deed, MakerIsChecker, ProposalStale
 from mingqu.domain.refusal import Refusal
+from mingqu.services.decisions.read_limit import decision_view
+from mingqu.services.evidence.verify_book import verify_as_it_stands, verify_book
 from mingqu.services.house import House
-from mingqu.services.propose import approve, propose
-from mingqu.services.publish_policy import AuthorIsChecker, PublicationTooLate, check_draft, draft_policy, subject_of
-from mingqu.services.read_limit import decision_view
-from mingqu.services.read_policies import read_policy
-from mingqu.services.verify_book import verify_as_it_stands, verify_book
+from mingqu.services.policies.publish_policy import (
+    AuthorIsChecker,
+    PublicationTooLate,
+    check_draft,
+    draft_policy,
+    subject_of,
+)
+from mingqu.services.policies.read_policies import read_policy
+from mingqu.services.proposals.propose import approve, propose
 from mingqu.store import policy
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.proposal import ProposalWaits

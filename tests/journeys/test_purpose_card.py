@@ -22,8 +22,9 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.policy_file import Document, plain
 from mingqu.domain.purpose import FundsContract
-from mingqu.services.expire_holds import expire_holds
-from mingqu.services.open_card import (
+from mingqu.services.evidence.verify_book import verify_book
+from mingqu.services.ledger.expire_holds import expire_holds
+from mingqu.services.purpose.open_card import (
     CardLimitOutside,
     ContractDiffers,
     ContractPublished,
@@ -34,8 +35,15 @@ from mingqu.services.open_card import (
     open_card,
     publish_contract,
 )
-from mingqu.services.spend_card import ADVISE, AUTHORISE, Asked, CardReferenceReused, Word, hear_card, message_id_of
-from mingqu.services.verify_book import verify_book
+from mingqu.services.purpose.spend_card import (
+    ADVISE,
+    AUTHORISE,
+    Asked,
+    CardReferenceReused,
+    Word,
+    hear_card,
+    message_id_of,
+)
 from mingqu.store import evidence, ledger
 from mingqu.store.purpose import _CARDS
 from mingqu.web.site import make_site

@@ -18,23 +18,23 @@ from mingqu.domain.moment import start_of
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Failed
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.entrust_payment import (
+from mingqu.services.changes.take_payout_back import pay_out_again
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import Signed, sign_contract
+from mingqu.services.house import ALIPAY, ENTRUSTED
+from mingqu.services.loans.reserve_payout import PayeeNamed, reserve_payout
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.orders.entrust_payment import (
     PayeeMalformed,
     PayeeNamedAlready,
     PayeeNotNamed,
     entrust_payment,
     name_payee,
 )
-from mingqu.services.give_consent import give_consent
-from mingqu.services.house import ALIPAY, ENTRUSTED
-from mingqu.services.make_offers import make_offers
-from mingqu.services.reconcile import reconcile_day
-from mingqu.services.repay import open_page, repay_by_hand
-from mingqu.services.reserve_payout import PayeeNamed, reserve_payout
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import Signed, sign_contract
-from mingqu.services.take_payout_back import pay_out_again
+from mingqu.services.privacy.give_consent import give_consent
+from mingqu.services.reconciliation.reconcile import reconcile_day
+from mingqu.services.repayment.repay import open_page, repay_by_hand
 from mingqu.store import instrument, loan
 from mingqu.store.database import Database
 from mingqu.store.payee import Payee

@@ -14,11 +14,11 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.loan import Stage
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.read_limit import decision_view, limit_view
-from mingqu.services.read_loans import loan_view, loans_of, order_view, orders_of
-from mingqu.services.read_papers import contract_view, offer_view, proof_of
-from mingqu.services.read_person import consents_of, person_view
+from mingqu.services.customers.read_papers import contract_view, offer_view, proof_of
+from mingqu.services.decisions.read_limit import decision_view, limit_view
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.people.read_person import consents_of, person_view
+from mingqu.services.repayment.read_loans import loan_view, loans_of, order_view, orders_of
 from tests.world import OpenWorld
 
 AMOUNT_FEN = 1_000_000

@@ -15,15 +15,15 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.limit import AssessmentExpired, RaisePauses
 from mingqu.domain.loan import Intent
 from mingqu.domain.personal import Personal
-from mingqu.services.assess import AssessedAlready, Assessment, assess, may_be_assessed
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.give_consent import give_consent
-from mingqu.services.make_offers import NoLimit, make_offers
-from mingqu.services.read_limit import LimitView, limit_view
-from mingqu.services.reserve_payout import LimitExceeded
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import sign_contract
-from mingqu.services.verify_book import verify_as_it_stands
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import sign_contract
+from mingqu.services.decisions.assess import AssessedAlready, Assessment, assess, may_be_assessed
+from mingqu.services.decisions.read_limit import LimitView, limit_view
+from mingqu.services.evidence.verify_book import verify_as_it_stands
+from mingqu.services.loans.reserve_payout import LimitExceeded
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import NoLimit, make_offers
+from mingqu.services.privacy.give_consent import give_consent
 from tests.database.test_races import at_once, codes_of
 from tests.journeys.pages import Phone
 from tests.journeys.reading import Limit, arrive, assert_coherent, borrow, limit_of, rows_of

@@ -12,11 +12,11 @@ from mingqu.domain.loan import Intent
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.reconciliation import BreakKind
-from mingqu.services.fetch_bill import BillRefused
 from mingqu.services.house import HOSTED
-from mingqu.services.reconcile import reconcile_day
-from mingqu.services.repay import open_page, repay_by_hand
-from mingqu.services.run_errand import Payer, run_errand
+from mingqu.services.orders.run_errand import Payer, run_errand
+from mingqu.services.reconciliation.fetch_bill import BillRefused
+from mingqu.services.reconciliation.reconcile import reconcile_day
+from mingqu.services.repayment.repay import open_page, repay_by_hand
 from tests.journeys.reading import assert_coherent
 from tests.journeys.sandbox_world import SandboxWorld
 from tests.journeys.test_alipay import borrower, world

@@ -18,16 +18,16 @@ from mingqu.domain.proposal import Deed, MakerIsChecker
 from mingqu.domain.reconciliation import BreakKind, BreakState, BreakStill, Cause
 from mingqu.ports.bill import BillFault, BillUnreadable
 from mingqu.ports.payout import Direction, StatementLine
-from mingqu.services.close_day import DayNotOver
-from mingqu.services.fetch_bill import BillRefused, BillTakesBack
+from mingqu.services.access.read_refused import list_refused
+from mingqu.services.close.close_day import DayNotOver
 from mingqu.services.house import BANK, HOSTED, BillSource, House
-from mingqu.services.propose import approve, propose
-from mingqu.services.read_loan import order_states
-from mingqu.services.read_refused import list_refused
-from mingqu.services.reconcile import reconcile_day, reconcile_due, reconcile_one
-from mingqu.services.repay import open_page, repay_by_hand
-from mingqu.services.run_errand import run_errand
-from mingqu.services.settle_bill import Settled
+from mingqu.services.loans.read_loan import order_states
+from mingqu.services.orders.run_errand import run_errand
+from mingqu.services.proposals.propose import approve, propose
+from mingqu.services.reconciliation.fetch_bill import BillRefused, BillTakesBack
+from mingqu.services.reconciliation.reconcile import reconcile_day, reconcile_due, reconcile_one
+from mingqu.services.reconciliation.settle_bill import Settled
+from mingqu.services.repayment.repay import open_page, repay_by_hand
 from mingqu.store import bill, reconciliation
 from mingqu.store.reconciliation import KnownBreak
 from tests.conftest import OPENED_ON

@@ -12,7 +12,7 @@ from mingqu.demo.journey import Known, be_assessed, introduce
 from mingqu.demo.people import CHUAN, XIA
 from mingqu.domain.moment import start_of
 from mingqu.domain.one_time_code import CodePurpose
-from mingqu.services.assess import (
+from mingqu.services.decisions.assess import (
     ApplicationDiffers,
     AssessedAlready,
     Assessment,
@@ -20,9 +20,9 @@ from mingqu.services.assess import (
     IdentityUnverified,
     assess,
 )
-from mingqu.services.make_offers import NoLimit, make_offers
-from mingqu.services.read_limit import decision_view
-from mingqu.services.sign_in import send_code, sign_in
+from mingqu.services.decisions.read_limit import decision_view
+from mingqu.services.offers.make_offers import NoLimit, make_offers
+from mingqu.services.people.sign_in import send_code, sign_in
 from tests.journeys.reading import assert_coherent, facts_of, rows_of
 from tests.world import OpenWorld
 

@@ -40,18 +40,18 @@ from mingqu.ports.notice import (
 )
 from mingqu.ports.payout import StatementLine
 from mingqu.ports.silence import ChannelSilent
-from mingqu.services.ask_lenders import ASKED_FOR, ask_lenders
-from mingqu.services.fetch_bill import BillRefused, fetch_bill
-from mingqu.services.give_consent import give_consent
+from mingqu.services.access.read_refused import list_refused
+from mingqu.services.decisions.sweep_signals import sweep_all
 from mingqu.services.house import BANK, HOSTED, BillSource, House, NoticeSource
-from mingqu.services.read_refused import list_refused
-from mingqu.services.repay import open_page, repay_by_hand
+from mingqu.services.incoming.take_lender_notice import take_lender_notice
+from mingqu.services.incoming.take_notice import take_notice
+from mingqu.services.lenders.ask_lenders import ASKED_FOR, ask_lenders
+from mingqu.services.people.sign_in import send_code
+from mingqu.services.people.verify_identity import verify_identity
+from mingqu.services.privacy.give_consent import give_consent
+from mingqu.services.reconciliation.fetch_bill import BillRefused, fetch_bill
+from mingqu.services.repayment.repay import open_page, repay_by_hand
 from mingqu.services.run_due_work import run_due_work
-from mingqu.services.sign_in import send_code
-from mingqu.services.sweep_signals import sweep_all
-from mingqu.services.take_lender_notice import take_lender_notice
-from mingqu.services.take_notice import take_notice
-from mingqu.services.verify_identity import verify_identity
 from mingqu.store import institution, policy, refused_word
 from tests.conftest import OPENED_ON
 from tests.console import ids_in, signed_in

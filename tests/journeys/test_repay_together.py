@@ -22,10 +22,10 @@ from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.session import Door
 from mingqu.ports.clock import Clock
-from mingqu.services.close_day import bring_up_today, close_through
+from mingqu.services.access.keep_session import open_session
+from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.services.house import BANK, COMBINED
-from mingqu.services.keep_session import open_session
-from mingqu.services.reconcile import reconcile_day
+from mingqu.services.reconciliation.reconcile import reconcile_day
 from mingqu.store import loan
 from mingqu.store.database import Database
 from mingqu.web.signed_in import COOKIE

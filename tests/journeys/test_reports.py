@@ -20,11 +20,12 @@ from mingqu import cli
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.loan import Receipt, Repaid
 from mingqu.domain.moment import start_of
-from mingqu.services import close_day
-from mingqu.services.change_loan import change_loan
-from mingqu.services.close_day import close_through
+from mingqu.services.changes.change_loan import change_loan
+from mingqu.services.close import close_day
+from mingqu.services.close.close_day import close_through
+from mingqu.services.close.sum_days import sum_all_days
 from mingqu.services.house import House
-from mingqu.services.report_days import (
+from mingqu.services.reports.report_days import (
     Asked,
     DayBeforeBook,
     DayNotClosed,
@@ -38,7 +39,6 @@ from mingqu.services.report_days import (
     report_portfolio,
     report_trial_balance,
 )
-from mingqu.services.sum_days import sum_all_days
 from mingqu.services.write_rows import as_csv, as_parquet, as_text
 from mingqu.store import proof
 from mingqu.store.database import Database

@@ -12,10 +12,10 @@ from mingqu.demo.journey import Borrowed, work_until_idle
 from mingqu.domain.loan import NothingToReverse, Stage
 from mingqu.domain.order import LOST_AFTER, RESEND_WINDOW, Order, OrderKind, OrderState, VerdictImpossible
 from mingqu.domain.word import Failed, NotFound
-from mingqu.services.read_loans import loan_view
+from mingqu.services.changes.take_payout_back import NoPayoutReturned, pay_out_again
+from mingqu.services.orders.settle_order import hear_word
+from mingqu.services.repayment.read_loans import loan_view
 from mingqu.services.run_due_work import run_due_work
-from mingqu.services.settle_order import hear_word
-from mingqu.services.take_payout_back import NoPayoutReturned, pay_out_again
 from mingqu.store import loan, order
 from mingqu.store.loan import Loan
 from tests.journeys.reading import (

@@ -13,13 +13,13 @@ from mingqu.domain.operator import OperatorForbidden
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.review import TAKEN_FOR, AnswerMalformed, ReviewAnswered, ReviewNotTaken, ReviewTaken
-from mingqu.services.answer_review import answer_review, take_review
-from mingqu.services.ask_for_person import Asked, ask_for_person
-from mingqu.services.assess import AppliedTooSoon
-from mingqu.services.read_limit import decision_view
-from mingqu.services.read_review import list_reviews, read_review, review_of, reviews_waiting
-from mingqu.services.sign_in_operator import Seat
-from mingqu.services.verify_book import verify_book
+from mingqu.services.access.sign_in_operator import Seat
+from mingqu.services.appeals.answer_review import answer_review, take_review
+from mingqu.services.appeals.ask_for_person import Asked, ask_for_person
+from mingqu.services.appeals.read_review import list_reviews, read_review, review_of, reviews_waiting
+from mingqu.services.decisions.assess import AppliedTooSoon
+from mingqu.services.decisions.read_limit import decision_view
+from mingqu.services.evidence.verify_book import verify_book
 from tests.console import signed_in
 from tests.database.test_races import at_once, codes_of
 from tests.journeys.reading import arrive, assert_coherent, borrow, facts_of, rows_of

@@ -12,7 +12,7 @@ from mingqu.domain.gate import RuleBroken
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import OrderKind
 from mingqu.domain.rule import Rule, RuleBook
-from mingqu.services.price_offer import CostAboveCap
+from mingqu.services.offers.price_offer import CostAboveCap
 from tests.journeys.reading import arrive, borrow, live_until, orders_of, rows_of
 from tests.world import OpenWorld
 

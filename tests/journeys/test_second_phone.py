@@ -12,9 +12,9 @@ from mingqu.demo.journey import Known, introduce
 from mingqu.demo.people import CHUAN, XIA, card_number
 from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.personal import Personal
-from mingqu.services.assess import IdentityUnverified, assess
-from mingqu.services.read_loan import loan_state
-from mingqu.services.sign_in import send_code, sign_in
+from mingqu.services.decisions.assess import IdentityUnverified, assess
+from mingqu.services.loans.read_loan import loan_state
+from mingqu.services.people.sign_in import send_code, sign_in
 from tests.journeys.reading import arrive, assert_coherent, borrow, limit_of
 from tests.world import OpenWorld
 

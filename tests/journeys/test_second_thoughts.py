@@ -15,19 +15,19 @@ from mingqu.domain.moment import start_of
 from mingqu.domain.money import Money
 from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.order import OrderKind, OrderState
-from mingqu.services.assess import AppliedTooSoon
-from mingqu.services.check_drawing import DrawingFrozen
-from mingqu.services.follow_up import awake
-from mingqu.services.fund_lender import fund_lender
-from mingqu.services.give_consent import withdraw_consent
-from mingqu.services.issue_certificate import NotSettled, issue_certificate
-from mingqu.services.make_offers import make_offers
-from mingqu.services.read_loan import loan_state
-from mingqu.services.repay import open_page, repay_by_hand
-from mingqu.services.reverse_repayment import reverse_repayment
+from mingqu.services.changes.reverse_repayment import reverse_repayment
+from mingqu.services.decisions.assess import AppliedTooSoon
+from mingqu.services.funding.fund_lender import fund_lender
+from mingqu.services.limits.check_drawing import DrawingFrozen
+from mingqu.services.loans.follow_up import awake
+from mingqu.services.loans.issue_certificate import NotSettled, issue_certificate
+from mingqu.services.loans.read_loan import loan_state
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.people.sign_in import send_code
+from mingqu.services.people.verify_identity import verify_identity
+from mingqu.services.privacy.give_consent import withdraw_consent
+from mingqu.services.repayment.repay import open_page, repay_by_hand
 from mingqu.services.run_due_work import run_due_work
-from mingqu.services.sign_in import send_code
-from mingqu.services.verify_identity import verify_identity
 from mingqu.store import consent
 from mingqu.store.idempotency import IdempotencyKeyReused
 from tests.journeys.fingerprint import fingerprint
@@ -149,7 +149,7 @@ def test_paying_part_in_the_morning_leaves_only_the_rest_to_the_deduction(world:
 
 def live_until_morning(world: OpenWorld) -> None:
     """Close the day before and bring the morning up, before nine."""
-    from mingqu.services.close_day import bring_up_today, close_through
+    from mingqu.services.close.close_day import bring_up_today, close_through
 
     close_through(world.house, to=date(2026, 9, 14))
     bring_up_today(world.house)

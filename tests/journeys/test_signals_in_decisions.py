@@ -22,13 +22,13 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.signal import SignalKind
 from mingqu.ports.bureau import BureauQuery, BureauReport, NotCovered, QueryRefused
 from mingqu.ports.data_provider import DataQuery, DataReport
-from mingqu.services.assess import Assessment, assess
-from mingqu.services.give_consent import give_consent, withdraw_consent
+from mingqu.services.decisions.assess import Assessment, assess
+from mingqu.services.decisions.sweep_signals import sweep_all
 from mingqu.services.house import House
-from mingqu.services.note_signals import Origin, read_device
+from mingqu.services.people.note_signals import Origin, read_device
+from mingqu.services.people.sign_in import send_code, sign_in
+from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
 from mingqu.services.require_pace import CODE_STOPS, VelocityStopped
-from mingqu.services.sign_in import send_code, sign_in
-from mingqu.services.sweep_signals import sweep_all
 from mingqu.store import policy
 from tests.journeys.reading import assert_coherent, facts_of, rows_of
 from tests.world import OpenWorld

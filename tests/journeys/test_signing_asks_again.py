@@ -20,13 +20,13 @@ from mingqu.domain.institution import (
     PilotExcludes,
     Status,
 )
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.give_consent import give_consent
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import Signed, sign_contract
 from mingqu.services.house import House
-from mingqu.services.make_offers import make_offers
-from mingqu.services.reserve_payout import FundingExhausted
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import Signed, sign_contract
+from mingqu.services.loans.reserve_payout import FundingExhausted
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.privacy.give_consent import give_consent
 from mingqu.store import policy
 from mingqu.store.database import Database
 from mingqu.store.institution import load_directory

@@ -11,13 +11,18 @@ import pytest
 from mingqu.channels.fake.faults import Fault
 from mingqu.demo.journey import work_until_idle
 from mingqu.domain.funding import FundingPlan
-from mingqu.services.draw_cash import draw_cash
-from mingqu.services.follow_funding import follow_funding
 from mingqu.services.house import House
-from mingqu.services.open_spend import open_spend, spend_offers
-from mingqu.services.pay_merchant import authorize_purchase, capture_purchase, refund_purchase, release_purchase
-from mingqu.services.read_funds import read_funds
-from mingqu.services.reserve_payout import FundingExhausted
+from mingqu.services.limits.follow_funding import follow_funding
+from mingqu.services.loans.reserve_payout import FundingExhausted
+from mingqu.services.pools.read_funds import read_funds
+from mingqu.services.revolving.draw_cash import draw_cash
+from mingqu.services.revolving.open_spend import open_spend, spend_offers
+from mingqu.services.revolving.pay_merchant import (
+    authorize_purchase,
+    capture_purchase,
+    refund_purchase,
+    release_purchase,
+)
 from mingqu.store import funding_folder, policy, proof
 from tests.journeys.reading import arrive, assert_coherent, facts_of, rows_of
 from tests.journeys.test_fund_centre import used

@@ -20,22 +20,29 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed, MakerIsChecker
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Failed
-from mingqu.services.bind_card import CardWalletUnknown, ask_for_binding, bindings_of
-from mingqu.services.bind_money import FundsContractNotAgreed, card_of_loan
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.give_consent import give_consent
+from mingqu.services.changes.watch_card import CardNotFrozen, CardWithoutMoney, open_alerts
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import Signed, sign_contract
+from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.house import House
-from mingqu.services.make_offers import NoLimit
-from mingqu.services.open_card import EvidenceUnknown, bring_evidence, freeze_card
-from mingqu.services.propose import approve, propose
-from mingqu.services.quote_car import CarQuote, CarWish, DealerNotInContract, car_products, dealers_of, quote_car
-from mingqu.services.read_card import card_view
-from mingqu.services.return_unspent import UnspentDiffers, source_of
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import Signed, sign_contract
-from mingqu.services.spend_card import AUTHORISE, Asked, Word, hear_card
-from mingqu.services.verify_book import verify_book
-from mingqu.services.watch_card import CardNotFrozen, CardWithoutMoney, open_alerts
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import NoLimit
+from mingqu.services.privacy.give_consent import give_consent
+from mingqu.services.proposals.propose import approve, propose
+from mingqu.services.purpose.bind_card import CardWalletUnknown, ask_for_binding, bindings_of
+from mingqu.services.purpose.bind_money import FundsContractNotAgreed, card_of_loan
+from mingqu.services.purpose.open_card import EvidenceUnknown, bring_evidence, freeze_card
+from mingqu.services.purpose.quote_car import (
+    CarQuote,
+    CarWish,
+    DealerNotInContract,
+    car_products,
+    dealers_of,
+    quote_car,
+)
+from mingqu.services.purpose.read_card import card_view
+from mingqu.services.purpose.spend_card import AUTHORISE, Asked, Word, hear_card
+from mingqu.services.repayment.return_unspent import UnspentDiffers, source_of
 from mingqu.store import loan, party, purpose
 from mingqu.store.proof.purpose import purposes
 from tests.journeys.api import open_site, sign_in

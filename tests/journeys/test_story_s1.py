@@ -15,7 +15,7 @@ from mingqu.client import Client, Problem
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.personal import Personal
-from mingqu.services.bill_spend import bill_spend
+from mingqu.services.revolving.bill_spend import bill_spend
 from mingqu.store.connection import Statement
 from mingqu.store.database import Transaction
 from mingqu.web.site import make_site

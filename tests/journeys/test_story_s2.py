@@ -23,8 +23,8 @@ from mingqu.demo.stories import s2
 from mingqu.demo.tell import Teller
 from mingqu.demo.visit import arrive
 from mingqu.domain.decision.switch import SwitchKind
-from mingqu.services.read_cash_advance import banks_for, referrals_view
-from mingqu.services.switch_off import switch_off
+from mingqu.services.policies.switch_off import switch_off
+from mingqu.services.referrals.read_cash_advance import banks_for, referrals_view
 from mingqu.store.database import Database
 from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
@@ -179,9 +179,9 @@ MODULES = (
     "channels/fake/cash_advance",
     "store/referral",
     "store/institution",
-    "services/follow_referrals",
-    "services/read_cash_advance",
-    "services/refer_cash_advance",
+    "services/referrals/follow_referrals",
+    "services/referrals/read_cash_advance",
+    "services/referrals/refer_cash_advance",
     "api/cash_advance",
     "borrower/cash_advance",
     "console/referral",

@@ -19,8 +19,8 @@ from mingqu.demo.steps import Step, Steps
 from mingqu.demo.stories import s3
 from mingqu.demo.tell import Teller
 from mingqu.domain.ledger import AccountCode
-from mingqu.services.report_days import DayNotClosed
-from mingqu.services.write_partner_file import PartnerUnknown, fees_paid, file_of, write_partner_file
+from mingqu.services.partners.write_partner_file import PartnerUnknown, fees_paid, file_of, write_partner_file
+from mingqu.services.reports.report_days import DayNotClosed
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.store.database import Database
 from mingqu.web.server import address_of, listen, serving

@@ -16,14 +16,17 @@ from mingqu.domain.loan import Intent
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.assess import assess
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.give_consent import give_consent, withdraw_consent
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import sign_contract
+from mingqu.services.decisions.assess import assess
 from mingqu.services.house import House
-from mingqu.services.issue_certificate import issue_certificate
-from mingqu.services.make_offers import make_offers
-from mingqu.services.read_loan import loan_ledger, loan_state
-from mingqu.services.repay import (
+from mingqu.services.loans.issue_certificate import issue_certificate
+from mingqu.services.loans.read_loan import loan_ledger, loan_state
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.policies.replay_decision import replay_decision
+from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
+from mingqu.services.repayment.repay import (
     NothingDue,
     confirm_agreement,
     open_page,
@@ -31,9 +34,6 @@ from mingqu.services.repay import (
     repay_by_hand,
     request_agreement,
 )
-from mingqu.services.replay_decision import replay_decision
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import sign_contract
 from tests.journeys.reading import assert_coherent, borrow, cell_of, rows_of
 from tests.world import OpenWorld
 

@@ -24,13 +24,13 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.policy_file import Document, PolicyFault
 from mingqu.domain.proposal import Deed, MakerIsChecker
 from mingqu.domain.watch_list import ListedKind, ListEntryMalformed, ListName
-from mingqu.services.disclose_cost import show_cost_table
+from mingqu.services.decisions.read_limit import decision_view
 from mingqu.services.house import House
-from mingqu.services.keep_list import enter_on_list
-from mingqu.services.make_offers import make_offers
-from mingqu.services.propose import approve, propose
-from mingqu.services.read_limit import decision_view
-from mingqu.services.switch_off import SwitchEndMalformed, restore_rule, switch_off
+from mingqu.services.offers.disclose_cost import show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.policies.keep_list import enter_on_list
+from mingqu.services.policies.switch_off import SwitchEndMalformed, restore_rule, switch_off
+from mingqu.services.proposals.propose import approve, propose
 from mingqu.store import policy, shadow, watch_list
 from mingqu.store.current_policies import CurrentPolicies
 from tests.journeys.policies import WHY, body_of, limits, publish
@@ -234,7 +234,7 @@ def test_a_shadow_is_decided_beside_sealed_and_its_trouble_is_its_own(world: Ope
     def broken(**_: object) -> object:
         raise ZeroDivisionError
 
-    import mingqu.services.decide_beside as beside
+    import mingqu.services.decisions.decide_beside as beside
 
     right = beside.decide_with
     beside.decide_with = broken  # type: ignore[assignment]

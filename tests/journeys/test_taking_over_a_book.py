@@ -20,10 +20,8 @@ from mingqu.domain.loan import Intent, Repaid, quote
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.taking_over import COLUMNS, HEADER
-from mingqu.services.close_day import close_through
-from mingqu.services.hand_over_book import HandedOver, hand_over_book
-from mingqu.services.record_event import record_event
-from mingqu.services.take_over_book import (
+from mingqu.services.books.hand_over_book import HandedOver, hand_over_book
+from mingqu.services.books.take_over_book import (
     FAULTS_MAX,
     BookFileRefused,
     BookTakenOver,
@@ -32,7 +30,9 @@ from mingqu.services.take_over_book import (
     Source,
     take_over_book,
 )
-from mingqu.services.verify_book import verify_book
+from mingqu.services.close.close_day import close_through
+from mingqu.services.evidence.verify_book import verify_book
+from mingqu.services.loans.record_event import record_event
 from mingqu.store import loan, party, proof
 from mingqu.store.database import Database
 from mingqu.store.policy import load_pack
@@ -225,7 +225,7 @@ CHILD: Final = """
 import sys, time
 from datetime import date
 from pathlib import Path
-from mingqu.services.take_over_book import Source, take_over_book
+from mingqu.services.books.take_over_book import Source, take_over_book
 from mingqu.store.database import Database
 from tests.conftest import OPENED_ON
 from tests.journeys.test_taking_over_a_book import CHUNK, LINES

@@ -12,7 +12,7 @@ from mingqu.demo.journey import be_assessed, introduce
 from mingqu.demo.people import CHUAN, XIA
 from mingqu.domain.decision.swap import ALL
 from mingqu.domain.policy_file import Document
-from mingqu.services.try_policy import PeriodEmpty, Tried, try_policy
+from mingqu.services.decisions.try_policy import PeriodEmpty, Tried, try_policy
 from mingqu.store import policy, vault
 from tests.journeys.reading import rows_of
 from tests.world import OpenWorld

@@ -8,8 +8,8 @@ import pytest
 
 from mingqu.demo.journey import pay_by_hand
 from mingqu.domain.loan import Intent
-from mingqu.services.make_offers import NoLimit, make_offers
-from mingqu.services.read_loan import loan_state
+from mingqu.services.loans.read_loan import loan_state
+from mingqu.services.offers.make_offers import NoLimit, make_offers
 from tests.journeys.reading import (
     Books,
     Limit,

@@ -24,13 +24,13 @@ from mingqu.domain.proposal import (
     ProposalStale,
     ProposalState,
 )
-from mingqu.services.change_loan import change_loan
-from mingqu.services.place_receipt import LoanCannotTake, ReceiptMalformed
-from mingqu.services.propose import approve, decline, propose
-from mingqu.services.read_proposals import list_proposals, proposals_to_check, read_parked, read_proposal
-from mingqu.services.read_today import read_queues
-from mingqu.services.reverse_repayment import reverse_repayment
-from mingqu.services.verify_book import verify_book
+from mingqu.services.access.read_today import read_queues
+from mingqu.services.changes.change_loan import change_loan
+from mingqu.services.changes.place_receipt import LoanCannotTake, ReceiptMalformed
+from mingqu.services.changes.reverse_repayment import reverse_repayment
+from mingqu.services.evidence.verify_book import verify_book
+from mingqu.services.proposals.propose import approve, decline, propose
+from mingqu.services.proposals.read_proposals import list_proposals, proposals_to_check, read_parked, read_proposal
 from mingqu.store.proposal import ProposalWaits
 from mingqu.store.receipt import ReceiptPlaced, SourceBooked
 from tests.console import employ, signed_in, visitor

@@ -15,12 +15,12 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed, MakerIsChecker, ProposalStale
 from mingqu.domain.watch_list import ListedKind, ListEntryMalformed, ListName, WhiteListTakesTwo
+from mingqu.services.evidence.verify_book import verify_as_it_stands
 from mingqu.services.house import House
-from mingqu.services.keep_list import asked_white, enter_on_list
-from mingqu.services.propose import approve, propose
-from mingqu.services.switch_off import SwitchEndMalformed, restore_rule
-from mingqu.services.switch_rule_off import RULE_OFF_DAYS_BY_TWO_MAX, subject_of_rule
-from mingqu.services.verify_book import verify_as_it_stands
+from mingqu.services.policies.keep_list import asked_white, enter_on_list
+from mingqu.services.policies.switch_off import SwitchEndMalformed, restore_rule
+from mingqu.services.policies.switch_rule_off import RULE_OFF_DAYS_BY_TWO_MAX, subject_of_rule
+from mingqu.services.proposals.propose import approve, propose
 from mingqu.store import switch, watch_list
 from tests.console import Visitor, employ, signed_in, visitor
 from tests.journeys.policies import WHY, body_of, publish

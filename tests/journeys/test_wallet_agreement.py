@@ -21,15 +21,15 @@ from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order, OrderKind, OrderState, reserve
 from mingqu.domain.ownership import NotFound
-from mingqu.services.agree_at_wallet import GIVE_UP_AFTER, ask_wallet, begin_at_wallet
-from mingqu.services.end_agreement import stop_agreement
-from mingqu.services.give_consent import withdraw_consent
 from mingqu.services.house import BANK, DEDUCTING, PAPAY, WECHAT
-from mingqu.services.read_loans import loan_view
-from mingqu.services.read_person import consents_of
-from mingqu.services.reconcile import Reconciled, reconcile_day
+from mingqu.services.orders.end_agreement import stop_agreement
+from mingqu.services.orders.run_errand import PaymentChannelUnknown
+from mingqu.services.people.read_person import consents_of
+from mingqu.services.privacy.give_consent import withdraw_consent
+from mingqu.services.reconciliation.reconcile import Reconciled, reconcile_day
+from mingqu.services.repayment.agree_at_wallet import GIVE_UP_AFTER, ask_wallet, begin_at_wallet
+from mingqu.services.repayment.read_loans import loan_view
 from mingqu.services.run_due_work import run_due_work
-from mingqu.services.run_errand import PaymentChannelUnknown
 from mingqu.store import order, repayment
 from mingqu.store.database import Database
 from tests.conftest import OPENED_ON

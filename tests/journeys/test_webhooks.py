@@ -19,9 +19,9 @@ from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.loan import Intent
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.webhook import AddressRefused
+from mingqu.services.messages.subscribe_webhook import end_webhook, subscribe_webhook, webhooks
+from mingqu.services.messages.tell_webhooks import ATTEMPTS_MAX, WAITS, Event
 from mingqu.services.run_due_work import run_due_work
-from mingqu.services.subscribe_webhook import end_webhook, subscribe_webhook, webhooks
-from mingqu.services.tell_webhooks import ATTEMPTS_MAX, WAITS, Event
 from tests.world import OpenWorld
 
 URL = "https://partner.example/hook?of=mingqu"
@@ -146,7 +146,7 @@ def test_what_did_not_happen_is_not_told(world: OpenWorld, monkeypatch: pytest.M
     def fall(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("mingqu.services.keep_assessment.granted", fall)
+    monkeypatch.setattr("mingqu.services.decisions.keep_assessment.granted", fall)
     with pytest.raises(RuntimeError):
         be_assessed(told, known, amount_fen=1_000_000)
     work_until_idle(told)

@@ -17,18 +17,18 @@ from mingqu.domain.word import Failed, InProgress, NotFound, NumberTaken, Paid, 
 from mingqu.ports.collection import HostedPage, HostedPaymentRequest
 from mingqu.ports.login import LoggedIn, LoginRefused
 from mingqu.ports.silence import ChannelSilent
-from mingqu.services.give_consent import give_consent
-from mingqu.services.repay import open_page, repay_by_hand
-from mingqu.services.run_due_work import run_due_work
-from mingqu.services.run_errand import Payer
-from mingqu.services.sign_in import send_code
-from mingqu.services.sign_in_with_wechat import (
+from mingqu.services.orders.run_errand import Payer
+from mingqu.services.people.sign_in import send_code
+from mingqu.services.people.sign_in_with_wechat import (
     WechatCodeWrong,
     WechatLoginBlocked,
     WechatLoginSilent,
     sign_in_with_wechat,
 )
-from mingqu.services.verify_identity import verify_identity
+from mingqu.services.people.verify_identity import verify_identity
+from mingqu.services.privacy.give_consent import give_consent
+from mingqu.services.repayment.repay import open_page, repay_by_hand
+from mingqu.services.run_due_work import run_due_work
 from tests.journeys.reading import arrive, assert_coherent, borrow, orders_of, rows_of
 from tests.world import OpenWorld
 

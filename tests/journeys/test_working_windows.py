@@ -12,7 +12,7 @@ from mingqu.demo.journey import take_loan, work_until_idle
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.domain.working_window import WorkingWindows
 from mingqu.services.house import BANK, CLEARING
-from mingqu.services.read_loans import loan_view
+from mingqu.services.repayment.read_loans import loan_view
 from mingqu.services.run_due_work import run_due_work
 from tests.journeys.reading import arrive, assert_coherent, orders_of
 from tests.world import OpenWorld

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from mingqu.demo.journey import Borrowed, take_loan, work_until_idle
 from mingqu.domain.loan import ChargedOff, Intent, WrittenOff
-from mingqu.services.change_loan import change_loan
+from mingqu.services.access.sign_in_operator import Seat
+from mingqu.services.changes.change_loan import change_loan
 from mingqu.services.house import House
-from mingqu.services.repay import open_page, repay_by_hand
-from mingqu.services.run_errand import run_errand
-from mingqu.services.sign_in_operator import Seat
+from mingqu.services.orders.run_errand import run_errand
+from mingqu.services.repayment.repay import open_page, repay_by_hand
 from mingqu.store import operator
 from tests.console import employ
 from tests.journeys.reading import arrive, borrow

@@ -21,13 +21,13 @@ from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, Transfe
 from mingqu.domain.limit import Standing, valid_until
 from mingqu.domain.moment import business_date_of
 from mingqu.domain.refusal import Refusal
-from mingqu.services.cap_limit import used_fen
-from mingqu.services.check_drawing import lines_of
-from mingqu.services.freeze_drawing import require_not_stopped
-from mingqu.services.record_event import with_over_limit
-from mingqu.services.replace_limits import replace_limits
-from mingqu.services.replay_decision import replay
-from mingqu.services.reserve_payout import give_holds_back, held_for, reserve_payout
+from mingqu.services.limits.cap_limit import used_fen
+from mingqu.services.limits.check_drawing import lines_of
+from mingqu.services.limits.freeze_drawing import require_not_stopped
+from mingqu.services.limits.replace_limits import replace_limits
+from mingqu.services.loans.record_event import with_over_limit
+from mingqu.services.loans.reserve_payout import give_holds_back, held_for, reserve_payout
+from mingqu.services.policies.replay_decision import replay
 from mingqu.store import assessment, cap, decision, freeze, instrument, ledger, loan
 from mingqu.store.database import Transaction
 from mingqu.store.decision import StoredApplication

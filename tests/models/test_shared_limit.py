@@ -20,17 +20,22 @@ from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.limit import Standing
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Failed, Paid
-from mingqu.services.draw_cash import draw_cash
-from mingqu.services.follow_limit import follow_limit
 from mingqu.services.house import House
-from mingqu.services.keep_order import announce
-from mingqu.services.open_spend import open_spend, spend_offers
-from mingqu.services.pay_merchant import authorize_purchase, capture_purchase, refund_purchase, release_purchase
-from mingqu.services.repay_spend import PaymentWish, repay_spend
-from mingqu.services.replace_limits import replace_limits
-from mingqu.services.replay_decision import replay
-from mingqu.services.reserve_payout import reserve_payout
-from mingqu.services.settle_order import hear_word
+from mingqu.services.limits.replace_limits import replace_limits
+from mingqu.services.loans.reserve_payout import reserve_payout
+from mingqu.services.orders.keep_order import announce
+from mingqu.services.orders.settle_order import hear_word
+from mingqu.services.policies.replay_decision import replay
+from mingqu.services.repayment.repay_spend import PaymentWish, repay_spend
+from mingqu.services.revolving.draw_cash import draw_cash
+from mingqu.services.revolving.follow_limit import follow_limit
+from mingqu.services.revolving.open_spend import open_spend, spend_offers
+from mingqu.services.revolving.pay_merchant import (
+    authorize_purchase,
+    capture_purchase,
+    refund_purchase,
+    release_purchase,
+)
 from mingqu.store import assessment, decision, freeze, instrument, ledger, loan, proof, spend
 from mingqu.store.database import Database, Transaction
 from mingqu.store.decision import StoredApplication

@@ -16,7 +16,7 @@ from mingqu.domain.loan.of_product import terms_of_product
 from mingqu.domain.policy_file import Document
 from mingqu.domain.product import Product
 from mingqu.domain.rule import ALL_IN_COST_MAX
-from mingqu.services.price_offer import reckon
+from mingqu.services.offers.price_offer import reckon
 from mingqu.store.policy import load_pack, read_documents
 from tests.soak import examples
 

@@ -22,11 +22,11 @@ from mingqu.domain.instrument import CardNotSupported, InstrumentKind, Instrumen
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.cash_advance import Standing
-from mingqu.services.follow_referrals import come_back
-from mingqu.services.give_consent import give_consent
 from mingqu.services.house import House
-from mingqu.services.read_cash_advance import guidance_of, referral_of, referrals_of
-from mingqu.services.refer_cash_advance import refer_cash_advance
+from mingqu.services.privacy.give_consent import give_consent
+from mingqu.services.referrals.follow_referrals import come_back
+from mingqu.services.referrals.read_cash_advance import guidance_of, referral_of, referrals_of
+from mingqu.services.referrals.refer_cash_advance import refer_cash_advance
 from mingqu.services.run_due_work import run_due_work
 from mingqu.store import institution, instrument, policy
 from tests.journeys.reading import arrive, assert_coherent

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mingqu.domain.ledger import WAYS, AccountCode, Reason
 from mingqu.domain.loan import Posting
-from mingqu.services.record_event import in_a_turn_that_holds
+from mingqu.services.loans.record_event import in_a_turn_that_holds
 
 DUE, UNBILLED, CASH = AccountCode.LOAN_PRINCIPAL_DUE, AccountCode.LOAN_PRINCIPAL, AccountCode.COLLECTION_CLEARING
 AVAILABLE, DRAWN = AccountCode.LIMIT_AVAILABLE, AccountCode.LIMIT_DRAWN

@@ -25,15 +25,15 @@ from mingqu.domain.loan import Stage as LoanStage
 from mingqu.domain.moment import start_of
 from mingqu.domain.one_time_code import CodeTooSoon
 from mingqu.domain.personal import Personal
-from mingqu.services.close_day import Stopped, bring_up_today, close_through
-from mingqu.services.disclose_cost import OfferStale, confirm_cost_table, show_cost_table
-from mingqu.services.give_consent import give_consent
-from mingqu.services.make_offers import make_offers
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.read_loan import loan_state
-from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import Signed, sign_contract
+from mingqu.services.close.close_day import Stopped, bring_up_today, close_through
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import Signed, sign_contract
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.loans.read_loan import loan_state
+from mingqu.services.offers.disclose_cost import OfferStale, confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.privacy.give_consent import give_consent
+from mingqu.services.repayment.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
 from mingqu.store.database import DatabaseUnavailable
 from tests.simulation.mortal_house import CHUNK_LOANS, Stage
 
@@ -131,7 +131,7 @@ def prepare_many(stage: Stage) -> None:
     be_assessed(stage.world, known, amount_fen=600_000)
     take_loan(stage.world, known, amount_fen=_SMALL[0], instalments=_SMALL[1], method=_SMALL[2])
     # A phone is sent few codes a day: here it is the loans that matter, not who signs them.
-    with patch("mingqu.services.sign_contract.try_signing_code", return_value=None):
+    with patch("mingqu.services.contracts.sign_contract.try_signing_code", return_value=None):
         for place in range(1, MANY):
             wanted = _read_offer(stage, known, *_SMALL)
             _sign(stage, wanted, key=f"sign {place}", payout_at=stage.clock.now(), code=Personal("000000"))

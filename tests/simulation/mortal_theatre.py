@@ -20,7 +20,7 @@ import psycopg
 from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.fake.sms import FakeSms
-from mingqu.services.verify_book import verify_book
+from mingqu.services.evidence.verify_book import verify_book
 from mingqu.store import book, migration, policy
 from mingqu.store.database import Database
 from mingqu.store.postgres import DATABASE, Server, open_server

@@ -11,7 +11,7 @@ from mingqu.domain.order import Order, OrderState
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused, Silent, Word
 from mingqu.ports.collection import DeductionRequest
 from mingqu.ports.payout import PayoutRequest, StatementLine
-from mingqu.services.chase_order import DeductionErrand, Errand, PayoutErrand
+from mingqu.services.orders.chase_order import DeductionErrand, Errand, PayoutErrand
 from mingqu.simulation.order_desk import Desk, Purse, SignedNotice
 
 

@@ -15,9 +15,9 @@ from mingqu.domain.word import Accepted, Failed, NumberTaken, Paid, Refused
 from mingqu.ports.notice import Notice
 from mingqu.ports.payout import PayoutRequest, StatementLine
 from mingqu.ports.silence import ChannelSilent
-from mingqu.services.hear_order import BookOrders
 from mingqu.services.house import BANK, BillSource, NoticeSource
-from mingqu.services.read_loan import paid_orders
+from mingqu.services.loans.read_loan import paid_orders
+from mingqu.services.orders.hear_order import BookOrders
 from mingqu.simulation.course import live_platform
 from mingqu.simulation.platform import DAYS, PlatformHistory
 from mingqu.simulation.playhouse import Playhouse

@@ -15,10 +15,10 @@ from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order, OrderState
 from mingqu.jobs.worker import Resting, work_once
-from mingqu.services.end_agreement import stop_agreement
-from mingqu.services.give_consent import give_consent
-from mingqu.services.repay import AgreementRefused, confirm_agreement, request_agreement
-from mingqu.services.run_errand import run_errand
+from mingqu.services.orders.end_agreement import stop_agreement
+from mingqu.services.orders.run_errand import run_errand
+from mingqu.services.privacy.give_consent import give_consent
+from mingqu.services.repayment.repay import AgreementRefused, confirm_agreement, request_agreement
 from mingqu.simulation.agreement import agree, withdraw
 from mingqu.simulation.dice import Dice
 from mingqu.simulation.mortal_database import End, WorkerKilled

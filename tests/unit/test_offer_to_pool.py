@@ -10,7 +10,7 @@ import pytest
 
 from mingqu.domain.abs_pool import OfferedLoan
 from mingqu.domain.loan import Repaid, fold
-from mingqu.services.offer_to_pool import may_be_sold, offered_loan
+from mingqu.services.pools.offer_to_pool import may_be_sold, offered_loan
 from tests.unit.domain.test_loan_terms import TERMS, paid_out
 
 PAID_LATE = Repaid(event_id=UUID(int=2), value_date=date(2026, 9, 20), amount_fen=95_000)

@@ -15,14 +15,14 @@ from mingqu.domain.consent import ConsentMissing
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
-from mingqu.services.agree_at_wallet import agreement_state, begin_at_wallet
-from mingqu.services.end_agreement import stop_agreement
 from mingqu.services.house import ALIPAY_AGREEMENT
 from mingqu.services.once import once_done
-from mingqu.services.repay import AgreementCodeWrong, AgreementRefused, ChannelUnavailable
-from mingqu.services.repay import confirm_agreement as confirm
-from mingqu.services.repay import request_agreement as ask
-from mingqu.services.run_errand import PaymentChannelUnknown
+from mingqu.services.orders.end_agreement import stop_agreement
+from mingqu.services.orders.run_errand import PaymentChannelUnknown
+from mingqu.services.repayment.agree_at_wallet import agreement_state, begin_at_wallet
+from mingqu.services.repayment.repay import AgreementCodeWrong, AgreementRefused, ChannelUnavailable
+from mingqu.services.repayment.repay import confirm_agreement as confirm
+from mingqu.services.repayment.repay import request_agreement as ask
 
 TAG: Final = "Agreements"
 # How the API names a wallet whose orders have another name here: `alipay` is the page that is paid on by hand.

@@ -16,8 +16,8 @@ from mingqu.api.shape import Answer, Body, Fen, FenAsked, Hash, Ppm, shaped
 from mingqu.domain.cap import CapUnchanged
 from mingqu.domain.consent import ConsentMissing
 from mingqu.domain.decision.switch import LendingSwitchedOff
-from mingqu.services.ask_for_person import WishUnknown, ask_for_person
-from mingqu.services.assess import (
+from mingqu.services.appeals.ask_for_person import WishUnknown, ask_for_person
+from mingqu.services.decisions.assess import (
     AppliedTooSoon,
     AssessedAlready,
     BureauHasNothing,
@@ -25,12 +25,12 @@ from mingqu.services.assess import (
     IdentityUnverified,
     assess,
 )
-from mingqu.services.cap_limit import cap_limit
-from mingqu.services.note_signals import DeviceMalformed
+from mingqu.services.decisions.read_limit import DecisionNotFound, DecisionView, decision_view, limit_view, made_view
+from mingqu.services.limits.cap_limit import cap_limit
+from mingqu.services.limits.stand_in_band import BandUnknown, band_view
 from mingqu.services.once import claim_of, id_of_key
-from mingqu.services.read_limit import DecisionNotFound, DecisionView, decision_view, limit_view, made_view
+from mingqu.services.people.note_signals import DeviceMalformed
 from mingqu.services.require_pace import VelocityStopped
-from mingqu.services.stand_in_band import BandUnknown, band_view
 
 TAG: Final = "Credit"
 BandName = Annotated[str, msgspec.Meta(examples=["B"], description="The best is A.")]

@@ -23,9 +23,9 @@ from mingqu.domain.business import (
 from mingqu.domain.consent import ConsentMissing
 from mingqu.domain.party import UsccCheckCharacterWrong, UsccMalformed
 from mingqu.domain.personal import Personal
-from mingqu.services.bind_wallet import IdentityNotVerified
 from mingqu.services.once import id_of_key
-from mingqu.services.state_business import (
+from mingqu.services.people.bind_wallet import IdentityNotVerified
+from mingqu.services.people.state_business import (
     BusinessCheckSilent,
     BusinessTriesExhausted,
     BusinessView,

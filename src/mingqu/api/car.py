@@ -22,12 +22,12 @@ from mingqu.domain.limit import AssessmentExpired
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.product import ProductNotOffered, TermsNotOffered
-from mingqu.services.bind_card import BindingView, CardWalletUnknown, ask_for_binding, bindings_of
-from mingqu.services.check_drawing import DrawingFrozen
-from mingqu.services.make_offers import NoLimit
-from mingqu.services.open_card import EvidenceThere, EvidenceUnknown, bring_evidence
-from mingqu.services.price_offer import CostAboveCap
-from mingqu.services.quote_car import (
+from mingqu.services.limits.check_drawing import DrawingFrozen
+from mingqu.services.offers.make_offers import NoLimit
+from mingqu.services.offers.price_offer import CostAboveCap
+from mingqu.services.purpose.bind_card import BindingView, CardWalletUnknown, ask_for_binding, bindings_of
+from mingqu.services.purpose.open_card import EvidenceThere, EvidenceUnknown, bring_evidence
+from mingqu.services.purpose.quote_car import (
     CarWish,
     DealerNotInContract,
     QuotesExhausted,
@@ -35,7 +35,7 @@ from mingqu.services.quote_car import (
     dealers_of,
     quote_car,
 )
-from mingqu.services.read_card import CardView, card_view, card_views
+from mingqu.services.purpose.read_card import CardView, card_view, card_views
 
 TAG: Final = "Car loans"
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PLAIN, examples=["invoice"])]

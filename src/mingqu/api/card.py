@@ -22,7 +22,7 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import NotSignedIn
 from mingqu.services.house import House
-from mingqu.services.spend_card import ADVISE, AUTHORISE, Asked, CardReferenceReused, Word, hear_card
+from mingqu.services.purpose.spend_card import ADVISE, AUTHORISE, Asked, CardReferenceReused, Word, hear_card
 from mingqu.web.signed_in import bearer
 
 TAG: Final = "Card network"

@@ -34,17 +34,17 @@ from mingqu.domain.institution import (
 )
 from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.ownership import NotFound
-from mingqu.services.follow_referrals import ReturnUnsigned, come_back
 from mingqu.services.once import once_done
-from mingqu.services.read_cash_advance import banks_for, guidance_of, referral_of, referrals_of
-from mingqu.services.refer_cash_advance import (
+from mingqu.services.referrals.follow_referrals import ReturnUnsigned, come_back
+from mingqu.services.referrals.read_cash_advance import banks_for, guidance_of, referral_of, referrals_of
+from mingqu.services.referrals.refer_cash_advance import (
     GuidanceNotRead,
     IdentityNotProved,
     ReferralOver,
     go_to_bank,
     refer_cash_advance,
 )
-from mingqu.services.repay import ChannelUnavailable
+from mingqu.services.repayment.repay import ChannelUnavailable
 
 TAG: Final = "Cash advance"
 Bank = Annotated[str, msgspec.Meta(pattern="^[a-z0-9_-]{1,64}$", examples=["qinghe"])]

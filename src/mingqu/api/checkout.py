@@ -17,11 +17,17 @@ from mingqu.domain.decision.switch import LendingSwitchedOff
 from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.limit import AssessmentExpired
 from mingqu.domain.product import TermsNotOffered
-from mingqu.services.check_drawing import DrawingFrozen, FundingExhausted
-from mingqu.services.make_offers import LendersUndecided, NoLimit
-from mingqu.services.open_checkout import CheckoutOver, CheckoutTaken
-from mingqu.services.price_offer import CostAboveCap
-from mingqu.services.take_checkout import CheckoutUsed, OrderView, offers_for_order, order_view_of, take_checkout
+from mingqu.services.checkout.open_checkout import CheckoutOver, CheckoutTaken
+from mingqu.services.checkout.take_checkout import (
+    CheckoutUsed,
+    OrderView,
+    offers_for_order,
+    order_view_of,
+    take_checkout,
+)
+from mingqu.services.limits.check_drawing import DrawingFrozen, FundingExhausted
+from mingqu.services.offers.make_offers import LendersUndecided, NoLimit
+from mingqu.services.offers.price_offer import CostAboveCap
 
 TAG: Final = "Checkout"
 

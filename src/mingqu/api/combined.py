@@ -12,11 +12,11 @@ from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.operation import reads, writes
 from mingqu.api.order import PaymentPage
 from mingqu.api.shape import Answer, Fen, shaped
-from mingqu.services import repay_together as service
 from mingqu.services.once import once_done
-from mingqu.services.repay import ChannelUnavailable, NothingDue
-from mingqu.services.repay_together import CombinedPayment, NotSeveralDue, combined_payment, open_combined
-from mingqu.services.run_errand import PaymentChannelUnknown
+from mingqu.services.orders.run_errand import PaymentChannelUnknown
+from mingqu.services.repayment import repay_together as service
+from mingqu.services.repayment.repay import ChannelUnavailable, NothingDue
+from mingqu.services.repayment.repay_together import CombinedPayment, NotSeveralDue, combined_payment, open_combined
 
 TAG: Final = "Payments"
 

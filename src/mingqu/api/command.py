@@ -13,8 +13,8 @@ import click
 
 from mingqu.domain.identifier import parse
 from mingqu.services.house import House
-from mingqu.services.subscribe_webhook import end_webhook, subscribe_webhook, webhooks
-from mingqu.services.tell_webhooks import Event
+from mingqu.services.messages.subscribe_webhook import end_webhook, subscribe_webhook, webhooks
+from mingqu.services.messages.tell_webhooks import Event
 
 DATA_DEFAULT: Final = Path("data")
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -13,10 +13,10 @@ from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.operation import reads, writes
 from mingqu.api.shape import PLAIN, Answer, Body, Hash, Recipient, shaped
 from mingqu.domain.consent import ConsentAlreadyWithdrawn, ConsentPurpose, ConsentRecipientWrong
-from mingqu.services.give_consent import give_consent as give
-from mingqu.services.give_consent import withdraw_consent as withdraw
 from mingqu.services.once import once_done
-from mingqu.services.read_person import consent_text, consents_of
+from mingqu.services.people.read_person import consent_text, consents_of
+from mingqu.services.privacy.give_consent import give_consent as give
+from mingqu.services.privacy.give_consent import withdraw_consent as withdraw
 
 TAG: Final = "Consents"
 

@@ -35,27 +35,27 @@ from mingqu.domain.one_time_code import (
 )
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
-from mingqu.services.bind_money import FundsContractNotAgreed
-from mingqu.services.check_drawing import DrawingFrozen
-from mingqu.services.disclose_cost import CostTableNotRead, OfferStale
-from mingqu.services.entrust_payment import EntrustedPaymentUnavailable, Payee, PayeeMalformed, PayeeMissing
-from mingqu.services.once import once_done
-from mingqu.services.open_checkout import CheckoutOver
-from mingqu.services.price_offer import CostAboveCap
-from mingqu.services.read_papers import contract_view, party_of
-from mingqu.services.repay import ChannelUnavailable
-from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
-from mingqu.services.send_signing_code import send_signing_code as send_code
-from mingqu.services.sign_contract import PayoutTimeOutOfRange
-from mingqu.services.sign_contract import sign_contract as sign
-from mingqu.services.sign_with_lender import (
+from mingqu.services.checkout.open_checkout import CheckoutOver
+from mingqu.services.checkout.take_checkout import CheckoutUsed, OrderNotAgreed
+from mingqu.services.contracts.send_signing_code import send_signing_code as send_code
+from mingqu.services.contracts.sign_contract import PayoutTimeOutOfRange
+from mingqu.services.contracts.sign_contract import sign_contract as sign
+from mingqu.services.customers.read_papers import contract_view, party_of
+from mingqu.services.lenders.sign_with_lender import (
     LenderNotConfirmed,
     LenderNotFunded,
     LenderNotSigned,
     PriceChanged,
 )
-from mingqu.services.stand_in_band import BandLowered
-from mingqu.services.take_checkout import CheckoutUsed, OrderNotAgreed
+from mingqu.services.limits.check_drawing import DrawingFrozen
+from mingqu.services.limits.stand_in_band import BandLowered
+from mingqu.services.loans.reserve_payout import FundingExhausted, LimitExceeded
+from mingqu.services.offers.disclose_cost import CostTableNotRead, OfferStale
+from mingqu.services.offers.price_offer import CostAboveCap
+from mingqu.services.once import once_done
+from mingqu.services.orders.entrust_payment import EntrustedPaymentUnavailable, Payee, PayeeMalformed, PayeeMissing
+from mingqu.services.purpose.bind_money import FundsContractNotAgreed
+from mingqu.services.repayment.repay import ChannelUnavailable
 from mingqu.web.print_paper import contract_pdf
 
 TAG: Final = "Contracts"

@@ -12,10 +12,10 @@ from litestar.params import FromPath
 from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.operation import reads, writes
 from mingqu.api.shape import Answer, Hash
-from mingqu.services.issue_certificate import NotSettled, issue_certificate
+from mingqu.services.customers.read_papers import EvidencePending, certificate_view, party_of, proof_of
+from mingqu.services.loans.issue_certificate import NotSettled, issue_certificate
 from mingqu.services.once import once_done
-from mingqu.services.read_loans import loan_view
-from mingqu.services.read_papers import EvidencePending, certificate_view, party_of, proof_of
+from mingqu.services.repayment.read_loans import loan_view
 from mingqu.web.print_paper import certificate_pdf
 
 TAG: Final = "Evidence"

@@ -16,10 +16,10 @@ from litestar.types import Guard
 
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.signal import DEVICE_LENGTH_MAX
+from mingqu.services.access.keep_session import Caller
 from mingqu.services.house import House
-from mingqu.services.keep_session import Caller
-from mingqu.services.note_signals import Origin, read_device
 from mingqu.services.once import KEY_LENGTH_MAX, IdempotencyKeyMalformed
+from mingqu.services.people.note_signals import Origin, read_device
 from mingqu.web.origin import origin_of
 from mingqu.web.pace import Pace
 from mingqu.web.signed_in import caller_by_bearer

@@ -23,8 +23,8 @@ from mingqu.domain.grievance import (
 )
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
-from mingqu.services.raise_grievance import raise_grievance
-from mingqu.services.read_grievance import GrievanceView, grievance_of, grievances_of
+from mingqu.services.appeals.raise_grievance import raise_grievance
+from mingqu.services.appeals.read_grievance import GrievanceView, grievance_of, grievances_of
 
 TAG: Final = "Complaints"
 _PASSAGE: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # lines and tabs, and no other control characters

@@ -16,9 +16,9 @@ from mingqu.api.shape import Answer, Fen, Ppm, shaped
 from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.lender_answer import LenderQuestion, QuestionState
 from mingqu.domain.limit import AssessmentExpired
-from mingqu.services.ask_lenders import ask_lenders
-from mingqu.services.check_drawing import DrawingFrozen
-from mingqu.services.read_lender_answers import answers_of
+from mingqu.services.lenders.ask_lenders import ask_lenders
+from mingqu.services.lenders.read_lender_answers import answers_of
+from mingqu.services.limits.check_drawing import DrawingFrozen
 
 TAG: Final = "Offers"
 

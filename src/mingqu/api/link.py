@@ -15,7 +15,7 @@ from mingqu.api.shape import PLAIN, Answer, Body, Ppm, shaped
 from mingqu.domain.decision.field import DecisionInputInvalid
 from mingqu.domain.decision.link import LinkSame
 from mingqu.domain.ownership import NotFound
-from mingqu.services.link_accounts import LinkView, ask_for_link, links_of
+from mingqu.services.limits.link_accounts import LinkView, ask_for_link, links_of
 
 TAG: Final = "Links"
 

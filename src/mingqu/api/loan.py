@@ -21,18 +21,18 @@ from mingqu.domain.instrument import CardNotSupported, InstrumentNotVerified
 from mingqu.domain.limit import AssessmentExpired, RaisePauses
 from mingqu.domain.loan import Intent, LoanNotActive, Quote, Stage
 from mingqu.domain.loan.lend import DisbursementNotAllowed
-from mingqu.services.ask_for_person import WishUnknown, ask_for_person
-from mingqu.services.check_drawing import DrawingFrozen
-from mingqu.services.draw_more import PayoutWaiting, draw_more
-from mingqu.services.entrust_payment import EntrustedPaymentUnavailable
-from mingqu.services.preview_repayment import preview_payment
-from mingqu.services.read_loan import loan_ledger
-from mingqu.services.read_loans import DayNotCome, LoanView, loan_view, loans_of, orders_of
-from mingqu.services.repay import NothingDue, quote_repayment
-from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded, PayeeNamed
-from mingqu.services.stand_in_band import BandLowered
-from mingqu.services.take_payout_back import NoPayoutReturned, PaidByStages, pay_out_again
-from mingqu.services.withdraw_loan import CoolingOffOver
+from mingqu.services.appeals.ask_for_person import WishUnknown, ask_for_person
+from mingqu.services.changes.draw_more import PayoutWaiting, draw_more
+from mingqu.services.changes.take_payout_back import NoPayoutReturned, PaidByStages, pay_out_again
+from mingqu.services.limits.check_drawing import DrawingFrozen
+from mingqu.services.limits.stand_in_band import BandLowered
+from mingqu.services.loans.read_loan import loan_ledger
+from mingqu.services.loans.reserve_payout import FundingExhausted, LimitExceeded, PayeeNamed
+from mingqu.services.loans.withdraw_loan import CoolingOffOver
+from mingqu.services.orders.entrust_payment import EntrustedPaymentUnavailable
+from mingqu.services.repayment.preview_repayment import preview_payment
+from mingqu.services.repayment.read_loans import DayNotCome, LoanView, loan_view, loans_of, orders_of
+from mingqu.services.repayment.repay import NothingDue, quote_repayment
 
 TAG: Final = "Loans"
 

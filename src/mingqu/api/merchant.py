@@ -31,8 +31,7 @@ from mingqu.domain.checkout import (
     check_order,
 )
 from mingqu.ports.merchant import MerchantReplayed, MerchantStale, MerchantUnsigned
-from mingqu.services.house import House
-from mingqu.services.open_checkout import (
+from mingqu.services.checkout.open_checkout import (
     CheckoutExists,
     CheckoutNotPaid,
     CheckoutTaken,
@@ -44,7 +43,8 @@ from mingqu.services.open_checkout import (
     open_checkout,
     refund_checkout,
 )
-from mingqu.services.repay import ChannelUnavailable
+from mingqu.services.house import House
+from mingqu.services.repayment.repay import ChannelUnavailable
 
 TAG: Final = "Merchants"
 MerchantHere = NamedDependency[SkipValidation[Merchant]]

@@ -16,11 +16,11 @@ from mingqu.api.shape import Answer, Body, shaped
 from mingqu.domain.message_code import MessageAbout, MessageCodeMalformed
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
-from mingqu.services.check_message import check_message as check
-from mingqu.services.message_in_app import MessageTemplateUnknown, NotInsideWechat, accept_messages
-from mingqu.services.read_review import review_of
-from mingqu.services.report_message import REPORT_LENGTH_MAX, ReportMalformed, ReportsTooMany
-from mingqu.services.report_message import report_message as report
+from mingqu.services.appeals.read_review import review_of
+from mingqu.services.appeals.report_message import REPORT_LENGTH_MAX, ReportMalformed, ReportsTooMany
+from mingqu.services.appeals.report_message import report_message as report
+from mingqu.services.messages.check_message import check_message as check
+from mingqu.services.messages.message_in_app import MessageTemplateUnknown, NotInsideWechat, accept_messages
 from mingqu.web.pace import TooManyRequests, take_check
 
 TAG: Final = "Messages"

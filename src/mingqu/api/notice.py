@@ -12,8 +12,8 @@ from litestar.params import FromPath, RawBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
 from mingqu.services.house import House
-from mingqu.services.take_lender_notice import PREFIX, take_lender_notice
-from mingqu.services.take_notice import take_notice
+from mingqu.services.incoming.take_lender_notice import PREFIX, take_lender_notice
+from mingqu.services.incoming.take_notice import take_notice
 
 # A notice mostly waits: for its cell's turn, for a commit. So that those of a storm share turns (`take_turns`), as many
 # wait at once as fill two of them, in threads of their own, and no page or program stands behind them.

@@ -18,14 +18,14 @@ from mingqu.domain.gate import RuleBroken
 from mingqu.domain.institution import InstitutionNotConnected, PartnerNotListed, PilotExcludes
 from mingqu.domain.limit import AssessmentExpired
 from mingqu.domain.product import TermsNotOffered
-from mingqu.services.check_drawing import DrawingFrozen
-from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_cost_table, show_cost_table
-from mingqu.services.make_offers import LendersUndecided, NoLimit, make_offers
+from mingqu.services.customers.read_papers import offer_view
+from mingqu.services.limits.check_drawing import DrawingFrozen
+from mingqu.services.offers.disclose_cost import CostTableNotRead, OfferStale, confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import LendersUndecided, NoLimit, make_offers
+from mingqu.services.offers.preview_offers import preview_offers
+from mingqu.services.offers.price_offer import CostAboveCap, Offered
+from mingqu.services.offers.read_cost_table import shown_cost_table
 from mingqu.services.once import once_done
-from mingqu.services.preview_offers import preview_offers
-from mingqu.services.price_offer import CostAboveCap, Offered
-from mingqu.services.read_cost_table import shown_cost_table
-from mingqu.services.read_papers import offer_view
 
 TAG: Final = "Offers"
 TABLE_EXAMPLE: Final = {"principal_fen": 1000000, "cost_fen": 98000, "annual_effective_ppm": 195618}

@@ -15,11 +15,11 @@ from mingqu.api.shape import Answer, Body, Fen, FenAsked, shaped
 from mingqu.domain.loan import Intent
 from mingqu.domain.ownership import NotFound
 from mingqu.services.house import HOSTED
+from mingqu.services.loans.withdraw_loan import CoolingOffOver
 from mingqu.services.once import once_done
-from mingqu.services.read_loans import OrderView, order_view
-from mingqu.services.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
-from mingqu.services.run_errand import PaymentChannelUnknown
-from mingqu.services.withdraw_loan import CoolingOffOver
+from mingqu.services.orders.run_errand import PaymentChannelUnknown
+from mingqu.services.repayment.read_loans import OrderView, order_view
+from mingqu.services.repayment.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
 
 TAG: Final = "Payments"
 

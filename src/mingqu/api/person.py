@@ -24,16 +24,16 @@ from mingqu.domain.instrument import (
 )
 from mingqu.domain.party import IdNumberCheckDigitWrong, IdNumberMalformed, NameMalformed, PersonUnderAge
 from mingqu.domain.personal import Personal
-from mingqu.services.bind_wallet import IdentityNotVerified, WalletNotOwn, bind_alipay_account
 from mingqu.services.once import id_of_key, once_done
-from mingqu.services.read_person import PersonView, person_view
-from mingqu.services.sign_in_with_alipay import (
+from mingqu.services.people.bind_wallet import IdentityNotVerified, WalletNotOwn, bind_alipay_account
+from mingqu.services.people.read_person import PersonView, person_view
+from mingqu.services.people.sign_in_with_alipay import (
     AlipayCodeWrong,
     AlipayLoginBlocked,
     AlipayLoginSilent,
     AlipayNotConnected,
 )
-from mingqu.services.verify_identity import IdentityCheckSilent, PersonMergeNeedsReview, verify_identity
+from mingqu.services.people.verify_identity import IdentityCheckSilent, PersonMergeNeedsReview, verify_identity
 
 TAG: Final = "Person"
 

@@ -25,10 +25,9 @@ from mingqu.domain.one_time_code import (
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.party import PhoneMalformed, read_phone
 from mingqu.domain.personal import Personal
-from mingqu.services.keep_session import end_session
-from mingqu.services.note_signals import DeviceMalformed
-from mingqu.services.require_pace import VelocityStopped
-from mingqu.services.sign_in_once import (
+from mingqu.services.access.keep_session import end_session
+from mingqu.services.people.note_signals import DeviceMalformed
+from mingqu.services.people.sign_in_once import (
     SignedIn,
     SignInTooOld,
     send_code_once,
@@ -36,13 +35,14 @@ from mingqu.services.sign_in_once import (
     sign_in_by_phone,
     sign_in_by_wechat,
 )
-from mingqu.services.sign_in_with_alipay import (
+from mingqu.services.people.sign_in_with_alipay import (
     AlipayCodeWrong,
     AlipayLoginBlocked,
     AlipayLoginSilent,
     AlipayNotConnected,
 )
-from mingqu.services.sign_in_with_wechat import WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent
+from mingqu.services.people.sign_in_with_wechat import WechatCodeWrong, WechatLoginBlocked, WechatLoginSilent
+from mingqu.services.require_pace import VelocityStopped
 from mingqu.web.origin import origin_of
 from mingqu.web.pace import (
     CODES_BY_ADDRESS,

@@ -45,20 +45,20 @@ from mingqu.domain.spend import (
     MinimumNotConvertible,
 )
 from mingqu.domain.spend.product import SpendProductNotOffered
-from mingqu.services.check_drawing import DrawingFrozen
-from mingqu.services.convert_spend import ConversionOffer, conversion_offers, convert_spend
-from mingqu.services.draw_cash import NotForCash, draw_cash
-from mingqu.services.make_offers import NoLimit
-from mingqu.services.open_spend import SpendAccountExists, TermsNotShown, open_spend, spend_offers
-from mingqu.services.pay_merchant import NotForSpending, PurchaseExists, authorize_purchase
-from mingqu.services.price_offer import CostAboveCap
-from mingqu.services.read_spend import SpendView, spend_purchases, spend_statements, spend_view, spend_views
-from mingqu.services.record_spend import RepaymentUnderWay
-from mingqu.services.repay import NothingDue
-from mingqu.services.repay_spend import repay_spend
-from mingqu.services.reserve_payout import FundingExhausted, LimitExceeded
-from mingqu.services.run_errand import PaymentChannelUnknown
-from mingqu.services.stand_in_band import BandLowered
+from mingqu.services.limits.check_drawing import DrawingFrozen
+from mingqu.services.limits.stand_in_band import BandLowered
+from mingqu.services.loans.reserve_payout import FundingExhausted, LimitExceeded
+from mingqu.services.offers.make_offers import NoLimit
+from mingqu.services.offers.price_offer import CostAboveCap
+from mingqu.services.orders.run_errand import PaymentChannelUnknown
+from mingqu.services.repayment.repay import NothingDue
+from mingqu.services.repayment.repay_spend import repay_spend
+from mingqu.services.revolving.convert_spend import ConversionOffer, conversion_offers, convert_spend
+from mingqu.services.revolving.draw_cash import NotForCash, draw_cash
+from mingqu.services.revolving.open_spend import SpendAccountExists, TermsNotShown, open_spend, spend_offers
+from mingqu.services.revolving.pay_merchant import NotForSpending, PurchaseExists, authorize_purchase
+from mingqu.services.revolving.read_spend import SpendView, spend_purchases, spend_statements, spend_view, spend_views
+from mingqu.services.revolving.record_spend import RepaymentUnderWay
 
 TAG: Final = "Revolving accounts"
 # What keeps a person from spending or drawing more.

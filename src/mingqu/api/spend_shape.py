@@ -10,7 +10,7 @@ import msgspec
 
 from mingqu.api.shape import PLAIN, Answer, Body, Fen, FenAsked, Hash, Ppm
 from mingqu.services.house import HOSTED
-from mingqu.services.repay_spend import PaymentWish
+from mingqu.services.repayment.repay_spend import PaymentWish
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=PLAIN, examples=["mall-1"])]
 

@@ -14,8 +14,14 @@ from mingqu.api.operation import reads, writes
 from mingqu.api.shape import PLAIN, Answer, Body, Fen
 from mingqu.domain.milestone import PAPERS
 from mingqu.domain.personal import Personal
-from mingqu.services.read_stages import NotByStages, StagesView, stages_view
-from mingqu.services.release_stage import NUMBER_LENGTH_MAX, PaperMalformed, PaperThere, StageUnknown, give_paper
+from mingqu.services.changes.read_stages import NotByStages, StagesView, stages_view
+from mingqu.services.changes.release_stage import (
+    NUMBER_LENGTH_MAX,
+    PaperMalformed,
+    PaperThere,
+    StageUnknown,
+    give_paper,
+)
 
 TAG: Final = "Loans"
 StageName = Annotated[str, msgspec.Meta(examples=["half"])]

@@ -17,7 +17,7 @@ from mingqu.api.shape import PLAIN, Body, FenAsked, shaped
 from mingqu.api.spend_shape import Purchase
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.services.pay_merchant import (
+from mingqu.services.revolving.pay_merchant import (
     CaptureAboveHold,
     PurchaseEnded,
     PurchaseExists,
@@ -26,7 +26,7 @@ from mingqu.services.pay_merchant import (
     refund_purchase,
     release_purchase,
 )
-from mingqu.services.record_spend import RepaymentUnderWay
+from mingqu.services.revolving.record_spend import RepaymentUnderWay
 
 TAG: Final = "Wallet"
 TokenHere = Annotated[

@@ -12,10 +12,10 @@ from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.sign_in import let_in
 from mingqu.borrower.super_app import came_back, send_away, spent
 from mingqu.domain.personal import Personal
-from mingqu.services.bind_wallet import bind_alipay_account
-from mingqu.services.read_person import is_verified
-from mingqu.services.sign_in import note_sign_in
-from mingqu.services.sign_in_with_alipay import sign_in_with_alipay
+from mingqu.services.people.bind_wallet import bind_alipay_account
+from mingqu.services.people.read_person import is_verified
+from mingqu.services.people.sign_in import note_sign_in
+from mingqu.services.people.sign_in_with_alipay import sign_in_with_alipay
 
 _SIGN_IN: Final = "/sign-in"
 _WALLET: Final = "/wallet"

@@ -16,11 +16,11 @@ from mingqu.domain.decision import Remedy
 from mingqu.domain.identifier import slot_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
-from mingqu.services.ask_for_person import ask_for_person
-from mingqu.services.assess import AssessedAlready, IdentityUnverified, assess, may_be_assessed
-from mingqu.services.read_limit import decision_view, limit_view
-from mingqu.services.read_person import is_verified
-from mingqu.services.read_review import ReviewView, review_of
+from mingqu.services.appeals.ask_for_person import ask_for_person
+from mingqu.services.appeals.read_review import ReviewView, review_of
+from mingqu.services.decisions.assess import AssessedAlready, IdentityUnverified, assess, may_be_assessed
+from mingqu.services.decisions.read_limit import decision_view, limit_view
+from mingqu.services.people.read_person import is_verified
 
 # Asked one after the other, each alone, before an application is made (征信业管理条例 art. 18, PIPL art. 24).
 BEFORE_APPLYING: Final = (ConsentPurpose.BUREAU_QUERY, ConsentPurpose.AUTOMATED_DECISION)

@@ -14,8 +14,8 @@ from mingqu.domain.business import NAME_LENGTH_MAX, USES
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.read_person import is_verified
-from mingqu.services.state_business import BusinessCheckSilent, business_view, state_business
+from mingqu.services.people.read_person import is_verified
+from mingqu.services.people.state_business import BusinessCheckSilent, business_view, state_business
 
 _PLACE: Final = "/business"
 

@@ -9,9 +9,9 @@ from litestar.handlers import HTTPRouteHandler
 
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
-from mingqu.services.assess import may_be_assessed
-from mingqu.services.cap_limit import cap_limit
-from mingqu.services.read_limit import limit_view
+from mingqu.services.decisions.assess import may_be_assessed
+from mingqu.services.decisions.read_limit import limit_view
+from mingqu.services.limits.cap_limit import cap_limit
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:

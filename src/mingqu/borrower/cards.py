@@ -11,9 +11,9 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.domain.refusal import Refusal
-from mingqu.services.bind_card import BindingView, ask_for_binding, bindings_of, wallets_of
-from mingqu.services.open_card import bring_evidence
-from mingqu.services.read_card import CardView, WordView, card_view, card_views
+from mingqu.services.purpose.bind_card import BindingView, ask_for_binding, bindings_of, wallets_of
+from mingqu.services.purpose.open_card import bring_evidence
+from mingqu.services.purpose.read_card import CardView, WordView, card_view, card_views
 
 # Codes of answers that the pages have words for; a contract may name others, which are shown as they are.
 REASONS = frozenset(

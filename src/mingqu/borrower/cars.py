@@ -12,9 +12,9 @@ from mingqu.borrower.form import Form
 from mingqu.domain.decision.auto_loan import AutoProduct, CarRate
 from mingqu.domain.purpose.contract import EVIDENCE
 from mingqu.domain.refusal import Refusal
-from mingqu.services.quote_car import CarWish, car_products, dealers_of, quote_car
-from mingqu.services.read_car import CarView, car_view
-from mingqu.services.read_limit import limit_view
+from mingqu.services.decisions.read_limit import limit_view
+from mingqu.services.purpose.quote_car import CarWish, car_products, dealers_of, quote_car
+from mingqu.services.purpose.read_car import CarView, car_view
 
 TO_QUOTED: Final = "quoted"  # what the form of a contract says in its field `to`: whom the quote names
 _FIELDS: Final = ("product", "merchant", "price", "down", "instalments", "method")

@@ -18,11 +18,18 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.institution import Institution
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.silence import ChannelSilent
-from mingqu.services.follow_referrals import ReturnUnsigned, ask_bank, come_back
-from mingqu.services.read_cash_advance import bank_of, banks_for, guidance_of, limits_of, referral_of, referrals_of
-from mingqu.services.read_person import cards_of, is_verified
-from mingqu.services.refer_cash_advance import ReferralOver, go_to_bank, refer_cash_advance
-from mingqu.services.repay import ChannelUnavailable
+from mingqu.services.people.read_person import cards_of, is_verified
+from mingqu.services.referrals.follow_referrals import ReturnUnsigned, ask_bank, come_back
+from mingqu.services.referrals.read_cash_advance import (
+    bank_of,
+    banks_for,
+    guidance_of,
+    limits_of,
+    referral_of,
+    referrals_of,
+)
+from mingqu.services.referrals.refer_cash_advance import ReferralOver, go_to_bank, refer_cash_advance
+from mingqu.services.repayment.repay import ChannelUnavailable
 
 _PLACE: Final = "/cash-advance"
 MONTHS: Final = (1, 3, 6, 12, 24)  # the bank may know others; these are asked for here

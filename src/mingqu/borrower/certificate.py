@@ -12,10 +12,10 @@ from mingqu.borrower.form import Form
 from mingqu.borrower.loans import loan_values
 from mingqu.domain.canonical import canonical
 from mingqu.domain.identifier import parse
-from mingqu.services.issue_certificate import NotSettled, issue_certificate
-from mingqu.services.read_loans import loan_view
-from mingqu.services.read_papers import certificate_view, is_proven, party_of, proof_of
-from mingqu.services.read_person import names_of
+from mingqu.services.customers.read_papers import certificate_view, is_proven, party_of, proof_of
+from mingqu.services.loans.issue_certificate import NotSettled, issue_certificate
+from mingqu.services.people.read_person import names_of
+from mingqu.services.repayment.read_loans import loan_view
 from mingqu.web.print_paper import certificate_pdf
 
 

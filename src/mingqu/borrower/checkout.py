@@ -11,7 +11,7 @@ from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.domain.checkout import CheckoutState
 from mingqu.domain.refusal import Refusal
-from mingqu.services.take_checkout import OrderView, offers_for_order, order_view_of, take_checkout
+from mingqu.services.checkout.take_checkout import OrderView, offers_for_order, order_view_of, take_checkout
 
 COUNTS: Final = (3, 6, 12)  # of instalments that a checkout offers; a lender that has others is found by a wish
 METHOD: Final = "equal_instalment"

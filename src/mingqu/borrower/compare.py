@@ -12,9 +12,9 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.cost_table import collector_of
 from mingqu.borrower.door import Door, Visit
 from mingqu.domain.identifier import parse
-from mingqu.services.disclose_cost import OfferStale
-from mingqu.services.price_offer import Offered, delay_terms
-from mingqu.services.read_papers import offer_view
+from mingqu.services.customers.read_papers import offer_view
+from mingqu.services.offers.disclose_cost import OfferStale
+from mingqu.services.offers.price_offer import Offered, delay_terms
 
 OFFERS_MAX: Final = 20  # one for each product of a person; an address that names more is not ours
 

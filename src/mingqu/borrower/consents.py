@@ -15,10 +15,10 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.institution import Institution, InstitutionUnknown
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.product import Lender
-from mingqu.services.give_consent import give_consent, withdraw_consent
 from mingqu.services.house import House
-from mingqu.services.read_cash_advance import bank_of
-from mingqu.services.read_person import ConsentView, consent_text, consents_of, newest_version
+from mingqu.services.people.read_person import ConsentView, consent_text, consents_of, newest_version
+from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
+from mingqu.services.referrals.read_cash_advance import bank_of
 
 _BY_OPERATOR: Final = (ConsentPurpose.BUREAU_QUERY, ConsentPurpose.AUTO_REPAYMENT, ConsentPurpose.BEHAVIOR_DATA)
 # Nobody must give these, and nobody is asked for them on the way: they are offered where consents are listed.

@@ -25,19 +25,19 @@ from mingqu.domain.identifier import parse
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.disclose_cost import CostTableNotRead, OfferStale, confirm_cost_table, show_cost_table
-from mingqu.services.price_offer import Offered, delay_terms
-from mingqu.services.read_car import car_view
-from mingqu.services.read_cost_table import confirmed_cost_table, loan_of_offer, shown_cost_table
-from mingqu.services.read_papers import offer_view
-from mingqu.services.read_person import cards_of, names_of
-from mingqu.services.repay import confirm_agreement, request_agreement
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import sign_contract
-from mingqu.services.sign_with_lender import PriceChanged
-from mingqu.services.state_business import business_view
-from mingqu.services.take_checkout import order_of_offer
-from mingqu.services.withdraw_erasure import wish_until
+from mingqu.services.checkout.take_checkout import order_of_offer
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import sign_contract
+from mingqu.services.customers.read_papers import offer_view
+from mingqu.services.lenders.sign_with_lender import PriceChanged
+from mingqu.services.offers.disclose_cost import CostTableNotRead, OfferStale, confirm_cost_table, show_cost_table
+from mingqu.services.offers.price_offer import Offered, delay_terms
+from mingqu.services.offers.read_cost_table import confirmed_cost_table, loan_of_offer, shown_cost_table
+from mingqu.services.people.read_person import cards_of, names_of
+from mingqu.services.people.state_business import business_view
+from mingqu.services.privacy.withdraw_erasure import wish_until
+from mingqu.services.purpose.read_car import car_view
+from mingqu.services.repayment.repay import confirm_agreement, request_agreement
 
 TO_OTHERS: Final = (TO_PAYEE, TO_QUOTED, TO_MERCHANT)  # whose money goes to no card
 PAYOUT_DAYS: Final = 6  # days ahead on which the money may be asked for, beside "at once"

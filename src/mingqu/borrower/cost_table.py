@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from mingqu.borrower.door import Visit
-from mingqu.services.disclose_cost import RISK_WARNING
-from mingqu.services.read_cost_table import ShownTable
+from mingqu.services.offers.disclose_cost import RISK_WARNING
+from mingqu.services.offers.read_cost_table import ShownTable
 
 
 def table_values(visit: Visit, shown: ShownTable) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from litestar import Response
 from mingqu.borrower.door import Visit
 from mingqu.domain.personal import Personal
 from mingqu.domain.signal import KEPT_FOR
-from mingqu.services.note_signals import Origin
+from mingqu.services.people.note_signals import Origin
 from mingqu.web.origin import origin_of
 
 DEVICE_COOKIE: Final = "mingqu_device"

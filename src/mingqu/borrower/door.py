@@ -26,8 +26,8 @@ from mingqu.domain.identifier import parse
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import SECRET_BYTES, NotSignedIn
+from mingqu.services.access.keep_session import Caller, note_use
 from mingqu.services.house import House
-from mingqu.services.keep_session import Caller, note_use
 from mingqu.web.forgery import ForgedRequest, require_own_page, require_token, token_for
 from mingqu.web.pace import (
     CODES_BY_ADDRESS,

@@ -15,9 +15,9 @@ from mingqu.domain.identifier import parse
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.raise_grievance import raise_grievance
-from mingqu.services.read_grievance import grievances_of
-from mingqu.services.read_loans import loans_of
+from mingqu.services.appeals.raise_grievance import raise_grievance
+from mingqu.services.appeals.read_grievance import grievances_of
+from mingqu.services.repayment.read_loans import loans_of
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:

@@ -15,10 +15,10 @@ from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.instrument import InstrumentKind
 from mingqu.domain.loan import Stage
 from mingqu.domain.refusal import Refusal
-from mingqu.services.read_card import has_cards
-from mingqu.services.read_limit import LimitView, decision_view, limit_view
-from mingqu.services.read_loans import LoanView, loans_of
-from mingqu.services.read_person import cards_of, is_verified, person_view
+from mingqu.services.decisions.read_limit import LimitView, decision_view, limit_view
+from mingqu.services.people.read_person import cards_of, is_verified, person_view
+from mingqu.services.purpose.read_card import has_cards
+from mingqu.services.repayment.read_loans import LoanView, loans_of
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:

@@ -15,10 +15,10 @@ from mingqu.domain.one_time_code import VALID_SECONDS, CodePurpose, CodeTooSoon
 from mingqu.domain.party import read_phone
 from mingqu.domain.personal import Personal, mask_phone
 from mingqu.domain.refusal import Refusal
-from mingqu.services.read_limit import limit_view
-from mingqu.services.read_person import person_view
-from mingqu.services.sign_in import send_code
-from mingqu.services.verify_identity import IdentityCheckSilent, verify_identity
+from mingqu.services.decisions.read_limit import limit_view
+from mingqu.services.people.read_person import person_view
+from mingqu.services.people.sign_in import send_code
+from mingqu.services.people.verify_identity import IdentityCheckSilent, verify_identity
 from mingqu.web.origin import origin_of
 
 _PHONE_COOKIE: Final = "mingqu_card_phone"

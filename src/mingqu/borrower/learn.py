@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.drawing import share
 from mingqu.domain.identifier import parse
-from mingqu.services.explain_cost import LATE_DAYS, CostExplained, explain_cost
+from mingqu.services.contracts.explain_cost import LATE_DAYS, CostExplained, explain_cost
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:

@@ -10,9 +10,9 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.domain.refusal import Refusal
-from mingqu.services.link_accounts import LinkView, ask_for_link, links_of
-from mingqu.services.read_limit import limit_view
-from mingqu.services.read_spend import spend_views
+from mingqu.services.decisions.read_limit import limit_view
+from mingqu.services.limits.link_accounts import LinkView, ask_for_link, links_of
+from mingqu.services.revolving.read_spend import spend_views
 
 PURPOSES = ("consumption", "business", "property", "securities")
 

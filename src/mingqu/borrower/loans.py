@@ -14,17 +14,17 @@ from mingqu.borrower.wallet import deducting, payable
 from mingqu.domain.loan import Stage
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
-from mingqu.services.entrust_payment import payee_view
+from mingqu.services.changes.take_payout_back import pay_out_again
+from mingqu.services.customers.read_papers import contract_view, party_of, signed_paper
 from mingqu.services.house import ENTRUSTED
-from mingqu.services.preview_repayment import ways_of
-from mingqu.services.price_offer import delay_terms
-from mingqu.services.read_cost_table import shown_cost_table
-from mingqu.services.read_loans import OVERDUE, PAID, LoanView, OrderView, loan_view, loans_of
-from mingqu.services.read_papers import contract_view, party_of, signed_paper
-from mingqu.services.read_person import cards_of
-from mingqu.services.repay_together import PARTS_MIN, due_together
-from mingqu.services.state_business import use_of
-from mingqu.services.take_payout_back import pay_out_again
+from mingqu.services.offers.price_offer import delay_terms
+from mingqu.services.offers.read_cost_table import shown_cost_table
+from mingqu.services.orders.entrust_payment import payee_view
+from mingqu.services.people.read_person import cards_of
+from mingqu.services.people.state_business import use_of
+from mingqu.services.repayment.preview_repayment import ways_of
+from mingqu.services.repayment.read_loans import OVERDUE, PAID, LoanView, OrderView, loan_view, loans_of
+from mingqu.services.repayment.repay_together import PARTS_MIN, due_together
 from mingqu.web.print_paper import contract_pdf
 
 # A payout that nobody heard the end of is on its way as far as anybody may say.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from mingqu.domain.personal import Personal
-from mingqu.services.sign_in_with_wechat import CameIn
+from mingqu.services.people.sign_in_with_wechat import CameIn
 
 
 class SuperAppLogin(Protocol):

@@ -11,8 +11,8 @@ from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.check_message import CheckedMessage, check_message
-from mingqu.services.report_message import REPORT_LENGTH_MAX, REPORT_LENGTH_MIN, report_message
+from mingqu.services.appeals.report_message import REPORT_LENGTH_MAX, REPORT_LENGTH_MIN, report_message
+from mingqu.services.messages.check_message import CheckedMessage, check_message
 from mingqu.web.pace import take_check
 
 

@@ -18,16 +18,16 @@ from mingqu.domain.identifier import parse
 from mingqu.domain.money import parse_yuan
 from mingqu.domain.product import METHODS
 from mingqu.domain.refusal import Refusal
-from mingqu.services.ask_lenders import ask_lenders
-from mingqu.services.disclose_cost import OfferStale, show_cost_table
-from mingqu.services.make_offers import make_offers
-from mingqu.services.preview_offers import preview_offers
-from mingqu.services.price_offer import Offered
-from mingqu.services.read_car import is_car_quote
-from mingqu.services.read_cost_table import loan_of_offer, renew_offer
-from mingqu.services.read_limit import LimitView, limit_view
-from mingqu.services.read_papers import offer_view
-from mingqu.services.take_checkout import order_of_offer
+from mingqu.services.checkout.take_checkout import order_of_offer
+from mingqu.services.customers.read_papers import offer_view
+from mingqu.services.decisions.read_limit import LimitView, limit_view
+from mingqu.services.lenders.ask_lenders import ask_lenders
+from mingqu.services.offers.disclose_cost import OfferStale, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.offers.preview_offers import preview_offers
+from mingqu.services.offers.price_offer import Offered
+from mingqu.services.offers.read_cost_table import loan_of_offer, renew_offer
+from mingqu.services.purpose.read_car import is_car_quote
 
 OFFERS_SHOWN_MAX: Final = 20  # one for each product of a person; an address that names more is not ours
 _FIRST_AMOUNT_FEN: Final = 1_000_000  # what the calculator opens with, if the limit reaches so far

@@ -12,11 +12,11 @@ from mingqu.borrower.form import Form
 from mingqu.borrower.loans import loan_values
 from mingqu.borrower.rebuild import band_values
 from mingqu.domain.review import OF_LOAN
-from mingqu.services.ask_for_person import ask_for_person
-from mingqu.services.preview_repayment import ways_of
-from mingqu.services.read_loans import OVERDUE, loan_view
-from mingqu.services.read_review import review_about
-from mingqu.services.stand_in_band import band_view
+from mingqu.services.appeals.ask_for_person import ask_for_person
+from mingqu.services.appeals.read_review import review_about
+from mingqu.services.limits.stand_in_band import band_view
+from mingqu.services.repayment.preview_repayment import ways_of
+from mingqu.services.repayment.read_loans import OVERDUE, loan_view
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:

@@ -10,8 +10,8 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.door import Door, Visit, file_of
 from mingqu.borrower.form import Form
 from mingqu.domain.refusal import Refusal
-from mingqu.services.copy_own_data import copy_own_data
-from mingqu.services.erase_person import Erasure, ErasureOwes, ErasureWaits, ask_to_be_erased, erasure_standing
+from mingqu.services.privacy.copy_own_data import copy_own_data
+from mingqu.services.privacy.erase_person import Erasure, ErasureOwes, ErasureWaits, ask_to_be_erased, erasure_standing
 from mingqu.web.print_paper import own_data_pdf
 
 _NAME: Final = "my-data"

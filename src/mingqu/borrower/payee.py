@@ -8,8 +8,8 @@ from mingqu.borrower.door import Visit
 from mingqu.borrower.form import Form
 from mingqu.domain.milestone import amounts_of
 from mingqu.domain.personal import Personal
-from mingqu.services.entrust_payment import Payee
-from mingqu.services.price_offer import Offered
+from mingqu.services.offers.price_offer import Offered
+from mingqu.services.orders.entrust_payment import Payee
 
 PURPOSES: Final = ("workshop", "works", "equipment", "installation")
 TO_PAYEE: Final = "payee"  # what a form says in its field `to`; without it money goes to a card of one's own

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.drawing import share
-from mingqu.services.stand_in_band import BandView, band_view
+from mingqu.services.limits.stand_in_band import BandView, band_view
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:

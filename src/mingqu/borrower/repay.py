@@ -18,14 +18,14 @@ from mingqu.domain.money import parse_yuan
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
+from mingqu.services.access.keep_session import login_of
 from mingqu.services.house import ALIPAY, COMBINED, HOSTED
-from mingqu.services.keep_session import login_of
-from mingqu.services.preview_repayment import PaymentPreview, preview_payment, ways_of
-from mingqu.services.read_loans import LoanView, OrderView, loan_view, order_view
-from mingqu.services.repay import NOBODY, ChannelUnavailable, NothingDue, open_page, repay_by_hand
-from mingqu.services.repay_together import combined_of
-from mingqu.services.run_errand import Payer
-from mingqu.services.withdraw_loan import cooling_off
+from mingqu.services.loans.withdraw_loan import cooling_off
+from mingqu.services.orders.run_errand import Payer
+from mingqu.services.repayment.preview_repayment import PaymentPreview, preview_payment, ways_of
+from mingqu.services.repayment.read_loans import LoanView, OrderView, loan_view, order_view
+from mingqu.services.repayment.repay import NOBODY, ChannelUnavailable, NothingDue, open_page, repay_by_hand
+from mingqu.services.repayment.repay_together import combined_of
 
 DUE, ALL, PART, WITHDRAW = "due", "all", "part", "withdraw"
 _INTENTS: Final = {DUE: Intent.DUE, ALL: Intent.PAYOFF, PART: Intent.PREPAY, WITHDRAW: Intent.WITHDRAW}

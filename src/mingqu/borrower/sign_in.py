@@ -18,9 +18,9 @@ from mingqu.domain.party import read_phone
 from mingqu.domain.personal import Personal, mask_phone
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import Door as SessionDoor
-from mingqu.services.keep_session import end_session, open_session
-from mingqu.services.note_signals import allows_device
-from mingqu.services.sign_in import note_sign_in, send_code, sign_in
+from mingqu.services.access.keep_session import end_session, open_session
+from mingqu.services.people.note_signals import allows_device
+from mingqu.services.people.sign_in import note_sign_in, send_code, sign_in
 from mingqu.web.origin import origin_of
 from mingqu.web.pages import LANGUAGE_COOKIE, LANGUAGES
 from mingqu.web.signed_in import COOKIE, drop_cookie, set_cookie

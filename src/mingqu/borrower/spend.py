@@ -15,15 +15,15 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import Statement
 from mingqu.domain.spend.product import CASH_LINE
-from mingqu.services.convert_spend import ConversionOffer, conversion_offers, convert_spend
-from mingqu.services.draw_cash import draw_cash
-from mingqu.services.open_spend import SpendOffer, open_spend, spend_offers
-from mingqu.services.read_loans import order_view
-from mingqu.services.read_person import cards_of
-from mingqu.services.read_spend import SpendView, spend_purchases, spend_statements, spend_view, spend_views
-from mingqu.services.repay import ChannelUnavailable, open_page
-from mingqu.services.repay_spend import PaymentWish, repay_spend
-from mingqu.services.withdraw_erasure import wish_until
+from mingqu.services.people.read_person import cards_of
+from mingqu.services.privacy.withdraw_erasure import wish_until
+from mingqu.services.repayment.read_loans import order_view
+from mingqu.services.repayment.repay import ChannelUnavailable, open_page
+from mingqu.services.repayment.repay_spend import PaymentWish, repay_spend
+from mingqu.services.revolving.convert_spend import ConversionOffer, conversion_offers, convert_spend
+from mingqu.services.revolving.draw_cash import draw_cash
+from mingqu.services.revolving.open_spend import SpendOffer, open_spend, spend_offers
+from mingqu.services.revolving.read_spend import SpendView, spend_purchases, spend_statements, spend_view, spend_views
 
 _WISHES = {wish.value: wish for wish in PaymentWish}
 

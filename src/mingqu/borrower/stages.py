@@ -11,8 +11,8 @@ from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.read_stages import StageStands, stages_view
-from mingqu.services.release_stage import NUMBER_LENGTH_MAX, give_paper
+from mingqu.services.changes.read_stages import StageStands, stages_view
+from mingqu.services.changes.release_stage import NUMBER_LENGTH_MAX, give_paper
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:

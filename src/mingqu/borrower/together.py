@@ -11,9 +11,9 @@ from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.borrower.repay import is_inside_wechat, link_of, network_address
 from mingqu.domain.refusal import Refusal
-from mingqu.services.repay import ChannelUnavailable, NothingDue
-from mingqu.services.repay_together import combined_payment, due_together, open_combined, repay_together
-from mingqu.services.run_errand import Payer
+from mingqu.services.orders.run_errand import Payer
+from mingqu.services.repayment.repay import ChannelUnavailable, NothingDue
+from mingqu.services.repayment.repay_together import combined_payment, due_together, open_combined, repay_together
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:

@@ -17,10 +17,10 @@ from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.instrument import PAID_OUT_TO, InstrumentKind
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
-from mingqu.services.agree_at_wallet import ask_newest, begin_at_wallet, wallet_of
 from mingqu.services.house import ALIPAY_ACCOUNT, ALIPAY_AGREEMENT, PAPAY, WECHAT
-from mingqu.services.read_person import CardView
-from mingqu.services.repay import ChannelUnavailable
+from mingqu.services.people.read_person import CardView
+from mingqu.services.repayment.agree_at_wallet import ask_newest, begin_at_wallet, wallet_of
+from mingqu.services.repayment.repay import ChannelUnavailable
 
 PATH: Final = "/wallet-agreement/{wallet:str}"
 # Whose wallet a channel deducts from, as the texts name it; a person chooses a wallet and not a protocol.

@@ -121,7 +121,7 @@ def run(wiring: Wiring, arguments: Sequence[str] | None = None) -> int:
 def _refused(refusal: Refusal, *, as_json: bool) -> int:
     click.echo(f"mingqu: {refusal.code}: {refusal.message}", err=True)
     if as_json:
-        from mingqu.services.take_over_book import BookFileRefused
+        from mingqu.services.books.take_over_book import BookFileRefused
 
         body: dict[str, Any] = {"code": refusal.code, "message": refusal.message, "details": refusal.details}
         if isinstance(refusal, BookFileRefused):

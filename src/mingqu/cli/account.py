@@ -13,7 +13,7 @@ from mingqu.cli.option import Day, data_option, json_option, say
 from mingqu.cli.wiring import Wiring
 from mingqu.domain.identifier import parse
 from mingqu.domain.ledger import CHART, Account, AccountCode, Balance
-from mingqu.services.read_account import DatedBy, Statement, read_balances, read_statement
+from mingqu.services.ledger.read_account import DatedBy, Statement, read_balances, read_statement
 
 LINES_MAX: Final = 1_000
 

@@ -10,7 +10,7 @@ import click
 
 from mingqu.cli.option import Day, data_option, json_option, say
 from mingqu.cli.wiring import Wiring
-from mingqu.services.load_bins import load_bins
+from mingqu.services.people.load_bins import load_bins
 
 
 @click.group(name="bins", short_help="Card prefixes: load an acquirer's table.")

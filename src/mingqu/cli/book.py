@@ -21,8 +21,8 @@ from mingqu.cli.option import data_option, json_option, say
 from mingqu.cli.wiring import Wiring
 from mingqu.demo.made_book import made_book
 from mingqu.domain.money import AMOUNT_FEN_MAX
-from mingqu.services.hand_over_book import HandedOver, hand_over_book
-from mingqu.services.take_over_book import BookFileRefused, BookTakenOver, Expected, Source, take_over_book
+from mingqu.services.books.hand_over_book import HandedOver, hand_over_book
+from mingqu.services.books.take_over_book import BookFileRefused, BookTakenOver, Expected, Source, take_over_book
 
 LOANS_MAX: Final = 100_000_000
 _PARTLY: Final = 1  # some loans cannot be told as lines

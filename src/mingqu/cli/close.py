@@ -18,11 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mingqu.cli.option import Day, data_option, json_option, say
 from mingqu.cli.wiring import Wiring
-from mingqu.services import close_day
-from mingqu.services.close_cell import close_shared
-from mingqu.services.close_day import WORKERS_MAX, Closed, close_through, open_cell_days
-from mingqu.services.follow_funding import follow_funding
-from mingqu.services.publish_evidence import publish_evidence
+from mingqu.services.close import close_day
+from mingqu.services.close.close_cell import close_shared
+from mingqu.services.close.close_day import WORKERS_MAX, Closed, close_through, open_cell_days
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.limits.follow_funding import follow_funding
 
 
 @click.command(short_help="Close days: bills, overdue starts, accrual.")

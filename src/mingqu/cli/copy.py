@@ -13,7 +13,7 @@ from rich.console import Console
 from mingqu.cli.option import EXIT_FALSE, data_option, json_option, say
 from mingqu.cli.wiring import Copied, Wiring
 from mingqu.demo.tell import Teller
-from mingqu.services.prove_copy import CopyProved, Manifest, prove_copy
+from mingqu.services.evidence.prove_copy import CopyProved, Manifest, prove_copy
 
 _FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 _keys_option = click.option(

@@ -20,9 +20,9 @@ from mingqu.demo.stories import story_of
 from mingqu.demo.story import STARTS_ON, tell_story
 from mingqu.demo.tell import Teller
 from mingqu.demo.world import World
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.read_loan import paid_orders
-from mingqu.services.verify_book import Report, verify_book
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.evidence.verify_book import Report, verify_book
+from mingqu.services.loans.read_loan import paid_orders
 
 
 @click.command(short_help="Three people's loans, from first code to certificate.")

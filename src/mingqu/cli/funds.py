@@ -11,8 +11,8 @@ import click
 
 from mingqu.cli.option import Day, data_option, json_option
 from mingqu.cli.wiring import Wiring
-from mingqu.services.read_funds import Funds, LimitLine, SourceLine, read_funds
-from mingqu.services.state_to_funder import FunderStatement, state_to_funder
+from mingqu.services.funding.state_to_funder import FunderStatement, state_to_funder
+from mingqu.services.pools.read_funds import Funds, LimitLine, SourceLine, read_funds
 
 _SIGNS: Final = 10
 

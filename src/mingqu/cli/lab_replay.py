@@ -32,7 +32,7 @@ from mingqu.domain.decision.try_out import TryOut
 from mingqu.domain.identifier import parse
 from mingqu.domain.money import format_fen
 from mingqu.lab.try_file import try_file
-from mingqu.services.try_policy import PeriodEmpty, read_drafts, try_policy
+from mingqu.services.decisions.try_policy import PeriodEmpty, read_drafts, try_policy
 
 SEGMENTS: Final = (PRODUCT, BAND, INCOME, AGE, MONTH)
 CHANGES_SHOWN_MAX: Final = 30  # lines of a difference on a screen; --json has them all

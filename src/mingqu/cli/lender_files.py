@@ -14,8 +14,8 @@ from mingqu.cli.option import EXIT_FALSE, Day, data_option, json_option
 from mingqu.cli.whole_file import write_whole
 from mingqu.cli.wiring import Wiring
 from mingqu.domain.lender_file import BYTES_MAX, broken
-from mingqu.services.check_lender_files import check_lender_files
-from mingqu.services.write_lender_files import write_lender_files
+from mingqu.services.reconciliation.check_lender_files import check_lender_files
+from mingqu.services.reconciliation.write_lender_files import write_lender_files
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ import click
 from mingqu.cli.option import data_option, json_option
 from mingqu.cli.wiring import Wiring
 from mingqu.domain.money import format_fen
-from mingqu.services.list_overdue import list_overdue
+from mingqu.services.collection.list_overdue import list_overdue
 
 
 @click.command(name="overdue", short_help="Overdue loans: what may be reported, and what is held back.")

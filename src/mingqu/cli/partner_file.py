@@ -12,8 +12,8 @@ import click
 from mingqu.cli.option import Day, data_option, json_option
 from mingqu.cli.whole_file import write_whole
 from mingqu.cli.wiring import Wiring
-from mingqu.services.settle_partner import settle_partner, state_partner, statement_of
-from mingqu.services.write_partner_file import write_partner_file
+from mingqu.services.partners.settle_partner import settle_partner, state_partner, statement_of
+from mingqu.services.partners.write_partner_file import write_partner_file
 
 STATEMENT_BYTES_MAX: Final = 128_000_000  # a million rows; a larger file does not read as one whole
 

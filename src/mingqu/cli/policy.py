@@ -12,10 +12,10 @@ import click
 from mingqu.cli.option import Day, data_option, json_option, say
 from mingqu.cli.wiring import Wiring
 from mingqu.domain.personal import Personal
-from mingqu.services.override_decision import overrides as set_aside_so_far
-from mingqu.services.publish_policy import check_draft, draft_policy
-from mingqu.services.read_policies import list_policies, read_policy
-from mingqu.services.sign_in_operator import recognize_operator, sign_in_operator, sign_out_operator
+from mingqu.services.access.sign_in_operator import recognize_operator, sign_in_operator, sign_out_operator
+from mingqu.services.decisions.override_decision import overrides as set_aside_so_far
+from mingqu.services.policies.publish_policy import check_draft, draft_policy
+from mingqu.services.policies.read_policies import list_policies, read_policy
 
 _HERE: Final = "command line"  # where wrong passwords are counted, beside the name
 

@@ -13,9 +13,9 @@ from mingqu.cli.option import EXIT_FALSE, data_option, json_option
 from mingqu.cli.wiring import Wiring
 from mingqu.domain.abs_pool import Paid, Phase, PoolReport, Standing
 from mingqu.domain.money import format_fen
-from mingqu.services.draw_pool import draw_pools, open_pool
-from mingqu.services.read_pools import read_pool
-from mingqu.services.report_pool import report_pool
+from mingqu.services.pools.draw_pool import draw_pools, open_pool
+from mingqu.services.pools.read_pools import read_pool
+from mingqu.services.pools.report_pool import report_pool
 
 _LEFT_OUT_SHOWN: Final = 20  # the rest is counted; --json has them all
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mingqu.domain.money import format_fen
-from mingqu.services.read_pools import PoolView
+from mingqu.services.pools.read_pools import PoolView
 
 _PPM_OF_A_PERCENT: Final = 10_000
 

@@ -11,9 +11,9 @@ import click
 
 from mingqu.cli.option import EXIT_FALSE, Day, data_option, json_option, say
 from mingqu.cli.wiring import Wiring
-from mingqu.services.compare_day import LENDER
-from mingqu.services.reconcile import KnownBreak, Reconciled, reconcile_day
-from mingqu.services.take_ledger import take_ledger
+from mingqu.services.reconciliation.compare_day import LENDER
+from mingqu.services.reconciliation.reconcile import KnownBreak, Reconciled, reconcile_day
+from mingqu.services.reconciliation.take_ledger import take_ledger
 
 
 @click.command(short_help="Compare a day's bills with the book, ask about what differs, settle the rest.")

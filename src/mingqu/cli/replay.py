@@ -14,7 +14,7 @@ from mingqu.cli.option import EXIT_FALSE, Day, data_option, json_option
 from mingqu.cli.wiring import Wiring
 from mingqu.domain.decision import Decision
 from mingqu.domain.identifier import parse
-from mingqu.services.compare_decision import Replayed, compare_decision
+from mingqu.services.decisions.compare_decision import Replayed, compare_decision
 
 
 @click.command(short_help="Make a decision again, and beside it as of another day.")

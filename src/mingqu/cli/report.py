@@ -13,7 +13,7 @@ from mingqu.cli.option import Day, data_option, say
 from mingqu.cli.whole_file import write_whole
 from mingqu.cli.wiring import Wiring
 from mingqu.services.house import House
-from mingqu.services.report_cohorts import (
+from mingqu.services.reports.report_cohorts import (
     FunnelRow,
     RollRateRow,
     VintageRow,
@@ -21,7 +21,7 @@ from mingqu.services.report_cohorts import (
     report_roll_rate,
     report_vintage,
 )
-from mingqu.services.report_days import (
+from mingqu.services.reports.report_days import (
     Asked,
     IncomeRow,
     PortfolioRow,

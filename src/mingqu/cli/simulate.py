@@ -22,8 +22,8 @@ from mingqu.cli.option import EXIT_FALSE, json_option
 from mingqu.cli.wiring import Wiring
 from mingqu.demo.tell import Teller
 from mingqu.demo.year import YEAR_ENDS_ON, tell_year
-from mingqu.services.read_loan import paid_orders
-from mingqu.services.verify_book import verify_book
+from mingqu.services.evidence.verify_book import verify_book
+from mingqu.services.loans.read_loan import paid_orders
 from mingqu.simulation.course import Course, live_orders, live_platform
 from mingqu.simulation.platform import DAYS
 from mingqu.simulation.stage import open_stage

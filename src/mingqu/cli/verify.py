@@ -12,7 +12,7 @@ from rich.console import Console
 from mingqu.cli.option import EXIT_FALSE, data_option, json_option
 from mingqu.cli.wiring import Wiring
 from mingqu.demo.tell import Teller
-from mingqu.services.verify_book import verify_book
+from mingqu.services.evidence.verify_book import verify_book
 
 
 @click.command(short_help="Prove the book: eight invariants over everything.")

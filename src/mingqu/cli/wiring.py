@@ -16,10 +16,10 @@ if TYPE_CHECKING:  # whatever a command needs of these it imports itself
 
     from mingqu.demo.world import Newcomer, OnlineWorld, World
     from mingqu.domain.decision.pack import Pack
+    from mingqu.services.books.recut_book import Recut
+    from mingqu.services.evidence.prove_copy import Manifest
+    from mingqu.services.evidence.verify_loans import Progress
     from mingqu.services.house import House
-    from mingqu.services.prove_copy import Manifest
-    from mingqu.services.recut_book import Recut
-    from mingqu.services.verify_loans import Progress
 
 
 class Served(Protocol):

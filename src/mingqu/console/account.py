@@ -14,9 +14,9 @@ from mingqu.console.route import act, page
 from mingqu.domain.operator import PASSWORD_LENGTH_MIN, Permission
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.keep_operator import operators, role_name
-from mingqu.services.note_access import accesses
-from mingqu.services.sign_in_operator import change_password
+from mingqu.services.access.keep_operator import operators, role_name
+from mingqu.services.access.note_access import accesses
+from mingqu.services.access.sign_in_operator import change_password
 
 WHATS = (
     "customer", "loan", "decision", "unmask", "proof", "ask_again", "order", "proposal", "propose", "approve",

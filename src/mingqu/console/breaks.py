@@ -15,8 +15,8 @@ from mingqu.domain.operator import REASON_LENGTH_MAX, Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
-from mingqu.services.propose import propose
-from mingqu.services.work_break import CAUSES, TO, list_breaks, read_break
+from mingqu.services.proposals.propose import propose
+from mingqu.services.reconciliation.work_break import CAUSES, TO, list_breaks, read_break
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

@@ -22,12 +22,12 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
-from mingqu.services import collect
-from mingqu.services.propose import propose
-from mingqu.services.read_collection import read_case, read_worklist
-from mingqu.services.relieve_loan import Relief
-from mingqu.services.sign_in_operator import Seat
-from mingqu.services.write_note import NOTE_LENGTH_MAX
+from mingqu.services.access.sign_in_operator import Seat
+from mingqu.services.changes.relieve_loan import Relief
+from mingqu.services.collection import collect
+from mingqu.services.collection.read_collection import read_case, read_worklist
+from mingqu.services.people.write_note import NOTE_LENGTH_MAX
+from mingqu.services.proposals.propose import propose
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 

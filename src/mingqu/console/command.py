@@ -12,8 +12,7 @@ import click
 
 from mingqu.domain.operator import CODE_LASTS
 from mingqu.domain.personal import Personal
-from mingqu.services.house import House
-from mingqu.services.keep_operator import (
+from mingqu.services.access.keep_operator import (
     Invited,
     add_operator,
     end_operator,
@@ -22,6 +21,7 @@ from mingqu.services.keep_operator import (
     role_name,
     set_password_at_once,
 )
+from mingqu.services.house import House
 
 _WHERE: Final = "/console/first-password"
 

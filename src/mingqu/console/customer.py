@@ -18,11 +18,11 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
-from mingqu.services.freeze_drawing import freeze_drawing
-from mingqu.services.note_access import unmask
-from mingqu.services.propose import propose
-from mingqu.services.read_customer import read_customer, survivor_of
-from mingqu.services.write_note import NOTE_LENGTH_MAX, write_note
+from mingqu.services.access.note_access import unmask
+from mingqu.services.customers.read_customer import read_customer, survivor_of
+from mingqu.services.limits.freeze_drawing import freeze_drawing
+from mingqu.services.people.write_note import NOTE_LENGTH_MAX, write_note
+from mingqu.services.proposals.propose import propose
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

@@ -12,7 +12,7 @@ from mingqu.console import desk as at
 from mingqu.console.desk import Asked, Desk
 from mingqu.console.route import act, page
 from mingqu.domain.operator import UNMASKED_FOR, Permission
-from mingqu.services.read_decision import read_decision
+from mingqu.services.decisions.read_decision import read_decision
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

@@ -21,12 +21,12 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import NotSignedIn
+from mingqu.services.access.keep_operator import role_name
+from mingqu.services.access.read_today import read_close, unknown_count
+from mingqu.services.access.sign_in_operator import Seat, recognize_operator
+from mingqu.services.appeals.read_review import reviews_waiting
 from mingqu.services.house import House
-from mingqu.services.keep_operator import role_name
-from mingqu.services.read_proposals import proposals_to_check
-from mingqu.services.read_review import reviews_waiting
-from mingqu.services.read_today import read_close, unknown_count
-from mingqu.services.sign_in_operator import Seat, recognize_operator
+from mingqu.services.proposals.read_proposals import proposals_to_check
 from mingqu.web import forgery
 from mingqu.web.pages import LANGUAGE_COOKIE, LANGUAGES, Pages, language_of
 

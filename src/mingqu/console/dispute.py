@@ -15,8 +15,8 @@ from mingqu.domain.operator import REASON_LENGTH_MAX, Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
-from mingqu.services.decide_order import read_dispute
-from mingqu.services.propose import propose
+from mingqu.services.changes.decide_order import read_dispute
+from mingqu.services.proposals.propose import propose
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

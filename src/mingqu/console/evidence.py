@@ -16,8 +16,8 @@ from mingqu.console.route import act, page
 from mingqu.domain.operator import Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
-from mingqu.services.read_evidence import leaf_of, proof_document, read_evidence, verify_now
-from mingqu.services.verify_book import MEANING, Report
+from mingqu.services.evidence.read_evidence import leaf_of, proof_document, read_evidence, verify_now
+from mingqu.services.evidence.verify_book import MEANING, Report
 from mingqu.web.problem import of_refusal
 
 _PLACE: Final = re.compile(r"([0-9]{1,4})/([0-9]{1,12})")

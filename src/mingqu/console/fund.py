@@ -13,7 +13,7 @@ from mingqu.console.desk import Asked, Desk
 from mingqu.console.route import page
 from mingqu.domain.funding import Level, Point
 from mingqu.domain.operator import Permission
-from mingqu.services.read_funds import SourceLine, read_funds
+from mingqu.services.pools.read_funds import SourceLine, read_funds
 
 _SHAPES: Final = {Level.OPEN: "ok", Level.SOFT: "warn", Level.HARD: "bad"}
 _COLORS: Final = {Level.OPEN: "", Level.SOFT: "w", Level.HARD: "x"}

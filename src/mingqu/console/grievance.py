@@ -18,9 +18,9 @@ from mingqu.domain.operator import REASON_LENGTH_MAX, Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.answer_grievance import answer_grievance, escalate_grievance, extend_grievance
-from mingqu.services.read_grievance import list_grievances, read_grievance
-from mingqu.services.sign_in_operator import Seat
+from mingqu.services.access.sign_in_operator import Seat
+from mingqu.services.appeals.answer_grievance import answer_grievance, escalate_grievance, extend_grievance
+from mingqu.services.appeals.read_grievance import list_grievances, read_grievance
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

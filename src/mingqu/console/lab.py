@@ -17,8 +17,8 @@ from mingqu.domain.decision.swap import AGE, ALL, BAND, GROUP_PEOPLE_MIN, INCOME
 from mingqu.domain.identifier import parse
 from mingqu.domain.operator import Permission
 from mingqu.domain.refusal import Refusal
-from mingqu.services.read_policies import read_policies
-from mingqu.services.run_trial import Run, TrialMalformed, Trials
+from mingqu.services.decisions.run_trial import Run, TrialMalformed, Trials
+from mingqu.services.policies.read_policies import read_policies
 
 ROOT: Final = f"{HOME}/lab"
 SEGMENTS: Final = (BAND, PRODUCT, INCOME, AGE, MONTH)

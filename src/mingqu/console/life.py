@@ -16,8 +16,8 @@ from mingqu.domain.life import LifeKind
 from mingqu.domain.operator import Permission
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed
-from mingqu.services.propose import propose
-from mingqu.services.record_life import keep_new_phone
+from mingqu.services.customers.record_life import keep_new_phone
+from mingqu.services.proposals.propose import propose
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

@@ -14,8 +14,8 @@ from mingqu.console.route import act, page
 from mingqu.domain.operator import Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
-from mingqu.services.find_customer import Found, find_anything, list_decisions, list_loans, list_people
-from mingqu.services.read_evidence import leaf_of
+from mingqu.services.customers.find_customer import Found, find_anything, list_decisions, list_loans, list_people
+from mingqu.services.evidence.read_evidence import leaf_of
 
 _SHOWN_BY: Final = {"loan": Permission.LOAN, "decision": Permission.DECISION, "leaf": Permission.EVIDENCE}
 

@@ -19,9 +19,9 @@ from mingqu.console.route import page
 from mingqu.domain.loan import Intent
 from mingqu.domain.operator import REASON_LENGTH_MAX, Permission
 from mingqu.domain.refusal import Refusal
-from mingqu.services.place_receipt import INTENTS
-from mingqu.services.preview_payment import Preview, preview_payment
-from mingqu.services.read_loan_at import LoanAt, read_loan_at
+from mingqu.services.changes.place_receipt import INTENTS
+from mingqu.services.loans.preview_payment import Preview, preview_payment
+from mingqu.services.loans.read_loan_at import LoanAt, read_loan_at
 
 _AMOUNT: Final = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,2}))?")
 VIEWS: Final = ("both", "then", "now")

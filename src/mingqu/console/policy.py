@@ -20,12 +20,12 @@ from mingqu.domain.policy_file import PolicyFault
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.watch_list import ListedKind, ListEntryMalformed, ListName
-from mingqu.services.keep_list import asked_white, enter_on_list
-from mingqu.services.propose import propose
-from mingqu.services.publish_policy import draft_policy, subject_of
-from mingqu.services.read_policies import read_policies, read_policy
-from mingqu.services.switch_off import SwitchEndMalformed, restore_rule, switch_off
-from mingqu.services.switch_rule_off import subject_of_rule, takes_two
+from mingqu.services.policies.keep_list import asked_white, enter_on_list
+from mingqu.services.policies.publish_policy import draft_policy, subject_of
+from mingqu.services.policies.read_policies import read_policies, read_policy
+from mingqu.services.policies.switch_off import SwitchEndMalformed, restore_rule, switch_off
+from mingqu.services.policies.switch_rule_off import subject_of_rule, takes_two
+from mingqu.services.proposals.propose import propose
 
 ROOT = f"{HOME}/policies"
 

@@ -14,8 +14,8 @@ from mingqu.console.route import act, page
 from mingqu.domain.operator import REASON_LENGTH_MAX, Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
-from mingqu.services.propose import approve, decline
-from mingqu.services.read_proposals import list_proposals, read_proposal
+from mingqu.services.proposals.propose import approve, decline
+from mingqu.services.proposals.read_proposals import list_proposals, read_proposal
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

@@ -13,8 +13,8 @@ from mingqu.console.desk import HOME, Asked, Desk
 from mingqu.console.route import act, page
 from mingqu.domain.operator import Permission
 from mingqu.domain.refusal import Refusal
-from mingqu.services.ask_again import ask_again
-from mingqu.services.read_today import read_queues
+from mingqu.services.access.read_today import read_queues
+from mingqu.services.orders.ask_again import ask_again
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

@@ -18,8 +18,8 @@ from mingqu.domain.operator import REASON_LENGTH_MAX, Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
-from mingqu.services.propose import propose
-from mingqu.services.read_proposals import read_parked
+from mingqu.services.proposals.propose import propose
+from mingqu.services.proposals.read_proposals import read_parked
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

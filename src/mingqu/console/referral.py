@@ -12,8 +12,8 @@ from mingqu.console.desk import Asked, Desk
 from mingqu.console.route import page
 from mingqu.domain.cash_advance import ReferralState
 from mingqu.domain.operator import Permission
-from mingqu.services.read_cash_advance import referrals_view
-from mingqu.services.read_lender_answers import answers_view
+from mingqu.services.lenders.read_lender_answers import answers_view
+from mingqu.services.referrals.read_cash_advance import referrals_view
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

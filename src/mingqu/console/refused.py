@@ -12,7 +12,7 @@ from mingqu.console import desk as at
 from mingqu.console.desk import Asked, Desk
 from mingqu.console.route import page
 from mingqu.domain.operator import Permission
-from mingqu.services.read_refused import AGES_DAYS, list_refused
+from mingqu.services.access.read_refused import AGES_DAYS, list_refused
 
 _FILTER_LENGTH_MAX: Final = 64  # of what an address asks for: the longest reason has half of that
 

@@ -19,9 +19,9 @@ from mingqu.console.route import page
 from mingqu.domain.operator import Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
-from mingqu.services.read_reports import REPORTS, read_report, reports_for
-from mingqu.services.report_cohorts import CLASSES, OUTCOMES
-from mingqu.services.report_days import Asked
+from mingqu.services.reports.read_reports import REPORTS, read_report, reports_for
+from mingqu.services.reports.report_cohorts import CLASSES, OUTCOMES
+from mingqu.services.reports.report_days import Asked
 from mingqu.services.write_rows import FORMATS
 
 ROOT: Final = f"{HOME}/reports"

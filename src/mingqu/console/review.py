@@ -19,9 +19,9 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.review import ANSWER_LENGTH_MAX, ANSWER_LENGTH_MIN
-from mingqu.services.answer_review import answer_review, take_review
-from mingqu.services.propose import propose
-from mingqu.services.read_review import list_reviews, read_review
+from mingqu.services.appeals.answer_review import answer_review, take_review
+from mingqu.services.appeals.read_review import list_reviews, read_review
+from mingqu.services.proposals.propose import propose
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

@@ -14,7 +14,7 @@ from mingqu.console.route import Open, act, page
 from mingqu.domain.operator import Permission
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.services.sign_in_operator import set_first_password, sign_in_operator, sign_out_operator
+from mingqu.services.access.sign_in_operator import set_first_password, sign_in_operator, sign_out_operator
 from mingqu.web import assets, forgery
 from mingqu.web.pages import LANGUAGE_COOKIE
 

@@ -15,8 +15,8 @@ from mingqu.domain.operator import REASON_LENGTH_MAX, Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
-from mingqu.services.look_at_stages import look_at_stages, stages_ready
-from mingqu.services.propose import propose
+from mingqu.services.changes.look_at_stages import look_at_stages, stages_ready
+from mingqu.services.proposals.propose import propose
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

@@ -12,11 +12,11 @@ from mingqu.console import desk as at
 from mingqu.console.desk import Asked, Desk
 from mingqu.console.route import page
 from mingqu.domain.operator import Permission
-from mingqu.services.read_proposals import list_proposals
-from mingqu.services.read_refused import lately_refused
-from mingqu.services.read_review import list_reviews
-from mingqu.services.read_today import Today, read_close, read_queues, read_today
-from mingqu.services.work_break import read_alerts
+from mingqu.services.access.read_refused import lately_refused
+from mingqu.services.access.read_today import Today, read_close, read_queues, read_today
+from mingqu.services.appeals.read_review import list_reviews
+from mingqu.services.proposals.read_proposals import list_proposals
+from mingqu.services.reconciliation.work_break import read_alerts
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:

@@ -17,9 +17,9 @@ from mingqu.demo.tell import Teller
 from mingqu.demo.world import World
 from mingqu.domain.money import Money, Rounding, divide, format_fen
 from mingqu.domain.rate import format_percent
-from mingqu.services.make_offers import NoLimit
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.read_loan import loan_state, order_states
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.loans.read_loan import loan_state, order_states
+from mingqu.services.offers.make_offers import NoLimit
 
 DAYS: Final = 90
 INSTALMENTS: Final = 6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mingqu.demo.world import Newcomer
 from mingqu.domain.personal import Personal
 from mingqu.services.house import House
-from mingqu.services.quote_car import car_products, dealers_of
+from mingqu.services.purpose.quote_car import car_products, dealers_of
 
 
 def companies(house: House) -> list[Newcomer]:

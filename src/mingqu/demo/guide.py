@@ -8,8 +8,8 @@ from typing import Final
 
 from mingqu.demo.people import XIA
 from mingqu.domain.personal import Personal, mask_card
+from mingqu.services.access.keep_operator import add_operator, operators, set_password_at_once
 from mingqu.services.house import House
-from mingqu.services.keep_operator import add_operator, operators, set_password_at_once
 
 # Two of each role that proposes: what one proposes the other checks.
 OPERATORS: Final = (

@@ -11,18 +11,18 @@ from mingqu.demo.world import Newcomer, World
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.loan import Intent
 from mingqu.domain.one_time_code import CodePurpose
-from mingqu.services.assess import Assessment, assess
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.give_consent import give_consent
-from mingqu.services.make_offers import make_offers
-from mingqu.services.price_offer import Offered
-from mingqu.services.read_person import person_view
-from mingqu.services.repay import confirm_agreement, open_page, repay_by_hand, request_agreement
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import Signed, sign_contract
+from mingqu.services.decisions.assess import Assessment, assess
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.offers.price_offer import Offered
+from mingqu.services.people.read_person import person_view
+from mingqu.services.people.sign_in import send_code, sign_in
+from mingqu.services.people.verify_identity import verify_identity
+from mingqu.services.privacy.give_consent import give_consent
+from mingqu.services.repayment.repay import confirm_agreement, open_page, repay_by_hand, request_agreement
 from mingqu.services.run_due_work import run_due_work
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import Signed, sign_contract
-from mingqu.services.sign_in import send_code, sign_in
-from mingqu.services.verify_identity import verify_identity
 
 # Longer than the cost table must be read, and than one code waits for the next.
 READING: Final = timedelta(seconds=61)

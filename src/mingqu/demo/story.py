@@ -24,11 +24,11 @@ from mingqu.demo.visit import (
 from mingqu.demo.world import OnlineWorld, World
 from mingqu.domain.moment import start_of
 from mingqu.domain.money import Money
-from mingqu.services.close_day import bring_up_today, close_through
-from mingqu.services.follow_funding import follow_funding
-from mingqu.services.fund_lender import fund_lender
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.read_loan import first_slots
+from mingqu.services.close.close_day import bring_up_today, close_through
+from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.funding.fund_lender import fund_lender
+from mingqu.services.limits.follow_funding import follow_funding
+from mingqu.services.loans.read_loan import first_slots
 
 STARTS_ON: Final = date(2026, 8, 15)
 ENDS_ON: Final = date(2027, 8, 15)

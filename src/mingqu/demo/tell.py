@@ -16,7 +16,7 @@ from mingqu.client.answers import Decision, Offer
 from mingqu.client.loan_answers import Certificate, Entry, Owed
 from mingqu.domain.money import format_fen
 from mingqu.domain.rate import format_percent
-from mingqu.services.verify_book import MEANING, Report
+from mingqu.services.evidence.verify_book import MEANING, Report
 
 _LINES_SHOWN = 10  # of a loan's ledger: enough to follow the end in every account
 

@@ -1,8 +1,8 @@
 """What happens in a person's life and changes what may be done: another phone, a death, and that it was told wrongly.
 
-A card or a name changes by proof of the person themselves (`services/verify_identity`). What they cannot prove any
-more, two operators record from papers. Sources: 民法典 art. 13 (a person's capacity ends with death), GB/T 45251-2025
-(nobody but the debtor is contacted; heirs are not dunned by machine).
+A card or a name changes by proof of the person themselves (`services/people/verify_identity`). What they cannot prove
+any more, two operators record from papers. Sources: 民法典 art. 13 (a person's capacity ends with death), GB/T
+45251-2025 (nobody but the debtor is contacted; heirs are not dunned by machine).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from datetime import date
 from typing import TYPE_CHECKING, ClassVar
 
 from mingqu.domain.refusal import Refusal
-from mingqu.services.close_cell import CellClosed, close_cell_through
+from mingqu.services.close.close_cell import CellClosed, close_cell_through
 from mingqu.services.house import House
 
 if TYPE_CHECKING:

@@ -11,17 +11,17 @@ from datetime import timedelta
 from typing import Final
 
 from mingqu.domain.refusal import Refusal
-from mingqu.services.bring_up_mornings import RETRY_AFTER
-from mingqu.services.close_day import Stopped, bring_up_today, close_through
-from mingqu.services.compensate_loans import compensate_loans
-from mingqu.services.draw_pool import draw_pools
-from mingqu.services.follow_funding import follow_funding
+from mingqu.services.close.bring_up_mornings import RETRY_AFTER
+from mingqu.services.close.close_day import Stopped, bring_up_today, close_through
+from mingqu.services.decisions.sweep_signals import sweep_all
+from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.services.house import House
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.reconcile import reconcile_due
-from mingqu.services.remind_of_dues import plan_reminders
+from mingqu.services.limits.follow_funding import follow_funding
+from mingqu.services.notices.remind_of_dues import plan_reminders
+from mingqu.services.partners.compensate_loans import compensate_loans
+from mingqu.services.pools.draw_pool import draw_pools
+from mingqu.services.reconciliation.reconcile import reconcile_due
 from mingqu.services.run_due_work import run_due_work
-from mingqu.services.sweep_signals import sweep_all
 
 # A channel's answer within a second is soon enough; an idle book costs two small queries a cell and second.
 IDLE_SECONDS: Final = 1.0

@@ -2,7 +2,7 @@
 
 Source: 《个人贷款管理办法》(NFRA 令 2024 年第 3 号): above a threshold, and wherever the product says so, the lender
 pays the borrower's counterparty itself. The rule that money goes to the borrower's own name is replaced by another: it
-goes to the payee named in the contract, and to nobody else (`mingqu.services.entrust_payment`).
+goes to the payee named in the contract, and to nobody else (`mingqu.services.orders.entrust_payment`).
 """
 
 from __future__ import annotations

@@ -11,35 +11,31 @@ from uuid import UUID
 
 from mingqu.domain.order import is_lost
 from mingqu.domain.refusal import Refusal
-from mingqu.services import (
-    agree_at_wallet,
-    announce_deductions,
-    ask_lenders,
-    find_announcement,
-    follow_referrals,
-    keep_order,
-)
-from mingqu.services.agree_at_wallet import ask_wallets
-from mingqu.services.bill_spend import bill_cell
-from mingqu.services.cross_cells import CROSSING, finish_crossings
-from mingqu.services.drop_agreement import CANCEL_AGREEMENT
-from mingqu.services.end_agreement import tell_bank
-from mingqu.services.erase_person import erase_due
-from mingqu.services.expire_holds import expire_holds
-from mingqu.services.follow_up import NOTICE
+from mingqu.services.changes.watch_card import watch_cards
 from mingqu.services.house import House
-from mingqu.services.note_signals import PROMISED, note_promised
-from mingqu.services.pay_merchant import lapse_purchases
-from mingqu.services.remind_of_bills import BILL_NOTICE, remind_of_bills
-from mingqu.services.remind_of_dues import REMIND, remind_of_dues
-from mingqu.services.report_to_lender import REPORT, report_to_lenders
-from mingqu.services.run_errand import run_errand
-from mingqu.services.seek_lost_order import seek_lost_order
-from mingqu.services.send_batch import send_batches
-from mingqu.services.send_notice import send_due_notices
-from mingqu.services.spend_card import WATCH
-from mingqu.services.tell_webhooks import DELIVERY, deliver_webhooks
-from mingqu.services.watch_card import watch_cards
+from mingqu.services.ledger.cross_cells import CROSSING, finish_crossings
+from mingqu.services.ledger.expire_holds import expire_holds
+from mingqu.services.lenders import ask_lenders
+from mingqu.services.loans.follow_up import NOTICE
+from mingqu.services.messages.report_to_lender import REPORT, report_to_lenders
+from mingqu.services.messages.tell_webhooks import DELIVERY, deliver_webhooks
+from mingqu.services.notices.remind_of_dues import REMIND, remind_of_dues
+from mingqu.services.notices.send_notice import send_due_notices
+from mingqu.services.orders import announce_deductions, find_announcement, keep_order
+from mingqu.services.orders.drop_agreement import CANCEL_AGREEMENT
+from mingqu.services.orders.end_agreement import tell_bank
+from mingqu.services.orders.run_errand import run_errand
+from mingqu.services.orders.seek_lost_order import seek_lost_order
+from mingqu.services.orders.send_batch import send_batches
+from mingqu.services.people.note_signals import PROMISED, note_promised
+from mingqu.services.privacy.erase_person import erase_due
+from mingqu.services.purpose.spend_card import WATCH
+from mingqu.services.referrals import follow_referrals
+from mingqu.services.repayment import agree_at_wallet
+from mingqu.services.repayment.agree_at_wallet import ask_wallets
+from mingqu.services.revolving.bill_spend import bill_cell
+from mingqu.services.revolving.pay_merchant import lapse_purchases
+from mingqu.services.revolving.remind_of_bills import BILL_NOTICE, remind_of_bills
 from mingqu.store import order, work
 from mingqu.store.database import DatabaseUnavailable
 from mingqu.store.erasure import ERASE

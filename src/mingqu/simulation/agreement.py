@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
-from mingqu.services.give_consent import give_consent, withdraw_consent
-from mingqu.services.read_person import consents_of, person_view
-from mingqu.services.repay import AgreementRefused, confirm_agreement, request_agreement
+from mingqu.services.people.read_person import consents_of, person_view
+from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
+from mingqu.services.repayment.repay import AgreementRefused, confirm_agreement, request_agreement
 from mingqu.simulation.people import IdleError, Person
 
 

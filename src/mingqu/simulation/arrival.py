@@ -12,15 +12,15 @@ from typing import Final
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.one_time_code import CodePurpose
 from mingqu.domain.refusal import Refusal
-from mingqu.services.ask_for_person import ask_for_person
-from mingqu.services.assess import assess
-from mingqu.services.disclose_cost import confirm_cost_table, show_cost_table
-from mingqu.services.give_consent import give_consent
-from mingqu.services.make_offers import make_offers
-from mingqu.services.send_signing_code import send_signing_code
-from mingqu.services.sign_contract import Signed, sign_contract
-from mingqu.services.sign_in import send_code, sign_in
-from mingqu.services.verify_identity import verify_identity
+from mingqu.services.appeals.ask_for_person import ask_for_person
+from mingqu.services.contracts.send_signing_code import send_signing_code
+from mingqu.services.contracts.sign_contract import Signed, sign_contract
+from mingqu.services.decisions.assess import assess
+from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.people.sign_in import send_code, sign_in
+from mingqu.services.people.verify_identity import verify_identity
+from mingqu.services.privacy.give_consent import give_consent
 from mingqu.simulation.agreement import agree
 from mingqu.simulation.people import IdleError, Person, require_same
 

@@ -7,11 +7,11 @@ from typing import Final
 
 from mingqu.domain.loan import Intent, Stage
 from mingqu.domain.word import Refused
-from mingqu.services.ask_for_person import ask_for_person
-from mingqu.services.issue_certificate import issue_certificate
-from mingqu.services.read_loans import LoanView, loans_of
-from mingqu.services.read_person import person_view
-from mingqu.services.repay import PaymentPage, open_page, repay_by_hand
+from mingqu.services.appeals.ask_for_person import ask_for_person
+from mingqu.services.loans.issue_certificate import issue_certificate
+from mingqu.services.people.read_person import person_view
+from mingqu.services.repayment.read_loans import LoanView, loans_of
+from mingqu.services.repayment.repay import PaymentPage, open_page, repay_by_hand
 from mingqu.simulation.agreement import begin, confirm, withdraw
 from mingqu.simulation.arrival import CHOOSING
 from mingqu.simulation.people import IdleError, Payment, Person, require_same

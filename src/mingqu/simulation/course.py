@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mingqu.services.chase_order import Errand
+from mingqu.services.orders.chase_order import Errand
 from mingqu.simulation.order_desk import Desk
 from mingqu.simulation.order_world import OrderWorld
 from mingqu.simulation.platform import DAYS, PlatformHistory

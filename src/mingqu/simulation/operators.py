@@ -15,16 +15,16 @@ from mingqu.domain.order import OrderKind, OrderState
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import NEEDED, Deed, ProposalStale
 from mingqu.domain.review import OUTCOMES
-from mingqu.services.answer_review import answer_review, take_review
-from mingqu.services.ask_again import ask_again
-from mingqu.services.change_loan import change_loan
-from mingqu.services.freeze_drawing import freeze_drawing
+from mingqu.services.access.read_today import read_queues, read_today
+from mingqu.services.access.sign_in_operator import Seat
+from mingqu.services.appeals.answer_review import answer_review, take_review
+from mingqu.services.changes.change_loan import change_loan
+from mingqu.services.changes.place_receipt import candidates
+from mingqu.services.changes.reverse_repayment import reverse_repayment
 from mingqu.services.house import House
-from mingqu.services.place_receipt import candidates
-from mingqu.services.propose import approve, decline, propose
-from mingqu.services.read_today import read_queues, read_today
-from mingqu.services.reverse_repayment import reverse_repayment
-from mingqu.services.sign_in_operator import Seat
+from mingqu.services.limits.freeze_drawing import freeze_drawing
+from mingqu.services.orders.ask_again import ask_again
+from mingqu.services.proposals.propose import approve, decline, propose
 from mingqu.simulation.dice import Dice
 from mingqu.simulation.people import IdleError
 from mingqu.simulation.playhouse import Playhouse

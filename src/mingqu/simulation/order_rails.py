@@ -19,7 +19,7 @@ from mingqu.ports.combined import CombinedRequest, LenderPart
 from mingqu.ports.payout import PayoutRequest, StatementLine
 from mingqu.ports.refund import RefundRequest
 from mingqu.ports.silence import ChannelSilent
-from mingqu.services.chase_order import EntrustedErrand, PayoutErrand, RefundErrand
+from mingqu.services.orders.chase_order import EntrustedErrand, PayoutErrand, RefundErrand
 from mingqu.simulation.dice import Dice
 from mingqu.simulation.weather import Weather
 

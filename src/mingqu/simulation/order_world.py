@@ -1,6 +1,6 @@
 """A small world in memory: a desk that keeps orders, a bank that misbehaves, a clock, and a seed that decides all.
 
-The desk uses the same decisions as the services (`mingqu.domain.order`, `mingqu.services.chase_order`), with a
+The desk uses the same decisions as the services (`mingqu.domain.order`, `mingqu.services.orders.chase_order`), with a
 dictionary where they have the database and a `Purse` where they have the ledger. The world kills the desk's
 worker between any two of its steps, lets several workers chase the same order, brings notices twice, out of
 order and forged, hands over bills with mistakes, and looks after every tick whether anything is wrong.
@@ -27,10 +27,10 @@ from mingqu.domain.word import Failed, InProgress, Paid, Word, name_of
 from mingqu.ports.collection import Agreed, AgreementRequest, HostedPage
 from mingqu.ports.payout import StatementLine
 from mingqu.ports.silence import ChannelSilent
-from mingqu.services.chase_order import DeductionErrand, Errand, PayoutErrand, chase, chase_order
-from mingqu.services.combined_page import CombinedPage
 from mingqu.services.house import ALIPAY_ACCOUNT, BANK, COMBINED, ENTRUSTED, HOSTED, WECHAT
-from mingqu.services.run_errand import HostedErrand, Payer, page_request
+from mingqu.services.orders.chase_order import DeductionErrand, Errand, PayoutErrand, chase, chase_order
+from mingqu.services.orders.combined_page import CombinedPage
+from mingqu.services.orders.run_errand import HostedErrand, Payer, page_request
 from mingqu.simulation.dice import Dice
 from mingqu.simulation.order_desk import OURS, Desk, SignedNotice, signature_of
 from mingqu.simulation.order_rails import PAID_BEFORE_FEN, PAYER, Rails

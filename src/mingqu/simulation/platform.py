@@ -19,8 +19,8 @@ from mingqu.domain.word import Failed, Paid, name_of
 from mingqu.jobs.worker import Resting, work_once
 from mingqu.ports.notice import Notice
 from mingqu.services.house import BANK
-from mingqu.services.reconcile import reconcile_one
-from mingqu.services.take_notice import take_notice
+from mingqu.services.incoming.take_notice import take_notice
+from mingqu.services.reconciliation.reconcile import reconcile_one
 from mingqu.simulation import arrival, borrower, operators
 from mingqu.simulation.dice import Dice
 from mingqu.simulation.mortal_database import End, WorkerKilled

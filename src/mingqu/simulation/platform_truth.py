@@ -11,10 +11,10 @@ from mingqu.domain.consent import ConsentMissing, ConsentPurpose, require
 from mingqu.domain.order import OrderState
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.reconciliation import BreakState
-from mingqu.services.close_day import what_stands
+from mingqu.services.close.close_day import what_stands
+from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.house import BANK
-from mingqu.services.read_loan import paid_orders
-from mingqu.services.verify_book import verify_book
+from mingqu.services.loans.read_loan import paid_orders
 from mingqu.simulation.playhouse import Playhouse
 from mingqu.simulation.tally import BrokenError
 from mingqu.store import consent, loan, order, queue, reconciliation, repayment, work

@@ -23,11 +23,11 @@ from mingqu.demo.world import Newcomer
 from mingqu.domain.decision import Pack
 from mingqu.domain.moment import start_of
 from mingqu.domain.operator import Operator
-from mingqu.services.close_day import close_through
+from mingqu.services.access.keep_operator import add_operator
+from mingqu.services.close.close_day import close_through
+from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.services.house import House
-from mingqu.services.keep_operator import add_operator
-from mingqu.services.publish_evidence import publish_evidence
-from mingqu.services.reconcile import DAYS_BACK_MAX, reconcile_day
+from mingqu.services.reconciliation.reconcile import DAYS_BACK_MAX, reconcile_day
 from mingqu.simulation.playhouse import Playhouse, open_playhouse
 from mingqu.store import book, keyring, migration, policy
 from mingqu.store.passing_copy import passing_copy

@@ -1,7 +1,7 @@
 """Signals in the book: written with their keys, forgotten with their person; `store.signal_tally` counts them.
 
 A signal lies in the cell of its key's hash and so has nothing to do with its person's cell or lock: `note` is called in
-a short transaction of its own (`services.note_signals` says why nothing is lost or doubled by that).
+a short transaction of its own (`services.people.note_signals` says why nothing is lost or doubled by that).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 import mingqu
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.services.read_loan import cells_of_book
+from mingqu.services.loans.read_loan import cells_of_book
 from mingqu.web.metrics import Metrics
 
 

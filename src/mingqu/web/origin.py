@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request
 
 from mingqu.domain.personal import Personal
-from mingqu.services.note_signals import Origin
+from mingqu.services.people.note_signals import Origin
 
 
 def origin_of(request: Request[Any, Any, Any], *, device: Personal[str] | None = None) -> Origin:

@@ -20,9 +20,9 @@ from fontTools.ttLib import TTFont
 
 from mingqu.domain.loan import Component, Timing
 from mingqu.domain.loan.terms import NON_ACCRUAL_AFTER_DAYS
-from mingqu.services.copy_own_data import OwnData
-from mingqu.services.read_papers import ContractView, Paper, Party
-from mingqu.services.state_business import use_of
+from mingqu.services.customers.read_papers import ContractView, Paper, Party
+from mingqu.services.people.state_business import use_of
+from mingqu.services.privacy.copy_own_data import OwnData
 from mingqu.web.pages import moment, percent
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # of every paper: what it says about time stands in its text

@@ -9,8 +9,8 @@ from litestar.datastructures import Cookie
 
 from mingqu.domain.personal import Personal
 from mingqu.domain.session import PAGE_LIFE_MAX, NotSignedIn
+from mingqu.services.access.keep_session import Caller, find_caller, recognize
 from mingqu.services.house import House
-from mingqu.services.keep_session import Caller, find_caller, recognize
 
 COOKIE: Final = "mingqu_session"
 _SCHEME: Final = "bearer "

@@ -44,7 +44,7 @@ from mingqu.services.house import (
     NoticeSource,
     Settings,
 )
-from mingqu.services.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
+from mingqu.services.people.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
 from mingqu.store import (
     channel_calendar,
     consent,

@@ -12,7 +12,7 @@ from mingqu.channels.gateway import order as gateway
 from mingqu.channels.wechatpay import trade as wechatpay
 from mingqu.ports.bill import BillFault, BillUnreadable
 from mingqu.ports.payout import Direction, StatementLine
-from mingqu.services.fetch_bill import lines_of
+from mingqu.services.reconciliation.fetch_bill import lines_of
 
 
 @pytest.mark.parametrize("name", ["R\x001", "\n", "1\x7f"])

@@ -14,7 +14,7 @@ from mingqu import cli
 from mingqu.domain.abs_pool import LeftOut, PoolFileMalformed, PoolUnknown, parse_pools, pool_on, unfit_for
 from mingqu.domain.policy_file import Document, PolicyFault, plain
 from mingqu.main import Wiring
-from mingqu.services.report_pool import report_pool
+from mingqu.services.pools.report_pool import report_pool
 from mingqu.store.policy import policy_folder, read_document
 from mingqu.store.pool import load_pools
 from tests.models.pool import offered

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mingqu.domain.instrument import BinTableMalformed, CardNotSupported, InstrumentKind, find_bin
 from mingqu.domain.personal import Personal
-from mingqu.services.load_bins import read_bin_file
+from mingqu.services.people.load_bins import read_bin_file
 
 HEAD = "prefix,digits,issuer,name_zh,name_en,kind\n"
 GOOD = "62000001,16,qinghe,清河银行,Qinghe Bank,debit_card\n"

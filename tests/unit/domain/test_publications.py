@@ -13,7 +13,7 @@ from mingqu.domain.decision.draft import PublicationNotInForce, joined
 from mingqu.domain.decision.publication import Publication, key_of
 from mingqu.domain.decision.strategy import PolicyMissing
 from mingqu.domain.policy_file import Document, PolicyFault
-from mingqu.services.keep_assessment import way_of
+from mingqu.services.decisions.keep_assessment import way_of
 from mingqu.store.current_policies import Current
 from mingqu.store.policy import read_documents
 

@@ -20,7 +20,7 @@ from mingqu.demo.tell import Teller
 from mingqu.demo.visit import READING, Visitor, apply, arrive
 from mingqu.demo.world import OnlineWorld
 from mingqu.domain.money import format_fen
-from mingqu.services.spend_card import AUTHORISE, Asked, Word, hear_card
+from mingqu.services.purpose.spend_card import AUTHORISE, Asked, Word, hear_card
 
 TITLE: Final = "A car on a card whose money has a purpose · 车贷卡"
 _PRICE_FEN: Final = 7_500_000

@@ -22,7 +22,7 @@ from mingqu.demo.visit import Visitor, apply, arrive, sign_in_anew
 from mingqu.demo.world import OnlineWorld
 from mingqu.domain.calendar import add_months
 from mingqu.domain.money import format_fen
-from mingqu.services.pay_merchant import capture_purchase, refund_purchase
+from mingqu.services.revolving.pay_merchant import capture_purchase, refund_purchase
 
 TITLE: Final = "A spend account and a line of cash under one ceiling · 花呗与借呗"
 _SELLER: Final = "河畔书店"

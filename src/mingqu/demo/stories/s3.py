@@ -26,7 +26,7 @@ from mingqu.domain.calendar import add_months
 from mingqu.domain.moment import start_of
 from mingqu.domain.money import format_fen
 from mingqu.domain.rate import format_percent
-from mingqu.services.close_day import bring_up_today
+from mingqu.services.close.close_day import bring_up_today
 
 TITLE: Final = "A loan inside an app, from several institutions · 微信贷款"
 BEGINS_ON: Final = date(2026, 12, 1)  # a bank with a guarantor and an insured product are offered by then

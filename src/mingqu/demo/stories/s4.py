@@ -24,7 +24,7 @@ from mingqu.demo.world import OnlineWorld
 from mingqu.domain.calendar import add_months
 from mingqu.domain.moment import start_of
 from mingqu.domain.money import format_fen
-from mingqu.services.close_day import bring_up_today
+from mingqu.services.close.close_day import bring_up_today
 
 TITLE: Final = "Credit on a phone, late and rebuilt · 手机贷款,逾期与恢复"
 _BALANCE_FEN: Final = 500_000

@@ -1,0 +1,207 @@
+"""The person's side of a checkout: see an order, take it, get offers of several lenders for it, and sign one of them.
+
+An order lies where its merchant's number routes, its offers with the person. So it is taken first, by whoever is first;
+what a death leaves in between is an order that its person takes again. The offers are those of any amount
+(`make_offers`), bound to the order in the transaction that makes them: whoever signs one agrees to the order's hash,
+and the money goes to the merchant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Final
+from uuid import UUID
+
+import msgspec
+
+from mingqu.domain.checkout import CheckoutState, Item, Merchant
+from mingqu.domain.ownership import NotFound
+from mingqu.domain.personal import Personal
+from mingqu.domain.refusal import Refusal
+from mingqu.services.checkout.open_checkout import CheckoutOver, CheckoutTaken, state_of
+from mingqu.services.house import House
+from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.offers.price_offer import Offered
+from mingqu.services.purpose.bind_money import Bound, binding_of
+from mingqu.store import checkout, purpose_loan
+from mingqu.store.checkout import Checkout, OrderOffer
+from mingqu.store.database import Transaction
+from mingqu.store.offer import Offer
+from mingqu.store.payee import Payee
+
+PURPOSE: Final = "merchant_order"
+
+
+class OrderNotAgreed(Refusal):
+    """This loan pays an order: read what is bought and from whom, and agree to it by its hash."""
+
+    code: ClassVar[str] = "order_not_agreed"
+    status: ClassVar[int] = 409
+
+
+class CheckoutUsed(Refusal):
+    """A loan for this order was signed already: an order is paid once."""
+
+    code: ClassVar[str] = "checkout_used"
+    status: ClassVar[int] = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderView:
+    """An order as its buyer sees it; `loan_id` once it was signed."""
+
+    checkout_id: UUID
+    merchant: Merchant
+    number: str
+    items: tuple[Item, ...]
+    amount_fen: int
+    currency: str
+    order_hash: str
+    state: CheckoutState
+    expires_at: datetime
+    loan_id: UUID | None
+
+
+class _Goods(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    quantity: int
+    price_fen: int
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True):
+    items: tuple[_Goods, ...]
+
+
+def order_view_of(house: House, *, person_id: UUID, checkout_id: UUID) -> OrderView:
+    """Return an order that nobody took, or this person did. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        known = _visible(tx, person_id=person_id, checkout_id=checkout_id)
+        return _view(tx, house, known)
+
+
+def take_checkout(house: House, *, person_id: UUID, checkout_id: UUID) -> OrderView:
+    """Take an order; taken again by the same person it is the same. Errors: NotFound, CheckoutTaken, CheckoutOver."""
+
+    def work(tx: Transaction) -> OrderView:
+        if checkout.load(tx, checkout_id=checkout_id) is None:
+            raise NotFound
+        tx.lock_cell(tx.cell_of(checkout_id))
+        known = checkout.load(tx, checkout_id=checkout_id)
+        assert known is not None
+        if known.person_id not in (None, person_id):
+            raise CheckoutTaken("Somebody else pays this order.")
+        if known.cancelled_at is not None or house.clock.now() >= known.expires_at:
+            raise CheckoutOver("This order cannot be paid any more: ask the merchant for a new one.")
+        if known.person_id is None:
+            checkout.take(tx, checkout_id=checkout_id, person_id=person_id, at=house.clock.now())
+            known = _visible(tx, person_id=person_id, checkout_id=checkout_id)
+        return _view(tx, house, known)
+
+    return house.database.run(work)
+
+
+def offers_for_order(
+    house: House, *, person_id: UUID, checkout_id: UUID, instalments: int, method: str
+) -> list[Offered]:
+    """Return what each lender with a line offers for an order that the person took, the cheapest first.
+
+    Errors: NotFound, CheckoutOver, CheckoutUsed, and those of `make_offers`.
+    """
+    with house.database.transaction() as tx:
+        known = _visible(tx, person_id=person_id, checkout_id=checkout_id)
+        if known.person_id is None:
+            raise NotFound  # nobody has offers for an order that they did not take
+    if known.cancelled_at is not None or house.clock.now() >= known.expires_at:
+        raise CheckoutOver("This order cannot be paid any more: ask the merchant for a new one.")
+
+    def bind(tx: Transaction, made: Sequence[Offered]) -> None:
+        require_unused(tx, person_id=person_id, checkout_id=checkout_id)
+        bound = [
+            OrderOffer(
+                offer_id=one.offer.offer_id,
+                person_id=person_id,
+                checkout_id=checkout_id,
+                merchant=known.merchant,
+                order_hash=hashlib.sha256(known.body).digest(),
+                amount_fen=known.amount_fen,
+                expires_at=known.expires_at,
+            )
+            for one in made
+        ]
+        checkout.insert_offers(tx, offers=bound)
+
+    return make_offers(
+        house, person_id=person_id, amount_fen=known.amount_fen, instalments=instalments, method=method, bind=bind
+    )
+
+
+def require_unused(tx: Transaction, *, person_id: UUID, checkout_id: UUID) -> None:
+    """Return when no loan for an order was signed; the caller holds the lock of the person. Errors: CheckoutUsed."""
+    if checkout.signed_of(tx, person_id=person_id, checkout_id=checkout_id) is not None:
+        raise CheckoutUsed("A loan for this order was signed already.")
+
+
+def order_of_offer(house: House, *, person_id: UUID, offer_id: UUID) -> OrderView | None:
+    """Return the order that a person's offer is for, or None where it pays the person. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        bound = checkout.of_offer(tx, offer_id=offer_id)
+        if bound is None:
+            return None
+        return _view(tx, house, _visible(tx, person_id=person_id, checkout_id=bound.checkout_id))
+
+
+def bound_of(tx: Transaction, house: House, *, stored: Offer, agreed_hash: str | None) -> Bound | None:
+    """Return what binds an offer's money: an order, a funds contract, or nothing. The caller holds the person's lock.
+
+    Errors: OrderNotAgreed, CheckoutOver, CheckoutUsed, FundsContractNotAgreed.
+    """
+    bound = checkout.of_offer(tx, offer_id=stored.offer_id)
+    if bound is None:
+        return binding_of(tx, house, stored=stored, agreed_hash=agreed_hash)
+    require_unused(tx, person_id=stored.person_id, checkout_id=bound.checkout_id)
+    if house.clock.now() >= bound.expires_at:
+        raise CheckoutOver("This order cannot be paid any more: ask the merchant for a new one.")
+    order_hash = bound.order_hash.hex()
+    if agreed_hash != order_hash:
+        raise OrderNotAgreed("Read what is bought and from whom, and agree to it.", order_hash=order_hash)
+    merchant = house.merchants[bound.merchant]
+    payee = Payee(
+        account=Personal(merchant.account), name=Personal(merchant.name_zh), bank=merchant.bank, purpose=PURPOSE
+    )
+    return Bound(offer_id=stored.offer_id, contract_hash=order_hash, payee=payee, for_order=True)
+
+
+def bound_by(tx: Transaction, bound: Bound, *, loan_id: UUID) -> None:
+    """Name the loan that was signed of what binds its money; the caller holds the lock and commits."""
+    signed = checkout.signed if bound.for_order else purpose_loan.signed
+    signed(tx, offer_id=bound.offer_id, loan_id=loan_id)
+
+
+def _visible(tx: Transaction, *, person_id: UUID, checkout_id: UUID) -> Checkout:
+    known = checkout.load(tx, checkout_id=checkout_id)
+    if known is None or known.person_id not in (None, person_id):
+        raise NotFound
+    return known
+
+
+def _view(tx: Transaction, house: House, known: Checkout) -> OrderView:
+    loan_id = None
+    if known.person_id is not None:
+        signed = checkout.signed_of(tx, person_id=known.person_id, checkout_id=known.checkout_id)
+        loan_id = None if signed is None else signed.loan_id
+    goods = msgspec.json.decode(known.body, type=_Body).items
+    return OrderView(
+        checkout_id=known.checkout_id,
+        merchant=house.merchants[known.merchant],
+        number=known.number,
+        items=tuple(Item(name=one.name, quantity=one.quantity, price_fen=one.price_fen) for one in goods),
+        amount_fen=known.amount_fen,
+        currency=known.currency,
+        order_hash=known.order_hash,
+        state=state_of(tx, house, known=known),
+        expires_at=known.expires_at,
+        loan_id=loan_id,
+    )

@@ -1,0 +1,1 @@
+"""Overdue loans: the worklist, calls and promises, the contact gate."""

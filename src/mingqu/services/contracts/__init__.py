@@ -1,0 +1,1 @@
+"""From an offer to a signature: the cost explained, the code, the contract."""

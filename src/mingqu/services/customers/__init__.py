@@ -1,0 +1,1 @@
+"""A customer as an operator finds and sees them, their papers, and what happened in their life."""

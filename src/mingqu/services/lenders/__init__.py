@@ -1,0 +1,1 @@
+"""Lenders that decide by themselves: asked, heard, signed with."""

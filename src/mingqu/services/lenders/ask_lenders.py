@@ -1,0 +1,274 @@
+"""Put one application to lenders that decide by themselves, each under a consent of its own, and ask until they say.
+
+A lender is reached by a gateway where credentials name it (`House.lenders`), and decides by the house's own policy
+otherwise: `make_offers` gives what both offer, and an offer that comes late joins the others the next time it is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from mingqu.domain.business import BusinessNotStated
+from mingqu.domain.canonical import Canonical
+from mingqu.domain.consent import ConsentMissing, ConsentPurpose
+from mingqu.domain.consent import require as require_consent
+from mingqu.domain.decision.switch import LendingSwitchedOff
+from mingqu.domain.identifier import beside
+from mingqu.domain.institution import InstitutionNotConnected, PartnerNotListed, PilotExcludes
+from mingqu.domain.lender_answer import OPEN, LenderOffer, LenderQuestion, QuestionState
+from mingqu.domain.product import Product, TermsNotOffered
+from mingqu.ports.lender import Declined, Later, LenderApplication, LenderChannel, NotKnown
+from mingqu.ports.silence import ChannelSilent
+from mingqu.services.access.note_refused import note_lender
+from mingqu.services.decisions.read_limit import decision_view
+from mingqu.services.house import House
+from mingqu.services.lenders.hear_lender import hear_answer, note_trouble
+from mingqu.services.limits.check_drawing import lines_of, require_drawing_open
+from mingqu.services.offers.make_offers import require_routed
+from mingqu.services.once import Response, once
+from mingqu.services.people.state_business import require_business
+from mingqu.services.policies.switch_off import require_lending
+from mingqu.store import consent, lender_question, party, vault, work
+from mingqu.store.database import Transaction
+from mingqu.store.offer import Facility
+from mingqu.store.work import Work
+
+log: Final = logging.getLogger("mingqu.lender")
+ASK: Final = "ask_lender"
+BATCH: Final = 20  # of a cell and round: a lender that hangs must not keep orders waiting for long
+LEASE_SECONDS: Final = 600  # a whole batch of lenders that hang
+WAITS: Final = tuple(timedelta(minutes=each) for each in (1, 2, 5, 10, 30, 60))
+ASKED_FOR: Final = timedelta(days=1)  # who has not decided by then is asked anew by a new application
+NEVER: Final = "lender_never_answered"
+LENDERS_MAX: Final = 50  # one application is put to no more: each gets a person's data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A lender that was not asked, and the code of why not, e.g. "consent_missing"."""
+
+    lender: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What one application became: a question for each lender that was asked, and who was left out."""
+
+    questions: tuple[LenderQuestion, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+_NOT_ASKED: Final = (
+    LendingSwitchedOff, TermsNotOffered, InstitutionNotConnected, PartnerNotListed, PilotExcludes, ConsentMissing,
+    BusinessNotStated,
+)  # fmt: skip
+
+
+def ask_lenders(house: House, *, person_id: UUID, amount_fen: int, instalments: int, method: str, key: str) -> Asked:
+    """Put an application to every lender that decides by itself and may be asked; return how each stands now.
+
+    Whoever was asked the same and has not ended is not asked anew. With the same `key` it is one application.
+    Sources: PIPL art. 23 (a consent for each lender by name); 金规〔2025〕9号 (only on a list of partners).
+    Errors: DrawingFrozen, DrawingStopped, AssessmentExpired, and those of the key.
+    """
+
+    def work_(tx: Transaction) -> Response:
+        require_drawing_open(tx, house, person_id=person_id)
+        asked: list[str] = []
+        left_out: list[dict[str, str]] = []
+        lines = [one for one in lines_of(tx, house, person_id=person_id) if lender_code(house, one[0]) in house.lenders]
+        before = lender_question.of_person(tx, person_id=person_id)
+        for line, available_fen in lines[:LENDERS_MAX]:
+            code = lender_code(house, line)
+            wish = (line.facility_id, amount_fen, instalments, method)
+            same = next((one for one in before if _wish_of(one) == wish and _is_alive(house, one)), None)
+            if same is not None:
+                asked.append(same.question_id.hex)
+                continue
+            if available_fen < amount_fen:
+                left_out.append({"lender": code, "code": "no_limit"})
+                continue
+            try:
+                asked.append(_ask_one(tx, house, line, amount_fen, instalments, method).question_id.hex)
+            except _NOT_ASKED as refusal:
+                left_out.append({"lender": code, "code": refusal.code})
+        return {"question_ids": asked, "left_out": left_out}
+
+    request: dict[str, Canonical] = {"amount_fen": amount_fen, "instalments": instalments, "method": method}
+    answer = once(house, person_id=person_id, command="ask_lenders", key=key, request=request, work=work_)
+    ids, out = answer["question_ids"], answer["left_out"]
+    assert isinstance(ids, list)
+    assert isinstance(out, list)
+    questions = [_put(house, question_id=UUID(one)) for one in ids]
+    return Asked(
+        questions=tuple(questions), left_out=tuple(LeftOut(lender=one["lender"], code=one["code"]) for one in out)
+    )
+
+
+def lender_code(house: House, line: Facility) -> str:
+    """Return the code of the lender of a line."""
+    return house.pack.lender(lender_id=line.lender_id).code
+
+
+def follow_lenders(house: House, *, cell: int) -> int:
+    """Ask lenders about the questions of a cell that are due, and return how many were."""
+    if not house.lenders:
+        return 0
+    with house.database.transaction() as tx:
+        leased = work.lease(tx, cell=cell, kinds=[ASK], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH)
+        tx.commit()
+    for piece in leased:
+        try:
+            _follow(house, piece)
+        except work.LeaseLost:
+            continue  # it took too long, and somebody else has it now
+    return len(leased)
+
+
+def _follow(house: House, piece: Work) -> None:
+    known = _put(house, question_id=piece.subject_id)
+    now, tries = house.clock.now(), int(str(piece.payload.get("tries", 0))) + 1
+    with house.database.transaction() as tx:
+        tx.lock_cell(piece.cell)
+        known = lender_question.load(tx, question_id=piece.subject_id)
+        if known.state not in OPEN:
+            work.complete(tx, work=piece, now=now)
+        elif now >= known.asked_at + ASKED_FOR:
+            # Parked stays parked: people look at it. Whoever only never answered is over.
+            if known.state is not QuestionState.PARKED:
+                lender_question.update(tx, question=replace(known, state=QuestionState.EXPIRED, heard_at=now))
+                note_lender(tx, house, question=known, reason=NEVER)
+            work.complete(tx, work=piece, now=now)
+        else:
+            wait = WAITS[min(tries, len(WAITS) - 1)]
+            work.reschedule(tx, work=piece, run_at=now + wait, payload={"tries": tries})
+        tx.commit()
+
+
+def _put(house: House, *, question_id: UUID) -> LenderQuestion:
+    """Put an open question to its lender, again if need be, and return it as it stands then."""
+    with house.database.transaction() as tx:
+        known = lender_question.load(tx, question_id=question_id)
+        if known.state not in OPEN or house.clock.now() >= known.asked_at + ASKED_FOR:
+            return known
+        channel = house.lenders.get(known.lender)
+        if channel is None:
+            return known
+        try:
+            application = _application(tx, house, question=known)
+        except ConsentMissing:
+            return known  # withdrawn since: this lender gets nothing any more (PIPL art. 15)
+    try:
+        return hear_answer(house, question_id=question_id, word=_said(channel, known, application))
+    except ChannelSilent as silent:
+        note_trouble(house, question_id=question_id, reason=silent.reason)
+        log.warning("lender.no_answer", extra={"fields": {"question_id": question_id.hex, "reason": silent.reason}})
+    with house.database.transaction() as tx:
+        return lender_question.load(tx, question_id=question_id)
+
+
+def _said(
+    channel: LenderChannel, known: LenderQuestion, application: LenderApplication
+) -> LenderOffer | Declined | Later:
+    """Return what the lender says: asked where it has the application, told where it does not."""
+    if known.state is QuestionState.LATER:
+        said = channel.ask(number=known.number)
+        if not isinstance(said, NotKnown):
+            return said
+    return channel.assess(application)
+
+
+def _ask_one(
+    tx: Transaction, house: House, line: Facility, amount_fen: int, instalments: int, method: str
+) -> LenderQuestion:
+    """Store the question to one lender with the work of asking it. Errors: those of `_NOT_ASKED`."""
+    now, today = house.clock.now(), house.clock.business_date()
+    lender = house.pack.lender(lender_id=line.lender_id)
+    current = house.policies.current(tx)
+    require_lending(current, product_id=line.product_id, lender_id=line.lender_id, business_date=today)
+    product = house.pack.product_version(product_id=line.product_id, version=line.product_version)
+    product.check_terms(amount_fen=amount_fen, instalments=instalments, method=method)
+    require_business(tx, product=product, person_id=line.person_id)
+    _require_connected(house, product=product, person_id=line.person_id)
+    agreed = require_consent(
+        consents=consent.of_person(tx, person_id=line.person_id),
+        purpose=ConsentPurpose.PASS_TO_LENDER,
+        recipient=lender.name_zh,
+        at=now,
+    )
+    made = LenderQuestion(
+        question_id=house.id_for(line.person_id),
+        person_id=line.person_id,
+        facility_id=line.facility_id,
+        lender=lender.code,
+        product_id=line.product_id,
+        amount_fen=amount_fen,
+        currency=line.currency,
+        instalments=instalments,
+        method=method,
+        consent_id=agreed.consent_id,
+        asked_at=now,
+        state=QuestionState.ASKED,
+        heard_at=now,
+    )
+    lender_question.insert(tx, question=made)
+    work.enqueue(
+        tx,
+        cell=tx.cell_of(made.person_id),
+        work_id=beside(made.question_id, purpose=ASK),
+        kind=ASK,
+        subject_id=made.question_id,
+        run_at=now + WAITS[0],
+        payload={"tries": 0},
+    )
+    return made
+
+
+def _require_connected(house: House, *, product: Product, person_id: UUID) -> None:
+    """Return when the directory lets a person be sent to a lender today; a lender without an entry is sent nobody."""
+    today = house.clock.business_date()
+    if house.directory.of_lender(lender_id=product.lender_id, business_date=today) is None:
+        raise InstitutionNotConnected("This lender is not in the directory.", stands_at="connecting")
+    require_routed(house, product=product, person_id=person_id)
+
+
+def _application(tx: Transaction, house: House, *, question: LenderQuestion) -> LenderApplication:
+    """Return what the lender is told, opened from the vault. Errors: ConsentMissing, PersonErased, SealBroken."""
+    person_id = question.person_id
+    consents = consent.of_person(tx, person_id=person_id)
+    given = next(one for one in consents if one.consent_id == question.consent_id)
+    require_consent(consents=consents, purpose=given.purpose, recipient=given.recipient, at=house.clock.now())
+    made = decision_view(house, person_id=person_id, advice=False)
+    name, id_number, phone = (
+        vault.open_field(tx, keyring=house.keyring, person_id=person_id, field=field)
+        for field in (party.FIELD_NAME, party.FIELD_ID_NUMBER, party.FIELD_PHONE)
+    )
+    return LenderApplication(
+        number=question.number,
+        lender=question.lender,
+        product=question.product_id,
+        amount_fen=question.amount_fen,
+        currency=question.currency,
+        instalments=question.instalments,
+        method=question.method,
+        consent_id=question.consent_id.hex,
+        name=name,
+        id_number=id_number,
+        phone=phone,
+        score=made.score,
+        band=made.band,
+    )
+
+
+def _wish_of(one: LenderQuestion) -> tuple[UUID, int, int, str]:
+    return (one.facility_id, one.amount_fen, one.instalments, one.method)
+
+
+def _is_alive(house: House, one: LenderQuestion) -> bool:
+    now = house.clock.now()
+    return one.stands(at=now) or (one.state in OPEN and now < one.asked_at + ASKED_FOR)

@@ -1,0 +1,1 @@
+"""Notices and reminders: leased, gated, sent once each."""

@@ -1,0 +1,153 @@
+"""Notices: leased from the work table or from a round of many, sent once each, with nothing personal but the phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from mingqu.domain.contact import Denied
+from mingqu.domain.identifier import dated
+from mingqu.domain.money import format_fen
+from mingqu.domain.ownership import NotFound
+from mingqu.domain.personal import Personal
+from mingqu.ports.silence import ChannelSilent
+from mingqu.ports.sms import Message, MessageKind
+from mingqu.services.collection.pass_contact_gate import gate_message, keep_denial
+from mingqu.services.house import House
+from mingqu.services.loans.follow_up import NOTICE, notice_purpose
+from mingqu.services.messages.message_in_app import told_in_app
+from mingqu.services.messages.send_message import send_message
+from mingqu.services.notices.remind_of_dues import COMING
+from mingqu.services.orders.announce_deductions import due_fen_on
+from mingqu.store import life, loan, notice_round, vault, work
+from mingqu.store.database import Transaction
+from mingqu.store.loan import Loan
+from mingqu.store.notice_round import Notice
+from mingqu.store.vault import PersonErased
+from mingqu.store.work import NewWork, Work
+
+LEASE_SECONDS: Final = 60  # far longer than a send takes; a worker that died is followed after it
+BATCH: Final = 100
+AGAIN_AFTER: Final = timedelta(minutes=5)
+# Writes what became of a notice: over, or to be tried again at a moment; and when that was.
+End = Callable[[Transaction, Work, datetime | None, datetime], None]
+
+
+def send_due_notices(house: House, *, cell: int) -> int:
+    """Take up the notices of a cell that are due, at most BATCH of them and BATCH of a round, and return how many.
+
+    Each passes the contact gate at the moment it would be sent; one that is denied waits for the moment that allows it.
+    """
+    now = house.clock.now()
+    with house.database.transaction() as tx:
+        leased = work.lease(tx, cell=cell, kinds=[NOTICE], now=now, lease_seconds=LEASE_SECONDS, limit=BATCH)
+        tx.commit()
+    for piece in leased:
+        _send(house, piece, cell, _ended)
+    return len(leased) + _send_round(house, cell=cell, now=now)
+
+
+def _send_round(house: House, *, cell: int, now: datetime) -> int:
+    """Send the next notices of a round that is due; return how many. Who dies in between left each one sent or not."""
+    with house.database.transaction() as tx:
+        of = notice_round.lease(tx, cell=cell, now=now, lease_seconds=LEASE_SECONDS, limit=BATCH)
+        tx.commit()
+    if of is None:
+        return 0
+    for each in of.notices:
+
+        def end(tx: Transaction, piece: Work, again_at: datetime | None, at: datetime, place: int = each.place) -> None:
+            notice_round.end(tx, of=of, place=place, work=piece, again_at=again_at, now=at)
+
+        new = _work_of(template=of.template, on=of.on, run_at=of.run_at, notice=each)
+        piece = Work(
+            cell=cell, work_id=new.work_id, kind=new.kind, subject_id=new.subject_id, run_at=new.run_at, fence=0,
+            payload=new.payload,
+        )  # fmt: skip
+        _send(house, piece, cell, end)
+    with house.database.transaction() as tx:
+        notice_round.give_back(tx, of=of)
+        tx.commit()
+    return len(of.notices)
+
+
+def spread_rounds(tx: Transaction) -> None:
+    """Make what rounds have left to tell work, each by itself: for whoever takes their cells apart."""
+    left: dict[int, list[NewWork]] = {}
+    for cell, run_at, template, on, notice in notice_round.all_left(tx):
+        left.setdefault(cell, []).append(_work_of(template=template, on=on, run_at=run_at, notice=notice))
+    for cell, rows in left.items():
+        work.enqueue_many(tx, cell=cell, rows=rows)
+    notice_round.drop_all(tx)
+
+
+def _work_of(*, template: str, on: date, run_at: datetime, notice: Notice) -> NewWork:
+    """Return a notice of a round as the work that a loan brought up by itself would have written."""
+    return NewWork(
+        work_id=dated(notice.loan_id, on=on, purpose=notice_purpose(template=template, mark=str(notice.mark))),
+        kind=NOTICE,
+        subject_id=notice.loan_id,
+        run_at=run_at,
+        payload={"template": template, "on": on.isoformat(), "amount_fen": notice.amount_fen},
+    )
+
+
+def _ended(tx: Transaction, piece: Work, again_at: datetime | None, at: datetime) -> None:
+    """Mark a notice that was leased by itself as done, or let it wait until `again_at`."""
+    if again_at is None:
+        work.complete(tx, work=piece, now=at)
+    else:
+        work.reschedule(tx, work=piece, run_at=again_at)
+
+
+def _send(house: House, piece: Work, cell: int, end: End) -> None:
+    with house.database.transaction() as tx:
+        about = loan.get(tx, cell=cell, loan_id=piece.subject_id)
+    at = house.clock.now()
+    answer = gate_message(house, lender_id=about.lender_id, product_id=about.product_id, at=at)
+    if isinstance(answer, Denied):
+        _put_off(house, piece, about, answer, at, end)
+        return
+    sent, template = True, str(piece.payload["template"])
+    amount_fen, over = int(str(piece.payload["amount_fen"])), False
+    if template == COMING:  # what was paid since is not asked for
+        amount_fen = due_fen_on(about, on=date.fromisoformat(str(piece.payload["on"])))
+        over = amount_fen == 0
+    phone = None if over else _phone(house, about)
+    values = {"on": Personal(str(piece.payload["on"])), "amount": Personal(format_fen(amount_fen))}
+    if phone is not None and not told_in_app(house, person_id=about.person_id, template=template, values=values):
+        message = Message(
+            message_number=piece.work_id.hex,  # the same number again is delivered once
+            kind=MessageKind.NOTICE,
+            phone=phone,
+            template=template,
+            values=values,
+        )
+        try:
+            send_message(house, message=message)
+        except ChannelSilent:
+            sent = False
+    now = house.clock.now()
+    with house.database.transaction() as tx:
+        end(tx, piece, None if sent else now + AGAIN_AFTER, now)
+        tx.commit()
+
+
+def _put_off(house: House, piece: Work, about: Loan, denied: Denied, at: datetime, end: End) -> None:
+    """Keep the denial and let the notice wait, in one commit; what no day allows is not sent at all."""
+    with house.database.transaction() as tx:
+        keep_denial(tx, work_id=piece.work_id, about=about, denied=denied, at=at)
+        end(tx, piece, denied.next_at, at)
+        tx.commit()
+
+
+def _phone(house: House, about: Loan) -> Personal[str] | None:
+    """The phone of the loan's borrower; None when they died, were erased, or came without one: nobody is told then."""
+    with house.database.transaction() as tx:
+        if life.is_deceased(tx, person_id=about.person_id):
+            return None
+        try:
+            return vault.open_field(tx, keyring=house.keyring, person_id=about.person_id, field="phone")
+        except (NotFound, PersonErased):
+            return None

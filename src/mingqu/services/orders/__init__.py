@@ -1,0 +1,1 @@
+"""An order's life with its channel: announced, sent, chased, heard, settled, given back."""

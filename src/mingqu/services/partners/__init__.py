@@ -1,0 +1,1 @@
+"""Guarantors and insurers: compensation, fees, settlement, files."""

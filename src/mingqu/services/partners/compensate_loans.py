@@ -1,0 +1,96 @@
+"""The day of compensation (代偿): a guarantor pays the whole of a loan once it is as late as its rule says.
+
+The lender has all that is owed that day, as by an early payoff; the guarantor has the claim, without further interest,
+and what the borrower pays from then on is the guarantor's. Each loan is one transaction under its cell's lock and is
+paid for once; killed anywhere, the next time does the rest.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from mingqu.domain.identifier import beside
+from mingqu.domain.loan import Intent, Receipt, Repaid, Stage, quote
+from mingqu.domain.order import OrderKind
+from mingqu.domain.partner import Partner
+from mingqu.services.changes.change_loan import witness_change
+from mingqu.services.house import House
+from mingqu.services.loans.follow_up import follow_up
+from mingqu.services.loans.record_event import record_event
+from mingqu.services.orders.settle_order import spare_deductions
+from mingqu.store import guarantor, loan, order
+from mingqu.store.database import Transaction
+from mingqu.store.guarantor import GuarantorPayment
+
+LOANS_MAX: Final = 1_000  # of a cell and guarantor at a time; those that wait for a word stay, so they are no loop
+_PURPOSE: Final = "compensation"
+
+
+def compensate_loans(house: House) -> int:
+    """Let each guarantor pay for the loans whose day has come; return for how many.
+
+    A loan of which money is on its way waits until that has ended. Errors: those of `record_event`.
+    """
+    with house.database.transaction() as tx:
+        cells = tx.cells
+    paid = 0
+    for code in sorted({one.code for one in house.pack.partners}):
+        each = house.pack.partner(code=code)
+        if each.compensates_after_days is None:
+            continue
+        since = house.clock.business_date() - timedelta(days=each.compensates_after_days)
+        for cell in range(cells):
+            with house.database.transaction() as tx:
+                due = guarantor.due_for(tx, cell=cell, partner=each.code, since=since, limit=LOANS_MAX)
+            for loan_id in due:
+                paid += house.database.run(partial(_compensate, house=house, payer=each, cell=cell, loan_id=loan_id))
+    return paid
+
+
+def _compensate(tx: Transaction, *, house: House, payer: Partner, cell: int, loan_id: UUID) -> bool:
+    """Let a guarantor pay for a loan; False when, now that its cell is locked, its day has not come or money moves."""
+    tx.lock_cell(cell)
+    of, today = loan.get(tx, cell=cell, loan_id=loan_id), house.booking_date(tx, cell=cell)
+    late = of.state.overdue_days(today)
+    assert payer.compensates_after_days is not None
+    if of.state.stage is not Stage.ACTIVE or late < payer.compensates_after_days:
+        return False
+    if guarantor.payer_of(tx, cell=cell, loan_id=loan_id) is not None or _money_moves(tx, loan_id):
+        return False
+    event = Repaid(
+        event_id=beside(loan_id, purpose=_PURPOSE),
+        value_date=today,
+        amount_fen=quote(terms=of.terms, state=of.state, on=today).payoff_fen,
+        intent=Intent.PAYOFF,
+        receipt=Receipt.COMPENSATION,
+    )
+    after, outcome = record_event(tx, house, before=of, event=event)
+    guarantor.insert_payment(
+        tx,
+        cell=cell,
+        payment=GuarantorPayment(
+            loan_id=loan_id,
+            event_id=event.event_id,
+            partner=payer.code,
+            partner_version=payer.version,
+            overdue_days=late,
+            amount_fen=event.amount_fen,
+            value_date=today,
+            paid_at=house.clock.now(),
+        ),
+    )
+    witness_change(tx, house, of=after, event=event)
+    follow_up(tx, house, of=after, outcome=outcome)
+    spare_deductions(tx, house, of=after)
+    return True
+
+
+def _money_moves(tx: Transaction, loan_id: UUID) -> bool:
+    """Return whether a payment of the borrower's was sent and has not ended: it may have arrived."""
+    return any(
+        each.kind is OrderKind.COLLECTION and each.open and each.sent_at is not None
+        for each in order.orders_of_loan(tx, loan_id=loan_id)
+    )

@@ -1,0 +1,1 @@
+"""Consents, the copy of one's own data, erasure."""

@@ -1,0 +1,1 @@
+"""Our orders beside bills, statements and lenders' files; the breaks and who works them."""

@@ -1,0 +1,1 @@
+"""How loans and accounts are paid: by hand, by agreement, several at once."""

@@ -1,0 +1,91 @@
+"""Pay a revolving account on the channel's page: the least payment, the bill, everything, or any amount."""
+
+from __future__ import annotations
+
+from enum import Enum
+from uuid import UUID
+
+from mingqu.domain.canonical import Canonical
+from mingqu.domain.money import AmountOutOfRange, Money
+from mingqu.domain.order import OrderKind, reserve
+from mingqu.domain.spend import SpendState
+from mingqu.services.house import HOSTED, House
+from mingqu.services.once import Response, once
+from mingqu.services.orders.run_errand import PaymentChannelUnknown
+from mingqu.services.repayment.repay import NothingDue, PaymentPage
+from mingqu.services.revolving.record_spend import brought_up
+from mingqu.store import order, spend
+from mingqu.store.database import Transaction
+
+
+class PaymentWish(Enum):
+    """How much is to be paid."""
+
+    MINIMUM = "minimum"  # what keeps the account in order
+    BILL = "bill"  # what is left of the last bill
+    ALL = "all"  # everything used, instalments to come left out
+
+
+def repay_spend(
+    house: House,
+    *,
+    person_id: UUID,
+    account_id: UUID,
+    wish: PaymentWish,
+    amount_fen: int | None = None,
+    channel: str = HOSTED,
+    key: str,
+) -> PaymentPage:
+    """Make an order that the person pays on the channel's page; without an amount, what the wish takes today.
+
+    Paying is never frozen. Errors: NotFound, NothingDue, AmountOutOfRange, PaymentChannelUnknown, RepaymentUnderWay,
+    and those of the key.
+    """
+    if house.page_of(channel) is None:
+        raise PaymentChannelUnknown("Nobody is paid here by this name.")
+    if amount_fen is not None and Money(amount_fen).fen <= 0:
+        raise AmountOutOfRange("A repayment is of at least one fen.")
+
+    def work(tx: Transaction) -> Response:
+        account = spend.get_for(tx, person_id=person_id, account_id=account_id)
+        account = brought_up(tx, house, account=account, to=house.clock.business_date())
+        amount = amount_fen or wished_fen(account.state, wish)
+        if account.state.whole_fen <= 0 or amount <= 0:
+            raise NothingDue("Nothing is owed on this account.")
+        order_id = house.id_for(person_id)
+        order.insert(
+            tx,
+            order=reserve(
+                order_id=order_id,
+                kind=OrderKind.COLLECTION,
+                person_id=person_id,
+                loan_id=None,
+                instrument_id=None,
+                amount_fen=amount,
+                currency=account.currency,
+                channel=channel,
+                run_at=house.clock.now(),
+            ),
+        )
+        spend.insert_order(tx, account=account, order_id=order_id)
+        return {"order_id": order_id.hex, "amount_fen": amount}
+
+    request: dict[str, Canonical] = {
+        "account_id": account_id.hex,
+        "wish": wish.value,
+        "amount_fen": amount_fen,
+        "channel": channel,
+    }
+    answer = once(house, person_id=person_id, command="repay_spend", key=key, request=request, work=work)
+    return PaymentPage(order_id=UUID(str(answer["order_id"])), amount_fen=int(str(answer["amount_fen"])))
+
+
+def wished_fen(state: SpendState, wish: PaymentWish) -> int:
+    """Return what a wish takes now; what is overdue counts as part of the least payment."""
+    match wish:
+        case PaymentWish.MINIMUM:
+            return max(state.minimum_left_fen, state.lacking_fen)
+        case PaymentWish.BILL:
+            return state.bill_left_fen
+        case PaymentWish.ALL:
+            return max(0, state.whole_fen)

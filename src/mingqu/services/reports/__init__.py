@@ -1,0 +1,1 @@
+"""Reports of closed days and of what became of loans."""

@@ -1,0 +1,1 @@
+"""Revolving accounts: purchases and draws, bills, instalments, what is owed."""

@@ -1,0 +1,147 @@
+"""A revolving account as its person reads it: what is used and free, the bill, purchases, instalments to come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from mingqu.domain.ledger import Account, AccountCode
+from mingqu.domain.refusal import Refusal
+from mingqu.domain.spend import SpendState, Statement, accrued_fen, advance, next_morning
+from mingqu.services.house import House
+from mingqu.services.limits.left_to_use import Bounds, bounds_of
+from mingqu.store import ledger, purchase, spend
+from mingqu.store.database import Transaction
+from mingqu.store.purchase import Purchase
+from mingqu.store.spend import SpendAccount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendView:
+    """A revolving account today. `available_fen` is what is left of it by every limit: its own, the person's, their
+    cap, their band and their links. `stopped` is the refusal that drawing would meet now, whatever is left.
+
+    `accrued_fen` is what it has borne since the last bill; `minimum_left_fen` what keeps it in order.
+    """
+
+    account_id: UUID
+    product_id: str
+    product_zh: str
+    product_en: str
+    kind: str
+    lender_id: UUID
+    lender_zh: str
+    lender_en: str
+    currency: str
+    as_of: date
+    limit_fen: int
+    used_fen: int
+    held_fen: int
+    available_fen: int
+    rate_day_ppm: int
+    rate_year_ppm: int
+    bill_day: int
+    due_day: int
+    next_bill_on: date
+    bill: Statement | None
+    bill_left_fen: int
+    minimum_left_fen: int
+    whole_fen: int
+    accrued_fen: int
+    credit_fen: int
+    instalments_left_fen: int
+    overdue_days: int
+    overdue_fen: int
+    opened_at: datetime
+    stopped: Refusal | None
+    state: SpendState
+
+
+def spend_views(house: House, *, person_id: UUID) -> list[SpendView]:
+    """Return a person's revolving accounts as they stand today, by product."""
+    with house.database.transaction() as tx:
+        accounts = spend.of_person(tx, person_id=person_id)
+        if not accounts:
+            return []
+        bounds = bounds_of(tx, house, person_id=person_id)
+        return [_view(tx, house, account, bounds) for account in accounts]
+
+
+def spend_view(house: House, *, person_id: UUID, account_id: UUID) -> SpendView:
+    """Return one of them. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        account = spend.get_for(tx, person_id=person_id, account_id=account_id)
+        return _view(tx, house, account, bounds_of(tx, house, person_id=person_id))
+
+
+def spend_statements(house: House, *, person_id: UUID, account_id: UUID) -> list[Statement]:
+    """Return the bills of an account, the newest first, one that its last morning brings included. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        account = spend.get_for(tx, person_id=person_id, account_id=account_id)
+        kept = spend.statements_of(tx, account_id=account_id)
+        state, on = account.state, _day(house, account)
+        fresh = () if _waits(tx, account, on) else advance(terms=account.terms, state=state, to=on).statements
+    return [*reversed(fresh), *kept]
+
+
+def spend_purchases(house: House, *, person_id: UUID, account_id: UUID) -> list[Purchase]:
+    """Return the last purchases of an account, the newest first. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        spend.get_for(tx, person_id=person_id, account_id=account_id)
+        return purchase.of_account(tx, account_id=account_id)
+
+
+def _waits(tx: Transaction, account: SpendAccount, on: date) -> bool:
+    """Whether a payment on its way keeps a morning from being told."""
+    return next_morning(account.state) <= on and spend.is_paying(tx, account_id=account.account_id)
+
+
+def _day(house: House, account: SpendAccount) -> date:
+    return max(house.clock.business_date(), account.state.day)
+
+
+def _view(tx: Transaction, house: House, account: SpendAccount, bounds: Bounds) -> SpendView:
+    on = _day(house, account)
+    state = account.state
+    if not _waits(tx, account, on):
+        state = advance(terms=account.terms, state=state, to=on).state
+    product = house.pack.spend_version(product_id=account.product_id, version=account.product_version)
+    lender = house.pack.lender(lender_id=account.lender_id)
+    code = AccountCode.LIMIT_AVAILABLE
+    owners = (account.account_id, account.person_id)
+    found = ledger.balances_of(tx, cell=account.cell, owners=owners)
+    own = found[Account(owner=account.account_id, code=code, currency=account.currency)]
+    return SpendView(
+        account_id=account.account_id,
+        product_id=product.id,
+        product_zh=product.name_zh,
+        product_en=product.name_en,
+        kind=product.kind,
+        lender_id=account.lender_id,
+        lender_zh=lender.name_zh,
+        lender_en=lender.name_en,
+        currency=account.currency,
+        as_of=on,
+        limit_fen=state.limit_fen,
+        used_fen=state.used_fen,
+        held_fen=own.debits_pending_fen,
+        available_fen=bounds.left_fen(owner=account.account_id, currency=account.currency, balances=found),
+        rate_day_ppm=account.terms.rate.numerator * 1_000_000 // account.terms.rate.denominator,  # quoted in ppm: exact
+        rate_year_ppm=account.terms.rate.yearly_ppm(rounding=account.terms.rounding),
+        bill_day=account.terms.bill_day,
+        due_day=account.terms.due_day,
+        next_bill_on=state.next_bill_on,
+        bill=state.bill,
+        bill_left_fen=state.bill_left_fen,
+        minimum_left_fen=max(state.minimum_left_fen, state.lacking_fen),
+        whole_fen=max(0, state.whole_fen),
+        accrued_fen=accrued_fen(terms=account.terms, state=state, on=on),
+        credit_fen=state.credit_fen,
+        instalments_left_fen=sum(plan.principal_fen for plan in state.plans),
+        overdue_days=state.overdue_days(on),
+        overdue_fen=state.lacking_fen,
+        opened_at=account.opened_at,
+        stopped=bounds.stopped,
+        state=state,
+    )
