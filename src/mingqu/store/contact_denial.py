@@ -15,9 +15,12 @@ ROWS_MAX: Final = 100  # the newest; they are read by a person
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeniedContact:
-    """One contact that was not made: about which loan, why, by which row of which document, and from when it may be."""
+    """One contact that was not made: about which loan or account, why, by which row of which document, and from when it
+    may be.
+    """
 
-    loan_id: UUID
+    loan_id: UUID | None
+    account_id: UUID | None
     denied_at: datetime
     medium: Medium
     reason: Denial
@@ -27,14 +30,23 @@ class DeniedContact:
 
 
 def insert(
-    tx: Transaction, *, work_id: UUID, person_id: UUID, loan_id: UUID, medium: Medium, denied: Denied, at: datetime
+    tx: Transaction,
+    *,
+    work_id: UUID,
+    person_id: UUID,
+    loan_id: UUID | None,
+    account_id: UUID | None,
+    medium: Medium,
+    denied: Denied,
+    at: datetime,
 ) -> None:
     """Add a denial in the person's cell; the same contact denied at the same moment is one row."""
+    assert (loan_id is None) != (account_id is None), "a contact is about a loan or about an account"
     tx.execute(
         """
         INSERT INTO contact_denial
-            (cell, work_id, denied_at, person_id, loan_id, medium, reason, rule_id, document, next_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            (cell, work_id, denied_at, person_id, loan_id, account_id, medium, reason, rule_id, document, next_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (cell, work_id, denied_at) DO NOTHING
         """,
         (
@@ -43,6 +55,7 @@ def insert(
             at,
             person_id,
             loan_id,
+            account_id,
             medium.value,
             denied.reason.value,
             denied.rule.id,
@@ -56,7 +69,7 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[DeniedContact]:
     """Return the denied contacts of a person, the newest first, at most ROWS_MAX."""
     rows = tx.execute(
         """
-        SELECT loan_id, denied_at, medium, reason, rule_id, document, next_at FROM contact_denial
+        SELECT loan_id, account_id, denied_at, medium, reason, rule_id, document, next_at FROM contact_denial
         WHERE cell = %s AND person_id = %s ORDER BY denied_at DESC, work_id LIMIT %s
         """,
         (tx.cell_of(person_id), person_id, ROWS_MAX),
@@ -64,12 +77,13 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[DeniedContact]:
     return [
         DeniedContact(
             loan_id=row[0],
-            denied_at=row[1],
-            medium=Medium(row[2]),
-            reason=Denial(row[3]),
-            rule_id=row[4],
-            document=row[5],
-            next_at=row[6],
+            account_id=row[1],
+            denied_at=row[2],
+            medium=Medium(row[3]),
+            reason=Denial(row[4]),
+            rule_id=row[5],
+            document=row[6],
+            next_at=row[7],
         )
         for row in rows
     ]

@@ -13,6 +13,7 @@ from mingqu.services.policies.pass_rule_gates import case_of
 from mingqu.store import contact_denial
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
+from mingqu.store.spend import SpendAccount
 
 
 def gate_message(house: House, *, lender_id: UUID, product_id: str, at: datetime) -> Answer:
@@ -35,14 +36,23 @@ def gate_message(house: House, *, lender_id: UUID, product_id: str, at: datetime
 
 
 def keep_denial(
-    tx: Transaction, *, work_id: UUID, about: Loan, denied: Denied, at: datetime, medium: Medium = Medium.MESSAGE
+    tx: Transaction,
+    *,
+    work_id: UUID,
+    about: Loan | SpendAccount,
+    denied: Denied,
+    at: datetime,
+    medium: Medium = Medium.MESSAGE,
 ) -> None:
-    """Keep that a message or call about a loan was denied, with its reason and the first moment that allows it."""
+    """Keep that a message or call about a loan or a revolving account was denied, with its reason and the first moment
+    that allows it.
+    """
     contact_denial.insert(
         tx,
         work_id=work_id,
         person_id=about.person_id,
-        loan_id=about.loan_id,
+        loan_id=about.loan_id if isinstance(about, Loan) else None,
+        account_id=None if isinstance(about, Loan) else about.account_id,
         medium=medium,
         denied=denied,
         at=at,

@@ -9,22 +9,17 @@ from typing import Final
 from mingqu.domain.contact import Denied
 from mingqu.domain.identifier import dated
 from mingqu.domain.money import format_fen
-from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
-from mingqu.ports.silence import ChannelSilent
-from mingqu.ports.sms import Message, MessageKind
 from mingqu.services.collection.pass_contact_gate import gate_message, keep_denial
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE, notice_purpose
-from mingqu.services.messages.message_in_app import told_in_app
-from mingqu.services.messages.send_message import send_message
+from mingqu.services.messages.tell_person import tell_person
 from mingqu.services.notices.remind_of_dues import COMING
 from mingqu.services.orders.announce_deductions import due_fen_on
-from mingqu.store import life, loan, notice_round, vault, work
+from mingqu.store import loan, notice_round, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 from mingqu.store.notice_round import Notice
-from mingqu.store.vault import PersonErased
 from mingqu.store.work import NewWork, Work
 
 LEASE_SECONDS: Final = 60  # far longer than a send takes; a worker that died is followed after it
@@ -114,20 +109,14 @@ def _send(house: House, piece: Work, cell: int, end: End) -> None:
     if template == COMING:  # what was paid since is not asked for
         amount_fen = due_fen_on(about, on=date.fromisoformat(str(piece.payload["on"])))
         over = amount_fen == 0
-    phone = None if over else _phone(house, about)
-    values = {"on": Personal(str(piece.payload["on"])), "amount": Personal(format_fen(amount_fen))}
-    if phone is not None and not told_in_app(house, person_id=about.person_id, template=template, values=values):
-        message = Message(
-            message_number=piece.work_id.hex,  # the same number again is delivered once
-            kind=MessageKind.NOTICE,
-            phone=phone,
+    if not over:
+        sent = tell_person(
+            house,
+            person_id=about.person_id,
+            number=piece.work_id.hex,  # the same number again is delivered once
             template=template,
-            values=values,
+            values={"on": Personal(str(piece.payload["on"])), "amount": Personal(format_fen(amount_fen))},
         )
-        try:
-            send_message(house, message=message)
-        except ChannelSilent:
-            sent = False
     now = house.clock.now()
     with house.database.transaction() as tx:
         end(tx, piece, None if sent else now + AGAIN_AFTER, now)
@@ -140,14 +129,3 @@ def _put_off(house: House, piece: Work, about: Loan, denied: Denied, at: datetim
         keep_denial(tx, work_id=piece.work_id, about=about, denied=denied, at=at)
         end(tx, piece, denied.next_at, at)
         tx.commit()
-
-
-def _phone(house: House, about: Loan) -> Personal[str] | None:
-    """The phone of the loan's borrower; None when they died, were erased, or came without one: nobody is told then."""
-    with house.database.transaction() as tx:
-        if life.is_deceased(tx, person_id=about.person_id):
-            return None
-        try:
-            return vault.open_field(tx, keyring=house.keyring, person_id=about.person_id, field="phone")
-        except (NotFound, PersonErased):
-            return None

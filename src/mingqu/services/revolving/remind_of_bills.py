@@ -15,19 +15,14 @@ from mingqu.domain.contact import Denied
 from mingqu.domain.identifier import beside
 from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.money import format_fen
-from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.spend import Statement, next_morning
-from mingqu.ports.silence import ChannelSilent
-from mingqu.ports.sms import Message, MessageKind
-from mingqu.services.collection.pass_contact_gate import gate_message
+from mingqu.services.collection.pass_contact_gate import gate_message, keep_denial
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE_AT, awake
-from mingqu.services.messages.message_in_app import told_in_app
-from mingqu.services.messages.send_message import send_message
-from mingqu.store import life, spend, vault, work
+from mingqu.services.messages.tell_person import tell_person
+from mingqu.store import spend, work
 from mingqu.store.spend import SpendAccount
-from mingqu.store.vault import PersonErased
 from mingqu.store.work import NewWork, Work
 
 BILL_NOTICE: Final = "bill_notice"
@@ -81,7 +76,7 @@ def _remind(house: House, piece: Work) -> None:
     if amount_fen:
         answer = gate_message(house, lender_id=account.lender_id, product_id=account.product_id, at=now)
         if isinstance(answer, Denied):
-            _go_on(house, piece, template=template, at=answer.next_at)
+            _put_off(house, piece, account, answer, template=template, at=now)
             return
         if not _tell(house, piece, account, template=template, amount_fen=amount_fen):
             _go_on(house, piece, template=template, at=now + AGAIN_AFTER)
@@ -117,32 +112,23 @@ def _go_on(house: House, piece: Work, *, template: str, at: datetime | None) -> 
         tx.commit()
 
 
+def _put_off(house: House, piece: Work, about: SpendAccount, denied: Denied, *, template: str, at: datetime) -> None:
+    """Keep the denial and let what is to be said wait, in one commit; what no day allows is not said at all."""
+    with house.database.transaction() as tx:
+        keep_denial(tx, work_id=piece.work_id, about=about, denied=denied, at=at)
+        if denied.next_at is None:
+            work.complete(tx, work=piece, now=at)
+        else:
+            work.reschedule(tx, work=piece, run_at=denied.next_at, payload={**piece.payload, "template": template})
+        tx.commit()
+
+
 def _tell(house: House, piece: Work, account: SpendAccount, *, template: str, amount_fen: int) -> bool:
     """Tell the account's owner; return whether that is over: also where nobody can be told."""
-    phone = _phone(house, account.person_id)
-    values = {"on": Personal(str(piece.payload["due"])), "amount": Personal(format_fen(amount_fen))}
-    if phone is None or told_in_app(house, person_id=account.person_id, template=template, values=values):
-        return True
-    message = Message(
-        message_number=beside(piece.work_id, purpose=template).hex,  # the same number again is delivered once
-        kind=MessageKind.NOTICE,
-        phone=phone,
+    return tell_person(
+        house,
+        person_id=account.person_id,
+        number=beside(piece.work_id, purpose=template).hex,  # the same number again is delivered once
         template=template,
-        values=values,
+        values={"on": Personal(str(piece.payload["due"])), "amount": Personal(format_fen(amount_fen))},
     )
-    try:
-        send_message(house, message=message)
-    except ChannelSilent:
-        return False
-    return True
-
-
-def _phone(house: House, person_id: UUID) -> Personal[str] | None:
-    """The phone of an account's owner; None when they died, were erased, or came without one."""
-    with house.database.transaction() as tx:
-        if life.is_deceased(tx, person_id=person_id):
-            return None
-        try:
-            return vault.open_field(tx, keyring=house.keyring, person_id=person_id, field="phone")
-        except (NotFound, PersonErased):
-            return None
