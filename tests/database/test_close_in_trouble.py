@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final, LiteralString
@@ -168,6 +170,25 @@ def test_a_cell_in_trouble_stops_alone_and_sets_aside_only_what_is_the_loans(
         assert (mended.last_closed_on, mended.set_aside, mended.stopped) == (LAST, (), ())
         with database.transaction() as tx:
             assert_proved(tx)
+
+
+def test_a_cell_that_one_worker_gives_up_is_not_tried_again_by_the_one_beside_it(
+    server: Server, lived_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_looked, one_by_one = threading.Barrier(2), threading.Lock()
+
+    @contextmanager
+    def claimed_after_the_other(*given: Any, **named: Any) -> Iterator[Any]:
+        both_looked.wait(WAIT_SECONDS_MAX)
+        with one_by_one, claimed_cell(*given, **named) as claim:
+            yield claim
+
+    with a_house(server, lived_in, tmp_path, name="given_up", days_later=DAYS) as world:
+        break_cell(world.house.database, "disk")
+        close_through(world.house, to=LAST)
+        monkeypatch.setattr("mingqu.services.close.close_cell.claimed_cell", claimed_after_the_other)
+        done = close_shared(world.house, to=LAST, holder="here", workers=2)
+        assert [(one.cell, one.code) for one in done.stopped] == [(SICK, "DiskFull in close.save")]
 
 
 def test_what_is_due_is_done_though_a_cell_stops_and_the_cell_rests(

@@ -7,7 +7,7 @@ each transaction of the close holds it until it commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -63,7 +63,7 @@ def close_cell_through(
     """
     require_over(house, to=to)
     tell = None if done is None else _day_by_day(done)
-    one = _close_free_cell(house, cells=cells, to=to, holder=holder, progress=tell, seconds=seconds)
+    one = _close_free_cell(house, cells=cells, to=to, holder=holder, progress=tell, taken=set(), seconds=seconds)
     if one is None:
         return None
     if one.error is not None:
@@ -79,7 +79,8 @@ def close_free_cells(house: House, *, to: date, holder: str, done: DayDone | Non
     first of those of `close_cell_through`.
     """
     require_over(house, to=to)
-    closed = _close_all_free(house, to=to, holder=holder, progress=None if done is None else _day_by_day(done))
+    tell = None if done is None else _day_by_day(done)
+    closed = _close_all_free(house, to=to, holder=holder, progress=tell, taken=set())
     for one in closed:
         if one.error is not None:
             raise one.error
@@ -95,20 +96,27 @@ def close_shared(house: House, *, to: date, holder: str, workers: int = 1, progr
     """
     require_over(house, to=to)
     make_room(house, workers=workers, each=_CONNECTIONS_EACH)
+    taken = set[int]()
 
     def work(number: int) -> list[CellDays]:
-        return _close_all_free(house, to=to, holder=f"{holder} {number}", progress=progress)
+        return _close_all_free(house, to=to, holder=f"{holder} {number}", progress=progress, taken=taken)
 
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="close") as pool:
         return what_stands(house, done=chain.from_iterable(pool.map(work, range(workers))))
 
 
-def _close_all_free(house: House, *, to: date, holder: str, progress: Progress | None) -> list[CellDays]:
+def _close_all_free(
+    house: House, *, to: date, holder: str, progress: Progress | None, taken: set[int]
+) -> list[CellDays]:
+    """Close free cells until none is left, but those that are `taken`: by this worker, or by another beside it."""
     closed: list[CellDays] = []
-    while cells := _open_cells(house, to=to, holder=holder, but=[one.cell for one in closed]):
+    while cells := _open_cells(house, to=to, holder=holder, but=taken):
         try:
-            one = _close_free_cell(house, cells=cells, to=to, holder=holder, progress=progress, seconds=LEASE_SECONDS)
+            one = _close_free_cell(
+                house, cells=cells, to=to, holder=holder, progress=progress, taken=taken, seconds=LEASE_SECONDS
+            )
         except Exception as error:  # noqa: BLE001 - a claim that fails is reported like a close that does
+            taken.add(cells[0])
             stopped = Stopped(cell=cells[0], on=None, code=named(error))
             one = CellDays(cell=cells[0], days=0, brought_up=BroughtUp(), stopped=stopped, error=error)
         if one is None:
@@ -118,14 +126,26 @@ def _close_all_free(house: House, *, to: date, holder: str, progress: Progress |
 
 
 def _close_free_cell(
-    house: House, *, cells: Sequence[int], to: date, holder: str, progress: Progress | None, seconds: float
+    house: House,
+    *,
+    cells: Sequence[int],
+    to: date,
+    holder: str,
+    progress: Progress | None,
+    taken: set[int],
+    seconds: float,
 ) -> CellDays | None:
-    with claimed_cell(house, cells=cells, task=TASK, holder=holder, seconds=seconds) as claim:
-        if claim is None:
-            return None
-        alone = closer_of(progress=progress, retry_after=AT_ONCE)
-        closer = Closer(progress=alone.progress, retry_after=alone.retry_after, hold=claim.hold)
-        return close_cell(house, cell=claim.cell, to=to, closer=closer)
+    while cells := [cell for cell in cells if cell not in taken]:
+        with claimed_cell(house, cells=cells, task=TASK, holder=holder, seconds=seconds) as claim:
+            if claim is None:
+                return None
+            if claim.cell in taken:  # a cell in trouble, given back by the worker beside this one since we looked
+                continue
+            taken.add(claim.cell)  # whoever has the claim is alone here
+            alone = closer_of(progress=progress, retry_after=AT_ONCE)
+            closer = Closer(progress=alone.progress, retry_after=alone.retry_after, hold=claim.hold)
+            return close_cell(house, cell=claim.cell, to=to, closer=closer)
+    return None
 
 
 def _day_by_day(done: DayDone) -> Progress:
@@ -146,7 +166,7 @@ def _told(house: House, one: CellDays) -> CellClosed:
     return CellClosed(cell=one.cell, days=one.days, loan_events=one.brought_up.loans, to=to)
 
 
-def _open_cells(house: House, *, to: date, holder: str, but: Sequence[int]) -> list[int]:
+def _open_cells(house: House, *, to: date, holder: str, but: Collection[int]) -> list[int]:
     """Return the cells with something to do; each worker begins elsewhere, so that few reach for the same."""
     with house.database.transaction() as tx:
         count = tx.cells
