@@ -8,13 +8,13 @@ from uuid import UUID
 
 import pytest
 
-from mingqu.demo.people import XIA, card_number, id_number
+from mingqu.demo.people import CHUAN, XIA, card_number, id_number
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.instrument import CARD_TRIES_MAX, CardNotOwn
 from mingqu.domain.one_time_code import RESEND_SECONDS_MIN, SENDS_PER_DAY_MAX, TRIES_MAX, VALID_SECONDS, CodePurpose
 from mingqu.domain.personal import Personal
 from mingqu.services.people.sign_in import send_code, sign_in
-from mingqu.services.people.verify_identity import verify_identity
+from mingqu.services.people.verify_identity import Verified, verify_identity
 from mingqu.services.privacy.give_consent import give_consent
 from mingqu.store.idempotency import IdempotencyKeyReused
 from tests.journeys.fingerprint import refused
@@ -153,6 +153,34 @@ def test_somebody_elses_card_is_not_bound_and_four_tries_are_all(world: OpenWorl
             )
         world.go_to(house.clock.now() + timedelta(seconds=RESEND_SECONDS_MIN))
         send_code(house, phone=XIA.phone, purpose=CodePurpose.VERIFY_IDENTITY)
+
+
+def test_an_own_card_under_another_name_is_refused_and_stays_as_it_was_bound(world: OpenWorld) -> None:
+    house, person_id = world.house, half_known(world)
+
+    def prove(**change: Personal[str]) -> Verified:
+        request: dict[str, Any] = {
+            "request_id": house.id_for(person_id),
+            "name": XIA.name,
+            "id_number": XIA.id_number,
+            "phone": XIA.phone,
+            "card_number": XIA.card_number,
+            "digits": world.read_code(XIA.phone),
+        }
+        return verify_identity(house, person_id=person_id, **request | change)
+
+    def ask_code_again() -> None:
+        world.go_to(house.clock.now() + timedelta(seconds=RESEND_SECONDS_MIN))
+        send_code(house, phone=XIA.phone, purpose=CodePurpose.VERIFY_IDENTITY)
+
+    own = prove()
+    counted = CODES | {"card_attempt", "idempotency", "refused_word"}
+    for change in ({"name": CHUAN.name}, {"name": CHUAN.name, "id_number": CHUAN.id_number}):
+        ask_code_again()
+        with refused(house.database, "card_not_own", but=counted):
+            prove(**change)
+    ask_code_again()
+    assert prove() == own, "by its own name it is theirs as before"
 
 
 def test_a_request_that_was_let_in_asks_about_nobody_else(world: OpenWorld) -> None:

@@ -247,8 +247,17 @@ def after(*, instrument: Instrument, event: InstrumentEvent) -> Instrument:
 def verified(*, instrument: Instrument, answer: ElementsAnswer) -> Instrument:
     """Return the instrument verified as the person's own by the four-element check.
 
-    The own-name rule: only a match of name, identity number, phone and card makes a card the person's.
-    Errors: CardNotOwn, CardNotSupported, CardClosed by the answer; InstrumentTransitionNotAllowed.
+    Errors: those of `require_own`; InstrumentTransitionNotAllowed.
+    """
+    require_own(answer=answer)
+    return after(instrument=instrument, event=InstrumentEvent.VERIFY)
+
+
+def require_own(*, answer: ElementsAnswer) -> None:
+    """Return when the four-element check makes a card the person's own, or bears out that it is.
+
+    The own-name rule: only a match of name, identity number, phone and card does.
+    Errors: CardNotOwn, CardNotSupported, CardClosed by the answer.
     """
     if answer is ElementsAnswer.MISMATCH:
         raise CardNotOwn("Name, identity number, phone and card do not belong together: take a card of your own.")
@@ -257,7 +266,6 @@ def verified(*, instrument: Instrument, answer: ElementsAnswer) -> Instrument:
     if answer is ElementsAnswer.CARD_CLOSED:
         raise CardClosed("The bank says that this card is closed: take another card.")
     assert answer is ElementsAnswer.MATCH
-    return after(instrument=instrument, event=InstrumentEvent.VERIFY)
 
 
 def require_payout(*, instrument: Instrument) -> None:

@@ -17,6 +17,7 @@ from mingqu.domain.instrument import (
     InstrumentState,
     find_bin,
     read_card_number,
+    require_own,
     require_payout,
     verified,
 )
@@ -160,6 +161,7 @@ def _bind(tx: Transaction, house: House, *, person_id: UUID, proof: _Proof) -> V
     """Write what the check proved: who the person is, and the card as their own."""
     at, elements = house.clock.now(), proof.elements
     owner = _one_person(tx, house, person_id=person_id, proof=proof)
+    require_own(answer=proof.answer)  # also of a card that is theirs already: it stays so, and this proves nothing
     tx.lock_cell(tx.cell_of(owner))
     for held in instrument.of_person(tx, person_id=owner):
         number = instrument.open_number(tx, keyring=house.keyring, person_id=owner, instrument_id=held.instrument_id)
