@@ -40,7 +40,7 @@ from mingqu.services.people.read_person import consents_of
 from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
 from mingqu.store import institution, policy
 from mingqu.web.site import make_site
-from tests.journeys.reading import arrive, assert_coherent, orders_of
+from tests.journeys.reading import arrive, assert_coherent, limit_of, orders_of
 from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
 
@@ -247,6 +247,49 @@ def test_what_may_not_be_shown_is_parked_and_seen_and_asked_again(
     work_until_idle(world)
     assert offers(world, known)[LENDER_ZH].rate_year_ppm == 88_000
     assert_coherent(house)
+
+
+@pytest.mark.parametrize("word", ["above the law", "silence", "withdrawn"])
+def test_a_question_is_over_after_its_day_and_who_asked_is_told_once(world: OpenWorld, word: str) -> None:
+    price_above = price(world, 240_001)
+    silences = deque[str]() if word == "above the law" else deque(["timeout"] * 40)
+    world = with_lender(world, FakeLender(answers=deque([price_above]), silences=silences))
+    house = world.house
+    known = agreed(world)
+    (answer,) = ask(world, known).questions
+    free = limit_of(house, known.person_id)
+    if word == "withdrawn":
+        (given,) = [
+            one for one in consents_of(house, person_id=known.person_id) if one.purpose is ConsentPurpose.PASS_TO_LENDER
+        ]
+        withdraw_consent(house, person_id=known.person_id, consent_id=given.consent_id)
+    world.go_to(answer.open_until - timedelta(minutes=1))
+    work_until_idle(world)
+    still = {"above the law": QuestionState.PARKED}.get(word, QuestionState.ASKED)
+    assert [one.state for one in answers_of(house, person_id=known.person_id)] == [still]
+    assert told(world) == []
+    world.go_to(answer.open_until + timedelta(minutes=59))
+    work_until_idle(world)
+    assert [one.state for one in answers_of(house, person_id=known.person_id)] == [QuestionState.EXPIRED]
+    said = {"on": "2026-08-15", "amount": "10,000.00", "lender": LENDER_ZH}
+    assert told(world) == ([] if word == "withdrawn" else [said])
+    assert limit_of(house, known.person_id) == free
+    world.go_to(house.clock.now() + timedelta(hours=1))
+    work_until_idle(world)
+    assert len(told(world)) == (word != "withdrawn")
+    assert_coherent(house)
+    if word == "above the law":
+        again = ask(world, known, key="anew").questions
+        assert [one.question_id == answer.question_id for one in again] == [False]
+
+
+def told(world: OpenWorld) -> list[dict[str, str]]:
+    """Return what the borrower was told of questions that expired, without the code of the message."""
+    return [
+        {name: value.reveal() for name, value in one.values.items() if name != "check"}
+        for one in world.sms.inbox(phone=XIA.phone)
+        if one.template == "lender.expired"
+    ]
 
 
 def test_a_refusal_is_shown_with_its_remedy_and_is_final(world: OpenWorld) -> None:

@@ -45,7 +45,7 @@ from mingqu.services.decisions.sweep_signals import sweep_all
 from mingqu.services.house import BANK, HOSTED, BillSource, House, NoticeSource
 from mingqu.services.incoming.take_lender_notice import take_lender_notice
 from mingqu.services.incoming.take_notice import take_notice
-from mingqu.services.lenders.ask_lenders import ASKED_FOR, ask_lenders
+from mingqu.services.lenders.ask_lenders import ask_lenders
 from mingqu.services.people.sign_in import send_code
 from mingqu.services.people.verify_identity import verify_identity
 from mingqu.services.privacy.give_consent import give_consent
@@ -238,7 +238,7 @@ def test_bad_input_of_each_kind_is_seen_at_the_console_by_channel_reason_and_age
     question = ask_strange_lender(world, house, person_id)
     world.go_to_date(OPENED_ON + timedelta(days=1))
     read_broken_bill(house, mail)
-    world.go_to(question.asked_at + ASKED_FOR + timedelta(hours=1))
+    world.go_to(question.open_until + timedelta(hours=1))
     run_due_work(house)
     take_lender_notice(house, lender=LENDER, target="/", headers={}, body=question.number.encode())
 

@@ -34,7 +34,11 @@ class LenderReason(Answer, frozen=True, kw_only=True):
 
 
 class LenderAnswer(Answer, frozen=True, kw_only=True):
-    """One lender's answer as it stands. An offer of it is made by POST /v1/offers while `valid_until` lies ahead."""
+    """One lender's answer as it stands. An offer of it is made by POST /v1/offers while `valid_until` lies ahead.
+
+    What was not answered by `open_until` in a way that may be shown is `expired`: the person is told, nothing is kept
+    for it, and the lender may be asked anew.
+    """
 
     question_id: UUID
     lender: Annotated[str, msgspec.Meta(examples=["chengchuan"])]
@@ -44,6 +48,7 @@ class LenderAnswer(Answer, frozen=True, kw_only=True):
     method: str
     state: QuestionState
     asked_at: datetime
+    open_until: datetime
     heard_at: datetime
     rate_year_ppm: Ppm | None
     valid_until: datetime | None

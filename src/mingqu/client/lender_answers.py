@@ -29,6 +29,7 @@ class LenderAnswer(Answer, frozen=True, kw_only=True):
     method: str
     state: str
     asked_at: datetime
+    open_until: datetime
     heard_at: datetime
     rate_year_ppm: int | None
     valid_until: datetime | None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
+
+OPEN_FOR: Final = timedelta(days=1)  # who has not decided by then is asked anew by a new application
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,11 @@ class LenderReason:
 
 
 class QuestionState(StrEnum):
-    """How a question stands. PARKED: the last answer may not be shown; it is asked again, and people see it."""
+    """How a question stands.
+
+    PARKED: the last answer may not be shown; it is asked again, and people see it. EXPIRED: no answer that may be shown
+    came in its time.
+    """
 
     ASKED = "asked"
     LATER = "later"
@@ -70,6 +76,11 @@ class LenderQuestion:
     def number(self) -> str:
         """The number under which the lender knows it."""
         return self.question_id.hex
+
+    @property
+    def open_until(self) -> datetime:
+        """The moment from which the lender is not asked any more, and nothing it says counts."""
+        return self.asked_at + OPEN_FOR
 
     def stands(self, *, at: datetime) -> bool:
         """Return whether it is answered by an offer whose price still holds."""

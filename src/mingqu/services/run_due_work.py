@@ -15,7 +15,7 @@ from mingqu.services.changes.watch_card import watch_cards
 from mingqu.services.house import House
 from mingqu.services.ledger.cross_cells import CROSSING, finish_crossings
 from mingqu.services.ledger.expire_holds import expire_holds
-from mingqu.services.lenders import ask_lenders
+from mingqu.services.lenders import ask_lenders, tell_expired
 from mingqu.services.loans.follow_up import NOTICE
 from mingqu.services.messages.report_to_lender import REPORT, report_to_lenders
 from mingqu.services.messages.tell_webhooks import DELIVERY, deliver_webhooks
@@ -72,6 +72,7 @@ _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
         PROMISED: note_promised,
         follow_referrals.ASK: follow_referrals.follow_referrals,
         ask_lenders.ASK: ask_lenders.follow_lenders,
+        tell_expired.TELL: tell_expired.tell_expired,
         REPORT: report_to_lenders,
         WATCH: watch_cards,
         ERASE: erase_due,

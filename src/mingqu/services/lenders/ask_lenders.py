@@ -27,6 +27,7 @@ from mingqu.services.access.note_refused import note_lender
 from mingqu.services.decisions.read_limit import decision_view
 from mingqu.services.house import House
 from mingqu.services.lenders.hear_lender import hear_answer, note_trouble
+from mingqu.services.lenders.tell_expired import promise_to_tell
 from mingqu.services.limits.check_drawing import lines_of, require_drawing_open
 from mingqu.services.offers.make_offers import require_routed
 from mingqu.services.once import Response, once
@@ -42,7 +43,6 @@ ASK: Final = "ask_lender"
 BATCH: Final = 20  # of a cell and round: a lender that hangs must not keep orders waiting for long
 LEASE_SECONDS: Final = 600  # a whole batch of lenders that hang
 WAITS: Final = tuple(timedelta(minutes=each) for each in (1, 2, 5, 10, 30, 60))
-ASKED_FOR: Final = timedelta(days=1)  # who has not decided by then is asked anew by a new application
 NEVER: Final = "lender_never_answered"
 LENDERS_MAX: Final = 50  # one application is put to no more: each gets a person's data
 
@@ -138,11 +138,8 @@ def _follow(house: House, piece: Work) -> None:
         known = lender_question.load(tx, question_id=piece.subject_id)
         if known.state not in OPEN:
             work.complete(tx, work=piece, now=now)
-        elif now >= known.asked_at + ASKED_FOR:
-            # Parked stays parked: people look at it. Whoever only never answered is over.
-            if known.state is not QuestionState.PARKED:
-                lender_question.update(tx, question=replace(known, state=QuestionState.EXPIRED, heard_at=now))
-                note_lender(tx, house, question=known, reason=NEVER)
+        elif now >= known.open_until:
+            _expire(tx, house, known)
             work.complete(tx, work=piece, now=now)
         else:
             wait = WAITS[min(tries, len(WAITS) - 1)]
@@ -150,11 +147,19 @@ def _follow(house: House, piece: Work) -> None:
         tx.commit()
 
 
+def _expire(tx: Transaction, house: House, known: LenderQuestion) -> None:
+    """End a question to which no answer that may be shown came in its time; what a parked one said is noted already."""
+    lender_question.update(tx, question=replace(known, state=QuestionState.EXPIRED, heard_at=house.clock.now()))
+    if known.state is not QuestionState.PARKED:
+        note_lender(tx, house, question=known, reason=NEVER)
+    promise_to_tell(tx, house, question=known)
+
+
 def _put(house: House, *, question_id: UUID) -> LenderQuestion:
     """Put an open question to its lender, again if need be, and return it as it stands then."""
     with house.database.transaction() as tx:
         known = lender_question.load(tx, question_id=question_id)
-        if known.state not in OPEN or house.clock.now() >= known.asked_at + ASKED_FOR:
+        if known.state not in OPEN or house.clock.now() >= known.open_until:
             return known
         channel = house.lenders.get(known.lender)
         if channel is None:
@@ -271,4 +276,4 @@ def _wish_of(one: LenderQuestion) -> tuple[UUID, int, int, str]:
 
 def _is_alive(house: House, one: LenderQuestion) -> bool:
     now = house.clock.now()
-    return one.stands(at=now) or (one.state in OPEN and now < one.asked_at + ASKED_FOR)
+    return one.stands(at=now) or (one.state in OPEN and now < one.open_until)
