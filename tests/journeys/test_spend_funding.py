@@ -107,11 +107,11 @@ def test_what_is_spent_and_drawn_uses_its_source_and_is_refused_when_that_is_use
         ]
         assert proof.spend_accounts(tx) == []
         tx.execute(
-            """INSERT INTO spend_statement (cell, statement_id, account_id, number, billed_on, body)
-               VALUES (0, %s, %s, 1, '2026-09-01', '{}')""",
-            (UUID(int=1), UUID(int=2)),
+            """INSERT INTO spend_statement (cell, account_id, number, billed_on, body)
+               VALUES (0, %s, 1, '2026-09-01', '')""",
+            (UUID(int=2),),
         )
-        assert proof.spend_accounts(tx) == [f"bill {UUID(int=1)} is of no account"]
+        assert proof.spend_accounts(tx) == [f"bill 1 of {UUID(int=2)} is of no account"]
 
 
 def draw_and_be_refused(funded: OpenWorld, person_id: UUID, account_id: UUID, instrument_id: UUID) -> None:

@@ -28,6 +28,7 @@ from mingqu.domain.spend import (
     open_account,
     step,
 )
+from mingqu.domain.spend.packed import packed, unpacked
 from tests.golden.spend_scenarios import terms_of
 from tests.soak import examples
 
@@ -104,6 +105,7 @@ def require_sound(state: SpendState, balance: Counter[Code], used_fen: int) -> N
     assert state.overdue_fen + state.asked_fen <= sum(lot.principal_fen for lot in state.lots)
     assert (state.lacking_fen > 0) == (state.overdue_since is not None)
     assert next_morning(state) > state.day
+    assert unpacked(packed(state)) == state
 
 
 @given(terms=TERMS, events=histories())

@@ -149,6 +149,7 @@ SELECT create_distributed_table('contract', 'cell', colocate_with := 'cell');
 
 -- Run where the cell is; the others are called by these, there.
 SELECT create_distributed_function('bears_no_income(text,date,date,date,bigint)');
+SELECT create_distributed_function('bill_amounts(bytea)');
 SELECT create_distributed_function('claim_idempotency_key(smallint,text,text,bytea)', 'p_cell',
     colocate_with := 'cell', force_delegation := true);
 SELECT create_distributed_function('line_at_zero(bigint,bigint,date)');
@@ -159,3 +160,4 @@ SELECT create_distributed_function('post_batch(smallint,uuid[],smallint[],uuid[]
 SELECT create_distributed_function('post_one(smallint,uuid,smallint,uuid,smallint,text,uuid,smallint,text,bigint,smallint,date,date,uuid,uuid,date,boolean)');
 SELECT create_distributed_function('post_single(smallint,uuid,smallint,uuid,smallint,text,uuid,smallint,text,bigint,smallint,date,date,uuid,uuid,date)');
 SELECT create_distributed_function('reason_is_forgotten(jsonb,jsonb)');
+SELECT create_distributed_function('spend_amounts(bytea)');

@@ -100,10 +100,9 @@ def counts(tx: Transaction, *, person_id: UUID, since: date, year_since: date) -
                + (SELECT count(*) FROM channel_order WHERE cell = %(cell)s AND person_id = %(person)s
                   AND kind = 'payout' AND loan_id IS NOT NULL AND state = 'PAID' AND value_date >= %(since)s),
                (SELECT count(*) FROM spend_statement b JOIN spend_account a ON a.cell = b.cell
-                  AND a.account_id = b.account_id
+                  AND a.account_id = b.account_id CROSS JOIN LATERAL bill_amounts(b.body) AS late
                 WHERE a.cell = %(cell)s AND a.person_id = %(person)s AND b.billed_on >= %(year)s
-                  AND ((b.body::jsonb ->> 'overdue_fen')::bigint > 0
-                       OR (b.body::jsonb ->> 'penalty_fen')::bigint > 0))""",
+                  AND (late.overdue_fen > 0 OR late.penalty_fen > 0))""",
         {"cell": tx.cell_of(person_id), "person": person_id, "since": since, "year": year_since},
     ).fetchone()
     assert row is not None

@@ -17,13 +17,12 @@ from mingqu.domain.identifier import dated
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.spend import SpendEvent, SpendKind, SpendState, SpendTerms, next_morning
 from mingqu.domain.spend import Statement as Bill
+from mingqu.domain.spend.packed import packed, packed_bill, unpacked, unpacked_bill
 from mingqu.store import column
 from mingqu.store.connection import Statement
 from mingqu.store.database import Transaction
 
 _terms: Final = msgspec.json.Decoder(SpendTerms)
-_state: Final = msgspec.json.Decoder(SpendState)
-_statement: Final = msgspec.json.Decoder(Bill)
 _TERMS_KEPT_MAX: Final = 256  # terms kept decoded: versions of products in use at once
 _COLUMNS: Final[LiteralString] = """
     SELECT cell, account_id, person_id, product_id, product_version, lender_id, decision_id, currency, granted_fen,
@@ -32,12 +31,12 @@ _COLUMNS: Final[LiteralString] = """
 _SAVE: Final[LiteralString] = """
     UPDATE spend_account a SET state = n.state, used_fen = n.used_fen, overdue_since = n.overdue_since,
            next_morning = n.next_morning, events = n.events
-    FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::date[], $6::date[], $7::bigint[])
+    FROM unnest($2::uuid[], $3::bytea[], $4::bigint[], $5::date[], $6::date[], $7::bigint[])
          AS n (account_id, state, used_fen, overdue_since, next_morning, events)
     WHERE a.cell = $1::smallint AND a.account_id = n.account_id"""
 _ISSUE: Final[LiteralString] = """
-    INSERT INTO spend_statement (cell, statement_id, account_id, number, billed_on, body)
-    SELECT $1::smallint, n.* FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::date[], $6::text[]) AS n"""
+    INSERT INTO spend_statement (cell, account_id, number, billed_on, body)
+    SELECT $1::smallint, n.* FROM unnest($2::uuid[], $3::bigint[], $4::date[], $5::bytea[]) AS n"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +82,7 @@ def insert(tx: Transaction, *, account: SpendAccount) -> None:
             msgspec.json.encode(account.terms).decode(),
             account.opened_on,
             account.opened_at,
-            msgspec.json.encode(account.state).decode(),
+            packed(account.state),
             next_morning(account.state),
         ),
     )
@@ -123,10 +122,10 @@ def save_all(tx: Transaction, *, accounts: Sequence[SpendAccount]) -> None:
 
 
 def saved(accounts: Sequence[SpendAccount]) -> Statement:
-    """Return the statement of `save_all`: a column an array, packed, for a text inside one is dear to write out."""
+    """Return the statement of `save_all`: a column an array."""
     columns = (
         column.of_uuids([account.account_id for account in accounts]),
-        column.of_texts_or_nulls([msgspec.json.encode(account.state).decode() for account in accounts]),
+        column.of_bytes_or_nulls([packed(account.state) for account in accounts]),
         column.of_bigints([account.state.used_fen for account in accounts]),
         column.of_dates_or_nulls([account.state.overdue_since for account in accounts]),
         column.of_dates([next_morning(account.state) for account in accounts]),
@@ -176,11 +175,10 @@ def statement_id(account_id: UUID, *, billed_on: date) -> UUID:
 def issued(*, cell: int, bills: Sequence[tuple[UUID, Bill]]) -> Statement:
     """Return the statement that stores bills, each with the account's id."""
     columns = (
-        column.of_uuids([statement_id(account_id, billed_on=bill.billed_on) for account_id, bill in bills]),
         column.of_uuids([account_id for account_id, _ in bills]),
         column.of_bigints([bill.number for _, bill in bills]),
         column.of_dates([bill.billed_on for _, bill in bills]),
-        column.of_texts_or_nulls([msgspec.json.encode(bill).decode() for _, bill in bills]),
+        column.of_bytes_or_nulls([packed_bill(bill) for _, bill in bills]),
     )
     return Statement(_ISSUE, (column.smallint(cell), *(each.packed for each in columns)))
 
@@ -191,7 +189,7 @@ def statements_of(tx: Transaction, *, account_id: UUID) -> list[Bill]:
         """SELECT body FROM spend_statement WHERE cell = %s AND account_id = %s ORDER BY number DESC""",
         (tx.cell_of(account_id), account_id),
     )
-    return [_statement.decode(row[0]) for row in rows]
+    return [unpacked_bill(row[0]) for row in rows]
 
 
 def mornings(tx: Transaction, *, cell: int, to: date, limit: int) -> list[SpendAccount]:
@@ -271,7 +269,7 @@ def _account(row: TupleRow) -> SpendAccount:
         terms=_terms_of(row[9]),
         opened_on=row[10],
         opened_at=row[11],
-        state=_state.decode(row[12]),
+        state=unpacked(row[12]),
         events=row[13],
     )
 

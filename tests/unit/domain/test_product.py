@@ -9,6 +9,7 @@ import pytest
 
 from mingqu.domain.policy_file import Document, PolicyFault
 from mingqu.domain.product import Product, ProductNotOffered, TermsNotOffered, parse_product
+from mingqu.domain.spend.product import LIMIT_FEN_MAX, parse_spend_product
 from mingqu.store.policy import load_pack, read_documents
 
 DAY = date(2026, 8, 15)
@@ -94,3 +95,12 @@ def test_an_order_of_allocation_with_a_double_is_refused() -> None:
     steps = shipped("chengchuan-instalment")["allocation"]
     with pytest.raises(PolicyFault, match=r"due\.principal"):
         parsed(allocation=[step for step in steps if step != "due.principal"] + ["due.fee"])
+
+
+def test_a_revolving_product_has_a_limit_of_which_the_book_can_keep_what_it_bears() -> None:
+    body = shipped("chengchuan-spend")
+    most = parse_spend_product(document=Document(file="p.toml", body=body | {"limit_max_fen": LIMIT_FEN_MAX}))
+    assert most.limit_max_fen == LIMIT_FEN_MAX
+    with pytest.raises(PolicyFault) as refused:
+        parse_spend_product(document=Document(file="p.toml", body=body | {"limit_max_fen": LIMIT_FEN_MAX + 1}))
+    assert "limit_max_fen" in str(refused.value)

@@ -19,6 +19,7 @@ from mingqu.domain.spend.terms import COMPONENTS, DAY_MAX, SpendTerms, SpendTerm
 SPEND_LINE: Final = "spend_line"  # pays sellers
 CASH_LINE: Final = "cash_line"  # pays out to the borrower's own card
 SOURCES: Final = ("own", "bank", "joint", "abs_pool")  # where the money that is lent comes from
+LIMIT_FEN_MAX: Final = 2**46  # seven hundred milliards of yuan: what it bears in three centuries still fits 64 bits
 HOLD_DAYS_MAX: Final = 30  # a seller who has not captured by then never will
 COUNTS_MAX: Final = 24  # months; longer is a loan
 
@@ -73,7 +74,7 @@ def parse_spend_product(*, document: Document) -> SpendProduct:
     reader.only(_COLUMNS)
     valid_from, valid_to = reader.period()
     name, version = reader.name("id"), reader.integer("version", least=1, most=1_000_000)
-    limit_min_fen = reader.integer("limit_min_fen", least=1, most=AMOUNT_FEN_MAX)
+    limit_min_fen = reader.integer("limit_min_fen", least=1, most=LIMIT_FEN_MAX)
     return SpendProduct(
         id=name,
         version=version,
@@ -87,7 +88,7 @@ def parse_spend_product(*, document: Document) -> SpendProduct:
         source=reader.choice("source", SOURCES),
         limit_share_ppm=reader.integer("limit_share_ppm", least=1, most=PPM),
         limit_min_fen=limit_min_fen,
-        limit_max_fen=reader.integer("limit_max_fen", least=limit_min_fen, most=AMOUNT_FEN_MAX),
+        limit_max_fen=reader.integer("limit_max_fen", least=limit_min_fen, most=LIMIT_FEN_MAX),
         draw_min_fen=reader.integer("draw_min_fen", least=1, most=AMOUNT_FEN_MAX),
         hold_days=reader.integer("hold_days", least=1, most=HOLD_DAYS_MAX),
         prohibited_uses=reader.names("prohibited_uses"),

@@ -20,8 +20,8 @@ class Lot:
     lot_id: UUID
     posted_on: date
     principal_fen: int
-    refunded_fen: int = 0
     since: date
+    refunded_fen: int = 0
     area_fen_days: int = 0
     bears: bool = False
     billed_on: date | None = None

@@ -27,12 +27,9 @@ _BOOKS: Final[LiteralString] = """
         FROM account WHERE code BETWEEN 1201 AND 1204 OR code = 2301 GROUP BY cell, owner
     )
     SELECT format('revolving account %s and its accounts do not agree', coalesce(a.account_id, b.owner))
-    FROM spend_account a FULL JOIN books b ON b.cell = a.cell AND b.owner = a.account_id
-    WHERE (a.used_fen, (a.state::jsonb ->> 'interest_fen')::bigint, (a.state::jsonb ->> 'fee_fen')::bigint,
-           (a.state::jsonb ->> 'penalty_fen')::bigint,
-           (a.state::jsonb ->> 'credit_fen')::bigint
-           + (SELECT coalesce(sum((lot ->> 'refunded_fen')::bigint), 0)
-              FROM jsonb_array_elements(a.state::jsonb -> 'lots') lot))
+    FROM (SELECT a.*, s.* FROM spend_account a CROSS JOIN LATERAL spend_amounts(a.state) s) a
+    FULL JOIN books b ON b.cell = a.cell AND b.owner = a.account_id
+    WHERE (a.used_fen, a.interest_fen, a.fee_fen, a.penalty_fen, a.own_fen)
           IS DISTINCT FROM (b.principal, b.interest, b.fee, b.penalty, b.own)"""
 
 _LIMITS: Final[LiteralString] = """
@@ -48,7 +45,7 @@ _LIMITS: Final[LiteralString] = """
     LEFT JOIN line own ON own.cell = a.cell AND own.owner = a.account_id
     LEFT JOIN line shared ON shared.cell = a.cell AND shared.owner = a.person_id
     WHERE NOT coalesce(own.used <= own.granted + own.above
-                       AND own.granted = (a.state::jsonb ->> 'limit_fen')::bigint
+                       AND own.granted = (spend_amounts(a.state)).limit_fen
                        AND own.granted <= shared.granted
                        AND shared.used <= shared.granted + shared.above, false)"""
 
@@ -62,7 +59,7 @@ _PURCHASES: Final[LiteralString] = """
           <> (p.captured_fen, p.refunded_fen, p.state = 'captured')"""
 
 _BILLS: Final[LiteralString] = """
-    SELECT format('bill %s is of no account', s.statement_id)
+    SELECT format('bill %s of %s is of no account', s.number, s.account_id)
     FROM spend_statement s LEFT JOIN spend_account a ON a.cell = s.cell AND a.account_id = s.account_id
     WHERE a.account_id IS NULL"""
 
