@@ -55,12 +55,15 @@ def test_a_close_in_columns_by_two_is_that_of_one_loan_by_loan(
     server: Server, lived_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow_mornings, "ROUND_MIN", 2)
+    opened_to_deduct: list[UUID] = []
+    monkeypatch.setattr(follow_mornings, "deduction_of", lambda of, *_, **__: opened_to_deduct.append(of.loan_id))
     with a_house(server, lived_in, tmp_path, name="columns") as world:
         done = close_through(world.house, to=LAST, workers=2)
         with world.house.database.transaction() as tx:
             opened = tx.execute("SELECT count(*) FROM loan WHERE plain AND passed > 0").fetchone()
             assert opened is not None
             assert opened[0] > LOANS * 9 // 10, "nearly all were carried in columns"
+            assert opened_to_deduct == [], "penalties were worked out in columns as well"
             assert_proved(tx)
             assert_classes_are_of_their_products(tx)
             rounds = tx.execute("SELECT sum(cardinality(loan_ids)) FROM notice_round").fetchone()
@@ -187,6 +190,31 @@ def test_loans_from_before_the_columns_learn_when_their_income_would_stop(
             assert mended[True] == as_it_was.get(True, 0) + 1
 
 
+def forget_what_is_passed(tx: Transaction) -> None:
+    """Let plans begin with what is not billed yet, as before they said what is late."""
+    tx.execute(
+        """UPDATE loan_snapshot s SET plan = substr(s.plan, 1 + 24 * l.passed) FROM loan l
+           WHERE l.cell = s.cell AND l.loan_id = s.loan_id"""
+    )
+    assert tx.execute("UPDATE loan SET passed = 0 WHERE passed > 0").rowcount > 1
+
+
+def test_a_row_of_a_plan_that_says_otherwise_what_is_late_makes_its_loan_wrong(
+    server: Server, lived_in: str, tmp_path: Path
+) -> None:
+    with (
+        a_house(server, lived_in, tmp_path, name="late", days_later=3) as world,
+        world.house.database.transaction() as tx,
+    ):
+        late = tx.execute("SELECT cell, loan_id FROM loan WHERE plain AND passed > 0 ORDER BY loan_id").fetchone()
+        assert late is not None
+        cell, loan_id = late
+        found = loan.some(tx, cell=cell, loan_ids=[loan_id])
+        assert loan.summary_differs(tx, loans=found) == []
+        tx.execute("UPDATE loan_snapshot SET plan = set_byte(plan, 0, 1) WHERE cell = %s AND loan_id = %s", late)
+        assert loan.summary_differs(tx, loans=found) == [loan_id]
+
+
 def test_a_number_of_terms_of_another_version_makes_no_loan_wrong_and_closes_alike(
     server: Server, lived_in: str, tmp_path: Path
 ) -> None:
@@ -202,6 +230,8 @@ def test_a_number_of_terms_of_another_version_makes_no_loan_wrong_and_closes_ali
             tx.execute("UPDATE loan SET terms_kind = -terms_kind")
             assert loan.summary_differs(tx, loans=page) == [one.loan_id for one in page], "of the version of now"
             tx.execute("UPDATE loan SET terms_kind = -terms_kind")
+            forget_what_is_passed(tx)
+            assert loan.summary_differs(tx, loans=page) == []
             tx.commit()
         assert close_through(world.house, to=OPENED_ON + timedelta(days=2)).failed_chunks == 0
         with database.transaction() as tx:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import numpy as np
@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from mingqu.domain import identifier
 from mingqu.domain.batch import LineColumns, StandingColumns, line_columns, morning, standing
+from mingqu.domain.batch.arrears import ArrearsColumns, running_penalty
 from mingqu.domain.batch.columns import NO_DAY, Days
 from mingqu.domain.batch.ids import dated_all, with_index
+from mingqu.domain.batch.morning import FEN_MAX
 from mingqu.domain.batch.standing import PLAN_ROW, after, for_the_reference
 from mingqu.domain.calendar import Period, PeriodUnit
-from mingqu.domain.loan import Disbursed, LoanState, Stage, bring_up, fold, interest_line, penalty_line
+from mingqu.domain.loan import Disbursed, LoanState, Stage, bring_up, fold, interest_line, penalty_line, quote
 from tests.properties.test_batch_morning import MORNINGS_MAX, START, Loan, a_book, following_mornings, loans
 from tests.soak import examples
 
@@ -27,9 +29,9 @@ def columns_of(book: list[Loan]) -> StandingColumns:
     plans = [np.frombuffer(each.plan or b"", dtype=PLAN_ROW) for each in stands]
     payables = [state.payable for _, state in book]
     return StandingColumns(
-        passed=np.zeros(len(book), dtype=np.int64),
-        running=np.array([plan[0] for plan in plans], dtype=PLAN_ROW),
-        following=np.array([plan[1] for plan in plans], dtype=PLAN_ROW),
+        passed=integers([each.passed for each in stands]),
+        running=np.array([plan[each.passed] for plan, each in zip(plans, stands, strict=True)], dtype=PLAN_ROW),
+        following=np.array([plan[each.passed + 1] for plan, each in zip(plans, stands, strict=True)], dtype=PLAN_ROW),
         principal_unbilled_fen=integers([state.principal_unbilled_fen for _, state in book]),
         payable_principal_fen=integers([payable.principal_fen for payable in payables]),
         payable_interest_fen=integers([payable.interest_fen for payable in payables]),
@@ -82,8 +84,6 @@ def with_rows_of_plan(columns: StandingColumns, plans: list[bytes]) -> StandingC
 
 def assert_alike(left: StandingColumns, right: StandingColumns) -> None:
     for item in fields(StandingColumns):
-        if item.name == "passed":
-            continue  # of one plan many rows are passed, the other begins anew
         one, other = getattr(left, item.name), getattr(right, item.name)
         if isinstance(one, LineColumns):
             for part in fields(LineColumns):
@@ -113,8 +113,42 @@ def carry_to_the_end(book: list[Loan]) -> int:
             break
         columns = with_rows_of_plan(chosen(columns, kept), plans)
         assert_alike(columns, columns_of(carrying))
+        assert plans == [standing(terms=terms, state=state).plan for terms, state in carrying], "no row has changed"
+        assert_penalties_are_those_quoted(carrying, columns, plans, on)
         had += len(carrying)
     return had
+
+
+def arrears_of(plans: list[bytes], passed: list[int]) -> ArrearsColumns:
+    """Return what is in the passed rows of plans, as the store reads it."""
+    behind = [np.frombuffer(plan, dtype=PLAN_ROW)[:many] for plan, many in zip(plans, passed, strict=True)]
+    rows = np.concatenate(behind) if behind else np.zeros(0, dtype=PLAN_ROW)
+    return ArrearsColumns(
+        loan=np.repeat(np.arange(len(plans)), passed),
+        since=rows["due"].astype(np.int64),
+        number=rows["number"].astype(np.int64),
+        principal_fen=rows["principal_fen"].astype(np.int64),
+    )
+
+
+def assert_penalties_are_those_quoted(book: list[Loan], columns: StandingColumns, plans: list[bytes], on: date) -> None:
+    """See that the penalty of each loan is to the fen what its quote adds to what is billed, on that day and later."""
+    for later in (0, 1, 45):
+        day = on + timedelta(days=later)
+        running = running_penalty(
+            arrears=arrears_of(plans, columns.passed.tolist()),
+            terms=tuple(terms for terms, _ in book),
+            template=np.arange(len(book)),
+            payable_principal_fen=columns.payable_principal_fen,
+            waiting_number=columns.waiting_number,
+            on=day,
+        )
+        for place, (terms, state) in enumerate(book):
+            if not running.known[place]:
+                assert state.principal_outstanding_fen > FEN_MAX // 1_000, "only what may not fit is not known"
+            elif (morning_on := state.next_event(terms)) is None or morning_on > day:
+                owed = quote(terms=terms, state=state, on=day).due
+                assert running.fen[place] == owed.penalty_fen - state.payable.penalty_fen
 
 
 def chosen(columns: StandingColumns, places: list[int]) -> StandingColumns:

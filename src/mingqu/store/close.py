@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mingqu.domain.batch import LineColumns, StandingColumns
+from mingqu.domain.batch.arrears import ArrearsColumns
 from mingqu.domain.batch.columns import NO_DAY_NUMBER, Days, Integers, days_of
 from mingqu.domain.batch.standing import PLAN_ROW, PLAN_ROW_BYTES
 from mingqu.store import column
@@ -55,7 +56,10 @@ _READ: Final[tuple[tuple[str, LiteralString, str], ...]] = (
     ("plan", "substr(s.plan, 1 + 24 * passed, 48)", f"V{2 * PLAN_ROW_BYTES}"),
 )
 assert PLAN_ROW_BYTES == 24, "the statement above counts in rows of a plan"
-_ARRAYS: Final[LiteralString] = ", ".join(f"array_agg({sql})" for _, sql, _ in _READ)
+# Beside the columns, and in their order: all rows of the plans that are passed, one loan's behind the other's.
+_ARRAYS: Final[LiteralString] = ", ".join(
+    [*(f"array_agg({sql})" for _, sql, _ in _READ), "string_agg(substr(s.plan, 1, 24 * passed), '')"]
+)
 # Whatever the planner believes of the table, loans are looked up by their keys: OFFSET keeps the inner query apart.
 _WAITING: Final[LiteralString] = f"""
     SELECT {_ARRAYS} FROM loan_diary AS d CROSS JOIN LATERAL (
@@ -78,6 +82,7 @@ class ClosingLoans:
     payable_penalty_fen: Integers
     payable_fee_fen: Integers
     standing: StandingColumns
+    arrears: ArrearsColumns
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -215,7 +220,7 @@ def done(tx: Transaction, *, chunk: Chunk) -> None:
 
 def waiting(tx: Transaction, *, chunk: Chunk) -> ClosingLoans:
     """Return the loans of a stretch that are on the common path and whose next event is on that very day."""
-    sent = tx.columns(_WAITING, chunk.stretch)
+    *sent, behind = tx.columns(_WAITING, chunk.stretch)
     rows = {name: column.values_in(values, kind=kind) for (name, _, kind), values in zip(_READ, sent, strict=True)}
     plan = np.ascontiguousarray(rows["plan"]).view(PLAN_ROW).reshape(len(rows["kind"]), 2)
     return ClosingLoans(
@@ -242,6 +247,19 @@ def waiting(tx: Transaction, *, chunk: Chunk) -> ClosingLoans:
             interest=_lines(rows, "interest"),
             penalty=_lines(rows, "penalty"),
         ),
+        arrears=_arrears(_numbers(rows["passed"]), behind),
+    )
+
+
+def _arrears(passed: Integers, behind: bytes) -> ArrearsColumns:
+    """Return what is in the rows of plans that are passed, so many of each loan."""
+    row = np.frombuffer(behind, dtype=PLAN_ROW)
+    assert len(row) == passed.sum(), "a plan has all rows that are passed"
+    return ArrearsColumns(
+        loan=np.repeat(np.arange(len(passed)), passed),
+        since=_numbers(row["due"]),
+        number=_numbers(row["number"]),
+        principal_fen=_numbers(row["principal_fen"]),
     )
 
 

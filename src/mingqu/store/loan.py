@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from mingqu.domain.batch.standing import PLAN_ROW_BYTES
 from mingqu.domain.changed import changed
 from mingqu.domain.loan import brought_up
 from mingqu.domain.loan.event import Event
@@ -270,7 +269,7 @@ def summary_differs(tx: Transaction, *, loans: Sequence[Loan]) -> list[UUID]:
     stored = {
         row[0]: tuple(row[1:])
         for row in tx.execute(
-            f"""SELECT loan_id, substr(plan, 1 + {PLAN_ROW_BYTES} * passed), {SUMMARY}, plain::int, 0, terms_kind,
+            f"""SELECT loan_id, plan, {SUMMARY}, plain::int, passed, terms_kind,
                    waiting_number, waiting_due, waiting_principal_fen, waiting_unpaid_fen, suspends_on
                {_FROM} WHERE cell = %s AND loan_id = ANY (%s)""",
             (loans[0].cell, [loan.loan_id for loan in loans]),

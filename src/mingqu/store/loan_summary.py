@@ -8,7 +8,7 @@ from typing import Any, Final, LiteralString
 import msgspec
 
 from mingqu.domain.batch import standing
-from mingqu.domain.batch.standing import kind_version
+from mingqu.domain.batch.standing import PLAN_ROW_BYTES, kind_version, principal_in
 from mingqu.domain.loan import LoanState, LoanTerms
 from mingqu.store import column
 
@@ -31,7 +31,8 @@ SUMMARY: Final[LiteralString] = """stage, as_of, next_event, overdue_since, prin
 STANDING: Final[LiteralString] = """plain, passed, terms_kind, waiting_number, waiting_due, waiting_principal_fen,
     waiting_unpaid_fen, suspends_on"""
 _OF_STANDING: Final = 8
-_KIND: Final = 2  # the place of the number of the terms among them
+_PASSED, _KIND = 1, 2  # the places of how much of the plan is passed, and of the number of the terms, among them
+_PRINCIPAL: Final = 6  # the place of what is payable of the principal, counted from the plan
 STATE, PLAN, BESIDE = 0, 1, 2  # places in `summary`: what is in the snapshot, and where the columns beside it begin
 NEXT_EVENT: Final = 4
 NEW: Final[LiteralString] = """u.stage, u.as_of, u.next_event, u.overdue_since, u.principal_unbilled_fen,
@@ -83,7 +84,7 @@ def summary(*, terms: LoanTerms, state: LoanState) -> tuple[object, ...]:
         penalty.base_micro if penalty else 0,
         penalty.on if penalty else None,
         int(stands.plan is not None),
-        0,  # of the plan's rows none is passed when it is written
+        stands.passed,
         stands.kind,
         stands.waiting_number,
         stands.waiting_due,
@@ -96,8 +97,9 @@ def summary(*, terms: LoanTerms, state: LoanState) -> tuple[object, ...]:
 def as_told(*, told: tuple[object, ...], stored: tuple[object, ...] | None) -> bool:
     """Whether columns are what the snapshot says; both begin with the plan.
 
-    A row from before there were plans has none, and needs none. The number of the terms is ours alone: one of another
-    version says the same in another way, and no loan is wrong for it.
+    A row from before there were plans has none, and needs none. One from before plans said what is billed and not paid
+    lacks some of it, which is seen from what is payable. The number of the terms is ours alone: one of another version
+    says the same in another way, and no loan is wrong for it.
     """
     if stored is None:
         return False
@@ -107,9 +109,23 @@ def as_told(*, told: tuple[object, ...], stored: tuple[object, ...] | None) -> b
     plan, plain = stored[0], stored[beside]
     if plan is None and not plain:
         return True
-    kind = len(told) - _OF_STANDING + _KIND
+    (told_behind, told_ahead), (behind, ahead) = _parted(told), _parted(stored)
+    if ahead != told_ahead or (behind != told_behind and principal_in(behind) == stored[_PRINCIPAL]):
+        return False
+    aside, kind = {0, beside + _PASSED}, beside + _KIND
     differing = [place for place, (one, other) in enumerate(zip(told, stored, strict=True)) if one != other]
-    return not differing or (differing == [kind] and _version(told[kind]) != _version(stored[kind]))
+    left = [place for place in differing if place not in aside]
+    return not left or (left == [kind] and _version(told[kind]) != _version(stored[kind]))
+
+
+def _parted(columns: tuple[object, ...]) -> tuple[bytes, bytes | None]:
+    """Return the rows of a plan that are passed, and those that are not; None: there is no plan."""
+    plan, passed = columns[0], columns[len(columns) - _OF_STANDING + _PASSED]
+    assert isinstance(passed, int)
+    if plan is None:
+        return b"", None
+    assert isinstance(plan, bytes)
+    return plan[: PLAN_ROW_BYTES * passed], plan[PLAN_ROW_BYTES * passed :]
 
 
 def _version(kind: object) -> int:

@@ -40,13 +40,16 @@ def fraction_terms(ratio: Ratio, rounding: Rounding) -> tuple[int, int, int]:
     return 2 * numerator, denominator, 2 * denominator
 
 
-def divided(amount: Integers, a: Divisor, c: Divisor, d: Divisor, *, ties_to_even: bool) -> Integers:
-    """Return (amount × a + c) // d with the terms of `fraction_terms`; the caller has shown that the product fits."""
+def divided(amount: Integers, a: Divisor, c: Divisor, d: Divisor, *, ties_to_even: bool | Flags) -> Integers:
+    """Return (amount × a + c) // d with the terms of `fraction_terms`; the caller has shown that the product fits.
+
+    `ties_to_even`: of all amounts, or of each.
+    """
     scaled = amount * a
     scaled += c
     quotient: Integers = scaled // d
-    if ties_to_even:
-        quotient -= (quotient * d == scaled) & (quotient & 1 == 1)
+    if np.any(ties_to_even):
+        quotient -= ties_to_even & (quotient * d == scaled) & (quotient & 1 == 1)
     return quotient
 
 

@@ -108,6 +108,7 @@ def borne_alike(terms: LoanTerms) -> tuple[object, ...]:
         terms.period,
         terms.interest_basis,
         terms.day_count,
+        terms.rounding,
         terms.penalty_multiple_ppm,
         terms.grace_days,
         terms.suspends_income,

@@ -24,8 +24,8 @@ from mingqu.domain.batch.columns import NO_DAY_NUMBER, Days, Flags, Integers, as
 from mingqu.domain.batch.morning import FEN_MAX, MorningColumns
 from mingqu.domain.batch.outcome import MorningOutcome
 from mingqu.domain.batch.snapshot import bills_plainly, borne_alike, is_plain, morning_of
-from mingqu.domain.loan import Line, LoanState, LoanTerms, Stage
-from mingqu.domain.loan.terms import NON_ACCRUAL_AFTER_DAYS
+from mingqu.domain.loan import Instalment, Line, LoanState, LoanTerms, Stage
+from mingqu.domain.loan.terms import NON_ACCRUAL_AFTER_DAYS, Component
 
 # A row of a plan: due day counted from 1970-01-01, number, principal and interest in fen.
 _ROW: Final = Struct("<iiqq")
@@ -34,8 +34,9 @@ PLAN_ROW: Final = np.dtype([("due", "<i4"), ("number", "<i4"), ("principal_fen",
 # Two rows without a day close a plan: what comes after the last instalment can be read like any other.
 _NO_DAY: Final = -(2**31)
 _END: Final = _ROW.pack(_NO_DAY, 0, 0, 0) * 2
-# Another text for the same terms takes another version.
-KIND_VERSION: Final = 1
+# Another text for the same terms takes another version. Since the second it says how they round.
+KIND_VERSION: Final = 2
+_ROUNDING_SINCE: Final = 2
 _DIGEST_BITS: Final = 56
 
 
@@ -43,12 +44,15 @@ _DIGEST_BITS: Final = 56
 class Standing:
     """What a morning needs of one loan beyond its summary.
 
-    `plan`: the instalments that are not billed, the running one first, or None if the loan is not on the common path:
-    then a morning opens its snapshot. `kind`: which terms its mornings go by, alike for loans that bear alike.
+    `plan`: the instalments in rows, or None if the loan is not on the common path: then a morning opens its snapshot.
+    The first `passed` of them are billed and not paid, each with what is left of it and the day from which that bears
+    penalty once it is overdue; the others are not billed, the running one first.
+    `kind`: which terms its mornings go by, alike for loans that bear alike.
     `waiting_*`: the billed instalment with something unpaid that is not overdue yet. `interest`, `penalty`: its lines.
     """
 
     plan: bytes | None
+    passed: int
     kind: int
     waiting_number: int
     waiting_due: date | None
@@ -63,8 +67,9 @@ class Standing:
 class StandingColumns:
     """How n common loans stand; amounts int64 [n] in fen, days datetime64[D] [n], NaT for none.
 
-    `passed`: int64, how many rows of its plan a loan has left behind. `running`, `following`: the plan's row at that
-    place and the next one, PLAN_ROW [n]. The others are those of `Standing` and of the loan's summary.
+    `passed`: int64, how many rows of its plan a loan has left behind: those that are billed and not paid. `running`,
+    `following`: the plan's row at that place and the next one, PLAN_ROW [n]. The others are those of `Standing` and of
+    the loan's summary.
     """
 
     passed: Integers
@@ -107,12 +112,14 @@ class StandingColumns:
 def standing(*, terms: LoanTerms, state: LoanState) -> Standing:
     """Return what is kept beside the snapshot of a loan.
 
-    Example: a loan of three instalments, the first billed and unpaid: the plan has the second and the third, and the
+    Example: a loan of three instalments, the first billed and unpaid: the plan has all three, one is passed, and the
     first waits until its grace is over.
     """
     seen = morning_of(terms=terms, state=state)
+    plan = _plan(state) if seen.common and state.stage is Stage.ACTIVE else None
     return Standing(
-        plan=_plan(state) if seen.common and state.stage is Stage.ACTIVE else None,
+        plan=plan,
+        passed=0 if plan is None else sum(1 for _ in state.unpaid_billed),
         kind=kind_of(terms),
         waiting_number=seen.waiting_number,
         waiting_due=seen.waiting_due,
@@ -145,6 +152,12 @@ def _kind(alike: tuple[object, ...]) -> int:
     return -(KIND_VERSION << _DIGEST_BITS | int.from_bytes(digest, "big"))
 
 
+def says_rounding(kind: Integers) -> Flags:
+    """Return which numbers of `kind_of` are of a version that says how terms round."""
+    says: Flags = -kind >= _ROUNDING_SINCE << _DIGEST_BITS
+    return says
+
+
 def canonical(value: object) -> str:
     """Return a text that is alike for equal values alone: numbers, flags, enumerations, and what is made of them.
 
@@ -162,15 +175,27 @@ def canonical(value: object) -> str:
 
 
 def _plan(state: LoanState) -> bytes | None:
-    """Pack the instalments that are not billed, or return None if one of them is not billed plainly."""
+    """Pack the instalments that are to be paid, or return None if one that is not billed yet is not billed plainly."""
     rows = [line for line in state.instalments if not line.billed]
     plain = all(is_plain(line) and line.interest_fen + line.principal_fen <= FEN_MAX for line in rows)
     if not plain or not all(bills_plainly(line, after) for line, after in pairwise([*rows, None])):
         return None
     return (
-        b"".join(_ROW.pack(as_day(line.due), line.number, line.principal_fen, line.interest_fen) for line in rows)
+        b"".join(_passed(line) for line in state.unpaid_billed)
+        + b"".join(_ROW.pack(as_day(line.due), line.number, line.principal_fen, line.interest_fen) for line in rows)
         + _END
     )
+
+
+def _passed(line: Instalment) -> bytes:
+    """Pack an instalment that is billed and not paid: if nothing is paid of it, it is the row that it was before."""
+    principal_fen, interest_fen = (line.outstanding_fen(part) for part in (Component.PRINCIPAL, Component.INTEREST))
+    return _ROW.pack(as_day(line.penalty_from or line.due), line.number, principal_fen, interest_fen)
+
+
+def principal_in(rows: bytes) -> int:
+    """Return what rows of a plan have of principal together, in fen."""
+    return sum(principal_fen for _, _, principal_fen, _ in _ROW.iter_unpack(rows))
 
 
 def for_the_reference(*, before: StandingColumns, outcome: MorningOutcome) -> Flags:

@@ -183,7 +183,9 @@ def _write(
         tx, cell=cell, loan_id=loans.loan_id[chosen], as_of=on, next_event=made.next_event[chosen], standing=stands
     )
     accrual.add_deltas(tx, cell=cell, rows=_deltas(loans, made, chosen=chosen, causes=causes, on=on))
-    follow_mornings(tx, house, cell=cell, loans=loans, made=made, chosen=chosen, stands=stands)
+    follow_mornings(
+        tx, house, cell=cell, loans=loans, terms=terms, template=template, made=made, chosen=chosen, stands=stands
+    )
 
 
 def _transfers(loans: ClosingLoans, made: MorningOutcome, *, causes: close.Ids, scalar: Flags) -> TransferColumns:

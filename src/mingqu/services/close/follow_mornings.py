@@ -12,10 +12,12 @@ from uuid import UUID
 import numpy as np
 
 from mingqu.domain.batch import KINDS, HappeningColumns, MorningOutcome, StandingColumns
+from mingqu.domain.batch.arrears import PenaltyColumns, running_penalty
 from mingqu.domain.batch.columns import NO_DAY_NUMBER, Integers, days_of
 from mingqu.domain.batch.ids import HEX_DIGITS, Ids, dated_all
+from mingqu.domain.batch.standing import says_rounding
 from mingqu.domain.identifier import dated
-from mingqu.domain.loan import Happening, Kind
+from mingqu.domain.loan import Happening, Kind, LoanTerms
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order
 from mingqu.services.house import BANK, DEDUCTING, House
@@ -51,13 +53,15 @@ def follow_mornings(
     *,
     cell: int,
     loans: ClosingLoans,
+    terms: tuple[LoanTerms, ...],
+    template: Integers,
     made: MorningOutcome,
     chosen: Integers,
     stands: StandingColumns,
 ) -> None:
     """Write the work that a morning of the `chosen` loans causes; `stands` is how those stand after it.
 
-    The caller holds the cell's lock and commits.
+    Loan i has the terms `terms[template[i]]`. The caller holds the cell's lock and commits.
     """
     happened = _happened(made.happenings, chosen=chosen, loans=len(loans))
     if not len(happened.loan):
@@ -75,7 +79,8 @@ def follow_mornings(
     deducted[happened.loan] = True
     deducted[[place for place, over in collecting.items() if over]] = False
     agreed = agreed.only(deducted[agreed.place])
-    _deduct(tx, cell=cell, loans=loans, chosen=chosen, stands=stands, agreed=agreed, on=on)
+    penalty = _penalty(loans, terms, template, chosen=chosen, stands=stands, on=on)
+    _deduct(tx, cell=cell, loans=loans, chosen=chosen, stands=stands, penalty=penalty, agreed=agreed, on=on)
     _notify(tx, cell=cell, loans=loans, chosen=chosen, happened=happened, said=said, on=on, now=now)
     _tell(tx, house, cell=cell, loans=loans, chosen=chosen, happened=happened, said=said, on=on)
 
@@ -93,6 +98,33 @@ def _happened(all_of_them: HappeningColumns, *, chosen: Integers, loans: int) ->
     )
 
 
+def _penalty(
+    loans: ClosingLoans,
+    terms: tuple[LoanTerms, ...],
+    template: Integers,
+    *,
+    chosen: Integers,
+    stands: StandingColumns,
+    on: date,
+) -> PenaltyColumns:
+    """Return the penalty that runs on the chosen loans after a morning. Of one whose number of terms does not say how
+    they round, which it did not always, it is not known; of one that is not overdue there is none.
+    """
+    waiting_number = np.zeros(len(loans), dtype=np.int64)
+    waiting_number[chosen] = stands.waiting_number
+    running = running_penalty(
+        arrears=loans.arrears,
+        terms=terms,
+        template=template,
+        payable_principal_fen=loans.standing.payable_principal_fen,
+        waiting_number=waiting_number,
+        on=on,
+    )
+    in_order = days_of(stands.overdue_since) == NO_DAY_NUMBER
+    known = running.known & says_rounding(loans.kind)
+    return PenaltyColumns(fen=np.where(in_order, 0, running.fen[chosen]), known=in_order | known[chosen])
+
+
 def _deduct(
     tx: Transaction,
     *,
@@ -100,10 +132,11 @@ def _deduct(
     loans: ClosingLoans,
     chosen: Integers,
     stands: StandingColumns,
+    penalty: PenaltyColumns,
     agreed: Agreed,
     on: date,
 ) -> None:
-    """Reserve deductions of all that is payable; where a penalty is running, the loan is opened to say how much.
+    """Reserve deductions of all that is payable with the penalty that runs; where that is not known the loan is opened.
 
     What a wallet is to pay goes that way as well: the columns are of cards.
     """
@@ -113,8 +146,9 @@ def _deduct(
         + stands.payable_interest_fen[place]
         + loans.payable_penalty_fen[chosen[place]]
         + loans.payable_fee_fen[chosen[place]]
+        + penalty.fen[place]
     )
-    plain = agreed.by_card & (days_of(stands.overdue_since)[place] == NO_DAY_NUMBER) & (amounts > 0)
+    plain = agreed.by_card & penalty.known[place] & (amounts > 0)
     currencies = np.array([loans.currency[at] for at in chosen[place].tolist()], dtype=np.str_)
     for currency in np.unique(currencies[plain]).tolist():
         members = plain & (currencies == currency)
