@@ -14,10 +14,11 @@ from mingqu.client import Problem
 from mingqu.demo.journey import READING, work_until_idle
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.loan import Stage
-from mingqu.services.checkout.open_checkout import CHECKOUT_LASTS
 from mingqu.services.customers.read_papers import contract_view
+from mingqu.services.privacy.copy_own_data import copy_own_data
+from mingqu.services.privacy.erase_person import ask_to_be_erased
 from mingqu.store import loan
-from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, pay, sign_in_again
+from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, pay, sign_in, sign_in_again
 from tests.journeys.merchant import LAKESIDE, PRICE_FEN, TABLE, Seller, key_of
 from tests.journeys.pages import Phone
 from tests.journeys.pdf_text import text_of
@@ -199,30 +200,55 @@ def test_an_order_that_ran_out_or_was_cancelled_is_paid_by_nobody(site: Site, se
     be_assessed(site, xia)
     late, dropped = opened(seller, "late"), opened(seller, "dropped")
     assert seller.send(f"/{dropped}/cancel").json()["state"] == "cancelled"
-    xia.client.take_checkout(checkout_id=late)
+    taken = xia.client.take_checkout(checkout_id=late)
     (offer, *_) = xia.client.ask_for_order_offers(checkout_id=late, instalments=6, method="equal_instalment")
+    assert offer.expires_at == taken.expires_at, "an offer for an order stands no longer than the order"
     table = xia.client.show_costs(offer_id=offer.offer_id)
-    world.go_to(world.house.clock.now() + CHECKOUT_LASTS)
-    sign_in_again(site, xia)
+    world.go_to(world.house.clock.now() + READING)
     xia.client.confirm_costs(disclosure_id=table.disclosure_id)
     xia.client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
-    world.go_to(world.house.clock.now() + READING)
     xia.client.send_signing_code(offer_id=offer.offer_id)
     code = world.read_code(XIA.phone).reveal()
-    order_hash = xia.client.checkout(checkout_id=late).order_hash
+    world.go_to(taken.expires_at)
+    sign_in_again(site, xia)
     before = rows_of(world.house)
-    for refused in (
-        lambda: xia.client.sign_contract(offer_id=offer.offer_id, code=code, funds_contract_hash=order_hash),
-        lambda: xia.client.take_checkout(checkout_id=late),
-        lambda: xia.client.take_checkout(checkout_id=dropped),
-        lambda: xia.client.ask_for_order_offers(checkout_id=late, instalments=6, method="equal_instalment"),
+    for refusal, refused in (
+        (
+            "offer_stale",
+            lambda: xia.client.sign_contract(offer_id=offer.offer_id, code=code, funds_contract_hash=taken.order_hash),
+        ),
+        ("checkout_over", lambda: xia.client.take_checkout(checkout_id=late)),
+        ("checkout_over", lambda: xia.client.take_checkout(checkout_id=dropped)),
+        (
+            "checkout_over",
+            lambda: xia.client.ask_for_order_offers(checkout_id=late, instalments=6, method="equal_instalment"),
+        ),
     ):
-        with pytest.raises(Problem, match="checkout_over"):
+        with pytest.raises(Problem, match=refusal):
             refused()
     assert rows_of(world.house) == before
     assert [seller.read(one)["state"] for one in (late, dropped)] == ["expired", "cancelled"]
+    for change in ("amount_fen = 1", "order_hash = sha256('other')", "taken_at = now()", "body = 'other'"):
+        with world.house.database.transaction() as tx, pytest.raises(psycopg.errors.RaiseException):
+            tx.script(f"UPDATE checkout SET {change} WHERE person_id IS NOT NULL")
     with world.house.database.transaction() as tx, pytest.raises(psycopg.errors.RaiseException):
-        tx.script("UPDATE checkout SET amount_fen = 1")
+        tx.script("UPDATE checkout SET body = NULL WHERE person_id IS NULL")
+
+
+def test_what_somebody_bought_is_in_their_copy_and_goes_with_them(site: Site, seller: Seller) -> None:
+    house = site.world.house
+    checkout_id = opened(seller)
+    client = sign_in(site, XIA)
+    order_hash = client.take_checkout(checkout_id=checkout_id).order_hash
+    person_id = client.me().person_id
+    copied = json.loads(copy_own_data(house, person_id=person_id).document.reveal())
+    assert [one["content"]["items"][0]["name"] for one in copied["orders"]] == ["橡木餐桌"]
+    assert ask_to_be_erased(house, person_id=person_id, key="forget me").erased
+    with house.database.transaction() as tx:
+        kept = tx.execute("SELECT body, order_hash FROM checkout").fetchall()
+    assert kept == [(None, bytes.fromhex(order_hash))]
+    assert opened(seller) == checkout_id, "the merchant's number is still that of this order"
+    assert seller.open(items=[TABLE[0]], amount_fen=299_950).json()["code"] == "checkout_exists_with_different_body"
 
 
 def test_an_order_is_signed_on_the_pages(site: Site, seller: Seller) -> None:

@@ -42,6 +42,7 @@ from tests.journeys.pages import Phone
 from tests.journeys.reading import arrive, assert_coherent, borrow, rows_of
 from tests.journeys.test_disputed_orders import check, decide, hear
 from tests.journeys.test_purpose_card import Holder
+from tests.journeys.test_spend_funding import accounts_of
 from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
 
@@ -244,7 +245,12 @@ def test_who_signs_again_takes_the_wish_to_be_erased_back_and_is_told(world: Ope
         ask_to_be_erased(house, person_id=known.person_id, key="forget me")
     assert refused.value.details["open"] == "dispute"
     check(world, decide(world, first.signed.payout_order_id, "as_booked"))
-    asked = ask_to_be_erased(house, person_id=known.person_id, key="forget me")
+    ask_to_be_erased(house, person_id=known.person_id, key="forget me")
+    assert set(accounts_of(house, known.person_id)) == {"chengchuan-cash", "chengchuan-spend"}
+    assert erasure_standing(house, person_id=known.person_id).asked_until is None
+    work_until_idle(world)
+    assert told(world).count("data.erasure_withdrawn") == 1, "whoever opens an account is told"
+    asked = ask_to_be_erased(house, person_id=known.person_id, key="forget me after all")
     phone = Phone(world)
     phone.sign_in(XIA)
     phone.agree(phone.agree(phone.get("/apply")))
@@ -255,8 +261,13 @@ def test_who_signs_again_takes_the_wish_to_be_erased_back_and_is_told(world: Ope
     assert erasure_standing(house, person_id=known.person_id).asked_until is None
     world.go_to(house.clock.now() + timedelta(minutes=1))
     work_until_idle(world)
-    assert [one.template for one in world.sms.inbox(phone=XIA.phone)].count("data.erasure_withdrawn") == 1
+    assert told(world).count("data.erasure_withdrawn") == 2
     assert_coherent(house)
+
+
+def told(world: OpenWorld) -> list[str]:
+    """What has been said on her phone."""
+    return [one.template for one in world.sms.inbox(phone=XIA.phone)]
 
 
 def erase_everywhere(house: House) -> None:

@@ -107,9 +107,9 @@ class Wanted:
         )
 
     @property
-    def hash(self) -> str:
-        """What a borrower agrees to: the SHA-256 of the order, in hexadecimal."""
-        return hashlib.sha256(self.body()).hexdigest()
+    def hash(self) -> bytes:
+        """What a borrower agrees to: the SHA-256 of the order."""
+        return hashlib.sha256(self.body()).digest()
 
 
 def check_order(*, merchant: str, number: str, items: Sequence[Item], amount_fen: int, currency: str) -> Wanted:

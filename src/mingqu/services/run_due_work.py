@@ -36,6 +36,7 @@ from mingqu.services.repayment.agree_at_wallet import ask_wallets
 from mingqu.services.revolving.bill_spend import bill_cell
 from mingqu.services.revolving.pay_merchant import lapse_purchases
 from mingqu.services.revolving.remind_of_bills import BILL_NOTICE, remind_of_bills
+from mingqu.services.revolving.tell_account import ACCOUNT_NOTICE, tell_accounts
 from mingqu.store import order, work
 from mingqu.store.database import DatabaseUnavailable
 from mingqu.store.erasure import ERASE
@@ -64,6 +65,7 @@ _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
         REMIND: remind_of_dues,
         NOTICE: send_due_notices,
         BILL_NOTICE: remind_of_bills,
+        ACCOUNT_NOTICE: tell_accounts,
         CANCEL_AGREEMENT: tell_bank,
         agree_at_wallet.ASK: ask_wallets,
         announce_deductions.PLAN: announce_deductions.plan_announcements,

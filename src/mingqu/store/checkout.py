@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,19 +13,20 @@ from psycopg.rows import TupleRow
 from mingqu.domain.identifier import slot_of_reference
 from mingqu.store.database import Transaction
 
-_ORDER: Final = """checkout_id, merchant, number, body, amount_fen, currency, opened_at, expires_at, cancelled_at,
-    person_id, taken_at"""
+_ORDER: Final = """checkout_id, merchant, number, body, order_hash, amount_fen, currency, opened_at, expires_at,
+    cancelled_at, person_id, taken_at"""
 _OFFER: Final = "offer_id, person_id, checkout_id, merchant, order_hash, amount_fen, expires_at, loan_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """An order as its merchant signed it, with who took it; `body` is what is hashed."""
+    """An order as its merchant signed it, with who took it; `body` is what is hashed, None once that is forgotten."""
 
     checkout_id: UUID
     merchant: str
     number: str
-    body: bytes
+    body: bytes | None
+    order_hash: bytes  # what its borrower agrees to
     amount_fen: int
     currency: str
     opened_at: datetime
@@ -34,11 +34,6 @@ class Checkout:
     cancelled_at: datetime | None = None
     person_id: UUID | None = None
     taken_at: datetime | None = None
-
-    @property
-    def order_hash(self) -> str:
-        """What its borrower agrees to, in hexadecimal."""
-        return hashlib.sha256(self.body).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +69,9 @@ def insert(tx: Transaction, *, made: Checkout) -> bool:
     """Store an order; return whether its merchant's number was free."""
     added = tx.execute(
         """
-        INSERT INTO checkout (cell, checkout_id, merchant, number, body, amount_fen, currency, opened_at, expires_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (cell, merchant, number) DO NOTHING
+        INSERT INTO checkout
+            (cell, checkout_id, merchant, number, body, order_hash, amount_fen, currency, opened_at, expires_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (cell, merchant, number) DO NOTHING
         """,
         (
             tx.cell_of(made.checkout_id),
@@ -83,6 +79,7 @@ def insert(tx: Transaction, *, made: Checkout) -> bool:
             made.merchant,
             made.number,
             made.body,
+            made.order_hash,
             made.amount_fen,
             made.currency,
             made.opened_at,
@@ -123,6 +120,26 @@ def cancel(tx: Transaction, *, checkout_id: UUID, at: datetime) -> None:
     tx.execute(
         "UPDATE checkout SET cancelled_at = %s WHERE cell = %s AND checkout_id = %s",
         (at, tx.cell_of(checkout_id), checkout_id),
+    )
+
+
+def of_person(tx: Transaction, *, person_id: UUID) -> list[Checkout]:
+    """Return the orders that a person took, in whichever cells they lie, the oldest first."""
+    rows = tx.execute(
+        f"SELECT {_ORDER} FROM checkout WHERE cell = ANY (%s) AND person_id = %s ORDER BY taken_at, checkout_id",  # noqa: S608
+        (list(range(tx.cells)), person_id),
+    )
+    return [_order(row) for row in rows]
+
+
+def forget_goods(tx: Transaction, *, person_id: UUID) -> None:
+    """Forget what a person bought, in whichever cells it lies; of each order its hash stays.
+
+    An order that was taken changes in no other way, so no lock is taken of the cells it lies in.
+    """
+    tx.execute(
+        "UPDATE checkout SET body = NULL WHERE cell = ANY (%s) AND person_id = %s AND body IS NOT NULL",
+        (list(range(tx.cells)), person_id),
     )
 
 
@@ -229,14 +246,15 @@ def _order(row: TupleRow) -> Checkout:
         checkout_id=row[0],
         merchant=row[1],
         number=row[2],
-        body=bytes(row[3]),
-        amount_fen=row[4],
-        currency=row[5],
-        opened_at=row[6],
-        expires_at=row[7],
-        cancelled_at=row[8],
-        person_id=row[9],
-        taken_at=row[10],
+        body=None if row[3] is None else bytes(row[3]),
+        order_hash=bytes(row[4]),
+        amount_fen=row[5],
+        currency=row[6],
+        opened_at=row[7],
+        expires_at=row[8],
+        cancelled_at=row[9],
+        person_id=row[10],
+        taken_at=row[11],
     )
 
 

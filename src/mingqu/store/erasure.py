@@ -14,6 +14,7 @@ from mingqu.store.keyring import Keyring
 from mingqu.store.purpose import CAME_BACK
 
 ERASE: Final = "erase_person"  # the kind of work that waits until the law lets go
+WITHDRAWN: Final = "data.erasure_withdrawn"  # the template by which somebody hears that their wish is gone
 
 
 def waiting_until(tx: Transaction, *, person_id: UUID) -> datetime | None:

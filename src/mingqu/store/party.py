@@ -14,6 +14,7 @@ from mingqu.domain.personal import Personal
 from mingqu.store import (
     access,
     business,
+    checkout,
     column,
     directory,
     freeze,
@@ -158,6 +159,7 @@ def erase(tx: Transaction, *, person_id: UUID, at: datetime) -> None:
     proposal.forget_words(tx, person_id=person_id)
     access.forget_reasons(tx, person_id=person_id)
     freeze.forget_reasons(tx, person_id=person_id)
+    checkout.forget_goods(tx, person_id=person_id)
 
 
 def surviving(tx: Transaction, *, person_id: UUID) -> UUID:

@@ -114,6 +114,7 @@ def open_checkout(house: House, *, wanted: Wanted) -> CheckoutView:
         merchant=wanted.merchant,
         number=wanted.number,
         body=wanted.body(),
+        order_hash=wanted.hash,
         amount_fen=wanted.amount_fen,
         currency=wanted.currency,
         opened_at=now,
@@ -126,7 +127,7 @@ def open_checkout(house: House, *, wanted: Wanted) -> CheckoutView:
         cell = tx.cell_of(checkout_id)
         known = checkout.numbered(tx, cell=cell, merchant=wanted.merchant, number=wanted.number)
         assert known is not None, "somebody has the number"
-        if known.body != made.body:
+        if known.order_hash != made.order_hash:
             raise CheckoutExists("This number is that of another order.")
         return known
 
@@ -146,7 +147,7 @@ def checkout_view(house: House, *, merchant: str, checkout_id: UUID) -> Checkout
         number=known.number,
         amount_fen=known.amount_fen,
         currency=known.currency,
-        order_hash=known.order_hash,
+        order_hash=known.order_hash.hex(),
         state=state,
         expires_at=known.expires_at,
         refunded_fen=sum(one.amount_fen for one in refunds if one.state == OrderState.PAID.value),

@@ -8,7 +8,6 @@ and the money goes to the merchant.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +22,7 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.checkout.open_checkout import CheckoutOver, CheckoutTaken, state_of
 from mingqu.services.house import House
-from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.offers.make_offers import ForOrder, make_offers
 from mingqu.services.offers.price_offer import Offered
 from mingqu.services.purpose.bind_money import Bound, binding_of
 from mingqu.store import checkout, purpose_loan
@@ -73,6 +72,14 @@ class _Goods(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[_Goods, ...]
+
+
+def goods_of(order: Checkout) -> tuple[Item, ...]:
+    """Return what an order is of; nothing once its goods are forgotten."""
+    if order.body is None:
+        return ()
+    goods = msgspec.json.decode(order.body, type=_Body).items
+    return tuple(Item(name=one.name, quantity=one.quantity, price_fen=one.price_fen) for one in goods)
 
 
 def order_view_of(house: House, *, person_id: UUID, checkout_id: UUID) -> OrderView:
@@ -125,7 +132,7 @@ def offers_for_order(
                 person_id=person_id,
                 checkout_id=checkout_id,
                 merchant=known.merchant,
-                order_hash=hashlib.sha256(known.body).digest(),
+                order_hash=known.order_hash,
                 amount_fen=known.amount_fen,
                 expires_at=known.expires_at,
             )
@@ -134,7 +141,12 @@ def offers_for_order(
         checkout.insert_offers(tx, offers=bound)
 
     return make_offers(
-        house, person_id=person_id, amount_fen=known.amount_fen, instalments=instalments, method=method, bind=bind
+        house,
+        person_id=person_id,
+        amount_fen=known.amount_fen,
+        instalments=instalments,
+        method=method,
+        order=ForOrder(checkout_id=checkout_id, until=known.expires_at, bind=bind),
     )
 
 
@@ -192,15 +204,14 @@ def _view(tx: Transaction, house: House, known: Checkout) -> OrderView:
     if known.person_id is not None:
         signed = checkout.signed_of(tx, person_id=known.person_id, checkout_id=known.checkout_id)
         loan_id = None if signed is None else signed.loan_id
-    goods = msgspec.json.decode(known.body, type=_Body).items
     return OrderView(
         checkout_id=known.checkout_id,
         merchant=house.merchants[known.merchant],
         number=known.number,
-        items=tuple(Item(name=one.name, quantity=one.quantity, price_fen=one.price_fen) for one in goods),
+        items=goods_of(known),
         amount_fen=known.amount_fen,
         currency=known.currency,
-        order_hash=known.order_hash,
+        order_hash=known.order_hash.hex(),
         state=state_of(tx, house, known=known),
         expires_at=known.expires_at,
         loan_id=loan_id,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -59,6 +61,18 @@ _NOT_OFFERED: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForOrder:
+    """What offers are made for where they do not pay the person: an order, which lasts until a moment.
+
+    `bind` writes in the transaction that makes them which offers are for it.
+    """
+
+    checkout_id: UUID
+    until: datetime
+    bind: Callable[[Transaction, Sequence[Offered]], None]
+
+
 def make_offers(
     house: House,
     *,
@@ -67,14 +81,14 @@ def make_offers(
     instalments: int,
     method: str,
     key: str | None = None,
-    bind: Callable[[Transaction, Sequence[Offered]], None] | None = None,
+    order: ForOrder | None = None,
 ) -> list[Offered]:
     """Make an offer for each product whose limit covers the amount; ordered by all-in cost, then by name.
 
     A lender that decides by itself (`ask_lenders`) is offered at the price of its own answer, while that holds.
 
     The effective yearly rate decides the order; nothing else does. Offers stand for a week. Asked again with the same
-    `key` the same offers are answered. With `bind` they are for an order of that amount, which it writes beside them:
+    `key` the same offers are answered. With an `order` of that amount they are for it and stand no longer than it does:
     products that pay a seller at once make them, and no step of amounts counts.
     Sources: PBOC notice 2021 No. 3 (yearly cost from cash flows); 金规〔2025〕9号 (cap on the all-in cost).
     Errors: NoLimit, DrawingFrozen, DrawingStopped, AssessmentExpired, TermsNotOffered, LendingSwitchedOff,
@@ -96,19 +110,19 @@ def make_offers(
                     current, product_id=facility.product_id, lender_id=facility.lender_id, business_date=today
                 )
                 product = product_of(house, facility)
-                if bind is not None and product.kind != INSTALMENT:
+                if order is not None and product.kind != INSTALMENT:
                     continue
                 require_business(tx, product=product, person_id=person_id)
                 require_routed(house, product=product, person_id=person_id)
-                made.append(_offer(tx, house, facility, amount_fen, instalments, method, stepped=bind is None))
+                made.append(_offer(tx, house, facility, amount_fen, instalments, method, order=order))
             except _NOT_OFFERED as refusal:
                 not_offered = refusal  # by this product; another may have the terms
         if not made and not_offered is not None:
             raise not_offered
         if not made:
             raise NoLimit("There is no limit left that covers this amount.", amount_fen=amount_fen)
-        if bind is not None:
-            bind(tx, made)
+        if order is not None:
+            order.bind(tx, made)
         return _in_order(made)
 
     if key is None:
@@ -144,12 +158,14 @@ def _offer(
     instalments: int,
     method: str,
     *,
-    stepped: bool,
+    order: ForOrder | None,
 ) -> Offered:
     """Offer what a line lends, at the house's price or at that of the lender's own answer. Errors: LendersUndecided."""
     require_source(tx, house, facility=facility, amount_fen=amount_fen, instalments=instalments)
     now = house.clock.now()
     lasts, rate_year_ppm, answered = now + house.settings.offer_lasts, facility.rate_year_ppm, None
+    if order is not None:
+        lasts = min(lasts, order.until)
     if decides_itself(house, lender_id=facility.lender_id):
         answered = _answered(tx, house, facility, (amount_fen, instalments, method))
         assert answered.offer is not None
@@ -165,7 +181,7 @@ def _offer(
         method=method,
         offer_id=house.id_for(facility.person_id),
         expires_at=lasts,
-        stepped=stepped,
+        stepped=order is None,
     )
     if answered is not None:
         lender_question.rest_on(tx, offer_id=made.offer.offer_id, question=answered)

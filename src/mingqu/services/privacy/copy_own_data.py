@@ -18,7 +18,7 @@ from mingqu.domain.personal import Personal
 from mingqu.services.house import House
 from mingqu.services.people.read_person import CardView, ConsentView, cards_of, consents_of
 from mingqu.services.repayment.read_loans import LoanView, loans_of
-from mingqu.store import erasure, party, vault
+from mingqu.store import checkout, erasure, party, vault
 
 FORM: Final = "mingqu-own-data/1"
 
@@ -44,6 +44,7 @@ def copy_own_data(house: House, *, person_id: UUID) -> OwnData:
         decisions = erasure.decisions_of(tx, person_id=person_id)
         contracts = erasure.contracts_of(tx, person_id=person_id)
         events = erasure.events_of(tx, person_id=person_id)
+        orders = checkout.of_person(tx, person_id=person_id)
         holds = vault.holds(tx, person_id=person_id, on=house.clock.business_date())
     loans = loans_of(house, person_id=person_id)
     consents = consents_of(house, person_id=person_id)
@@ -60,6 +61,11 @@ def copy_own_data(house: House, *, person_id: UUID) -> OwnData:
             for contract_id, body, at in contracts
         ],
         "loans": _loans(loans, events),
+        "orders": [
+            {"id": one.checkout_id.hex, "taken_at": str(one.taken_at), "content": read(one.body)}
+            for one in orders
+            if one.body is not None
+        ],
         "kept_for": [{"law": hold.reason, "until": hold.held_until.isoformat()} for hold in holds],
     }
     text = json.dumps(document, ensure_ascii=False, indent=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Final
 from uuid import UUID
 
 from mingqu.domain.moment import business_date_of
@@ -13,8 +12,6 @@ from mingqu.services.people.keep_for_the_law import keep_for_the_law
 from mingqu.store import erasure, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
-
-WITHDRAWN: Final = "data.erasure_withdrawn"
 
 
 def wish_until(house: House, *, person_id: UUID) -> date | None:
@@ -34,7 +31,7 @@ def keep_who_signs(tx: Transaction, house: House, *, signed: Loan) -> None:
         return
     notice = notice_of(
         signed,
-        template=WITHDRAWN,
+        template=erasure.WITHDRAWN,
         on=house.clock.business_date(),
         mark="",
         amount_fen=signed.terms.principal_fen,

@@ -22,6 +22,7 @@ from mingqu.services.limits.check_drawing import require_drawing_open
 from mingqu.services.limits.grant_limits import CURRENCY, LIMIT_ACCOUNTS
 from mingqu.services.offers.make_offers import NoLimit
 from mingqu.services.once import Response, once
+from mingqu.services.revolving.tell_account import promise_notice
 from mingqu.store import erasure, evidence, ledger, offer, spend
 from mingqu.store.database import Transaction
 from mingqu.store.spend import SpendAccount
@@ -125,8 +126,9 @@ def open_spend(house: House, *, person_id: UUID, product_id: str, terms_hash: st
         limit_fen = product.limit_of(person_fen=granted_limit(tx, person_id=person_id))
         if not lines or not limit_fen:
             raise NoLimit("There is no limit for this product.", amount_fen=product.limit_min_fen)
-        erasure.withdraw(tx, person_id=person_id)  # who agrees to an account wants to be known
         account = _opened(tx, house, person_id, product, lines[0].decision_id, limit_fen, today)
+        if erasure.withdraw(tx, person_id=person_id):  # who agrees to an account wants to be known, and is told so
+            promise_notice(tx, house, account=account, template=erasure.WITHDRAWN, amount_fen=limit_fen)
         return {"account_id": account.account_id.hex}
 
     answer = once(
