@@ -14,7 +14,12 @@ _CHAR: Final = re.compile(rb"<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]+)>")
 _RANGE: Final = re.compile(rb"<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]+)>")
 _FONT: Final = re.compile(rb"/([A-Za-z0-9]+)\s+(\d+) 0 R")
 _PAGE: Final = re.compile(rb"/Type/Page/Resources (\d+) 0 R.*?/Contents (\d+) 0 R", re.S)
-_SHOWN: Final = re.compile(rb"/([A-Za-z0-9]+)\s+[\d.-]+\s+Tf|<([0-9A-Fa-f]+)>|\(((?:\\.|[^\\()])*)\)", re.S)
+# A literal may hold brackets that match, as glyphs 40 and 41 are written: as deep as a line has them.
+_PLAIN: Final = rb"\\.|[^\\()]"
+_ONCE: Final = rb"(?:" + _PLAIN + rb"|\((?:" + _PLAIN + rb")*\))*"
+_TWICE: Final = rb"(?:" + _PLAIN + rb"|\(" + _ONCE + rb"\))*"
+_INSIDE: Final = rb"(?:" + _PLAIN + rb"|\(" + _TWICE + rb"\))*"
+_SHOWN: Final = re.compile(rb"/([A-Za-z0-9]+)\s+[\d.-]+\s+Tf|<([0-9A-Fa-f]+)>|\((" + _INSIDE + rb")\)", re.S)
 
 _ESCAPED: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from mingqu.channels.fake.faults import Fault
-from mingqu.demo.journey import READING, Known, pay_by_hand
+from mingqu.demo.journey import READING, Borrowed, Known, pay_by_hand
 from mingqu.demo.people import XIA, applicant
 from mingqu.demo.world import Newcomer
 from mingqu.domain.ledger import AccountCode
@@ -18,6 +18,7 @@ from mingqu.domain.loan import Intent
 from mingqu.services.close.close_day import close_through
 from mingqu.services.contracts.send_signing_code import send_signing_code
 from mingqu.services.contracts.sign_contract import sign_contract
+from mingqu.services.customers.read_papers import contract_view, party_of
 from mingqu.services.funding.state_to_funder import state_to_funder
 from mingqu.services.house import House
 from mingqu.services.limits.follow_funding import follow_funding
@@ -27,8 +28,10 @@ from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_t
 from mingqu.services.offers.make_offers import make_offers
 from mingqu.services.pools.read_funds import read_funds
 from mingqu.store import proof
+from mingqu.web.print_paper import contract_pdf
 from tests.console import signed_in
 from tests.funding import JOINT_FEN, PRODUCT, with_funding
+from tests.journeys.pdf_text import text_of
 from tests.journeys.reading import arrive, assert_coherent, borrow, do_morning, facts_of, rows_of
 from tests.world import OpenWorld
 
@@ -60,6 +63,7 @@ def test_loans_find_their_funders_and_a_joint_one_is_theirs_to_the_fen(funded: O
     assert ["concentration qinghe/chengchuan", 700_000] in second["limits"]
     assert owned(house, joint.signed.loan_id, AccountCode.SHARE_PRINCIPAL) == [300_000, 700_000]
     assert used(house, "line chengchuan-instalment/joint-qinghe") == JOINT_FEN
+    see_the_paper_name_both(house, joint)
     assert_coherent(house)
 
     # What was offered while there was room is not signed when there is none, and nothing of it is left.
@@ -92,6 +96,25 @@ def test_loans_find_their_funders_and_a_joint_one_is_theirs_to_the_fen(funded: O
     assert owned(house, joint.signed.loan_id, AccountCode.SHARE_PRINCIPAL) == [0, 0]
     assert owned(house, joint.signed.loan_id, AccountCode.SHARE_LENT) == [300_000, 700_000]
     assert_coherent(house)
+
+
+def see_the_paper_name_both(house: House, joint: Borrowed) -> None:
+    """Assert that the contract of a joint loan names each lender with licence and share, on paper too."""
+    person_id = joint.known.person_id
+    view = contract_view(house, person_id=person_id, contract_id=joint.signed.contract_id)
+    assert view.contract.body["parties"] == [
+        {"role": "lender", "name": "澄川消费金融有限公司", "licence": "consumer_finance", "share_ppm": 300_000},
+        {"role": "joint_lender", "name": "清河银行", "licence": "bank", "share_ppm": 700_000},
+    ]
+    said = text_of(contract_pdf(view, party=party_of(house, person_id=person_id)))
+    for words in (
+        "共同出借人",
+        "清河银行（银行bank，出借70.00%）",
+        "消费金融公司",
+        "出借30.00%",
+        "借款人只向澄川消费金融",
+    ):
+        assert words in said, words
 
 
 def test_the_fund_centre_shows_each_funder_its_own(funded: OpenWorld) -> None:

@@ -115,6 +115,7 @@ def test_what_belongs_to_somebody_else_is_the_same_page_as_what_never_was(world:
     payment = phone.send(phone.get(f"{loan}/repay").main_form, how="all")
     consent = next(one for one in phone.get("/consents").links if one.endswith("/withdraw"))
     signed = next(one for one in phone.get(loan).links if one.startswith("/contracts/"))
+    assert "消费金融公司" in phone.get(signed).text  # the lender's licence
     stranger = Phone(world)
     world.meet(CHUAN, balance_fen=0)
     stranger.sign_in(CHUAN)

@@ -47,7 +47,8 @@ def test_a_contract_on_paper_says_what_was_agreed(world: OpenWorld) -> None:
     said = text_of(contract_pdf(view, party=party_of(world.house, person_id=known.person_id)))
     cost = taken.offered.cost
     for words in (
-        "云岭银行股份有限公司", "担保方", "恒稳融资担保有限公司", "10,000.00", "12.00%", "527.59", "131.91", "659.50",
+        "云岭银行股份有限公司（银行bank）", "担保方", "恒稳融资担保有限公司（融资担保公司",
+        "10,000.00", "12.00%", "527.59", "131.91", "659.50",
         "收款卡", "购房", view.contract.body_hash.hex(), view.cost_table.body_hash.hex(),
         str(view.contract.body["contract_id"]),
         *(row.due.isoformat() for row in taken.offered.payments),

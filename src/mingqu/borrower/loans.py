@@ -162,6 +162,7 @@ def show_contract(visit: Visit) -> Response[Any]:
         table=table_values(visit, table),
         table_id=table.disclosure_id.hex,
         contract_hash=signed.paper.body_hash.hex(),
+        parties=signed.paper.body.get("parties", []),  # a contract of an older version names none
         prohibited=signed.paper.body.get("prohibited_uses", []),
         use=use_of(signed.paper.body),
     )

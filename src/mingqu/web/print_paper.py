@@ -24,6 +24,7 @@ from mingqu.services.customers.read_papers import ContractView, Paper, Party
 from mingqu.services.people.state_business import use_of
 from mingqu.services.privacy.copy_own_data import OwnData
 from mingqu.web.pages import moment, percent
+from mingqu.web.party_words import parties_in_words, party_clauses
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # of every paper: what it says about time stands in its text
 METHODS: Final = {
@@ -40,7 +41,6 @@ _ITEMS: Final = {
     "guarantee_fee": "担保费 Guarantee fee",
     "insurance_premium": "保费 Premium",
 }
-_PARTNERS: Final = {"guarantee_fee": ("担保方", "Guarantor"), "insurance_premium": ("保险人", "Insurer")}
 _COMPONENTS: Final = {
     Component.PENALTY: ("罚息", "penalty"),
     Component.FEE: ("费用", "fees"),
@@ -97,7 +97,7 @@ def contract_words(view: ContractView, *, party: Party) -> dict[str, object]:
         "paid_to_zh": "收款方（受托支付）" if to_payee else "收款卡",
         "paid_to_en": "Paid to, for the borrower" if to_payee else "Paid out to",
         "card": f"{view.bank_zh if to_payee else f'{view.bank_zh} {view.bank_en}'} · {view.card_tail}",
-        "partners": _partners(view.cost_table.body),
+        "parties": parties_in_words(view.contract.body, view.cost_table.body),
         "signed_at": moment(view.signed_at),
         "method_zh": method[0],
         "method_en": method[1],
@@ -146,13 +146,6 @@ def _cooling_off(days: int) -> list[dict[str, str]]:
             " being the first, ends the contract and pays no interest and no fee.",
         }
     ]
-
-
-def _partners(table: Mapping[str, object]) -> list[tuple[str, str, str]]:
-    """Return who answers for the loan beside the borrower, by what they collect: name in both languages, and who."""
-    items = table["items"]
-    assert isinstance(items, list)
-    return [(*_PARTNERS[item["code"]], str(item["collector"])) for item in items if item["code"] in _PARTNERS]
 
 
 def _paid_for(body: Mapping[str, object]) -> list[dict[str, str]]:
@@ -207,6 +200,7 @@ def _clauses(view: ContractView) -> list[dict[str, str]]:
                 }
             ]
         ),
+        *party_clauses(view.contract.body),
         *_paid_for(view.contract.body),
         {
             "zh": f"借款不得用于：{'、'.join(zh for zh, _ in uses)}。",

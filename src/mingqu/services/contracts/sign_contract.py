@@ -7,16 +7,14 @@ payout for the time the borrower chose, all in one transaction; no money moves b
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
-from mingqu.domain.canonical import Canonical, canonical
+from mingqu.domain.canonical import Canonical
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.consent import require as require_consent
-from mingqu.domain.evidence import LeafKind
 from mingqu.domain.instrument import CardNotSupported, Instrument, require_payout
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.loan import LoanState
@@ -27,6 +25,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.signal import SignalKind
 from mingqu.services.checkout.take_checkout import bound_by, bound_of
 from mingqu.services.contracts.send_signing_code import try_signing_code
+from mingqu.services.contracts.write_contract import write_contract
 from mingqu.services.house import House
 from mingqu.services.lenders.sign_with_lender import fund_from_lender, require_confirmed
 from mingqu.services.loans.reserve_payout import reserve_payout
@@ -42,11 +41,11 @@ from mingqu.services.people.state_business import business_of_contract
 from mingqu.services.policies.pass_rule_gates import contract_breach, price_of
 from mingqu.services.privacy.withdraw_erasure import keep_who_signs
 from mingqu.services.purpose.bind_money import Bound
-from mingqu.store import accrual, consent, evidence, instrument, ledger, loan, offer
+from mingqu.store import accrual, consent, instrument, ledger, loan
 from mingqu.store import payee as payees
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
-from mingqu.store.offer import Contract, Disclosure, Offer
+from mingqu.store.offer import Disclosure, Offer
 
 LOAN_ACCOUNTS: Final = (
     AccountCode.LOAN_PRINCIPAL,
@@ -132,8 +131,7 @@ def sign_contract(
         )
         bound = bound_of(tx, house, stored=stored, agreed_hash=agreed_hash)
         paid_to = payee if bound is None else bound.payee
-        card_id = instrument_id if bound is None else None
-        card = _card(tx, offered=offered, instrument_id=card_id, payee=paid_to)
+        card = _card(tx, offered=offered, instrument_id=None if bound else instrument_id, payee=paid_to)
         at = now if payout_at is None else payout_at
         if not now <= at <= now + house.settings.payout_waits_max:
             raise PayoutTimeOutOfRange("Choose a time between now and a week from now.")
@@ -141,10 +139,9 @@ def sign_contract(
         refusal = try_signing_code(tx, house, stored=stored, code=code)
         if refusal is not None:
             return refusal
-        made = _make_loan(
-            tx, house, cell=cell, stored=stored, offered=offered, read=read, now=now, payee=paid_to, bound=bound
-        )
+        made = _make_loan(tx, house, stored=stored, offered=offered, payee=paid_to, bound=bound)
         order_id = _pay_out(tx, house, made, card=card, amount_fen=amount_fen, at=at)
+        _write(tx, house, made, offered, read, payee=paid_to, bound=bound, at=now)
         tell(tx, house, cell=cell, told=[_told(house, made)])
         _promise_signal(tx, made, at=now)
         promise_report(tx, house, stored=stored)
@@ -270,47 +267,11 @@ def _first_payout_fen(offered: Offered, payout_fen: int | None) -> int:
 
 
 def _make_loan(
-    tx: Transaction,
-    house: House,
-    *,
-    cell: int,
-    stored: Offer,
-    offered: Offered,
-    read: Disclosure,
-    now: datetime,
-    payee: Payee | None,
-    bound: Bound | None,
+    tx: Transaction, house: House, *, stored: Offer, offered: Offered, payee: Payee | None, bound: Bound | None
 ) -> Loan:
-    person_id = stored.person_id
+    """Make the loan with its accounts, its contract's id named already: what that says is written when it is routed."""
+    person_id, cell = stored.person_id, tx.cell_of(stored.person_id)
     contract_id, loan_id = house.id_for(person_id), house.id_for(person_id)
-    body = _body(
-        house, contract_id=contract_id, loan_id=loan_id, stored=stored, offered=offered, read=read, now=now, payee=payee
-    )
-    body |= {} if bound is None else {"order" if bound.for_order else "funds_contract": bound.contract_hash}
-    body |= business_of_contract(tx, product=offered.product, person_id=person_id)
-    written = canonical(body)
-    offer.insert_contract(
-        tx,
-        contract=Contract(
-            contract_id=contract_id,
-            offer_id=stored.offer_id,
-            disclosure_id=read.disclosure_id,
-            person_id=person_id,
-            loan_id=loan_id,
-            body=written,
-            signed_at=now,
-        ),
-    )
-    evidence.append(
-        tx,
-        keyring=house.keyring,
-        cell=cell,
-        person_id=person_id,
-        kind=LeafKind.CONTRACT,
-        subject_id=contract_id,
-        at=now,
-        facts={"contract_hash": hashlib.sha256(written).hexdigest(), "loan_id": loan_id.hex},
-    )
     made = Loan(
         cell=cell,
         loan_id=loan_id,
@@ -339,34 +300,31 @@ def _bind(tx: Transaction, house: House, made: Loan, *, payee: Payee | None, bou
         bound_by(tx, bound, loan_id=made.loan_id)
 
 
-def _body(
+def _write(
+    tx: Transaction,
     house: House,
-    *,
-    contract_id: UUID,
-    loan_id: UUID,
-    stored: Offer,
+    made: Loan,
     offered: Offered,
     read: Disclosure,
-    now: datetime,
+    *,
     payee: Payee | None,
-) -> dict[str, Canonical]:
-    """Return what the contract says. Of a payee it proves which one it was; the vault has the rest."""
-    body: dict[str, Canonical] = {
-        "contract_id": contract_id.hex,
-        "loan_id": loan_id.hex,
-        "lender": offered.lender_name_zh,
-        "product": offered.product.id,
-        "product_version": offered.product.version,
-        "terms_hash": offer.terms_hash(stored.terms),
-        "cost_table_hash": hashlib.sha256(read.body).hexdigest(),
-        "prohibited_uses": list(offered.product.prohibited_uses),
-        "signed_at": now.isoformat(),
-        "signed_with": "one_time_code",
-    }
+    bound: Bound | None,
+    at: datetime,
+) -> None:
+    business = business_of_contract(tx, product=offered.product, person_id=made.person_id)
+    said = _named(house, payee, bound) | business
+    write_contract(tx, house, of=made, offered=offered, read=read, said=said, at=at)
+
+
+def _named(house: House, payee: Payee | None, bound: Bound | None) -> dict[str, Canonical]:
+    """Return what a contract says of a payee, which proves who it was (the vault has the rest), and what it binds."""
+    said: dict[str, Canonical] = {}
     if payee is not None:
         account_hash = payees.hash_of(house.keyring, payee=payee).hex()
-        body["payee"] = {"hash": account_hash, "bank": payee.bank, "purpose": payee.purpose}
-    return body
+        said["payee"] = {"hash": account_hash, "bank": payee.bank, "purpose": payee.purpose}
+    if bound is not None:
+        said["order" if bound.for_order else "funds_contract"] = bound.contract_hash
+    return said
 
 
 def _group(tx: Transaction, house: House, *, cell: int, offered: Offered, currency: str) -> UUID:

@@ -1,0 +1,28 @@
+"""The parties of a contract in words: those it names, and of an older one those of its cost table."""
+
+from __future__ import annotations
+
+from mingqu.web.party_words import parties_in_words, party_clauses
+
+
+def party(role: str, licence: str, share_ppm: int = 0) -> dict[str, object]:
+    return {"role": role, "name": role.upper(), "licence": licence, "share_ppm": share_ppm}
+
+
+def test_a_pool_that_may_buy_the_claim_is_named_with_what_that_means() -> None:
+    body = {"parties": [party("lender", "microlender", 1_000_000), party("pool", "trust")]}
+    assert parties_in_words(body, {}) == [
+        ("出借人", "Lender", "LENDER（小额贷款公司 microlender）"),
+        ("可受让债权的资产支持证券", "May buy the claim", "POOL（信托 trust）"),
+    ]
+    (clause,) = party_clauses(body)
+    assert "转让后借款人仍向LENDER还款" in clause["zh"]
+
+
+def test_a_contract_of_an_older_version_names_who_its_cost_table_does() -> None:
+    items = [{"code": "interest", "collector": "B"}, {"code": "guarantee_fee", "collector": "G"}]
+    assert parties_in_words({}, {"lender": "B", "items": items}) == [
+        ("出借人", "Lender", "B"),
+        ("担保方", "Guarantor", "G"),
+    ]
+    assert party_clauses({}) == []
