@@ -57,7 +57,7 @@ class Seller:
     def send(self, path: str, body: dict[str, Any] | None = None, *, key: str = "k", **change: Any) -> Response:
         """POST a signed request; what is changed in the body after it was signed is `tampered`."""
         content = b"" if body is None else json.dumps(body).encode()
-        path = f"/v1/merchant/checkouts{path}"
+        path = change.pop("at_path", f"/v1/merchant/checkouts{path}")
         headers = change.get("headers") or self.signed("POST", path, content, **change)
         headers = {**headers, "idempotency-key": key, "content-type": "application/json"}
         if body is None:

@@ -19,8 +19,9 @@ from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.loan import Intent
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.webhook import AddressRefused
+from mingqu.services.messages.deliver_webhooks import ATTEMPTS_MAX, WAITS
 from mingqu.services.messages.subscribe_webhook import end_webhook, subscribe_webhook, webhooks
-from mingqu.services.messages.tell_webhooks import ATTEMPTS_MAX, WAITS, Event
+from mingqu.services.messages.tell_webhooks import Event
 from mingqu.services.run_due_work import run_due_work
 from tests.world import OpenWorld
 

@@ -26,6 +26,7 @@ from mingqu.api import (
     loan,
     market,
     merchant,
+    merchant_webhook,
     message,
     offer,
     order,
@@ -65,6 +66,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *card.HANDLERS,
     *car.HANDLERS,
     *merchant.HANDLERS,
+    *merchant_webhook.HANDLERS,
     *checkout.HANDLERS,
 )
 

@@ -18,7 +18,7 @@ from litestar.params import FromPath, JSONBody, SkipValidation
 
 from mingqu.api.gate import HouseHere, KeyHere
 from mingqu.api.operation import reads, writes
-from mingqu.api.shape import PLAIN, Answer, Body, Fen, FenAsked, Hash
+from mingqu.api.shape import PLAIN, Answer, Body, Fen, FenAsked, Hash, shaped
 from mingqu.domain.checkout import (
     ITEMS_MAX,
     NAME_LENGTH_MAX,
@@ -44,11 +44,12 @@ from mingqu.services.checkout.open_checkout import (
     refund_checkout,
 )
 from mingqu.services.house import House
+from mingqu.services.messages.tell_merchant import MerchantEvent
 from mingqu.services.repayment.repay import ChannelUnavailable
 
 TAG: Final = "Merchants"
 MerchantHere = NamedDependency[SkipValidation[Merchant]]
-_SIGNED: Final = (MerchantUnsigned, MerchantStale, MerchantReplayed, MerchantUnknown)
+SIGNED: Final = (MerchantUnsigned, MerchantStale, MerchantReplayed, MerchantUnknown)
 OrderNumber = Annotated[
     str, msgspec.Meta(min_length=1, max_length=NUMBER_LENGTH_MAX, pattern=PLAIN, examples=["R-2026-1001"])
 ]
@@ -80,6 +81,20 @@ class Refund(Answer, frozen=True, kw_only=True):
     state: Annotated[str, msgspec.Meta(examples=["PAID"])]
 
 
+class Message(Answer, frozen=True, kw_only=True):
+    """What the merchant was told of an order, and what became of that: the merchant's answer, and when it came.
+
+    `ended` is empty while it is tried, then delivered, given_up, or dropped where the address had been ended.
+    """
+
+    event: MerchantEvent
+    made_at: datetime
+    tries: Annotated[int, msgspec.Meta(examples=[1])]
+    ended: Annotated[str, msgspec.Meta(examples=["delivered"])]
+    delivered_at: datetime | None
+    answer: Annotated[int | None, msgspec.Meta(examples=[204])]
+
+
 class Checkout(Answer, frozen=True, kw_only=True):
     """An order as it stands. The buyer opens `/checkout/{checkout_id}` on the borrower's pages."""
 
@@ -92,6 +107,7 @@ class Checkout(Answer, frozen=True, kw_only=True):
     expires_at: datetime
     refunded_fen: Fen
     refunds: list[Refund]
+    messages: list[Message]
 
 
 class NewOrderRefund(Body, frozen=True, kw_only=True):
@@ -118,7 +134,7 @@ async def merchant_of(request: Request[Any, Any, Any], house: NamedDependency[Sk
     return merchant_of_request(house, method=request.method, target=target, headers=dict(request.headers), body=body)
 
 
-@writes("/merchant/checkouts", tag=TAG, public=True, refuses=(*_SIGNED, CheckoutMalformed, CheckoutExists))
+@writes("/merchant/checkouts", tag=TAG, public=True, refuses=(*SIGNED, CheckoutMalformed, CheckoutExists))
 def open_order(data: JSONBody[NewCheckout], key: KeyHere, house: HouseHere, merchant: MerchantHere) -> Checkout:
     """Open an order. The merchant's number makes one order of two requests; it lasts two hours."""
     assert key, "the merchant's number makes two requests one"
@@ -132,7 +148,7 @@ def open_order(data: JSONBody[NewCheckout], key: KeyHere, house: HouseHere, merc
     return _checkout(open_checkout(house, wanted=wanted))
 
 
-@reads("/merchant/checkouts/{checkout_id:uuid}", tag=TAG, public=True, refuses=_SIGNED)
+@reads("/merchant/checkouts/{checkout_id:uuid}", tag=TAG, public=True, refuses=SIGNED)
 def read_order_of_merchant(checkout_id: FromPath[UUID], house: HouseHere, merchant: MerchantHere) -> Checkout:
     """Read an order of the merchant's own, and what became of it."""
     return _checkout(checkout_view(house, merchant=merchant.code, checkout_id=checkout_id))
@@ -144,7 +160,7 @@ def read_order_of_merchant(checkout_id: FromPath[UUID], house: HouseHere, mercha
     public=True,
     body=False,
     status=200,
-    refuses=(*_SIGNED, CheckoutTaken),
+    refuses=(*SIGNED, CheckoutTaken),
 )
 def cancel_order(checkout_id: FromPath[UUID], key: KeyHere, house: HouseHere, merchant: MerchantHere) -> Checkout:
     """Cancel an order that nobody took."""
@@ -156,7 +172,7 @@ def cancel_order(checkout_id: FromPath[UUID], key: KeyHere, house: HouseHere, me
     "/merchant/checkouts/{checkout_id:uuid}/refunds",
     tag=TAG,
     public=True,
-    refuses=(*_SIGNED, CheckoutNotPaid, RefundAboveOrder, ChannelUnavailable),
+    refuses=(*SIGNED, CheckoutNotPaid, RefundAboveOrder, ChannelUnavailable),
 )
 def refund_order(
     checkout_id: FromPath[UUID],
@@ -183,6 +199,7 @@ def _checkout(view: CheckoutView) -> Checkout:
         expires_at=view.expires_at,
         refunded_fen=view.refunded_fen,
         refunds=[Refund(number=one.number, amount_fen=one.amount_fen, state=one.state) for one in view.refunds],
+        messages=[shaped(one, Message, event=MerchantEvent(one.event)) for one in view.messages],
     )
 
 

@@ -24,6 +24,8 @@ class Webhook:
 class Taken:
     """The other side has it: any answer of 2xx."""
 
+    status: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotTaken:

@@ -12,13 +12,17 @@ from uuid import UUID
 from mingqu.domain.order import is_lost
 from mingqu.domain.refusal import Refusal
 from mingqu.services.changes.watch_card import watch_cards
+from mingqu.services.checkout.end_checkouts import end_checkouts
+from mingqu.services.checkout.open_checkout import CHECKOUT_ENDS
 from mingqu.services.house import House
 from mingqu.services.ledger.cross_cells import CROSSING, finish_crossings
 from mingqu.services.ledger.expire_holds import expire_holds
 from mingqu.services.lenders import ask_lenders, tell_expired
 from mingqu.services.loans.follow_up import NOTICE
+from mingqu.services.messages.deliver_webhooks import deliver_webhooks
 from mingqu.services.messages.report_to_lender import REPORT, report_to_lenders
-from mingqu.services.messages.tell_webhooks import DELIVERY, deliver_webhooks
+from mingqu.services.messages.tell_merchant import MERCHANT_DELIVERY
+from mingqu.services.messages.tell_webhooks import DELIVERY
 from mingqu.services.notices.remind_of_dues import REMIND, remind_of_dues
 from mingqu.services.notices.send_notice import send_due_notices
 from mingqu.services.orders import announce_deductions, find_announcement, keep_order
@@ -71,6 +75,7 @@ _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
         announce_deductions.PLAN: announce_deductions.plan_announcements,
         find_announcement.TELL: announce_deductions.tell_announcements,
         DELIVERY: deliver_webhooks,
+        MERCHANT_DELIVERY: deliver_webhooks,
         PROMISED: note_promised,
         follow_referrals.ASK: follow_referrals.follow_referrals,
         ask_lenders.ASK: ask_lenders.follow_lenders,
@@ -78,6 +83,7 @@ _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
         REPORT: report_to_lenders,
         WATCH: watch_cards,
         ERASE: erase_due,
+        CHECKOUT_ENDS: end_checkouts,
     }
 )
 _BOOKS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType({CROSSING: finish_crossings})

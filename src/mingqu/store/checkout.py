@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg.rows import TupleRow
 
 from mingqu.domain.identifier import slot_of_reference
+from mingqu.domain.order import OrderState
 from mingqu.store.database import Transaction
 
 _ORDER: Final = """checkout_id, merchant, number, body, order_hash, amount_fen, currency, opened_at, expires_at,
@@ -58,6 +59,15 @@ class OrderRefund:
     number: str
     amount_fen: int
     state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """What a merchant gives back of which order, by a number of its own."""
+
+    checkout_id: UUID
+    number: str
+    amount_fen: int
 
 
 def slot_for(*, merchant: str, number: str) -> int:
@@ -233,12 +243,24 @@ def refunds_of(tx: Transaction, *, person_id: UUID, checkout_id: UUID) -> list[O
     return [OrderRefund(order_id=row[0], number=row[1], amount_fen=row[2], state=row[3]) for row in rows]
 
 
+def refunded_fen(tx: Transaction, *, person_id: UUID, checkout_id: UUID) -> int:
+    """Return how much of an order has come back, in fen."""
+    refunds = refunds_of(tx, person_id=person_id, checkout_id=checkout_id)
+    return sum(one.amount_fen for one in refunds if one.state == OrderState.PAID.value)
+
+
+def refund_of(tx: Transaction, *, order_id: UUID) -> Refund | None:
+    """Return what a merchant gives back by a collection, or None where the collection is none of that."""
+    row = tx.execute(
+        "SELECT checkout_id, number, amount_fen FROM checkout_refund WHERE cell = %s AND order_id = %s",
+        (tx.cell_of(order_id), order_id),
+    ).fetchone()
+    return None if row is None else Refund(checkout_id=row[0], number=row[1], amount_fen=row[2])
+
+
 def is_refund(tx: Transaction, *, order_id: UUID) -> bool:
     """Return whether a collection brings what a merchant gives back."""
-    row = tx.execute(
-        "SELECT FROM checkout_refund WHERE cell = %s AND order_id = %s", (tx.cell_of(order_id), order_id)
-    ).fetchone()
-    return row is not None
+    return refund_of(tx, order_id=order_id) is not None
 
 
 def _order(row: TupleRow) -> Checkout:

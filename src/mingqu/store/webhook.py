@@ -12,13 +12,17 @@ from mingqu.store.connection import Answer, Statement
 from mingqu.store.database import Transaction
 from mingqu.store.keyring import Keyring
 
-_SELECT = "SELECT subscription_id, url, events, created_at, ended_at, delivered, given_up FROM webhook_subscription"
-_ACTIVE = _SELECT + " WHERE ended_at IS NULL ORDER BY subscription_id"
+_SELECT = """SELECT subscription_id, url, events, created_at, ended_at, delivered, given_up, merchant
+    FROM webhook_subscription"""
+_ACTIVE = _SELECT + " WHERE ended_at IS NULL AND merchant IS NULL ORDER BY subscription_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """Who is told of which events. `given_up` counts what could not be delivered in the end."""
+    """Who is told of which events. `given_up` counts what could not be delivered in the end.
+
+    One of a `merchant` is told of that merchant's orders and of nothing else.
+    """
 
     subscription_id: UUID
     url: str
@@ -27,6 +31,7 @@ class Subscription:
     ended_at: datetime | None
     delivered: int
     given_up: int
+    merchant: str | None = None
 
 
 def insert(
@@ -38,14 +43,17 @@ def insert(
     events: tuple[str, ...],
     secret: Personal[bytes],
     at: datetime,
-) -> None:
-    """Store a new subscription, its secret sealed."""
+    merchant: str | None = None,
+) -> bool:
+    """Store a new subscription, its secret sealed; return whether its id is new."""
     wrapping_id, wrapped = keyring.wrap(key=secret.reveal(), place=subscription_id.bytes)
-    tx.execute(
-        """INSERT INTO webhook_subscription (subscription_id, url, events, wrapping_id, wrapped_secret, created_at)
-           VALUES (%s, %s, %s, %s, %s, %s)""",
-        (subscription_id, url, list(events), wrapping_id, wrapped, at),
+    added = tx.execute(
+        """INSERT INTO webhook_subscription
+               (subscription_id, url, events, wrapping_id, wrapped_secret, created_at, merchant)
+           VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (subscription_id) DO NOTHING""",
+        (subscription_id, url, list(events), wrapping_id, wrapped, at, merchant),
     )
+    return added.rowcount == 1
 
 
 def every(tx: Transaction) -> list[Subscription]:
@@ -54,8 +62,14 @@ def every(tx: Transaction) -> list[Subscription]:
 
 
 def active(tx: Transaction) -> list[Subscription]:
-    """Return the subscriptions that have not ended."""
+    """Return the subscriptions of the operator that have not ended."""
     return active_in(tx.together([asked()])[0])
+
+
+def of_merchant(tx: Transaction, *, merchant: str) -> list[Subscription]:
+    """Return the subscriptions of a merchant, those that ended as well, the oldest first."""
+    rows = tx.execute(_SELECT + " WHERE merchant = %s ORDER BY created_at, subscription_id", (merchant,))
+    return [_subscription(row) for row in rows]
 
 
 def asked() -> Statement:
@@ -104,7 +118,7 @@ def count(tx: Transaction, *, subscription_id: UUID, delivered: int = 0, given_u
 
 
 def _subscription(row: tuple[object, ...]) -> Subscription:
-    subscription_id, url, events, created_at, ended_at, delivered, given_up = row
+    subscription_id, url, events, created_at, ended_at, delivered, given_up, merchant = row
     assert isinstance(subscription_id, UUID)
     assert isinstance(events, list)
     assert isinstance(created_at, datetime)
@@ -117,4 +131,5 @@ def _subscription(row: tuple[object, ...]) -> Subscription:
         ended_at=ended_at,
         delivered=int(str(delivered)),
         given_up=int(str(given_up)),
+        merchant=None if merchant is None else str(merchant),
     )

@@ -59,7 +59,7 @@ class WebhookSender:
             raise ChannelSilent(reason="connection") from None
         answer.close()  # unread: what it says is of no interest, and may be endless
         if answer.status_code in _OK:
-            return Taken()
+            return Taken(status=answer.status_code)
         return NotTaken(status=answer.status_code, gone=answer.status_code == _GONE)
 
 

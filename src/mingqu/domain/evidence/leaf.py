@@ -51,6 +51,7 @@ class LeafKind(Enum):
     PURPOSE_EVIDENCE = "purpose_evidence"  # a paper that shows what money was spent on
     GRIEVANCE = "grievance"  # a complaint or dispute, and what became of it
     COLLECTION = "collection"  # what was done about an overdue loan
+    MERCHANT_TOLD = "merchant_told"  # a merchant took our message of what became of an order
     PROPOSAL = "proposal"  # what one operator proposed, and how another decided
 
 

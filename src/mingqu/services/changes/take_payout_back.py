@@ -26,6 +26,7 @@ from mingqu.services.limits.check_drawing import require_drawing_open
 from mingqu.services.loans.follow_up import follow_up, give_back, notice_of
 from mingqu.services.loans.record_event import record_event
 from mingqu.services.loans.reserve_payout import PayeeNamed, reserve_payout
+from mingqu.services.messages.tell_merchant import MerchantEvent, tell_of_loan
 from mingqu.services.messages.tell_webhooks import Event, tell
 from mingqu.services.once import Response, once
 from mingqu.services.orders.entrust_payment import entrust_payment
@@ -65,6 +66,7 @@ def take_payout_back(tx: Transaction, house: House, *, returned: Order) -> UUID:
     stop_bound(tx, house, of=of, returned=returned)
     follow_up(tx, house, of=after, outcome=outcome)
     _tell(tx, house, of, returned, on=today)
+    tell_of_loan(tx, house, loan_id=of.loan_id, event=MerchantEvent.FAILED, cause=event.event_id)
     return event.event_id
 
 

@@ -15,19 +15,22 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.checkout import CheckoutState, Merchant, MerchantUnknown, Wanted
+from mingqu.domain.identifier import beside
 from mingqu.domain.loan import Intent, Stage
 from mingqu.domain.order import OrderKind, OrderState, reserve
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.merchant import MerchantUnsigned
 from mingqu.services.house import HOSTED, House
+from mingqu.services.messages.tell_merchant import MerchantMessage, messages_about
 from mingqu.services.once import Response, once
 from mingqu.services.repayment.repay import open_page
-from mingqu.store import checkout, loan, order, repayment
+from mingqu.store import checkout, loan, order, repayment, work
 from mingqu.store.checkout import Checkout, OrderRefund
 from mingqu.store.database import Transaction
 
 CHECKOUT_LASTS: Final = timedelta(hours=2)  # a cart is paid or left; prices and stock move
+CHECKOUT_ENDS: Final = "checkout_ends"  # the kind of work that looks at an order once its time is over
 REFUNDS_MAX: Final = 20  # of one order, ended or not
 # A loan that money can still come to.
 _TAKING: Final = (Stage.ACTIVE, Stage.SETTLED)
@@ -70,7 +73,10 @@ class RefundAboveOrder(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutView:
-    """An order as its merchant sees it: no word of who took it. `refunded_fen` is what came back."""
+    """An order as its merchant sees it: no word of who took it. `refunded_fen` is what came back.
+
+    `messages` are what the merchant was told of it, each with what became of it.
+    """
 
     checkout_id: UUID
     number: str
@@ -81,6 +87,7 @@ class CheckoutView:
     expires_at: datetime
     refunded_fen: int
     refunds: tuple[OrderRefund, ...]
+    messages: tuple[MerchantMessage, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +128,17 @@ def open_checkout(house: House, *, wanted: Wanted) -> CheckoutView:
         expires_at=now + CHECKOUT_LASTS,
     )
 
-    def work(tx: Transaction) -> Checkout:
+    def make(tx: Transaction) -> Checkout:
         if checkout.insert(tx, made=made):
+            work.enqueue(
+                tx,
+                cell=tx.cell_of(checkout_id),
+                work_id=beside(checkout_id, purpose=CHECKOUT_ENDS),
+                kind=CHECKOUT_ENDS,
+                subject_id=checkout_id,
+                run_at=made.expires_at,
+                payload={},
+            )
             return made
         cell = tx.cell_of(checkout_id)
         known = checkout.numbered(tx, cell=cell, merchant=wanted.merchant, number=wanted.number)
@@ -131,7 +147,7 @@ def open_checkout(house: House, *, wanted: Wanted) -> CheckoutView:
             raise CheckoutExists("This number is that of another order.")
         return known
 
-    return checkout_view(house, merchant=wanted.merchant, checkout_id=house.database.run(work).checkout_id)
+    return checkout_view(house, merchant=wanted.merchant, checkout_id=house.database.run(make).checkout_id)
 
 
 def checkout_view(house: House, *, merchant: str, checkout_id: UUID) -> CheckoutView:
@@ -142,6 +158,7 @@ def checkout_view(house: House, *, merchant: str, checkout_id: UUID) -> Checkout
         refunds: list[OrderRefund] = []
         if known.person_id is not None:
             refunds = checkout.refunds_of(tx, person_id=known.person_id, checkout_id=checkout_id)
+        told = messages_about(tx, of=known)
     return CheckoutView(
         checkout_id=checkout_id,
         number=known.number,
@@ -152,6 +169,7 @@ def checkout_view(house: House, *, merchant: str, checkout_id: UUID) -> Checkout
         expires_at=known.expires_at,
         refunded_fen=sum(one.amount_fen for one in refunds if one.state == OrderState.PAID.value),
         refunds=tuple(refunds),
+        messages=tuple(told),
     )
 
 
@@ -182,7 +200,7 @@ def _paid_state(tx: Transaction, *, loan_id: UUID) -> CheckoutState:
 def cancel_checkout(house: House, *, merchant: str, checkout_id: UUID) -> CheckoutView:
     """Cancel an order that nobody took; cancelled again it stays so. Errors: NotFound, CheckoutTaken."""
 
-    def work(tx: Transaction) -> None:
+    def end(tx: Transaction) -> None:
         _own(tx, merchant=merchant, checkout_id=checkout_id)
         tx.lock_cell(tx.cell_of(checkout_id))
         known = _own(tx, merchant=merchant, checkout_id=checkout_id)
@@ -191,7 +209,7 @@ def cancel_checkout(house: House, *, merchant: str, checkout_id: UUID) -> Checko
         if known.cancelled_at is None:
             checkout.cancel(tx, checkout_id=checkout_id, at=house.clock.now())
 
-    house.database.run(work)
+    house.database.run(end)
     return checkout_view(house, merchant=merchant, checkout_id=checkout_id)
 
 
@@ -206,7 +224,7 @@ def refund_checkout(house: House, *, merchant: str, checkout_id: UUID, number: s
     if person_id is None:
         raise CheckoutNotPaid("Nobody paid this order.")
 
-    def work(tx: Transaction) -> Response:
+    def give_back(tx: Transaction) -> Response:
         signed = checkout.signed_of(tx, person_id=person_id, checkout_id=checkout_id)
         if signed is None or signed.loan_id is None:
             raise CheckoutNotPaid("This order is not paid.")
@@ -249,7 +267,7 @@ def refund_checkout(house: House, *, merchant: str, checkout_id: UUID, number: s
         command="refund_checkout",
         key=f"{checkout_id.hex} {number}",
         request={"amount_fen": amount_fen},
-        work=work,
+        work=give_back,
     )
     return _page_of(house, person_id=person_id, order_id=UUID(str(answer["order_id"])))
 

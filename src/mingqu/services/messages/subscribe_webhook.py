@@ -53,7 +53,7 @@ def subscribe_webhook(house: House, *, url: str, events: Sequence[str] = ()) -> 
 
     Errors: WebhookUrlRefused, WebhookEventUnknown, TooManyWebhooks.
     """
-    _require_sound(url, to_loopback=house.settings.webhooks_to_loopback)
+    require_sound(url, to_loopback=house.settings.webhooks_to_loopback)
     known = [event.value for event in Event]
     unknown = [event for event in events if event not in known]
     if unknown:
@@ -72,8 +72,12 @@ def subscribe_webhook(house: House, *, url: str, events: Sequence[str] = ()) -> 
             at=now,
         )
         tx.commit()
-    written = Personal("whsec_" + base64.b64encode(secret.reveal()).decode())
-    return Subscribed(subscription_id=subscription_id, secret=written)
+    return Subscribed(subscription_id=subscription_id, secret=written(secret))
+
+
+def written(secret: Personal[bytes]) -> Personal[str]:
+    """Return a secret as receivers are told it."""
+    return Personal("whsec_" + base64.b64encode(secret.reveal()).decode())
 
 
 def webhooks(house: House) -> list[Subscription]:
@@ -90,8 +94,11 @@ def end_webhook(house: House, *, subscription_id: UUID) -> None:
         tx.commit()
 
 
-def _require_sound(url: str, *, to_loopback: bool) -> None:
-    """Refuse an address that can be seen to be wrong; where its name leads is looked at with each delivery."""
+def require_sound(url: str, *, to_loopback: bool) -> None:
+    """Refuse an address that can be seen to be wrong; where its name leads is looked at with each delivery.
+
+    Errors: WebhookUrlRefused.
+    """
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port

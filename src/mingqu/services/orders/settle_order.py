@@ -12,11 +12,12 @@ from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.loan import Cancelled, Disbursed, Intent, OverpaymentReturned, Receipt, Repaid, Stage, quote
 from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.word import Word
-from mingqu.services.house import DEDUCTING, House
+from mingqu.services.house import DEDUCTING, ENTRUSTED, House
 from mingqu.services.loans.follow_up import deduction_of, follow_up, give_back, notice_of, reserve_deductions
 from mingqu.services.loans.record_event import record_event
 from mingqu.services.loans.reserve_payout import give_holds_back, held_for
 from mingqu.services.loans.withdraw_loan import meant_still
+from mingqu.services.messages.tell_merchant import MerchantEvent, tell_of_loan, tell_of_refund
 from mingqu.services.messages.tell_webhooks import Event, Told, tell, today
 from mingqu.services.orders import keep_order
 from mingqu.services.orders.drop_agreement import WITHDRAWN, drop_as_told
@@ -24,7 +25,7 @@ from mingqu.services.orders.keep_order import Heard
 from mingqu.services.orders.return_order import returned_whole
 from mingqu.services.purpose.bind_money import open_bound
 from mingqu.services.revolving.settle_spend import settle_spend
-from mingqu.store import checkout, evidence, ledger, loan, order, repayment, work
+from mingqu.store import evidence, ledger, loan, order, repayment, work
 from mingqu.store.database import Transaction
 from mingqu.store.loan import Loan
 from mingqu.store.work import NewWork
@@ -94,6 +95,7 @@ def _paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
     _witness(tx, house, of, ended, LeafKind.DISBURSEMENT)
     open_bound(tx, house, of=after, ended=ended)
     _tell(tx, house, of, ended, Event.LOAN_DISBURSED)
+    _tell_seller(tx, house, of, ended, MerchantEvent.PAID)
     follow_up(tx, house, of=after, outcome=outcome)
 
 
@@ -105,6 +107,7 @@ def _not_paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None
     """
     give_holds_back(tx, house, of=of, order_id=ended.order_id, amount_fen=ended.amount_fen)
     _tell(tx, house, of, ended, Event.PAYOUT_FAILED)
+    _tell_seller(tx, house, of, ended, MerchantEvent.FAILED)
     came_back = any(
         each.kind is OrderKind.PAYOUT and each.state is OrderState.PAID
         for each in order.orders_of_loan(tx, loan_id=of.loan_id)
@@ -132,6 +135,7 @@ def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
             reference=ended.order_id,
         )
         ledger.post(tx, cell=of.cell, transfers=[transfer])
+        tell_of_refund(tx, house, order_id=ended.order_id)
         return
     meant = repayment.intent_of(tx, order_id=ended.order_id)
     meant = meant_still(tx, house, of=of, meant=meant, value_date=ended.value_date, order_id=ended.order_id)
@@ -139,7 +143,7 @@ def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:
     _witness(tx, house, of, ended, LeafKind.REPAYMENT)
     _tell(tx, house, of, ended, Event.PAYMENT_RECEIVED)
     follow_up(tx, house, of=after, outcome=outcome)
-    if checkout.is_refund(tx, order_id=ended.order_id):
+    if tell_of_refund(tx, house, order_id=ended.order_id):
         after = returned_whole(tx, house, of=after)
     spare_deductions(tx, house, of=after)
 
@@ -240,6 +244,12 @@ def _tell(tx: Transaction, house: House, of: Loan, ended: Order, event: Event) -
     on = ended.value_date or today(house)
     tell(tx, house, cell=of.cell, told=[told_of(of, ended, event=event, on=on)])
     work.enqueue_many(tx, cell=of.cell, rows=[notice_of_end(of, ended, event=event, on=on, at=house.clock.now())])
+
+
+def _tell_seller(tx: Transaction, house: House, of: Loan, ended: Order, event: MerchantEvent) -> None:
+    """Tell a merchant what became of the money for its order; only an entrusted payment goes to one."""
+    if ended.channel == ENTRUSTED:
+        tell_of_loan(tx, house, loan_id=of.loan_id, event=event, cause=ended.order_id)
 
 
 def told_of(of: Loan, ended: Order, *, event: Event, on: date) -> Told:

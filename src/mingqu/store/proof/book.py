@@ -307,6 +307,12 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
         "SELECT cell, evidence_id FROM purpose_evidence UNION ALL SELECT cell, paper_id FROM milestone_paper",
     ),
     (LeafKind.POOL_DAY, "SELECT 0, day_id FROM pool_day"),  # the house's own ids route to the first cell
+    # An order that ran out is told of where the order lies, and has no person to bear witness for.
+    (
+        LeafKind.MERCHANT_TOLD,
+        """SELECT cell, work_id FROM work WHERE kind = 'merchant_webhook' AND payload ->> 'ended' = 'delivered'
+           AND payload ->> 'event' <> 'checkout.expired'""",
+    ),
     (LeafKind.PROPOSAL, "SELECT cell, proposal_id FROM proposal WHERE decided_at IS NOT NULL"),
     (LeafKind.SWITCH, "SELECT 0, switch_id FROM policy_switch"),  # the house's own ids route to the first cell
 )
