@@ -6,6 +6,7 @@ import ast
 import io
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -188,8 +189,15 @@ MODULES = (
 )
 LEDGER = (
     *("mingqu.domain.ledger", "mingqu.domain.order", "mingqu.store.ledger", "mingqu.store.order", "mingqu.store.hold"),
-    *(f"mingqu.services.{one}" for one in ("fund_lender", "reserve_payout", "settle_order", "post_together")),
+    *(
+        f"mingqu.services.{one}"
+        for one in ("funding.fund_lender", "loans.reserve_payout", "orders.settle_order", "ledger.post_together")
+    ),
 )
+
+
+def test_what_must_not_be_known_is_there() -> None:
+    assert [name for name in LEDGER if find_spec(name) is None] == []
 
 
 @pytest.mark.parametrize("module", MODULES)
