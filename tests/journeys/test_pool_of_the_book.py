@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from importlib.resources import files
+from typing import Final, LiteralString
 from uuid import UUID
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from mingqu.demo.journey import pay_by_hand
 from mingqu.demo.people import XIA
 from mingqu.domain.abs_pool import PoolTerms
+from mingqu.domain.ledger import AccountCode as Code
 from mingqu.domain.loan import Intent
 from mingqu.jobs.worker import Resting, work_once
 from mingqu.services.close.close_day import close_through
@@ -19,11 +22,13 @@ from mingqu.services.limits.follow_funding import follow_funding
 from mingqu.services.pools.draw_pool import PoolOpenAlready, draw_pools, open_pool
 from mingqu.services.pools.read_pools import read_pool
 from mingqu.store import evidence, proof
+from mingqu.store.database import Transaction
 from tests.console import signed_in
 from tests.funding import with_funding
 from tests.journeys.reading import arrive, assert_coherent, books_of, borrow, do_morning, live_until, rows_of
 from tests.journeys.test_fund_centre import another, used
 from tests.models.pool import terms
+from tests.simulation.mortal import MortalDatabase, Reaper
 from tests.world import OpenWorld
 
 POOL = "yuanqu-consumer"
@@ -71,6 +76,13 @@ def test_a_pool_buys_receives_distributes_and_ends_early(pooling: OpenWorld) -> 
     assert view.day.senior_interest_paid_fen == 99  # 1,000,000 × 3.6 % ÷ 365 = 98.6
     assert view.day.cash_fen == 1_200_000 - 99 - 700_000
     assert holders(house) == [(sold, POOL, BOUGHT_ON, 700_000)]
+    assert {code: fen for code, fen in view.trust.items() if fen} == {
+        Code.TRUST_CASH: view.day.cash_fen,
+        Code.TRUST_LOANS: 700_000,
+        Code.TRUST_SENIOR: SENIOR_FEN,
+        Code.TRUST_SUBORDINATE: SUBORDINATE_FEN,
+        Code.TRUST_INTEREST: 99,
+    }
     assert books_of(house, sold) == own_before
     assert untouched_rows(house)["loan"] == before["loan"]
     assert draw_pools(house) == 0  # drawn again, nothing is: a day is drawn once
@@ -85,7 +97,8 @@ def test_a_pool_buys_receives_distributes_and_ends_early(pooling: OpenWorld) -> 
     close_through(house, to=date(2026, 9, 15))
     do_morning(pooling)
     pay_by_hand(pooling, known, loan_id=sold, intent=Intent.PREPAY, amount_fen=100_000)
-    assert draw_pools(house) == 31
+    see_a_day_that_dies_leave_nothing(house)
+    assert draw_pools(house) == 30
     view = read_pool(house, pool_id=POOL)
     assert view.day is not None
     came = posted_on(house, sold, date(2026, 9, 15))
@@ -95,9 +108,11 @@ def test_a_pool_buys_receives_distributes_and_ends_early(pooling: OpenWorld) -> 
     assert_coherent(house)
     page = signed_in(house, "risk").get("/console/funds").text
     assert "源渠消费贷款资产支持证券一期" in page
+    assert "累计支付优先级利息" in page
     assert "源渠消费贷款资产支持证券一期" not in signed_in(house, "lender:tinglan").get("/console/funds").text
 
     see_the_proof_look(house, sold)
+    see_older_days_booked(house)
     see_it_end_early(pooling)
 
 
@@ -149,6 +164,78 @@ def see_the_proof_look(house: House, loan_id: UUID) -> None:
         found = proof.pools(tx)
         assert any(f"what loan {loan_id} brought" in sentence for sentence in found)
         assert any(sentence.endswith("does not add up") for sentence in found)
+    with house.database.transaction() as tx:
+        assert proof.trusts(tx) == []
+        tx.execute("SET LOCAL session_replication_role = replica")
+        tx.execute("UPDATE account SET debits_posted_fen = debits_posted_fen + 1 WHERE code = %s", (Code.TRUST_CASH,))
+        assert proof.trusts(tx) == [f"the accounts of pool {POOL} do not hold what it has"]
+        tx.execute("UPDATE pool_day SET interest_fen = interest_fen + 1 WHERE on_date = %s", (BOUGHT_ON,))
+        assert f"day {BOUGHT_ON} of pool {POOL} is not what its accounts moved" in proof.trusts(tx)
+
+
+class Killed(BaseException):
+    """The process is gone; nothing that hears of it goes on."""
+
+
+class Killing(Reaper):
+    """Ends the process, as far as a test can tell, when a point is passed for the `nth` time."""
+
+    def __init__(self, *, nth: int) -> None:
+        self.left = nth
+
+    def at(self, point: str, *, tx: Transaction | None = None) -> None:
+        """Pass a point."""
+        self.left -= 1
+        if self.left == 0:
+            raise Killed(point)
+
+
+def see_a_day_that_dies_leave_nothing(house: House) -> None:
+    """Draw the next day, killed at each point in turn: all of it is there once it is committed, or nothing is."""
+    before = pool_rows(house)
+    passed: list[str] = []
+    while pool_rows(house) == before:
+        reaper = Killing(nth=len(passed) + 1)
+        mortal = MortalDatabase(house.database.url, ensure=lambda: None, reaper=reaper)
+        try:
+            with pytest.raises(Killed) as killed:
+                draw_pools(replace(house, database=mortal))
+        finally:
+            mortal.close()
+        passed.append(str(killed.value))
+    assert passed[-2:] == ["_draw_next: before commit", "_draw_next: committed"]
+    assert "_draw_next: after post_batch" in passed
+    assert len(pool_rows(house)["pool_day"]) == len(before["pool_day"]) + 1
+    assert_coherent(house)
+
+
+def pool_rows(house: House) -> dict[str, list[str]]:
+    """Return what drawing a day writes."""
+    names: tuple[LiteralString, ...] = ("pool_day", "pool_receipt", "pool_loan", "transfer", "account", "evidence_leaf")
+    with house.database.transaction() as tx:
+        return {name: sorted(text for (text,) in tx.execute(f"SELECT t::text FROM {name} t")) for name in names}
+
+
+TRUST_MOVES: Final[LiteralString] = """
+    SELECT id, debit_owner, credit_owner, amount_fen, value_date, debit_code, credit_code, kind, reason, reference
+    FROM transfer WHERE reason BETWEEN 150 AND 154 ORDER BY id"""
+TRUST_ACCOUNTS: Final[LiteralString] = "SELECT * FROM account WHERE code BETWEEN 9401 AND 9409 ORDER BY code"
+
+
+def see_older_days_booked(house: House) -> None:
+    """Assert that days which an older version drew are booked by the migration just as they are when they are drawn."""
+    script = (files("mingqu.store") / "migrations" / "0128_trust_accounts.sql").read_text()
+    with house.database.transaction() as tx:
+        asked = (TRUST_MOVES, TRUST_ACCOUNTS)
+        booked = [tx.execute(sql).fetchall() for sql in asked]
+        assert len(booked[0]) > 30
+        tx.execute("SET LOCAL session_replication_role = replica")
+        tx.execute("DELETE FROM transfer WHERE reason BETWEEN 150 AND 154")
+        tx.execute("DELETE FROM account WHERE code BETWEEN 9401 AND 9409")
+        assert len(proof.trusts(tx)) == 21  # every day, as far as they are told, and what the trust has
+        tx.script(script)
+        assert [tx.execute(sql).fetchall() for sql in asked] == booked
+        assert proof.trusts(tx) == []
 
 
 def untouched_rows(house: House) -> dict[str, object]:

@@ -22,11 +22,13 @@ from mingqu.domain.abs_pool import (
     PoolReport,
     Standing,
     distribute,
+    moves_of,
     propose,
     report_month,
     unfit_for,
 )
 from mingqu.domain.calendar import add_months
+from mingqu.domain.ledger import AccountCode as Code
 from tests.models.pool import offered, pooled, terms
 from tests.soak import examples
 
@@ -229,6 +231,35 @@ def test_over_its_life_a_pool_loses_no_fen_and_pays_in_order(months: list[list[t
         assert bought == sum(each.bought_fen for each in one.month.loans)
         if one.watched.phase is not Phase.BUYING:
             assert not one.proposal.bought
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(months=lives(), lost=st.lists(st.integers(-500, 500), min_size=8, max_size=8))
+def test_each_fen_that_came_in_lies_on_the_trusts_accounts(
+    months: list[list[tuple[int, int, int]]], lost: list[int]
+) -> None:
+    reports = lived(months)
+    held: Counter[Code] = Counter()
+    for number, one in enumerate(reports):
+        for move in moves_of(report=one, given_up_fen=lost[number], first=number == 0):
+            held[move.debit] += move.fen
+            held[move.credit] -= move.fen
+    assert sum(held.values()) == 0
+    first, last = reports[0].month.opening, reports[-1]
+    issued = first.senior_fen + first.subordinate_fen
+    came = sum(one.interest_fen + one.repaid_fen for one in reports)
+    fees = sum(one.paid_fen for each in reports for one in each.distribution.fees)
+    interest = sum(one.distribution.senior_interest.paid_fen for one in reports)
+    excess = sum(one.distribution.subordinate_excess_fen for one in reports)
+    assert (held[Code.TRUST_FEE], held[Code.TRUST_INTEREST], held[Code.TRUST_EXCESS]) == (fees, interest, excess)
+    assert -held[Code.TRUST_SENIOR] == last.closing.senior_fen
+    assert -held[Code.TRUST_SUBORDINATE] == last.closing.subordinate_fen
+    notes_paid = issued - last.closing.senior_fen - last.closing.subordinate_fen
+    spent = sum(one.proposal.spent_fen for one in reports)
+    # What came in is what was paid out, spent on loans, and what is in reserve.
+    assert issued + came == fees + interest + excess + notes_paid + spent + held[Code.TRUST_CASH]
+    assert held[Code.TRUST_LOANS] == spent - sum(one.repaid_fen for one in reports) - held[Code.TRUST_LOST]
+    assert held[Code.TRUST_LOST] == sum(lost[: len(reports)])
 
 
 def test_a_default_stays_a_default_when_it_is_paid_and_what_is_paid_is_distributed() -> None:

@@ -18,6 +18,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -151,7 +152,8 @@ class MortalDatabase(Database):
 
     def run(self, work: Callable[[Transaction], Returned], *, planned: bool = False) -> Returned:
         """Do the work of a use case in a transaction, as the house does, passing its points."""
-        use_case = work.__qualname__.partition(".<locals>")[0]
+        named = work.func if isinstance(work, partial) else work
+        use_case = named.__qualname__.partition(".<locals>")[0]
 
         def mortal(tx: Transaction) -> Returned:
             answer = work(MortalTransaction(tx, use_case=use_case, reaper=self._reaper))

@@ -33,7 +33,10 @@ def page(view: PoolView) -> str:
         ]
         lines += ["", _line("senior notes left", day.senior_fen), _line("subordinate notes left", day.subordinate_fen)]
         lines += [f"  {day.bought:,} loans bought for {format_fen(day.spent_fen)}; left out: {_left_out(view)}"]
+    lines += ["", "  on the trust's own accounts"]
+    lines += [_line(code.name.lower().replace("_", " "), fen) for code, fen in view.trust.items()]
     lines += [
+        "",
         f"  {view.loans:,} loans held, {format_fen(view.principal_fen)} of principal; {view.bought_ever:,} ever",
         "",
     ]
@@ -67,6 +70,7 @@ def written(view: PoolView) -> dict[str, Any]:
         "senior_fen": view.terms.senior_fen if day is None else day.senior_fen,
         "subordinate_fen": view.terms.subordinate_fen if day is None else day.subordinate_fen,
         "left_out": {} if day is None else dict(day.left_out),
+        "accounts": {code.name.lower().removeprefix("trust_"): fen for code, fen in view.trust.items()},
         "triggers": [
             {"cause": one.cause.value, "ppm": one.ppm, "most_ppm": one.most_ppm, "hit": one.is_hit}
             for one in view.measured

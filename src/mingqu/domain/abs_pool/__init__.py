@@ -1,9 +1,11 @@
 """A securitized pool (资产支持证券): what may enter, buying again, the waterfall, triggers, and its static view.
 
 `terms` reads the policy, `read_month` a month's file, `month` puts the rest together: `trigger`, `waterfall`,
-`purchase`, `static_view`. The arithmetic in prose: docs/algorithms/abs-pool.md.
+`purchase`, `static_view`; `books` says what a day moves on the trust's own accounts. The arithmetic in prose:
+docs/algorithms/abs-pool.md.
 """
 
+from mingqu.domain.abs_pool.books import TRUST_CODES, TrustMove, moves_of, trust_id
 from mingqu.domain.abs_pool.loan import OfferedLoan, PooledLoan
 from mingqu.domain.abs_pool.month import PoolMonth, PoolReport, Standing, report_month
 from mingqu.domain.abs_pool.purchase import LeftOut, Proposal, propose, unfit_for
@@ -14,6 +16,7 @@ from mingqu.domain.abs_pool.trigger import Cause, Measured, Phase, Watched, watc
 from mingqu.domain.abs_pool.waterfall import Claim, Distribution, Paid, borne_fen, distribute
 
 __all__ = [
+    "TRUST_CODES",
     "Cause",
     "Claim",
     "Distribution",
@@ -32,17 +35,20 @@ __all__ = [
     "PooledLoan",
     "Proposal",
     "Standing",
+    "TrustMove",
     "Vintage",
     "Watched",
     "borne_fen",
     "by_month_of_purchase",
     "check_against",
     "distribute",
+    "moves_of",
     "parse_pools",
     "pool_on",
     "propose",
     "read_month",
     "report_month",
+    "trust_id",
     "unfit_for",
     "watch",
 ]

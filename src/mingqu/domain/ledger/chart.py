@@ -76,6 +76,15 @@ class AccountCode(IntEnum):
     SHARE_INTEREST = 9305
     SHARE_PENALTY = 9306
     SHARE_FEE = 9307
+    TRUST_CASH = 9401
+    TRUST_LOANS = 9402
+    TRUST_SENIOR = 9403
+    TRUST_SUBORDINATE = 9404
+    TRUST_EARNED = 9405
+    TRUST_FEE = 9406
+    TRUST_INTEREST = 9407
+    TRUST_EXCESS = 9408
+    TRUST_LOST = 9409
 
     @property
     def side(self) -> Side:
@@ -226,6 +235,27 @@ CHART: Final = {
     AccountCode.SHARE_FEE: ChartLine(
         side=Side.EITHER, meaning="A funder's part of the fees that a joint loan was paid."
     ),
+    AccountCode.TRUST_CASH: ChartLine(
+        side=Side.EITHER, meaning="A pool's cash; below zero where more was taken back than there was."
+    ),
+    AccountCode.TRUST_LOANS: ChartLine(side=Side.DEBIT, meaning="Principal of the loans that a pool holds."),
+    AccountCode.TRUST_SENIOR: ChartLine(
+        side=Side.CREDIT, strict=True, meaning="Senior notes of a pool that are not paid back yet."
+    ),
+    AccountCode.TRUST_SUBORDINATE: ChartLine(
+        side=Side.CREDIT, strict=True, meaning="Subordinate notes of a pool that are not paid back yet."
+    ),
+    AccountCode.TRUST_EARNED: ChartLine(
+        side=Side.EITHER, meaning="What loans of a pool brought besides their principal."
+    ),
+    AccountCode.TRUST_FEE: ChartLine(side=Side.DEBIT, meaning="What a pool paid its trustee and its servicer."),
+    AccountCode.TRUST_INTEREST: ChartLine(side=Side.DEBIT, meaning="Interest that a pool paid on its senior notes."),
+    AccountCode.TRUST_EXCESS: ChartLine(
+        side=Side.DEBIT, meaning="What was left over of a pool's money and went to the subordinate holder."
+    ),
+    AccountCode.TRUST_LOST: ChartLine(
+        side=Side.EITHER, meaning="Principal of a pool's loans that was given up or taken for lost."
+    ),
 }
 assert set(CHART) == set(AccountCode)
 
@@ -284,6 +314,11 @@ class Reason(IntEnum):
     OWE_PARTNER = 130
     PAY_PARTNER = 131
     PARTNER_PAYS = 132
+    TRUST_ISSUE = 150
+    TRUST_BUY = 151
+    TRUST_COLLECT = 152
+    TRUST_PAY = 153
+    TRUST_LOSE = 154
 
 
 REASONS: Final = {
@@ -338,6 +373,11 @@ REASONS: Final = {
     Reason.SHARE_INTEREST_PAID: "A funder's part of interest that was paid.",
     Reason.SHARE_PENALTY_PAID: "A funder's part of penalty that was paid.",
     Reason.SHARE_FEE_PAID: "A funder's part of fees that were paid.",
+    Reason.TRUST_ISSUE: "A pool's notes bring what it buys loans for.",
+    Reason.TRUST_BUY: "A pool buys loans at their principal.",
+    Reason.TRUST_COLLECT: "A day's money of the loans that a pool holds.",
+    Reason.TRUST_PAY: "A pool pays fees, interest, notes, and what is left over.",
+    Reason.TRUST_LOSE: "Principal of a pool's loans is given up or lost.",
 }
 assert set(REASONS) == set(Reason)
 

@@ -43,6 +43,14 @@ _ONE_WAY: Final[frozenset[Way]] = frozenset(
         (_C.PURPOSE_AVAILABLE, _C.PURPOSE_SPENT, _R.PURPOSE_SPEND),
         (_C.PURPOSE_SPENT, _C.PURPOSE_AVAILABLE, _R.PURPOSE_RETURN),
         (_C.PURPOSE_AVAILABLE, _C.PURPOSE_GRANTED, _R.PURPOSE_END),
+        (_C.TRUST_CASH, _C.TRUST_SENIOR, _R.TRUST_ISSUE),
+        (_C.TRUST_CASH, _C.TRUST_SUBORDINATE, _R.TRUST_ISSUE),
+        (_C.TRUST_LOANS, _C.TRUST_CASH, _R.TRUST_BUY),
+        (_C.TRUST_FEE, _C.TRUST_CASH, _R.TRUST_PAY),
+        (_C.TRUST_INTEREST, _C.TRUST_CASH, _R.TRUST_PAY),
+        (_C.TRUST_SENIOR, _C.TRUST_CASH, _R.TRUST_PAY),
+        (_C.TRUST_SUBORDINATE, _C.TRUST_CASH, _R.TRUST_PAY),
+        (_C.TRUST_EXCESS, _C.TRUST_CASH, _R.TRUST_PAY),
     }
 )
 # What a loan told again (without a payout that came back, too), an accrual corrected downwards, or parked money that
@@ -109,6 +117,9 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
         (_C.SHARE_RECEIVED, _C.SHARE_INTEREST, _R.SHARE_INTEREST_PAID),
         (_C.SHARE_RECEIVED, _C.SHARE_PENALTY, _R.SHARE_PENALTY_PAID),
         (_C.SHARE_RECEIVED, _C.SHARE_FEE, _R.SHARE_FEE_PAID),
+        (_C.TRUST_CASH, _C.TRUST_LOANS, _R.TRUST_COLLECT),
+        (_C.TRUST_CASH, _C.TRUST_EARNED, _R.TRUST_COLLECT),
+        (_C.TRUST_LOST, _C.TRUST_LOANS, _R.TRUST_LOSE),
     }
 )
 # Every way in which money may move in this house, corrections included. A transfer that goes another way means

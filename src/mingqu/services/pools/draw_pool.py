@@ -23,6 +23,7 @@ from mingqu.domain.abs_pool import (
     PoolReport,
     PoolTerms,
     Standing,
+    moves_of,
     pool_on,
     report_month,
 )
@@ -34,6 +35,7 @@ from mingqu.domain.proposal import HOUSE
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.people.find_regions import find_regions
+from mingqu.services.pools.book_trust import book_trust
 from mingqu.services.pools.offer_to_pool import may_be_sold, offered_loan
 from mingqu.store import book, evidence, loan, pool_book
 from mingqu.store.database import Transaction
@@ -110,6 +112,9 @@ def _draw_next(tx: Transaction, *, house: House, pool: Pool) -> bool:
     )
     day = _day(house, made)
     pool_book.insert_day(tx, day=day)
+    given_up_fen = sum(one.given_up_fen for one in held)
+    moves = moves_of(report=made, given_up_fen=given_up_fen, first=last is None)
+    book_trust(tx, house, pool_id=terms.id, day_id=day.day_id, on=on, moves=moves)
     _witness(tx, house, cell, day, bought)
     return True
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
 from mingqu.domain.abs_pool import Cause, Measured, PooledLoan, PoolTerms, PoolUnknown, Vintage, by_month_of_purchase
+from mingqu.domain.ledger import AccountCode
 from mingqu.services.house import House
+from mingqu.services.pools.book_trust import read_trust
 from mingqu.store import pool_book
 from mingqu.store.database import Transaction
 from mingqu.store.pool_book import Holding, Pool, PoolDay
@@ -17,7 +20,7 @@ from mingqu.store.pool_book import Holding, Pool, PoolDay
 class PoolView:
     """A pool of the book as its last drawn day ended, the loans bought for the next one included; amounts in fen.
 
-    `day` is None until a day was drawn.
+    `day` is None until a day was drawn. `trust` is what stands on the trust's own accounts.
     """
 
     pool: Pool
@@ -28,6 +31,7 @@ class PoolView:
     loans: int
     principal_fen: int
     bought_ever: int
+    trust: Mapping[AccountCode, int]
 
     @property
     def received_fen(self) -> int:
@@ -92,6 +96,7 @@ def _view(tx: Transaction, house: House, pool: Pool) -> PoolView | None:
         loans=len(running),
         principal_fen=sum(one.principal_fen for one in running),
         bought_ever=len(held),
+        trust=read_trust(tx, pool_id=pool.pool_id),
     )
 
 

@@ -5,10 +5,10 @@ means, `contract` holds loans against what was signed, `crossing` money between 
 that were added up against what they were made of, `decision` limits against what was decided, `word` orders against
 their words, `document` rows against their evidence, `proposal` what takes two people against the two, `policy` what
 decides against who put it into force, `partner` what guarantors and insurers paid and were paid, `pool` what pools hold
-against the loans, `taking_over` loans of other books against the files that brought them, `milestone` stages that were
-paid against the two who released them, `settlement` what was settled against its orders and their bills. What a part
-proves of itself is in `ledger_proof`,
-`headroom` and `evidence`.
+against the loans, `trust` their trusts' accounts against their days, `taking_over` loans of other books against the
+files that brought them, `milestone` stages that were paid against the two who released them, `settlement` what was
+settled against its orders and their bills. What a part proves of itself is in `ledger_proof`, `headroom` and
+`evidence`.
 """
 
 from mingqu.store.proof.book import (
@@ -39,6 +39,7 @@ from mingqu.store.proof.settlement import settlements
 from mingqu.store.proof.spend import spend_accounts
 from mingqu.store.proof.taking_over import taken_over
 from mingqu.store.proof.transfer import LoanBooks, Moved, group_days, loan_books, meanings
+from mingqu.store.proof.trust import trusts
 from mingqu.store.proof.word import words
 
 __all__ = [
@@ -74,5 +75,6 @@ __all__ = [
     "settlements",
     "spend_accounts",
     "taken_over",
+    "trusts",
     "words",
 ]
