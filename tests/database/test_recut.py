@@ -34,7 +34,7 @@ from mingqu.domain.personal import Personal
 from mingqu.services.books.recut_book import recut_book
 from mingqu.services.close.close_day import close_through
 from mingqu.services.evidence.publish_evidence import publish_evidence
-from mingqu.store import catalogue, evidence, lease, ledger_proof, notice_round, proof, recut
+from mingqu.store import bill_round, catalogue, evidence, lease, ledger_proof, notice_round, proof, recut
 from mingqu.store.book import CellsOutOfRange
 from mingqu.store.database import Database, Transaction
 from mingqu.store.recut import RecutRefused
@@ -140,7 +140,7 @@ def test_a_lived_in_book_is_cut_goes_on_living_and_proves_itself(database: Datab
         for one in first:
             plan_round(world, one.signed.loan_id)
         cut(world, 8)
-        assert rounds_and_notices(world) == (0, 2)
+        assert rounds_and_notices(world) == (0, 4)
         _assert_private_values_open(world, [*first, waiting])
         borrow(world, arrive(world, neighbor(number=10, months_late=0, lenders=2)))
         live_until(world, OPENED_ON + timedelta(days=LIVED + 4))
@@ -150,7 +150,7 @@ def test_a_lived_in_book_is_cut_goes_on_living_and_proves_itself(database: Datab
 
 
 def plan_round(world: OpenWorld, loan_id: UUID) -> None:
-    """Write a round of notices, as a morning of many loans does."""
+    """Write a round of notices and one of bills, as mornings of many loans and of many accounts do."""
     with world.house.database.transaction() as tx:
         notice_round.insert(
             tx, cell=tx.cell_of(loan_id), round_id=loan_id, template="loan.due", on=world.clock.business_date(),
@@ -158,16 +158,22 @@ def plan_round(world: OpenWorld, loan_id: UUID) -> None:
             loan_ids=np.frombuffer(loan_id.bytes, dtype=np.uint8).reshape(1, 16),
             marks=np.array([7]), amounts_fen=np.array([100]),
         )  # fmt: skip
+        bills = bill_round.inserted(
+            cell=tx.cell_of(loan_id), round_id=loan_id, template="spend.billed", billed_on=world.clock.business_date(),
+            due=world.clock.business_date(), run_at=world.clock.now() + timedelta(days=900), account_ids=[loan_id],
+            numbers=[1],
+        )  # fmt: skip
+        tx.together([bills])
         tx.commit()
 
 
 def rounds_and_notices(world: OpenWorld) -> tuple[int, int]:
     """Return how many rounds there are, and how many notices wait in the cells of their loans."""
     with world.house.database.transaction() as tx:
-        rounds = tx.execute("SELECT FROM notice_round").rowcount
+        rounds = sum(tx.execute(f"SELECT FROM {one}").rowcount for one in ("notice_round", "bill_round"))
         waiting = tx.execute(
             """SELECT FROM work w JOIN loan l ON l.cell = w.cell AND l.loan_id = w.subject_id
-               WHERE w.kind = 'notice' AND w.done_at IS NULL AND w.payload ->> 'amount_fen' = '100'"""
+               WHERE w.done_at IS NULL AND (w.kind = 'bill_notice' OR w.payload ->> 'amount_fen' = '100')"""
         ).rowcount
         return rounds, waiting
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
+
+from mingqu.channels.fake.faults import Fault
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.moment import start_of
 from mingqu.services.repayment.repay import open_page
 from mingqu.services.repayment.repay_spend import PaymentWish, repay_spend
+from mingqu.services.revolving import remind_of_bills
 from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
 from mingqu.services.revolving.read_spend import spend_view
 from tests.journeys.reading import arrive, assert_coherent
@@ -29,7 +33,20 @@ def told(world: OpenWorld, on: date, *, at: timedelta = NINE) -> list[tuple[str,
     ]
 
 
-def test_each_bill_has_three_moments_and_none_once_it_is_paid(world: OpenWorld) -> None:
+def rounds(world: OpenWorld) -> int:
+    with world.house.database.transaction() as tx:
+        return tx.execute("SELECT FROM bill_round").rowcount
+
+
+@pytest.fixture(params=[remind_of_bills.ROUND_MIN, 1])
+def round_min(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Bills of which each is a row of work, and then bills that are a round."""
+    chosen = int(request.param)
+    monkeypatch.setattr(remind_of_bills, "ROUND_MIN", chosen)
+    return chosen
+
+
+def test_each_bill_has_three_moments_and_none_once_it_is_paid(world: OpenWorld, round_min: int) -> None:
     house, known = world.house, arrive(world)
     account_id = accounts_of(house, known.person_id)["chengchuan-spend"]
 
@@ -62,6 +79,7 @@ def test_each_bill_has_three_moments_and_none_once_it_is_paid(world: OpenWorld) 
     assert told(world, date(2026, 9, 7)) == [billed, due]
     late = ("spend.overdue", "2026-09-10", "100.00")  # a tenth was asked at least
     assert told(world, date(2026, 9, 11)) == [billed, due]  # nobody had judged yet whether it was paid
+    assert rounds(world) == (1 if round_min == 1 else 0)  # it waits whole
     assert told(world, date(2026, 9, 11), at=NINE + timedelta(minutes=6)) == [billed, due, late]
     assert told(world, date(2026, 9, 20)) == [billed, due, late]
     pay(PaymentWish.ALL, "all")
@@ -80,7 +98,9 @@ def test_each_bill_has_three_moments_and_none_once_it_is_paid(world: OpenWorld) 
     # A worker that slept for a month speaks of the bill that stands now, and not of the one behind which it was made.
     buy("3", 30_000)
     told(world, date(2026, 12, 2), at=timedelta(hours=1))
-    *before, last = told(world, date(2026, 12, 2))
+    world.sms.faults.plan("sms.send", Fault.LOSE_REQUEST)
+    assert told(world, date(2026, 12, 2)) == [billed, due, late, second]  # the message was lost, and is sent again
+    *before, last = told(world, date(2026, 12, 2), at=NINE + timedelta(minutes=6))
     assert before == [billed, due, late, second]
     assert last[:2] == ("spend.billed", "2026-12-10")
     assert_coherent(house)

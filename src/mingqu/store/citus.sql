@@ -44,6 +44,7 @@ SELECT create_distributed_table('account', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('accrual_delta', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('accrual_group', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('bill_line', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('bill_round', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('book_import', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('card_attempt', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('cell_lease', 'cell', colocate_with := 'cell');

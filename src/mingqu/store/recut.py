@@ -145,6 +145,7 @@ STAYS: Final[dict[str, str]] = {
     "evidence_tree": "stays in its log",
     "funding_due": "is a sum of the whole book, in whichever cell, until the next morning: stays",
     "headroom_slice": "made anew, each as large as its cell's uses",
+    "bill_round": "empty: what it had left to say is work before any row moves",
     "notice_round": "empty: what it had left to tell is work before any row moves",
     "loan_reference": "goes by a hash of its reference, which is made here and not by the database",
     "portfolio_class": "is a sum over loans: stays, or goes to a cell that is there",

@@ -177,6 +177,7 @@ def waiting(tx: Transaction, *, kinds: Collection[str], now: datetime) -> set[tu
             LIMIT 1
         ) AS one
         UNION SELECT cell, 'notice' FROM notice_round WHERE run_at <= %(now)s AND 'notice' = ANY (%(kinds)s)
+        UNION SELECT cell, 'bill_notice' FROM bill_round WHERE run_at <= %(now)s AND 'bill_notice' = ANY (%(kinds)s)
         """,
         {"kinds": sorted(kinds), "now": now},
     )
@@ -221,7 +222,8 @@ def pending(tx: Transaction) -> dict[str, int]:
         tx.execute(
             """SELECT kind, sum(count)::bigint FROM (
                    SELECT kind, count(*) FROM work WHERE done_at IS NULL GROUP BY kind UNION ALL
-                   SELECT 'notice', cardinality(loan_ids) - told FROM notice_round
+                   SELECT 'notice', cardinality(loan_ids) - told FROM notice_round UNION ALL
+                   SELECT 'bill_notice', cardinality(array_remove(numbers, 0)) FROM bill_round
                ) AS left_over GROUP BY kind ORDER BY kind"""
         ).fetchall()
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 from mingqu.services.evidence.verify_book import verify_as_it_stands
 from mingqu.services.evidence.verify_loans import Progress
 from mingqu.services.notices.send_notice import spread_rounds
+from mingqu.services.revolving.remind_of_bills import spread_bill_rounds
 from mingqu.store import evidence
 from mingqu.store.database import Database
 from mingqu.store.keyring import Keyring
@@ -33,6 +34,7 @@ def recut_book(
     try:
         with database.transaction() as tx:
             spread_rounds(tx)
+            spread_bill_rounds(tx, now=at)
             done = recut(tx, cells=cells, recut_id=recut_id, at=at)
             report = verify_as_it_stands(tx, keyring=keyring, progress=progress)
             broken = [sentence for found in report.findings.values() for sentence in found]

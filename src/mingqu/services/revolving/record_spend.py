@@ -14,7 +14,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import SpendEvent, SpendOutcome, advance, next_morning, step
 from mingqu.services.house import House
 from mingqu.services.revolving.remind_of_bills import notices_of
-from mingqu.store import evidence, ledger, spend, work
+from mingqu.store import evidence, ledger, spend
 from mingqu.store.database import Transaction
 from mingqu.store.spend import SpendAccount
 
@@ -73,7 +73,7 @@ def bring_up_all(tx: Transaction, house: House, *, accounts: Sequence[SpendAccou
     # One round trip: what was posted is looked at before anything is committed.
     posting = [ledger.posted(cell=cell, transfers=transfers)] if transfers else []
     issuing = [spend.issued(cell=cell, bills=bills)] if bills else []
-    telling = [work.enqueued(cell=cell, rows=notices_of(bills, now=house.clock.now()))] if bills else []
+    telling = notices_of(cell=cell, bills=bills, now=house.clock.now())
     answers = tx.together([*posting, *issuing, *telling, spend.saved(afters)])
     if posting:
         ledger.require_posted(answers[0], transfers=transfers)
