@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from mingqu.domain import identifier
-from mingqu.store import book, column
+from mingqu.store import book, column, transaction
+from mingqu.store.connection import Connection, Statement
 from mingqu.store.database import ATTEMPTS_MAX, TRANSIENT, BookMissing, Database, DatabaseUnavailable, Transaction
 
 PERSON = UUID("0199a000-0000-7abc-8000-000000000100")
@@ -127,6 +128,122 @@ def test_a_connection_that_died_between_transactions_is_replaced_unnoticed(datab
         with psycopg.connect(database.url) as other:
             other.execute("SELECT pg_terminate_backend(%s, 5000)", (own,))
         assert work_rows(database) == 0
+
+
+def kill_others(database: Database, also: str = "SELECT 1") -> None:
+    """End every connection to the database but one, on which something is said before."""
+    with psycopg.connect(database.url, autocommit=True) as other:
+        other.execute(also)  # type: ignore[arg-type]  # a text of this file
+        other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+
+
+def held(number: int) -> Statement:
+    return Statement("INSERT INTO hold (cell, id, amount_fen) VALUES (0, $1::uuid, 5)", (UUID(int=number).bytes,))
+
+
+def test_a_transaction_begins_in_the_round_trip_of_its_first_statements(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[bytes] = []
+    say = transaction.say
+
+    def heard(connection: object, word: bytes) -> bytes | None:
+        said.append(word)
+        return say(connection, word)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(transaction, "say", heard)
+    database.run(lambda tx: None)
+    assert said == [], "who says nothing needs no transaction"
+    database.run(lambda tx: tx.together([held(1), held(2)]))
+    database.run(lambda tx: (tx.lock_cell(1), write(tx, 3)), planned=True)
+    assert said == [b"COMMIT", b"COMMIT"]
+    with database.transaction(planned=True) as tx:
+        assert tx.together([Statement("SHOW plan_cache_mode", ())])[0].fetchone() == ("force_generic_plan",)
+        write(tx, 4)
+    assert work_rows(database) == 3
+
+
+def test_an_error_in_the_first_statements_leaves_nothing_to_commit(database: Database) -> None:
+    with database.transaction() as tx:
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            tx.together([held(1), held(1)])
+        with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+            write(tx, 2)
+        with pytest.raises(AssertionError):
+            tx.commit()
+    assert work_rows(database) == 0
+
+
+def test_first_statements_on_a_connection_that_died_are_said_on_another(database: Database) -> None:
+    for number in range(3):
+        assert work_rows(database) == number
+        kill_others(database)
+        database.run(lambda tx, number=number: (tx.lock_cell(2), tx.together([held(number)])))  # type: ignore[misc]
+    with database.transaction() as tx:
+        kill_others(database)
+        tx.begin()
+        assert tx.execute("SELECT count(*) FROM hold").fetchone() == (3,)
+
+
+def test_what_waits_for_its_cell_when_its_connection_dies_waits_on_another(database: Database) -> None:
+    locked: list[bool] = []
+    thread = threading.Thread(target=lambda: database.run(lambda tx: (tx.lock_cell(2), locked.append(True))))
+    waiting = "SELECT pid FROM pg_locks WHERE NOT granted AND pid <> %s"
+    with psycopg.connect(database.url) as other:
+        other.execute("SELECT FROM cell WHERE cell = 2 FOR UPDATE")
+        thread.start()
+        dead = 0
+        for _ in range(2):
+            found = None
+            while found is None:
+                found = other.execute(waiting, (dead,)).fetchone()
+            if not dead:
+                (dead,) = found
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", found)
+        assert locked == []
+    thread.join()
+    assert locked == [True]
+
+
+def test_first_statements_are_not_said_to_a_book_that_was_recut(database: Database) -> None:
+    with database.transaction() as tx:
+        assert tx.cells == 4
+
+    def recut_meanwhile(tx: Transaction) -> None:
+        cell = tx.cell_of(PERSON)
+        kill_others(database, also="UPDATE book SET cells = 5")
+        tx.lock_cell(cell)
+
+    with pytest.raises(DatabaseUnavailable):
+        database.run(recut_meanwhile)
+    with database.transaction() as tx:
+        assert tx.cells == 5
+
+
+class Forsaken(Database):
+    """A database that gives no connection while it is `gone`."""
+
+    gone = False
+
+    def _connection(self, begin: bytes | None) -> Connection:
+        if self.gone:
+            raise DatabaseUnavailable("There is none.")
+        return super()._connection(begin)
+
+
+def test_where_no_other_connection_is_had_the_dead_one_goes_back_all_the_same(database: Database) -> None:
+    with Forsaken(database.url, connections_max=1) as one:
+        with one.transaction() as tx:
+            kill_others(one)
+            one.gone = True
+            with pytest.raises(DatabaseUnavailable):
+                tx.begin()
+        one.gone = False
+        assert work_rows(one) == 0
+        assert one._pool.get_stats()["returns_bad"] == 1, "once: for each the pool opens another"
 
 
 def test_a_connection_that_dies_in_a_transaction_is_a_refusal_and_the_next_one_works(database: Database) -> None:

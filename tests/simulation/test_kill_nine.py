@@ -215,9 +215,13 @@ def test_a_killed_server_comes_back_in_one_process_and_a_command_sent_again_is_a
 def test_a_server_that_dies_in_a_transaction_is_brought_back_before_anybody_waits_for_it(theatre: Theatre) -> None:
     with theatre.play(story="payout", seed=0) as play, play.book() as database:
         with database.transaction() as tx:
+            tx.begin()
             kill_server(cluster_of(theatre.root))
             with pytest.raises(DatabaseUnavailable):
                 tx.execute("SELECT 1")
         with database.transaction() as tx:
+            assert tx.execute("SELECT 1").fetchone() == (1,)
+        with database.transaction() as tx:  # nothing was said yet, so nobody need hear of it
+            kill_server(cluster_of(theatre.root))
             assert tx.execute("SELECT 1").fetchone() == (1,)
         assert database._pool.get_stats().get("requests_errors", 0) == 0  # no wait for a connection was in vain

@@ -66,7 +66,7 @@ class MortalTransaction(Transaction):
     __slots__ = ("_fate",)
 
     def __init__(self, tx: Transaction, database: Database, *, fate: Fate) -> None:
-        super().__init__(tx._connection, database)
+        super().__init__(tx._line, database)
         self._fate = fate
 
     def execute(self, sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False) -> Rows:

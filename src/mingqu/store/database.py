@@ -31,7 +31,7 @@ from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
 from mingqu.store.connection import Answer, Connection, Packed, Statement, call, call_all, configure, say
 from mingqu.store.rows import Rows as Rows
-from mingqu.store.transaction import GONE, Reading
+from mingqu.store.transaction import BEGIN, BEGIN_ATTEMPTS_MAX, BEGIN_PLANNED, GONE, Line, Reading
 from mingqu.store.transaction import Cells as Cells
 from mingqu.store.transaction import DatabaseUnavailable as DatabaseUnavailable
 from mingqu.store.transaction import Parameters as Parameters
@@ -50,15 +50,8 @@ ATTEMPTS_MAX: Final = 5
 # A caller would rather hear "unavailable" than hang; a busy pool hands out a connection in milliseconds.
 _CONNECTION_SECONDS_MAX: Final = 5.0
 _CONNECTIONS_MAX: Final = 16
-# The first attempt finds a connection dead, the second may meet a server that is still starting.
-_BEGIN_ATTEMPTS_MAX: Final = 3
 
-
-_BEGIN: Final = b"BEGIN"
-# For who always says the same few statements, each of which finds its rows by their keys: to plan them anew for what
-# they are given this time costs as much as carrying them out, and gives the same plan.
-_BEGIN_PLANNED: Final = b"BEGIN; SET LOCAL plan_cache_mode = force_generic_plan"
-# The same for statements that go in one round trip without a transaction around them, until the last of them.
+# As for a planned transaction, for statements that go in one round trip without one, until the last of them.
 _PLANNED: Final = Statement("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)", ())
 _BEGIN_SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -93,8 +86,7 @@ class Database:
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             url,
             connection_class=Connection,
-            # Each transaction begins and ends with our own words, so that a dead connection is found
-            # by BEGIN, before any work, and replaced without the caller's knowledge.
+            # Each transaction begins and ends with our own words: BEGIN goes along with its first statements.
             kwargs={"autocommit": True, "options": "-c timezone=UTC"},
             configure=self._configure,
             min_size=0,
@@ -111,7 +103,7 @@ class Database:
 
     @contextmanager
     def transaction(self, *, planned: bool = False) -> Iterator[Transaction]:
-        """Open one transaction; it is rolled back unless `commit()` was called.
+        """Open one transaction, which begins with its first statements; it is rolled back unless `commit()` was called.
 
         In a `planned` one the plans of prepared statements are kept.
         Errors: DatabaseUnavailable when no connection can be had.
@@ -119,11 +111,11 @@ class Database:
         if self._reading is not None:
             yield self._reading
             return
-        connection = self._connection(_BEGIN_PLANNED if planned else _BEGIN)
+        line = Line(self._connection(None), begin=BEGIN_PLANNED if planned else BEGIN, cells=self._cells)
         try:
-            yield Transaction(connection, self)
+            yield Transaction(line, self)
         finally:
-            self._end(connection)
+            self._end(line)
 
     @contextmanager
     def snapshot(self) -> Iterator[Database]:
@@ -134,14 +126,14 @@ class Database:
         if self._reading is not None:
             yield self
             return
-        connection = self._connection(_BEGIN_SNAPSHOT)
+        line = Line(self._connection(_BEGIN_SNAPSHOT))
         then = copy(self)
-        then._reading = reading = Reading(connection, self)
+        then._reading = reading = Reading(line, self)
         try:
             yield then
         finally:
             reading.end()
-            self._end(connection)
+            self._end(line)
 
     def run(self, work: Callable[[Transaction], Returned], *, planned: bool = False) -> Returned:
         """Do `work` in a transaction and commit it; do it again from the start after a transient error.
@@ -180,12 +172,12 @@ class Database:
         if self._reading is not None:
             return self._reading.together(statements(self._reading))
         return self._at_once(
-            lambda connection: call_all(connection, [_PLANNED, *statements(Transaction(connection, self))])[1:]
+            lambda connection: call_all(connection, [_PLANNED, *statements(Transaction(Line(connection), self))])[1:]
         )
 
     def _at_once(self, work: Callable[[Connection], Returned]) -> Returned:
         """Do what may be done twice on a connection without a transaction. Errors: DatabaseUnavailable."""
-        for attempt in range(1, _BEGIN_ATTEMPTS_MAX + 1):
+        for attempt in range(1, BEGIN_ATTEMPTS_MAX + 1):
             connection = self._connection(None)
             try:
                 return work(connection)
@@ -193,7 +185,7 @@ class Database:
                 if not (connection.closed or connection.broken or isinstance(error, GONE)):
                     raise
                 self._lost = True
-                if attempt == _BEGIN_ATTEMPTS_MAX:
+                if attempt == BEGIN_ATTEMPTS_MAX:
                     raise DatabaseUnavailable("The database went away; try again in a moment.") from error
             finally:
                 self._lost = self._lost or connection.closed
@@ -247,6 +239,18 @@ class Database:
         """Ask for the number of cells anew, next time."""
         self._cells = None
 
+    def replace(self, line: Line) -> None:
+        """Put a connection in the place of one that died before anything was said on it.
+
+        Errors: DatabaseUnavailable when none can be had, or when the book was recut since the dead one was taken: what
+        was to be said may name cells that are others now.
+        """
+        self._end(line)
+        line.connection, line.held = self._connection(None), True
+        cells = None if line.cells is None else self.cells_of(Transaction(Line(line.connection), self))
+        if cells != line.cells:
+            raise DatabaseUnavailable("The book was recut; try again in a moment.")
+
     def _configure(self, connection: Connection) -> None:
         """See to a new connection. While there was none the book may have been recut."""
         configure(connection)
@@ -264,7 +268,7 @@ class Database:
 
     def _connection(self, begin: bytes | None) -> Connection:
         """Return a connection on which a transaction has begun, if one is to."""
-        for attempt in range(1, _BEGIN_ATTEMPTS_MAX + 1):
+        for attempt in range(1, BEGIN_ATTEMPTS_MAX + 1):
             if self._lost:
                 self._bring_back()
             try:
@@ -278,7 +282,7 @@ class Database:
                     raise
                 return connection
             except (PoolTimeout, psycopg.OperationalError) as error:
-                if attempt == _BEGIN_ATTEMPTS_MAX:
+                if attempt == BEGIN_ATTEMPTS_MAX:
                     raise DatabaseUnavailable("The database cannot be reached; try again in a moment.") from error
                 self._lost = True
         raise AssertionError("the loop returns or raises")
@@ -290,7 +294,10 @@ class Database:
         self._lost = False
         self._pool.drain()  # what was opened to the old server is as dead as this one
 
-    def _end(self, connection: Connection) -> None:
+    def _end(self, line: Line) -> None:
+        if not line.held:
+            return
+        connection, line.held = line.connection, False
         try:
             if connection.pgconn.transaction_status == TransactionStatus.INTRANS:
                 say(connection, b"ROLLBACK")

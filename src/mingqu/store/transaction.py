@@ -2,31 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Final, LiteralString, Protocol
+from typing import Final, LiteralString, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 import psycopg
 from psycopg import errors
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
+from mingqu.store import column
 from mingqu.store.connection import Answer, Connection, Packed, Statement, call, call_all, say
 from mingqu.store.rows import Rows
 
 Parameters = Sequence[object] | dict[str, object]
+Said = TypeVar("Said")
 
 _STREAMED: Final = 500  # lines written, or rows fetched, in one go: some kilobytes each at most
+
+# The first attempt finds a connection dead, the second may meet a server that is still starting.
+BEGIN_ATTEMPTS_MAX: Final = 3
 
 # What a lost or absent server looks like from a connection that still thinks it is open.
 GONE: Final = (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)
 
 
+_LOCK: Final = "SELECT cell FROM cell WHERE cell = $1::smallint FOR UPDATE"
+
+
+class Beginning(NamedTuple):
+    """How a transaction begins: in one word, or in statements that go along with its first ones."""
+
+    word: bytes
+    statements: tuple[Statement, ...]
+
+
+BEGIN: Final = Beginning(b"BEGIN", (Statement("BEGIN", ()),))
+# For who always says the same few statements, each of which finds its rows by their keys: to plan them anew for what
+# they are given this time costs as much as carrying them out, and gives the same plan.
+_GENERIC: Final = "SET LOCAL plan_cache_mode = force_generic_plan"
+BEGIN_PLANNED: Final = Beginning(f"BEGIN; {_GENERIC}".encode(), (*BEGIN.statements, Statement(_GENERIC, ())))
+
+
+class Line:
+    """A connection of the pool that a transaction holds, and how it is still to begin there; None once it has.
+
+    `cells` is how many the book had, as far as was known, when it was taken; `held`, whether the pool lacks it.
+    """
+
+    __slots__ = ("begin", "cells", "connection", "held")
+
+    def __init__(self, connection: Connection, *, begin: Beginning | None = None, cells: int | None = None) -> None:
+        self.connection, self.begin, self.cells, self.held = connection, begin, cells, True
+
+
 class Counted(Protocol):
-    """Whose transaction it is: it knows how many cells the book has."""
+    """Whose transaction it is: it knows how many cells the book has, and has other connections."""
 
     def cells_of(self, tx: Transaction) -> int:
         """Return how many cells the book has."""
@@ -38,6 +73,10 @@ class Counted(Protocol):
 
     def forget_cells(self) -> None:
         """Ask anew, next time."""
+        ...
+
+    def replace(self, line: Line) -> None:
+        """Put a connection in the place of one that died before anything was said on it."""
         ...
 
 
@@ -66,43 +105,57 @@ class DatabaseUnavailable(Refusal):
 
 
 class Transaction:
-    """One open transaction. Store functions take it first and never commit."""
+    """One open transaction. Store functions take it first and never commit.
 
-    __slots__ = ("_connection", "_database", "_over")
+    It begins with its first statements, in the same round trip. A connection that died meanwhile is found by that,
+    before any work, and replaced without the caller's knowledge.
+    """
 
-    def __init__(self, connection: Connection, database: Counted) -> None:
-        self._connection = connection
+    __slots__ = ("_database", "_line", "_over")
+
+    def __init__(self, line: Line, database: Counted) -> None:
+        self._line = line
         self._database = database
         self._over = False
+
+    def begin(self) -> None:
+        """Begin now, for who wants to know that the database is there. Errors: DatabaseUnavailable."""
+        assert not self._over, "this transaction is over"
+        with self._lost_is_a_refusal():
+            self._begun()
 
     def execute(self, sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False) -> Rows:
         """Run one statement and return its answer. Errors: DatabaseUnavailable when the connection is lost."""
         assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal():
-            return self._connection.execute(sql, parameters, binary=binary)
+            return self._begun().execute(sql, parameters, binary=binary)
 
     def call(self, sql: LiteralString, parameters: Packed) -> bytes:
         """Run a prepared statement ($1, $2, …) that returns one value, packed both ways; see `Database.call`."""
         assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal():
-            return call(self._connection, sql, parameters)
+            return call(self._begun(), sql, parameters)
 
     def together(self, statements: Sequence[Statement]) -> list[Answer]:
         """Run statements in one round trip, in order, packed both ways, and return the answer of each."""
         assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal():
-            return call_all(self._connection, statements)
+            begin = self._line.begin
+            if begin is None:
+                return call_all(self._line.connection, statements)
+            both = [*begin.statements, *statements]
+            return self._first(lambda connection: call_all(connection, both))[len(begin.statements) :]
 
     def executemany(self, sql: LiteralString, rows: Iterable[Parameters]) -> None:
         """Run one statement for each row of parameters, sent together without waiting for each answer."""
         assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
+        with self._lost_is_a_refusal(), self._begun().cursor() as cursor:
             cursor.executemany(sql, rows)
 
     def copy(self, sql: LiteralString, rows: Iterable[Sequence[object]]) -> int:
         """Stream rows in with COPY ... FROM STDIN and return how many went in."""
         assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
+        with self._lost_is_a_refusal(), self._begun().cursor() as cursor:
             with cursor.copy(sql) as copy:
                 for row in rows:
                     copy.write_row(row)
@@ -114,7 +167,7 @@ class Transaction:
         A null, which is what an aggregate of no rows is, comes as no bytes.
         """
         assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal(), self._connection.cursor(binary=True) as cursor:
+        with self._lost_is_a_refusal(), self._begun().cursor(binary=True) as cursor:
             cursor.execute(sql, parameters)
             row = cursor.pgresult
             assert row is not None
@@ -125,7 +178,7 @@ class Transaction:
         """Stream lines in with COPY ... FROM STDIN, written as its text format has them; return how many went in."""
         assert not self._over, "this transaction is over"
         waiting = iter(lines)
-        with self._lost_is_a_refusal(), self._connection.cursor() as cursor:
+        with self._lost_is_a_refusal(), self._begun().cursor() as cursor:
             with cursor.copy(sql) as copy:
                 while some := "".join(islice(waiting, _STREAMED)):
                     copy.write(some)
@@ -136,7 +189,7 @@ class Transaction:
     ) -> Iterator[TupleRow]:
         """Yield the rows of a query that may have more than fit into memory; two at a time take a name each."""
         assert not self._over, "this transaction is over"
-        with self._lost_is_a_refusal(), self._connection.cursor(name=name) as cursor:
+        with self._lost_is_a_refusal(), self._begun().cursor(name=name) as cursor:
             cursor.itersize = _STREAMED
             yield from cursor.execute(sql, parameters)
 
@@ -144,16 +197,17 @@ class Transaction:
         """Run the statements of a file of our own; a text that came from anywhere else never gets here."""
         assert not self._over, "this transaction is over"
         with self._lost_is_a_refusal():
-            self._connection.execute(text.encode())
-        self._connection.ready.clear()  # after DDL the driver forgets all that is prepared, ours included
+            self._begun().execute(text.encode())
+        self._line.connection.ready.clear()  # after DDL the driver forgets all that is prepared, ours included
 
     def commit(self) -> None:
         """Make everything done so far durable and end the transaction; once, in the use case."""
         assert not self._over, "a transaction is committed once"
-        with self._lost_is_a_refusal():
-            answer = say(self._connection, b"COMMIT")
-        # After an error that was caught and forgotten PostgreSQL answers a COMMIT with a rollback.
-        assert answer == b"COMMIT", "a transaction with an error in it cannot be committed"
+        if self._line.begin is None:  # otherwise nothing was said, and there is nothing to end
+            with self._lost_is_a_refusal():
+                answer = say(self._line.connection, b"COMMIT")
+            # After an error that was caught and forgotten PostgreSQL answers a COMMIT with a rollback.
+            assert answer == b"COMMIT", "a transaction with an error in it cannot be committed"
         self._over = True
 
     @property
@@ -180,15 +234,40 @@ class Transaction:
         Lock before reading what will be written; several cells in ascending order, so that two
         transactions never wait for each other.
         """
-        found = self.execute("SELECT cell FROM cell WHERE cell = %s FOR UPDATE", (cell,)).fetchone()
-        assert found is not None, "a cell is locked that the book does not have"
+        (found,) = self.together([Statement(_LOCK, (column.smallint(cell),))])
+        assert found.rowcount == 1, "a cell is locked that the book does not have"
+
+    def _begun(self) -> Connection:
+        """Return the connection, on which the transaction has begun."""
+        begin = self._line.begin
+        if begin is not None:
+            self._first(lambda connection: say(connection, begin.word))
+        return self._line.connection
+
+    def _first(self, say_it: Callable[[Connection], Said]) -> Said:
+        """Say what begins the transaction, on another connection if this one is dead: nothing of it was kept then."""
+        for attempt in range(1, BEGIN_ATTEMPTS_MAX + 1):
+            try:
+                return say_it(self._line.connection)
+            except psycopg.OperationalError as error:
+                if attempt == BEGIN_ATTEMPTS_MAX or not self._is_lost(error):
+                    raise
+                self._database.replace(self._line)
+            finally:
+                begun = self._line.connection.pgconn.transaction_status != TransactionStatus.IDLE
+                self._line.begin = None if begun else self._line.begin
+        raise AssertionError("the loop returns or raises")
+
+    def _is_lost(self, error: psycopg.OperationalError) -> bool:
+        connection = self._line.connection
+        return connection.closed or connection.broken or isinstance(error, GONE)
 
     @contextmanager
     def _lost_is_a_refusal(self) -> Iterator[None]:
         try:
             yield
         except psycopg.OperationalError as error:
-            if self._connection.closed or self._connection.broken or isinstance(error, GONE):
+            if self._is_lost(error):
                 raise DatabaseUnavailable("The database went away; try again in a moment.") from error
             raise
 
@@ -198,10 +277,10 @@ class Reading(Transaction):
 
     __slots__ = ("_answers", "_cursor")
 
-    def __init__(self, connection: Connection, database: Counted) -> None:
-        super().__init__(connection, database)
+    def __init__(self, line: Line, database: Counted) -> None:
+        super().__init__(line, database)
         self._answers: dict[tuple[object, ...], list[TupleRow]] = {}
-        self._cursor = connection.cursor()  # one for all: each answer is taken whole before the next question
+        self._cursor = line.connection.cursor()  # one for all: each answer is taken whole before the next question
 
     def execute(self, sql: LiteralString, parameters: Parameters | None = None, *, binary: bool = False) -> Rows:
         """Run one statement, or return what it returned before: nothing changes within a snapshot."""

@@ -166,8 +166,9 @@ def _prove_last_days(house: House, *, cells: Sequence[int], retry_after: timedel
 def is_gone(house: House) -> bool:
     """Return whether the database cannot be reached at all, rather than having lost one connection."""
     try:
-        with house.database.transaction():
-            return False
+        with house.database.transaction() as tx:
+            tx.begin()
+        return False
     except DatabaseUnavailable:
         return True
 
