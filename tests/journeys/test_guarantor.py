@@ -89,6 +89,12 @@ def test_a_guarantor_pays_once_has_the_claim_and_is_settled_with(guaranteed: Ope
     # What the borrower pays from now on is the guarantor's; without an amount it is all of it.
     live_until(world, PAID_ON)
     world.deposit(XIA, 2_000_000)
+    (told,) = [one for one in world.sms.inbox(phone=XIA.phone) if one.template == "loan.creditor_changed"]
+    assert {name: value.reveal() for name, value in told.values.items() if name != "check"} == {
+        "on": COMPENSATED_ON.isoformat(),
+        "amount": f"{claim_fen / 100:,.2f}",
+        "creditor": "恒稳融资担保有限公司",
+    }
     see_the_page(world, loan_id, claim_fen)
     pay_by_hand(world, known, loan_id=loan_id, intent=Intent.DUE, amount_fen=30_000)
     assert loan_fen(house, loan_id, AccountCode.DUE_TO_GUARANTOR) == 30_000

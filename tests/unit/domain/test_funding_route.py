@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from mingqu.domain.funding import (
+    Funder,
     FundingPlan,
     Level,
     LimitKind,
@@ -71,6 +73,35 @@ def test_the_first_source_that_is_meant_for_a_loan_and_has_room_funds_it() -> No
     assert chosen(600_000, nothing)[0] is None
 
 
+def test_each_funders_own_limits_close_what_it_has_a_part_of() -> None:
+    for name in ("capital chengchuan", "leverage chengchuan"):
+        assert chosen(6_000_000, {name: 1_799_999})[0] is None  # 30 % of a joint loan, all of others
+    for name in ("capital qinghe", "leverage qinghe", "concentration qinghe/chengchuan", "joint_total qinghe"):
+        kind = LimitKind(name.split()[0])
+        found, skipped = chosen(6_000_000, {name: 4_199_999})
+        assert (found, skipped[1:]) == ("line-qinghe", [("joint-qinghe", Skip.NO_ROOM, kind)])
+        assert chosen(6_000_000, {name: 4_200_000})[0] == "joint-qinghe"
+
+
+def test_who_has_no_figures_lends_nothing() -> None:
+    plan = plan_of()
+    bank_id = plan.source(source_id="joint-qinghe").funder_id
+    without = {one: funder for one, funder in FUNDERS.items() if one != bank_id}
+
+    def routed(funders: Mapping[UUID, Funder], only: str | None = None) -> tuple[str | None, list[tuple[str, Skip]]]:
+        wanted = Wanted(amount_fen=6_000_000, principal_fen=6_000_000, instalments=12)
+        made = route(plan=plan, wanted=wanted, free_fen={}, funders=funders, rules=RULES, business_date=ON, only=only)
+        return made.source.id if made.source else None, [(one.source_id, one.why) for one in made.skipped]
+
+    found, skipped = routed(without)
+    assert (found, skipped[1]) == ("line-qinghe", ("joint-qinghe", Skip.FIGURES_MISSING))
+    assert routed(without, only="joint-qinghe") == (None, [("joint-qinghe", Skip.FIGURES_MISSING)])
+    assert routed({})[0] is None
+    # A bank that states no capital has none to lend: what a rule asks for and nobody wrote down is no room.
+    unstated = FUNDERS | {bank_id: replace(FUNDERS[bank_id], net_capital_fen=0)}
+    assert routed(unstated)[1][1] == ("joint-qinghe", Skip.NO_ROOM)
+
+
 def test_a_partner_below_thirty_per_cent_is_passed_over_from_the_day_of_the_rule() -> None:
     def thin(source: Source) -> Source:
         if not source.is_joint:
@@ -96,6 +127,9 @@ def test_limits_follow_from_the_figures_and_the_rules() -> None:
     # (5 000 million / 10.5 % - 40 000 million) / 75 %; 4 500 million / 4 % - 90 000 million.
     assert joint["capital chengchuan"] == 1_015_873_015_872
     assert joint["leverage chengchuan"] == 2_250_000_000_000
+    # (90 000 million / 10.5 % - 700 000 million) / 75 %; 70 000 million / 4 % - 1 200 000 million.
+    assert joint["capital qinghe"] == 20_952_380_952_380
+    assert joint["leverage qinghe"] == 55_000_000_000_000
     # A quarter of 70 000 million with one partner; half of 600 000 million less 260 000 million with all others.
     assert joint["concentration qinghe/chengchuan"] == 1_750_000_000_000
     assert joint["joint_total qinghe"] == 4_000_000_000_000

@@ -122,13 +122,14 @@ class _Asked:
 
 
 def _of_capital(funder: Funder, asked: _Asked) -> list[Limit]:
+    """Return what its own capital lets a funder lend. Where a rule stands, a figure left out counts as nothing."""
     found = []
-    if funder.net_capital_fen and (ratio := asked.stands("capital_adequacy_ppm_min", funder.licence)):
+    if ratio := asked.stands("capital_adequacy_ppm_min", funder.licence):
         weight = asked.find("loan_risk_weight_ppm", funder.licence)
         assets_fen = funder.net_capital_fen * PPM // ratio.value - funder.risk_weighted_other_fen
         limit_fen = assets_fen * PPM // weight.value
         found.append(_limit(LimitKind.CAPITAL, funder.id, funder.id, limit_fen, ratio.document, name=funder.code))
-    if funder.tier1_capital_fen and (ratio := asked.stands("leverage_ppm_min", funder.licence)):
+    if ratio := asked.stands("leverage_ppm_min", funder.licence):
         limit_fen = funder.tier1_capital_fen * PPM // ratio.value - funder.assets_other_fen
         found.append(_limit(LimitKind.LEVERAGE, funder.id, funder.id, limit_fen, ratio.document, name=funder.code))
     return found

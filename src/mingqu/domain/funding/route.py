@@ -20,6 +20,7 @@ class Skip(StrEnum):
     AMOUNT_TOO_LARGE = "amount_too_large"
     TERM_TOO_LONG = "term_too_long"
     PARTNER_SHARE_TOO_SMALL = "partner_share_too_small"
+    FIGURES_MISSING = "figures_missing"  # of who would lend: then no limit of theirs is known, and none may be passed
     NO_ROOM = "no_room"
 
 
@@ -65,11 +66,15 @@ def route(
     """Return which source of a plan funds a loan. `free_fen` is what is left of limits; one that is missing is whole.
 
     A loan of several payouts stays with the source of its first: that is `only`, which no longer looks at the amount.
+    Who would lend and has no figures that day funds nothing: its capital cannot be held against any rule.
     Example: own money for up to 50,000.00 and a joint loan above: 60,000.00 is joint, skipped own (amount_too_large).
     """
     skipped: list[Skipped] = []
     for source in plan.sources:
         if only is not None and source.id != only:
+            continue
+        if any(share.lender_id not in funders for share in source.funding.shares):
+            skipped.append(Skipped(source_id=source.id, why=Skip.FIGURES_MISSING))
             continue
         why = None if only is not None else _not_meant(plan, source, wanted, funders, rules, business_date)
         if why is not None:
@@ -108,9 +113,7 @@ def _not_meant(
         return Skip.AMOUNT_TOO_LARGE
     if wanted.instalments > source.instalments_max:
         return Skip.TERM_TOO_LONG
-    bank = funders.get(source.funder_id)
-    enough = bank is None or share_is_enough(
-        source=source, licence=bank.licence, rules=rules, business_date=business_date
-    )
+    licence = funders[source.funding.shares[-1].lender_id].licence  # of a joint loan the bank's
+    enough = share_is_enough(source=source, licence=licence, rules=rules, business_date=business_date)
     assert plan.lender_id == source.funding.shares[0].lender_id, "the partner of a joint loan is who makes it"
     return None if enough else Skip.PARTNER_SHARE_TOO_SMALL

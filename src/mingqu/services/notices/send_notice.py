@@ -115,12 +115,20 @@ def _send(house: House, piece: Work, cell: int, end: End) -> None:
             person_id=about.person_id,
             number=piece.work_id.hex,  # the same number again is delivered once
             template=template,
-            values={"on": Personal(str(piece.payload["on"])), "amount": Personal(format_fen(amount_fen))},
+            values=_values(piece, amount_fen),
         )
     now = house.clock.now()
     with house.database.transaction() as tx:
         end(tx, piece, None if sent else now + AGAIN_AFTER, now)
         tx.commit()
+
+
+def _values(piece: Work, amount_fen: int) -> dict[str, Personal[str]]:
+    """Return what a notice says: its day, the amount, and of a claim that passed to somebody else whose it is."""
+    said = {"on": str(piece.payload["on"]), "amount": format_fen(amount_fen)}
+    if "creditor" in piece.payload:
+        said["creditor"] = str(piece.payload["creditor"])
+    return {name: Personal(value) for name, value in said.items()}
 
 
 def _put_off(house: House, piece: Work, about: Loan, denied: Denied, at: datetime, end: End) -> None:

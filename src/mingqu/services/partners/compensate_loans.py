@@ -7,6 +7,7 @@ paid for once; killed anywhere, the next time does the rest.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -18,14 +19,16 @@ from mingqu.domain.order import OrderKind
 from mingqu.domain.partner import Partner
 from mingqu.services.changes.change_loan import witness_change
 from mingqu.services.house import House
-from mingqu.services.loans.follow_up import follow_up
+from mingqu.services.loans.follow_up import follow_up, notice_of
 from mingqu.services.loans.record_event import record_event
 from mingqu.services.orders.settle_order import spare_deductions
-from mingqu.store import guarantor, loan, order
+from mingqu.store import guarantor, loan, order, work
 from mingqu.store.database import Transaction
 from mingqu.store.guarantor import GuarantorPayment
+from mingqu.store.loan import Loan
 
 LOANS_MAX: Final = 1_000  # of a cell and guarantor at a time; those that wait for a word stay, so they are no loop
+CREDITOR_CHANGED: Final = "loan.creditor_changed"
 _PURPOSE: Final = "compensation"
 
 
@@ -85,7 +88,21 @@ def _compensate(tx: Transaction, *, house: House, payer: Partner, cell: int, loa
     witness_change(tx, house, of=after, event=event)
     follow_up(tx, house, of=after, outcome=outcome)
     spare_deductions(tx, house, of=after)
+    _tell(tx, house, of=after, payer=payer, event=event)
     return True
+
+
+def _tell(tx: Transaction, house: House, *, of: Loan, payer: Partner, event: Repaid) -> None:
+    """Tell the borrower whom they owe from now on, and how much: till then they may pay the old one (《民法典》546)."""
+    notice = notice_of(
+        of,
+        template=CREDITOR_CHANGED,
+        on=event.value_date,
+        mark=payer.code,
+        amount_fen=event.amount_fen,
+        at=house.clock.now(),
+    )
+    work.enqueue_many(tx, cell=of.cell, rows=[replace(notice, payload={**notice.payload, "creditor": payer.name_zh})])
 
 
 def _money_moves(tx: Transaction, loan_id: UUID) -> bool:
