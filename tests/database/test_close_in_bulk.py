@@ -162,5 +162,5 @@ def test_deductions_of_a_chunk_are_not_compared_each_with_each(database: Databas
         assert deduction.reserve_all(at, cell=0, new=new, currency="CNY", channel="bank", run_at=start_of(DAY)) == 0
         assert "Join" not in planned.plan
         assert "Nested Loop" not in planned.plan
-        for table in ("channel_order", "channel_word", "repayment"):
+        for table in ("channel_order", "repayment"):
             assert tx.execute(f"SELECT count(*) FROM {table}").fetchone() == (2,)  # type: ignore[arg-type]

@@ -27,6 +27,7 @@ from mingqu.store import order as orders
 from mingqu.store import order_proof
 from mingqu.store.database import Database, Transaction
 from mingqu.store.order import OrderChanged, OrderExists
+from mingqu.store.proof import word as word_proof
 
 START = datetime(2026, 8, 15, 2, 0, tzinfo=UTC)
 SLOT = 300  # of 1,024: cell 1 of 4
@@ -267,8 +268,36 @@ def test_an_order_is_withdrawn_before_it_was_sent_and_not_afterwards(book: Datab
 )
 def test_what_was_said_and_heard_cannot_be_changed(book: Database, statement: str) -> None:
     insert(book, an_order())
+    BookOrders(book).announce(order_id=an_order().order_id, now=START, resend_is_safe=True)
     with psycopg.connect(book.url) as connection, pytest.raises(psycopg.errors.RaiseException):
         connection.execute(statement)
+
+
+@pytest.mark.parametrize(("first_at", "findings"), [(START, 0), (START + timedelta(seconds=1), 1)])
+def test_the_log_of_an_order_from_before_begins_with_the_word_that_its_row_says(
+    book: Database, first_at: datetime, findings: int
+) -> None:
+    order = an_order()
+    insert(book, order)
+    with book.transaction() as tx:
+        assert [word.word for word in orders.words(tx, order_id=order.order_id)] == ["reserve"]
+        assert order_proof.prove(tx) == []
+        assert word_proof.words(tx) == []
+    BookOrders(book).announce(order_id=order.order_id, now=START, resend_is_safe=True)
+    with book.transaction() as tx:
+        said = orders.words(tx, order_id=order.order_id)
+        told = orders.load_told(tx, person_id=order.person_id, order_id=order.order_id)
+        assert [(word.seq, word.word, word.at) for word in said] == [(1, "reserve", START), (2, "send", START)]
+        assert told.steps == ((OrderState.RESERVED, START), (OrderState.SENT, START))
+        tx.execute(
+            """INSERT INTO channel_word (cell, order_id, seq, at, direction, word, state)
+               VALUES (%s, %s, 1, %s, 'noted', 'reserve', 'RESERVED')""",
+            (tx.cell_of(order.order_id), order.order_id, first_at),
+        )
+        assert orders.words(tx, order_id=order.order_id) == said
+        assert orders.load_told(tx, person_id=order.person_id, order_id=order.order_id) == told
+        assert order_proof.prove(tx) == []
+        assert len(word_proof.words(tx)) == findings
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ _COLLECTING: Final[LiteralString] = """
         SELECT bool_or(channel = ANY (%s)) AS over FROM channel_order
         WHERE cell = %s AND loan_id = u.loan_id AND kind = 'collection' AND state NOT IN ('PAID', 'FAILED')
     ) AS o WHERE o.over IS NOT NULL"""
-# Three tables in one statement, so that a chunk of loans is one round trip. What is new is looked up in a hash of its
+# Two tables in one statement, so that a chunk of loans is one round trip. What is new is looked up in a hash of its
 # own: IS TRUE keeps the planner from making a join of it, which a close, where joins go by keys alone, would do by
 # comparing each of a chunk's orders with each.
 _RESERVE: Final[LiteralString] = """
@@ -82,9 +82,6 @@ _RESERVE: Final[LiteralString] = """
         SELECT %(cell)s, order_id, %(kind)s, person_id, loan_id, instrument_id, amount_fen, %(currency)s,
                %(channel)s, %(run_at)s, %(run_at)s, 'RESERVED', 0, 0, false, 0 FROM asked
         ON CONFLICT (cell, order_id) DO NOTHING RETURNING order_id
-    ), said AS (
-        INSERT INTO channel_word (cell, order_id, seq, at, direction, word, state)
-        SELECT %(cell)s, order_id, 1, %(run_at)s, 'noted', 'reserve', 'RESERVED' FROM made
     )
     INSERT INTO repayment (cell, order_id, loan_id, agreement_id, intent)
     SELECT %(cell)s, order_id, loan_id, agreement_id, %(intent)s FROM asked

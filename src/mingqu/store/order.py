@@ -28,7 +28,7 @@ COLUMNS: Final[LiteralString] = """
     decided_at, least_fen, asked_fen
 """
 _TOLD: Final[LiteralString] = f"""
-    SELECT {COLUMNS}, w.states, w.moments FROM channel_order o
+    SELECT {COLUMNS}, array_prepend('RESERVED', w.states), array_prepend(run_at, w.moments) FROM channel_order o
     CROSS JOIN LATERAL (
         SELECT array_agg(state ORDER BY seq) AS states, array_agg(at ORDER BY seq) AS moments
         FROM channel_word WHERE cell = o.cell AND order_id = o.order_id
@@ -124,14 +124,6 @@ def insert_many(tx: Transaction, *, orders: Sequence[Order]) -> set[UUID]:
         ),
     )
     new = {row[0] for row in rows}
-    tx.execute(
-        """
-        INSERT INTO channel_word (cell, order_id, seq, at, direction, word, state)
-        SELECT cell, order_id, 1, run_at, 'noted', 'reserve', state FROM channel_order
-        WHERE cell = %s AND order_id = ANY (%b::uuid[])
-        """,
-        (cell, column.of_uuids(sorted(new))),
-    )
     for order in orders:
         if order.order_id not in new and _body(load(tx, order_id=order.order_id)) != _body(order):
             raise OrderExists("An order of this id exists with another body.", order_number=order.number)
@@ -207,7 +199,8 @@ def record_word(
 ) -> None:
     """Append one word to the order's log; `order` is the order after the word was taken in.
 
-    A word of the channel is given as its value, our own ("reserve", "send", "ask", "alert", "withdraw",
+    The first word of every order, that it was reserved, is the order's own row: the log begins with the second.
+    A word of the channel is given as its value, our own ("send", "ask", "alert", "withdraw",
     "conflict", "decide") as text with the reason as `code`, a decision that it was paid with the word's `reference`.
     """
     heard = None if isinstance(word, str) else word
@@ -216,7 +209,7 @@ def record_word(
         """
         INSERT INTO channel_word
             (cell, order_id, seq, at, direction, word, amount_fen, currency, reference, code, state)
-        SELECT %(cell)s, %(order_id)s, coalesce(max(seq), 0) + 1, %(at)s, %(direction)s, %(word)s, %(amount_fen)s,
+        SELECT %(cell)s, %(order_id)s, coalesce(max(seq), 1) + 1, %(at)s, %(direction)s, %(word)s, %(amount_fen)s,
                %(currency)s, %(reference)s, %(code)s, %(state)s
         FROM channel_word WHERE cell = %(cell)s AND order_id = %(order_id)s
         """,
@@ -251,10 +244,13 @@ def words(tx: Transaction, *, order_id: UUID) -> list[RecordedWord]:
         )
         for row in tx.execute(
             """
+            SELECT 1, run_at, 'noted', 'reserve', NULL::bigint, NULL, NULL, NULL, 'RESERVED'
+            FROM channel_order WHERE cell = %(cell)s AND order_id = %(order_id)s
+            UNION ALL
             SELECT seq, at, direction, word, amount_fen, currency, reference, code, state
-            FROM channel_word WHERE cell = %s AND order_id = %s ORDER BY seq
+            FROM channel_word WHERE cell = %(cell)s AND order_id = %(order_id)s AND seq > 1 ORDER BY 1
             """,
-            (tx.cell_of(order_id), order_id),
+            {"cell": tx.cell_of(order_id), "order_id": order_id},
         )
     ]
 

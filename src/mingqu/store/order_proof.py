@@ -38,7 +38,7 @@ def prove(tx: Transaction) -> list[str]:
     """Return one sentence per order whose words do not bear out its state; an empty list is right.
 
     An ended order was ended by exactly one kind of explicit word (or withdrawn), of its own amount; an open one
-    by none; every order's state is the state after its last word.
+    by none; every order's state is the state after its last word. That it was reserved is said by the order itself.
     """
     rows = tx.execute(
         """
@@ -50,7 +50,7 @@ def prove(tx: Transaction) -> list[str]:
                    count(*) FILTER (WHERE word = 'paid' AND reference IS DISTINCT FROM o.reference) AS other_paid,
                    count(*) FILTER (WHERE word IN ('failed', 'refused', 'withdraw')
                                        OR (word = 'decide' AND code = 'never_paid')) AS failed,
-                   (array_agg(state ORDER BY seq DESC))[1] AS last_state
+                   coalesce((array_agg(state ORDER BY seq DESC))[1], 'RESERVED') AS last_state
             FROM channel_word WHERE cell = o.cell AND order_id = o.order_id
         ) w ON true
         WHERE w.last_state IS DISTINCT FROM o.state

@@ -30,7 +30,7 @@ _LOG: Final = """
     INSERT INTO channel_word (cell, order_id, seq, at, direction, word, amount_fen, currency, reference, code, state)
     SELECT $1::smallint, w.order_id,
            1 + coalesce((SELECT max(seq) FROM channel_word AS b WHERE b.cell = $1::smallint
-                                                                 AND b.order_id = w.order_id), 0),
+                                                                 AND b.order_id = w.order_id), 1),
            w.at, $2::text, $3::text, w.amount_fen, w.currency, w.reference, NULL, 'PAID'
     FROM unnest($4::uuid[], $5::timestamptz[], $6::bigint[], $7::text[], $8::text[])
          AS w (order_id, at, amount_fen, currency, reference)"""

@@ -97,9 +97,10 @@ def _findings(tx: Transaction) -> Iterator[str]:
                     refusal_code=refusal,
                     reference=reference,
                 )
-                if _replayed(spoken[order_id], run_at=run_at) != told:
+                listed = _from_the_first(spoken[order_id], run_at=run_at)
+                if _replayed(listed, run_at=run_at) != told:
                     yield f"order {order_id.hex} is not what its words make of it"
-                elif paid_at is not None and not _is_dated(spoken[order_id], sent_at, paid_at, value_date):
+                elif paid_at is not None and not _is_dated(listed, sent_at, paid_at, value_date):
                     yield f"order {order_id.hex} was paid at a time that its words do not bear out"
 
 
@@ -107,6 +108,13 @@ def _word(
     seq: int, at: datetime, direction: str, word: str, code: str | None, reference: str | None, state: str
 ) -> _Word:
     return _Word(seq=seq, at=at, direction=direction, word=word, code=code, reference=reference, state=state)
+
+
+def _from_the_first(listed: Sequence[_Word], *, run_at: datetime) -> Sequence[_Word]:
+    """Return an order's words with the first, which its own row says; the log of an order from before has it, too."""
+    if listed and listed[0].seq == 1:
+        return listed
+    return [_word(1, run_at, "noted", "reserve", None, None, OrderState.RESERVED.value), *listed]
 
 
 def _replayed(listed: Sequence[_Word], *, run_at: datetime) -> _Told | None:
