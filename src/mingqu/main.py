@@ -96,7 +96,9 @@ class Wiring:
             door = stack.enter_context(listen(port=0))
             address = address_of(door)
             # Notices are told when the story says so, so that it is the same in every run.
-            sandbox = stack.enter_context(Sandbox(folder=folder / SANDBOX_FOLDER, clock=clock.now, tells=False))
+            sandbox = stack.enter_context(
+                Sandbox(folder=folder / SANDBOX_FOLDER, clock=clock.now, tells=False, house=address)
+            )
             house = stack.enter_context(
                 wired_house(
                     database,
@@ -105,6 +107,7 @@ class Wiring:
                     clock=clock,
                     codes=SystemCodes(),  # secrets of sessions are among them, and the book may be kept
                     ids=ids,
+                    tells_here=True,
                 )
             )
             stack.enter_context(serving(self.site(house, public_url=address, is_working=lambda: True), door=door))
@@ -182,11 +185,23 @@ class Wiring:
             sandbox = None
             if chosen is None:
                 notify = {"bank": f"{address}{NOTICES_PATH}/bank"}
-                sandbox = stack.enter_context(Sandbox(folder=data / SANDBOX_FOLDER, clock=clock.now, notify=notify))
+                sandbox = stack.enter_context(
+                    Sandbox(folder=data / SANDBOX_FOLDER, clock=clock.now, notify=notify, house=address)
+                )
                 given = check_credentials(value=sandbox.credentials)
                 chosen = Chosen(credentials=given, public_url=address)
             ids = SystemIdentifiers(clock=clock)
-            house = stack.enter_context(wired_house(database, keys, chosen=chosen, clock=clock, codes=codes, ids=ids))
+            house = stack.enter_context(
+                wired_house(
+                    database,
+                    keys,
+                    chosen=chosen,
+                    clock=clock,
+                    codes=codes,
+                    ids=ids,
+                    tells_here=sandbox is not None,
+                )
+            )
             yield Served(house=house, public_url=chosen.public_url, sandbox=sandbox)
 
     @contextlib.contextmanager

@@ -140,6 +140,7 @@ def open_sandbox_world(*, database: Database, folder: Path, opened_on: date) -> 
             clock=clock,
             codes=SeededCodes(seed=SEED),
             ids=SharedIdentifiers(seed=SEED, clock=clock),
+            tells_here=True,
         ) as house:
             yield SandboxWorld(house=house, sandbox=sandbox, clock=clock, postman=postman)
         postman.shutdown()

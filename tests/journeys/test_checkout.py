@@ -14,6 +14,7 @@ from mingqu.client import Problem
 from mingqu.demo.journey import READING, work_until_idle
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.loan import Stage
+from mingqu.services.checkout.open_checkout import CHECKOUT_LASTS
 from mingqu.services.customers.read_papers import contract_view
 from mingqu.services.privacy.copy_own_data import copy_own_data
 from mingqu.services.privacy.erase_person import ask_to_be_erased
@@ -25,6 +26,7 @@ from tests.journeys.pdf_text import text_of
 from tests.journeys.reading import arrive, assert_coherent, do_morning, limit_of, rows_of
 from tests.world import OpenWorld
 
+SHOP = "https://shop.example/orders/R-1"
 ORDER = json.dumps({"number": "R-1", "items": list(TABLE), "amount_fen": PRICE_FEN, "currency": "CNY"}).encode()
 
 
@@ -255,9 +257,11 @@ def test_an_order_is_signed_on_the_pages(site: Site, seller: Seller) -> None:
     world = site.world
     arrive(world)
     world.go_to(world.house.clock.now() + timedelta(hours=2))  # until the next code may be sent
-    checkout_id = opened(seller)
     phone = Phone(world)
     phone.sign_in(XIA)
+    for address in ("http://shop.example/1", "javascript:alert(1)", "https://10.0.0.7/"):
+        assert seller.open("R-9", return_url=address).json()["code"] == "checkout_malformed"
+    checkout_id = UUID(seller.open(return_url=SHOP).json()["checkout_id"])
     page = phone.get(f"/checkout/{checkout_id.hex}")
     assert "橡木餐桌" in page.text
     assert "instalments" not in page.main_form.fields, "nothing is chosen beforehand"
@@ -272,7 +276,26 @@ def test_an_order_is_signed_on_the_pages(site: Site, seller: Seller) -> None:
     refused = phone.send(page.main_form, agree="yes", code=phone.code(), use="0" * 64)
     assert (refused.status, rows_of(world.house)) == (409, before)
     page = phone.send(page.main_form, agree="yes", code=phone.code())
-    assert "/payout" in page.path
+    assert page.path == f"/checkout/{checkout_id.hex}", "the order, and the way back to its merchant"
+    assert SHOP in page.links
     work_until_idle(world)
     assert seller.has_fen == PRICE_FEN
     assert "已付给商家" in phone.get(f"/checkout/{checkout_id.hex}").text
+
+
+def test_whoever_was_never_assessed_applies_and_comes_back_to_the_order(site: Site, seller: Seller) -> None:
+    world = site.world
+    world.meet(XIA, balance_fen=0)
+    checkout_id = opened(seller)
+    phone = Phone(world)
+    phone.sign_in(XIA)
+    page = phone.get(f"/checkout/{checkout_id.hex}")
+    page = phone.send(page.main_form, instalments="6")
+    assert (page.status, "/apply" in page.links, "请借少一些" in page.text) == (409, True, False)
+    world.go_to(world.house.clock.now() + timedelta(minutes=2))  # until the next code may be sent
+    page = phone.prove_identity(XIA)
+    page = phone.be_assessed(XIA, amount="10000")
+    assert f"/checkout/{checkout_id.hex}" in phone.get("/decision").links
+    world.go_to(world.house.clock.now() + CHECKOUT_LASTS)
+    phone.sign_in(XIA)
+    assert f"/checkout/{checkout_id.hex}" not in phone.get("/decision").links

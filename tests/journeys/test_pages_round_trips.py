@@ -36,7 +36,7 @@ STATEMENTS: Final = {
     "/ (late)": 14,
     "/me": 6,  # session, person, names, cards, consents
     "/consents": 3,
-    "/decision": 12,  # session, decision, its sealed part, what was asked about it, facilities, balances
+    "/decision": 13,  # session, decision, its sealed part, what was asked about it, facilities, balances, orders
     "/decision (refused)": 5,
     "/draw": 12,  # session, facilities, balances, freezes, loans, revolving accounts
     "/draw (another amount)": 12,

@@ -38,6 +38,7 @@ REFUSALS: Final = [
     "not_found",
     "payout_time_out_of_range",
     "funding_exhausted",
+    "order_not_agreed",
     "recently_months_late",
     "too_many_lenders",
     "score_too_low",
@@ -58,6 +59,7 @@ def told(app: SandboxWorld) -> list[Step]:
     site = make_site(app.house, routers=[api.make_router(app.house)])
     steps = Steps(Teller(Console(file=io.StringIO())))
     with listen(port=0) as door, serving(site, door=door):
+        app.sandbox.control.shop.sell_at(address_of(door))
         online = Online(house=app.house, clock=app.clock, sandbox=app.sandbox, address=address_of(door))
         s3.tell_story(online, Teller(Console(file=io.StringIO())), steps)
     return steps.taken
@@ -72,8 +74,9 @@ def test_the_story_ends_as_it_is_told_to_the_fen(app: SandboxWorld) -> None:
     first, _, insured, _ = (step.what for step in steps if step.what[0].isdigit() and step.what[1] == ".")
     assert "12.00% a year in all, 659.50 (云岭银行股份有限公司 527.59、恒稳融资担保有限公司 131.91)" in first
     assert "安澜财产保险股份有限公司 265.92" in insured
-    outcomes = [step.outcome for step in steps if not step.reasons][-7:]
-    assert outcomes == ["signed", "paid", "paid", "paid", "paid", "paid", "settled"]
+    outcomes = [step.outcome for step in steps if not step.reasons][-10:]
+    assert outcomes[:7] == ["signed", "paid", "paid", "paid", "paid", "paid", "settled"]
+    assert outcomes[7:] == ["taken", "paid", "checkout.refunded"], "the shop hears of its order what happened to it"
     assert app.balance_fen(XIA) == 2_000_000 + s3.AMOUNT_FEN - DEDUCTED_FEN
     books = balances(app)
     fees_fen = -books[AccountCode.DUE_GUARANTEE_FEE]
@@ -83,7 +86,8 @@ def test_the_story_ends_as_it_is_told_to_the_fen(app: SandboxWorld) -> None:
     assert [paid_to_guarantor(app, date(2027, month, 2)) for month in (1, 2)] == [2_000, 1_241]
     with app.house.database.transaction() as tx:
         kinds = Counter(dict(tx.execute("SELECT kind, count(*) FROM evidence_leaf GROUP BY 1").fetchall()))
-    assert kinds["disclosure"] == kinds["contract"] == 1, "nothing was signed but what she signed"
+    assert kinds["disclosure"] == kinds["contract"] == 2, "nothing was signed but what she signed: a loan and an order"
+    assert kinds["merchant_told"] == 2
     assert kinds["decision"] == 2
     assert_coherent(app.house)
 

@@ -44,6 +44,7 @@ from mingqu.services.checkout.open_checkout import (
     refund_checkout,
 )
 from mingqu.services.house import House
+from mingqu.services.messages.subscribe_webhook import URL_LENGTH_MAX
 from mingqu.services.messages.tell_merchant import MerchantEvent
 from mingqu.services.repayment.repay import ChannelUnavailable
 
@@ -65,12 +66,18 @@ class Goods(Body, frozen=True, kw_only=True):
 
 
 class NewCheckout(Body, frozen=True, kw_only=True):
-    """An order: the merchant's number, the goods, and what they come to."""
+    """An order: the merchant's number, the goods, what they come to, and where its buyer goes on afterwards."""
 
     number: OrderNumber
     items: Annotated[list[Goods], msgspec.Meta(min_length=1, max_length=ITEMS_MAX)]
     amount_fen: FenAsked
     currency: Annotated[str, msgspec.Meta(min_length=3, max_length=3, pattern="^[A-Z]{3}$", examples=["CNY"])]
+    return_url: (
+        Annotated[
+            str, msgspec.Meta(min_length=1, max_length=URL_LENGTH_MAX, examples=["https://shop.example/orders/1"])
+        ]
+        | None
+    ) = None
 
 
 class Refund(Answer, frozen=True, kw_only=True):
@@ -144,6 +151,7 @@ def open_order(data: JSONBody[NewCheckout], key: KeyHere, house: HouseHere, merc
         items=[Item(name=one.name, quantity=one.quantity, price_fen=one.price_fen) for one in data.items],
         amount_fen=data.amount_fen,
         currency=data.currency,
+        return_url=data.return_url,
     )
     return _checkout(open_checkout(house, wanted=wanted))
 

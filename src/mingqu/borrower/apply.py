@@ -7,6 +7,7 @@ from typing import Any, Final
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
+from mingqu.borrower.checkout import waiting_values
 from mingqu.borrower.consents import ask_address, recipient_of, stands
 from mingqu.borrower.device import origin
 from mingqu.borrower.door import Door, Visit
@@ -87,6 +88,7 @@ def show_decision(visit: Visit) -> Response[Any]:
         decided_at=made.decided_at,
         retry_on=made.retry_on,
         limit=limit,
+        waiting=waiting_values(visit) if limit else None,
         products=[
             {
                 "lender": pick(one.lender_zh, one.lender_en),

@@ -11,7 +11,15 @@ from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.domain.checkout import CheckoutState
 from mingqu.domain.refusal import Refusal
-from mingqu.services.checkout.take_checkout import OrderView, offers_for_order, order_view_of, take_checkout
+from mingqu.services.checkout.take_checkout import (
+    OrderView,
+    offers_for_order,
+    order_view_of,
+    take_checkout,
+    waiting_order,
+)
+from mingqu.services.decisions.read_limit import limit_view
+from mingqu.services.offers.make_offers import NoLimit
 
 COUNTS: Final = (3, 6, 12)  # of instalments that a checkout offers; a lender that has others is found by a wish
 METHOD: Final = "equal_instalment"
@@ -43,6 +51,9 @@ def ask_for_offers(visit: Visit, form: Form) -> Response[Any]:
             instalments=instalments,
             method=METHOD,
         )
+    except NoLimit as refusal:  # an order is not made smaller: who was never assessed applies, anybody else is told
+        assessed = limit_view(visit.house, person_id=visit.person_id) is not None
+        return _page(visit, refusal=refusal, lacks="too_little" if assessed else "no_limit")
     except Refusal as refusal:
         if refusal.status == 404:
             raise
@@ -62,11 +73,18 @@ def order_values(visit: Visit, order: OrderView) -> dict[str, Any]:
         "hash": order.order_hash,
         "state": order.state.value,
         "expires_at": order.expires_at,
+        "return_url": order.return_url,
         "loan_id": None if order.loan_id is None else order.loan_id.hex,
     }
 
 
-def _page(visit: Visit, *, refusal: Refusal | None = None) -> Response[Any]:
+def waiting_values(visit: Visit) -> dict[str, Any] | None:
+    """Return the order that a person took last and can still pay, as pages lead to it, or None."""
+    order = waiting_order(visit.house, person_id=visit.person_id)
+    return None if order is None else order_values(visit, order)
+
+
+def _page(visit: Visit, *, refusal: Refusal | None = None, lacks: str = "") -> Response[Any]:
     order = order_view_of(visit.house, person_id=visit.person_id, checkout_id=visit.identifier("checkout_id"))
     return visit.show(
         "checkout.html",
@@ -74,6 +92,7 @@ def _page(visit: Visit, *, refusal: Refusal | None = None) -> Response[Any]:
         order=order_values(visit, order),
         open=order.state in (CheckoutState.OPEN, CheckoutState.TAKEN),
         counts=COUNTS,
-        problem=None if refusal is None else visit.words.refusal(refusal),
+        problem=None if refusal is None or lacks else visit.words.refusal(refusal),
+        lacks=lacks,
         key=visit.form_key(),
     )

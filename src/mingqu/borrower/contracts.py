@@ -137,6 +137,9 @@ def sign(visit: Visit, form: Form) -> Response[Any]:
         if refusal.status == 404:
             raise
         return _contract_page(visit, form=form, refusal=refusal)
+    bought = order_of_offer(visit.house, person_id=visit.person_id, offer_id=offer_id)
+    if bought is not None:  # what becomes of the order, and the way back to its merchant
+        return visit.go(f"/checkout/{bought.checkout_id.hex}")
     return visit.go(f"/loans/{signed.loan_id.hex}/payout")
 
 

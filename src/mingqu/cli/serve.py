@@ -25,7 +25,7 @@ PORT_DEFAULT: Final = 8088
 PEOPLE_MADE_MAX: Final = 10_000  # each is a few rows of one file
 SANDBOX_PARTIES: Final = (
     *("wechatpay", "wechat", "bank", "identity", "sms", "bureau", "data", "alipay"),
-    *("issuer", "lender"),
+    *("issuer", "lender", "shop"),
 )
 _POCKET_FEN: Final = 6_000_000  # on the ready-made borrower's card
 
@@ -105,7 +105,7 @@ def sandbox(
     """Play PARTIES, by default all of them, until Ctrl-C.
 
     They are WeChat Pay, WeChat, Alipay, a bank, an identity checker, messages, a bureau, a provider of data, a
-    card-issuing bank (issuer), and a lender that decides by itself.
+    card-issuing bank (issuer), a lender that decides by itself, and a merchant's shop.
 
     Each verifies every signature, signs every answer, keeps its own book in DATA/sandbox, and misbehaves on request.
     Keys for the other side are in DATA/sandbox/credentials.json; docs/reference/sandbox.md says what to try.

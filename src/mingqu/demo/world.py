@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -80,4 +80,16 @@ class OnlineWorld(World, Protocol):
 
     def act_at_bank(self, address: str, *, amount_fen: int | None) -> str:
         """Open a bank's own page and apply for an amount there, or leave with None; return what the bank sends back."""
+        ...
+
+    def order_at_shop(self, counts: Mapping[str, int]) -> tuple[str, UUID]:
+        """Order so many of each of the goods at the merchant's shop; return the shop's number and the checkout's id."""
+        ...
+
+    def give_back_at_shop(self, number: str, amount_fen: int) -> None:
+        """Let the shop give money of an order back, and pay it."""
+        ...
+
+    def told_to_shop(self, number: str) -> Sequence[str]:
+        """Return what the shop was told of an order, in order: the types of messages whose signatures it checked."""
         ...

@@ -90,9 +90,10 @@ class Wanted:
     items: tuple[Item, ...]
     amount_fen: int
     currency: str
+    return_url: str | None = None  # where its buyer goes on afterwards
 
     def body(self) -> bytes:
-        """Return the order as it is hashed: canonical JSON."""
+        """Return the order as it is hashed: canonical JSON, with an address to return to only where there is one."""
         items: list[Canonical] = [
             {"name": one.name, "quantity": one.quantity, "price_fen": one.price_fen} for one in self.items
         ]
@@ -103,6 +104,7 @@ class Wanted:
                 "items": items,
                 "amount_fen": self.amount_fen,
                 "currency": self.currency,
+                **({} if self.return_url is None else {"return_url": self.return_url}),
             }
         )
 
@@ -112,7 +114,15 @@ class Wanted:
         return hashlib.sha256(self.body()).digest()
 
 
-def check_order(*, merchant: str, number: str, items: Sequence[Item], amount_fen: int, currency: str) -> Wanted:
+def check_order(
+    *,
+    merchant: str,
+    number: str,
+    items: Sequence[Item],
+    amount_fen: int,
+    currency: str,
+    return_url: str | None = None,
+) -> Wanted:
     """Return an order that can be paid. Errors: CheckoutMalformed.
 
     Example: two chairs at 1,500.00 and a table at 2,999.00 come to 5,999.00; any other amount is refused.
@@ -131,7 +141,14 @@ def check_order(*, merchant: str, number: str, items: Sequence[Item], amount_fen
     comes_to_fen = sum(one.quantity * one.price_fen for one in items)
     if comes_to_fen != amount_fen or amount_fen > AMOUNT_FEN_MAX:
         raise CheckoutMalformed("The goods do not come to this amount.", field="amount_fen", comes_to_fen=comes_to_fen)
-    return Wanted(merchant=merchant, number=number, items=tuple(items), amount_fen=amount_fen, currency=currency)
+    return Wanted(
+        merchant=merchant,
+        number=number,
+        items=tuple(items),
+        amount_fen=amount_fen,
+        currency=currency,
+        return_url=return_url,
+    )
 
 
 def parse_merchants(*, document: Document) -> dict[str, Merchant]:

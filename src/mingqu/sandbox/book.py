@@ -130,6 +130,12 @@ CREATE TABLE IF NOT EXISTS notice (
     notice_id TEXT PRIMARY KEY, party TEXT NOT NULL, url TEXT NOT NULL, body TEXT NOT NULL,
     tries INTEGER NOT NULL DEFAULT 0, next_at TEXT, taken_at TEXT
 );
+CREATE TABLE IF NOT EXISTS shop_order (
+    number TEXT PRIMARY KEY, body TEXT NOT NULL, checkout_id TEXT, made_at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS shop_message (
+    message_id TEXT PRIMARY KEY, number TEXT NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL, at TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 Row = dict[str, Any]

@@ -23,6 +23,8 @@ from mingqu.sandbox.issuer import Issuer
 from mingqu.sandbox.issuer_pages import IssuerPages
 from mingqu.sandbox.lender import Lender
 from mingqu.sandbox.notices import Notices
+from mingqu.sandbox.shop import Shop
+from mingqu.sandbox.shop_pages import ShopPages
 from mingqu.sandbox.sms import Inbox, Sms
 from mingqu.sandbox.time import Time, read, utc
 from mingqu.sandbox.wechat import Wechat
@@ -54,11 +56,13 @@ class Control:
         faults: Mapping[str, Faults],
         issuer: Issuer,
         lender: Lender,
+        shop: Shop,
     ) -> None:
         self.time, self.bank, self.bureau, self.wechat, self.wechatpay = time, bank, bureau, wechat, wechatpay
         self.alipay, self.identity, self.sms, self.inbox = alipay, identity, sms, inbox
         self.notices, self.faults, self.data_provider = notices, faults, data_provider
         self.issuer, self.lender, self._issuer_pages = issuer, lender, IssuerPages(issuer)
+        self.shop, self._shop_pages = shop, ShopPages(shop)
         self.rekeyed: Callable[[], None] = lambda: None  # what the house is told changes with the keys
 
     def meet(
@@ -173,6 +177,8 @@ class Control:
             paying = self.alipay.pages.answer(call)
         if party == "issuer":
             paying = self._issuer_pages.answer(call)
+        if party == "shop":
+            paying = self._shop_pages.answer(call)
         if paying is not None:
             return paying
         if party == "wechat" and call.path == "/connect/oauth2/authorize":
@@ -249,6 +255,7 @@ class Control:
             "return": lambda asked: {"returned": self.bank.return_payout(order_number=asked["order_number"])},
             "issuer-line": lambda asked: self.issuer.set_limit(**asked),
             "issuer-processing": lambda asked: setattr(self.issuer, "processing_seconds", int(asked["seconds"])),
+            "house": lambda asked: self.shop.sell_at(asked["url"]),
             "temper": lambda asked: self.lender.set_temper(**asked),
             "processing": lambda asked: setattr(self.bank, "processing_seconds", int(asked["seconds"])),
         }

@@ -19,6 +19,7 @@ TABLES: Final = {  # what each of them remembers, of the book that they share
     "data": ("data_phone", "data_answer"),
     "issuer": ("issuer_referral", "issuer_line"),
     "lender": ("lender_application", "lender_act"),
+    "shop": ("shop_order", "shop_message"),
     "alipay": (
         "alipay_trade", "alipay_refund", "alipay_agreement", "alipay_transfer", "alipay_account", "alipay_code",
         "notice",
@@ -45,5 +46,6 @@ CALLS: Final = {
     "alipay": (*METHODS.values(), BILL_FILE),
     "data": ("data.features",),
     "issuer": ("issuer.refer", "issuer.ask"),
+    "shop": (),
     "lender": tuple(f"lender.{call}" for call in ("assess", "ask", "sign", "fund", "report")),
 }  # fmt: skip

@@ -31,6 +31,7 @@ from mingqu.sandbox.issuer import Issuer
 from mingqu.sandbox.lender import Lender
 from mingqu.sandbox.notices import Notices, Way
 from mingqu.sandbox.party import Party
+from mingqu.sandbox.shop import Shop
 from mingqu.sandbox.sms import Inbox, Sms
 from mingqu.sandbox.time import Time
 from mingqu.sandbox.wechat import Wechat
@@ -52,6 +53,11 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "without completing response" not in record.getMessage()
 
 
+def _nothing(_: Call) -> Reply:
+    """Answer for a party whose pages are all it has: `Control` answers those."""
+    return json_reply({"code": "not_found"}, status=404)
+
+
 class Sandbox:
     """Counterparties that can be talked to while the block lasts.
 
@@ -59,6 +65,7 @@ class Sandbox:
     says where "wechatpay" and "bank" tell things, `ports` asks for ports by party; 0 is any that is free. `secrets` are
     keys made before, for many sandboxes in a row. Without `tells`, notices go out when `tell` is called.
     `lenders` are the house's lenders, by code, that decide by themselves: the sandbox's lender plays each of them.
+    `house` is the address of the house, at which the sandbox's shop lets its orders be paid.
     """
 
     def __init__(
@@ -73,8 +80,9 @@ class Sandbox:
         secrets: keys.Secrets | None = None,
         tells: bool = True,
         lenders: Sequence[str] = (),
+        house: str | None = None,
     ) -> None:
-        self._tells, self._lenders = tells, tuple(lenders)
+        self._tells, self._lenders, self._house = tells, tuple(lenders), house
         self._secrets = secrets
         self._folder, self._only = folder, tuple(only)
         self._seed, self._notify = seed, dict(notify or {})
@@ -175,10 +183,17 @@ class Sandbox:
         self.control = Control(
             time=moment, bank=bank, bureau=bureau, wechat=wechat, wechatpay=pay, alipay=alipay, identity=identity,
             sms=sms, inbox=inbox, notices=notices, data_provider=data, faults=faults, issuer=issuer, lender=lender,
+            shop=self._shop(),
         )  # fmt: skip
         inner: dict[str, Handler] = {party: one.handle for party, one in made.items()}
-        inner |= {"wechatpay": pay.handle, "wechat": wechat.handle, "alipay": alipay.handle}
+        inner |= {"wechatpay": pay.handle, "wechat": wechat.handle, "alipay": alipay.handle, keys.SHOP: _nothing}
         return {party: self._guarded(party, handle) for party, handle in inner.items()}
+
+    def _shop(self) -> Shop:
+        shop = Shop(book=self._book, time=self.time, address=self.addresses[keys.SHOP])
+        if self._house is not None:
+            shop.sell_at(self._house)
+        return shop
 
     def _doors(self, known: keys.Secrets, signers: Mapping[str, Signer]) -> dict[str, Door]:
         return {
@@ -276,9 +291,13 @@ class Sandbox:
 
         async def run() -> None:
             tasks = []
-            for door, handler in doors.values():
+            for party, (door, handler) in doors.items():
                 config = uvicorn.Config(
-                    asgi(handler), log_level="critical", access_log=False, lifespan="off", server_header=False
+                    asgi(handler, apart=party == keys.SHOP),
+                    log_level="critical",
+                    access_log=False,
+                    lifespan="off",
+                    server_header=False,
                 )
                 server = uvicorn.Server(config)
                 self._servers.append(server)

@@ -70,8 +70,11 @@ Handler = Callable[[Call], Reply]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-def asgi(handle: Handler) -> Callable[..., Awaitable[None]]:
-    """Return an ASGI application around a handler. The handler runs at once: its book is local and quick."""
+def asgi(handle: Handler, *, apart: bool = False) -> Callable[..., Awaitable[None]]:
+    """Return an ASGI application around a handler. The handler runs at once: its book is local and quick.
+
+    One that asks others over the network runs `apart`, in a thread: whoever it asks may ask another one here.
+    """
 
     async def application(scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]], send: Send) -> None:
         if scope["type"] != "http":
@@ -92,7 +95,7 @@ def asgi(handle: Handler) -> Callable[..., Awaitable[None]]:
             headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
             body=body,
         )
-        reply = handle(call)
+        reply = await asyncio.to_thread(handle, call) if apart else handle(call)
         if reply.after_seconds:
             await asyncio.sleep(reply.after_seconds)
         await _say(send, reply)

@@ -109,8 +109,12 @@ def wired_house(
     clock: Clock,
     codes: Codes,
     ids: Identifiers,
+    tells_here: bool = False,
 ) -> Iterator[House]:
-    """Wire a house to real counterparties, or to a sandbox that plays them; see `counterparties.credentials`."""
+    """Wire a house to real counterparties, or to a sandbox that plays them; see `counterparties.credentials`.
+
+    One that `tells_here` tells programs of this machine what happened, as the sandbox's shop.
+    """
     policies = policy.policy_folder()
     there = connect(credentials=chosen.credentials, public_url=chosen.public_url, clock=clock)
     told_of = _told_of(there)
@@ -155,8 +159,8 @@ def wired_house(
             issuers=there.issuers,
             lenders=there.lenders,
             lender_notices=there.lender_notices,
-            webhook=WebhookSender(to_loopback=_to_loopback()),
-            settings=_settings(),
+            webhook=WebhookSender(to_loopback=tells_here or _to_loopback()),
+            settings=_settings(tells_here=tells_here),
         )
 
 
@@ -257,9 +261,11 @@ def _to_loopback() -> bool:
     return os.environ.get("MINGQU_WEBHOOK_LOOPBACK") == "1"
 
 
-def _settings() -> Settings:
+def _settings(*, tells_here: bool = False) -> Settings:
     return Settings(
-        webhooks_to_loopback=_to_loopback(), wallet_token=_wallet_token(), card_network_hash=_card_network()
+        webhooks_to_loopback=tells_here or _to_loopback(),
+        wallet_token=_wallet_token(),
+        card_network_hash=_card_network(),
     )
 
 

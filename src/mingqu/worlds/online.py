@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -69,6 +69,23 @@ class SandboxWorld:
             said = {"choice": "leave"} if amount_fen is None else {"choice": "apply", "amount": str(amount_fen // 100)}
             answer = browser.post(address, data=said)
         return dict(parse_qsl(urlsplit(answer.headers["location"]).query))["result"]
+
+    def order_at_shop(self, counts: Mapping[str, int]) -> tuple[str, UUID]:
+        """Order so many of each of the goods at the merchant's shop; return the shop's number and the checkout's id."""
+        shop = self._sandbox.control.shop
+        number = shop.open(counts)
+        return number, UUID(shop.look(number)["checkout_id"])
+
+    def give_back_at_shop(self, number: str, amount_fen: int) -> None:
+        """Let the shop give money of an order back, and pay it with WeChat."""
+        paid_by, _ = self._sandbox.control.shop.give_back(number, amount_fen)
+        said = self._sandbox.control.wechatpay.pay(out_trade_no=paid_by)
+        assert said == "SUCCESS", "the shop pays what is open"
+        self._sandbox.tell()
+
+    def told_to_shop(self, number: str) -> Sequence[str]:
+        """Return what the shop was told of an order, in order: the types of messages whose signatures it checked."""
+        return [str(row["type"]) for row in self._sandbox.control.shop.messages(number)]
 
     def meet(self, newcomer: Newcomer, *, balance_fen: int) -> None:
         """Let bank, identity checker and bureau know a person."""

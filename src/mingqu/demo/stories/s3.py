@@ -2,7 +2,8 @@
 
 One person registers, is assessed once, compares what a bank with a guarantor, a consumer-finance company with and
 without an insurer, and a microlender would take, chooses, is refused what may not be, is paid out when she wished, and
-repays with reminders, in part early and then whole. Another is refused with reasons.
+repays with reminders, in part early and then whole. Then she buys at a merchant's checkout by instalments, and sends a
+part back. Another is refused with reasons.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from uuid import UUID
 
 from mingqu.client.answers import Offer, SignedContract
 from mingqu.client.problem import Problem
+from mingqu.demo.companies import companies
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import CHUAN, XIA, ZHOU
 from mingqu.demo.steps import Steps
@@ -33,6 +35,7 @@ BEGINS_ON: Final = date(2026, 12, 1)  # a bank with a guarantor and an insured p
 AMOUNT_FEN: Final = 1_000_000
 _BALANCE_FEN: Final = 2_000_000
 _EARLY_FEN: Final = 300_000
+_CHAIR_FEN: Final = 150_000  # of two; what the shop gives back for one
 _TEN: Final = timedelta(hours=10)
 _NINE: Final = timedelta(hours=9, minutes=5)  # deductions go out at nine
 _LIST: Final = "、"
@@ -43,6 +46,7 @@ _REMEDIES: Final = {
     "consent_missing": "请先单独同意向这家机构提供信息。 Agree that this lender gets your data.",
     "not_found": "请使用本人名下已绑定的储蓄卡。 Take a debit card of your own that is bound.",
     "payout_time_out_of_range": "请选一周以内的时间。 Choose a time within a week.",
+    "order_not_agreed": "请先看清商品与收款商家，再同意。 See what is bought and from whom, then agree.",
     "funding_exhausted": "请稍后再试，或选另一家。 Try again later, or take another lender.",
 }
 
@@ -62,6 +66,7 @@ def tell_story(world: OnlineWorld, tell: Teller, steps: Steps) -> None:
     told.be_refused(stranger.instrument_id)
     told.sign()
     told.repay()
+    told.buy()
     refused = apply(world, arrive(world, CHUAN, balance_fen=0), amount_fen=AMOUNT_FEN)
     steps.refused(f"{CHUAN.alias} asks for 10,000.00 as well · 被拒", refused.reasons)
 
@@ -146,6 +151,46 @@ class _Told:
         self._client.certify(loan_id=self._loan_id)
         stage = self._client.loan(loan_id=self._loan_id).stage
         self._steps.take("she gets the certificate of settlement · 结清证明", stage)
+
+    def buy(self) -> None:
+        """Buy at a merchant's checkout by instalments: the merchant is paid and told; a chair goes back."""
+        world, client = self._world, self._client
+        for company in companies(world.house):
+            world.meet(company, balance_fen=0)
+        number, checkout_id = world.order_at_shop({"table": 1, "chair": 2})
+        order = client.take_checkout(checkout_id=checkout_id)
+        goods = "、".join(f"{one.name} × {one.quantity}" for one in order.items)
+        what = f"she orders {goods} at {order.merchant_zh}, {format_fen(order.amount_fen)} · 商户分期"
+        self._steps.take(what, order.state)
+        offers = client.ask_for_order_offers(checkout_id=checkout_id, instalments=6, method="equal_instalment")
+        self._offer = offers[0]
+        self._read(offers[0])
+        self._denied("she signs without having agreed to the order", lambda: self._sign_order("0" * 64))
+        fund_lenders(world)
+        self._signed = self._sign_order(order.order_hash)
+        work_until_idle(world)
+        told = world.told_to_shop(number)
+        what = f"{self._chosen.lender_zh} pays the merchant, not her; the shop is told by a signed message: {told[-1]}"
+        self._steps.take(what, client.checkout(checkout_id=checkout_id).state)
+        world.give_back_at_shop(number, _CHAIR_FEN)
+        self._wait()
+        work_until_idle(world)
+        left_fen = client.loan(loan_id=self._loan_id).outstanding_fen
+        what = f"a chair goes back: {format_fen(_CHAIR_FEN)} less of the loan, {format_fen(left_fen)} are left · 退货"
+        self._steps.take(what, world.told_to_shop(number)[-1])
+
+    def _read(self, offer: Offer) -> None:
+        """Read an offer's cost table, agree that its lender gets her data, and get the code that signs."""
+        table = self._client.show_costs(offer_id=offer.offer_id)
+        self._wait()
+        self._client.confirm_costs(disclosure_id=table.disclosure_id)
+        self._client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
+        self._send_code()
+
+    def _sign_order(self, order_hash: str) -> SignedContract:
+        return self._client.sign_contract(
+            offer_id=self._chosen.offer_id, code=self._code, funds_contract_hash=order_hash
+        )
 
     def _ask(self, amount_fen: int) -> list[Offer]:
         return self._client.ask_for_offers(amount_fen=amount_fen, instalments=12, method="equal_instalment")

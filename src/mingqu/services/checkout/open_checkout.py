@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
-from mingqu.domain.checkout import CheckoutState, Merchant, MerchantUnknown, Wanted
+from mingqu.domain.checkout import CheckoutMalformed, CheckoutState, Merchant, MerchantUnknown, Wanted
 from mingqu.domain.identifier import beside
 from mingqu.domain.loan import Intent, Stage
 from mingqu.domain.order import OrderKind, OrderState, reserve
@@ -22,6 +22,7 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.merchant import MerchantUnsigned
 from mingqu.services.house import HOSTED, House
+from mingqu.services.messages.subscribe_webhook import WebhookUrlRefused, require_sound
 from mingqu.services.messages.tell_merchant import MerchantMessage, messages_about
 from mingqu.services.once import Response, once
 from mingqu.services.repayment.repay import open_page
@@ -113,7 +114,15 @@ def merchant_of_request(house: House, *, method: str, target: str, headers: Mapp
 
 
 def open_checkout(house: House, *, wanted: Wanted) -> CheckoutView:
-    """Open an order; the same number with the same goods is the same order. Errors: CheckoutExists."""
+    """Open an order; the same number with the same goods is the same order.
+
+    Its buyer is led back to no address that a webhook would not be sent to. Errors: CheckoutExists, CheckoutMalformed.
+    """
+    if wanted.return_url is not None:
+        try:
+            require_sound(wanted.return_url, to_loopback=house.settings.webhooks_to_loopback)
+        except WebhookUrlRefused as refusal:
+            raise CheckoutMalformed(refusal.message, field="return_url") from None
     slot = checkout.slot_for(merchant=wanted.merchant, number=wanted.number)
     now, checkout_id = house.clock.now(), house.identifiers.fresh(slot)
     made = Checkout(

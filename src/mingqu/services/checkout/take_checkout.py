@@ -62,6 +62,7 @@ class OrderView:
     state: CheckoutState
     expires_at: datetime
     loan_id: UUID | None
+    return_url: str | None
 
 
 class _Goods(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,14 +73,7 @@ class _Goods(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[_Goods, ...]
-
-
-def goods_of(order: Checkout) -> tuple[Item, ...]:
-    """Return what an order is of; nothing once its goods are forgotten."""
-    if order.body is None:
-        return ()
-    goods = msgspec.json.decode(order.body, type=_Body).items
-    return tuple(Item(name=one.name, quantity=one.quantity, price_fen=one.price_fen) for one in goods)
+    return_url: str | None = None
 
 
 def order_view_of(house: House, *, person_id: UUID, checkout_id: UUID) -> OrderView:
@@ -150,6 +144,16 @@ def offers_for_order(
     )
 
 
+def waiting_order(house: House, *, person_id: UUID) -> OrderView | None:
+    """Return the order that a person took last and can still pay, or None."""
+    with house.database.transaction() as tx:
+        now = house.clock.now()
+        alive = [one for one in checkout.of_person(tx, person_id=person_id) if now < one.expires_at]
+        unpaid = (one for one in reversed(alive) if state_of(tx, house, known=one) is CheckoutState.TAKEN)
+        found = next(unpaid, None)
+        return None if found is None else _view(tx, house, found)
+
+
 def require_unused(tx: Transaction, *, person_id: UUID, checkout_id: UUID) -> None:
     """Return when no loan for an order was signed; the caller holds the lock of the person. Errors: CheckoutUsed."""
     if checkout.signed_of(tx, person_id=person_id, checkout_id=checkout_id) is not None:
@@ -204,15 +208,18 @@ def _view(tx: Transaction, house: House, known: Checkout) -> OrderView:
     if known.person_id is not None:
         signed = checkout.signed_of(tx, person_id=known.person_id, checkout_id=known.checkout_id)
         loan_id = None if signed is None else signed.loan_id
+    # Nothing is said of goods that an erasure forgot.
+    said = _Body(items=()) if known.body is None else msgspec.json.decode(known.body, type=_Body)
     return OrderView(
         checkout_id=known.checkout_id,
         merchant=house.merchants[known.merchant],
         number=known.number,
-        items=goods_of(known),
+        items=tuple(Item(name=one.name, quantity=one.quantity, price_fen=one.price_fen) for one in said.items),
         amount_fen=known.amount_fen,
         currency=known.currency,
         order_hash=known.order_hash.hex(),
         state=state_of(tx, house, known=known),
         expires_at=known.expires_at,
         loan_id=loan_id,
+        return_url=said.return_url,
     )
