@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from litestar import Router
 from playwright.sync_api import Page, sync_playwright
 
 from mingqu.borrower import make_router
@@ -103,6 +104,7 @@ def open_window(
     scheme: str = "light",
     name: str = "",
     agent: str | None = None,
+    also: Sequence[Router] = (),
 ) -> Iterator[Visitor]:
     """Serve the house's pages and open a window on them; skip where there is no browser or no assets."""
     chromium = shutil.which("chromium")
@@ -113,7 +115,7 @@ def open_window(
     pictures = PICTURES / (name or f"{language}-{width}x{height}-{scheme}")
     shutil.rmtree(pictures, ignore_errors=True)
     pictures.mkdir(parents=True)
-    site = make_site(world.house, routers=[make_router(world.house, secure_cookies=False)])
+    site = make_site(world.house, routers=[*also, make_router(world.house, secure_cookies=False)])
     with listen(port=0) as door, serving(site, door=door) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         context = browser.new_context(

@@ -67,7 +67,7 @@ def serve(wiring: Wiring, data: Path, port: int, guided: bool, told: bool) -> in
             worker.start()
             with serving(site, door=door):
                 say(f"book in {data.resolve()}, business date {house.clock.business_date()}")
-                _greet(served, address=address, guided=guided)
+                _greet(served, address=address, guided=guided, told=told)
                 wait_until(stop)
             worker.join()
     return 0
@@ -142,12 +142,14 @@ def _tell(wiring: Wiring, data: Path) -> bool:
     return True
 
 
-def _greet(served: Served, *, address: str, guided: bool) -> None:
+def _greet(served: Served, *, address: str, guided: bool, told: bool) -> None:
     if not guided:
         say(f"{address}/ · {address}/console · {address}/v1/docs · {address}/health · {address}/ready · Ctrl-C ends it")
         return
     served.meet(XIA, balance_fen=_POCKET_FEN)
-    for company in companies(served.house):  # a car is bought of somebody whom the bank knows
+    if not told:  # the story has lenders with money of their own
+        guide.fund_lenders(served.house)
+    for company in companies(served.house):  # whoever is paid instead of her is known to the bank
         served.meet(company, balance_fen=0)
     passwords = guide.make_operators(served.house)
     for line in guide.lines(address=address, sandbox=served.sandbox_addresses, passwords=passwords):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from typing import Final
 
 from mingqu.demo.people import XIA
+from mingqu.demo.story import FUNDING
+from mingqu.domain.identifier import fresh
 from mingqu.domain.personal import Personal, mask_card
 from mingqu.services.access.keep_operator import add_operator, operators, set_password_at_once
+from mingqu.services.funding.fund_lender import fund_lender
 from mingqu.services.house import House
+from mingqu.services.loans.read_loan import first_slots
 
 # Two of each role that proposes: what one proposes the other checks.
 OPERATORS: Final = (
@@ -33,6 +38,15 @@ def make_operators(house: House) -> dict[str, str]:
         set_password_at_once(house, name=name, password=Personal(password))
         passwords[name] = password
     return passwords
+
+
+def fund_lenders(house: House) -> None:
+    """Let every lender put money into every cell, so that somebody can be paid; done again it is done once."""
+    for lender in house.pack.lenders:
+        for slot in first_slots(house):
+            said = hashlib.blake2b(f"guide {lender.id.hex}".encode(), digest_size=8).digest()
+            reference = fresh(milliseconds=0, slot=slot, entropy=int.from_bytes(said, "big"))
+            fund_lender(house, lender_id=lender.id, amount=FUNDING, reference=reference)
 
 
 def lines(*, address: str, sandbox: Mapping[str, str], passwords: Mapping[str, str]) -> list[str]:

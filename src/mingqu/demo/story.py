@@ -32,7 +32,7 @@ from mingqu.services.loans.read_loan import first_slots
 
 STARTS_ON: Final = date(2026, 8, 15)
 ENDS_ON: Final = date(2027, 8, 15)
-_FUNDING: Final = Money(50_000_000, "CNY")  # 500,000.00 for each lender and cell
+FUNDING: Final = Money(50_000_000, "CNY")  # 500,000.00 for each lender and cell
 _LATE_FROM: Final = date(2027, 1, 15)
 _CURED_ON: Final = date(2027, 2, 1)
 _SETTLED_ON: Final = date(2027, 5, 25)
@@ -40,7 +40,7 @@ _MORNING: Final = timedelta(hours=9, minutes=5)  # deductions go out at nine
 _NOON: Final = timedelta(hours=12)
 
 
-def fund_lenders(world: World, *, amount: Money = _FUNDING) -> None:
+def fund_lenders(world: World, *, amount: Money = FUNDING) -> None:
     """Let every lender put money into every cell; `amount` is for each lender and cell."""
     house = world.house
     for lender in house.pack.lenders:

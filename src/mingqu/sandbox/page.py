@@ -40,6 +40,7 @@ def page(title: str, body: str) -> str:
     """Return a page."""
     return (
         '<!doctype html><html lang="zh"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        '<link rel="icon" href="data:,">'
         f'<title>{escape(title)}</title><link rel="stylesheet" href="{STYLE_PATH}">'
         f"<main><p><small>沙箱 · Sandbox: nothing here is real</small></p><h1>{escape(title)}</h1>{body}</main></html>"
     )

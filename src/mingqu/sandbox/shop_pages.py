@@ -78,7 +78,7 @@ class ShopPages:
             f"<td>¥{page.yuan(json.loads(row['body'])['amount_fen'])}</td></tr>"
             for row in self._shop.orders()
         )
-        listed = f"<section><h2>订单 Orders</h2><table>{mine}</table></section>" if mine else ""
+        listed = f"<section><p><strong>订单 Orders</strong></p><table>{mine}</table></section>" if mine else ""
         form = f'<form method="post" action="/orders"><table>{rows}</table><button>下单 Order</button></form>'
         return page.page(_NAME, f"{_alert(said)}<section>{form}</section>{listed}")
 
@@ -124,7 +124,7 @@ class ShopPages:
 def _refunds(seen: dict[str, Any]) -> str:
     words = {"PAID": "已退 Given back", "FAILED": "没有退成 Not given back"}
     rows = "".join(
-        f"<tr><td>{escape(one['number'])}</td><td>¥{page.yuan(one['amount_fen'])}</td>"
+        f"<tr><td>{escape(one['number'])}</td><td nowrap>¥{page.yuan(one['amount_fen'])}</td>"
         f"<td>{words.get(one['state'], '待支付 To be paid')}</td></tr>"
         for one in seen["refunds"]
     )
@@ -138,7 +138,11 @@ def _messages(rows: list[Row]) -> str:
         f"<td><code>{escape(row['message_id'][:16])}…</code></td></tr>"
         for row in rows
     )
-    return f"<section><h2>收到的通知 What the house told</h2><table>{told}</table></section>" if told else ""
+    return (
+        f"<section><p><strong>收到的通知 What the house told</strong></p><table>{told}</table></section>"
+        if told
+        else ""
+    )
 
 
 def _alert(said: str) -> str:
