@@ -15,6 +15,7 @@ SELDOM: Final = {
     "access_log": "forgets why, once, by an erasure",
     "accrual_delta": "goes to another cell in a recut",
     "business": "answered once",
+    "bill_deduction": "ended once",
     "bill_line": "goes when its bill is issued anew",
     "card_attempt": "few tries for a card",
     "checkout": "taken or cancelled once",

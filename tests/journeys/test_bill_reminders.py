@@ -10,8 +10,9 @@ from mingqu.channels.fake.faults import Fault
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.moment import start_of
+from mingqu.domain.spend import PaymentWish
 from mingqu.services.repayment.repay import open_page
-from mingqu.services.repayment.repay_spend import PaymentWish, repay_spend
+from mingqu.services.repayment.repay_spend import repay_spend
 from mingqu.services.revolving import remind_of_bills
 from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
 from mingqu.services.revolving.read_spend import spend_view

@@ -58,6 +58,28 @@ def flat(page: Page) -> str:
     return page.text.replace(" ", "")
 
 
+def let_bills_be_deducted(phone: Phone, home: str) -> None:
+    """Choose it: the text on bills is asked for first, then a card, each alone; then switch it off again."""
+
+    def chosen(part: str) -> Page:
+        return phone.send(phone.get(home).form(f"{home}/deduction"), part=part)
+
+    page = chosen("bill")
+    assert page.path.startswith("/consents/ask/bill_repayment")
+    phone.agree(page)
+    page = chosen("bill")
+    assert page.path.startswith("/consents/ask/auto_repayment")
+    phone.agree_to_deductions(XIA)
+    page = chosen("bill")
+    assert (page.path, "每期还款日扣账单全额" in flat(page)) == (home, True)
+    page = chosen("minimum")
+    assert "每期还款日扣最低还款额" in flat(page)
+    assert phone.get(home).form(f"{home}/deduction").choices["part"] == ["bill", "off"]
+    form = phone.get(home).form(f"{home}/deduction")
+    assert phone.post(form.action, {**form.fields, "part": "all"}).status_code == 422
+    assert "没有开通" in flat(chosen("off"))
+
+
 def test_an_account_is_opened_spent_from_billed_and_paid_in_the_pages(world: OpenWorld) -> None:
     phone = Phone(world)
     assert "18,000.00" in flat(opened(phone))
@@ -100,6 +122,7 @@ def test_an_account_is_opened_spent_from_billed_and_paid_in_the_pages(world: Ope
     refused = phone.post(form.action, {**form.fields, "first": first, "second": first, "purpose": "consumption"})
     assert refused.status_code == 422
     work_until_idle(world)
+    let_bills_be_deducted(phone, home)
     abroad = Phone(world, language="en")
     abroad.sign_in(XIA)
     for path in ("/", "/spend", home, f"{home}/bills/1", f"{home}/instalments", "/links"):

@@ -53,6 +53,7 @@ def test_consents_are_shown_with_the_words_they_were_given_to(world: OpenWorld, 
         ConsentPurpose.BEHAVIOR_DATA,
         ConsentPurpose.REFER_TO_BANK,
         ConsentPurpose.BUSINESS_VERIFICATION,
+        ConsentPurpose.BILL_REPAYMENT,
     }
     assert {one.purpose for one in seen} == set(ConsentPurpose) - optional, "each on its own (PIPL art. 14, 23)"
     assert all(one.title_zh and one.title_en and one.withdrawn_at is None for one in seen)

@@ -19,6 +19,7 @@ from mingqu.domain.freeze import Freeze, FreezeCause
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.limit import Standing
 from mingqu.domain.refusal import Refusal
+from mingqu.domain.spend import PaymentWish
 from mingqu.domain.word import Failed, Paid
 from mingqu.services.house import House
 from mingqu.services.limits.replace_limits import replace_limits
@@ -26,7 +27,7 @@ from mingqu.services.loans.reserve_payout import reserve_payout
 from mingqu.services.orders.keep_order import announce
 from mingqu.services.orders.settle_order import hear_word
 from mingqu.services.policies.replay_decision import replay
-from mingqu.services.repayment.repay_spend import PaymentWish, repay_spend
+from mingqu.services.repayment.repay_spend import repay_spend
 from mingqu.services.revolving.draw_cash import draw_cash
 from mingqu.services.revolving.follow_limit import follow_limit
 from mingqu.services.revolving.open_spend import open_spend, spend_offers

@@ -33,6 +33,7 @@ from mingqu.api import (
     person,
     session,
     spend,
+    spend_deduction,
     stage,
     wallet,
 )
@@ -58,6 +59,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *combined.HANDLERS,
     *link.HANDLERS,
     *spend.HANDLERS,
+    *spend_deduction.HANDLERS,
     *wallet.HANDLERS,
     *evidence.HANDLERS,
     *grievance.HANDLERS,

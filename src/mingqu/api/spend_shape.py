@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 
 from mingqu.api.shape import PLAIN, Answer, Body, Fen, FenAsked, Hash, Ppm
+from mingqu.domain.spend import DeductedPart, PaymentWish
 from mingqu.services.house import HOSTED
-from mingqu.services.repayment.repay_spend import PaymentWish
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=PLAIN, examples=["mall-1"])]
 
@@ -94,6 +94,7 @@ class SpendAccount(Answer, frozen=True, kw_only=True):
     instalments_left_fen: Fen
     overdue_days: int
     overdue_fen: Fen
+    deducts: DeductedPart | None
     opened_at: datetime
 
 

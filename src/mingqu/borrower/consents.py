@@ -20,7 +20,12 @@ from mingqu.services.people.read_person import ConsentView, consent_text, consen
 from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
 from mingqu.services.referrals.read_cash_advance import bank_of
 
-_BY_OPERATOR: Final = (ConsentPurpose.BUREAU_QUERY, ConsentPurpose.AUTO_REPAYMENT, ConsentPurpose.BEHAVIOR_DATA)
+_BY_OPERATOR: Final = (
+    ConsentPurpose.BUREAU_QUERY,
+    ConsentPurpose.AUTO_REPAYMENT,
+    ConsentPurpose.BILL_REPAYMENT,
+    ConsentPurpose.BEHAVIOR_DATA,
+)
 # Nobody must give these, and nobody is asked for them on the way: they are offered where consents are listed.
 OPTIONAL: Final = (ConsentPurpose.FRAUD_PREVENTION, ConsentPurpose.BEHAVIOR_DATA)
 # What ends when it is taken back, in words of its own; the others end for what comes after.

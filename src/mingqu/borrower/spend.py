@@ -13,13 +13,13 @@ from mingqu.borrower.form import FieldMissing, Form
 from mingqu.borrower.repay import link_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
-from mingqu.domain.spend import Statement
+from mingqu.domain.spend import PaymentWish, Statement
 from mingqu.domain.spend.product import CASH_LINE
 from mingqu.services.people.read_person import cards_of
 from mingqu.services.privacy.withdraw_erasure import wish_until
 from mingqu.services.repayment.read_loans import order_view
 from mingqu.services.repayment.repay import ChannelUnavailable, open_page
-from mingqu.services.repayment.repay_spend import PaymentWish, repay_spend
+from mingqu.services.repayment.repay_spend import repay_spend
 from mingqu.services.revolving.convert_spend import ConversionOffer, conversion_offers, convert_spend
 from mingqu.services.revolving.draw_cash import draw_cash
 from mingqu.services.revolving.open_spend import SpendOffer, open_spend, spend_offers
@@ -67,7 +67,7 @@ def open_one(visit: Visit, form: Form) -> Response[Any]:
 
 def show(visit: Visit) -> Response[Any]:
     """Show what is used and free, the bill and its due day, purchases and instalments."""
-    return _home(visit)
+    return account_page(visit)
 
 
 def show_bill(visit: Visit) -> Response[Any]:
@@ -93,7 +93,7 @@ def pay(visit: Visit, form: Form) -> Response[Any]:
     except Refusal as refusal:
         if refusal.status == 404:
             raise
-        return _home(visit, refusal=refusal)
+        return account_page(visit, refusal=refusal)
     return visit.go(f"/spend/{account_id.hex}/payments/{order.order_id.hex}")
 
 
@@ -112,7 +112,7 @@ def draw(visit: Visit, form: Form) -> Response[Any]:
     except Refusal as refusal:
         if refusal.status == 404:
             raise
-        return _home(visit, refusal=refusal)
+        return account_page(visit, refusal=refusal)
     return visit.go(f"/spend/{account_id.hex}")
 
 
@@ -224,6 +224,7 @@ def _account(visit: Visit, view: SpendView) -> dict[str, Any]:
         "accrued_fen": view.accrued_fen,
         "credit_fen": view.credit_fen,
         "instalments_left_fen": view.instalments_left_fen,
+        "deducts": None if view.deducts is None else view.deducts.value,
         "overdue_days": view.overdue_days,
         "overdue_fen": view.overdue_fen,
         "stopped": None if view.stopped is None or view.overdue_days else visit.words.refusal(view.stopped),
@@ -252,7 +253,8 @@ def _parts(bill: Statement) -> list[tuple[str, int]]:
     return [(name, fen) for name, fen in named if fen]
 
 
-def _home(visit: Visit, *, refusal: Refusal | None = None) -> Response[Any]:
+def account_page(visit: Visit, *, refusal: Refusal | None = None) -> Response[Any]:
+    """Show an account, with what was refused, if anything was."""
     account_id = visit.identifier("account_id")
     view = spend_view(visit.house, person_id=visit.person_id, account_id=account_id)
     fresh = {lot.lot_id for lot in view.state.lots if lot.billed_on is None}
@@ -285,6 +287,7 @@ def _home(visit: Visit, *, refusal: Refusal | None = None) -> Response[Any]:
         ],
         key=visit.form_key(),
         draw_key=visit.form_key(),
+        deduct_key=visit.form_key(),
         problem=None if refusal is None else visit.words.refusal(refusal),
     )
 

@@ -93,6 +93,7 @@ class SpendAccount(Answer, frozen=True, kw_only=True):
     instalments_left_fen: int
     overdue_days: int
     overdue_fen: int
+    deducts: str | None
     opened_at: datetime
 
 
@@ -106,6 +107,12 @@ class OpenedSpendAccount(Answer, frozen=True, kw_only=True):
     """The account."""
 
     account_id: UUID
+
+
+class BillDeduction(Answer, frozen=True, kw_only=True):
+    """The choice that holds."""
+
+    choice_id: UUID
 
 
 class Purchase(Answer, frozen=True, kw_only=True):

@@ -97,6 +97,15 @@ class Spending:
         path = f"/v1/spend-accounts/{account_id}/instalments"
         return self._at.write(path, spend_answers.AgreedInstalments, key=key, body=body)
 
+    def choose_deduction(self, *, account_id: UUID, part: str, key: str | None = None) -> spend_answers.BillDeduction:
+        """Let a part of each bill be deducted on its due day: `minimum` or `bill`."""
+        path = f"/v1/spend-accounts/{account_id}/deduction"
+        return self._at.write(path, spend_answers.BillDeduction, key=key, body=written(part=part))
+
+    def stop_deducting(self, *, account_id: UUID, key: str | None = None) -> None:
+        """Let nothing more of an account's bills be deducted."""
+        self._at.end(f"/v1/spend-accounts/{account_id}/deduction", key=key)
+
     def ask_for_link(
         self, *, first_id: UUID, second_id: UUID, purpose: str, key: str | None = None
     ) -> spend_answers.Link:

@@ -103,7 +103,7 @@ def take_loan(
     confirm_cost_table(house, person_id=person_id, disclosure_id=table.disclosure_id)
     _consent(world, person_id, ConsentPurpose.PASS_TO_LENDER, recipient=offered.lender_name_zh)
     if all(card.agreement_id is None for card in person_view(house, person_id=person_id).cards):
-        _agree_to_deductions(world, known)
+        agree_to_deductions(world, known)
     send_signing_code(house, person_id=person_id, offer_id=offered.offer.offer_id)
     signed = sign_contract(
         house,
@@ -143,7 +143,8 @@ def work_until_idle(world: World) -> None:
     raise AssertionError("work does not end")
 
 
-def _agree_to_deductions(world: World, known: Known) -> None:
+def agree_to_deductions(world: World, known: Known) -> None:
+    """Consent to automatic repayment, and agree to it with the bank of the person's card."""
     _consent(world, known.person_id, ConsentPurpose.AUTO_REPAYMENT, recipient=world.house.settings.operator_name)
     agreement_id = request_agreement(
         world.house,

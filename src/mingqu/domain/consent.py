@@ -57,6 +57,7 @@ class ConsentPurpose(Enum):
     PASS_TO_LENDER = "pass_to_lender"  # noqa: S105 - a purpose, not a password
     AUTOMATED_DECISION = "automated_decision"
     AUTO_REPAYMENT = "auto_repayment"
+    BILL_REPAYMENT = "bill_repayment"  # deducting the bills of a revolving account; chosen for each account besides
     FRAUD_PREVENTION = "fraud_prevention"  # recognizing a device; nobody must allow it
     REFER_TO_BANK = "refer_to_bank"  # sending somebody to their card's bank, which decides on its own pages
     BUSINESS_VERIFICATION = "business_verification"  # asking a register whose a business is

@@ -38,6 +38,7 @@ from mingqu.services.referrals import follow_referrals
 from mingqu.services.repayment import agree_at_wallet
 from mingqu.services.repayment.agree_at_wallet import ask_wallets
 from mingqu.services.revolving.bill_spend import bill_cell
+from mingqu.services.revolving.deduct_bills import DEDUCT, deduct_bills
 from mingqu.services.revolving.pay_merchant import lapse_purchases
 from mingqu.services.revolving.remind_of_bills import BILL_NOTICE, remind_of_bills
 from mingqu.services.revolving.tell_account import ACCOUNT_NOTICE, tell_accounts
@@ -70,6 +71,7 @@ _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
         NOTICE: send_due_notices,
         BILL_NOTICE: remind_of_bills,
         ACCOUNT_NOTICE: tell_accounts,
+        DEDUCT: deduct_bills,
         CANCEL_AGREEMENT: tell_bank,
         agree_at_wallet.ASK: ask_wallets,
         announce_deductions.PLAN: announce_deductions.plan_announcements,

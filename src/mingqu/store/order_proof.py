@@ -21,7 +21,8 @@ _BELONGS: Final[tuple[LiteralString, ...]] = (
        ORDER BY w.cell, w.order_id, w.seq""",
     """SELECT format('repayment %s is of no order, or of another loan or agreement than its order', r.order_id)
        FROM repayment r
-       LEFT JOIN channel_order o ON o.cell = r.cell AND o.order_id = r.order_id AND o.loan_id = r.loan_id
+       LEFT JOIN channel_order o ON o.cell = r.cell AND o.order_id = r.order_id
+                                AND o.loan_id IS NOT DISTINCT FROM r.loan_id
        LEFT JOIN repayment_agreement a ON a.cell = r.cell AND a.agreement_id = r.agreement_id
                                       AND a.person_id = o.person_id
        WHERE o.order_id IS NULL OR (r.agreement_id IS NOT NULL AND a.agreement_id IS NULL)

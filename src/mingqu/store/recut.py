@@ -44,6 +44,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "application": _by("person_id"),
     "assessment": _by("person_id"),
     "bill_line": _by("order_key"),
+    "bill_deduction": _by("person_id"),
     "book_import": _by("import_id"),
     "card_attempt": _by_hash("number_hash"),
     "certificate": _by("person_id"),

@@ -31,6 +31,7 @@ PUBLISHED = {
     "auto-repayment-2": "606acde84d55bb3a33b4c57474d8d2062070f3dc448a3b66d3919c54e16da093",
     "auto-repayment-3": "0e76a003a0b980928863be2684dfa02fa7207836f98b375acf35f1d124566978",
     "behavior-data-1": "c0784fc51481bf9f534deb60f146d32a9a4e275814365857b1eafe40841341a9",
+    "bill-repayment-1": "13a2d113604ff49c54cc89ea6a510a392a22509ec7f8d785120d513a24da302b",
     "bureau-query-1": "30d4327c291f9801fea4897396de5b5fd14f3703c42e63d9138e25c11457aa4c",
     "business-verification-1": "52d90dc0387613d113bd13a8a49e171a90054461f9b399cd9645dbb78ab3bfc6",
     "fraud-prevention-1": "89ef19f096186b2f51b55ef61bf5e4337bb130732f4d9cd211d9895437a1fb15",
@@ -75,6 +76,7 @@ def test_every_purpose_has_a_text_in_both_languages() -> None:
         ConsentPurpose.BUREAU_QUERY,
         ConsentPurpose.PASS_TO_LENDER,
         ConsentPurpose.AUTO_REPAYMENT,
+        ConsentPurpose.BILL_REPAYMENT,
         ConsentPurpose.REFER_TO_BANK,
     }
 

@@ -1,7 +1,7 @@
 """S1: a spend account and a line of cash under one ceiling, linked by a decision (花呗 / 借呗).
 
 One person opens both by their terms, spends and draws, is billed, pays in instalments, is late and frozen on both,
-pays and is let in again, and asks whether the two may be linked.
+pays and is let in again, asks whether the two may be linked, and lets the next bills be deducted.
 """
 
 from __future__ import annotations
@@ -21,15 +21,18 @@ from mingqu.demo.tell import Teller
 from mingqu.demo.visit import Visitor, apply, arrive, sign_in_anew
 from mingqu.demo.world import OnlineWorld
 from mingqu.domain.calendar import add_months
+from mingqu.domain.moment import start_of
 from mingqu.domain.money import format_fen
 from mingqu.services.revolving.pay_merchant import capture_purchase, refund_purchase
 
 TITLE: Final = "A spend account and a line of cash under one ceiling · 花呗与借呗"
 _SELLER: Final = "河畔书店"
+_NINE: Final = timedelta(hours=9, minutes=1)  # when deductions have gone out
 _BALANCE_FEN: Final = 6_000_000
 _REMEDIES: Final = {
     "limit_exceeded": "请减少金额,或先还款。 Ask for less, or repay first.",
     "minimum_not_convertible": "最低还款请用钱还。 Pay the least payment in money.",
+    "consent_missing": "请先阅读并同意账单自动还款协议。 Read the agreement on bills and agree to it.",
     "drawing_frozen": "还清逾期即恢复。 Pay what is overdue, and it opens again.",
 }
 
@@ -45,6 +48,7 @@ def tell_story(world: OnlineWorld, tell: Teller, steps: Steps) -> None:
     told.spend_and_draw()
     told.read_the_bill()
     told.be_late_and_cured()
+    told.let_bills_be_deducted()
 
 
 class _Told:
@@ -125,6 +129,36 @@ class _Told:
         work_until_idle(self._world)
         self._steps.take("cash once it is paid · 还清后借款", "paid")
         self._ask_link()
+
+    def let_bills_be_deducted(self) -> None:
+        """Let one account's bills be deducted whole and the other's at least; on the due day both are, and once."""
+        client, newcomer = self._client, self._visitor.newcomer
+
+        def choose(account_id: UUID, part: str) -> None:
+            client.choose_deduction(account_id=account_id, part=part)
+
+        self._denied("bills deducted without a consent · 未授权", lambda: choose(self._spend_id, "bill"))
+        operator = self._world.house.settings.operator_name
+        for purpose in ("bill_repayment", "auto_repayment"):
+            client.give_consent(purpose=purpose, recipient=operator)
+        agreement_id = client.request_agreement(instrument_id=self._visitor.instrument_id)
+        code = self._world.read_code(newcomer.phone).reveal()
+        client.confirm_agreement(agreement_id=agreement_id, code=code)
+        choose(self._spend_id, "bill")
+        choose(self._cash_id, "minimum")
+        self._steps.take("the whole bill of one, the least payment of the other · 开通账单自动还款", "agreed")
+        self._buy("lamp", 80_000)
+        bill_on = self._month(3).replace(day=2)
+        self._pass_to(bill_on)
+        due = {one: client.spend_account(account_id=one) for one in (self._spend_id, self._cash_id)}
+        for day in sorted({one.bill.due for one in due.values() if one.bill is not None}):
+            self._pass_to(day)
+            self._world.go_to(start_of(day) + _NINE)
+            work_until_idle(self._world)
+        for account_id, part in ((self._spend_id, "bill"), (self._cash_id, "minimum")):
+            before, after = due[account_id], client.spend_account(account_id=account_id)
+            taken = format_fen(before.bill_left_fen - after.bill_left_fen)
+            self._steps.take(f"{taken} for the {part}, from her card at nine · 自动还款", "deducted")
 
     def _ask_link(self) -> None:
         link = self._client.ask_for_link(first_id=self._spend_id, second_id=self._cash_id, purpose="consumption")

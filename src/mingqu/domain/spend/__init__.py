@@ -20,13 +20,17 @@ from mingqu.domain.spend.step import (
     step,
 )
 from mingqu.domain.spend.terms import SpendTerms, SpendTermsImpossible
+from mingqu.domain.spend.wish import DEDUCTION_TRIES, DeductedPart, PaymentWish, deducted_fen, next_try, wished_fen
 
 __all__ = [
+    "DEDUCTION_TRIES",
     "ConversionRefused",
     "ConversionWhileOverdue",
+    "DeductedPart",
     "InstalmentAlready",
     "Lot",
     "MinimumNotConvertible",
+    "PaymentWish",
     "Plan",
     "SpendEvent",
     "SpendEventMalformed",
@@ -43,8 +47,11 @@ __all__ = [
     "convertible_bill_fen",
     "convertible_purchase_fen",
     "cut",
+    "deducted_fen",
     "fold",
     "next_morning",
+    "next_try",
     "open_account",
     "step",
+    "wished_fen",
 ]

@@ -37,6 +37,7 @@ from mingqu.store import (
     order,
     party,
     proposal,
+    spend,
     vault,
     work,
 )
@@ -158,7 +159,7 @@ def read_customer(house: House, *, seat: Seat, person_id: UUID) -> CustomerView:
                 sent_at=one.sent_at,
             )
             for one in order.open_orders_of_person(tx, person_id=person_id)
-            if one.loan_id in loan_ids
+            if (one.loan_id in loan_ids if one.loan_id else lender_id in (None, _lender_of(tx, one.order_id)))
         ]
         happened = life.of_person(tx, person_id=person_id) if lender_id is None else []
         deceased = life.is_deceased(tx, person_id=person_id)
@@ -207,6 +208,11 @@ def _noted(house: House, *, seat: Seat, person_id: UUID) -> bool:
 def _own_accounts(house: House, *, person_id: UUID, lender_id: UUID | None) -> tuple[SpendView, ...]:
     found = spend_views(house, person_id=person_id)
     return tuple(one for one in found if lender_id in (None, one.lender_id))
+
+
+def _lender_of(tx: Transaction, order_id: UUID) -> UUID:
+    """Return the lender of the revolving account that an order is of."""
+    return spend.account_of_order(tx, order_id=order_id).lender_id
 
 
 def _freeze(tx: Transaction, *, person_id: UUID, at: datetime) -> FreezeView | None:

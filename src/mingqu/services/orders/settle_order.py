@@ -58,6 +58,7 @@ def settle(tx: Transaction, house: House, *, ended: Order) -> None:
     """Post what an order's end means to its loan; in the very transaction that ends it."""
     if ended.loan_id is None:
         settle_spend(tx, house, ended=ended)
+        _drop_if_over(tx, house, ended)
         return
     of = loan.get(tx, cell=tx.cell_of(ended.loan_id), loan_id=ended.loan_id)
     paid = ended.state is OrderState.PAID
@@ -73,8 +74,13 @@ def settle(tx: Transaction, house: House, *, ended: Order) -> None:
         case OrderKind.RETURN:
             _not_returned(tx, house, of, ended)
         case _:  # a collection that failed moved nothing and held nothing
-            if ended.refusal_code == WITHDRAWN:
-                drop_as_told(tx, house, order_id=ended.order_id, person_id=ended.person_id)
+            _drop_if_over(tx, house, ended)
+
+
+def _drop_if_over(tx: Transaction, house: House, ended: Order) -> None:
+    """End the agreement of a deduction that was refused because the person ended it at the channel."""
+    if ended.kind is OrderKind.COLLECTION and ended.refusal_code == WITHDRAWN:
+        drop_as_told(tx, house, order_id=ended.order_id, person_id=ended.person_id)
 
 
 def _paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None:

@@ -10,6 +10,7 @@ from mingqu.domain.signal import KeyKind
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.orders.end_agreement import end_agreement
+from mingqu.services.repayment.choose_deduction import end_choices
 from mingqu.store import consent, party, signal
 from mingqu.store.database import Transaction
 
@@ -60,6 +61,8 @@ def withdraw_consent(house: House, *, person_id: UUID, consent_id: UUID) -> None
         consent.withdraw(tx, keyring=house.keyring, consent=consents.withdraw(consent=given, at=house.clock.now()))
         if given.purpose is ConsentPurpose.AUTO_REPAYMENT:
             end_agreement(tx, house, person_id=person_id)
+        if given.purpose is ConsentPurpose.BILL_REPAYMENT:
+            end_choices(tx, house, person_id=person_id)
         if given.purpose is ConsentPurpose.FRAUD_PREVENTION:
             signal.forget(tx, person_id=person_id, kinds=[KeyKind.DEVICE])
 

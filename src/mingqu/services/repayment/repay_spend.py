@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from uuid import UUID
 
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.money import AmountOutOfRange, Money
 from mingqu.domain.order import OrderKind, reserve
-from mingqu.domain.spend import SpendState
+from mingqu.domain.spend import PaymentWish, wished_fen
 from mingqu.services.house import HOSTED, House
 from mingqu.services.once import Response, once
 from mingqu.services.orders.run_errand import PaymentChannelUnknown
@@ -16,14 +15,6 @@ from mingqu.services.repayment.repay import NothingDue, PaymentPage
 from mingqu.services.revolving.record_spend import brought_up
 from mingqu.store import order, spend
 from mingqu.store.database import Transaction
-
-
-class PaymentWish(Enum):
-    """How much is to be paid."""
-
-    MINIMUM = "minimum"  # what keeps the account in order
-    BILL = "bill"  # what is left of the last bill
-    ALL = "all"  # everything used, instalments to come left out
 
 
 def repay_spend(
@@ -78,14 +69,3 @@ def repay_spend(
     }
     answer = once(house, person_id=person_id, command="repay_spend", key=key, request=request, work=work)
     return PaymentPage(order_id=UUID(str(answer["order_id"])), amount_fen=int(str(answer["amount_fen"])))
-
-
-def wished_fen(state: SpendState, wish: PaymentWish) -> int:
-    """Return what a wish takes now; what is overdue counts as part of the least payment."""
-    match wish:
-        case PaymentWish.MINIMUM:
-            return max(state.minimum_left_fen, state.lacking_fen)
-        case PaymentWish.BILL:
-            return state.bill_left_fen
-        case PaymentWish.ALL:
-            return max(0, state.whole_fen)

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.refusal import Refusal
-from mingqu.domain.spend import SpendState, Statement, accrued_fen, advance, next_morning
+from mingqu.domain.spend import DeductedPart, SpendState, Statement, accrued_fen, advance, next_morning
 from mingqu.services.house import House
 from mingqu.services.limits.left_to_use import Bounds, bounds_of
-from mingqu.store import ledger, purchase, spend
+from mingqu.store import bill_deduction, ledger, purchase, spend
 from mingqu.store.database import Transaction
 from mingqu.store.purchase import Purchase
 from mingqu.store.spend import SpendAccount
@@ -22,7 +22,8 @@ class SpendView:
     """A revolving account today. `available_fen` is what is left of it by every limit: its own, the person's, their
     cap, their band and their links. `stopped` is the refusal that drawing would meet now, whatever is left.
 
-    `accrued_fen` is what it has borne since the last bill; `minimum_left_fen` what keeps it in order.
+    `accrued_fen` is what it has borne since the last bill; `minimum_left_fen` what keeps it in order; `deducts` which
+    part of each bill is deducted on its due day, if its owner chose one.
     """
 
     account_id: UUID
@@ -54,6 +55,7 @@ class SpendView:
     overdue_days: int
     overdue_fen: int
     opened_at: datetime
+    deducts: DeductedPart | None
     stopped: Refusal | None
     state: SpendState
 
@@ -65,14 +67,16 @@ def spend_views(house: House, *, person_id: UUID) -> list[SpendView]:
         if not accounts:
             return []
         bounds = bounds_of(tx, house, person_id=person_id)
-        return [_view(tx, house, account, bounds) for account in accounts]
+        deducted = _deducted(tx, person_id)
+        return [_view(tx, house, account, bounds, deducted.get(account.account_id)) for account in accounts]
 
 
 def spend_view(house: House, *, person_id: UUID, account_id: UUID) -> SpendView:
     """Return one of them. Errors: NotFound."""
     with house.database.transaction() as tx:
         account = spend.get_for(tx, person_id=person_id, account_id=account_id)
-        return _view(tx, house, account, bounds_of(tx, house, person_id=person_id))
+        deducted = _deducted(tx, person_id)
+        return _view(tx, house, account, bounds_of(tx, house, person_id=person_id), deducted.get(account_id))
 
 
 def spend_statements(house: House, *, person_id: UUID, account_id: UUID) -> list[Statement]:
@@ -92,6 +96,10 @@ def spend_purchases(house: House, *, person_id: UUID, account_id: UUID) -> list[
         return purchase.of_account(tx, account_id=account_id)
 
 
+def _deducted(tx: Transaction, person_id: UUID) -> dict[UUID, DeductedPart]:
+    return {one.account_id: one.part for one in bill_deduction.of_person(tx, person_id=person_id)}
+
+
 def _waits(tx: Transaction, account: SpendAccount, on: date) -> bool:
     """Whether a payment on its way keeps a morning from being told."""
     return next_morning(account.state) <= on and spend.is_paying(tx, account_id=account.account_id)
@@ -101,7 +109,9 @@ def _day(house: House, account: SpendAccount) -> date:
     return max(house.clock.business_date(), account.state.day)
 
 
-def _view(tx: Transaction, house: House, account: SpendAccount, bounds: Bounds) -> SpendView:
+def _view(
+    tx: Transaction, house: House, account: SpendAccount, bounds: Bounds, deducts: DeductedPart | None
+) -> SpendView:
     on = _day(house, account)
     state = account.state
     if not _waits(tx, account, on):
@@ -142,6 +152,7 @@ def _view(tx: Transaction, house: House, account: SpendAccount, bounds: Bounds) 
         overdue_days=state.overdue_days(on),
         overdue_fen=state.lacking_fen,
         opened_at=account.opened_at,
+        deducts=deducts,
         stopped=bounds.stopped,
         state=state,
     )

@@ -11,9 +11,10 @@ from mingqu.domain.evidence import LeafKind
 from mingqu.domain.identifier import DERIVED_MAX, dated, derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, TransferKind
 from mingqu.domain.refusal import Refusal
-from mingqu.domain.spend import SpendEvent, SpendOutcome, advance, next_morning, step
+from mingqu.domain.spend import SpendEvent, SpendKind, SpendOutcome, advance, next_morning, step
 from mingqu.services.house import House
 from mingqu.services.revolving.remind_of_bills import notices_of
+from mingqu.services.revolving.reserve_deduction import spare_deductions
 from mingqu.store import evidence, ledger, spend
 from mingqu.store.database import Transaction
 from mingqu.store.spend import SpendAccount
@@ -27,6 +28,7 @@ _LENDERS: Final = frozenset(
         AccountCode.SPEND_FEE_INCOME,
     }
 )
+_LESSENING: Final = (SpendKind.REPAID, SpendKind.CONVERTED)  # after which less of a bill is left
 HOLD_PLACES: Final = (1, 2, 3)  # among the ids of what is held: principal, the account's limit, the person's
 _VOID_PLACES: Final = (4, 5, 6)
 _OVER_PLACES: Final = (7, 8)
@@ -100,6 +102,8 @@ def record_spend(
     now = house.clock.now()
     spend.append_event(tx, account=account, event=event, at=now)
     spend.save_all(tx, accounts=[after])
+    if event.kind in _LESSENING:
+        spare_deductions(tx, house, account=after)
     evidence.append(
         tx,
         keyring=house.keyring,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from mingqu.domain.ledger import Reason
 from mingqu.domain.order import Order, OrderKind, OrderState, parent_of_holds
-from mingqu.domain.spend import SpendEvent, SpendKind
+from mingqu.domain.spend import SpendEvent, SpendKind, deducted_fen
 from mingqu.services.house import House
 from mingqu.services.revolving.draw_cash import holds_of_draw
 from mingqu.services.revolving.record_spend import bring_up_all, give_back, record_spend
 from mingqu.services.revolving.route_spend import release_spend
-from mingqu.store import spend
+from mingqu.services.revolving.tell_of_deductions import tell_deducted, tell_not_deducted
+from mingqu.store import bill_deduction, spend
 from mingqu.store.database import Transaction
 
 
@@ -17,7 +18,7 @@ def settle_spend(tx: Transaction, house: House, *, ended: Order) -> None:
     """Record a draw that was paid out or a payment that came in, from the day on which the channel says it was.
 
     A payment that was judged late in the meantime counts from the day the account has reached. A draw that was refused
-    for good gives back what was held for it.
+    for good gives back what was held for it. What became of a bill's deduction is told to the account's owner.
     """
     account = spend.account_of_order(tx, order_id=ended.order_id)
     if ended.state is not OrderState.PAID:
@@ -32,6 +33,13 @@ def settle_spend(tx: Transaction, house: House, *, ended: Order) -> None:
                 amount_fen=ended.amount_fen,
                 reason=Reason.SPEND_DRAW,
             )
+        elif (bill := account.state.bill) is not None and (
+            deducts := bill_deduction.bill_of_order(tx, order_id=ended.order_id)
+        ):
+            choice, number = deducts
+            left_fen = deducted_fen(account.state, choice.part)
+            if left_fen and bill.number == number:  # nothing is lacking, or it is the next bill's by now
+                tell_not_deducted(tx, house, account=account, bill=bill, amount_fen=left_fen)
         return
     assert ended.value_date is not None
     on = max(ended.value_date, account.state.day)
@@ -44,4 +52,6 @@ def settle_spend(tx: Transaction, house: House, *, ended: Order) -> None:
         amount_fen=ended.amount_fen,
     )
     holds = holds_of_draw(ended.order_id) if drawn else ()
-    record_spend(tx, house, account=account, event=event, holds=holds)
+    account = record_spend(tx, house, account=account, event=event, holds=holds)
+    if not drawn and bill_deduction.bill_of_order(tx, order_id=ended.order_id):
+        tell_deducted(tx, house, account=account, paid=ended)

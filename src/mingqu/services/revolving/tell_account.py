@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from mingqu.domain.contact import Denied
@@ -23,16 +23,28 @@ BATCH: Final = 100
 AGAIN_AFTER: Final = timedelta(minutes=5)
 
 
-def promise_notice(tx: Transaction, house: House, *, account: SpendAccount, template: str, amount_fen: int) -> None:
-    """Write the work of telling an account's owner something, once for each template; the caller commits it."""
+def promise_notice(
+    tx: Transaction,
+    house: House,
+    *,
+    account: SpendAccount,
+    template: str,
+    amount_fen: int,
+    on: date | None = None,
+    mark: str = "",
+) -> None:
+    """Write the work of telling an account's owner something, once for each template and mark; the caller commits it.
+
+    It names a day: today, or `on`.
+    """
     work.enqueue(
         tx,
         cell=account.cell,
-        work_id=beside(account.account_id, purpose=template),
+        work_id=beside(account.account_id, purpose=f"{template} {mark}".strip()),
         kind=ACCOUNT_NOTICE,
         subject_id=account.account_id,
         run_at=awake(house.clock.now()),
-        payload={"template": template, "on": house.clock.business_date().isoformat(), "amount_fen": amount_fen},
+        payload={"template": template, "on": (on or house.clock.business_date()).isoformat(), "amount_fen": amount_fen},
     )
 
 

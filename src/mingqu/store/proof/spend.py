@@ -63,11 +63,39 @@ _BILLS: Final[LiteralString] = """
     FROM spend_statement s LEFT JOIN spend_account a ON a.cell = s.cell AND a.account_id = s.account_id
     WHERE a.account_id IS NULL"""
 
+# A bill is deducted under a choice of its account's owner, under a consent and an agreement of theirs, and by one order
+# at a time: an order that may have taken money ends before the next is made.
+_DEDUCTIONS: Final[LiteralString] = """
+    SELECT format('order %s deducts a bill and nobody agreed to that', s.order_id)
+    FROM spend_order s JOIN channel_order o ON o.cell = s.cell AND o.order_id = s.order_id
+    LEFT JOIN bill_deduction d ON d.cell = s.cell AND d.choice_id = s.choice_id AND d.account_id = s.account_id
+    LEFT JOIN spend_account a ON a.cell = s.cell AND a.account_id = s.account_id AND a.person_id = d.person_id
+    LEFT JOIN consent c ON c.cell = d.cell AND c.consent_id = d.consent_id AND c.person_id = d.person_id
+                       AND c.purpose = 'bill_repayment'
+    LEFT JOIN repayment r ON r.cell = s.cell AND r.order_id = s.order_id
+    LEFT JOIN repayment_agreement g ON g.cell = r.cell AND g.agreement_id = r.agreement_id
+                                   AND g.person_id = d.person_id AND g.channel = o.channel
+    LEFT JOIN spend_statement b ON b.cell = s.cell AND b.account_id = s.account_id AND b.number = s.bill_number
+    WHERE s.choice_id IS NOT NULL
+      AND (a.account_id IS NULL OR c.consent_id IS NULL OR g.agreement_id IS NULL OR b.number IS NULL
+           OR o.kind <> 'collection' OR o.person_id <> d.person_id)
+    UNION ALL
+    SELECT format('order %s rests on an agreement and pays neither a loan nor a bill', r.order_id)
+    FROM repayment r LEFT JOIN spend_order s ON s.cell = r.cell AND s.order_id = r.order_id
+    WHERE r.loan_id IS NULL AND s.choice_id IS NULL
+    UNION ALL
+    SELECT format('account %s has more than one deduction under way', account_id)
+    FROM spend_order s JOIN channel_order o ON o.cell = s.cell AND o.order_id = s.order_id
+    WHERE s.choice_id IS NOT NULL AND o.state NOT IN ('PAID', 'FAILED')
+    GROUP BY s.cell, s.account_id HAVING count(*) > 1"""
+
 
 def spend_accounts(tx: Transaction) -> list[str]:
     """Return a sentence for each account that is not what its events make of it, or not what the ledger says."""
     found = [
-        sentence for check in (_BOOKS, _LIMITS, _PURCHASES, _BILLS) for (sentence,) in tx.execute(check).fetchmany(20)
+        sentence
+        for check in (_BOOKS, _LIMITS, _PURCHASES, _BILLS, _DEDUCTIONS)
+        for (sentence,) in tx.execute(check).fetchmany(20)
     ]
     return found + list(islice(_replayed(tx), FINDINGS_MAX))
 

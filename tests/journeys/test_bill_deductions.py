@@ -1,0 +1,314 @@
+"""Bills of revolving accounts are deducted as their owner chose: once, on the due day, and no more than is left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import LiteralString
+from uuid import UUID
+
+import pytest
+
+from mingqu.channels.fake.faults import Fault
+from mingqu.console.words import Words
+from mingqu.demo.journey import Known, agree_to_deductions, work_until_idle
+from mingqu.demo.people import XIA, ZHOU
+from mingqu.domain.consent import ConsentMissing, ConsentPurpose
+from mingqu.domain.moment import start_of
+from mingqu.domain.order import Order
+from mingqu.domain.ownership import NotFound
+from mingqu.domain.spend import DeductedPart, PaymentWish
+from mingqu.services.orders.end_agreement import stop_agreement
+from mingqu.services.orders.hear_order import BookOrders
+from mingqu.services.people.read_person import person_view
+from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
+from mingqu.services.repayment.choose_deduction import AgreementMissing, choose_deduction, stop_deduction
+from mingqu.services.repayment.repay import open_page
+from mingqu.services.repayment.repay_spend import repay_spend
+from mingqu.services.revolving.deduct_bills import deduct_bills
+from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
+from mingqu.services.revolving.read_spend import SpendView, spend_view
+from mingqu.store import order, proof
+from tests.console import signed_in
+from tests.journeys.reading import arrive, assert_coherent, rows_of
+from tests.journeys.test_spend_funding import accounts_of
+from tests.world import OpenWorld
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person's spend account, and what is done with it."""
+
+    world: OpenWorld
+    known: Known
+    account_id: UUID
+
+    def buy(self, number: str, amount_fen: int) -> None:
+        bought = authorize_purchase(
+            self.world.house,
+            person_id=self.known.person_id,
+            account_id=self.account_id,
+            merchant_id="m1",
+            merchant_name="河畔书店",
+            number=number,
+            amount_fen=amount_fen,
+            key=number,
+        )
+        capture_purchase(self.world.house, purchase_id=bought)
+
+    def agree(self) -> UUID:
+        """Agree with the card's bank, and to the text on bills; return that consent's id."""
+        agree_to_deductions(self.world, self.known)
+        return give_consent(
+            self.world.house,
+            person_id=self.known.person_id,
+            purpose=ConsentPurpose.BILL_REPAYMENT,
+            recipient=self.world.house.settings.operator_name,
+            key="bills",
+        )
+
+    def choose(self, part: DeductedPart, key: str = "choose") -> UUID:
+        return choose_deduction(
+            self.world.house, person_id=self.known.person_id, account_id=self.account_id, part=part, key=key
+        )
+
+    def pay(self, wish: PaymentWish, key: str, *, amount_fen: int | None = None) -> UUID:
+        """Pay on the bank's page; what it says is heard at once, and no other work is done."""
+        house = self.world.house
+        page = repay_spend(
+            house,
+            person_id=self.known.person_id,
+            account_id=self.account_id,
+            wish=wish,
+            amount_fen=amount_fen,
+            key=key,
+        )
+        open_page(house, person_id=self.known.person_id, order_id=page.order_id)
+        self.world.pay_page(self.known.newcomer, page.order_id)
+        word = house.hosted.ask(page.order_id.hex)
+        BookOrders(house=house).hear(order_id=page.order_id, word=word, at=house.clock.now())
+        return page.order_id
+
+    def deductions(self) -> list[tuple[str, int, str | None]]:
+        """Return the account's deductions in the order of their making: state, amount, refusal."""
+        return [(one.state.value, one.amount_fen, one.refusal_code) for one in self.orders()]
+
+    def orders(self) -> list[Order]:
+        with self.world.house.database.transaction() as tx:
+            rows = tx.execute(
+                """SELECT order_id FROM spend_order JOIN channel_word w USING (cell, order_id)
+                   WHERE account_id = %s AND choice_id IS NOT NULL AND seq = 1 ORDER BY w.at, order_id""",
+                (self.account_id,),
+            ).fetchall()
+            return [order.load(tx, order_id=order_id) for (order_id,) in rows]
+
+    def view(self) -> SpendView:
+        return spend_view(self.world.house, person_id=self.known.person_id, account_id=self.account_id)
+
+    def at(self, on: date, hour: int, minute: int = 0) -> None:
+        """Do what is due at an hour of a day."""
+        self.world.go_to(moment(on, hour, minute))
+        work_until_idle(self.world)
+
+    def told(self) -> Counter[str]:
+        """Return how often each thing was said about deductions."""
+        inbox = self.world.sms.inbox(phone=self.known.newcomer.phone)
+        return Counter(one.template for one in inbox if "deducted" in one.template)
+
+
+def moment(on: date, hour: int, minute: int = 0) -> datetime:
+    return start_of(on) + timedelta(hours=hour, minutes=minute)
+
+
+@pytest.fixture
+def account(world: OpenWorld) -> Account:
+    """An account whose owner's card holds 1,500.00."""
+    known = arrive(world, balance_fen=150_000)
+    return Account(world, known, accounts_of(world.house, known.person_id)["chengchuan-spend"])
+
+
+def test_a_bill_is_deducted_whole_on_its_due_day_and_tried_again_that_day_alone(account: Account) -> None:
+    world, due = account.world, date(2026, 9, 10)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    account.at(due, 8, 59)
+    assert account.deductions() == []
+    account.at(due, 9, 1)
+    assert account.deductions() == [("PAID", 100_000, None)]
+    assert world.balance_fen(XIA) == 50_000
+    assert (account.view().bill_left_fen, account.told()) == (0, Counter({"spend.deducted": 1}))
+    account.at(due, 20)
+    assert len(account.orders()) == 1
+
+    # Too little on the card at nine and at two; it is filled before the third try. That it failed is told once.
+    due = date(2026, 10, 10)
+    account.buy("2", 60_000)
+    account.at(due, 9, 1)
+    account.at(due, 14, 1)
+    assert account.deductions()[1:] == [("FAILED", 60_000, "insufficient_funds")] * 2
+    assert account.told()["spend.not_deducted"] == 1
+    world.deposit(XIA, 10_000)
+    account.at(due, 19, 1)
+    assert account.deductions()[3:] == [("PAID", 60_000, None)]
+    assert (account.view().bill_left_fen, account.view().overdue_days) == (0, 0)
+
+    # Three tries fail: none is made on a later day, and the account is late.
+    due = date(2026, 11, 10)
+    account.buy("3", 70_000)
+    for hour in (9, 14, 19, 23):
+        account.at(due, hour, 1)
+    world.deposit(XIA, 100_000)
+    account.at(due + timedelta(days=1), 9, 1)
+    account.at(due + timedelta(days=2), 9, 1)
+    assert account.deductions()[4:] == [("FAILED", 70_000, "insufficient_funds")] * 3
+    assert account.view().overdue_days == 2
+    assert account.told() == Counter({"spend.deducted": 2, "spend.not_deducted": 2})
+    assert_coherent(world.house)
+
+
+def test_what_may_have_been_taken_is_never_taken_again_and_a_worker_that_slept_tries_once(account: Account) -> None:
+    world, due = account.world, date(2026, 9, 10)
+    account.agree()
+    account.choose(DeductedPart.MINIMUM)
+    account.buy("1", 100_000)
+    world.bank.faults.plan("collection.deduct", Fault.LOSE_REPLY)
+    world.bank.faults.plan("bank.ask", Fault.LOSE_REQUEST, times=10_000)
+    for hour in (9, 14, 19):
+        account.at(due, hour, 1)
+    assert account.deductions() == [("UNKNOWN", 10_000, None)]
+    page = signed_in(world.house, "operations").get(f"/console/customers/{account.known.person_id.hex}").text
+    assert "最低还款额" in page, "the console says what is deducted"
+    assert Words.short(account.orders()[0].order_id) in page, "and what nobody knows the end of"
+    account.at(due + timedelta(days=1), 10)  # whether it was paid in time is not judged before that is known
+    assert account.deductions() == [("UNKNOWN", 10_000, None)]
+    world.bank.faults.heal()
+    account.at(due + timedelta(days=1), 12)
+    assert account.deductions() == [("PAID", 10_000, None)]
+    assert (account.view().overdue_days, world.balance_fen(XIA)) == (0, 140_000)
+
+    # Nobody worked on the due day nor on the next: one try, at nine of the day on which somebody does, of what is
+    # lacking by then, and none after it.
+    due = date(2026, 10, 10)
+    account.at(due - timedelta(days=1), 12)
+    lacking_fen = account.view().minimum_left_fen
+    account.at(due + timedelta(days=2), 3)
+    assert [one.state.value for one in account.orders()] == ["PAID", "RESERVED"]
+    account.at(due + timedelta(days=2), 9, 1)
+    account.at(due + timedelta(days=3), 20)
+    assert account.deductions()[1:] == [("PAID", lacking_fen, None)]
+    assert account.view().overdue_days == 0
+    assert_coherent(world.house)
+
+
+def test_what_is_paid_by_hand_the_same_day_lessens_or_ends_the_deduction(account: Account) -> None:
+    house, due = account.world.house, date(2026, 9, 10)
+    cell = house.database.cell_of(account.account_id)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    account.at(due, 8, 59)
+    account.world.go_to(moment(due, 9))
+    assert deduct_bills(house, cell=cell) == 1
+    account.pay(PaymentWish.ALL, "part", amount_fen=30_000)
+    assert sorted(account.deductions()) == [("FAILED", 100_000, "paid_already"), ("RESERVED", 70_000, None)]
+    account.pay(PaymentWish.BILL, "rest")
+    account.at(due, 20)
+    assert sorted(account.deductions()) == [("FAILED", fen, "paid_already") for fen in (70_000, 100_000)]
+    assert (account.view().bill_left_fen, account.world.balance_fen(XIA)) == (0, 50_000)
+    assert account.told() == Counter()
+    assert_coherent(house)
+
+
+def test_it_is_chosen_under_a_consent_and_switched_off_until_it_is_sent(account: Account) -> None:
+    house, world, person_id = account.world.house, account.world, account.known.person_id
+    cell = house.database.cell_of(account.account_id)
+    before = rows_of(house)
+    with pytest.raises(ConsentMissing):
+        account.choose(DeductedPart.BILL)
+    assert rows_of(house) == before
+    consent_id = give_consent(
+        house,
+        person_id=person_id,
+        purpose=ConsentPurpose.BILL_REPAYMENT,
+        recipient=house.settings.operator_name,
+        key="bills",
+    )
+    before = rows_of(house)
+    with pytest.raises(AgreementMissing):
+        account.choose(DeductedPart.BILL)
+    other = arrive(world, ZHOU)
+    before = rows_of(house)
+    for act in (
+        lambda: choose_deduction(
+            house, person_id=other.person_id, account_id=account.account_id, part=DeductedPart.BILL, key="x"
+        ),
+        lambda: stop_deduction(house, person_id=other.person_id, account_id=account.account_id),
+    ):
+        with pytest.raises(NotFound):
+            act()
+    assert rows_of(house) == before
+    agree_to_deductions(world, account.known)
+    chosen = account.choose(DeductedPart.BILL, "a")
+    assert account.choose(DeductedPart.BILL, "a") == account.choose(DeductedPart.BILL, "b") == chosen
+    assert account.choose(DeductedPart.MINIMUM, "c") != chosen
+    account.buy("1", 100_000)
+
+    # Switched off between nine o'clock and the sending: what waits is withdrawn, and nothing more is made.
+    due = date(2026, 9, 10)
+    account.at(due, 8, 59)
+    world.go_to(moment(due, 9))
+    assert deduct_bills(house, cell=cell) == 1
+    stop_deduction(house, person_id=person_id, account_id=account.account_id)
+    stop_deduction(house, person_id=person_id, account_id=account.account_id)
+    account.at(due, 20)
+    assert account.deductions() == [("FAILED", 10_000, "deduction_switched_off")]
+
+    # Chosen again on the due day it is tried once more that day; the consent's end is the choice's end.
+    account.choose(DeductedPart.MINIMUM, "d")
+    work_until_idle(world)
+    assert account.deductions()[1:] == [("PAID", 10_000, None)]
+    withdraw_consent(house, person_id=person_id, consent_id=consent_id)
+    account.at(date(2026, 10, 10), 20)
+    assert len(account.orders()) == 2
+    assert_coherent(house)
+
+
+def test_without_a_card_any_more_nothing_is_deducted_and_that_is_told(account: Account) -> None:
+    house, person_id = account.world.house, account.known.person_id
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    (card,) = person_view(house, person_id=person_id).cards
+    assert card.agreement_id is not None
+    stop_agreement(house, person_id=person_id, agreement_id=card.agreement_id)
+    for hour in (9, 14, 19):
+        account.at(date(2026, 9, 10), hour, 1)
+    assert account.deductions() == []
+    assert account.told() == Counter({"spend.not_deducted": 1})
+    assert_coherent(house)
+
+
+def test_verify_finds_a_deduction_that_nobody_agreed_to(account: Account) -> None:
+    house = account.world.house
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    account.at(date(2026, 9, 10), 9, 1)
+    (deducted,) = account.orders()
+    name, others = deducted.order_id, f"order {deducted.order_id} deducts a bill and nobody agreed to that"
+    spoilt: dict[LiteralString, str] = {
+        "UPDATE consent SET purpose = 'auto_repayment' WHERE purpose = 'bill_repayment'": others,
+        "UPDATE spend_order SET bill_number = 2": others,
+        "UPDATE repayment SET agreement_id = NULL": others,
+        "UPDATE repayment_agreement SET channel = 'wechat', instrument_id = NULL": others,
+        "UPDATE spend_order SET choice_id = NULL, bill_number = NULL": (
+            f"order {name} rests on an agreement and pays neither a loan nor a bill"
+        ),
+    }
+    for spoiling, found in spoilt.items():
+        with house.database.transaction() as tx:
+            assert proof.spend_accounts(tx) == []
+            tx.execute(spoiling)
+            assert proof.spend_accounts(tx) == [found]
