@@ -9,19 +9,28 @@ from uuid import UUID
 
 import pytest
 
+from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.demo.story import fund_lenders
+from mingqu.domain.consent import ConsentPurpose
+from mingqu.domain.moment import start_of
+from mingqu.domain.spend import DeductedPart
 from mingqu.ports.collection import least_fen
 from mingqu.services.orders.announce_deductions import AGAIN_AFTER, DAYS_AHEAD, plan_announcements
 from mingqu.services.orders.end_agreement import stop_agreement
 from mingqu.services.orders.find_announcement import TELL, announced_of
+from mingqu.services.privacy.give_consent import give_consent
+from mingqu.services.repayment.choose_deduction import choose_deduction
 from mingqu.services.repayment.read_loans import loan_view
+from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
+from mingqu.services.revolving.read_spend import spend_view
 from mingqu.services.run_due_work import run_due_work
 from mingqu.store import work
 from mingqu.store.database import Database
 from tests.conftest import OPENED_ON
-from tests.journeys.reading import arrive, borrow
+from tests.journeys.reading import arrive, assert_coherent, borrow
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
+from tests.journeys.test_spend_funding import accounts_of
 from tests.journeys.test_wallet_agreement import OPENID, begin, fill, state
 
 
@@ -63,9 +72,9 @@ def shift(world: SandboxWorld, off_fen: int) -> None:
         tx.commit()
 
 
-def announced(world: SandboxWorld, loan_id: UUID, agreement_id: UUID, on: date) -> list[int]:
+def announced(world: SandboxWorld, subject_id: UUID, agreement_id: UUID, on: date) -> list[int]:
     with world.house.database.transaction() as tx:
-        return [one.amount_fen for one in announced_of(tx, loan_id=loan_id, agreement_id=agreement_id, on=on)]
+        return [one.amount_fen for one in announced_of(tx, subject_id=subject_id, agreement_id=agreement_id, on=on)]
 
 
 def test_a_due_day_is_announced_once_and_what_changes_is_announced_again(world: SandboxWorld) -> None:
@@ -125,3 +134,49 @@ def test_what_is_no_longer_so_is_not_said(world: SandboxWorld) -> None:
         assert {TELL, "plan_announcements"}.isdisjoint(work.pending(tx)), "it is looked at no more"
     assert scheduled(world) == []
     assert announced(world, loan_id, agreement_id, due) == []
+
+
+def test_a_bill_is_announced_and_deducted_under_its_announcement_and_what_the_wallet_lacks_is_tried_again(
+    world: SandboxWorld,
+) -> None:
+    known = arrive(world)
+    house, account_id = world.house, accounts_of(world.house, known.person_id)["chengchuan-spend"]
+    for purpose in (ConsentPurpose.AUTO_REPAYMENT, ConsentPurpose.BILL_REPAYMENT):
+        operator = house.settings.operator_name
+        give_consent(house, person_id=known.person_id, purpose=purpose, recipient=operator, key=purpose.value)
+    agreement_id = begin(world, known)
+    assert state(world, known, agreement_id) == "active"
+    choose_deduction(house, person_id=known.person_id, account_id=account_id, part=DeductedPart.BILL, key="choose")
+    bought = authorize_purchase(
+        house,
+        person_id=known.person_id,
+        account_id=account_id,
+        merchant_id="m1",
+        merchant_name="河畔书店",
+        number="1",
+        amount_fen=100_000,
+        key="1",
+    )
+    capture_purchase(house, purchase_id=bought)
+    world.sandbox.control.wechatpay.repayments.need_schedule(True)  # nothing is deducted of which it was not told
+    due = date(2026, 9, 10)
+    work_at(world, due - timedelta(days=DAYS_AHEAD + 1))
+    assert scheduled(world) == []
+    work_at(world, due - timedelta(days=DAYS_AHEAD))
+    work_at(world, due - timedelta(days=DAYS_AHEAD - 1))
+    assert scheduled(world) == [(100_000, least_fen(100_000), due.isoformat())]
+    assert announced(world, account_id, agreement_id, due) == [100_000]
+
+    # The wallet holds a part: that is taken. The rest is asked for at two o'clock, when the announcement is used up.
+    def left_fen() -> int:
+        return spend_view(house, person_id=known.person_id, account_id=account_id).bill_left_fen
+
+    fill(world, 40_000)
+    work_at(world, due)
+    assert left_fen() == 60_000
+    world.sandbox.control.wechatpay.repayments.need_schedule(False)
+    fill(world, 60_000)
+    world.go_to(start_of(due) + timedelta(hours=14))
+    work_until_idle(world)
+    assert left_fen() == 0
+    assert_coherent(house)

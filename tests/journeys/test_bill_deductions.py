@@ -97,8 +97,8 @@ class Account:
     def orders(self) -> list[Order]:
         with self.world.house.database.transaction() as tx:
             rows = tx.execute(
-                """SELECT order_id FROM spend_order JOIN channel_word w USING (cell, order_id)
-                   WHERE account_id = %s AND choice_id IS NOT NULL AND seq = 1 ORDER BY w.at, order_id""",
+                """SELECT order_id FROM spend_order JOIN channel_order USING (cell, order_id)
+                   WHERE account_id = %s AND choice_id IS NOT NULL ORDER BY run_at, order_id""",
                 (self.account_id,),
             ).fetchall()
             return [order.load(tx, order_id=order_id) for (order_id,) in rows]

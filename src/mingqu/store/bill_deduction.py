@@ -113,6 +113,18 @@ def open_orders(tx: Transaction, *, account_id: UUID) -> list[Order]:
     return [orders.order_in(row) for row in rows]
 
 
+def was_tried(tx: Transaction, *, account_id: UUID, since: datetime, before: Order) -> bool:
+    """Return whether another deduction of an account, to go out from a moment on and before an order, was sent."""
+    row = tx.execute(
+        """SELECT EXISTS (SELECT FROM spend_order s JOIN channel_order o ON o.cell = s.cell AND o.order_id = s.order_id
+               WHERE s.cell = %s AND s.account_id = %s AND s.choice_id IS NOT NULL AND o.sent_at IS NOT NULL
+                 AND o.run_at >= %s AND o.run_at <= %s AND o.order_id <> %s)""",
+        (tx.cell_of(account_id), account_id, since, before.run_at, before.order_id),
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
 def bill_of_order(tx: Transaction, *, order_id: UUID) -> tuple[Choice, int] | None:
     """Return under which choice an order deducts which bill, or None for other orders."""
     row = tx.execute(

@@ -1,8 +1,9 @@
 """Announce what will be deducted: a wallet that tells its people of it hears of each due day some days ahead.
 
-Every agreement with such a wallet has one piece of work that looks each morning at the loans of its person. What falls
-due within DAYS_AHEAD gets an announcement of its own, whose number follows from loan, day, amount and agreement, so
-that any number of workers make it once and say it again as the same. An announcement is at most what is deducted:
+Every agreement with such a wallet has one piece of work that looks each morning at the loans of its person, and at the
+bills of which they let a part be deducted. What falls due within DAYS_AHEAD gets an announcement of its own, whose
+number follows from loan or account, day, amount and agreement, so that any number of workers make it once and say it
+again as the same. An announcement is at most what is deducted:
 
 - a loan that was paid, or of which less will be due, needs no other; nothing, or less, is deducted under it;
 - one of which more will be due is announced again, and the deduction rests on the announcement that covers it;
@@ -35,6 +36,7 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
 from mingqu.services.orders.drop_agreement import end_agreement
 from mingqu.services.orders.find_announcement import TELL, TOLD, announced_of
+from mingqu.services.orders.find_bill_due import bill_due_fen, bills_due
 from mingqu.services.orders.run_errand import token_field
 from mingqu.store import loan, repayment, vault, work
 from mingqu.store.database import Transaction
@@ -138,35 +140,39 @@ def _write_plan(tx: Transaction, house: House, piece: Work) -> None:
     if agreement.state != "active":
         work.complete(tx, work=piece, now=house.clock.now())
         return
+    coming = [
+        (of.loan_id, *found)
+        for of in loan.of_person(tx, person_id=person_id)
+        if (found := next_due_of(of, after=today)) is not None
+    ]
     rows = [
         row
-        for of in loan.of_person(tx, person_id=person_id)
-        if (row := _announcement(tx, house, of, agreement=agreement, today=today)) is not None
+        for subject_id, on, amount_fen in (*coming, *bills_due(tx, person_id=person_id, after=today))
+        if on <= today + timedelta(days=DAYS_AHEAD)
+        if (row := _announcement(tx, house, subject_id, agreement=agreement, on=on, amount_fen=amount_fen)) is not None
     ]
     work.enqueue_many(tx, cell=piece.cell, rows=rows)
     work.reschedule(tx, work=piece, run_at=start_of(today + timedelta(days=1)) + PLAN_AT)
 
 
-def _announcement(tx: Transaction, house: House, of: Loan, *, agreement: Agreement, today: date) -> NewWork | None:
-    """Return the work of announcing a loan's next due day, or None: it is far, covered, or above the agreement."""
-    coming = next_due_of(of, after=today)
-    if coming is None:
+def _announcement(
+    tx: Transaction, house: House, subject_id: UUID, *, agreement: Agreement, on: date, amount_fen: int
+) -> NewWork | None:
+    """Return the work of announcing a due day of a loan or account, or None: it is covered, or above the agreement."""
+    if not 0 < amount_fen <= house.settings.wallet_deduction_fen_max:
         return None
-    on, amount_fen = coming
-    if on > today + timedelta(days=DAYS_AHEAD) or not 0 < amount_fen <= house.settings.wallet_deduction_fen_max:
-        return None
-    told = announced_of(tx, loan_id=of.loan_id, agreement_id=agreement.agreement_id, on=on)
+    told = announced_of(tx, subject_id=subject_id, agreement_id=agreement.agreement_id, on=on)
     if any(one.amount_fen >= amount_fen for one in told):
         return None
-    made = dated(of.loan_id, on=on, purpose=f"announce {amount_fen} {agreement.agreement_id.hex}")
+    made = dated(subject_id, on=on, purpose=f"announce {amount_fen} {agreement.agreement_id.hex}")
     wanted = _Wanted(
         number=made.hex,
-        person_id=of.person_id,
+        person_id=agreement.person_id,
         agreement_id=agreement.agreement_id,
         amount_fen=amount_fen,
         on=on,
     )
-    return NewWork(work_id=made, kind=TELL, subject_id=of.loan_id, run_at=house.clock.now(), payload=wanted.payload())
+    return NewWork(work_id=made, kind=TELL, subject_id=subject_id, run_at=house.clock.now(), payload=wanted.payload())
 
 
 def tell_announcements(house: House, *, cell: int) -> int:
@@ -182,12 +188,12 @@ def _tell(house: House, piece: Work) -> None:
     wanted, today = _Wanted.read(piece.payload), house.clock.business_date()
     with house.database.transaction() as tx:
         agreement = repayment.load_agreement(tx, person_id=wanted.person_id, agreement_id=wanted.agreement_id)
-        of = loan.get(tx, cell=piece.cell, loan_id=piece.subject_id)
+        due_fen = _due_fen(tx, piece, on=wanted.on, today=today)
         token = _token(tx, house, wanted) if agreement.state == "active" else None
     channel = house.announcing.get(agreement.channel)
     if token is None or wanted.on <= today:
         _end(house, piece, told=False)
-    elif channel is None or due_fen_on(of, on=wanted.on) != wanted.amount_fen:
+    elif channel is None or due_fen != wanted.amount_fen:
         _later(house, piece)
     else:
         match _said(channel, wanted, token):
@@ -198,6 +204,12 @@ def _tell(house: House, piece: Work) -> None:
                 _end(house, piece, told=False)
             case None:
                 _later(house, piece)
+
+
+def _due_fen(tx: Transaction, piece: Work, *, on: date, today: date) -> int:
+    """Return what will be due on a day of the loan or account that an announcement is of."""
+    of = loan.some(tx, cell=piece.cell, loan_ids=[piece.subject_id])
+    return due_fen_on(of[0], on=on) if of else bill_due_fen(tx, account_id=piece.subject_id, on=on, after=today)
 
 
 def _said(channel: AnnouncingChannel, wanted: _Wanted, token: Personal[str]) -> Accepted | Refused | None:

@@ -189,7 +189,7 @@ def errand_of(house: House, *, order: Order) -> Errand:
                 field=token_field(agreement.agreement_id),
             )
             announced = None
-            if order.channel in house.announcing and order.loan_id is not None:
+            if order.channel in house.announcing:
                 announced = announced_for(tx, waiting=order, agreement_id=agreement.agreement_id)
             return DeductionErrand(channel=deducting, agreement_token=token, announced=announced)
         assert order.instrument_id is not None
