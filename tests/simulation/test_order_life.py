@@ -12,8 +12,9 @@ from mingqu.domain.order import Ask, OrderState
 from mingqu.domain.word import Silent
 from mingqu.simulation.course import live_orders
 from mingqu.simulation.order_desk import Desk
-from mingqu.simulation.order_rails import ITEM_SILENT, PART_LATE
+from mingqu.simulation.order_rails import ITEM_SILENT
 from mingqu.simulation.order_world import OrderWorld
+from mingqu.simulation.tills import PART_LATE
 from mingqu.simulation.weather import BAD, FINE, NAMES, Trouble, read_weather
 from tests.simulation.planted import (
     AskedIsBooked,

@@ -17,6 +17,7 @@ from mingqu.services.decisions.assess import Assessment, assess
 from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.offers.make_offers import make_offers
 from mingqu.services.offers.price_offer import Offered
+from mingqu.services.orders.entrust_payment import Payee
 from mingqu.services.people.read_person import person_view
 from mingqu.services.people.sign_in import send_code, sign_in
 from mingqu.services.people.verify_identity import verify_identity
@@ -90,10 +91,11 @@ def take_loan(
     method: str,
     payout_at: datetime | None = None,
     choice: int = 0,
+    payee: Payee | None = None,
 ) -> Borrowed:
     """Choose the cheapest offer, read its cost table, name the lender in a consent, sign, agree to deductions.
 
-    `choice` is the place of another offer, by its cost.
+    `choice` is the place of another offer, by its cost. With a `payee` the money goes there, and to no card.
     """
     house, person_id = world.house, known.person_id
     offers = make_offers(house, person_id=person_id, amount_fen=amount_fen, instalments=instalments, method=method)
@@ -110,7 +112,8 @@ def take_loan(
         person_id=person_id,
         offer_id=offered.offer.offer_id,
         code=world.read_code(known.newcomer.phone),
-        instrument_id=known.instrument_id,
+        instrument_id=known.instrument_id if payee is None else None,
+        payee=payee,
         payout_at=payout_at or house.clock.now(),
         key=f"sign {offered.offer.offer_id.hex}",
     )

@@ -18,16 +18,21 @@ from mingqu.services.contracts.sign_contract import Signed, sign_contract
 from mingqu.services.decisions.assess import assess
 from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.people.bind_wallet import bind_alipay_account
 from mingqu.services.people.sign_in import send_code, sign_in
 from mingqu.services.people.verify_identity import verify_identity
 from mingqu.services.privacy.give_consent import give_consent
 from mingqu.simulation.agreement import agree
-from mingqu.simulation.people import IdleError, Person, require_same
+from mingqu.simulation.people import IdleError, Person, Signing, require_same
+from mingqu.simulation.playhouse import PAYEE
 
 BALANCE_FEN: Final = 2_000_000
 TRIES_MAX: Final = 12  # of one step; then somebody has had enough and goes
 _AMOUNTS_FEN: Final = (50_000, 120_000, 300_000, 450_000)
 _LATER: Final = (timedelta(0), timedelta(0), timedelta(hours=5), timedelta(days=2))
+_TO_PAYEE_PPM: Final = 300_000  # of the signatures; the others go to one's own account
+_TO_WALLET_PPM: Final = 600_000  # of these, where an account at a wallet is bound
+_NOT_OWN_NAME_PPM: Final = 150_000  # of the accounts at a wallet: transfers to them are refused
 _METHODS: Final = ("equal_instalment", "equal_principal", "interest_only")
 
 
@@ -126,6 +131,14 @@ def _consent_to_lender(person: Person) -> None:
     _consent(person, ConsentPurpose.PASS_TO_LENDER, recipient=person.lender)
 
 
+def _bind_wallet(person: Person) -> None:
+    """Bind an account at a wallet, or do without; not everybody's is in their own name."""
+    if person.wallet_id is None and person.dice.happens(700_000):
+        wallets = person.play.wallets
+        account = wallets.account_of(person.newcomer, own_name=not person.dice.happens(_NOT_OWN_NAME_PPM))
+        person.wallet_id = bind_alipay_account(person.house, person_id=person.own_id, code=wallets.come_back(account))
+
+
 def _agree(person: Person) -> None:
     """Agree to deductions, or do without."""
     if person.dice.happens(700_000):
@@ -138,29 +151,38 @@ def _ask_signing_code(person: Person) -> None:
 
 
 def _sign(person: Person) -> None:
-    if person.signing is None:
-        later = person.dice.one_of(_LATER)
-        payout_at = person.house.clock.now() + later if later else None
-        person.signing = (person.new_key("sign"), payout_at)
-    key, payout_at = person.signing
+    meant = person.signing = person.signing or _meant(person)
 
     def sign() -> Signed:
         assert person.offer_id is not None
-        assert person.instrument_id is not None
         return sign_contract(
             person.house,
             person_id=person.own_id,
             offer_id=person.offer_id,
-            instrument_id=person.instrument_id,
-            payout_at=payout_at,
+            instrument_id=meant.instrument_id,
+            payee=meant.payee,
+            payout_at=meant.payout_at,
             code=person.latest_code(),
-            key=key,
+            key=meant.key,
         )
 
     signed = sign()
     if person.asks_twice():
         require_same(signed, sign(), what="a signature")
     person.signing = None
+
+
+def _meant(person: Person) -> Signing:
+    """Return a signature of somebody's choice: paid now or later, to a card, an account of theirs, or a payee."""
+    later = person.dice.one_of(_LATER)
+    to_payee, to_wallet = person.dice.happens(_TO_PAYEE_PPM), person.dice.happens(_TO_WALLET_PPM)
+    own = person.wallet_id if to_wallet and person.wallet_id is not None else person.instrument_id
+    return Signing(
+        key=person.new_key("sign"),
+        payout_at=person.house.clock.now() + later if later else None,
+        instrument_id=None if to_payee else own,
+        payee=PAYEE if to_payee else None,
+    )
 
 
 def _ask_for_person(person: Person) -> None:
@@ -199,6 +221,7 @@ WAY: Final[tuple[Callable[[Person], None], ...]] = (
     _read_table,
     _confirm_table,
     _consent_to_lender,
+    _bind_wallet,
     _agree,
     _ask_signing_code,
     _sign,

@@ -14,11 +14,11 @@ from mingqu.services.repayment.read_loans import LoanView, loans_of
 from mingqu.services.repayment.repay import PaymentPage, open_page, repay_by_hand
 from mingqu.simulation.agreement import begin, confirm, withdraw
 from mingqu.simulation.arrival import CHOOSING
-from mingqu.simulation.people import IdleError, Payment, Person, require_same
+from mingqu.simulation.people import PAGES_OPEN_MAX, IdleError, Payment, Person, require_same
+from mingqu.simulation.together import mean_together, owes_several, pay_together
 from mingqu.store.database import DatabaseUnavailable
 
 _WAGES_FEN: Final = (1_000, 30_000, 150_000, 900_000)
-_PAGES_OPEN_MAX: Final = 3  # nobody keeps more pages open than that
 _INTENTS: Final = (Intent.DUE, Intent.DUE, Intent.PREPAY, Intent.PREPAY, Intent.PAYOFF)
 
 
@@ -32,7 +32,7 @@ def _loan(person: Person, *stages: Stage) -> LoanView:
 
 def repay(person: Person) -> None:
     """Mean to repay, in part or all; the same payment until it is answered."""
-    if len(person.pages) >= _PAGES_OPEN_MAX:
+    if len(person.pages) >= PAGES_OPEN_MAX:
         raise IdleError("There are pages open.")
     if person.payment is None:
         of = _loan(person, Stage.ACTIVE, Stage.CHARGED_OFF)
@@ -122,6 +122,17 @@ def certify(person: Person) -> None:
     require_same(first, again, what="a certificate")
 
 
+def drawn(person: Person) -> Callable[[Person], None]:
+    """Draw what somebody does next: whoever has a page before them mostly pays on it."""
+    if person.together and person.dice.happens(850_000):
+        return pay_together
+    if person.pages and person.dice.happens(600_000):
+        return pay
+    if person.dice.happens(400_000) and len(person.together) < PAGES_OPEN_MAX and owes_several(person):
+        return mean_together
+    return person.dice.drawn(DOINGS)
+
+
 def borrow_more(person: Person) -> None:
     """Set out to borrow again: the second half of a newcomer's way."""
     person.step, person.tries, person.key = CHOOSING, 0, ""
@@ -131,6 +142,8 @@ def borrow_more(person: Person) -> None:
 DOINGS: Final[tuple[tuple[Callable[[Person], None], int], ...]] = (
     (repay, 26),
     (pay, 32),
+    (mean_together, 3),
+    (pay_together, 3),
     (earn_or_spend, 14),
     (begin, 6),
     (confirm, 8),

@@ -25,3 +25,12 @@ class Dice(Chance):
     def happens(self, ppm: int) -> bool:
         """Return whether something of this chance in a million happens now."""
         return self.below(PPM) < ppm
+
+    def drawn(self, doings: Sequence[tuple[Thing, int]]) -> Thing:
+        """Return one of some things by its weight."""
+        point = self.below(sum(weight for _, weight in doings))
+        for thing, weight in doings:
+            if point < weight:
+                return thing
+            point -= weight
+        raise AssertionError("a point lies in some part of the whole")

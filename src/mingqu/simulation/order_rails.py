@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 from mingqu.channels.fake.bank import FakeBank
@@ -14,13 +14,13 @@ from mingqu.domain.order import Order
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused, Silent, Word
 from mingqu.ports.batch import Batch, BatchTaken
-from mingqu.ports.collection import DeductionRequest, HostedPage, HostedPaymentRequest
-from mingqu.ports.combined import CombinedRequest, LenderPart
-from mingqu.ports.payout import PayoutRequest, StatementLine
+from mingqu.ports.collection import DeductionRequest
+from mingqu.ports.payout import PayoutRequest
 from mingqu.ports.refund import RefundRequest
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.orders.chase_order import EntrustedErrand, PayoutErrand, RefundErrand
 from mingqu.simulation.dice import Dice
+from mingqu.simulation.tills import PART_LATE_PPM, CombinedTill, WalletTransfers
 from mingqu.simulation.weather import Weather
 
 DEALER: Final = Personal("6200009876543210")
@@ -30,84 +30,7 @@ PAYER: Final = Personal("6200005555555550")  # the wallet that paid by hand befo
 PAID_BEFORE_FEN: Final = 30_000
 NOBODYS: Final = Personal("11010519491231002X")  # the bank asks for elements of every account; nobody compares these
 ITEM_SILENT: Final = "batch.send item_silent"
-PART_LATE: Final = "combined.pay part_late"
 _ITEM_SILENT_PPM: Final = 250_000  # of the items of a batch that was answered
-_PART_LATE_PPM: Final = 400_000  # of the parts of a page that was paid
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalletTransfers:
-    """Implements `PayoutChannel` as a wallet's transfers are: what its answer says is asked for before it counts.
-
-    Source: opendocs.alipay.com, "alipay.fund.trans.uni.transfer" (2026): a no in the answer ends nothing by itself.
-    """
-
-    bank: FakeBank
-
-    @property
-    def resend_is_safe(self) -> bool:
-        """A number makes a transfer one transfer."""
-        return True
-
-    def send(self, request: PayoutRequest) -> Accepted | Paid | Refused | NumberTaken:
-        """Ask for a transfer, and then what became of it. Errors: ChannelSilent."""
-        answer = self.bank.faults.carry(
-            "transfer.send",
-            do=lambda: self.bank.take_payout(request, refusal=None),
-            refuse=lambda: self.bank.take_payout(request, refusal="payee_not_exist"),
-        )
-        if isinstance(answer, NumberTaken):
-            return answer
-        match self.ask(request.order_number):
-            case Paid() as paid:
-                return paid
-            case Failed(code=code):
-                return Refused(code=code)
-            case InProgress():
-                return Accepted()
-            case NotFound():
-                raise ChannelSilent(reason="rejected")
-
-    def ask(self, order_number: str) -> Paid | Failed | InProgress | NotFound:
-        """Tell what became of a transfer. Errors: ChannelSilent."""
-        return self.bank.faults.carry("transfer.ask", do=lambda: self.bank.told(order_number), miss=NotFound)
-
-    def statement(self, business_date: date) -> Sequence[StatementLine]:
-        """Return the lines of a business date. Errors: ChannelSilent."""
-        return self.bank.statement(business_date)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CombinedTill:
-    """Implements `CombinedPaymentChannel`: each part is a page in the bank's book, made together or not at all."""
-
-    bank: FakeBank
-
-    def create(self, request: CombinedRequest) -> HostedPage | Refused | NumberTaken:
-        """Make the page of all parts. Errors: ChannelSilent."""
-        return self.bank.faults.carry("combined.create", do=lambda: self._make(request))
-
-    def ask(self, number: str, *, parts: Sequence[LenderPart]) -> Mapping[str, Paid | Failed | InProgress] | NotFound:  # noqa: ARG002
-        """Tell what became of each part. Errors: ChannelSilent."""
-        return self.bank.faults.carry("combined.ask", do=lambda: self._told(parts), miss=NotFound)
-
-    def close(self, number: str) -> None:
-        """Do nothing: a page of this bank closes by itself when it expires."""
-
-    def _make(self, request: CombinedRequest) -> HostedPage | Refused | NumberTaken:
-        for part in request.parts:
-            page = HostedPaymentRequest(
-                order_number=part.order_number, amount_fen=part.amount_fen, currency="CNY",
-                expires_at=request.expires_at,
-            )  # fmt: skip
-            if isinstance(self.bank.take_page(page), NumberTaken):
-                return NumberTaken()
-        return HostedPage(address=f"fake-bank:pay/{request.number}")
-
-    def _told(self, parts: Sequence[LenderPart]) -> Mapping[str, Paid | Failed | InProgress] | NotFound:
-        words = {part.order_number: self.bank.told(part.order_number) for part in parts}
-        known = {number: word for number, word in words.items() if not isinstance(word, NotFound)}
-        return known if len(known) == len(words) else NotFound()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +79,11 @@ class Rails:
     """The rails of one history. `met` counts what went wrong on them beside the faults of single calls."""
 
     def __init__(self, *, bank: FakeBank, dice: Dice, weather: Weather) -> None:
-        self.bank, self.met = bank, dict[str, int]()
+        self.bank, self.met = bank, Counter[str]()
         self._dice, self._weather = dice, weather
-        self._late: list[tuple[str, Personal[str]]] = []  # parts that were paid and are settled later, and from where
-        self._fake, self.till = FakeRails(bank=bank), CombinedTill(bank=bank)
+        late_ppm = PART_LATE_PPM if weather.rates_ppm.get(Fault.LATE) else 0
+        self._fake = FakeRails(bank=bank)
+        self.till = CombinedTill(bank=bank, dice=dice, late_ppm=late_ppm, met=self.met)
         self.refunds = WalletRefunds(bank=bank, given={})
         for account, balance_fen in ((DEALER, 0), (ACCOUNT, 0), (PAYER, PAID_BEFORE_FEN)):
             bank.open_card(
@@ -194,27 +118,14 @@ class Rails:
 
     def pay_together(self, parts: Sequence[Order], *, card_number: Personal[str]) -> str:
         """Let the person pay the page of some parts, and return what came of it; a part may be settled later."""
-        total_fen = sum(part.amount_fen for part in parts)
-        if self.bank.balance_fen(card_number=card_number) < total_fen:
-            return "insufficient_funds"
-        for part in parts:
-            if self._weather.rates_ppm.get(Fault.LATE) and self._dice.happens(_PART_LATE_PPM):
-                self._note(PART_LATE)
-                self._late.append((part.number, card_number))
-            else:
-                self.bank.pay_by_hand(order_number=part.number, card_number=card_number)
-        return "paid"
+        return self.till.pay({part.number: part.amount_fen for part in parts}, card_number=card_number)
 
     def settle_late(self) -> int:
         """Settle the parts that were paid and not settled, and return how many; what expired meanwhile is refused."""
-        late, self._late = self._late, []
-        return sum(isinstance(self.bank.pay_by_hand(order_number=one, card_number=card), Paid) for one, card in late)
+        return self.till.settle_late()
 
     def _heard(self, word: Word | None) -> Word:
         if self._weather.rates_ppm.get(Fault.LOSE_REPLY) and self._dice.happens(_ITEM_SILENT_PPM):
-            self._note(ITEM_SILENT)
+            self.met[ITEM_SILENT] += 1
             return Silent(reason="unreadable")
         return word or Silent(reason="unreadable")
-
-    def _note(self, what: str) -> None:
-        self.met[what] = self.met.get(what, 0) + 1

@@ -11,11 +11,13 @@ from mingqu.demo.world import Newcomer
 from mingqu.domain.loan import Intent
 from mingqu.domain.personal import Personal
 from mingqu.services.house import House
+from mingqu.services.orders.entrust_payment import Payee
 from mingqu.simulation.dice import Dice
 from mingqu.simulation.playhouse import Playhouse
 from mingqu.simulation.tally import BrokenError
 
 ASKED_TWICE_PPM: Final = 200_000  # of commands with a key: whoever was answered asks again, and hears the same
+PAGES_OPEN_MAX: Final = 3  # of a kind: nobody keeps more pages open than that
 
 
 class IdleError(Exception):
@@ -30,6 +32,16 @@ class Payment:
     intent: Intent
     amount_fen: int | None
     key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """A signature that somebody means to give, under one key: when the money comes, and to which account or payee."""
+
+    key: str
+    payout_at: datetime | None
+    instrument_id: UUID | None
+    payee: Payee | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,9 +67,12 @@ class Person:
     agreement_id: UUID | None = None  # the one begun last
     agreement_key: str = ""  # of an agreement that was begun
     key: str = ""  # of the offers that were asked for
-    signing: tuple[str, datetime | None] | None = None  # key and time of payout of a signature that is meant
+    wallet_id: UUID | None = None
+    signing: Signing | None = None
     payment: Payment | None = None
     pages: list[UUID] = field(default_factory=list)  # orders whose page was not paid on yet
+    together_key: str = ""  # of a payment for several lenders that is meant
+    together: list[UUID] = field(default_factory=list)  # such payments whose page was not paid on yet
 
     @property
     def house(self) -> House:

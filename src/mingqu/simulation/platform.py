@@ -7,7 +7,7 @@ bank's own. In the end all is well, and everything ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
@@ -17,7 +17,7 @@ from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Failed, Paid, name_of
 from mingqu.jobs.worker import Resting, work_once
-from mingqu.ports.notice import Notice
+from mingqu.ports.notice import CombinedNotice, Notice
 from mingqu.services.house import BANK
 from mingqu.services.incoming.take_notice import take_notice
 from mingqu.services.reconciliation.reconcile import reconcile_one
@@ -40,7 +40,7 @@ _NEW_FROM: Final = 100  # numbers of people who are new; those of the prepared b
 _DEATH_PPM: Final = 90_000
 _LOSS_PPM: Final = 50_000
 _POINTS_MAX: Final = 60  # a command passes some tens, a close some hundreds
-_STEPS_MAX: Final = 9  # of somebody on their way before they do something else
+_STEPS_MAX: Final = 12  # of somebody on their way before they do something else
 _DOINGS_MAX: Final = 3  # of a borrower at one time
 _LOOK_PPM: Final = 30_000
 _OUTAGE_PPM: Final = 200_000  # a day on which no worker runs
@@ -78,7 +78,7 @@ class PlatformHistory:
             self._truth = PlatformTruth(play=play)
             self._desk = operators.Desk(play=play, dice=self._dice, operators=self._stage.operators)
             self._people = self._gather(play)
-            self._held_up: list[Notice] = []
+            self._held_up: list[Notice | CombinedNotice] = []
             play.misbehave(self._weather.rates_ppm)
             play.bills.mixing = self._weather.may(Trouble.BILL)
             try:
@@ -87,6 +87,7 @@ class PlatformHistory:
                 self._heal()
             finally:
                 self.tally.faults.update(play.faults_met())
+                self.tally.calls.update(play.calls_met())
                 self.tally.operations["batch taken"] += play.rails.batches_taken
 
     def _gather(self, play: Playhouse) -> list[Person]:
@@ -128,21 +129,21 @@ class PlatformHistory:
 
     def _tick(self, *, is_working: bool) -> None:
         match self._dice.below(100):
-            case point if point < 34:
+            case point if point < 31:
                 if is_working:
                     self._work()
             case point if point < 46:
                 self._let_arrive()
-            case point if point < 80:
+            case point if point < 78:
                 self._let_borrower()
-            case point if point < 90:
-                doing = _drawn(operators.DOINGS, self._dice)
+            case point if point < 88:
+                doing = self._dice.drawn(operators.DOINGS)
                 self._do(f"operator: {doing.__name__.replace('_', ' ')}", "", lambda: doing(self._desk))
-            case point if point < 94:
+            case point if point < 92:
                 self._bring_notices()
-            case point if point < 96:
+            case point if point < 95:
                 self.tally.note(self._now, "deliver late", f"{self._play.deliver_late()} requests")
-            case point if point < 98 and self._weather.may(Trouble.FORGED):
+            case point if point < 97 and self._weather.may(Trouble.FORGED):
                 self._forge()
             case _ if self._weather.may(Trouble.RETURNED):
                 self._return()
@@ -233,18 +234,13 @@ class PlatformHistory:
             return
         person = self._dice.one_of(borrowers)
         for _ in range(self._dice.between(1, _DOINGS_MAX)):
-            # Whoever has a page before them mostly pays on it.
-            to_pay = bool(person.pages) and self._dice.happens(600_000)
-            doing = borrower.pay if to_pay else _drawn(borrower.DOINGS, self._dice)
+            doing = borrower.drawn(person)
             self._do(f"borrower: {doing.__name__.replace('_', ' ')}", person.alias, partial(doing, person))
             self._play.clock.advance(timedelta(seconds=self._dice.between(1, 400)))
 
     def _bring_notices(self, *, all_of_them: bool = False) -> None:
         """Bring what the bank has to tell: never, once or twice, now or later, in any order."""
-        self._held_up += [
-            Notice(notice_id=f"{number}-{name_of(word)}", order_number=number, word=word)
-            for number, word in self._play.bank.notices()
-        ]
+        self._held_up += [self._notice(number, word) for number, word in self._play.bank.notices()]
         bringing = [
             notice for notice in self._held_up for _ in range(1 if all_of_them else self._dice.one_of((0, 1, 2)))
         ]
@@ -254,13 +250,20 @@ class PlatformHistory:
         for notice in bringing:
             self._post(notice, genuine=True)
 
-    def _post(self, notice: Notice, *, genuine: bool) -> None:
+    def _notice(self, number: str, word: Paid | Failed) -> Notice | CombinedNotice:
+        """Return what the bank tells of an order; of one on a page for several lenders, that the page has moved."""
+        parts = self._play.till.parts_beside(number)
+        if parts:
+            return CombinedNotice(order_numbers=parts)
+        return Notice(notice_id=f"{number}-{name_of(word)}", order_number=number, word=word)
+
+    def _post(self, notice: Notice | CombinedNotice, *, genuine: bool) -> None:
         sent = post(notice, at=self._now, genuine=genuine)
         name = "notice" if genuine else "forged notice"
         before = self.tally.refusals["notice_unsigned"]
         self._do(
             name,
-            f"…{notice.order_number[-6:]} {name_of(notice.word)}",
+            _about(notice),
             lambda: take_notice(self._play.house, source="bank", target=TARGET, headers=sent.headers, body=sent.body),
         )
         if not genuine and self.tally.refusals["notice_unsigned"] == before:
@@ -340,11 +343,7 @@ class PlatformHistory:
         return ", ".join(told) or "work or disputes are left"
 
 
-def _drawn(doings: Sequence[tuple[Callable[[Done], None], int]], dice: Dice) -> Callable[[Done], None]:
-    """Draw one of some doings by its weight."""
-    point = dice.below(sum(weight for _, weight in doings))
-    for doing, weight in doings:
-        if point < weight:
-            return doing
-        point -= weight
-    raise AssertionError("a point lies in some part of the whole")
+def _about(notice: Notice | CombinedNotice) -> str:
+    if isinstance(notice, CombinedNotice):
+        return f"a page of {len(notice.order_numbers)} parts"
+    return f"…{notice.order_number[-6:]} {name_of(notice.word)}"

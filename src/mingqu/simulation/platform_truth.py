@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from datetime import date
 from typing import Final
 from uuid import UUID
@@ -13,9 +14,9 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.reconciliation import BreakState
 from mingqu.services.close.close_day import what_stands
 from mingqu.services.evidence.verify_book import verify_book
-from mingqu.services.house import BANK
+from mingqu.services.house import ALIPAY_ACCOUNT, BANK, ENTRUSTED
 from mingqu.services.loans.read_loan import paid_orders
-from mingqu.simulation.playhouse import Playhouse
+from mingqu.simulation.playhouse import PAYEE, Playhouse
 from mingqu.simulation.tally import BrokenError
 from mingqu.store import consent, loan, order, queue, reconciliation, repayment, work
 from mingqu.store.database import Transaction
@@ -38,7 +39,7 @@ class PlatformTruth:
         report = verify_book(database=house.database, keyring=house.keyring)
         found = [f"invariant {number}: {sentence}" for number, said in report.findings.items() for sentence in said]
         with house.database.transaction() as tx:
-            found += self._against_bank(tx) + self._agreed(tx)
+            found += self._against_bank(tx) + self._against_rails(tx) + self._agreed(tx)
         stands = what_stands(house, done=())
         found += [f"a loan is set aside on {each.on}: {each.code}" for each in stands.set_aside]
         found += [f"cell {cell} on {on} is not proved" for cell, on in stands.unproved]
@@ -77,7 +78,25 @@ class PlatformTruth:
             found = Counter(f"loan {one.state.stage.value}" for one in self._loans(tx))
             found["order paid"] = len(order.paid_amounts(tx))
             found["order returned"] = len(self.returned)
+            for order_id, _ in order.paid_amounts(tx):
+                found[f"order paid by {order.load(tx, order_id=order_id).channel}"] += 1
         return found
+
+    def _against_rails(self, tx: Transaction) -> list[str]:
+        """Return what has not come, or has come besides, to the payee of contracts and to accounts at a wallet."""
+        bank, fen = self._play.bank, Counter[str]()
+        for number, amount_fen in bank.moved().items():
+            with suppress(NotFound):  # said by whoever compares orders
+                fen[order.load(tx, order_id=UUID(number)).channel] += amount_fen
+        has = {
+            ENTRUSTED: bank.balance_fen(card_number=PAYEE.account),
+            ALIPAY_ACCOUNT: self._play.wallets.balance_fen(),
+        }
+        return [
+            f"{has_fen} came by {channel}, and {fen[channel]} was sent that way"
+            for channel, has_fen in has.items()
+            if has_fen != fen[channel]
+        ]
 
     def _agreed(self, tx: Transaction) -> list[str]:
         """Return the agreements that hold though the consent they rest on does not."""

@@ -24,15 +24,36 @@ from mingqu.channels.fake.sms import FakeSms
 from mingqu.domain.consent import ConsentText
 from mingqu.domain.decision import Pack
 from mingqu.domain.instrument import Bin
-from mingqu.services.house import BANK, HOSTED, BillSource, House, NoticeSource, Settings
+from mingqu.domain.personal import Personal
+from mingqu.services.house import (
+    ALIPAY_ACCOUNT,
+    BANK,
+    COMBINED,
+    ENTRUSTED,
+    HOSTED,
+    BillSource,
+    CombinedPayments,
+    House,
+    NoticeSource,
+    Settings,
+)
+from mingqu.services.orders.entrust_payment import Payee
+from mingqu.simulation.dice import Dice
 from mingqu.simulation.mixed_bills import MixedBills
 from mingqu.simulation.mortal_database import Fate, MortalDatabase
 from mingqu.simulation.signed_notices import SignedNotices
+from mingqu.simulation.tills import PART_LATE_PPM, CombinedTill, WalletTransfers
+from mingqu.simulation.wallets import WalletDoor
 from mingqu.store import consent, instrument, keyring, policy
 from mingqu.store.current_policies import CurrentPolicies
 from mingqu.worlds.fake import FakeWorld
 
 BATCH_FROM: Final = 2  # so small a book has no more orders due at once
+ITS_OWN: Final = frozenset({BANK, HOSTED, ENTRUSTED, ALIPAY_ACCOUNT, COMBINED})  # channels of the orders the bank has
+PAYEE: Final = Payee(
+    account=Personal("6200009876543210"), name=Personal("明州汽车销售有限公司"), bank="MZBK", purpose="car"
+)
+_NOBODYS: Final = Personal("11010519491231002X")  # the bank asks for elements of every account; nobody compares these
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +66,8 @@ class Playhouse:
     bank: FakeBank
     rails: FakeRails
     sms: FakeSms
+    till: CombinedTill
+    wallets: WalletDoor
     bills: MixedBills
     fate: Fate
     faults: tuple[Faults, ...]  # of each counterparty
@@ -53,17 +76,18 @@ class Playhouse:
         """Let every counterparty meet these faults from now on."""
         for each in self.faults:
             each.misbehave(rates_ppm)
+        self.till.late_ppm = PART_LATE_PPM if rates_ppm.get(Fault.LATE) else 0
 
     def heal(self) -> None:
         """Let everything be well from now on; what is held up on its way still arrives."""
         self.fate.spare()
-        self.bills.mixing = False
+        self.bills.mixing, self.till.late_ppm = False, 0
         for each in self.faults:
             each.heal()
 
     def deliver_late(self) -> int:
         """Let everything held up arrive; return how much that was."""
-        return sum(each.deliver_late() for each in self.faults)
+        return sum(each.deliver_late() for each in self.faults) + self.till.settle_late()
 
     def faults_met(self) -> Counter[str]:
         """Return how often each fault happened."""
@@ -73,6 +97,10 @@ class Playhouse:
         found.update(self.bills.met)
         return found
 
+    def calls_met(self) -> Counter[str]:
+        """Return how often each call met each fault, and how often a part of a page was settled late."""
+        return sum((each.met_at for each in self.faults), self.till.met.copy())
+
 
 @contextmanager
 def open_playhouse(
@@ -80,12 +108,14 @@ def open_playhouse(
 ) -> Iterator[Playhouse]:
     """Wire a house on the book at `url`, whose bank remembers what is in its journal; everything well at first."""
     clock, fate = SettableClock(start=start), Fate()
-    faults = tuple(Faults(seed=seed * 8 + place) for place in range(4))
+    faults = tuple(Faults(seed=seed * 8 + place) for place in range(5))
     sms = FakeSms(faults=faults[0])
     identity, bureau = FakeIdentity(faults=faults[1]), FakeBureau(clock=clock, faults=faults[2])
     bank = FakeBank(clock=clock, sms=sms, faults=faults[3], journal=journal)
     bills, rails = MixedBills(bank=bank, seed=seed), FakeRails(bank=bank)
-    notices = NoticeSource(reader=SignedNotices(clock=clock), channels=frozenset({BANK, HOSTED}))
+    till, wallets = CombinedTill(bank=bank, dice=Dice(seed=seed)), WalletDoor(bank=bank, faults=faults[4])
+    notices = NoticeSource(reader=SignedNotices(clock=clock), channels=ITS_OWN)
+    _open_payee(bank)
     try:
         with MortalDatabase(url, fate=fate) as database:
             house = House(
@@ -100,13 +130,17 @@ def open_playhouse(
                 payout=bank,
                 collection=bank,
                 hosted=bank,
+                entrusted=rails,
+                payouts={ALIPAY_ACCOUNT: WalletTransfers(bank=bank)},
+                combined=CombinedPayments(channel=till, receivers={one.code: one.code for one in pack.lenders}),
+                alipay_page=wallets,
                 batches={BANK: rails},
                 settings=Settings(batch_from=BATCH_FROM),
                 identity=identity,
                 sms=sms,
                 bureau=bureau,
                 notices={BANK: notices},
-                bills={BANK: BillSource(channel=bills, channels=frozenset({BANK, HOSTED}))},
+                bills={BANK: BillSource(channel=bills, channels=ITS_OWN)},
             )
             world = FakeWorld(house=house, clock=clock, bank=bank, sms=sms, identity=identity, bureau=bureau)
             yield Playhouse(
@@ -115,6 +149,8 @@ def open_playhouse(
                 clock=clock,
                 bank=bank,
                 rails=rails,
+                till=till,
+                wallets=wallets,
                 sms=sms,
                 bills=bills,
                 fate=fate,
@@ -122,6 +158,10 @@ def open_playhouse(
             )
     finally:
         bank.close()
+
+
+def _open_payee(bank: FakeBank) -> None:
+    bank.open_card(card_number=PAYEE.account, holder_name=PAYEE.name, id_number=_NOBODYS, phone=_NOBODYS, balance_fen=0)
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Final
 
 from mingqu.domain.word import Failed, Paid
 from mingqu.ports.clock import Clock
-from mingqu.ports.notice import Notice, NoticeStale, NoticeUnsigned
+from mingqu.ports.notice import CombinedNotice, Notice, NoticeStale, NoticeUnsigned
 
 AGE_MAX: Final = timedelta(minutes=5)
 TARGET: Final = "/notices/bank"
@@ -29,21 +29,27 @@ class Post:
     body: bytes
 
 
-def post(notice: Notice, *, at: datetime, genuine: bool = True) -> Post:
+def post(notice: Notice | CombinedNotice, *, at: datetime, genuine: bool = True) -> Post:
     """Write and sign a notice, with the bank's key or with another."""
-    word = notice.word
-    said: dict[str, object] = {"id": notice.notice_id, "order": notice.order_number, "sent_at": at.isoformat()}
-    if isinstance(word, Paid):
-        said |= {
-            "paid_at": word.at.isoformat(),
-            "amount_fen": word.amount_fen,
-            "currency": word.currency,
-            "reference": word.reference,
-        }
-    else:
-        said["failed"] = word.code
+    said = {**_said(notice), "sent_at": at.isoformat()}
     body = json.dumps(said).encode()
     return Post(headers={SIGNATURE: signed(body, key=GENUINE if genuine else _FORGED)}, body=body)
+
+
+def _said(notice: Notice | CombinedNotice) -> dict[str, object]:
+    if isinstance(notice, CombinedNotice):
+        return {"orders": list(notice.order_numbers)}
+    said: dict[str, object] = {"id": notice.notice_id, "order": notice.order_number}
+    match notice.word:
+        case Paid() as paid:
+            return said | {
+                "paid_at": paid.at.isoformat(),
+                "amount_fen": paid.amount_fen,
+                "currency": paid.currency,
+                "reference": paid.reference,
+            }
+        case Failed(code=code):
+            return said | {"failed": code}
 
 
 class SignedNotices:
@@ -52,13 +58,15 @@ class SignedNotices:
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
 
-    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice:  # noqa: ARG002 (one bank only)
+    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice | CombinedNotice:  # noqa: ARG002 (one bank only)
         """Return what a notice says. Errors: NoticeUnsigned, NoticeStale."""
         if not hmac.compare_digest(headers[SIGNATURE], signed(body, key=GENUINE)):
             raise NoticeUnsigned("This is not signed by the bank.")
         said = json.loads(body)
         if abs(self._clock.now() - datetime.fromisoformat(said["sent_at"])) > AGE_MAX:
             raise NoticeStale("This was signed too long ago.")
+        if "orders" in said:
+            return CombinedNotice(order_numbers=tuple(said["orders"]))
         word: Paid | Failed
         if "failed" in said:
             word = Failed(code=said["failed"])

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -27,8 +27,9 @@ from mingqu.services.access.keep_operator import add_operator
 from mingqu.services.close.close_day import close_through
 from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.services.house import House
+from mingqu.services.people.bind_wallet import bind_alipay_account
 from mingqu.services.reconciliation.reconcile import DAYS_BACK_MAX, reconcile_day
-from mingqu.simulation.playhouse import Playhouse, open_playhouse
+from mingqu.simulation.playhouse import PAYEE, Playhouse, open_playhouse
 from mingqu.store import book, keyring, migration, policy
 from mingqu.store.passing_copy import passing_copy
 from mingqu.store.postgres import Server, open_server
@@ -49,6 +50,12 @@ _BORROWERS: Final = (
     (3, 250_000, 3, "equal_principal", _BALANCE_FEN),
     (5, 600_000, 6, "equal_instalment", 60_000),
 )
+# Who borrowed from another lender on the same day: by their number how much, in how many equal instalments.
+_SECOND: Final = {0: (200_000, 6), 1: (150_000, 3), 3: (100_000, 6)}
+# What was signed the day before the play begins and is paid out in its first hours: by the number of the borrower, the
+# hours from the beginning, and whether it goes to a payee or to an account at a wallet.
+_UNDER_WAY: Final = {2: (1, True), 4: (3, False)}
+_UNDER_WAY_FEN: Final = 120_000
 _OPERATORS: Final = (("an", "operations"), ("bo", "operations"), ("ce", "risk"), ("di", "risk"))
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 (a folder of our own is made in it)
 _MEMORY_BYTES_MIN: Final = 1 << 30
@@ -84,6 +91,8 @@ class Stage:
                     url=url, journal=journal, keys=self.keys, pack=self.pack, seed=seed + 1, start=self.begins_at
                 ) as playhouse,
             ):
+                for known in self.borrowers:
+                    playhouse.wallets.account_of(known.newcomer, own_name=True)
                 yield playhouse
         finally:
             journal.unlink()
@@ -136,6 +145,7 @@ def _prepare(
         fund_lenders(playhouse.world)
         operators = [add_operator(house, name=name, role=role).operator for name, role in _OPERATORS]
         borrowers = [_borrow(playhouse, number=number) for number in range(len(_BORROWERS))]
+        _sign_before(playhouse, borrowers)
         _close(house, playhouse, to=BEGINS_ON - timedelta(days=1))
         for back in range(DAYS_BACK_MAX, 0, -1):  # so that no history begins with bills of days before it
             reconcile_day(house, on=BEGINS_ON - timedelta(days=back))
@@ -152,8 +162,33 @@ def _borrow(playhouse: Playhouse, *, number: int) -> Known:
     known = introduce(playhouse.world, newcomer(number=number, good=True), balance_fen=_BALANCE_FEN)
     be_assessed(playhouse.world, known, amount_fen=amount_fen)
     take_loan(playhouse.world, known, amount_fen=amount_fen, instalments=instalments, method=method)
+    if number in _SECOND:
+        amount_fen, instalments = _SECOND[number]
+        way = "equal_instalment"
+        take_loan(playhouse.world, known, amount_fen=amount_fen, instalments=instalments, method=way, choice=1)
     work_until_idle(playhouse.world)
     return known
+
+
+def _sign_before(playhouse: Playhouse, borrowers: Sequence[Known]) -> None:
+    """Let some sign on the day before the play begins for money that comes in its first hours."""
+    world, wallets = playhouse.world, playhouse.wallets
+    _close(playhouse.house, playhouse, to=BEGINS_ON - timedelta(days=2))
+    world.go_to(start_of(BEGINS_ON) - timedelta(days=1) + MORNING)
+    for number, (hours, to_payee) in _UNDER_WAY.items():
+        known = borrowers[number]
+        code = wallets.come_back(wallets.account_of(known.newcomer, own_name=True))
+        wallet_id = bind_alipay_account(playhouse.house, person_id=known.person_id, code=code)
+        take_loan(
+            world,
+            replace(known, instrument_id=wallet_id),
+            amount_fen=_UNDER_WAY_FEN,
+            instalments=3,
+            method="equal_instalment",
+            payout_at=start_of(BEGINS_ON) + MORNING + timedelta(hours=hours),
+            payee=PAYEE if to_payee else None,
+        )
+    work_until_idle(world)
 
 
 def _close(house: House, playhouse: Playhouse, *, to: date) -> None:
