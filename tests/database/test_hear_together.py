@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,16 +36,21 @@ from mingqu.services.take_turns import Turns
 from mingqu.store import evidence, loan, loan_at_hand, order, transaction
 from mingqu.store.database import Database
 from mingqu.store.idempotency import Claim
+from mingqu.store.keyring import Keyring
 from mingqu.store.ledger import TransferRefused
 from mingqu.store.loan import Loan
+from mingqu.store.postgres import Server
+from tests.conftest import OPENED_ON, database_named
 from tests.database.test_races import at_once
 from tests.journeys.reading import assert_coherent
-from tests.world import OpenWorld
+from tests.world import SEED, open_world, pass_over_funding
 
 LOANS: Final = 90
 DAYS: Final = 9
 CALLERS: Final = 64
+pytestmark = pytest.mark.xdist_group("heard together")  # the book is made once in a run
 _FORK = get_context("fork")
+_numbers = count(1)
 
 
 class CountedTurns(Turns):
@@ -81,26 +88,60 @@ class Book:
         return BookOrders(house=self.house).hear(order_id=which.order_id, word=word, at=self.at)
 
 
-@pytest.fixture
-def book(world: OpenWorld) -> Book:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A database with the book that every test has a copy of: its name, its keys, and its orders."""
+
+    name: str
+    keyring: Keyring
+    orders: list[Order]
+    at: datetime
+
+
+@pytest.fixture(scope="module")
+def made(server: Server, funded: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     """Nine days of a book that was taken over: some loans owe their bill, some are late, of some nothing is due."""
-    house = world.house
-    opens_on = house.clock.business_date()
-    lines = made_book(pack=house.pack, as_of=opens_on - timedelta(days=1), loans=LOANS, seed=5)
-    take_over_book(house, source=Source(lines=lines))
-    world.go_to_date(opens_on + timedelta(days=DAYS))
-    close_through(house, to=opens_on + timedelta(days=DAYS - 1))
-    bring_up_today(house)
-    turns = CountedTurns()
-    house = replace(house, turns=turns)
-    made = [order_for(house, of, share) for of in loans_of(house) for share in ((1,), (2, 3))[of.loan_id.int >> 8 & 1]]
+    folder = tmp_path_factory.mktemp("heard")
+    with database_named(server, "heard", copy_of=funded) as address:
+        with Database(address) as database, open_world(database=database, folder=folder, opened_on=OPENED_ON) as world:
+            pass_over_funding(world)
+            house = world.house
+            lines = made_book(pack=house.pack, as_of=OPENED_ON - timedelta(days=1), loans=LOANS, seed=5)
+            take_over_book(house, source=Source(lines=lines))
+            world.go_to_date(OPENED_ON + timedelta(days=DAYS))
+            close_through(house, to=OPENED_ON + timedelta(days=DAYS - 1))
+            bring_up_today(house)
+            orders = _announced_orders(house)
+            at = house.clock.now()
+        yield Made("heard", house.keyring, orders, at)
+
+
+@pytest.fixture
+def book(server: Server, made: Made, tmp_path: Path) -> Iterator[Book]:
+    """A copy of the book, and a house on it whose turns are counted."""
+    with (
+        database_named(server, f"heard_{next(_numbers)}", copy_of=made.name) as address,
+        Database(address, ensure=server.ensure) as database,
+        open_world(database=database, folder=tmp_path, opened_on=OPENED_ON, seed=SEED + 1) as world,
+    ):
+        world.go_to(made.at)
+        turns = CountedTurns()
+        house = replace(world.house, turns=turns, keyring=made.keyring)
+        yield Book(house=house, turns=turns, orders=made.orders, at=made.at)
+
+
+def _announced_orders(house: House) -> list[Order]:
+    """Write one or two orders for each loan, announced to the channel."""
+    orders = [
+        order_for(house, of, share) for of in loans_of(house) for share in ((1,), (2, 3))[of.loan_id.int >> 8 & 1]
+    ]
     with house.database.transaction() as tx:
         for cell in range(tx.cells):
-            order.insert_many(tx, orders=[one for one in made if tx.cell_of(one.order_id) == cell])
-        for one in made:
+            order.insert_many(tx, orders=[one for one in orders if tx.cell_of(one.order_id) == cell])
+        for one in orders:
             keep_order.announce(tx, order_id=one.order_id, now=house.clock.now(), resend_is_safe=True)
         tx.commit()
-    return Book(house=house, turns=turns, orders=made, at=house.clock.now())
+    return orders
 
 
 def loans_of(house: House) -> list[Loan]:
