@@ -53,7 +53,7 @@ APPLICATION = LenderApplication(
     instalments=12, method="equal_instalment", consent_id=number(2), name=NAME, id_number=ID_NUMBER, phone=PHONE,
     score=640, band="B",
 )  # fmt: skip
-SECONDS_MAX = 20  # until a process of its own listens
+SECONDS_MAX = 60  # until a process of its own listens
 
 
 def signature(rate_year_ppm: int) -> LenderSignature:

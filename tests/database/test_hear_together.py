@@ -169,14 +169,16 @@ def cells_held(house: House) -> Iterator[Callable[[], None]]:
 
 
 def all_at_once(book: Book, calls: Sequence[Callable[[], object]]) -> list[object]:
-    """Let everybody call while the cells are held, and let go when nearly all of them queue."""
+    """Let everybody call while the cells are held, and let go when nearly all of them have a turn or wait for one."""
+    before = len(book.turns.sizes)
     with cells_held(book.house) as let_go, book.house.database.transaction() as tx:
         keys = [("paid", cell) for cell in range(tx.cells)]
 
         def wait() -> None:
             tick = threading.Event()
             for _ in range(500):
-                if sum(book.turns.waiting(key) for key in keys) >= len(calls) * 3 // 4:
+                come = sum(book.turns.sizes[before:]) + sum(book.turns.waiting(key) for key in keys)
+                if come >= len(calls) * 3 // 4:
                     break
                 tick.wait(0.01)
             let_go()

@@ -30,7 +30,7 @@ from tests.conftest import OPENED_ON
 from tests.journeys.reading import Books, Known, arrive, assert_coherent, books_of, borrow, orders_of, rows_of, touched
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
 
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 PART_FEN = 5_000
 
 

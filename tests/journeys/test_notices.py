@@ -267,7 +267,7 @@ def test_a_storm_of_notices_is_let_in_at_once_so_that_it_shares_turns(world: Ope
         """A reader that reads nothing before everybody is there."""
 
         def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice:
-            gathered.wait(timeout=5)
+            gathered.wait(timeout=60)  # of a busy machine; nobody waits where the door lets all of them in
             raise NoticeUnsigned("Nobody signed this.")
 
     house = replace(world.house, notices={"bank": NoticeSource(reader=Gate(), channels=frozenset({"bank"}))})

@@ -23,7 +23,7 @@ from tests.conftest import OPENED_ON
 from tests.journeys.reading import Books, arrive, assert_coherent, books_of, borrow, live_until, orders_of
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
 
-SECONDS_MAX = 20  # until the sandbox has told something
+SECONDS_MAX = 60  # until the sandbox has told something
 OPENID = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
 
 

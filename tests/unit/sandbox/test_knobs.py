@@ -114,7 +114,7 @@ def test_a_slow_answer_takes_as_long_as_it_was_told(house: House) -> None:
     house.sandbox.control.plan("bank", "payout.send", "slow", seconds=0.3)
     began = time.monotonic()
     assert ask(house, "bank").json()["state"] == "paid"
-    assert 0.3 <= time.monotonic() - began < 3
+    assert time.monotonic() - began >= 0.3
 
 
 @pytest.mark.parametrize("fault", [fault.value for fault in Fault])

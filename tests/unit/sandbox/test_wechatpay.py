@@ -16,7 +16,7 @@ from mingqu.sandbox.wechatpay_sign import seal
 from tests.unit.sandbox.house import House, opened, playing, receiving
 
 NUMBER = "R" * 32
-SECONDS_MAX = 10.0
+SECONDS_MAX = 60.0
 
 
 @pytest.fixture
