@@ -15,7 +15,7 @@ BOUGHT_ON: Final = date(2026, 8, 1)
 
 def terms(**limits_ppm: int) -> PoolTerms:
     """Return the pool that came with the program, open to every loan; limits are named, the others left out."""
-    (pool,) = load_pools()
+    pool = load_pools()[0]
     limits = tuple(
         replace(one, share_ppm_max=limits_ppm[one.by.value]) for one in pool.limits if one.by.value in limits_ppm
     )

@@ -25,6 +25,7 @@ def page(view: PoolView) -> str:
         lines += [
             "",
             _line("received of the day", view.received_fen),
+            *([_line("bought back by originator", view.returned_fen)] if view.returned_fen else []),
             _line("cash of earlier days", day.opening_cash_fen),
         ]
         lines += [
@@ -65,6 +66,7 @@ def written(view: PoolView) -> dict[str, Any]:
         "principal_fen": view.principal_fen,
         "bought_ever": view.bought_ever,
         "received_fen": view.received_fen,
+        "returned_fen": view.returned_fen,
         "opening_cash_fen": 0 if day is None else day.opening_cash_fen,
         "waterfall": [{"to": name, "due_fen": due, "paid_fen": paid} for name, due, paid in view.waterfall],
         "senior_fen": view.terms.senior_fen if day is None else day.senior_fen,

@@ -127,7 +127,8 @@ def routed(tx: Transaction, *, cell: int, after: UUID | None, limit: int) -> lis
                   (SELECT coalesce(sum(debits_posted_fen - credits_posted_fen + debits_pending_fen), 0)::bigint
                    FROM account a WHERE a.cell = f.cell AND a.owner = f.loan_id AND a.code IN (%(unbilled)s, %(due)s)),
                   u.ids, u.fen,
-                  EXISTS (SELECT FROM pool_loan p WHERE p.cell = f.cell AND p.loan_id = f.loan_id)
+                  EXISTS (SELECT FROM pool_loan p
+                          WHERE p.cell = f.cell AND p.loan_id = f.loan_id AND p.returned_on IS NULL)
            FROM loan_funding f CROSS JOIN LATERAL (
                SELECT array_agg(headroom_id) AS ids, array_agg(amount_fen) AS fen
                FROM headroom_use WHERE cell = f.cell AND use_id = f.loan_id AND headroom_id = ANY (%(limits)s)) u

@@ -27,7 +27,8 @@ MOVED: Final[LiteralString] = """
         SELECT posted_on, credit_code, debit_code, -amount_fen FROM transfer
         WHERE cell = p.cell AND credit_owner = p.loan_id AND kind IN (1, 3) AND amount_fen > 0
     ) t
-    WHERE t.posted_on >= p.bought_on AND t.own BETWEEN 1101 AND 1105"""
+    WHERE t.posted_on >= p.bought_on AND (p.returned_on IS NULL OR t.posted_on < p.returned_on)
+      AND t.own BETWEEN 1101 AND 1105"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,10 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolDay:
-    """One closed day of a pool, in fen; `cash_fen` is what is left after buying. `left_out` counts loans by reason."""
+    """One closed day of a pool, in fen; `cash_fen` is what is left after buying. `left_out` counts loans by reason.
+
+    `returned_fen` and `returned_other_fen` are what its originator paid for loans that went back, on top of the rest.
+    """
 
     pool_id: str
     on_date: date
@@ -52,6 +56,8 @@ class PoolDay:
     opening_cash_fen: int
     interest_fen: int
     repaid_fen: int
+    returned_fen: int
+    returned_other_fen: int
     fees: list[str]
     fees_due_fen: list[int]
     fees_paid_fen: list[int]
@@ -92,6 +98,7 @@ class Holding:
     given_up_before_fen: int
     overdue_since: date | None
     told_since: bool  # something became known of it after that day
+    reaches_back: bool  # of the day's news some is of a day before it was bought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +113,8 @@ class Offered:
 
 
 _DAY_COLUMNS: Final[LiteralString] = """pool_id, on_date, day_id, terms_version, phase, causes, opening_cash_fen,
-    interest_fen, repaid_fen, fees, fees_due_fen, fees_paid_fen, senior_interest_due_fen, senior_interest_paid_fen,
+    interest_fen, repaid_fen, returned_fen, returned_other_fen, fees, fees_due_fen, fees_paid_fen,
+    senior_interest_due_fen, senior_interest_paid_fen,
     senior_principal_fen, subordinate_principal_fen, excess_fen, loans, performing_fen, delinquent_fen, defaulted_fen,
     bought_ever_fen, bought, spent_fen, left_out, senior_fen, subordinate_fen, cash_fen, amortizing_since"""
 _NAMES: Final = tuple(name.strip() for name in _DAY_COLUMNS.split(","))
@@ -148,10 +156,16 @@ def holdings(tx: Transaction, *, pool_id: str, on: date) -> list[Holding]:
     rows = tx.execute(
         f"""WITH moved AS ({MOVED} AND t.posted_on = %(on)s AND p.pool_id = %(pool)s GROUP BY 1, 2, 3)
             SELECT p.cell, p.loan_id, l.person_id, l.product_id, p.bought_on, p.bought_fen, p.defaulted_fen,
-                   p.bought_fen - coalesce(r.principal_fen, 0), coalesce(m.principal_fen, 0), coalesce(m.other_fen, 0),
+                   p.bought_fen - coalesce(r.principal_fen, 0)
+                       - CASE WHEN p.returned_on <= %(on)s THEN p.returned_fen ELSE 0 END,
+                   coalesce(m.principal_fen, 0), coalesce(m.other_fen, 0),
                    coalesce(m.given_up_fen, 0), coalesce(r.given_up_fen, 0), l.overdue_since,
                    EXISTS (SELECT FROM loan_event e
-                           WHERE e.cell = p.cell AND e.loan_id = p.loan_id AND e.posted_on > %(on)s)
+                           WHERE e.cell = p.cell AND e.loan_id = p.loan_id AND e.posted_on > %(on)s),
+                   p.returned_on IS NULL AND EXISTS (
+                       SELECT FROM loan_event e
+                       WHERE e.cell = p.cell AND e.loan_id = p.loan_id AND e.posted_on = %(on)s
+                         AND (e.value_date < p.bought_on OR e.kind = 'reversed'))
             FROM pool_loan p JOIN loan l ON l.cell = p.cell AND l.loan_id = p.loan_id
             LEFT JOIN moved m ON m.cell = p.cell AND m.loan_id = p.loan_id
             LEFT JOIN LATERAL (
@@ -202,6 +216,15 @@ def insert_loans(tx: Transaction, *, pool_id: str, on: date, loans: Sequence[tup
     tx.executemany(
         "INSERT INTO pool_loan (cell, loan_id, pool_id, bought_on, bought_fen) VALUES (%s, %s, %s, %s, %s)",
         [(cell, loan_id, pool_id, on, fen) for cell, loan_id, fen in loans],
+    )
+
+
+def mark_returned(tx: Transaction, *, on: date, loans: Sequence[tuple[int, UUID, int, int, Sequence[str]]]) -> None:
+    """Mark loans (cell, id, principal and all else in fen, why) as their originator's again from a day on."""
+    tx.executemany(
+        """UPDATE pool_loan SET returned_on = %s, returned_fen = %s, returned_other_fen = %s, returned_for = %s
+           WHERE cell = %s AND loan_id = %s""",
+        [(on, fen, other_fen, list(why), cell, loan_id) for cell, loan_id, fen, other_fen, why in loans],
     )
 
 

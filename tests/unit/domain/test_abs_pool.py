@@ -72,8 +72,9 @@ def test_the_least_that_must_be_kept_may_be_kept_and_a_version_stands_once() -> 
 
 
 def test_the_newest_version_in_force_is_asked() -> None:
-    (one,) = load_pools()
+    one, published = load_pools()
     two = replace(one, version=2, valid_from=date(2027, 1, 1))
+    assert (one.originator_buys_back, published.originator_buys_back) == (False, True)
     found = [
         pool_on(pools=[two, one], pool_id=one.id, business_date=day).version
         for day in (date(2026, 12, 31), date(2027, 1, 1))
@@ -99,7 +100,7 @@ def test_the_newest_version_in_force_is_asked() -> None:
     ],
 )
 def test_a_criterion_includes_its_bound(at_bound: dict[str, Any], beyond: dict[str, Any], reason: LeftOut) -> None:
-    (pool,) = load_pools()
+    pool = load_pools()[0]
     assert unfit_for(eligibility=pool.eligibility, loan=offered(**at_bound)) == ()
     assert unfit_for(eligibility=pool.eligibility, loan=offered(**beyond)) == (reason,)
 

@@ -22,7 +22,7 @@ FEES_MAX: Final = 20  # a waterfall with more steps is read by nobody
 _COLUMNS: Final = (
     "kind", "id", "version", "valid_from", "valid_to", "name_zh", "name_en", "day_count", "buys_until", "senior_fen",
     "senior_rate_ppm", "subordinate_fen", "subordinate_share_ppm_min", "document", "fee", "eligibility", "limit",
-    "triggers", "note",
+    "triggers", "originator_buys_back", "note",
 )  # fmt: skip
 
 
@@ -85,7 +85,11 @@ class Triggers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolTerms:
-    """One version of a pool, in force in [valid_from, valid_to); nothing is bought from `buys_until` on."""
+    """One version of a pool, in force in [valid_from, valid_to); nothing is bought from `buys_until` on.
+
+    Whether its `originator_buys_back` is of loans that turn out not to have been eligible when they were bought; a loan
+    that was, and went bad, is the pool's risk.
+    """
 
     id: str
     version: int
@@ -103,6 +107,7 @@ class PoolTerms:
     eligibility: Eligibility
     limits: tuple[Concentration, ...]
     triggers: Triggers
+    originator_buys_back: bool = False
 
 
 def parse_pools(*, documents: Iterable[Document]) -> tuple[PoolTerms, ...]:
@@ -157,6 +162,7 @@ def _pool(reader: Reader) -> PoolTerms:
         eligibility=_eligibility(reader.table("eligibility")),
         limits=_limits(reader),
         triggers=_triggers(reader.table("triggers")),
+        originator_buys_back=reader.has("originator_buys_back") and reader.flag("originator_buys_back"),
     )
 
 

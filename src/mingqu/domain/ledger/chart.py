@@ -319,6 +319,7 @@ class Reason(IntEnum):
     TRUST_COLLECT = 152
     TRUST_PAY = 153
     TRUST_LOSE = 154
+    TRUST_RETURN = 155
 
 
 REASONS: Final = {
@@ -378,6 +379,7 @@ REASONS: Final = {
     Reason.TRUST_COLLECT: "A day's money of the loans that a pool holds.",
     Reason.TRUST_PAY: "A pool pays fees, interest, notes, and what is left over.",
     Reason.TRUST_LOSE: "Principal of a pool's loans is given up or lost.",
+    Reason.TRUST_RETURN: "An originator buys back what turned out not to have been eligible for a pool.",
 }
 assert set(REASONS) == set(Reason)
 

@@ -51,6 +51,8 @@ _ONE_WAY: Final[frozenset[Way]] = frozenset(
         (_C.TRUST_SENIOR, _C.TRUST_CASH, _R.TRUST_PAY),
         (_C.TRUST_SUBORDINATE, _C.TRUST_CASH, _R.TRUST_PAY),
         (_C.TRUST_EXCESS, _C.TRUST_CASH, _R.TRUST_PAY),
+        (_C.TRUST_CASH, _C.TRUST_LOANS, _R.TRUST_RETURN),
+        (_C.TRUST_CASH, _C.TRUST_EARNED, _R.TRUST_RETURN),
     }
 )
 # What a loan told again (without a payout that came back, too), an accrual corrected downwards, or parked money that

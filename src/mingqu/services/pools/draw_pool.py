@@ -36,6 +36,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.people.find_regions import find_regions
 from mingqu.services.pools.book_trust import book_trust
+from mingqu.services.pools.buy_back import Returned, returned_of
 from mingqu.services.pools.offer_to_pool import may_be_sold, offered_loan
 from mingqu.store import book, evidence, loan, pool_book
 from mingqu.store.database import Transaction
@@ -94,7 +95,8 @@ def _draw_next(tx: Transaction, *, house: House, pool: Pool) -> bool:
         return False
     terms = pool_on(pools=house.pools, pool_id=pool.pool_id, business_date=on + _DAY)
     held = pool_book.holdings(tx, pool_id=terms.id, on=on)
-    loans = tuple(_pooled(tx, terms, one, on) for one in held)
+    returned = [back for one in held if (back := returned_of(tx, terms=terms, one=one, on=on)) is not None]
+    loans = tuple(_with_price(_pooled(tx, terms, one, on), returned) for one in held)
     month = PoolMonth(pool_id=terms.id, start=on, end=on + _DAY, opening=_opening(terms, last), loans=loans, offered=())
     made = report_month(terms=terms, month=month)
     if made.watched.phase is Phase.BUYING and made.distribution.kept_fen >= terms.eligibility.principal_fen_min:
@@ -110,12 +112,18 @@ def _draw_next(tx: Transaction, *, house: House, pool: Pool) -> bool:
     pool_book.insert_loans(
         tx, pool_id=terms.id, on=on + _DAY, loans=[(tx.cell_of(loan_id), loan_id, fen) for loan_id, fen in bought]
     )
-    day = _day(house, made)
+    pool_book.mark_returned(
+        tx,
+        on=on + _DAY,
+        loans=[(one.cell, one.loan_id, one.principal_fen, one.other_fen, one.reasons) for one in returned],
+    )
+    day = _day(house, made, returned)
     pool_book.insert_day(tx, day=day)
     given_up_fen = sum(one.given_up_fen for one in held)
-    moves = moves_of(report=made, given_up_fen=given_up_fen, first=last is None)
+    price_fen = (day.returned_fen, day.returned_other_fen)
+    moves = moves_of(report=made, given_up_fen=given_up_fen, first=last is None, returned_fen=price_fen)
     book_trust(tx, house, pool_id=terms.id, day_id=day.day_id, on=on, moves=moves)
-    _witness(tx, house, cell, day, bought)
+    _witness(tx, house, cell, day, bought, returned)
     return True
 
 
@@ -167,6 +175,16 @@ def _pooled(tx: Transaction, terms: PoolTerms, one: Holding, on: date) -> Pooled
     )
 
 
+def _with_price(loan: PooledLoan, returned: Sequence[Returned]) -> PooledLoan:
+    """Return a loan of the pool with what its originator paid for it, if it went back: then nothing of it is left."""
+    price = next((one for one in returned if one.loan_id.hex == loan.id), None)
+    if price is None:
+        return loan
+    return replace(
+        loan, repaid_fen=loan.repaid_fen + price.principal_fen, interest_fen=loan.interest_fen + price.other_fen
+    )
+
+
 def _with_offers(
     tx: Transaction, house: House, terms: PoolTerms, month: PoolMonth, held: Sequence[Holding], cash_fen: int
 ) -> PoolMonth:
@@ -214,7 +232,8 @@ def _is_own(house: House, one: Offered) -> bool:
     return plan.source(source_id=one.source_id).kind in _SOLD_FROM
 
 
-def _day(house: House, made: PoolReport) -> PoolDay:
+def _day(house: House, made: PoolReport, returned: Sequence[Returned]) -> PoolDay:
+    price_fen, other_fen = sum(one.principal_fen for one in returned), sum(one.other_fen for one in returned)
     parts, loans, asked = made.distribution, made.month.loans, made.terms.triggers
     return PoolDay(
         pool_id=made.terms.id,
@@ -224,8 +243,10 @@ def _day(house: House, made: PoolReport) -> PoolDay:
         phase=made.watched.phase.value,
         causes=[one.value for one in made.watched.causes],
         opening_cash_fen=made.month.opening.cash_fen,
-        interest_fen=made.interest_fen,
-        repaid_fen=made.repaid_fen,
+        interest_fen=made.interest_fen - other_fen,
+        repaid_fen=made.repaid_fen - price_fen,
+        returned_fen=price_fen,
+        returned_other_fen=other_fen,
         fees=[one.claim.id for one in parts.fees],
         fees_due_fen=[one.claim.due_fen for one in parts.fees],
         fees_paid_fen=[one.paid_fen for one in parts.fees],
@@ -249,7 +270,14 @@ def _day(house: House, made: PoolReport) -> PoolDay:
     )
 
 
-def _witness(tx: Transaction, house: House, cell: int, day: PoolDay, bought: Sequence[tuple[UUID, int]]) -> None:
+def _witness(
+    tx: Transaction,
+    house: House,
+    cell: int,
+    day: PoolDay,
+    bought: Sequence[tuple[UUID, int]],
+    returned: Sequence[Returned],
+) -> None:
     listed = hashlib.sha256("".join(f"{loan_id.hex} {fen}\n" for loan_id, fen in sorted(bought)).encode()).hexdigest()
     paid: list[Canonical] = [[name, fen] for name, fen in zip(day.fees, day.fees_paid_fen, strict=True)]
     facts: dict[str, Canonical] = {
@@ -265,6 +293,11 @@ def _witness(tx: Transaction, house: House, cell: int, day: PoolDay, bought: Seq
         "bought_hash": listed,
         "cash_fen": day.cash_fen,
     }
+    if returned:
+        facts["returned"] = [
+            [one.loan_id.hex, one.principal_fen, one.other_fen, list(one.reasons)]
+            for one in sorted(returned, key=lambda each: each.loan_id)
+        ]
     evidence.append(
         tx,
         keyring=house.keyring,

@@ -39,6 +39,11 @@ class PoolView:
         return 0 if self.day is None else self.day.interest_fen + self.day.repaid_fen
 
     @property
+    def returned_fen(self) -> int:
+        """What its originator paid on the last day for loans that had not been eligible."""
+        return 0 if self.day is None else self.day.returned_fen + self.day.returned_other_fen
+
+    @property
     def waterfall(self) -> tuple[tuple[str, int, int], ...]:
         """Who was due what of the last day's money and had which part of it, in order; what is kept goes on buying."""
         if self.day is None:

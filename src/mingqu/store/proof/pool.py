@@ -47,7 +47,8 @@ _HELD: Final[LiteralString] = f"""
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(debits_posted_fen - credits_posted_fen), 0) AS fen FROM account
         WHERE cell = p.cell AND owner = p.loan_id AND code IN (1101, 1102)) a
-    WHERE p.bought_fen - r.fen - l.fen <> a.fen"""  # noqa: S608  Our own statement, above.
+    WHERE CASE WHEN p.returned_on IS NULL THEN p.bought_fen - r.fen - l.fen <> a.fen
+               ELSE p.bought_fen - r.fen <> p.returned_fen END"""  # noqa: S608  Our own statement, above.
 _SHARED: Final[LiteralString] = """
     SELECT format('loan %%s is joint, and a pool bought it', p.loan_id) FROM pool_loan p
     JOIN loan_funding f ON f.cell = p.cell AND f.loan_id = p.loan_id WHERE cardinality(f.slices) > 0"""
@@ -60,6 +61,9 @@ _DAYS: Final[LiteralString] = """
     ), received AS (
         SELECT p.pool_id, r.on_date, sum(r.principal_fen) AS principal_fen, sum(r.other_fen) AS other_fen
         FROM pool_receipt r JOIN pool_loan p ON p.cell = r.cell AND p.loan_id = r.loan_id GROUP BY 1, 2
+    ), returned AS (
+        SELECT pool_id, returned_on, sum(returned_fen) AS fen, sum(returned_other_fen) AS other_fen
+        FROM pool_loan WHERE returned_on IS NOT NULL GROUP BY 1, 2
     ), spent AS (
         SELECT pool_id, bought_on, count(*) AS loans, sum(bought_fen) AS fen FROM pool_loan GROUP BY 1, 2
     )
@@ -67,6 +71,7 @@ _DAYS: Final[LiteralString] = """
     FROM day d JOIN pool o ON o.pool_id = d.pool_id
     LEFT JOIN received r ON r.pool_id = d.pool_id AND r.on_date = d.on_date
     LEFT JOIN spent s ON s.pool_id = d.pool_id AND s.bought_on = d.on_date + 1
+    LEFT JOIN returned b ON b.pool_id = d.pool_id AND b.returned_on = d.on_date + 1
     WHERE d.on_date <> coalesce(d.last_on + 1, o.opened_on)
        OR d.opening_cash_fen <> coalesce(d.last_cash_fen, d.senior_fen + d.senior_principal_fen
                                          + d.subordinate_fen + d.subordinate_principal_fen)
@@ -74,13 +79,16 @@ _DAYS: Final[LiteralString] = """
        OR (d.subordinate_fen + d.subordinate_principal_fen)
           <> coalesce(d.last_subordinate_fen, d.subordinate_fen + d.subordinate_principal_fen)
        OR (d.repaid_fen, d.interest_fen) <> (coalesce(r.principal_fen, 0), coalesce(r.other_fen, 0))
+       OR (d.returned_fen, d.returned_other_fen) <> (coalesce(b.fen, 0), coalesce(b.other_fen, 0))
        OR (d.bought, d.spent_fen) <> (coalesce(s.loans, 0), coalesce(s.fen, 0))
-       OR d.opening_cash_fen + d.interest_fen + d.repaid_fen
+       OR d.opening_cash_fen + d.interest_fen + d.repaid_fen + d.returned_fen + d.returned_other_fen
           <> (SELECT coalesce(sum(fen), 0) FROM unnest(d.fees_paid_fen) AS u (fen)) + d.senior_interest_paid_fen
              + d.senior_principal_fen + d.subordinate_principal_fen + d.excess_fen + d.spent_fen + d.cash_fen"""
 _ASTRAY: Final[LiteralString] = """
-    SELECT format('loan %%s was bought on a day that its pool does not have', p.loan_id) FROM pool_loan p
-    LEFT JOIN pool_day d ON d.pool_id = p.pool_id AND d.on_date = p.bought_on - 1 WHERE d.pool_id IS NULL"""
+    SELECT format('loan %%s was bought or returned on a day that its pool does not have', p.loan_id) FROM pool_loan p
+    LEFT JOIN pool_day d ON d.pool_id = p.pool_id AND d.on_date = p.bought_on - 1
+    LEFT JOIN pool_day b ON b.pool_id = p.pool_id AND b.on_date = p.returned_on - 1
+    WHERE d.pool_id IS NULL OR (b.pool_id IS NULL AND p.returned_on IS NOT NULL)"""
 
 
 def pools(tx: Transaction) -> list[str]:

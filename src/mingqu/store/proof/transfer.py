@@ -78,7 +78,7 @@ _CAUSELESS: Final[LiteralString] = """
         WHEN t.reason BETWEEN 100 AND 105 THEN t.debit_owner = t.credit_owner AND EXISTS (
             SELECT FROM loan_funding f
             WHERE f.cell = t.cell AND f.loan_id = c.loan_id AND t.debit_owner = ANY (f.slices))
-        WHEN t.reason BETWEEN 150 AND 154 THEN t.debit_owner = t.credit_owner AND EXISTS (
+        WHEN t.reason BETWEEN 150 AND 155 THEN t.debit_owner = t.credit_owner AND EXISTS (
             SELECT FROM pool_day d WHERE d.day_id = t.reference)
         WHEN t.reason = 51 THEN EXISTS (SELECT FROM recut r WHERE r.recut_id = t.reference)
         WHEN t.reason IN (60, 61) THEN EXISTS (

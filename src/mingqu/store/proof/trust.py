@@ -35,7 +35,8 @@ _DAYS: Final[LiteralString] = """
         SELECT p.pool_id, r.on_date, sum(r.given_up_fen) AS fen
         FROM pool_receipt r JOIN pool_loan p ON p.cell = r.cell AND p.loan_id = r.loan_id GROUP BY 1, 2
     ), said AS (
-        SELECT d.pool_id, d.day_id, d.on_date, d.repaid_fen, d.interest_fen, d.spent_fen, d.excess_fen,
+        SELECT d.pool_id, d.day_id, d.on_date, d.repaid_fen + d.returned_fen AS repaid_fen,
+               d.interest_fen + d.returned_other_fen AS interest_fen, d.spent_fen, d.excess_fen,
                d.senior_interest_paid_fen, d.senior_principal_fen, d.subordinate_principal_fen,
                (SELECT coalesce(sum(fen), 0) FROM unnest(d.fees_paid_fen) AS u (fen)) AS fee,
                coalesce(g.fen, 0) AS lost,
@@ -68,7 +69,7 @@ _STANDS: Final[LiteralString] = """
         FROM unnest(%(pools)s::text[], %(owners)s::uuid[]) AS t (pool_id, owner)
         LEFT JOIN account a ON a.cell = 0 AND a.owner = t.owner GROUP BY 1
     ), bought AS (
-        SELECT p.pool_id, sum(p.bought_fen - coalesce(r.fen, 0)) AS fen
+        SELECT p.pool_id, sum(p.bought_fen - coalesce(r.fen, 0) - p.returned_fen) AS fen
         FROM pool_loan p LEFT JOIN (
             SELECT cell, loan_id, sum(principal_fen + given_up_fen) AS fen FROM pool_receipt GROUP BY 1, 2
         ) r ON r.cell = p.cell AND r.loan_id = p.loan_id GROUP BY 1
