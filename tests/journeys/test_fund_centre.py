@@ -98,6 +98,20 @@ def test_loans_find_their_funders_and_a_joint_one_is_theirs_to_the_fen(funded: O
     assert_coherent(house)
 
 
+def see_each_limit_ahead(house: House) -> None:
+    """Assert that of a joint loan each limit's quarter counts the funder's own part, as what is used of it does."""
+    limits = {one.name: one for one in read_funds(house).limits}
+    whole = limits["line chengchuan-instalment/joint-qinghe"].ahead
+    assert sum(point.comes_fen for point in whole) > 0
+    for name, ppm in (("concentration qinghe/chengchuan", 700_000), ("capital chengchuan", 300_000)):
+        one = limits[name]
+        assert [point.comes_fen for point in one.ahead] == pytest.approx(
+            [point.comes_fen * ppm / 1_000_000 for point in whole], abs=1
+        )
+        assert one.ahead[-1].used_fen == one.used_fen - sum(point.comes_fen for point in one.ahead)
+        assert one.tightest == one.ahead[0]
+
+
 def see_the_paper_name_both(house: House, joint: Borrowed) -> None:
     """Assert that the contract of a joint loan names each lender with licence and share, on paper too."""
     person_id = joint.known.person_id
@@ -125,6 +139,8 @@ def test_the_fund_centre_shows_each_funder_its_own(funded: OpenWorld) -> None:
     whole = risk.get("/console/funds").text
     assert "澄川一期资产池" in whole
     assert "额度告警" in whole
+    assert "一季内最紧的一周及余量" in whole
+    see_each_limit_ahead(house)
     assert 'aria-label="与清河银行联合贷款：本周末在用 10,000.00 元' in whole
     own = bank.get("/console/funds").text
     assert "与清河银行联合贷款" in own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,7 @@ import click
 
 from mingqu.cli.option import Day, data_option, json_option
 from mingqu.cli.wiring import Wiring
+from mingqu.domain.funding import Point
 from mingqu.services.funding.state_to_funder import FunderStatement, state_to_funder
 from mingqu.services.pools.read_funds import Funds, LimitLine, SourceLine, read_funds
 
@@ -58,10 +60,16 @@ def _page(seen: Funds) -> str:
     lines += ["", "limits"]
     lines += [
         f"  {one.name:<44} {_bar(one.used_ppm)} {_percent(one.used_ppm):>6}  {_yuan(one.free_fen):>22} left"
-        f"  {one.level.value:<4} {one.document}".rstrip()
+        f"  {one.level.value:<4} {_least(one):<34} {one.document}".rstrip()
         for one in seen.limits
     ]
     return "\n".join(lines)
+
+
+def _least(one: LimitLine) -> str:
+    """Say which week of the quarter leaves the least, and how much."""
+    week = one.tightest
+    return "" if week is None else f"least {week.on} {_yuan(week.room_fen)}"
 
 
 def _statement(statement: FunderStatement) -> str:
@@ -93,7 +101,7 @@ def _written(seen: Funds) -> dict[str, Any]:
         "drawn_fen": seen.lines.drawn_fen,
         "pools": seen.pools,
         "sources": [_source(one) for one in seen.sources],
-        "limits": [_limit(one) for one in seen.limits],
+        "limits": [{**_limit(one), "ahead": _ahead(one.ahead)} for one in seen.limits],
         "alarms": [one.name for one in seen.alarms],
     }
 
@@ -109,17 +117,21 @@ def _source(one: SourceLine) -> dict[str, Any]:
         "principal_fen": one.principal_fen,
         "line": _limit(one.line),
         "nearest": one.nearest.name,
-        "ahead": [
-            {
-                "week_on": point.on.isoformat(),
-                "comes_fen": point.comes_fen,
-                "goes_fen": point.goes_fen,
-                "room_fen": point.room_fen,
-                "level": point.level.value,
-            }
-            for point in one.ahead
-        ],
+        "ahead": _ahead(one.ahead),
     }
+
+
+def _ahead(points: Sequence[Point]) -> list[dict[str, Any]]:
+    return [
+        {
+            "week_on": point.on.isoformat(),
+            "comes_fen": point.comes_fen,
+            "goes_fen": point.goes_fen,
+            "room_fen": point.room_fen,
+            "level": point.level.value,
+        }
+        for point in points
+    ]
 
 
 def _limit(one: LimitLine) -> dict[str, Any]:

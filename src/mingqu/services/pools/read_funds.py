@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.funding import (
@@ -30,7 +31,7 @@ from mingqu.store.fund_view import SourceKey, SourceTotal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitLine:
-    """A limit and how near it is, in fen and in millionths of it."""
+    """A limit and how near it is, in fen and in millionths of it; `ahead` is its quarter, where it was worked out."""
 
     id: UUID
     name: str
@@ -41,6 +42,12 @@ class LimitLine:
     used_fen: int
     document: str
     level: Level
+    ahead: tuple[Point, ...] = ()
+
+    @property
+    def tightest(self) -> Point | None:
+        """The week of its quarter that leaves the least room, the first of several."""
+        return min(self.ahead, key=lambda point: (point.room_fen, point.on), default=None)
 
     @property
     def free_fen(self) -> int:
@@ -131,7 +138,12 @@ def read_funds(house: House, *, lender_id: UUID | None = None) -> Funds:
         for place, source in enumerate(plan.sources, start=1)
         if lender_id is None or lender_id in {source.funder_id, *(one.lender_id for one in source.funding.shares)}
     ]
-    shown = [view.limit(one) for one in every.values() if lender_id is None or one.owner_id == lender_id]
+    parts = _parts_ahead(house, today, dues, {name: fen for name, (_, fen) in offered.items()})
+    shown = [
+        view.limit(one, ahead=parts.get(one.id, _NOTHING))
+        for one in every.values()
+        if lender_id is None or one.owner_id == lender_id
+    ]
     return Funds(
         on=today,
         lines=lines,
@@ -139,6 +151,30 @@ def read_funds(house: House, *, lender_id: UUID | None = None) -> Funds:
         limits=tuple(sorted(shown, key=lambda one: (-one.used_ppm, one.name))),
         held=tuple(read_pools(house, lender_id=lender_id)),
     )
+
+
+_Ahead = tuple[dict[date, int], dict[date, int]]  # what comes back to a limit and what is promised of it, by day
+_NOTHING: Final[_Ahead] = ({}, {})
+
+
+def _parts_ahead(
+    house: House, today: date, dues: Mapping[SourceKey, Mapping[date, int]], offered: Mapping[str, int]
+) -> dict[UUID, _Ahead]:
+    """Return what comes back to each limit and what is promised of it: the part that the limit counts, of each source.
+
+    Whatever is offered goes to the first source of its product first. Errors: RuleMissing.
+    """
+    found: dict[UUID, _Ahead] = {}
+    for plan in house.funding.plans_on(today):
+        for place, source in enumerate(plan.sources):
+            weeks = _from_today(dues.get((plan.product_id, source.id), {}), today)
+            promised_fen = 0 if place else offered.get(plan.product_id, 0)
+            for limit in limits_of_source(house, plan, source.id, today):
+                comes, goes = found.setdefault(limit.id, ({}, {}))
+                for on, fen in weeks.items():
+                    comes[on] = comes.get(on, 0) + limit.used_by(source=source, amount_fen=fen)
+                goes[today] = goes.get(today, 0) + limit.used_by(source=source, amount_fen=promised_fen)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +192,7 @@ class _View:
         found = self.house.funding.funders_on(self.on).get(funder_id)
         return (found.name_zh, found.name_en) if found else ("–", "–")
 
-    def limit(self, limit: Limit) -> LimitLine:
+    def limit(self, limit: Limit, *, ahead: _Ahead | None = None) -> LimitLine:
         used_fen = self.used.get(limit.id, 0)
         owner_zh, owner_en = self.names(limit.owner_id)
         return LimitLine(
@@ -169,6 +205,9 @@ class _View:
             used_fen=used_fen,
             document=limit.document,
             level=level_of(used_fen=used_fen, limit_fen=limit.limit_fen),
+            ahead=()
+            if ahead is None
+            else forecast(limit_fen=limit.limit_fen, used_fen=used_fen, today=self.on, comes=ahead[0], goes=ahead[1]),
         )
 
     def source(
