@@ -166,6 +166,37 @@ def test_a_transaction_begins_in_the_round_trip_of_its_first_statements(
     assert work_rows(database) == 3
 
 
+def test_the_last_statements_take_the_commit_along_or_commit_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written(tx: Transaction, *numbers: int) -> int:
+        tx.lock_cell(0)
+        (answer, _) = tx.finish([held(number) for number in numbers])
+        return answer.rowcount
+
+    with monkeypatch.context() as patched:
+        patched.setattr(transaction, "say", None)
+        assert database.run(lambda tx: written(tx, 1, 2)) == 1
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        database.run(lambda tx: written(tx, 3, 1))
+    assert work_rows(database) == 2
+    with database.transaction() as tx:
+        assert len(tx.finish([held(4)])) == 1, "also as the first ones"
+        with pytest.raises(AssertionError):
+            write(tx, 5)
+        with pytest.raises(AssertionError):
+            tx.commit()
+    with database.transaction() as tx:
+        write(tx, 6)
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            write(tx, 6)
+        with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+            tx.finish([held(7)])
+    with database.snapshot() as then, then.transaction() as tx, pytest.raises(AssertionError):
+        tx.finish([Statement("SELECT 1", ())])
+    assert work_rows(database) == 3
+
+
 def test_an_error_in_the_first_statements_leaves_nothing_to_commit(database: Database) -> None:
     with database.transaction() as tx:
         with pytest.raises(psycopg.errors.UniqueViolation):

@@ -24,7 +24,8 @@ from mingqu.domain.ledger import (
     Transfer,
     TransferKind,
 )
-from mingqu.store import ledger
+from mingqu.store import ledger, whole_batch
+from mingqu.store.connection import Answer
 from mingqu.store.database import Database
 
 DAY = date(2026, 8, 15)
@@ -227,6 +228,23 @@ def test_a_batch_is_all_or_nothing_when_it_must_be(funded: Database) -> None:
             ledger.post(tx, cell=0, transfers=[good])
             tx.commit()
     assert balance(funded, PRINCIPAL) == Balance(debits_posted_fen=1)
+
+
+def test_what_ends_a_transaction_with_a_whole_batch_is_all_there_or_names_what_was_refused(funded: Database) -> None:
+    good, bad = transfer(PRINCIPAL, CASH, 1), transfer(PRINCIPAL, CASH, 100_000)
+
+    def finished(transfers: list[Transfer]) -> list[Answer]:
+        with funded.transaction() as tx, whole_batch.refusals(transfers=transfers):
+            return tx.finish([whole_batch.posted(cell=0, transfers=transfers)])
+
+    with pytest.raises(ledger.TransferRefused) as refused:
+        finished([good, bad])
+    assert (refused.value.result, refused.value.transfer) == (Result.EXCEEDS_LIMIT_OF_CREDIT_ACCOUNT, bad)
+    assert balance(funded, PRINCIPAL) == Balance(), "nothing was committed"
+    for result in (Result.OK, Result.EXISTS):
+        assert finished([good])[0].fetchall() == [([result],)]
+    assert balance(funded, PRINCIPAL) == Balance(debits_posted_fen=1)
+    assert findings(funded) == []
 
 
 def test_an_empty_batch_is_answered_and_one_that_is_too_large_is_refused(funded: Database) -> None:

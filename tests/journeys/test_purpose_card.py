@@ -44,7 +44,8 @@ from mingqu.services.purpose.spend_card import (
     hear_card,
     message_id_of,
 )
-from mingqu.store import evidence, ledger
+from mingqu.store import evidence, ledger, transaction
+from mingqu.store.connection import call_all
 from mingqu.store.purpose import _CARDS
 from mingqu.web.site import make_site
 from tests.journeys.api import ADDRESS
@@ -102,6 +103,25 @@ class Holder:
             free.debits_pending_fen,
             spent.normal_fen(AccountCode.PURPOSE_SPENT),
         )
+
+
+def test_a_word_is_two_round_trips_the_second_of_which_commits(
+    world: OpenWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = Holder(world)
+    card.ask("a-0", 1)  # the contract is read by whoever comes first
+    asked: list[int] = []
+
+    def counted(connection: Any, statements: Any) -> list[Any]:
+        asked.append(len(statements))
+        return call_all(connection, statements)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(transaction, "call_all", counted)
+        patched.setattr(transaction, "say", None)
+        assert card.ask("a-1", 1)["outcome"] == "approved"
+    assert asked == [5, 6], "begun, planned, lock, card, answers; count, leaf, word, spend, hold, committed"
+    assert card.stands() == (15_999_998, 2, 0)
 
 
 def test_a_spend_is_held_captured_in_part_and_given_back(world: OpenWorld) -> None:

@@ -122,6 +122,10 @@ class MortalTransaction:
             self._written(statement.sql)
         return answers
 
+    def finish(self, statements: Any) -> list[Any]:
+        """Run the last statements; the database commits behind the points."""
+        return self.together(statements)
+
     def copy(self, sql: str, rows: Any) -> int:
         """Stream rows in."""
         copied = self._tx.copy(sql, rows)

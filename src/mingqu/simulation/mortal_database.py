@@ -89,6 +89,12 @@ class MortalTransaction(Transaction):
             self._fate.pass_point("statement")
         return answers
 
+    def finish(self, statements: Sequence[Statement]) -> list[Answer]:
+        """Run the last statements one after the other and commit, with points between."""
+        answers = self.together(statements)
+        self.commit()
+        return answers
+
     def executemany(self, sql: LiteralString, rows: Iterable[Parameters]) -> None:
         """Run one statement for many rows and pass a point."""
         super().executemany(sql, rows)

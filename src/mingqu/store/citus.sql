@@ -157,7 +157,7 @@ SELECT create_distributed_function('claim_idempotency_key(smallint,text,text,byt
 SELECT create_distributed_function('line_at_zero(bigint,bigint,date)');
 SELECT create_distributed_function('person_is_erased(smallint,uuid)');
 SELECT create_distributed_function('post_all_at_once(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[],date[],boolean[])');
-SELECT create_distributed_function('post_batch(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[],date[],boolean[])', 'p_cell',
+SELECT create_distributed_function('post_batch(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[],date[],boolean[],boolean)', 'p_cell',
     colocate_with := 'cell', force_delegation := true);
 SELECT create_distributed_function('post_one(smallint,uuid,smallint,uuid,smallint,text,uuid,smallint,text,bigint,smallint,date,date,uuid,uuid,date,boolean)');
 SELECT create_distributed_function('post_single(smallint,uuid,smallint,uuid,smallint,text,uuid,smallint,text,bigint,smallint,date,date,uuid,uuid,date)');

@@ -138,14 +138,15 @@ class Database:
     def run(self, work: Callable[[Transaction], Returned], *, planned: bool = False) -> Returned:
         """Do `work` in a transaction and commit it; do it again from the start after a transient error.
 
-        `work` does not commit and has no effect outside the database. At most ATTEMPTS_MAX times, then
-        the last error is raised. `planned` is as for `transaction`.
+        `work` commits with its last statements (`tx.finish`) or not at all, and has no effect outside the database. At
+        most ATTEMPTS_MAX times, then the last error is raised. `planned` is as for `transaction`.
         """
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
                 with self.transaction(planned=planned) as tx:
                     returned = work(tx)
-                    tx.commit()
+                    if not tx.is_over:
+                        tx.commit()
                     return returned
             except TRANSIENT:
                 if attempt == ATTEMPTS_MAX:

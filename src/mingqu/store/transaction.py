@@ -31,6 +31,7 @@ BEGIN_ATTEMPTS_MAX: Final = 3
 GONE: Final = (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)
 
 
+_COMMIT: Final = Statement("COMMIT", ())
 _LOCK: Final = "SELECT cell FROM cell WHERE cell = $1::smallint FOR UPDATE"
 
 
@@ -146,6 +147,19 @@ class Transaction:
             both = [*begin.statements, *statements]
             return self._first(lambda connection: call_all(connection, both))[len(begin.statements) :]
 
+    def finish(self, statements: Sequence[Statement]) -> list[Answer]:
+        """Run the last statements and commit, in one round trip: after one that fails nothing is committed.
+
+        An answer comes when all is durable, so whatever must hold is for a statement to see to. After
+        DatabaseUnavailable the effect may be there, as after `commit`.
+        """
+        assert not self._over, "a transaction is committed once"
+        with self._lost_is_a_refusal():
+            # Begun by itself, if that is still to be done: what may have been committed is not said again.
+            answers = call_all(self._begun(), [*statements, _COMMIT])[:-1]
+        self._over = True
+        return answers
+
     def executemany(self, sql: LiteralString, rows: Iterable[Parameters]) -> None:
         """Run one statement for each row of parameters, sent together without waiting for each answer."""
         assert not self._over, "this transaction is over"
@@ -209,6 +223,11 @@ class Transaction:
             # After an error that was caught and forgotten PostgreSQL answers a COMMIT with a rollback.
             assert answer == b"COMMIT", "a transaction with an error in it cannot be committed"
         self._over = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was committed."""
+        return self._over
 
     @property
     def cells(self) -> int:
@@ -306,6 +325,11 @@ class Reading(Transaction):
     def end(self) -> None:
         """Answer nothing any more: the moment is over, and the connection somebody else's."""
         self._over = True
+
+    def finish(self, statements: Sequence[Statement]) -> list[Answer]:
+        """Refuse, as `commit` does."""
+        del statements  # none of them is said
+        raise AssertionError("a snapshot is read and not written")
 
     def commit(self) -> None:
         """Refuse: whoever has something to write opens a transaction of the database itself."""

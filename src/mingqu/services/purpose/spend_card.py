@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Final
@@ -28,12 +28,15 @@ from mingqu.domain.purpose.follow import Followed, Following, Move, Standing, fo
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.take_turns import Not
-from mingqu.store import evidence, ledger, purpose, work
+from mingqu.store import evidence, purpose, whole_batch, work
+from mingqu.store.connection import Answer as Answered
+from mingqu.store.connection import Statement
 from mingqu.store.database import Transaction
 from mingqu.store.purpose import AtHand, Card, KeptSpend, Message
 from mingqu.store.work import NewWork
 
 Answer = dict[str, object]
+Writing = Callable[[Sequence[Statement]], Sequence[Answered]]
 Heard = Answer | Refusal
 AUTHORISE: Final = "authorise"
 ADVISE: Final = "advise"  # the network said yes in our place, and tells
@@ -118,7 +121,7 @@ def hear_card(house: House, *, word: Word) -> Answer:
     cell = house.database.cell_of(word.card_id)
 
     def turn(listed: Sequence[Word]) -> Sequence[Heard | Not]:
-        return house.database.run(lambda tx: hear_in(tx, house, cell=cell, listed=listed), planned=True)
+        return house.database.run(lambda tx: hear_in(tx, house, cell=cell, listed=listed, ends=True), planned=True)
 
     heard: Any = house.turns.take(("card", cell), word, turn=turn)
     if heard is None:
@@ -144,8 +147,13 @@ def contract_of(tx: Transaction, *, contract_hash: str) -> Compiled:
     return known
 
 
-def hear_in(tx: Transaction, house: House, *, cell: int, listed: Sequence[Word]) -> list[Heard | Not]:
-    """Hear words of cards of one cell in the caller's transaction, and write what follows; the caller commits."""
+def hear_in(
+    tx: Transaction, house: House, *, cell: int, listed: Sequence[Word], ends: bool = False
+) -> list[Heard | Not]:
+    """Hear words of cards of one cell in the caller's transaction, and write what follows.
+
+    The caller commits, but where this `ends` the transaction and anything is written.
+    """
     answers: list[Heard | Not | None] = []
     cards: set[UUID] = set()
     for word in listed:  # of a card one word at a time: the next one sees what the first one did
@@ -167,7 +175,7 @@ def hear_in(tx: Transaction, house: House, *, cell: int, listed: Sequence[Word])
     )
     plain = [next(told) if answer is None else answer for answer in answers]
     if written.messages:
-        _write(tx, cell, at_hand, written, now, on)
+        _write(tx.finish if ends else tx.together, cell, at_hand, written, now, on)
     return plain
 
 
@@ -368,8 +376,9 @@ def _transfer(card: Card, message_id: UUID, spend_id: UUID, reason: Reason, amou
     )
 
 
-def _write(tx: Transaction, cell: int, at_hand: AtHand, written: _Written, now: datetime, on: date) -> None:
-    """Write all that a turn came to in one round trip; the caller commits. Errors: TransferRefused (a bug)."""
+def _write(write: Writing, cell: int, at_hand: AtHand, written: _Written, now: datetime, on: date) -> None:
+    """Write all that a turn came to in one round trip. Errors: TransferRefused (a bug)."""
+    # A leaf in a place that is taken fails by its key: the count was read under the lock.
     leaves = evidence.appended(cell=cell, first=at_hand.leaf_count, at=now, drafts=written.drafts)
     statements = [*leaves, purpose.said(cell=cell, messages=written.messages, at=now)]
     if written.spends:
@@ -377,11 +386,9 @@ def _write(tx: Transaction, cell: int, at_hand: AtHand, written: _Written, now: 
     if written.captured:
         statements.append(purpose.first_captured(cell=cell, card_ids=written.captured, on=on))
     if written.transfers:
-        statements.append(ledger.posted(cell=cell, transfers=written.transfers))
+        statements.append(whole_batch.posted(cell=cell, transfers=written.transfers))
     if written.watched:
         statements.append(work.enqueued(cell=cell, rows=written.watched))
-    answers = tx.together(statements)
+    with whole_batch.refusals(transfers=written.transfers):
+        answers = write(statements)
     evidence.require_appended(answers[:2], drafts=written.drafts)
-    if written.transfers:
-        place = -2 if written.watched else -1
-        ledger.require_posted(answers[place], transfers=written.transfers)

@@ -8,6 +8,9 @@
 -- A transfer with p_linked forms a chain with the next one. A chain is posted whole or not at all: the first that is
 -- refused keeps its result, the others answer a replay or 12. 13: the batch ends within a chain. Who has neither
 -- chains nor holds that lapse leaves both arrays away.
+--
+-- With p_whole a batch of which anything is refused fails with MQ003, its results in the detail: what goes along with it
+-- in one round trip, a COMMIT too, is then not done.
 
 DROP FUNCTION IF EXISTS post_batch;
 
@@ -16,7 +19,8 @@ CREATE FUNCTION post_batch(
     p_debit_owner uuid[], p_debit_code smallint[], p_debit_currency text[],
     p_credit_owner uuid[], p_credit_code smallint[], p_credit_currency text[],
     p_amount_fen bigint[], p_reason smallint[], p_value_date date[], p_posted_on date[],
-    p_reference uuid[], p_pending_id uuid[], p_expires_on date[] DEFAULT NULL, p_linked boolean[] DEFAULT NULL
+    p_reference uuid[], p_pending_id uuid[], p_expires_on date[] DEFAULT NULL, p_linked boolean[] DEFAULT NULL,
+    p_whole boolean DEFAULT false
 ) RETURNS smallint[] LANGUAGE plpgsql
 -- Plans are kept from call to call and made for the tables as they will be, not as empty as they are on the
 -- first day: accounts and transfers are always found by their keys.
@@ -89,6 +93,10 @@ BEGIN
         END IF;
         first := last + 1;
     END LOOP;
+    IF p_whole AND 1 < ANY (results) THEN
+        RAISE EXCEPTION USING ERRCODE = 'MQ003', MESSAGE = 'a transfer of a batch was refused',
+                              DETAIL = array_to_string(results, ' ');
+    END IF;
     RETURN results;
 END
 $$;
