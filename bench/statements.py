@@ -1,7 +1,7 @@
 """`mingqu bench statements`: processor seconds for a million bills; measured on fewer and scaled. Less is better.
 
 statements_1m        the run as it is: accounts read, billed, posted, stored, bills kept; this process and the server's
-statements_1m_alone  the arithmetic alone, without a database
+statements_1m_alone  the arithmetic of the reference, account by account, without a database
 
 One account in five carries a balance and is charged interest; all have three new purchases. The yardstick of the first
 is writing the same snapshots back, which any run must do; that of the second is the snapshot to JSON and back.
@@ -32,7 +32,7 @@ from mingqu.services.revolving.open_spend import OWN_CODES, open_spend, spend_of
 from mingqu.store import ledger, spend
 from mingqu.store.spend import SpendAccount
 
-ACCOUNTS: Final = 5_000
+ACCOUNTS: Final = 10_000
 MILLION: Final = 1_000_000
 CARRIES_EVERY: Final = 5
 _LIMIT_FEN: Final = 1_000_000

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from mingqu.services.revolving.remind_of_bills import BILL_NOTICE, BILLED, DUE, spread_bill_rounds
-from mingqu.store import bill_round, work
+from mingqu.store import bill_round, column, work
 from mingqu.store.bill_round import BillRound
 from mingqu.store.database import Database
 from mingqu.store.work import LeaseLost, NewWork
@@ -32,8 +32,8 @@ def book(database: Database) -> Database:
                     billed_on=date(2026, 9, 1),
                     due=date(2026, 9, 10),
                     run_at=NOW,
-                    account_ids=ACCOUNTS,
-                    numbers=[1, 2, 3, 4],
+                    account_ids=column.of_uuids(ACCOUNTS),
+                    numbers=column.of_bigints([1, 2, 3, 4]),
                 )
             ]
         )

@@ -34,7 +34,7 @@ from mingqu.domain.personal import Personal
 from mingqu.services.books.recut_book import recut_book
 from mingqu.services.close.close_day import close_through
 from mingqu.services.evidence.publish_evidence import publish_evidence
-from mingqu.store import bill_round, catalogue, evidence, lease, ledger_proof, notice_round, proof, recut
+from mingqu.store import bill_round, catalogue, column, evidence, lease, ledger_proof, notice_round, proof, recut
 from mingqu.store.book import CellsOutOfRange
 from mingqu.store.database import Database, Transaction
 from mingqu.store.recut import RecutRefused
@@ -160,8 +160,8 @@ def plan_round(world: OpenWorld, loan_id: UUID) -> None:
         )  # fmt: skip
         bills = bill_round.inserted(
             cell=tx.cell_of(loan_id), round_id=loan_id, template="spend.billed", billed_on=world.clock.business_date(),
-            due=world.clock.business_date(), run_at=world.clock.now() + timedelta(days=900), account_ids=[loan_id],
-            numbers=[1],
+            due=world.clock.business_date(), run_at=world.clock.now() + timedelta(days=900),
+            account_ids=column.of_uuids([loan_id]), numbers=column.of_bigints([1]),
         )  # fmt: skip
         tx.together([bills])
         tx.commit()

@@ -6,13 +6,13 @@ its moment is over.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, LiteralString
 from uuid import UUID
 
 from mingqu.store import column, work
+from mingqu.store.column import Column
 from mingqu.store.connection import Statement
 from mingqu.store.database import Transaction
 from mingqu.store.work import LeaseLost, NewWork
@@ -58,8 +58,8 @@ def inserted(
     billed_on: date,
     due: date,
     run_at: datetime,
-    account_ids: Sequence[UUID],
-    numbers: Sequence[int],
+    account_ids: Column,
+    numbers: Column,
 ) -> Statement:
     """Return the statement that writes a round of bills."""
     columns = (
@@ -68,8 +68,8 @@ def inserted(
         column.of_dates([billed_on]),
         column.of_dates([due]),
         column.of_moments([run_at]),
-        column.of_uuids(account_ids),
-        column.of_bigints(numbers),
+        account_ids,
+        numbers,
     )
     return Statement(_INSERT, (column.smallint(cell), *(each.packed for each in columns)))
 

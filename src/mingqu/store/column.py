@@ -150,6 +150,18 @@ def of_array(values: npt.NDArray[np.int64] | npt.NDArray[np.uint8], *, kind: Kin
     return Column(_HEADER.pack(1, 0, element_type, len(values), 1) + sized.tobytes())
 
 
+def of_fixed_bytes(values: npt.NDArray[Any]) -> Column:
+    """Pack strings of bytes that are all of one length: an array of numpy's "V"."""
+    sized = np.empty(len(values), dtype=[("size", ">i4"), ("value", values.dtype)])
+    sized["size"], sized["value"] = values.dtype.itemsize, values
+    return of_sized_bytes(sized.tobytes(), length=len(values))
+
+
+def of_sized_bytes(elements: bytes, *, length: int) -> Column:
+    """Pack strings of bytes that already lie one after the other, each with its size in four bytes before it."""
+    return Column(_HEADER.pack(1, 0, _BYTEA, length, 1) + elements)
+
+
 def smallint(value: int) -> bytes:
     """Pack one whole number of two bytes."""
     return value.to_bytes(2, "big", signed=True)

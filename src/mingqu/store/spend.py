@@ -28,6 +28,12 @@ _COLUMNS: Final[LiteralString] = """
     SELECT cell, account_id, person_id, product_id, product_version, lender_id, decision_id, currency, granted_fen,
            terms, opened_on, opened_at, state, events FROM spend_account"""
 
+# An account waits while a payment of it is on its way: whether its bill was paid in time is not known before that ends.
+FALLS_DUE: Final[LiteralString] = """
+    next_morning <= %(to)s AND NOT EXISTS (
+        SELECT FROM spend_order s JOIN channel_order o ON o.cell = s.cell AND o.order_id = s.order_id
+        WHERE s.cell = a.cell AND s.account_id = a.account_id AND o.kind = 'collection'
+              AND o.state IN ('SENT', 'UNKNOWN'))"""
 _SAVE: Final[LiteralString] = """
     UPDATE spend_account a SET state = n.state, used_fen = n.used_fen, overdue_since = n.overdue_since,
            next_morning = n.next_morning, events = n.events
@@ -192,22 +198,32 @@ def statements_of(tx: Transaction, *, account_id: UUID) -> list[Bill]:
     return [unpacked_bill(row[0]) for row in rows]
 
 
-def mornings(tx: Transaction, *, cell: int, to: date, limit: int) -> list[SpendAccount]:
-    """Return accounts on which something falls by a day's morning, the earliest first.
-
-    An account waits while a payment of it is on its way: whether its bill was paid in time is not known before that
-    ends.
-    """
+def some(tx: Transaction, *, cell: int, account_ids: Sequence[UUID]) -> list[SpendAccount]:
+    """Return accounts of a cell, in order of ids."""
     rows = tx.execute(
-        _COLUMNS
-        + """ a WHERE cell = %s AND next_morning <= %s AND NOT EXISTS (
-                SELECT FROM spend_order s JOIN channel_order o ON o.cell = s.cell AND o.order_id = s.order_id
-                WHERE s.cell = a.cell AND s.account_id = a.account_id AND o.kind = 'collection'
-                  AND o.state IN ('SENT', 'UNKNOWN'))
-              ORDER BY next_morning, account_id LIMIT %s""",
-        (cell, to, limit),
+        _COLUMNS + " WHERE cell = %s AND account_id = ANY (%s) ORDER BY account_id", (cell, list(account_ids))
     )
     return [_account(row) for row in rows]
+
+
+def terms_of(tx: Transaction, *, cell: int, account_ids: Sequence[UUID]) -> list[SpendTerms]:
+    """Return the terms of accounts of a cell, as they are asked for."""
+    rows = tx.execute(
+        """SELECT a.terms FROM unnest(%s::uuid[]) WITH ORDINALITY AS n (account_id, place)
+           JOIN spend_account a ON a.cell = %s AND a.account_id = n.account_id ORDER BY n.place""",
+        (list(account_ids), cell),
+    )
+    return [_terms_of(row[0]) for row in rows]
+
+
+def any_morning(tx: Transaction, *, cell: int, to: date) -> bool:
+    """Return whether something falls on an account of a cell by a day's morning, and can be done."""
+    row = tx.execute(
+        f"SELECT EXISTS (SELECT FROM spend_account a WHERE cell = %(cell)s AND {FALLS_DUE})",  # noqa: S608  Our own text.
+        {"cell": cell, "to": to},
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def is_paying(tx: Transaction, *, account_id: UUID) -> bool:

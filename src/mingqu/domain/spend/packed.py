@@ -32,6 +32,7 @@ _NO_BILL: Final = bytes(_BILL.size)
 BILL_AT: Final = _HEAD.size
 HEAD_BYTES: Final = _HEAD.size + _BILL.size
 _LOT: Final = Struct(">16s3i3qB")
+LOT_BYTES: Final = _LOT.size
 _LATE: Final = Struct(">2i")
 _PLAN: Final = Struct(">16siHHH")
 _PART: Final = Struct(">2q")
@@ -91,8 +92,8 @@ def unpacked(data: bytes) -> SpendState:
     lates_end = lots_end + lates * _LATE.size
     return made(
         SpendState,
-        _day(day),
-        _day(next_bill_on),
+        day_of(day),
+        day_of(next_bill_on),
         limit_fen,
         tuple(map(_lot, _LOT.iter_unpack(data[HEAD_BYTES:lots_end]))),
         _plans(data, lates_end, plans),
@@ -110,7 +111,7 @@ def unpacked(data: bytes) -> SpendState:
         _day_or_none(overdue_since),
         _day_or_none(penalty_since),
         area,
-        tuple((_day(due), _day(paid)) for due, paid in _LATE.iter_unpack(data[lots_end:lates_end])),
+        tuple((day_of(due), day_of(paid)) for due, paid in _LATE.iter_unpack(data[lots_end:lates_end])),
     )
 
 
@@ -122,7 +123,7 @@ def packed_bill(bill: Statement) -> bytes:
 def unpacked_bill(data: bytes) -> Statement:
     """Return the bill that was packed."""
     number, billed_on, due, *amounts = _BILL.unpack(data)
-    return made(Statement, number, _day(billed_on), _day(due), *amounts)
+    return made(Statement, number, day_of(billed_on), day_of(due), *amounts)
 
 
 def _lot(values: tuple[bytes, int, int, int, int, int, int, int]) -> Lot:
@@ -130,9 +131,9 @@ def _lot(values: tuple[bytes, int, int, int, int, int, int, int]) -> Lot:
     return made(
         Lot,
         UUID(bytes=lot_id),
-        _day(posted_on),
+        day_of(posted_on),
         principal_fen,
-        _day(since),
+        day_of(since),
         refunded_fen,
         area,
         bool(flags & BEARS),
@@ -156,7 +157,7 @@ def _plans(data: bytes, at: int, plans: int) -> tuple[Plan, ...]:
         found.append(
             Plan(
                 plan_id=UUID(bytes=plan_id),
-                converted_on=_day(converted_on),
+                converted_on=day_of(converted_on),
                 sources=tuple(
                     UUID(bytes=data[start : start + _ID_BYTES]) for start in range(sources_at, parts_at, _ID_BYTES)
                 ),
@@ -177,9 +178,10 @@ def _number(day: date | None) -> int:
     return NO_DAY if day is None else number_of(day)
 
 
-def _day(number: int) -> date:
+def day_of(number: int) -> date:
+    """Return the date of a day counted from 2000-01-01."""
     return date.fromordinal(number + _DAY_ZERO)
 
 
 def _day_or_none(number: int) -> date | None:
-    return None if number == NO_DAY else _day(number)
+    return None if number == NO_DAY else day_of(number)

@@ -11,11 +11,11 @@ from datetime import date
 from typing import Final
 
 from mingqu.services.house import House
-from mingqu.services.revolving.record_spend import bring_up_all
+from mingqu.services.revolving.bill_together import bill_chunk
 from mingqu.store import spend
 from mingqu.store.database import Transaction
 
-CHUNK: Final = 200  # accounts in one transaction: some tens of milliseconds under the cell's lock
+CHUNK: Final = 500  # accounts in one transaction: some tens of milliseconds under the cell's lock
 CHUNKS_MAX: Final = 1_000_000  # of one cell; beyond it something does not move on
 
 
@@ -39,10 +39,10 @@ def bill_cell(house: House, *, cell: int, to: date) -> int:
 
     def one_chunk(tx: Transaction) -> int:
         tx.lock_cell(cell)
-        return len(bring_up_all(tx, house, accounts=spend.mornings(tx, cell=cell, to=to, limit=CHUNK), to=to))
+        return bill_chunk(tx, house, cell=cell, to=to, limit=CHUNK)
 
     with house.database.transaction() as tx:
-        if not spend.mornings(tx, cell=cell, to=to, limit=1):
+        if not spend.any_morning(tx, cell=cell, to=to):
             return 0  # nearly always, and without the lock
     done = 0
     for _ in range(CHUNKS_MAX):

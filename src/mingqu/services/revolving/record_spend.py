@@ -32,7 +32,7 @@ _LESSENING: Final = (SpendKind.REPAID, SpendKind.CONVERTED)  # after which less 
 HOLD_PLACES: Final = (1, 2, 3)  # among the ids of what is held: principal, the account's limit, the person's
 _VOID_PLACES: Final = (4, 5, 6)
 _OVER_PLACES: Final = (7, 8)
-_EVENT_PLACES_FROM: Final = 16
+EVENT_PLACES_FROM: Final = 16
 
 
 class RepaymentUnderWay(Refusal):
@@ -139,7 +139,7 @@ def transfers_of(
         held = holds[0] if holds and posting.reason in (Reason.SPEND_PURCHASE, Reason.SPEND_DRAW) else None
         found.append(
             Transfer(
-                id=_nth(cause, _EVENT_PLACES_FROM + place, on),
+                id=_nth(cause, EVENT_PLACES_FROM + place, on),
                 kind=TransferKind.POSTED if held is None else TransferKind.POST,
                 debit=_named(account, posting.debit),
                 credit=_named(account, posting.credit),
@@ -155,7 +155,7 @@ def transfers_of(
     for hold, owner in zip(holds[1:], limit_owners(account), strict=True) if holds else ():
         found.append(
             Transfer(
-                id=_nth(cause, _EVENT_PLACES_FROM + len(found), on),
+                id=_nth(cause, EVENT_PLACES_FROM + len(found), on),
                 kind=TransferKind.POST,
                 debit=_limit(account, owner, AccountCode.LIMIT_AVAILABLE),
                 credit=_limit(account, owner, AccountCode.LIMIT_DRAWN),

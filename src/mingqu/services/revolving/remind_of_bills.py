@@ -22,8 +22,9 @@ from mingqu.services.collection.pass_contact_gate import gate_message, keep_deni
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE_AT, awake
 from mingqu.services.messages.tell_person import tell_person
-from mingqu.store import bill_round, spend, work
+from mingqu.store import bill_round, column, spend, work
 from mingqu.store.bill_round import BillRound
+from mingqu.store.column import Column
 from mingqu.store.connection import Statement as Asked
 from mingqu.store.database import Transaction
 from mingqu.store.spend import SpendAccount
@@ -50,26 +51,45 @@ def notices_of(*, cell: int, bills: Sequence[tuple[UUID, Statement]], now: datet
         by_day.setdefault((bill.billed_on, bill.due), []).append((account_id, bill.number))
     planned, alone = [], []
     for (billed_on, due), billed in by_day.items():
-        run_at = awake(max(now, start_of(billed_on + _DAY) + NOTICE_AT))
         if len(billed) >= ROUND_MIN:
             planned.append(
-                bill_round.inserted(
+                round_of(
                     cell=cell,
-                    round_id=beside(spend.statement_id(billed[0][0], billed_on=billed_on), purpose="round"),
-                    template=BILLED,
+                    first_id=billed[0][0],
                     billed_on=billed_on,
                     due=due,
-                    run_at=run_at,
-                    account_ids=[account_id for account_id, _ in billed],
-                    numbers=[number for _, number in billed],
+                    account_ids=column.of_uuids([account_id for account_id, _ in billed]),
+                    numbers=column.of_bigints([number for _, number in billed]),
+                    now=now,
                 )
             )
             continue
         alone += [
-            _work_of(account_id, number, billed_on=billed_on, due=due, template=BILLED, run_at=run_at)
+            _work_of(account_id, number, billed_on=billed_on, due=due, template=BILLED, run_at=_from(billed_on, now))
             for account_id, number in billed
         ]
     return [*planned, work.enqueued(cell=cell, rows=alone)] if alone else planned
+
+
+def round_of(
+    *, cell: int, first_id: UUID, billed_on: date, due: date, account_ids: Column, numbers: Column, now: datetime
+) -> Asked:
+    """Return the statement that plans to tell people of the bills of one day; `first_id` is the first account's."""
+    return bill_round.inserted(
+        cell=cell,
+        round_id=beside(spend.statement_id(first_id, billed_on=billed_on), purpose="round"),
+        template=BILLED,
+        billed_on=billed_on,
+        due=due,
+        run_at=_from(billed_on, now),
+        account_ids=account_ids,
+        numbers=numbers,
+    )
+
+
+def _from(billed_on: date, now: datetime) -> datetime:
+    """Return from when on a bill is told of."""
+    return awake(max(now, start_of(billed_on + _DAY) + NOTICE_AT))
 
 
 def _work_of(account_id: UUID, number: int, *, billed_on: date, due: date, template: str, run_at: datetime) -> NewWork:
@@ -104,7 +124,7 @@ def _remind_round(house: House, *, cell: int) -> int:
         of = bill_round.lease(tx, cell=cell, now=now, lease_seconds=LEASE_SECONDS, limit=BATCH)
         if of is None:
             return 0
-        judged = not spend.mornings(tx, cell=cell, to=house.clock.business_date(), limit=1)
+        judged = not spend.any_morning(tx, cell=cell, to=house.clock.business_date())
         if not judged:  # whether bills were paid: soon
             bill_round.put_off(tx, of=of, until=now + AGAIN_AFTER)
         tx.commit()
