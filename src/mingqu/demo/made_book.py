@@ -7,12 +7,14 @@ are (round amounts, a few rates, wages' days), and every line is one of them und
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import accumulate
 from typing import Final
 from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
 
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.loan import Disbursed, LoanState, LoanTerms, Repaid, bring_up, quote, record
@@ -32,21 +34,36 @@ LOANS_PER_KIND: Final = 100  # so many loans share one content, if the book is n
 KINDS_MIN, KINDS_MAX = 300, 6_000
 _SECOND_LOAN_OF: Final = 4  # every fourth person has two loans
 _NOBODY: Final = UUID(int=0)
+_NUMBER_BYTES: Final = 8
+_BLOCK_BYTES: Final = 65_536  # what the dice make at once
+_LINES_AT_ONCE: Final = _BLOCK_BYTES // _NUMBER_BYTES
 
 
 class Dice:
     """Numbers that look random and follow from a seed, the same on every machine."""
 
     def __init__(self, seed: int) -> None:
-        self._name, self._place, self._bytes = f"mingqu {seed}".encode(), 0, b""
+        self._name, self._block, self._bytes, self._at = f"mingqu {seed}".encode(), 0, b"", 0
 
     def below(self, most: int) -> int:
         """Return the next number from 0 up to `most`, which is below 2^32 and not reached."""
-        if len(self._bytes) < 8:
-            self._place += 1
-            self._bytes += hashlib.shake_256(self._name + self._place.to_bytes(8, "big")).digest(65_536)
-        head, self._bytes = self._bytes[:8], self._bytes[8:]
-        return int.from_bytes(head, "big") % most
+        return int.from_bytes(self._next(_NUMBER_BYTES), "big") % most
+
+    def many_below(self, most: int, *, count: int) -> npt.NDArray[np.uint64]:
+        """Return the next `count` numbers, as so many calls of `below` would."""
+        taken = bytearray()
+        while len(taken) < count * _NUMBER_BYTES:
+            taken += self._next(count * _NUMBER_BYTES - len(taken))
+        return np.frombuffer(taken, dtype=">u8") % np.uint64(most)
+
+    def _next(self, most_bytes: int) -> bytes:
+        """Return the next bytes: as many as are asked for, or as the block has left."""
+        if self._at == len(self._bytes):
+            self._block += 1
+            self._bytes = hashlib.shake_256(self._name + self._block.to_bytes(8, "big")).digest(_BLOCK_BYTES)
+            self._at = 0
+        start, self._at = self._at, min(len(self._bytes), self._at + most_bytes)
+        return self._bytes[start : self._at]
 
 
 def made_book(*, pack: Pack, as_of: date, loans: int, seed: int) -> Iterator[str]:
@@ -55,12 +72,13 @@ def made_book(*, pack: Pack, as_of: date, loans: int, seed: int) -> Iterator[str
     dice = Dice(seed)
     kinds = min(KINDS_MAX, max(KINDS_MIN, loans // LOANS_PER_KIND))
     contents, weights = _contents(pack, as_of, kinds, dice)
-    steps = list(accumulate(weights))
+    steps = np.array(list(accumulate(weights)), dtype=np.uint64)
     person = 0
-    for number in range(loans):
-        person += number % (_SECOND_LOAN_OF + 1) != _SECOND_LOAN_OF
-        content = contents[bisect(steps, dice.below(steps[-1]))]
-        yield f"G{seed}-{number + 1:08d},P{seed}-{person:08d},{content}\n"
+    for first in range(0, loans, _LINES_AT_ONCE):
+        drawn = dice.many_below(int(steps[-1]), count=min(_LINES_AT_ONCE, loans - first))
+        for number, place in enumerate(np.searchsorted(steps, drawn, side="right").tolist(), start=first):
+            person += number % (_SECOND_LOAN_OF + 1) != _SECOND_LOAN_OF
+            yield f"G{seed}-{number + 1:08d},P{seed}-{person:08d},{contents[place]}\n"
 
 
 def _contents(pack: Pack, as_of: date, kinds: int, dice: Dice) -> tuple[list[str], list[int]]:

@@ -30,15 +30,15 @@ def insert_like_models(tx: Transaction) -> None:
     tx.execute(
         f"""INSERT INTO loan ({IDS}, {ALIKE})
             SELECT n.cell, n.loan_id, n.person_id, n.loan_id, n.loan_id, {_OF_MODEL}
-            FROM newcomer n JOIN loan_model m ON m.loan_id = n.model"""  # noqa: S608  Our own lists of columns.
+            FROM newcomer n JOIN loan_model m ON m.loan_id = n.model ORDER BY n.place"""  # noqa: S608  Our own lists of columns.
     )
     tx.execute(
         f"""INSERT INTO loan_snapshot ({SNAPSHOT})
             SELECT n.cell, n.loan_id, m.terms, m.state, m.plan
-            FROM newcomer n JOIN snapshot_model m ON m.loan_id = n.model"""  # noqa: S608  As above.
+            FROM newcomer n JOIN snapshot_model m ON m.loan_id = n.model ORDER BY n.place"""  # noqa: S608  As above.
     )
     tx.execute(
         """INSERT INTO loan_diary (cell, on_date, loan_id, plain)
            SELECT n.cell, m.next_event, n.loan_id, m.plain
-           FROM newcomer n JOIN loan_model m ON m.loan_id = n.model WHERE m.next_event IS NOT NULL"""
+           FROM newcomer n JOIN loan_model m ON m.loan_id = n.model WHERE m.next_event IS NOT NULL ORDER BY n.place"""
     )

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
 import psycopg
 
 from mingqu.domain.ledger import Account, Transfer
-from mingqu.domain.loan import Event, LoanState, LoanTerms
+from mingqu.domain.loan import LoanState, LoanTerms, MigratedIn
 from mingqu.domain.refusal import Refusal
 from mingqu.store import column, loan, loan_model
 from mingqu.store.database import Transaction
@@ -25,18 +25,20 @@ from mingqu.store.ledger_proof import strict_side
 from mingqu.store.loan import Loan
 from mingqu.store.loan_event import kind_of
 
-# Joins with the models of a chunk stay in memory.
-_WORK_MEM: Final[LiteralString] = "SET LOCAL work_mem = '64MB'"
+# Joins with the models of a chunk stay in memory, and pass the newcomers through in their order: a merge would sort
+# them by model, and every index would be written in no order.
+_SETTINGS: Final[LiteralString] = "SET LOCAL work_mem = '64MB'; SET LOCAL enable_mergejoin = off"
 # Long values are packed in a model and copied packed, which costs a loan nothing. The database packs rows of two
 # kilobytes and more: what fills a model's row up to that stays where it is.
 _TABLES: Final[LiteralString] = """
-    CREATE TEMP TABLE newcomer (line bigint, cell smallint, loan_id uuid, head text, person_id uuid, model uuid,
-                                reference_cell smallint, reference text COLLATE "C") ON COMMIT DROP;
+    CREATE TEMP TABLE newcomer (place integer, cell smallint, loan_id uuid, head text, person_id uuid, model uuid)
+        ON COMMIT DROP;
     CREATE TEMP TABLE loan_model (LIKE loan) ON COMMIT DROP;
     CREATE TEMP TABLE snapshot_model (LIKE loan_snapshot, filler text STORAGE PLAIN DEFAULT repeat(' ', 2000))
         WITH (toast_tuple_target = 128) ON COMMIT DROP;
     ALTER TABLE snapshot_model ALTER terms SET STORAGE MAIN, ALTER state SET STORAGE MAIN, ALTER plan SET STORAGE MAIN;
-    CREATE TEMP TABLE event_model (model uuid, kind text, value_date date, detail jsonb STORAGE MAIN,
+    CREATE TEMP TABLE event_model (model uuid, kind text, value_date date, disbursed_on date, disbursed_fen bigint,
+                                   detail jsonb STORAGE MAIN,
                                    filler text STORAGE PLAIN DEFAULT repeat(' ', 2000))
         WITH (toast_tuple_target = 128) ON COMMIT DROP;
     CREATE TEMP TABLE account_model (model uuid, code smallint, currency text, strict_side smallint, debits bigint,
@@ -58,24 +60,9 @@ class Model:
     """What loans with one content have in common. The model's own id stands wherever a loan's id will."""
 
     loan: Loan
-    event: Event
+    event: MigratedIn
     accounts: tuple[Account, ...]  # of the loan, opened whether or not something is booked on them
     transfers: tuple[Transfer, ...]
-
-
-class Newcomer(NamedTuple):
-    """A loan that comes: where it stands in its file, whose it is, and the model it is like. Ids in hexadecimal.
-
-    A tuple with names, for there are millions.
-    """
-
-    line: int
-    cell: int
-    loan_id: str
-    person_id: str
-    model_id: str
-    reference_cell: int
-    reference: str
 
 
 def begin(tx: Transaction) -> None:
@@ -84,7 +71,7 @@ def begin(tx: Transaction) -> None:
         tx.execute("LOCK TABLE book_import IN SHARE ROW EXCLUSIVE MODE NOWAIT")
     except psycopg.errors.LockNotAvailable:
         raise ImportRunning("Another file is being taken over; try again when that is done.") from None
-    tx.execute(_WORK_MEM)
+    tx.script(_SETTINGS)
     tx.script(_TABLES)
 
 
@@ -97,48 +84,6 @@ def find(tx: Transaction, *, import_id: UUID) -> dict[str, Any] | None:
     return None if row is None else dict(row[0])
 
 
-def people(tx: Transaction, *, references: Sequence[tuple[int, str]]) -> dict[str, str]:
-    """Return the ids, in hexadecimal, of persons known by references (cell, reference); a merged one is the other."""
-    rows = tx.execute(
-        """SELECT r.reference, coalesce(p.merged_into, p.person_id)
-           FROM unnest(%b::smallint[], %b::text[]) AS wanted (cell, reference)
-           JOIN person_reference r ON r.cell = wanted.cell AND r.reference = wanted.reference
-           JOIN person p ON p.cell = r.cell AND p.person_id = r.person_id""",
-        _columns(references),
-    )
-    return {reference: person_id.hex for reference, person_id in rows}
-
-
-def _columns(references: Sequence[tuple[int, str]]) -> tuple[column.Column, column.Column]:
-    return column.of_smallints([cell for cell, _ in references]), column.of_texts([text for _, text in references])
-
-
-def add_people(tx: Transaction, *, rows: Sequence[tuple[int, str, str]], at: datetime, law: str, until: date) -> None:
-    """Add persons of whom nothing personal is known, each (cell, id in hexadecimal, reference).
-
-    What the law keeps of them is kept until the day. A person gets a key with the first thing that is sealed.
-    """
-    moment = at.isoformat()
-    tx.copy_lines(
-        "COPY person (cell, person_id, identity_level, created_at) FROM STDIN",
-        (f"{cell}\t{person_id}\t0\t{moment}\n" for cell, person_id, _ in rows),
-    )
-    tx.copy_lines(
-        "COPY person_reference (cell, reference, person_id, law, held_until) FROM STDIN",
-        (f"{cell}\t{reference}\t{person_id}\t{law}\t{until}\n" for cell, person_id, reference in rows),
-    )
-
-
-def keep_people(tx: Transaction, *, references: Sequence[tuple[int, str]], law: str, until: date) -> None:
-    """Keep what is known of persons, given as (cell, reference), until the day; never shorter than before."""
-    tx.execute(
-        """UPDATE person_reference r SET law = %s, held_until = %s
-           FROM unnest(%b::smallint[], %b::text[]) AS w (cell, reference)
-           WHERE r.cell = w.cell AND r.reference = w.reference AND r.held_until < %s""",
-        (law, until, *_columns(references), until),
-    )
-
-
 def forget_models(tx: Transaction) -> None:
     """Forget all models: those that come are others."""
     tx.execute("TRUNCATE loan_model, snapshot_model, event_model, account_model, transfer_model")
@@ -148,8 +93,18 @@ def add_models(tx: Transaction, *, models: Sequence[Model]) -> None:
     """Send models, for the loans that come."""
     loan_model.insert_models(tx, loans=[model.loan for model in models])
     tx.copy(
-        "COPY event_model (model, kind, value_date, detail) FROM STDIN",
-        ((model.loan.loan_id, kind_of(model.event), model.event.value_date, _detail(model.event)) for model in models),
+        "COPY event_model (model, kind, value_date, disbursed_on, disbursed_fen, detail) FROM STDIN",
+        (
+            (
+                model.loan.loan_id,
+                kind_of(model.event),
+                model.event.value_date,
+                model.event.disbursed_on,
+                model.event.disbursed_fen,
+                _detail(model.event),
+            )
+            for model in models
+        ),
     )
     tx.copy(
         "COPY account_model (model, code, currency, strict_side, debits, credits) FROM STDIN",
@@ -162,7 +117,7 @@ def add_models(tx: Transaction, *, models: Sequence[Model]) -> None:
     )
 
 
-def _detail(event: Event) -> str:
+def _detail(event: MigratedIn) -> str:
     said = lean(event)
     return lean_text({name: said[name] for name in said if name not in ("event_id", "value_date")})
 
@@ -187,53 +142,27 @@ def _transfers(model: Model) -> Iterator[tuple[object, ...]]:
         )  # fmt: skip
 
 
-def refer(tx: Transaction, *, rows: Sequence[Newcomer]) -> list[int]:
-    """Take note of those who come, with their references; return the lines whose reference is taken already."""
-    tx.execute("TRUNCATE newcomer")
-    count = tx.copy_lines(
-        "COPY newcomer (line, cell, loan_id, head, person_id, model, reference_cell, reference) FROM STDIN",
-        (
-            f"{one.line}\t{one.cell}\t{one.loan_id}\t{one.loan_id[:30]}\t{one.person_id}\t{one.model_id}\t"
-            f"{one.reference_cell}\t{one.reference}\n"
-            for one in rows
-        ),
-    )
-    taken = tx.execute(
-        """INSERT INTO loan_reference (cell, reference, loan_cell, loan_id)
-           SELECT reference_cell, reference, cell, loan_id FROM newcomer ORDER BY line
-           ON CONFLICT (cell, reference) DO NOTHING"""
-    )
-    if taken.rowcount == count:
-        return []
-    rows_taken = tx.execute(
-        """SELECT n.line FROM newcomer n WHERE NOT EXISTS (
-               SELECT FROM loan_reference r
-               WHERE r.cell = n.reference_cell AND r.reference = n.reference AND r.loan_id = n.loan_id)
-           ORDER BY n.line"""
-    )
-    return [int(line) for (line,) in rows_taken]
-
-
 def write(tx: Transaction, *, posted_on: date, posted_at: datetime) -> None:
     """Write everything of those who came last: loans, their first events, accounts and transfers."""
     loan_model.insert_like_models(tx)
     tx.execute(
         """INSERT INTO loan_event (cell, loan_id, event_id, kind, value_date, posted_on, posted_at, detail)
            SELECT n.cell, n.loan_id, n.loan_id, m.kind, m.value_date, %s, %s, m.detail
-           FROM newcomer n JOIN event_model m ON m.model = n.model""",
+           FROM newcomer n JOIN event_model m ON m.model = n.model ORDER BY n.place""",
         (posted_on, posted_at),
     )
     tx.execute(
         """INSERT INTO loan_turn (cell, loan_id, on_date, stage, overdue_since, principal_fen, started_on, started_fen)
            SELECT n.cell, n.loan_id, %s, l.stage, l.overdue_since, l.principal_unbilled_fen + l.payable_principal_fen,
-                  (m.detail ->> 'disbursed_on')::date, (m.detail ->> 'disbursed_fen')::bigint
-           FROM newcomer n JOIN event_model m ON m.model = n.model JOIN loan_model l ON l.loan_id = n.model""",
+                  m.disbursed_on, m.disbursed_fen
+           FROM newcomer n JOIN event_model m ON m.model = n.model JOIN loan_model l ON l.loan_id = n.model
+           ORDER BY n.place""",
         (posted_on,),
     )
     tx.execute(
         """INSERT INTO account (cell, owner, code, currency, strict_side, debits_posted_fen, credits_posted_fen)
            SELECT n.cell, n.loan_id, m.code, m.currency, m.strict_side, m.debits, m.credits
-           FROM newcomer n JOIN account_model m ON m.model = n.model"""
+           FROM newcomer n JOIN account_model m ON m.model = n.model ORDER BY n.place"""
     )
     tx.execute(
         """INSERT INTO transfer (cell, id, debit_owner, credit_owner, amount_fen, value_date, posted_on, debit_code,
@@ -241,7 +170,7 @@ def write(tx: Transaction, *, posted_on: date, posted_at: datetime) -> None:
            SELECT n.cell, (n.head || m.place)::uuid, coalesce(m.debit_owner, n.loan_id),
                   coalesce(m.credit_owner, n.loan_id), m.amount_fen, m.value_date, m.posted_on, m.debit_code,
                   m.credit_code, 1, m.reason, m.currency, n.loan_id
-           FROM newcomer n JOIN transfer_model m ON m.model = n.model"""
+           FROM newcomer n JOIN transfer_model m ON m.model = n.model ORDER BY n.place"""
     )
 
 

@@ -4,7 +4,15 @@
 """
 
 from mingqu.domain.taking_over.agreement import TakenOver, content_of, taken_over
-from mingqu.domain.taking_over.content import COLUMNS, HEADER, Content, Fault, parse_content, reference_fault
+from mingqu.domain.taking_over.content import (
+    COLUMNS,
+    HEADER,
+    Content,
+    Fault,
+    parse_content,
+    reference_fault,
+    references_sound,
+)
 from mingqu.domain.taking_over.totals import BUCKETS, Totals, bucket_of
 
 __all__ = [
@@ -19,5 +27,6 @@ __all__ = [
     "content_of",
     "parse_content",
     "reference_fault",
+    "references_sound",
     "taken_over",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final
@@ -67,6 +67,9 @@ HEADER: Final = ",".join(COLUMNS)
 _REFERENCE: Final = re.compile(rf"[A-Za-z0-9._:/-]{{1,{REFERENCE_CHARACTERS_MAX}}}")
 # A mobile number, or an identity number (GB 11643): whoever is meant is known here by a number of the other system's.
 _PERSONAL: Final = re.compile(r"1[3-9][0-9]{9}|[1-9][0-9]{16}[0-9Xx]")
+# Many at once, each on a line of its own. Possessive: a text that fails is not tried again in pieces.
+_REFERENCES: Final = re.compile(rf"(?:[A-Za-z0-9._:/-]{{1,{REFERENCE_CHARACTERS_MAX}}}+\n)*+")
+_ANY_PERSONAL: Final = re.compile(rf"^(?:{_PERSONAL.pattern})$", re.MULTILINE)
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DAY_TEXT: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -85,6 +88,14 @@ def reference_fault(*, column: str, text: str) -> Fault | None:
         sentence = "This looks like a phone or identity number; give the other system's own number of the person."
         return Fault(column=column, code="reference_personal", sentence=sentence)
     return None
+
+
+def references_sound(*, column: str, texts: Sequence[str]) -> bool:
+    """Return whether none of many references has a fault; which one has, and what, is for `reference_fault` to say."""
+    listed = "".join([f"{text}\n" for text in texts])
+    if listed.count("\n") != len(texts) or not _REFERENCES.fullmatch(listed):
+        return False
+    return column != "person_reference" or _ANY_PERSONAL.search(listed) is None
 
 
 def parse_content(text: str) -> Content | list[Fault]:

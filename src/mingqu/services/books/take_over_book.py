@@ -9,13 +9,11 @@ chunks, and loans that agree in all but whose they are share one telling of it (
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
-from operator import attrgetter
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -24,13 +22,13 @@ from mingqu.domain.evidence import LeafKind
 from mingqu.domain.moment import milliseconds_of, start_of
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.taking_over import HEADER
+from mingqu.services.books.number_newcomers import Arrived, Numbering
 from mingqu.services.books.reconcile_book import Booked, reconcile_book
 from mingqu.services.house import House
-from mingqu.services.loans.like_lines import Chunk, Faulty, Likes, Row
+from mingqu.services.loans.like_lines import Chunk, Faulty, Likes
 from mingqu.services.people.keep_for_the_law import law_of
-from mingqu.store import accrual, book, evidence, ledger, taking_over
+from mingqu.store import accrual, book, evidence, ledger, newcomer, taking_over
 from mingqu.store.database import Transaction
-from mingqu.store.taking_over import Newcomer
 
 # A chunk's lines, models and answers are in memory at once: some tens of megabytes when no two loans are alike.
 CHUNK_LINES: Final = 10_000
@@ -148,11 +146,11 @@ class _Taking:
         self._on = as_of + timedelta(days=1)
         self._at = house.clock.now()
         self._law = law_of(house, on=self._on)
-        self._likes = Likes(pack=house.pack, as_of=as_of, cells=tx.cells)
+        self._likes = Likes(pack=house.pack, as_of=as_of)
+        self._numbering = Numbering(house.identifiers, cells=tx.cells, at=self._at)
         self._booked = Booked()
         self._faults: list[Faulty] = []
         self._loans = self._people = 0
-        self._milliseconds = milliseconds_of(self._at)
 
     def read(self, source: Source, progress: Progress | None, chunk_lines: int) -> bytes:
         """Write the loans of all lines and return the hash of the file; after the first faults only look for more."""
@@ -163,92 +161,66 @@ class _Taking:
             sentence = f"The first line names the columns, in this order: {HEADER}"
             self._faults.append(Faulty(line=1, column="line", code="columns_differ", sentence=sentence))
             return said.digest()
-        chunks = iter(lambda: list(islice(lines, chunk_lines)), [])
-        done = 0
-        for taken, chunk in _ahead(chunks, self._likes.chunk):
-            said.update("".join(taken).encode())
-            self._faults += chunk.faults
-            self._write(chunk)
-            done += len(taken)
+        written = 0
+        for chunk, arrived in self._ahead(lines, None if source.file_hash else said, chunk_lines):
+            self._write(chunk, arrived)
+            written += chunk.lines
             if progress is not None:
-                progress(done)
-            if len(self._faults) >= FAULTS_MAX:
-                break
+                progress(written)
         return source.file_hash or said.digest()
 
-    def _write(self, chunk: Chunk) -> None:
-        newcomers = self._newcomers(chunk)
-        for line in taking_over.refer(self._tx, rows=newcomers):
+    def _ahead(self, lines: Iterator[str], said: Any, chunk_lines: int) -> Iterator[tuple[Chunk, Arrived]]:
+        """Yield each chunk with its ids; while one is written, the next is read and numbered.
+
+        Persons of a chunk are stored before those of the next are looked for. After too many faults nothing is read.
+        """
+
+        def read() -> Chunk:
+            taken = list(islice(lines, chunk_lines))
+            if said is not None:
+                said.update("".join(taken).encode())
+            return self._likes.chunk(taken)
+
+        with ThreadPoolExecutor(max_workers=1) as worker:
+            coming, waiting = worker.submit(read), None
+            while (chunk := coming.result()).lines and len(self._faults) < FAULTS_MAX:
+                wanted = self._numbering.wanted(chunk.rows)
+                known = newcomer.people(self._tx, references=wanted)
+                numbered = worker.submit(self._numbering.arrive, chunk.rows, known=known)
+                coming = worker.submit(read)
+                if waiting is not None:
+                    yield waiting
+                arrived = numbered.result()
+                self._admit(chunk, arrived, wanted if known else [])
+                waiting = chunk, arrived
+            if waiting is not None:
+                yield waiting
+
+    def _admit(self, chunk: Chunk, arrived: Arrived, kept: list[tuple[int, str]]) -> None:
+        """Store who is new and keep who is known; note what is wrong with the lines."""
+        law, until = self._law
+        if kept:
+            newcomer.keep_people(self._tx, references=kept, law=law, until=until)
+        newcomer.add_people(self._tx, rows=arrived.people, at=self._at, law=law, until=until)
+        self._people += len(arrived.people)
+        self._faults += chunk.faults
+        for line in newcomer.refer(self._tx, rows=arrived.references):
             sentence = "This reference stands on an earlier line, or the book has it already."
             self._faults.append(Faulty(line=line, column="loan_reference", code="reference_taken", sentence=sentence))
+
+    def _write(self, chunk: Chunk, arrived: Arrived) -> None:
+        """Write the loans of a chunk, unless a line was faulty: then nothing will stay."""
         if chunk.forget:
             self._booked.add(self._likes.forgotten())
             taking_over.forget_models(self._tx)
         if self._faults:
             return
+        newcomers = arrived.newcomers
+        newcomer.come(self._tx, newcomers=newcomers)
         taking_over.add_models(self._tx, models=chunk.models)
         taking_over.write(self._tx, posted_on=self._on, posted_at=self._at)
-        self._booked.count((one.cell, one.model_id) for one in newcomers)
-        self._loans += len(newcomers)
-
-    def _newcomers(self, chunk: Chunk) -> list[Newcomer]:
-        """Give each line of a chunk its ids: a person known by the reference, or a new one.
-
-        What a morning touches together lies together: loans get their ids, and their places, in the order in which
-        they next fall due.
-        """
-        rows = sorted(chunk.rows, key=attrgetter("next_event"))
-        days = [row.next_event for row in rows]
-        people, cells = self._people_of(rows), self._tx.cells
-        owners = [people[row.person_reference] for row in rows]
-        slots = [identifier.slot_of_text(person_id) for person_id in owners]
-        newcomers = [
-            Newcomer(
-                line=row.line,
-                cell=identifier.cell_of_slot(slot, cells=cells),
-                loan_id=loan_id,
-                person_id=person_id,
-                model_id=row.model_id,
-                reference_cell=row.reference_cell,
-                reference=row.reference,
-            )
-            for row, person_id, slot, loan_id in zip(rows, owners, slots, self._ids(slots, days=days), strict=True)
-        ]
-        newcomers.sort(key=attrgetter("cell", "loan_id"))  # as they lie in the indexes
-        return newcomers
-
-    def _people_of(self, rows: Sequence[Row]) -> dict[str, str]:
-        cells, (law, until) = self._tx.cells, self._law
-        wanted = {row.person_reference: identifier.slot_of_reference(row.person_reference) for row in rows}
-        listed = [(identifier.cell_of_slot(slot, cells=cells), reference) for reference, slot in wanted.items()]
-        people = taking_over.people(self._tx, references=listed)
-        if people:
-            taking_over.keep_people(self._tx, references=listed, law=law, until=until)
-        new = [(cell, reference) for cell, reference in listed if reference not in people]
-        falls_due = {row.person_reference: row.next_event for row in reversed(rows)}
-        ids = self._ids(
-            [wanted[reference] for _, reference in new], days=[falls_due[reference] for _, reference in new]
-        )
-        newcomers = [(cell, person_id, reference) for (cell, reference), person_id in zip(new, ids, strict=True)]
-        taking_over.add_people(self._tx, rows=newcomers, at=self._at, law=law, until=until)
-        self._people += len(newcomers)
-        people.update((reference, person_id) for _, person_id, reference in newcomers)
-        return people
-
-    def _ids(self, slots: list[int], *, days: list[date]) -> list[str]:
-        """Return a fresh id for each slot, in hexadecimal.
-
-        Thousands at once come from one that nobody sees, which is their entropy. Each new day, in the order given, is a
-        millisecond later: ids that come one after the other lie side by side in the indexes.
-        """
-        hidden = self._house.identifiers.fresh(0)
-        entropy = struct.unpack(f">{len(slots)}Q", hashlib.shake_256(hidden.bytes).digest(8 * len(slots)))
-        ids, last = [], None
-        for slot, number, day in zip(slots, entropy, days, strict=True):
-            if day != last:
-                self._milliseconds, last = self._milliseconds + 1, day
-            ids.append(identifier.fresh_text(milliseconds=self._milliseconds, slot=slot, entropy=number))
-        return ids
+        self._booked.count(zip(newcomers.cells, newcomers.model_ids, strict=True))
+        self._loans += len(newcomers.cells)
 
     def require_sound(self, expected: Expected) -> None:
         """Refuse the file for what is wrong with its lines, or with its sums."""
@@ -313,16 +285,3 @@ class _Taking:
             facts={**facts, "report": report},
         )
         return report
-
-
-def _ahead(chunks: Iterator[list[str]], prepare: Callable[[list[str]], Chunk]) -> Iterator[tuple[list[str], Chunk]]:
-    """Yield each chunk with what is made of it, which is made while the database still writes the one before."""
-    with ThreadPoolExecutor(max_workers=1) as worker:
-        waiting = None
-        for lines in chunks:
-            coming = (lines, worker.submit(prepare, lines))
-            if waiting is not None:
-                yield waiting[0], waiting[1].result()
-            waiting = coming
-        if waiting is not None:
-            yield waiting[0], waiting[1].result()

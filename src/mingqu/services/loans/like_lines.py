@@ -8,10 +8,17 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from mingqu.domain import identifier
 from mingqu.domain.decision.pack import Pack
 from mingqu.domain.ledger import Account, AccountCode
-from mingqu.domain.taking_over import Fault, TakenOver, Totals, parse_content, reference_fault, taken_over
+from mingqu.domain.taking_over import (
+    Fault,
+    TakenOver,
+    Totals,
+    parse_content,
+    reference_fault,
+    references_sound,
+    taken_over,
+)
 from mingqu.domain.taking_over.totals import bucket_of, expected, said
 from mingqu.services.loans.record_event import deltas_of, transfers_of
 from mingqu.store import accrual
@@ -39,15 +46,15 @@ class Faulty:
         return {"line": self.line, "column": self.column, "code": self.code, "sentence": self.sentence}
 
 
-class Row(NamedTuple):
-    """A sound line: whose it is, and the model it is like. A tuple with names, for there are millions."""
+@dataclass(slots=True, kw_only=True)  # filled line by line
+class Rows:
+    """Sound lines, a list a column, for there are millions: whose each is, and the model it is like."""
 
-    line: int
-    reference: str
-    reference_cell: int
-    person_reference: str
-    model_id: str
-    next_event: date  # date.max: nothing comes by itself
+    lines: list[int] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
+    person_references: list[str] = field(default_factory=list)
+    model_ids: list[str] = field(default_factory=list)
+    next_events: list[int] = field(default_factory=list)  # days as ordinals; that of date.max: nothing comes by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,27 +69,62 @@ class Like:
     said_accrued_fen: int
     expected_accrued_fen: int
     bucket: str
-    next_event: date
+    next_event: date  # date.max: nothing comes by itself
 
 
 @dataclass(slots=True, kw_only=True)  # filled line by line
 class Chunk:
     """What some lines came to: rows, models that are new, faults; `forget` says that older models are gone."""
 
-    rows: list[Row] = field(default_factory=list)
+    lines: int = 0  # how many they were
+    rows: Rows = field(default_factory=Rows)
     models: list[Model] = field(default_factory=list)
     faults: list[Faulty] = field(default_factory=list)
     forget: bool = False
 
 
+class _Known(NamedTuple):
+    """A content that was read: its model, and the day, as an ordinal, of what next comes by itself."""
+
+    model_id: str
+    next_event: int
+
+
+class _Split:
+    """Lines cut into their references and the rest, a list a column."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.references: list[str] = []
+        self.person_references: list[str] = []
+        self.contents: list[str] = []
+        for text in lines:
+            reference, _, rest = text.rstrip("\r\n").partition(",")
+            person_reference, _, content = rest.partition(",")
+            self.references.append(reference)
+            self.person_references.append(person_reference)
+            self.contents.append(content)
+
+    def wrong(self) -> dict[int, list[Fault]]:
+        """Return what is wrong with the references, by the place of their line."""
+        columns = list(zip(_REFERENCES, (self.references, self.person_references), strict=True))
+        if all(references_sound(column=column, texts=texts) for column, texts in columns):
+            return {}
+        found: dict[int, list[Fault]] = {}
+        for column, texts in columns:
+            for place, text in enumerate(texts):
+                if (fault := reference_fault(column=column, text=text)) is not None:
+                    found.setdefault(place, []).append(fault)
+        return found
+
+
 class Likes:
     """Reads lines in order, chunk by chunk; told by one thread at a time."""
 
-    def __init__(self, *, pack: Pack, as_of: date, cells: int) -> None:
+    def __init__(self, *, pack: Pack, as_of: date) -> None:
         self._products = {(product.id, product.version): product for product in pack.products}
         self._lenders = pack.lenders
-        self._as_of, self._cells = as_of, cells
-        self._known: dict[str, str | tuple[Fault, ...]] = {}
+        self._as_of = as_of
+        self._known: dict[str, _Known | list[Fault]] = {}
         self._likes: dict[str, Like] = {}
         self._forgotten: list[dict[str, Like]] = []
         self._line = 1  # the header's
@@ -94,33 +136,25 @@ class Likes:
         if len(self._known) > LIKES_MAX:
             self._forgotten.append(self._likes)
             self._known, self._likes, chunk.forget = {}, {}, True
-        for text in lines:
+        split = _Split(lines)
+        chunk.lines = len(split.contents)
+        wrong, rows = split.wrong(), chunk.rows
+        for place, content in enumerate(split.contents):
             self._line += 1
-            reference, _, rest = text.rstrip("\r\n").partition(",")
-            person_reference, _, content = rest.partition(",")
-            found = [
-                fault
-                for column, value in zip(_REFERENCES, (reference, person_reference), strict=True)
-                if (fault := reference_fault(column=column, text=value)) is not None
-            ]
             known = self._known.get(content)
             if known is None:
                 known = self._known[content] = self._read(content, chunk)
-            if found or not isinstance(known, str):
-                chunk.faults += [
-                    self._faulty(fault) for fault in (*found, *(known if isinstance(known, tuple) else ()))
-                ]
-                continue
-            chunk.rows.append(
-                Row(
-                    line=self._line,
-                    reference=reference,
-                    reference_cell=identifier.cell_of_slot(identifier.slot_of_reference(reference), cells=self._cells),
-                    person_reference=person_reference,
-                    model_id=known,
-                    next_event=self._likes[known].next_event,
-                )
-            )
+            if wrong or not isinstance(known, _Known):
+                faults = [*wrong.get(place, ()), *(() if isinstance(known, _Known) else known)]
+                chunk.faults += [self._faulty(fault) for fault in faults]
+                if faults:
+                    continue
+            assert isinstance(known, _Known)
+            rows.lines.append(self._line)
+            rows.references.append(split.references[place])
+            rows.person_references.append(split.person_references[place])
+            rows.model_ids.append(known.model_id)
+            rows.next_events.append(known.next_event)
         return chunk
 
     def forgotten(self) -> dict[str, Like]:
@@ -134,15 +168,15 @@ class Likes:
     def _faulty(self, fault: Fault) -> Faulty:
         return Faulty(line=self._line, column=fault.column, code=fault.code, sentence=fault.sentence)
 
-    def _read(self, text: str, chunk: Chunk) -> str | tuple[Fault, ...]:
+    def _read(self, text: str, chunk: Chunk) -> _Known | list[Fault]:
         content = parse_content(text)
         if isinstance(content, list):
-            return tuple(content)
+            return content
         one = taken_over(
             content=content, products=self._products, lenders=self._lenders, as_of=self._as_of, event_id=THIS_LOAN
         )
         if isinstance(one, list):
-            return tuple(one)
+            return one
         self._numbered += 1
         # A model's id leaves room for those of its transfers, as a loan's does.
         model_id = UUID(int=self._numbered << 8)
@@ -150,7 +184,7 @@ class Likes:
         model, like = _told(one, loan, on=self._as_of + timedelta(days=1))
         chunk.models.append(model)
         self._likes[model_id.hex] = like
-        return model_id.hex
+        return _Known(model_id.hex, like.next_event.toordinal())
 
 
 def _loan(one: TakenOver, model_id: UUID) -> Loan:
