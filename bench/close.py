@@ -20,6 +20,7 @@ accrual groups are proved.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
@@ -175,11 +176,13 @@ def mark_of(database: Database) -> int:
     return mark
 
 
-def close_days(world: World, *, opens_on: date, days: int) -> Days:
-    """Close days one after the other, and write everything back in the end."""
+def close_days(world: World, *, opens_on: date, days: int, told: Callable[[Day], None] | None = None) -> Days:
+    """Close days one after the other, `told` of each, and write everything back in the end."""
     house, closed = world.house, []
     for number in range(days):
         closed.append(_day(world, on=opens_on + timedelta(days=number)))
+        if told is not None:
+            told(closed[-1])
     written = Meter(house.database)
     with house.database.transaction() as tx:
         tx.script("CHECKPOINT")

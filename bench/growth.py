@@ -4,8 +4,10 @@
     event_tenfold    processor microseconds an event on ten times N loans; yardstick: the same on N loans
     bytes_tenfold    bytes of the whole database on ten times N loans; yardstick: the same on N loans
     flat_over_days   processor time an event in the last third of the days, over that in the first, on the larger book
+    taken_over       processor microseconds a loan of making the larger book and taking it over; yardstick: the smaller
 
-The large book is made in the same run, on a server of its own, as `bench close` makes its.
+The large book is made in the same run, on a server of its own, as `bench close` makes its: some 5 kilobytes a loan, in
+the folder for temporary files (`TMPDIR`). As it takes hours, each step is told on standard error when it is done.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import book as bench_book
-from bench.close import Days, close_days, live_first_day, mark_of, row_of
+from bench.close import Day, Days, close_days, live_first_day, mark_of, row_of
+from bench.meter import Meter, Spent
+from mingqu.cli.option import say
 from mingqu.main import Wiring
 from mingqu.store.database import Database
 
@@ -25,8 +29,10 @@ TIMES = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """A book closed for some days, and its size before."""
+    """A book closed for some days, its size before, and what making it took."""
 
+    loans: int
+    made: Spent
     closed: Days
     size_bytes: int
 
@@ -43,18 +49,34 @@ def run(*, loans: int = LOANS, days: int = DAYS) -> list[dict[str, Any]]:
         row_of("event_tenfold", each[0], f"µs of processor an event {of}", yardstick, each[1]),
         row_of("bytes_tenfold", large.size_bytes, f"bytes {of}, before them", yardstick, small.size_bytes),
         row_of("flat_over_days", large.closed.flatness, f"an event, last third of the days {of}", "the first third", 1),
+        row_of("taken_over", _making(large), f"µs of processor a loan, made and taken over, {large.loans:,} loans",
+               yardstick, _making(small)),
     ]  # fmt: skip
+
+
+def _making(book: Book) -> float:
+    return 1_000_000 * book.made.cpu / book.loans
 
 
 def _book(*, loans: int, days: int) -> Book:
     with Wiring().demo_world(data=None, seed=1) as world:
         house = world.house
         opens_on = house.clock.business_date()
+        meter = Meter(house.database)
         bench_book.fill(house, loans=loans)
+        made = meter.spent()
+        say(f"{loans:,} loans in {made.wall:.0f} s: {made.client:.0f} s of ours, {made.server:.0f} of the server")
         opens_on = live_first_day(world, opens_on=opens_on)
         mark_of(house.database)
         size = _size(house.database)
-        return Book(closed=close_days(world, opens_on=opens_on, days=days), size_bytes=size)
+        say(f"{loans:,} loans: the first day is lived, {size:,} bytes")
+        closed = close_days(world, opens_on=opens_on, days=days, told=_tell)
+        return Book(loans=loans, made=made, closed=closed, size_bytes=size)
+
+
+def _tell(day: Day) -> None:
+    each = 1_000_000 * day.spent.cpu / max(1, day.events)
+    say(f"a day: {day.spent.cpu:.1f} s of processor, {day.events:,} events, {each:.0f} µs an event, {day.paid:,} paid")
 
 
 def _size(database: Database) -> int:
