@@ -104,13 +104,14 @@ def test_lines_are_numbered_in_columns_as_one_by_one(chunks: list[list[tuple[int
     for lines in chunks:
         rows = rows_of(lines, first=first)
         first += len(lines)
-        wanted = numbering.wanted(rows)
+        slots = numbering.slots(rows)
+        wanted = numbering.wanted(slots)
         assert wanted == sorted(
             (identifier.cell_of_slot(identifier.slot_of_reference(each), cells=CELLS), each)
             for each in {*rows.person_references}
         )
         here = {reference: known[reference] for _, reference in wanted if reference in known}
-        arrived = numbering.arrive(rows, known=here)
+        arrived = numbering.arrive(rows, slots=slots, known=here)
         people, lying = one_by_one.arrive(rows, here)
         assert {one.reference: one.person_id for one in arrived.people} == people
         assert all(one.cell == identifier.cell_of(UUID(one.person_id), cells=CELLS) for one in arrived.people)

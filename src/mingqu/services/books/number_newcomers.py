@@ -42,26 +42,33 @@ class Numbering:
         self._identifiers, self._cells = identifiers, cells
         self._milliseconds = milliseconds_of(at)
 
-    def wanted(self, rows: Rows) -> list[tuple[int, str]]:
-        """Return (cell, reference) of each person of some lines, in the order in which they lie."""
-        return sorted((self._cell_of(reference), reference) for reference in set(rows.person_references))
+    def slots(self, rows: Rows) -> dict[str, int]:
+        """Return the slot of each person's reference, in which a person who is new will be."""
+        return {each: identifier.slot_of_reference(each) for each in set(rows.person_references)}
 
-    def arrive(self, rows: Rows, *, known: Mapping[str, str]) -> Arrived:
+    def wanted(self, slots: Mapping[str, int]) -> list[tuple[int, str]]:
+        """Return (cell, reference) of each person, in the order in which they lie."""
+        return sorted(
+            (identifier.cell_of_slot(slot, cells=self._cells), reference) for reference, slot in slots.items()
+        )
+
+    def arrive(self, rows: Rows, *, slots: Mapping[str, int], known: Mapping[str, str]) -> Arrived:
         """Number the loans of a chunk, and its persons; `known` are ids by the references that the book has."""
         days = np.array(rows.next_events, dtype=np.int64)
         order = np.argsort(days, kind="stable")
         days, listed = days[order], order.tolist()
         references = [rows.person_references[place] for place in listed]
-        new = self._new_people(references, days.tolist(), known)
+        new = self._new_people(references, days.tolist(), slots, known)
         people = {**known, **{one.reference: one.person_id for one in new}}
         person_ids = [people[reference] for reference in references]
-        slots = _slots_of(person_ids)
-        ids = self._ids(slots, days=days)
-        cells = slots * np.uint64(self._cells) // np.uint64(identifier.SLOTS)
+        owners = _slots_of(person_ids)
+        ids = self._ids(owners, days=days)
+        cells = owners * np.uint64(self._cells) // np.uint64(identifier.SLOTS)
         halves = ids.view(">u8").reshape(-1, 2)
         lying = np.lexsort((halves[:, 1], halves[:, 0], cells)).tolist()  # as they lie in the indexes
         loan_ids, in_cells = texts_of(ids), cells.tolist()
-        named = zip(listed, in_cells, loan_ids, strict=True)
+        named = [rows.references[place] for place in listed]
+        lines = [rows.lines[place] for place in listed]
         return Arrived(
             newcomers=Newcomers(
                 cells=[in_cells[place] for place in lying],
@@ -69,26 +76,24 @@ class Numbering:
                 person_ids=[person_ids[place] for place in lying],
                 model_ids=[rows.model_ids[listed[place]] for place in lying],
             ),
-            references=[self._referred(rows, place, cell, loan_id) for place, cell, loan_id in named],
+            references=list(map(Referred, map(self._cell_of, named), named, in_cells, loan_ids, lines)),
             people=new,
         )
-
-    def _referred(self, rows: Rows, place: int, cell: int, loan_id: str) -> Referred:
-        reference = rows.references[place]
-        return Referred(self._cell_of(reference), reference, cell, loan_id, rows.lines[place])
 
     def _cell_of(self, reference: str) -> int:
         return identifier.cell_of_slot(identifier.slot_of_reference(reference), cells=self._cells)
 
-    def _new_people(self, references: Sequence[str], days: Sequence[int], known: Mapping[str, str]) -> list[Person]:
+    def _new_people(
+        self, references: Sequence[str], days: Sequence[int], slots: Mapping[str, int], known: Mapping[str, str]
+    ) -> list[Person]:
         """Give an id to each person who is not known, in the order in which their first loans fall due."""
         first_days = dict(zip(reversed(references), reversed(days), strict=True))
         new = [reference for reference in dict.fromkeys(references) if reference not in known]
-        slots = [identifier.slot_of_reference(reference) for reference in new]
+        inside = [slots[reference] for reference in new]
         ids = self._ids(
-            np.array(slots, dtype=np.uint64), days=np.array([first_days[each] for each in new], dtype=np.int64)
+            np.array(inside, dtype=np.uint64), days=np.array([first_days[each] for each in new], dtype=np.int64)
         )
-        cells = [identifier.cell_of_slot(slot, cells=self._cells) for slot in slots]
+        cells = [identifier.cell_of_slot(slot, cells=self._cells) for slot in inside]
         return list(map(Person, cells, new, texts_of(ids)))
 
     def _ids(self, slots: Unsigned, *, days: npt.NDArray[np.int64]) -> Ids:

@@ -184,9 +184,10 @@ class _Taking:
         with ThreadPoolExecutor(max_workers=1) as worker:
             coming, waiting = worker.submit(read), None
             while (chunk := coming.result()).lines and len(self._faults) < FAULTS_MAX:
-                wanted = self._numbering.wanted(chunk.rows)
+                slots = self._numbering.slots(chunk.rows)
+                wanted = self._numbering.wanted(slots)
                 known = newcomer.people(self._tx, references=wanted)
-                numbered = worker.submit(self._numbering.arrive, chunk.rows, known=known)
+                numbered = worker.submit(self._numbering.arrive, chunk.rows, slots=slots, known=known)
                 coming = worker.submit(read)
                 if waiting is not None:
                     yield waiting
