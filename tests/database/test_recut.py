@@ -36,7 +36,7 @@ from mingqu.services.close.close_day import close_through
 from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.store import bill_round, catalogue, column, evidence, lease, ledger_proof, notice_round, proof, recut
 from mingqu.store.book import CellsOutOfRange
-from mingqu.store.database import Database, Transaction
+from mingqu.store.database import Database, DatabaseUnavailable, Transaction
 from mingqu.store.recut import RecutRefused
 from tests.conftest import OPENED_ON
 from tests.journeys.reading import arrive, assert_coherent, borrow, live_until, rows_of
@@ -71,8 +71,15 @@ def cut(world: OpenWorld, cells: int) -> None:
             database=database, keyring=house.keyring, cells=cells, recut_id=recut_id(), at=house.clock.now()
         )
     assert done.to_cells == cells
+    hear_of_it(world)
     with house.database.transaction() as tx:  # on a new connection, which asks anew
         assert tx.cells == cells
+
+
+def hear_of_it(world: OpenWorld) -> None:
+    """Let a house whose connections are from before say something: it might name cells that are others now."""
+    with pytest.raises(DatabaseUnavailable), world.house.database.transaction() as tx:
+        tx.execute("SELECT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +262,7 @@ def test_groups_of_many_loans_are_exact_in_every_number_of_cells(database: Datab
                 assert_references_are_found(tx, cells=cells)
                 assert all(total.agrees for total in proof.group_totals(tx))
                 tx.commit()
+            hear_of_it(world)
             close_through(house, to=OPENED_ON + timedelta(days=day))
             with house.database.transaction() as tx:
                 assert ledger_proof.prove(tx) + proof.loans_and_ledger(tx) == []
