@@ -49,7 +49,7 @@ def pay_the_bill(visitor: Visitor, home: str) -> None:
     visitor.look("instalments")
     visitor.agree()
     visitor.look("account-in-parts")
-    page.locator("label.pick:has(input[value=bill])").click()
+    page.locator("label.pick:has(input[name=wish][value=bill])").click()
     send(visitor, f"{home}/pay")
     visitor.look("payment")
     order = page.url.split("/payments/")[1].partition("?")[0]
