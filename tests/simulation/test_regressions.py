@@ -14,7 +14,10 @@ import pytest
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order, OrderState
+from mingqu.domain.word import Paid
 from mingqu.jobs.worker import Resting, work_once
+from mingqu.ports.notice import Notice, NoticeUnsigned
+from mingqu.services.incoming.take_notice import take_notice
 from mingqu.services.orders.end_agreement import stop_agreement
 from mingqu.services.orders.run_errand import run_errand
 from mingqu.services.privacy.give_consent import give_consent
@@ -23,10 +26,14 @@ from mingqu.simulation.agreement import agree, withdraw
 from mingqu.simulation.dice import Dice
 from mingqu.simulation.mortal_database import End, WorkerKilled
 from mingqu.simulation.people import Person
+from mingqu.simulation.platform import PlatformHistory
 from mingqu.simulation.platform_truth import PlatformTruth
 from mingqu.simulation.playhouse import Playhouse
+from mingqu.simulation.signed_notices import TARGET, post
 from mingqu.simulation.stage import BEGINS_ON, Stage
+from mingqu.simulation.weather import FINE
 from mingqu.store import order, repayment
+from mingqu.store.database import DatabaseUnavailable
 
 ASKS_MAX = 60  # half an hour apart: more than a day
 _numbers = iter(range(1_000_000, 2_000_000))  # of plays, none of them a seed's
@@ -141,3 +148,23 @@ def test_the_bank_hears_of_an_agreement_that_a_newer_one_replaced(stage: Stage, 
     assert sorted(play.bank.agreement_states()) == ["agreed"] * len(stage.borrowers) + ["canceled"]
     agree(person)  # finds one, and makes no other
     assert sorted(agreements(play, person)) == ["active", "ended"]
+
+
+def test_a_forged_notice_whose_refusal_cannot_be_noted_is_refused_all_the_same(stage: Stage, play: Playhouse) -> None:
+    """The history took it for believed, because it heard that the database went away and not who had not signed."""
+    play.clock.advance_to(start_of(BEGINS_ON) + timedelta(hours=13, minutes=30))
+    waiting = open_orders(play)[0]
+    paid = Paid(at=play.clock.now(), amount_fen=waiting.amount_fen, currency="CNY", reference="forged")
+    sent = post(Notice(notice_id="forged", order_number=waiting.number, word=paid), at=play.clock.now(), genuine=False)
+    play.fate.doom(End.SESSION_LOST, after_points=1, behind_commit=False)
+    for refusal in (DatabaseUnavailable, NoticeUnsigned):
+        with pytest.raises(refusal):
+            take_notice(play.house, source="bank", target=TARGET, headers=sent.headers, body=sent.body)
+        play.fate.spare()
+    assert [one.state for one in open_orders(play) if one.order_id == waiting.order_id] == [waiting.state]
+    play.fate.doom(End.SESSION_LOST, after_points=1, behind_commit=False)
+    history = PlatformHistory(stage, 0, weather=FINE)
+    history._play = play
+    history._doom = lambda: None  # type: ignore[method-assign]  # the session is lost already
+    history._post(Notice(notice_id="forged", order_number=waiting.number, word=paid), genuine=False)
+    assert history.tally.operations["forged notice"] == 1

@@ -259,14 +259,16 @@ class PlatformHistory:
 
     def _post(self, notice: Notice | CombinedNotice, *, genuine: bool) -> None:
         sent = post(notice, at=self._now, genuine=genuine)
-        name = "notice" if genuine else "forged notice"
-        before = self.tally.refusals["notice_unsigned"]
-        self._do(
-            name,
-            _about(notice),
-            lambda: take_notice(self._play.house, source="bank", target=TARGET, headers=sent.headers, body=sent.body),
-        )
-        if not genuine and self.tally.refusals["notice_unsigned"] == before:
+        name, taken = "notice" if genuine else "forged notice", list[object]()
+
+        def bring() -> None:
+            taken.append(
+                take_notice(self._play.house, source="bank", target=TARGET, headers=sent.headers, body=sent.body)
+            )
+
+        self._do(name, _about(notice), bring)
+        # Whoever brings a forgery may also hear nothing, or that the database went away: it is not taken then either.
+        if taken and not genuine:
             raise BrokenError("a forged notice was taken")
 
     def _forge(self) -> None:
