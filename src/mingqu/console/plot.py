@@ -80,13 +80,21 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bars:
-    """A drawing of bars under each other."""
+    """Bars on one scale, each drawn by itself in a box of `room` by `thick`, so that it is as wide as a screen lets it.
+
+    A page of any width shows their names and values in letters of the same size.
+    """
 
     width: int
     height: int
     left: int
     thick: int
     bars: tuple[Bar, ...]
+
+    @property
+    def room(self) -> int:
+        """How long the longest of them is."""
+        return max(bar.end for bar in self.bars) - self.left
 
 
 def scale(*, most: int) -> tuple[int, ...]:

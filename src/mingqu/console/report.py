@@ -80,6 +80,8 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
             count=len(rows),
             lenders=() if seat.operator.lender_id else tuple(one.code for one in desk.house.pack.lenders),
             products=tuple(sorted(product.id for product in desk.house.pack.products)),
+            names_of={one.code: one for one in desk.house.pack.lenders}
+            | {one.id: one for one in desk.house.pack.products},
             marks=MARKS,
             mark=chosen,
             **_drawing(name, rows, mark=chosen),
