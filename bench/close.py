@@ -34,8 +34,9 @@ from bench.payers import pay
 from mingqu.demo.world import World
 from mingqu.main import Wiring
 from mingqu.services.close.close_day import bring_up_today, close_through
-from mingqu.store import ledger, proof
-from mingqu.store.database import Database, Transaction
+from mingqu.store import proof
+from mingqu.store.ledgers import ledger
+from mingqu.store.server.database import Database, Transaction
 
 LOANS = 100_000
 # A month: each loan has a bill, and two thirds of the paydays lie within.

@@ -22,7 +22,7 @@ import psycopg
 from bench import book as bench_book
 from bench import close
 from mingqu.main import Wiring
-from mingqu.store import transaction
+from mingqu.store.server import transaction
 
 LOANS = 50_000
 DAYS = 4

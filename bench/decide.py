@@ -20,7 +20,7 @@ import msgspec
 from bench import apply
 from mingqu.domain.decision import decide
 from mingqu.domain.decision.card import score_values
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 
 BUSINESS_DATE: Final = date(2026, 8, 15)
 ROUNDS: Final = 5  # taken in turn with the yardstick; the best of each counts, for a busy machine only ever slows

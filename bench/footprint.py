@@ -18,7 +18,7 @@ import psycopg
 from bench import book as bench_book
 from mingqu.main import Wiring
 from mingqu.services.close.close_day import close_through
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 
 LOANS = 10_000
 DAYS = 7

@@ -20,7 +20,7 @@ from bench.close import Day, Days, close_days, live_first_day, mark_of, row_of
 from bench.meter import Meter, Spent
 from mingqu.cli.option import say
 from mingqu.main import Wiring
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 
 LOANS = 100_000
 DAYS = 6

@@ -18,7 +18,7 @@ from mingqu.domain.decision.swap import ALL
 from mingqu.domain.decision.trial import Trial
 from mingqu.domain.decision.try_out import PastApplication, TryOut
 from mingqu.domain.policy_file import Document
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 
 APPLICATIONS: Final = 150_000
 

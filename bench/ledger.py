@@ -36,9 +36,11 @@ from bench.pgbench import CLIENTS, SCALE, pgbench_tps, prepare_pgbench
 from mingqu.domain import identifier
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer
 from mingqu.services.ledger.post_together import Lanes
-from mingqu.store import book, ledger, migration
-from mingqu.store.database import Database
-from mingqu.store.postgres import Server, open_server
+from mingqu.store.books import book
+from mingqu.store.ledgers import ledger
+from mingqu.store.server import migration
+from mingqu.store.server.database import Database
+from mingqu.store.server.postgres import Server, open_server
 
 DAY = date(2026, 8, 15)
 SECONDS = 8

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 
 TICKS_PER_SECOND = 100  # of /proc/*/stat on Linux, whatever the kernel's own clock
 _PARENT, _UTIME, _STIME, _CUTIME, _CSTIME = 1, 11, 12, 13, 14  # of /proc/*/stat, behind the name

@@ -29,7 +29,7 @@ from mingqu.ports.notice import Notice
 from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.services.house import BANK, House, NoticeSource
 from mingqu.simulation.signed_notices import Post, SignedNotices, post
-from mingqu.store.database import Transaction
+from mingqu.store.server.database import Transaction
 from mingqu.web.site import make_site
 
 LOANS: Final = 6_000  # a third of them owe a bill after the days

@@ -19,7 +19,7 @@ from mingqu.domain.loan.of_product import terms_of_product
 from mingqu.domain.product import Licence
 from mingqu.domain.rule import ALL_IN_COST_MAX, RuleBook
 from mingqu.services.offers.price_offer import delay_terms, reckon
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 
 LENDERS: Final = 50
 ROUNDS: Final = 40  # of which the quickest counts: others of this machine disturb the rest

@@ -18,8 +18,8 @@ from mingqu.domain.word import Paid
 from mingqu.services.house import House
 from mingqu.services.orders.hear_order import Said, hear_all
 from mingqu.services.take_turns import Not
-from mingqu.store import order
-from mingqu.store.database import Transaction
+from mingqu.store.orders import order
+from mingqu.store.server.database import Transaction
 
 # As many loans of a thousand as are late by one instalment (`OVERDUE_OF_THOUSAND` of `demo/made_book.py`).
 UNPAID_OF_THOUSAND: Final = 15

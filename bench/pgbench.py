@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from mingqu.store import binaries
+from mingqu.store.server import binaries
 
 CLIENTS = 8
 SCALE = 20

@@ -23,7 +23,7 @@ from bench.meter import Meter
 from mingqu.main import Wiring
 from mingqu.services.house import BANK, House
 from mingqu.services.reconciliation.compare_day import compare_day
-from mingqu.store.database import Transaction
+from mingqu.store.server.database import Transaction
 
 LINES: Final = 1_000_000
 BREAKS: Final = 1_000

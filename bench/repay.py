@@ -50,8 +50,11 @@ from mingqu.services.loans.reserve_payout import reserve_payout
 from mingqu.services.once import Response, once
 from mingqu.services.orders.hear_order import Said, hear_paid
 from mingqu.services.take_turns import Not, Turns
-from mingqu.store import evidence, instrument, loan, loan_at_hand, order
-from mingqu.store.database import Database, Transaction
+from mingqu.store import evidence
+from mingqu.store.loans import loan, loan_at_hand
+from mingqu.store.orders import order
+from mingqu.store.people import instrument
+from mingqu.store.server.database import Database, Transaction
 
 LOANS: Final = 40_000
 DAYS: Final = 10  # passed before anybody pays: a third of the loans owe a bill; as many are closed in the end

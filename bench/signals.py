@@ -25,8 +25,9 @@ from bench.meter import Meter
 from mingqu.domain.signal import Feature, Key, KeyKind, Signal, SignalKind, read_feature
 from mingqu.main import Wiring
 from mingqu.services.house import House
-from mingqu.store import party, signal, signal_tally
-from mingqu.store.database import Transaction
+from mingqu.store.decisions import signal, signal_tally
+from mingqu.store.parties import party
+from mingqu.store.server.database import Transaction
 
 EVENTS: Final = 150_000  # of six keys each; the hot address brings it to a million
 PEOPLE: Final = 100_000

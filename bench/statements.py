@@ -29,8 +29,9 @@ from mingqu.services.house import House
 from mingqu.services.limits.grant_limits import LIMIT_ACCOUNTS
 from mingqu.services.revolving.bill_spend import bill_cell
 from mingqu.services.revolving.open_spend import OWN_CODES, open_spend, spend_offers
-from mingqu.store import ledger, spend
-from mingqu.store.spend import SpendAccount
+from mingqu.store.ledgers import ledger
+from mingqu.store.revolving import spend
+from mingqu.store.revolving.spend import SpendAccount
 
 ACCOUNTS: Final = 10_000
 MILLION: Final = 1_000_000

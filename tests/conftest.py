@@ -18,9 +18,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mingqu.demo.story import fund_lenders
-from mingqu.store import book, migration
-from mingqu.store.database import Database
-from mingqu.store.postgres import DATABASE, Server, open_server
+from mingqu.store.books import book
+from mingqu.store.server import migration
+from mingqu.store.server.database import Database
+from mingqu.store.server.postgres import DATABASE, Server, open_server
 from tests.memory import COPIED_BY, use_memory
 from tests.soak import SOAK, examples
 from tests.world import OpenWorld, open_world, pass_over_funding

@@ -15,7 +15,7 @@ from mingqu.console import make_router
 from mingqu.domain.personal import Personal
 from mingqu.services.access.keep_operator import add_operator, set_password_at_once
 from mingqu.services.house import House
-from mingqu.store.database import Transaction
+from mingqu.store.server.database import Transaction
 from mingqu.web.site import make_site
 
 PASSWORD: Final = "correct horse battery"

@@ -7,7 +7,8 @@ from typing import Final
 
 from mingqu.domain.abs_pool import PoolTerms
 from mingqu.domain.funding import FundingBook, FundingPlan
-from mingqu.store import funding_folder, policy
+from mingqu.store.decisions import policy
+from mingqu.store.funders import funding_folder
 from tests.world import OpenWorld
 
 PRODUCT: Final = "chengchuan-instalment"

@@ -30,9 +30,13 @@ from mingqu.domain.moment import start_of
 from mingqu.ports.clock import Clock
 from mingqu.services.house import House
 from mingqu.services.loans.read_loan import first_slots
-from mingqu.store import consent, instrument, keyring, merchant_folder, policy
-from mingqu.store.current_policies import CurrentPolicies
-from mingqu.store.database import Database
+from mingqu.store.decisions import policy
+from mingqu.store.decisions.current_policies import CurrentPolicies
+from mingqu.store.merchants import merchant_folder
+from mingqu.store.parties import consent
+from mingqu.store.people import instrument
+from mingqu.store.server import keyring
+from mingqu.store.server.database import Database
 from mingqu.worlds.fake import FakeWorld
 
 SEED: Final = 20_260_815

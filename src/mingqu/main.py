@@ -27,17 +27,19 @@ from mingqu.domain.decision.pack import Pack
 from mingqu.domain.moment import start_of
 from mingqu.services.evidence.verify_loans import Progress
 from mingqu.services.house import House
-from mingqu.store import backup, book, data_folder, keyring, migration, policy, restore
-from mingqu.store.backup import Manifest
-from mingqu.store.database import BookMissing, Database
-from mingqu.store.postgres import open_server
+from mingqu.store.books import backup, book, restore
+from mingqu.store.books.backup import Manifest
+from mingqu.store.decisions import policy
+from mingqu.store.server import data_folder, keyring, migration
+from mingqu.store.server.database import BookMissing, Database
+from mingqu.store.server.postgres import open_server
 from mingqu.worlds import story
 
 if TYPE_CHECKING:
     from litestar import Litestar
 
     from mingqu.sandbox.people import Person
-    from mingqu.store.recut import Recut
+    from mingqu.store.books.recut import Recut
     from mingqu.worlds.fake import FakeWorld
     from mingqu.worlds.online import SandboxWorld, Served
 

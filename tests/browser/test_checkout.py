@@ -13,7 +13,7 @@ from mingqu.demo.companies import companies
 from mingqu.demo.journey import be_assessed, introduce, work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.demo.story import fund_lenders
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 from tests.browser.visitor import Visitor, open_window
 from tests.conftest import OPENED_ON
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world

@@ -23,7 +23,7 @@ from mingqu.services.people.sign_in import send_code
 from mingqu.services.people.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
 from mingqu.services.people.verify_identity import verify_identity
 from mingqu.services.privacy.give_consent import give_consent
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 from mingqu.web.signed_in import COOKIE
 from tests.browser.visitor import open_window
 from tests.conftest import OPENED_ON

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from mingqu.demo.people import CHUAN
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 from tests.browser.visitor import Visitor, open_window
 from tests.journeys.reading import assert_coherent
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world

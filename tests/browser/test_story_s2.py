@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mingqu.demo.people import XIA
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 from tests.browser.visitor import Visitor, open_window
 from tests.conftest import OPENED_ON
 from tests.journeys.pages import Phone

@@ -10,9 +10,9 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Final
 
-from mingqu.store import catalogue, migration
-from mingqu.store.database import Database, Transaction
-from mingqu.store.postgres import open_server
+from mingqu.store.server import catalogue, migration
+from mingqu.store.server.database import Database, Transaction
+from mingqu.store.server.postgres import open_server
 
 FILE: Final = Path(__file__).resolve().parents[2] / "src" / "mingqu" / "store" / "citus.sql"
 # Small and read with every row of a cell: a copy on each node. All other global tables stay on the coordinator.

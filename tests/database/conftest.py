@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from bench import book as bench_book
-from mingqu.store.database import Database
-from mingqu.store.postgres import Server
+from mingqu.store.server.database import Database
+from mingqu.store.server.postgres import Server
 from tests.conftest import OPENED_ON, database_named
 from tests.database.lived_in import LOANS
 from tests.world import open_world

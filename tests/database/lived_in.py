@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Final, LiteralString
 
 from mingqu.domain.loan import fold
-from mingqu.store import ledger_proof, loan, proof
-from mingqu.store.database import Database, Transaction
-from mingqu.store.postgres import Server
+from mingqu.store import proof
+from mingqu.store.ledgers import ledger_proof
+from mingqu.store.loans import loan
+from mingqu.store.server.database import Database, Transaction
+from mingqu.store.server.postgres import Server
 from tests.conftest import OPENED_ON, database_named
 from tests.world import OpenWorld, open_world
 

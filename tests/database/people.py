@@ -7,10 +7,10 @@ from itertools import count
 from uuid import UUID
 
 from mingqu.domain import identifier
-from mingqu.store import keyring as keyring_module
-from mingqu.store import party
-from mingqu.store.database import Transaction
-from mingqu.store.keyring import Keyring
+from mingqu.store.parties import party
+from mingqu.store.server import keyring as keyring_module
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.keyring import Keyring
 
 AT = datetime(2026, 8, 15, 2, 0, tzinfo=UTC)
 CELLS = 4

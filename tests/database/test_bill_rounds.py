@@ -9,10 +9,11 @@ from uuid import UUID
 import pytest
 
 from mingqu.services.revolving.remind_of_bills import BILL_NOTICE, BILLED, DUE, spread_bill_rounds
-from mingqu.store import bill_round, column, work
-from mingqu.store.bill_round import BillRound
-from mingqu.store.database import Database
-from mingqu.store.work import LeaseLost, NewWork
+from mingqu.store.revolving import bill_round
+from mingqu.store.revolving.bill_round import BillRound
+from mingqu.store.server import column, work
+from mingqu.store.server.database import Database
+from mingqu.store.server.work import LeaseLost, NewWork
 
 NOW: Final = datetime(2026, 9, 2, 1, 0, tzinfo=UTC)
 REMINDED: Final = datetime(2026, 9, 7, 1, 0, tzinfo=UTC)  # nine in the morning, three days before the bills are due

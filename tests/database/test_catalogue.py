@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mingqu.store import catalogue
-from mingqu.store.database import Database
+from mingqu.store.server import catalogue
+from mingqu.store.server.database import Database
 
 
 def test_every_key_and_index_of_the_schema_begins_with_the_cell(database: Database) -> None:

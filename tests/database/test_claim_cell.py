@@ -15,10 +15,13 @@ from mingqu.domain.moment import start_of
 from mingqu.services.close.claim_cell import claimed_cell
 from mingqu.services.close.close_cell import TASK, close_cell_through, close_free_cells, close_shared
 from mingqu.services.close.close_day import DayNotOver
-from mingqu.store import book, lease, ledger_proof, proof
-from mingqu.store.database import Database
-from mingqu.store.lease import Lease
-from mingqu.store.work import LeaseLost
+from mingqu.store import proof
+from mingqu.store.books import book
+from mingqu.store.ledgers import ledger_proof
+from mingqu.store.server import lease
+from mingqu.store.server.database import Database
+from mingqu.store.server.lease import Lease
+from mingqu.store.server.work import LeaseLost
 from tests.conftest import CELLS, OPENED_ON
 from tests.world import OpenWorld, open_world
 

@@ -16,11 +16,14 @@ from mingqu.domain.identifier import fresh
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order, OrderKind, reserve
 from mingqu.services.close.close_mornings import ChunkDone, lines_of_chunk
-from mingqu.store import close, deduction, order, work
-from mingqu.store.database import Database, Parameters, Rows, Transaction
-from mingqu.store.deduction import NewDeductions
-from mingqu.store.order import OrderExists
-from mingqu.store.work import NewWork
+from mingqu.store.days import close
+from mingqu.store.loans import deduction
+from mingqu.store.loans.deduction import NewDeductions
+from mingqu.store.orders import order
+from mingqu.store.orders.order import OrderExists
+from mingqu.store.server import work
+from mingqu.store.server.database import Database, Parameters, Rows, Transaction
+from mingqu.store.server.work import NewWork
 
 DAY = date(2026, 8, 15)
 PERSON_ID = fresh(milliseconds=1, slot=3, entropy=1)

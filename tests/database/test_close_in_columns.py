@@ -13,9 +13,11 @@ from mingqu.domain.batch.standing import kind_of
 from mingqu.services.close import bring_up_mornings, follow_mornings
 from mingqu.services.close.close_day import close_through
 from mingqu.services.notices.send_notice import spread_rounds
-from mingqu.store import loan, migration, proof
-from mingqu.store.database import Database, Transaction
-from mingqu.store.postgres import Server
+from mingqu.store import proof
+from mingqu.store.loans import loan
+from mingqu.store.server import migration
+from mingqu.store.server.database import Database, Transaction
+from mingqu.store.server.postgres import Server
 from tests.conftest import CELLS, OPENED_ON
 from tests.database.lived_in import DAYS, LAST, LOANS, a_house, assert_proved, portrait
 

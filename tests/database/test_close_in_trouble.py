@@ -19,9 +19,11 @@ from mingqu.services.close.bring_up_mornings import RETRY_AFTER
 from mingqu.services.close.claim_cell import claimed_cell
 from mingqu.services.close.close_cell import TASK, close_shared
 from mingqu.services.close.close_day import Closed, TooManyWorkers, bring_up_today, close_through
-from mingqu.store import book, proof, set_aside
-from mingqu.store.database import Database
-from mingqu.store.postgres import Server
+from mingqu.store import proof
+from mingqu.store.books import book
+from mingqu.store.days import set_aside
+from mingqu.store.server.database import Database
+from mingqu.store.server.postgres import Server
 from tests.conftest import CELLS, OPENED_ON
 from tests.database.lived_in import a_house, assert_proved, portrait
 from tests.world import OpenWorld

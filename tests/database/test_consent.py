@@ -13,9 +13,9 @@ from mingqu.domain.canonical import read
 from mingqu.domain.consent import Consent, ConsentPurpose, ConsentTextMalformed
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.ownership import NotFound
-from mingqu.store import consent as store
 from mingqu.store import evidence
-from mingqu.store.database import Database
+from mingqu.store.parties import consent as store
+from mingqu.store.server.database import Database
 from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person, later
 
 FOLDER = Path(__file__).parents[2] / "policies" / "consents"

@@ -26,10 +26,10 @@ from mingqu.services.ledger.cross_cells import (
     cross_cells,
     finish_crossings,
 )
-from mingqu.store import ledger
-from mingqu.store.database import Database, Transaction
-from mingqu.store.ledger import TransferRefused
+from mingqu.store.ledgers import ledger
+from mingqu.store.ledgers.ledger import TransferRefused
 from mingqu.store.proof import crossings
+from mingqu.store.server.database import Database, Transaction
 from tests.world import OpenWorld
 
 LENDER = UUID("0199a000-0000-7000-8000-000000000100")

@@ -14,8 +14,11 @@ from mingqu.domain.moment import start_of
 from mingqu.jobs.dask_close import CellsFailed, close_on_cluster
 from mingqu.services.close.close_cell import TASK
 from mingqu.services.house import House
-from mingqu.store import book, lease, ledger_proof, proof
-from mingqu.store.database import Database
+from mingqu.store import proof
+from mingqu.store.books import book
+from mingqu.store.ledgers import ledger_proof
+from mingqu.store.server import lease
+from mingqu.store.server.database import Database
 from tests.conftest import CELLS, OPENED_ON
 from tests.world import OpenWorld, open_world
 

@@ -10,9 +10,17 @@ import psycopg
 import pytest
 
 from mingqu.domain import identifier
-from mingqu.store import book, column, transaction
-from mingqu.store.connection import Connection, Statement
-from mingqu.store.database import ATTEMPTS_MAX, TRANSIENT, BookMissing, Database, DatabaseUnavailable, Transaction
+from mingqu.store.books import book
+from mingqu.store.server import column, transaction
+from mingqu.store.server.connection import Connection, Statement
+from mingqu.store.server.database import (
+    ATTEMPTS_MAX,
+    TRANSIENT,
+    BookMissing,
+    Database,
+    DatabaseUnavailable,
+    Transaction,
+)
 
 PERSON = UUID("0199a000-0000-7abc-8000-000000000100")
 

@@ -9,13 +9,13 @@ from typing import Final
 
 import pytest
 
-from mingqu.store.draft_folder import FolderInTheMaking, FolderTaken, draft_of
+from mingqu.store.server.draft_folder import FolderInTheMaking, FolderTaken, draft_of
 
 # Begins a folder and says so; then waits to be killed, itself or with a child that goes on.
 _BEGUN: Final = """
 import subprocess, sys
 from pathlib import Path
-from mingqu.store.draft_folder import draft_of
+from mingqu.store.server.draft_folder import draft_of
 with draft_of(Path(sys.argv[1]), mode=0o700) as draft:
     (draft.path / "half").write_text("half")
     if sys.argv[2] == "with a child":

@@ -23,11 +23,12 @@ from mingqu.domain.evidence import (
 from mingqu.domain.evidence.checkpoint import cell_leaf
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
-from mingqu.store import evidence, party
-from mingqu.store.database import Database, Transaction
+from mingqu.store import evidence
 from mingqu.store.evidence import Draft, EvidencePending, tree
-from mingqu.store.keyring import Keyring
-from mingqu.store.vault import PersonErased
+from mingqu.store.parties import party
+from mingqu.store.people.vault import PersonErased
+from mingqu.store.server.database import Database, Transaction
+from mingqu.store.server.keyring import Keyring
 from tests.database.people import AT, CELLS, fresh_id, fresh_keyring, fresh_person, later
 
 FACTS = {"amount_fen": 1_000_000, "currency": "CNY"}

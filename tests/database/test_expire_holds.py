@@ -13,7 +13,7 @@ from mingqu.domain import identifier
 from mingqu.domain.ledger import Account, AccountCode, Balance, Reason, Result, Transfer, TransferKind
 from mingqu.services.ledger.expire_holds import expire_holds
 from mingqu.services.run_due_work import run_due_work
-from mingqu.store import hold, ledger
+from mingqu.store.ledgers import hold, ledger
 from tests.world import OpenWorld
 
 PERSON = UUID("0199a000-0000-7000-8000-000000000200")

@@ -11,8 +11,8 @@ import pytest
 from mingqu.domain.money import AmountOutOfRange
 from mingqu.services.funding.keep_headroom import HeadroomExhausted, even_out, set_headroom, use_headroom
 from mingqu.services.house import House
-from mingqu.store import headroom
-from mingqu.store.headroom import HeadroomUnknown
+from mingqu.store.limits import headroom
+from mingqu.store.limits.headroom import HeadroomUnknown
 from tests.world import OpenWorld
 
 CAPITAL = UUID("0199a000-0000-7000-8000-000000000c00")

@@ -33,13 +33,16 @@ from mingqu.services.orders import keep_order
 from mingqu.services.orders.hear_order import BookOrders, Said, hear_all, hear_paid
 from mingqu.services.orders.settle_order import PAID_ALREADY, hear_word
 from mingqu.services.take_turns import Turns
-from mingqu.store import evidence, loan, loan_at_hand, order, transaction
-from mingqu.store.database import Database
-from mingqu.store.idempotency import Claim
-from mingqu.store.keyring import Keyring
-from mingqu.store.ledger import TransferRefused
-from mingqu.store.loan import Loan
-from mingqu.store.postgres import Server
+from mingqu.store import evidence
+from mingqu.store.ledgers.ledger import TransferRefused
+from mingqu.store.loans import loan, loan_at_hand
+from mingqu.store.loans.loan import Loan
+from mingqu.store.orders import order
+from mingqu.store.server import transaction
+from mingqu.store.server.database import Database
+from mingqu.store.server.idempotency import Claim
+from mingqu.store.server.keyring import Keyring
+from mingqu.store.server.postgres import Server
 from tests.conftest import OPENED_ON, database_named
 from tests.database.test_races import at_once
 from tests.journeys.reading import assert_coherent

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from mingqu.store import idempotency
-from mingqu.store.database import Database
+from mingqu.store.server import idempotency
+from mingqu.store.server.database import Database
 
 BODY = hashlib.sha256(b"draw 500").digest()
 OTHER_BODY = hashlib.sha256(b"draw 900").digest()

@@ -24,9 +24,9 @@ from mingqu.domain.ledger import (
     Transfer,
     TransferKind,
 )
-from mingqu.store import ledger, whole_batch
-from mingqu.store.connection import Answer
-from mingqu.store.database import Database
+from mingqu.store.ledgers import ledger, whole_batch
+from mingqu.store.server.connection import Answer
+from mingqu.store.server.database import Database
 
 DAY = date(2026, 8, 15)
 LENDER = UUID("0199a000-0000-7000-8000-000000000100")

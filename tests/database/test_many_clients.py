@@ -17,8 +17,8 @@ from uuid import UUID
 from mingqu.domain import identifier
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer, TransferKind
 from mingqu.services.ledger.post_together import Lanes
-from mingqu.store import ledger
-from mingqu.store.database import Database
+from mingqu.store.ledgers import ledger
+from mingqu.store.server.database import Database
 from tests.soak import examples
 
 DAY = date(2026, 8, 15)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mingqu.store import migration
-from mingqu.store.database import Database
+from mingqu.store.server import migration
+from mingqu.store.server.database import Database
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from mingqu.services.loans.follow_up import NOTICE
-from mingqu.store import notice_round, work
-from mingqu.store.database import Database
-from mingqu.store.notice_round import Round
-from mingqu.store.work import LeaseLost, Work
+from mingqu.store.messages import notice_round
+from mingqu.store.messages.notice_round import Round
+from mingqu.store.server import work
+from mingqu.store.server.database import Database
+from mingqu.store.server.work import LeaseLost, Work
 
 NOW: Final = datetime(2026, 8, 15, 1, 0, tzinfo=UTC)
 LOANS: Final = tuple(UUID(int=number << 8) for number in range(1, 4))

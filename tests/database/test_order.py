@@ -23,11 +23,11 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.word import Failed, NotFound, Paid, Silent, Word
 from mingqu.services.orders import keep_order
 from mingqu.services.orders.chase_order import PayoutErrand, chase, chase_order
-from mingqu.store import order as orders
-from mingqu.store import order_proof
-from mingqu.store.database import Database, Transaction
-from mingqu.store.order import OrderChanged, OrderExists
+from mingqu.store.orders import order as orders
+from mingqu.store.orders import order_proof
+from mingqu.store.orders.order import OrderChanged, OrderExists
 from mingqu.store.proof import word as word_proof
+from mingqu.store.server.database import Database, Transaction
 
 START = datetime(2026, 8, 15, 2, 0, tzinfo=UTC)
 SLOT = 300  # of 1,024: cell 1 of 4

@@ -12,8 +12,8 @@ import msgspec
 
 from mingqu.domain.spend import Lot, Plan, SpendState, Statement
 from mingqu.domain.spend.packed import packed, packed_bill, unpacked, unpacked_bill
-from mingqu.store import migration
-from mingqu.store.database import Database
+from mingqu.store.server import migration
+from mingqu.store.server.database import Database
 
 _FILE: Final = Path(migration.__file__).parent / "migrations" / "0110_packed_bills.sql"
 BILL: Final = Statement(

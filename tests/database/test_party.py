@@ -23,12 +23,13 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.party import IdCard, IdentityEvent, IdentityLevel, IdentityTransitionNotAllowed, LoginProvider
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.store import directory, instrument, one_time_code, party, vault
-from mingqu.store.database import Database, Transaction
-from mingqu.store.directory import DirectoryTaken, PersonMergeNeedsReview
-from mingqu.store.instrument import InstrumentExists
-from mingqu.store.keyring import Keyring
-from mingqu.store.vault import ErasureHeld, PersonErased
+from mingqu.store.parties import party
+from mingqu.store.people import directory, instrument, one_time_code, vault
+from mingqu.store.people.directory import DirectoryTaken, PersonMergeNeedsReview
+from mingqu.store.people.instrument import InstrumentExists
+from mingqu.store.people.vault import ErasureHeld, PersonErased
+from mingqu.store.server.database import Database, Transaction
+from mingqu.store.server.keyring import Keyring
 from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person, later
 
 OPENID = Personal("openid-of-lin")

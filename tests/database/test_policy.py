@@ -16,8 +16,7 @@ from mingqu.domain import identifier
 from mingqu.domain.decision import decide, parse_pack, replay
 from mingqu.domain.decision.publication import key_of, version_of
 from mingqu.domain.policy_file import Document, PolicyFault, canonical, digest
-from mingqu.store.database import Database, Transaction
-from mingqu.store.decision import (
+from mingqu.store.decisions.decision import (
     DecisionNotFound,
     StoredApplication,
     StoredDecision,
@@ -27,7 +26,7 @@ from mingqu.store.decision import (
     load_application,
     load_decision,
 )
-from mingqu.store.policy import (
+from mingqu.store.decisions.policy import (
     PolicyAlreadyPublished,
     insert_version,
     load_pack,
@@ -35,6 +34,7 @@ from mingqu.store.policy import (
     parse_document,
     publish,
 )
+from mingqu.store.server.database import Database, Transaction
 from tests.properties.test_decision import DAY, GOOD, PRODUCTS
 
 AT = datetime(2026, 8, 15, 1, 0, tzinfo=UTC)

@@ -16,8 +16,8 @@ from mingqu.domain import identifier
 from mingqu.domain.ledger import Account, AccountCode, Reason, Result, Transfer
 from mingqu.services.ledger import post_together
 from mingqu.services.ledger.post_together import AnswerLate, GroupTooLarge, LaneClosed, LaneFull, Lanes
-from mingqu.store import ledger
-from mingqu.store.database import Database, DatabaseUnavailable
+from mingqu.store.ledgers import ledger
+from mingqu.store.server.database import Database, DatabaseUnavailable
 
 DAY = date(2026, 8, 15)
 PERSON = UUID("0199a000-0000-7000-8000-000000000200")

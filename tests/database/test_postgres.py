@@ -18,10 +18,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from mingqu.store import binaries, data_folder, migration
-from mingqu.store.database import Database
-from mingqu.store.durability import DatabaseNotDurable
-from mingqu.store.postgres import Server, open_server
+from mingqu.store.server import binaries, data_folder, migration
+from mingqu.store.server.database import Database
+from mingqu.store.server.durability import DatabaseNotDurable
+from mingqu.store.server.postgres import Server, open_server
 
 WAIT_SECONDS_MAX = 60
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives way to an unprivileged account")
@@ -102,7 +102,7 @@ def another(data: Path, *, then: str, first: str = "", cwd: str | None = None) -
     """Start another process that opens the server, says its postmaster, and then does something."""
     script = (
         "import sys, time, pathlib\n"
-        "from mingqu.store.postgres import open_server\n"
+        "from mingqu.store.server.postgres import open_server\n"
         f"{first}"
         "data = pathlib.Path(sys.argv[1])\n"
         "with open_server(data=data) as server:\n"

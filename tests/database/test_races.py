@@ -34,7 +34,7 @@ from mingqu.services.people.verify_identity import verify_identity
 from mingqu.services.privacy.give_consent import give_consent
 from mingqu.services.repayment.repay import PaymentPage, open_page, repay_by_hand
 from mingqu.services.run_due_work import run_due_work
-from mingqu.store import order
+from mingqu.store.orders import order
 from tests.journeys.reading import (
     Books,
     arrive,

@@ -34,10 +34,15 @@ from mingqu.domain.personal import Personal
 from mingqu.services.books.recut_book import recut_book
 from mingqu.services.close.close_day import close_through
 from mingqu.services.evidence.publish_evidence import publish_evidence
-from mingqu.store import bill_round, catalogue, column, evidence, lease, ledger_proof, notice_round, proof, recut
-from mingqu.store.book import CellsOutOfRange
-from mingqu.store.database import Database, DatabaseUnavailable, Transaction
-from mingqu.store.recut import RecutRefused
+from mingqu.store import evidence, proof
+from mingqu.store.books import recut
+from mingqu.store.books.book import CellsOutOfRange
+from mingqu.store.books.recut import RecutRefused
+from mingqu.store.ledgers import ledger_proof
+from mingqu.store.messages import notice_round
+from mingqu.store.revolving import bill_round
+from mingqu.store.server import catalogue, column, lease
+from mingqu.store.server.database import Database, DatabaseUnavailable, Transaction
 from tests.conftest import OPENED_ON
 from tests.journeys.reading import arrive, assert_coherent, borrow, live_until, rows_of
 from tests.soak import SOAK

@@ -28,10 +28,11 @@ from mingqu.domain.signal import (
     read_feature,
     value_of,
 )
-from mingqu.store import party, signal, signal_tally
-from mingqu.store.connection import Answer, Statement
-from mingqu.store.database import Database, Rows, Transaction
-from mingqu.store.keyring import Keyring
+from mingqu.store.decisions import signal, signal_tally
+from mingqu.store.parties import party
+from mingqu.store.server.connection import Answer, Statement
+from mingqu.store.server.database import Database, Rows, Transaction
+from mingqu.store.server.keyring import Keyring
 from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person
 from tests.models import signal_model
 from tests.models.signal_model import Told

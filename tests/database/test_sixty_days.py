@@ -20,9 +20,11 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.close.close_day import close_through
 from mingqu.services.house import House
 from mingqu.services.loans.record_event import record_event
-from mingqu.store import ledger_proof, loan, proof
-from mingqu.store.database import Database
-from mingqu.store.loan import Loan
+from mingqu.store import proof
+from mingqu.store.ledgers import ledger_proof
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.server.database import Database
 from tests.conftest import OPENED_ON
 from tests.soak import SOAK
 from tests.world import OpenWorld, open_world

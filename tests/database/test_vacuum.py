@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from mingqu.store import catalogue
-from mingqu.store.database import Database
+from mingqu.store.server import catalogue
+from mingqu.store.server.database import Database
 
 STORE: Final = Path(__file__).resolve().parents[2] / "src" / "mingqu" / "store"
 # Tables whose rows change once or twice in years: a fifth of them is seldom dead.

@@ -10,10 +10,11 @@ import pytest
 
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
-from mingqu.store import keyring as keyrings
-from mingqu.store import vault
-from mingqu.store.database import Database
-from mingqu.store.keyring import (
+from mingqu.store.people import vault
+from mingqu.store.people.vault import ErasureHeld, PersonErased
+from mingqu.store.server import keyring as keyrings
+from mingqu.store.server.database import Database
+from mingqu.store.server.keyring import (
     Keyring,
     KeyringExists,
     KeyringExposed,
@@ -22,7 +23,6 @@ from mingqu.store.keyring import (
     KeyUnknown,
     SealBroken,
 )
-from mingqu.store.vault import ErasureHeld, PersonErased
 from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person
 
 ON = date(2026, 8, 15)

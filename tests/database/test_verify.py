@@ -17,9 +17,9 @@ from mingqu.demo.people import ZHOU
 from mingqu.demo.story import fund_lenders
 from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.services.evidence.verify_book import MEANING, verify_book
-from mingqu.store.database import Database, Transaction
-from mingqu.store.keyring import Keyring, fresh
-from mingqu.store.postgres import Server
+from mingqu.store.server.database import Database, Transaction
+from mingqu.store.server.keyring import Keyring, fresh
+from mingqu.store.server.postgres import Server
 from tests.conftest import OPENED_ON, database_named
 from tests.journeys.reading import arrive, borrow, cell_of, live_until
 from tests.world import OpenWorld, open_world

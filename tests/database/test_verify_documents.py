@@ -30,9 +30,9 @@ from mingqu.services.loans.issue_certificate import issue_certificate
 from mingqu.services.offers.disclose_cost import show_cost_table
 from mingqu.services.offers.make_offers import make_offers
 from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
-from mingqu.store.database import Database, Transaction
-from mingqu.store.keyring import Keyring
-from mingqu.store.postgres import Server
+from mingqu.store.server.database import Database, Transaction
+from mingqu.store.server.keyring import Keyring
+from mingqu.store.server.postgres import Server
 from tests.conftest import OPENED_ON, database_named
 from tests.journeys.reading import arrive, borrow, cell_of, live_until, orders_of
 from tests.world import OpenWorld, open_world

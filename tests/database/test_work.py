@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from mingqu.store import work
-from mingqu.store.database import Database
+from mingqu.store.server import work
+from mingqu.store.server.database import Database
 
 NOW = datetime(2026, 8, 15, 9, 0, tzinfo=UTC)
 

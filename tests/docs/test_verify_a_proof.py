@@ -17,7 +17,7 @@ from mingqu.domain.evidence import LeafKind, inclusion_path, leaf_hash, root_of
 from mingqu.domain.evidence.tree import nodes_of
 from mingqu.domain.personal import Personal
 from mingqu.store import evidence
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 from tests.database.people import AT, fresh_id, fresh_keyring, fresh_person, later
 
 DOCS = Path(__file__).parents[2] / "docs"

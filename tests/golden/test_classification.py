@@ -10,7 +10,7 @@ import pytest
 
 from mingqu.domain.classification import AssetClass, ClassMap, classify, days_past_due, provision_ppm
 from mingqu.domain.rule import RuleMissing
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 
 TABLE = Path(__file__).parent / "classification.csv"
 DAY = date(2026, 11, 28)

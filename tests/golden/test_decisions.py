@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from mingqu.domain.decision import decide_again, replay
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 
 RECORDS = (Path(__file__).parent / "decisions" / "format-1.jsonl").read_bytes().splitlines()
 

@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from mingqu.domain.refusal import Refusal
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 
 
 def fingerprint(database: Database) -> dict[str, str]:

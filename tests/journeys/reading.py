@@ -19,7 +19,8 @@ from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.house import House
-from mingqu.store import ledger, order
+from mingqu.store.ledgers import ledger
+from mingqu.store.orders import order
 
 MORNING: Final = timedelta(hours=9, minutes=5)  # of a day: deductions go out at nine
 NOON: Final = timedelta(hours=12)

@@ -21,8 +21,9 @@ from mingqu.domain.refusal import Refusal
 from mingqu.sandbox import Sandbox, keys
 from mingqu.services.house import House
 from mingqu.services.incoming.take_notice import take_notice
-from mingqu.store import keyring, policy
-from mingqu.store.database import Database
+from mingqu.store.decisions import policy
+from mingqu.store.server import keyring
+from mingqu.store.server.database import Database
 from mingqu.worlds.house import wired_house
 from tests.world import MORNING, SEED, SharedIdentifiers
 

@@ -23,8 +23,8 @@ from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.house import ALIPAY
 from mingqu.services.orders.run_errand import PAGE_LASTS, UNOPENED_AFTER, PaymentChannelUnknown
 from mingqu.services.repayment.repay import NothingDue, open_page, repay_by_hand
-from mingqu.store import order
-from mingqu.store.database import Database
+from mingqu.store.orders import order
+from mingqu.store.server.database import Database
 from mingqu.web.site import make_site
 from tests.conftest import OPENED_ON
 from tests.journeys.reading import Books, Known, arrive, assert_coherent, books_of, borrow, orders_of, rows_of, touched

@@ -28,8 +28,8 @@ from mingqu.services.people.read_person import cards_of
 from mingqu.services.people.sign_in_with_alipay import AlipayCodeWrong, sign_in_with_alipay
 from mingqu.services.repayment.agree_at_wallet import WalletPage, ask_wallet, begin_at_wallet, wallet_of
 from mingqu.services.repayment.repay import request_agreement
-from mingqu.store import loan
-from mingqu.store.database import Database
+from mingqu.store.loans import loan
+from mingqu.store.server.database import Database
 from mingqu.web.site import make_site
 from mingqu.worlds.house import AlipayDoor
 from tests.conftest import OPENED_ON

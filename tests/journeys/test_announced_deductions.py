@@ -25,8 +25,8 @@ from mingqu.services.repayment.read_loans import loan_view
 from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
 from mingqu.services.revolving.read_spend import spend_view
 from mingqu.services.run_due_work import run_due_work
-from mingqu.store import work
-from mingqu.store.database import Database
+from mingqu.store.server import work
+from mingqu.store.server.database import Database
 from tests.conftest import OPENED_ON
 from tests.journeys.reading import arrive, assert_coherent, borrow
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world

@@ -11,12 +11,13 @@ import pytest
 
 from mingqu.main import Wiring
 from mingqu.services.evidence.prove_copy import prove_copy
-from mingqu.store import backup, keyring
-from mingqu.store.backup import BackupDamaged, BackupKeysOther, BackupMissing
-from mingqu.store.database import Database
-from mingqu.store.draft_folder import FolderTaken
-from mingqu.store.keyring import KeyringMissing
-from mingqu.store.restore import RestoreNotThere
+from mingqu.store.books import backup
+from mingqu.store.books.backup import BackupDamaged, BackupKeysOther, BackupMissing
+from mingqu.store.books.restore import RestoreNotThere
+from mingqu.store.server import keyring
+from mingqu.store.server.database import Database
+from mingqu.store.server.draft_folder import FolderTaken
+from mingqu.store.server.keyring import KeyringMissing
 from tests.journeys.command import passing_folder
 from tests.journeys.conftest import Story
 from tests.world import OpenWorld

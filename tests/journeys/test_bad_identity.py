@@ -16,7 +16,7 @@ from mingqu.domain.personal import Personal
 from mingqu.services.people.sign_in import send_code, sign_in
 from mingqu.services.people.verify_identity import Verified, verify_identity
 from mingqu.services.privacy.give_consent import give_consent
-from mingqu.store.idempotency import IdempotencyKeyReused
+from mingqu.store.server.idempotency import IdempotencyKeyReused
 from tests.journeys.fingerprint import refused
 from tests.world import OpenWorld
 

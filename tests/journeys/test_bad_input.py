@@ -14,7 +14,7 @@ import pytest
 
 from mingqu import cli
 from mingqu.main import Wiring
-from mingqu.store import data_folder
+from mingqu.store.server import data_folder
 from tests.journeys.command import COLUMNS, SOUND, Said, environment, mingqu, passing_folder, write_applicants
 
 BEYOND_INT64: Final = 2**63

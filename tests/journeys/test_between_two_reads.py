@@ -14,8 +14,8 @@ from mingqu.services.decisions.assess import ApplicationDiffers, assess
 from mingqu.services.house import House
 from mingqu.services.policies.keep_list import enter_on_list
 from mingqu.services.privacy.give_consent import withdraw_consent
-from mingqu.store import consent
-from mingqu.store.keyring import SealBroken
+from mingqu.store.parties import consent
+from mingqu.store.server.keyring import SealBroken
 from tests.journeys.reading import assert_coherent, facts_of, rows_of
 from tests.journeys.test_signals_in_decisions import PHONE_BOX, agree, apply, arrive, in_september
 from tests.journeys.two_people import seat_of

@@ -29,7 +29,8 @@ from mingqu.services.repayment.repay_spend import repay_spend
 from mingqu.services.revolving.deduct_bills import deduct_bills
 from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
 from mingqu.services.revolving.read_spend import SpendView, spend_view
-from mingqu.store import order, proof
+from mingqu.store import proof
+from mingqu.store.orders import order
 from tests.console import signed_in
 from tests.journeys.reading import arrive, assert_coherent, rows_of
 from tests.journeys.test_spend_funding import accounts_of

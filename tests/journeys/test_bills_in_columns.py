@@ -25,8 +25,9 @@ from mingqu.services.limits.grant_limits import LIMIT_ACCOUNTS
 from mingqu.services.revolving.bill_spend import bill_cell
 from mingqu.services.revolving.open_spend import OWN_CODES
 from mingqu.services.revolving.record_spend import transfers_of
-from mingqu.store import ledger, spend
-from mingqu.store.spend import SpendAccount
+from mingqu.store.ledgers import ledger
+from mingqu.store.revolving import spend
+from mingqu.store.revolving.spend import SpendAccount
 from tests.journeys.reading import arrive
 from tests.journeys.test_spend_funding import accounts_of
 from tests.world import OpenWorld

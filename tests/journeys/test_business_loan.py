@@ -14,8 +14,9 @@ from mingqu.demo.people import XIA
 from mingqu.demo.story import fund_lenders
 from mingqu.services.offers.preview_offers import preview_offers
 from mingqu.services.privacy.copy_own_data import copy_own_data
-from mingqu.store import business, party
-from mingqu.store.database import Database
+from mingqu.store.parties import party
+from mingqu.store.people import business
+from mingqu.store.server.database import Database
 from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site
 from tests.journeys.pages import Phone
 from tests.journeys.reading import assert_coherent, rows_of

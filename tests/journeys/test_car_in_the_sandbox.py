@@ -20,8 +20,9 @@ from mingqu.services.purpose.bind_money import card_of_loan
 from mingqu.services.purpose.quote_car import car_products, dealers_of
 from mingqu.services.purpose.read_card import card_view
 from mingqu.services.reconciliation.reconcile import reconcile_day
-from mingqu.store import loan, reconciliation
-from mingqu.store.database import Database
+from mingqu.store.bills import reconciliation
+from mingqu.store.loans import loan
+from mingqu.store.server.database import Database
 from tests.conftest import OPENED_ON
 from tests.journeys.pages import Phone
 from tests.journeys.reading import arrive, assert_coherent, limit_of, orders_of

@@ -18,7 +18,7 @@ from mingqu.services.checkout.open_checkout import CHECKOUT_LASTS
 from mingqu.services.customers.read_papers import contract_view
 from mingqu.services.privacy.copy_own_data import copy_own_data
 from mingqu.services.privacy.erase_person import ask_to_be_erased
-from mingqu.store import loan
+from mingqu.store.loans import loan
 from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, pay, sign_in, sign_in_again
 from tests.journeys.merchant import LAKESIDE, PRICE_FEN, TABLE, Seller, key_of
 from tests.journeys.pages import Phone

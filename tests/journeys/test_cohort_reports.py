@@ -40,10 +40,11 @@ from mingqu.services.reports.report_cohorts import (
 )
 from mingqu.services.reports.report_days import Asked, DayNotClosed, PortfolioRow, report_portfolio
 from mingqu.services.write_rows import as_csv, as_parquet, as_text
-from mingqu.store import loan, proof
-from mingqu.store.database import Database
-from mingqu.store.policy import load_pack
-from mingqu.store.postgres import Server
+from mingqu.store import proof
+from mingqu.store.decisions.policy import load_pack
+from mingqu.store.loans import loan
+from mingqu.store.server.database import Database
+from mingqu.store.server.postgres import Server
 from tests.conftest import OPENED_ON, database_named
 from tests.console import signed_in
 from tests.journeys.reading import arrive, assert_coherent, borrow, do_morning

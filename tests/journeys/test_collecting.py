@@ -25,8 +25,9 @@ from mingqu.services.house import House
 from mingqu.services.loans.read_loan import loan_state
 from mingqu.services.proposals.propose import approve, propose
 from mingqu.services.repayment.repay import quote_repayment
-from mingqu.store import collection, contact_denial, policy
-from mingqu.store.institution import load_directory
+from mingqu.store.decisions import policy
+from mingqu.store.lenders.institution import load_directory
+from mingqu.store.overdue import collection, contact_denial
 from tests.console import employ, visitor
 from tests.journeys.reading import arrive, assert_coherent, facts_of, live_until, rows_of
 from tests.journeys.test_loan_events import borrow_on_course

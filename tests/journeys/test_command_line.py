@@ -22,9 +22,11 @@ from mingqu import __version__, cli
 from mingqu.channels.system.clock import SystemClock
 from mingqu.domain.moment import start_of
 from mingqu.main import Wiring
-from mingqu.store import book, keyring, migration, policy
-from mingqu.store.database import Database
-from mingqu.store.postgres import open_server
+from mingqu.store.books import book
+from mingqu.store.decisions import policy
+from mingqu.store.server import keyring, migration
+from mingqu.store.server.database import Database
+from mingqu.store.server.postgres import open_server
 from tests.journeys.command import ROOT, Said, command, environment, mingqu, passing_folder
 from tests.journeys.conftest import Story
 

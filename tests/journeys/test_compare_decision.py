@@ -10,9 +10,9 @@ import pytest
 from mingqu.demo.journey import be_assessed, introduce
 from mingqu.demo.people import CHUAN, XIA
 from mingqu.services.decisions.compare_decision import Replayed, compare_decision
-from mingqu.store import vault
-from mingqu.store.decision import DecisionNotFound
-from mingqu.store.vault import PersonErased
+from mingqu.store.decisions.decision import DecisionNotFound
+from mingqu.store.people import vault
+from mingqu.store.people.vault import PersonErased
 from tests.journeys.reading import rows_of
 from tests.world import OpenWorld
 

@@ -19,8 +19,8 @@ from mingqu.demo.people import XIA
 from mingqu.domain.operator import GRANTED, IDLE_MAX, LIFE_MAX, TRIES_OF_ADDRESS, Permission, Role
 from mingqu.services.access.keep_operator import add_operator, end_operator
 from mingqu.services.evidence.publish_evidence import publish_evidence
-from mingqu.store.database import Transaction
-from mingqu.store.operator import count_failure
+from mingqu.store.operators.operator import count_failure
+from mingqu.store.server.database import Transaction
 from tests.console import PASSWORD, ROLES, Visitor, employ, employ_at_full_cost, signed_in, visitor
 from tests.world import OpenWorld
 

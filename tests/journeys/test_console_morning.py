@@ -16,7 +16,7 @@ from mingqu.services.changes.change_loan import change_loan
 from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.services.loans.read_loan import order_states, paid_orders
-from mingqu.store import set_aside
+from mingqu.store.days import set_aside
 from tests.console import employ, signed_in, visitor
 from tests.docs.test_verify_a_proof import verify
 from tests.world import OpenWorld

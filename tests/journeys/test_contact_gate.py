@@ -14,8 +14,8 @@ from mingqu.domain.moment import start_of
 from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
 from mingqu.services.run_due_work import run_due_work
-from mingqu.store import contact_denial
-from mingqu.store.contact_denial import DeniedContact
+from mingqu.store.overdue import contact_denial
+from mingqu.store.overdue.contact_denial import DeniedContact
 from tests.journeys.reading import arrive, assert_coherent, borrow, live_until
 from tests.journeys.test_spend_funding import accounts_of
 from tests.world import OpenWorld

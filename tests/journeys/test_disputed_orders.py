@@ -17,7 +17,7 @@ from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.orders.run_errand import run_errand
 from mingqu.services.orders.settle_order import hear_word
 from mingqu.services.proposals.propose import approve, propose
-from mingqu.store import order
+from mingqu.store.orders import order
 from tests.console import employ, signed_in, visitor
 from tests.journeys.reading import arrive, assert_coherent, books_of, borrow, live_until, orders_of
 from tests.journeys.two_people import seat_of

@@ -29,7 +29,7 @@ from mingqu.services.decisions.read_limit import decision_view
 from mingqu.services.evidence.verify_book import verify_as_it_stands
 from mingqu.services.policies.keep_list import enter_on_list
 from mingqu.services.proposals.propose import approve, propose
-from mingqu.store import review
+from mingqu.store.decisions import review
 from mingqu.web.signed_in import COOKIE
 from mingqu.web.site import make_site
 from tests.journeys.pages import Page

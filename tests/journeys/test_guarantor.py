@@ -26,7 +26,9 @@ from mingqu.services.partners.settle_partner import (
     state_partner,
     statement_of,
 )
-from mingqu.store import institution, policy, proof
+from mingqu.store import proof
+from mingqu.store.decisions import policy
+from mingqu.store.lenders import institution
 from tests.journeys.pages import Phone
 from tests.journeys.reading import (
     Books,

@@ -14,7 +14,7 @@ from mingqu.domain.order import OrderKind
 from mingqu.services.loans.issue_certificate import NotSettled, issue_certificate
 from mingqu.services.loans.read_loan import loan_ledger, loan_state, order_states
 from mingqu.services.repayment.repay import NothingDue, quote_repayment
-from mingqu.store import accrual
+from mingqu.store.ledgers import accrual
 from tests.journeys.reading import (
     Books,
     Limit,

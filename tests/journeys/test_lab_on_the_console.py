@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from mingqu.demo.journey import be_assessed, introduce
 from mingqu.demo.people import CHUAN, XIA, ZHOU
-from mingqu.store import publication
+from mingqu.store.decisions import publication
 from tests.console import Visitor, signed_in
 from tests.journeys.policies import draft, limits
 from tests.journeys.reading import rows_of

@@ -38,7 +38,8 @@ from mingqu.services.offers.make_offers import LendersUndecided, make_offers
 from mingqu.services.offers.price_offer import CostAboveCap, Offered
 from mingqu.services.people.read_person import consents_of
 from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
-from mingqu.store import institution, policy
+from mingqu.store.decisions import policy
+from mingqu.store.lenders import institution
 from mingqu.web.site import make_site
 from tests.journeys.reading import arrive, assert_coherent, limit_of, orders_of
 from tests.journeys.two_people import seat_of

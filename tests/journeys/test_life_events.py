@@ -21,7 +21,8 @@ from mingqu.services.customers.record_life import keep_new_phone
 from mingqu.services.house import House
 from mingqu.services.offers.make_offers import make_offers
 from mingqu.services.proposals.propose import approve, propose
-from mingqu.store import life, party
+from mingqu.store.parties import party
+from mingqu.store.people import life
 from tests.console import employ, visitor
 from tests.journeys.reading import arrive, assert_coherent, borrow, live_until, orders_of, rows_of
 from tests.journeys.test_second_phone import enter

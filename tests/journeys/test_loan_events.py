@@ -52,7 +52,7 @@ from mingqu.services.loans.read_loan import loan_state
 from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.offers.make_offers import make_offers
 from mingqu.services.privacy.give_consent import give_consent
-from mingqu.store import loan
+from mingqu.store.loans import loan
 from tests.journeys.fingerprint import fingerprint
 from tests.journeys.reading import (
     arrive,

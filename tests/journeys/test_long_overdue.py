@@ -27,8 +27,9 @@ from mingqu.services.evidence.witness_change import witness_change
 from mingqu.services.house import House
 from mingqu.services.loans.record_event import record_event
 from mingqu.services.reports.report_days import Asked, report_portfolio
-from mingqu.store import ledger, loan
-from mingqu.store.loan import Loan
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
 from tests.journeys.reading import arrive, assert_coherent, borrow, house_fen, limit_of, live_until
 from tests.journeys.test_loan_events import in_arrears, lender_fen
 from tests.models.taken_over import handed_over

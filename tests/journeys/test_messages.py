@@ -26,7 +26,7 @@ from mingqu.services.messages.send_message import CHECK, send_message
 from mingqu.services.notices.send_notice import AGAIN_AFTER
 from mingqu.services.people.sign_in import send_code
 from mingqu.services.run_due_work import run_due_work
-from mingqu.store import party
+from mingqu.store.parties import party
 from tests.console import signed_in
 from tests.journeys.api import Borrower, open_site
 from tests.journeys.api import introduce as introduce_by_api

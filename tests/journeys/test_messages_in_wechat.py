@@ -26,7 +26,8 @@ from mingqu.services.messages.message_in_app import (
     accept_messages,
     told_in_app,
 )
-from mingqu.store import message_quota, vault
+from mingqu.store.messages import message_quota
+from mingqu.store.people import vault
 from tests.contracts.people import START
 from tests.journeys.reading import Known, arrive, rows_of
 from tests.world import OpenWorld

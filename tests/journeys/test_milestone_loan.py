@@ -21,7 +21,7 @@ from mingqu.services.changes.release_stage import StageNotReady
 from mingqu.services.evidence.verify_book import verify_as_it_stands
 from mingqu.services.house import ENTRUSTED
 from mingqu.services.proposals.propose import approve, decline, propose
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 from tests.console import signed_in, visitor
 from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site
 from tests.journeys.pages import Phone

@@ -20,7 +20,7 @@ from psycopg import sql
 from mingqu.demo.people import CHUAN, XIA, ZHOU, applicant
 from mingqu.demo.world import Newcomer
 from mingqu.domain.personal import Personal
-from mingqu.store.postgres import open_server
+from mingqu.store.server.postgres import open_server
 from tests.journeys.command import Said, environment, mingqu
 from tests.journeys.conftest import Story
 

@@ -25,8 +25,8 @@ from mingqu.services.incoming.take_notice import NoticeOrderUnknown, NoticesNotT
 from mingqu.services.orders.run_errand import run_errand
 from mingqu.services.repayment.repay import open_page, repay_by_hand
 from mingqu.services.run_due_work import run_due_work
-from mingqu.store import order
-from mingqu.store.idempotency import IdempotencyKeyReused
+from mingqu.store.orders import order
+from mingqu.store.server.idempotency import IdempotencyKeyReused
 from mingqu.web.site import make_site
 from tests.journeys.reading import Books, arrive, assert_coherent, books_of, borrow, orders_of, rows_of, touched
 from tests.world import OpenWorld

@@ -17,7 +17,8 @@ from mingqu.services.decisions.override_decision import PersonBlackListed
 from mingqu.services.decisions.read_limit import decision_view, limit_view
 from mingqu.services.policies.keep_list import enter_on_list
 from mingqu.services.proposals.propose import approve, propose
-from mingqu.store import offer, shadow
+from mingqu.store.decisions import shadow
+from mingqu.store.loans import offer
 from tests.journeys.policies import WHY, limits, publish
 from tests.journeys.reading import assert_coherent, borrow
 from tests.journeys.test_overrides import put, refused

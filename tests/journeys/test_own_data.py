@@ -35,9 +35,9 @@ from mingqu.services.privacy.erase_person import (
     erasure_standing,
 )
 from mingqu.services.proposals.propose import approve, decline, propose
-from mingqu.store import proposal
-from mingqu.store.erasure import ERASE
-from mingqu.store.vault import PersonErased
+from mingqu.store.operators import proposal
+from mingqu.store.parties.erasure import ERASE
+from mingqu.store.people.vault import PersonErased
 from tests.journeys.pages import Phone
 from tests.journeys.reading import arrive, assert_coherent, borrow, rows_of
 from tests.journeys.test_disputed_orders import check, decide, hear

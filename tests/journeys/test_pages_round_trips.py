@@ -18,8 +18,8 @@ from mingqu import api
 from mingqu.borrower import make_router
 from mingqu.domain.session import PAGE_IDLE_MAX, Door
 from mingqu.services.access.keep_session import open_session
-from mingqu.store import database as store
-from mingqu.store import transaction
+from mingqu.store.server import database as store
+from mingqu.store.server import transaction
 from mingqu.web.signed_in import COOKIE
 from mingqu.web.site import make_site
 from tests.world import OpenWorld

@@ -25,8 +25,8 @@ from mingqu.services.loans.read_loan import loan_state, order_states
 from mingqu.services.loans.reserve_payout import reserve_payout
 from mingqu.services.offers.disclose_cost import OfferStale
 from mingqu.services.repayment.repay import NothingDue, quote_repayment
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.server.database import Transaction
 from tests.console import signed_in
 from tests.journeys.reading import (
     Books,

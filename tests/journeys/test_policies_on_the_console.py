@@ -6,7 +6,7 @@ import json
 import re
 from datetime import timedelta
 
-from mingqu.store import policy
+from mingqu.store.decisions import policy
 from tests.console import Visitor, employ, signed_in, visitor
 from tests.journeys.policies import WHY, limits
 from tests.journeys.reading import assert_coherent, rows_of

@@ -20,7 +20,8 @@ from mingqu.services.limits.follow_funding import follow_funding
 from mingqu.services.loans.read_loan import loan_state
 from mingqu.services.pools.draw_pool import draw_pools, open_pool
 from mingqu.services.pools.read_pools import read_pool
-from mingqu.store import loan, proof
+from mingqu.store import proof
+from mingqu.store.loans import loan
 from tests.funding import with_funding
 from tests.journeys.reading import arrive, assert_coherent, borrow, do_morning, facts_of, live_until, orders_of
 from tests.journeys.test_fund_centre import another, used

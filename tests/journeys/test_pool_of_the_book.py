@@ -22,7 +22,7 @@ from mingqu.services.limits.follow_funding import follow_funding
 from mingqu.services.pools.draw_pool import PoolOpenAlready, draw_pools, open_pool
 from mingqu.services.pools.read_pools import read_pool
 from mingqu.store import evidence, proof
-from mingqu.store.database import Transaction
+from mingqu.store.server.database import Transaction
 from tests.console import signed_in
 from tests.funding import with_funding
 from tests.journeys.reading import arrive, assert_coherent, books_of, borrow, do_morning, live_until, rows_of

@@ -33,9 +33,9 @@ from mingqu.services.policies.publish_policy import (
 )
 from mingqu.services.policies.read_policies import read_policy
 from mingqu.services.proposals.propose import approve, propose
-from mingqu.store import policy
-from mingqu.store.current_policies import CurrentPolicies
-from mingqu.store.proposal import ProposalWaits
+from mingqu.store.decisions import policy
+from mingqu.store.decisions.current_policies import CurrentPolicies
+from mingqu.store.operators.proposal import ProposalWaits
 from tests.database.test_races import at_once, codes_of
 from tests.journeys.policies import WHY, body_of, draft, limits, propose_it, publish
 from tests.journeys.reading import assert_coherent, rows_of

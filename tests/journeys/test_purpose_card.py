@@ -44,9 +44,11 @@ from mingqu.services.purpose.spend_card import (
     hear_card,
     message_id_of,
 )
-from mingqu.store import evidence, ledger, transaction
-from mingqu.store.connection import call_all
-from mingqu.store.purpose import _CARDS
+from mingqu.store import evidence
+from mingqu.store.ledgers import ledger
+from mingqu.store.purposes.purpose import _CARDS
+from mingqu.store.server import transaction
+from mingqu.store.server.connection import call_all
 from mingqu.web.site import make_site
 from tests.journeys.api import ADDRESS
 from tests.journeys.reading import arrive, assert_coherent

@@ -35,9 +35,10 @@ from mingqu.services.orders.entrust_payment import (
 from mingqu.services.privacy.give_consent import give_consent
 from mingqu.services.reconciliation.reconcile import reconcile_day
 from mingqu.services.repayment.repay import open_page, repay_by_hand
-from mingqu.store import instrument, loan
-from mingqu.store.database import Database
-from mingqu.store.payee import Payee
+from mingqu.store.loans import loan
+from mingqu.store.people import instrument
+from mingqu.store.purposes.payee import Payee
+from mingqu.store.server.database import Database
 from tests.conftest import OPENED_ON
 from tests.journeys.pages import Phone
 from tests.journeys.reading import Books, arrive, assert_coherent, books_of, borrow, limit_of, orders_of

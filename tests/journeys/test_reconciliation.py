@@ -28,8 +28,8 @@ from mingqu.services.reconciliation.fetch_bill import BillRefused, BillTakesBack
 from mingqu.services.reconciliation.reconcile import reconcile_day, reconcile_due, reconcile_one
 from mingqu.services.reconciliation.settle_bill import Settled
 from mingqu.services.repayment.repay import open_page, repay_by_hand
-from mingqu.store import bill, reconciliation
-from mingqu.store.reconciliation import KnownBreak
+from mingqu.store.bills import bill, reconciliation
+from mingqu.store.bills.reconciliation import KnownBreak
 from tests.conftest import OPENED_ON
 from tests.console import signed_in
 from tests.journeys.reading import Borrowed, arrive, assert_coherent, borrow, cell_of, house_fen, rows_of, touched

@@ -52,7 +52,9 @@ from mingqu.services.privacy.give_consent import give_consent
 from mingqu.services.reconciliation.fetch_bill import BillRefused, fetch_bill
 from mingqu.services.repayment.repay import open_page, repay_by_hand
 from mingqu.services.run_due_work import run_due_work
-from mingqu.store import institution, policy, refused_word
+from mingqu.store.decisions import policy
+from mingqu.store.lenders import institution
+from mingqu.store.orders import refused_word
 from tests.conftest import OPENED_ON
 from tests.console import ids_in, signed_in
 from tests.journeys.reading import Borrowed, arrive, assert_coherent, borrow, rows_of, touched

@@ -26,8 +26,8 @@ from mingqu.services.access.keep_session import open_session
 from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.services.house import BANK, COMBINED
 from mingqu.services.reconciliation.reconcile import reconcile_day
-from mingqu.store import loan
-from mingqu.store.database import Database
+from mingqu.store.loans import loan
+from mingqu.store.server.database import Database
 from mingqu.web.signed_in import COOKIE
 from mingqu.web.site import make_site
 from tests.conftest import OPENED_ON

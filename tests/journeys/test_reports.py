@@ -41,9 +41,9 @@ from mingqu.services.reports.report_days import (
 )
 from mingqu.services.write_rows import as_csv, as_parquet, as_text
 from mingqu.store import proof
-from mingqu.store.database import Database
-from mingqu.store.day_sum import sum_next_day
-from mingqu.store.postgres import Server
+from mingqu.store.days.day_sum import sum_next_day
+from mingqu.store.server.database import Database
+from mingqu.store.server.postgres import Server
 from tests.conftest import OPENED_ON, database_named
 from tests.journeys.reading import arrive, assert_coherent, borrow
 from tests.world import OpenWorld, open_world, pass_over_funding

@@ -16,8 +16,9 @@ from mingqu.services.changes.take_payout_back import NoPayoutReturned, pay_out_a
 from mingqu.services.orders.settle_order import hear_word
 from mingqu.services.repayment.read_loans import loan_view
 from mingqu.services.run_due_work import run_due_work
-from mingqu.store import loan, order
-from mingqu.store.loan import Loan
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.orders import order
 from tests.journeys.reading import (
     Books,
     arrive,

@@ -28,8 +28,8 @@ from mingqu.services.people.verify_identity import verify_identity
 from mingqu.services.privacy.give_consent import withdraw_consent
 from mingqu.services.repayment.repay import open_page, repay_by_hand
 from mingqu.services.run_due_work import run_due_work
-from mingqu.store import consent
-from mingqu.store.idempotency import IdempotencyKeyReused
+from mingqu.store.parties import consent
+from mingqu.store.server.idempotency import IdempotencyKeyReused
 from tests.journeys.fingerprint import fingerprint
 from tests.journeys.reading import arrive, assert_coherent, books_of, borrow, live_until, orders_of
 from tests.world import OpenWorld

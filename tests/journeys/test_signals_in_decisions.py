@@ -29,7 +29,7 @@ from mingqu.services.people.note_signals import Origin, read_device
 from mingqu.services.people.sign_in import send_code, sign_in
 from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
 from mingqu.services.require_pace import CODE_STOPS, VelocityStopped
-from mingqu.store import policy
+from mingqu.store.decisions import policy
 from tests.journeys.reading import assert_coherent, facts_of, rows_of
 from tests.world import OpenWorld
 

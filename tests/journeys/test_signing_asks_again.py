@@ -27,9 +27,9 @@ from mingqu.services.loans.reserve_payout import FundingExhausted
 from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.offers.make_offers import make_offers
 from mingqu.services.privacy.give_consent import give_consent
-from mingqu.store import policy
-from mingqu.store.database import Database
-from mingqu.store.institution import load_directory
+from mingqu.store.decisions import policy
+from mingqu.store.lenders.institution import load_directory
+from mingqu.store.server.database import Database
 from tests.conftest import OPENED_ON
 from tests.journeys.reading import assert_coherent, rows_of
 from tests.world import open_world

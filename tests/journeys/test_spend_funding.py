@@ -23,7 +23,9 @@ from mingqu.services.revolving.pay_merchant import (
     refund_purchase,
     release_purchase,
 )
-from mingqu.store import funding_folder, policy, proof
+from mingqu.store import proof
+from mingqu.store.decisions import policy
+from mingqu.store.funders import funding_folder
 from tests.journeys.reading import arrive, assert_coherent, facts_of, rows_of
 from tests.journeys.test_fund_centre import used
 from tests.world import OpenWorld

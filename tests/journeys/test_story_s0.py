@@ -43,8 +43,10 @@ from mingqu.services.purpose.quote_car import (
 from mingqu.services.purpose.read_card import card_view
 from mingqu.services.purpose.spend_card import AUTHORISE, Asked, Word, hear_card
 from mingqu.services.repayment.return_unspent import UnspentDiffers, source_of
-from mingqu.store import loan, party, purpose
+from mingqu.store.loans import loan
+from mingqu.store.parties import party
 from mingqu.store.proof.purpose import purposes
+from mingqu.store.purposes import purpose
 from tests.journeys.api import open_site, sign_in
 from tests.journeys.reading import arrive, assert_coherent, limit_of, rows_of
 from tests.journeys.test_disputed_orders import check, decide, hear

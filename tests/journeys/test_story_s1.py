@@ -16,8 +16,8 @@ from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.personal import Personal
 from mingqu.services.revolving.bill_spend import bill_spend
-from mingqu.store.connection import Statement
-from mingqu.store.database import Transaction
+from mingqu.store.server.connection import Statement
+from mingqu.store.server.database import Transaction
 from mingqu.web.site import make_site
 from tests.journeys.api import ADDRESS, Borrower, Site, be_assessed, introduce, sign_in_again
 from tests.journeys.reading import Limit, assert_coherent, facts_of, limit_of, live_until, rows_of

@@ -26,7 +26,7 @@ from mingqu.demo.visit import arrive
 from mingqu.domain.decision.switch import SwitchKind
 from mingqu.services.policies.switch_off import switch_off
 from mingqu.services.referrals.read_cash_advance import banks_for, referrals_view
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
 from mingqu.worlds.online import SandboxWorld as Online
@@ -178,8 +178,8 @@ MODULES = (
     "ports/cash_advance",
     "channels/gateway/cash_advance",
     "channels/fake/cash_advance",
-    "store/referral",
-    "store/institution",
+    "store/lenders/referral",
+    "store/lenders/institution",
     "services/referrals/follow_referrals",
     "services/referrals/read_cash_advance",
     "services/referrals/refer_cash_advance",
@@ -188,7 +188,13 @@ MODULES = (
     "console/referral",
 )
 LEDGER = (
-    *("mingqu.domain.ledger", "mingqu.domain.order", "mingqu.store.ledger", "mingqu.store.order", "mingqu.store.hold"),
+    *(
+        "mingqu.domain.ledger",
+        "mingqu.domain.order",
+        "mingqu.store.ledgers.ledger",
+        "mingqu.store.orders.order",
+        "mingqu.store.ledgers.hold",
+    ),
     *(
         f"mingqu.services.{one}"
         for one in ("funding.fund_lender", "loans.reserve_payout", "orders.settle_order", "ledger.post_together")
@@ -217,7 +223,7 @@ def booking_imports(source: str) -> list[str]:
 
 
 def test_an_import_of_the_ledger_would_be_seen() -> None:
-    assert booking_imports("from mingqu.store import ledger") == ["mingqu.store.ledger"]
+    assert booking_imports("from mingqu.store import ledger") == ["mingqu.store.ledgers.ledger"]
     assert booking_imports("from mingqu.domain.ledger.chart import AccountCode") == [
         "mingqu.domain.ledger.chart.AccountCode"
     ]

@@ -21,8 +21,8 @@ from mingqu.demo.tell import Teller
 from mingqu.domain.ledger import AccountCode
 from mingqu.services.partners.write_partner_file import PartnerUnknown, fees_paid, file_of, write_partner_file
 from mingqu.services.reports.report_days import DayNotClosed
-from mingqu.store.current_policies import CurrentPolicies
-from mingqu.store.database import Database
+from mingqu.store.decisions.current_policies import CurrentPolicies
+from mingqu.store.server.database import Database
 from mingqu.web.server import address_of, listen, serving
 from mingqu.web.site import make_site
 from mingqu.worlds.online import SandboxWorld as Online

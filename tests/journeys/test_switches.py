@@ -31,8 +31,8 @@ from mingqu.services.offers.make_offers import make_offers
 from mingqu.services.policies.keep_list import enter_on_list
 from mingqu.services.policies.switch_off import SwitchEndMalformed, restore_rule, switch_off
 from mingqu.services.proposals.propose import approve, propose
-from mingqu.store import policy, shadow, watch_list
-from mingqu.store.current_policies import CurrentPolicies
+from mingqu.store.decisions import policy, shadow, watch_list
+from mingqu.store.decisions.current_policies import CurrentPolicies
 from tests.journeys.policies import WHY, body_of, limits, publish
 from tests.journeys.reading import arrive, assert_coherent, borrow, rows_of
 from tests.journeys.test_publishing import newcomers

@@ -34,12 +34,14 @@ from mingqu.services.books.take_over_book import (
 from mingqu.services.close.close_day import close_through
 from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.loans.record_event import record_event
-from mingqu.store import loan, party, proof
-from mingqu.store.database import Database
-from mingqu.store.policy import load_pack
-from mingqu.store.postgres import Server
-from mingqu.store.taking_over import ImportRunning
-from mingqu.store.vault import ErasureHeld
+from mingqu.store import proof
+from mingqu.store.decisions.policy import load_pack
+from mingqu.store.loans import loan
+from mingqu.store.loans.taking_over import ImportRunning
+from mingqu.store.parties import party
+from mingqu.store.people.vault import ErasureHeld
+from mingqu.store.server.database import Database
+from mingqu.store.server.postgres import Server
 from tests.conftest import OPENED_ON, database_named
 from tests.journeys.fingerprint import fingerprint, refused
 from tests.journeys.reading import arrive, borrow, live_until
@@ -258,7 +260,7 @@ import sys, time
 from datetime import date
 from pathlib import Path
 from mingqu.services.books.take_over_book import Source, take_over_book
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 from tests.conftest import OPENED_ON
 from tests.journeys.test_taking_over_a_book import CHUNK, LINES
 from tests.world import open_world

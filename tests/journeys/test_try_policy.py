@@ -13,7 +13,8 @@ from mingqu.demo.people import CHUAN, XIA
 from mingqu.domain.decision.swap import ALL
 from mingqu.domain.policy_file import Document
 from mingqu.services.decisions.try_policy import PeriodEmpty, Tried, try_policy
-from mingqu.store import policy, vault
+from mingqu.store.decisions import policy
+from mingqu.store.people import vault
 from tests.journeys.reading import rows_of
 from tests.world import OpenWorld
 

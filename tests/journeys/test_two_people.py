@@ -31,8 +31,8 @@ from mingqu.services.changes.reverse_repayment import reverse_repayment
 from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.proposals.propose import approve, decline, propose
 from mingqu.services.proposals.read_proposals import list_proposals, proposals_to_check, read_parked, read_proposal
-from mingqu.store.proposal import ProposalWaits
-from mingqu.store.receipt import ReceiptPlaced, SourceBooked
+from mingqu.store.operators.proposal import ProposalWaits
+from mingqu.store.orders.receipt import ReceiptPlaced, SourceBooked
 from tests.console import employ, signed_in, visitor
 from tests.database.test_races import at_once, codes_of
 from tests.journeys.reading import (

@@ -21,7 +21,7 @@ from mingqu.services.policies.keep_list import asked_white, enter_on_list
 from mingqu.services.policies.switch_off import SwitchEndMalformed, restore_rule
 from mingqu.services.policies.switch_rule_off import RULE_OFF_DAYS_BY_TWO_MAX, subject_of_rule
 from mingqu.services.proposals.propose import approve, propose
-from mingqu.store import switch, watch_list
+from mingqu.store.decisions import switch, watch_list
 from tests.console import Visitor, employ, signed_in, visitor
 from tests.journeys.policies import WHY, body_of, publish
 from tests.journeys.reading import assert_coherent, rows_of

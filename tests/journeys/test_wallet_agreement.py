@@ -30,8 +30,9 @@ from mingqu.services.reconciliation.reconcile import Reconciled, reconcile_day
 from mingqu.services.repayment.agree_at_wallet import GIVE_UP_AFTER, ask_wallet, begin_at_wallet
 from mingqu.services.repayment.read_loans import loan_view
 from mingqu.services.run_due_work import run_due_work
-from mingqu.store import order, repayment
-from mingqu.store.database import Database
+from mingqu.store.loans import repayment
+from mingqu.store.orders import order
+from mingqu.store.server.database import Database
 from tests.conftest import OPENED_ON
 from tests.journeys.api import open_site, sign_in
 from tests.journeys.pages import Phone

@@ -18,7 +18,7 @@ from mingqu.domain.personal import Personal
 from mingqu.services.orders.run_errand import Payer
 from mingqu.services.people.sign_in_with_wechat import WechatCodeWrong, WechatLoginBlocked, sign_in_with_wechat
 from mingqu.services.repayment.repay import open_page, repay_by_hand
-from mingqu.store.database import Database
+from mingqu.store.server.database import Database
 from tests.conftest import OPENED_ON
 from tests.journeys.reading import Books, arrive, assert_coherent, books_of, borrow, live_until, orders_of
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world

@@ -12,7 +12,7 @@ from mingqu.services.changes.change_loan import change_loan
 from mingqu.services.house import House
 from mingqu.services.orders.run_errand import run_errand
 from mingqu.services.repayment.repay import open_page, repay_by_hand
-from mingqu.store import operator
+from mingqu.store.operators import operator
 from tests.console import employ
 from tests.journeys.reading import arrive, borrow
 from tests.world import OpenWorld

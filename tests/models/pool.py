@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mingqu.domain.abs_pool import OfferedLoan, PooledLoan, PoolTerms
 from mingqu.domain.rate import PPM
-from mingqu.store.pool import load_pools
+from mingqu.store.funders.pool import load_pools
 
 BOUGHT_ON: Final = date(2026, 8, 1)
 

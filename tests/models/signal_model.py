@@ -1,6 +1,6 @@
 """What signals come to, said again from their definition: a list is walked once for every question.
 
-Shares nothing with `store.signal_tally`: no links, no keys of people, no windows in SQL.
+Shares nothing with `store.decisions.signal_tally`: no links, no keys of people, no windows in SQL.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mingqu.domain.decision import decide
-from mingqu.store.policy import load_pack, policy_folder
+from mingqu.store.decisions.policy import load_pack, policy_folder
 from tests.soak import SOAK
 
 DAY = date(2026, 8, 15)

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from mingqu.store import lease
-from mingqu.store.database import Database
-from mingqu.store.lease import Lease
-from mingqu.store.work import LeaseLost
+from mingqu.store.server import lease
+from mingqu.store.server.database import Database
+from mingqu.store.server.lease import Lease
+from mingqu.store.server.work import LeaseLost
 from tests.soak import examples
 
 SECONDS = 60

@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from mingqu.domain import identifier
 from mingqu.domain.ledger import ENDINGS, Account, AccountCode, Reason, Result, Side, Transfer, TransferKind
-from mingqu.store import ledger, statement
-from mingqu.store.database import Database
-from mingqu.store.ledger import Entry
-from mingqu.store.statement import DatedBy, Line
+from mingqu.store.ledgers import ledger, statement
+from mingqu.store.ledgers.ledger import Entry
+from mingqu.store.ledgers.statement import DatedBy, Line
+from mingqu.store.server.database import Database
 from tests.models.ledger_model import LARGEST, LedgerModel
 
 DAY = date(2026, 8, 15)

@@ -28,10 +28,14 @@ from mingqu.services.limits.replace_limits import replace_limits
 from mingqu.services.loans.record_event import with_over_limit
 from mingqu.services.loans.reserve_payout import give_holds_back, held_for, reserve_payout
 from mingqu.services.policies.replay_decision import replay
-from mingqu.store import assessment, cap, decision, freeze, instrument, ledger, loan
-from mingqu.store.database import Transaction
-from mingqu.store.decision import StoredApplication
-from mingqu.store.loan import Loan
+from mingqu.store.decisions import assessment, decision
+from mingqu.store.decisions.decision import StoredApplication
+from mingqu.store.ledgers import ledger
+from mingqu.store.limits import cap, freeze
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.people import instrument
+from mingqu.store.server.database import Transaction
 from tests.journeys.reading import arrive, borrow
 from tests.soak import SOAK
 from tests.world import OpenWorld

@@ -37,9 +37,15 @@ from mingqu.services.revolving.pay_merchant import (
     refund_purchase,
     release_purchase,
 )
-from mingqu.store import assessment, decision, freeze, instrument, ledger, loan, proof, spend
-from mingqu.store.database import Database, Transaction
-from mingqu.store.decision import StoredApplication
+from mingqu.store import proof
+from mingqu.store.decisions import assessment, decision
+from mingqu.store.decisions.decision import StoredApplication
+from mingqu.store.ledgers import ledger
+from mingqu.store.limits import freeze
+from mingqu.store.loans import loan
+from mingqu.store.people import instrument
+from mingqu.store.revolving import spend
+from mingqu.store.server.database import Database, Transaction
 from tests.journeys.reading import arrive, borrow
 from tests.soak import SOAK
 from tests.world import OpenWorld

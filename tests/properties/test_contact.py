@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mingqu.domain.contact import Allowed, Contact, Denial, Denied, Dialed, Medium, may_contact
 from mingqu.domain.rule import RuleBook
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 
 RULES: RuleBook = load_pack().rules
 BEGIN = datetime(2026, 8, 14, 16, 0, tzinfo=UTC)  # midnight of the 15th on the wall of the market

@@ -20,7 +20,7 @@ from mingqu.domain.decision import (
 )
 from mingqu.domain.policy_file import canonical
 from mingqu.domain.refusal import Refusal
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 from tests.soak import examples
 
 DAY = date(2026, 8, 15)

@@ -15,7 +15,7 @@ from mingqu.domain.loan.of_product import terms_of_product
 from mingqu.domain.product import Product
 from mingqu.domain.rule import ALL_IN_COST_MAX
 from mingqu.services.policies.pass_rule_gates import price_of
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 
 PACK = load_pack()
 LICENCES = {lender.id: lender.licence.value for lender in PACK.lenders}

@@ -38,7 +38,7 @@ from mingqu.domain.loan import (
 )
 from mingqu.domain.rate import Rate, RateUnit
 from mingqu.domain.refusal import Refusal
-from mingqu.store.loan_event import EVENTS, columns_of, event_of, kind_of
+from mingqu.store.loans.loan_event import EVENTS, columns_of, event_of, kind_of
 from tests.models.loan_on_course_terms import terms_on_course
 
 START = date(2026, 1, 15)

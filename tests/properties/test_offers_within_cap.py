@@ -17,7 +17,7 @@ from mingqu.domain.policy_file import Document
 from mingqu.domain.product import Product
 from mingqu.domain.rule import ALL_IN_COST_MAX
 from mingqu.services.offers.price_offer import reckon
-from mingqu.store.policy import load_pack, read_documents
+from mingqu.store.decisions.policy import load_pack, read_documents
 from tests.soak import examples
 
 PACK = load_pack()

@@ -28,7 +28,9 @@ from mingqu.services.referrals.follow_referrals import come_back
 from mingqu.services.referrals.read_cash_advance import guidance_of, referral_of, referrals_of
 from mingqu.services.referrals.refer_cash_advance import refer_cash_advance
 from mingqu.services.run_due_work import run_due_work
-from mingqu.store import institution, instrument, policy
+from mingqu.store.decisions import policy
+from mingqu.store.lenders import institution
+from mingqu.store.people import instrument
 from tests.journeys.reading import arrive, assert_coherent
 from tests.soak import SOAK
 from tests.world import OpenWorld

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from mingqu.domain.decision import Change, Decision, Pack, Remedy, decide, decide_again, improvements, remedies
 from mingqu.domain.decision.pack import parse_pack
 from mingqu.domain.policy_file import PolicyFault
-from mingqu.store.policy import policy_folder
+from mingqu.store.decisions.policy import policy_folder
 from tests.properties.test_decision import DAY, GOOD, PACK, PRODUCTS, STRATEGY
 from tests.soak import examples
 from tests.unit.domain.test_decision_tables import pack_with, row

@@ -24,7 +24,7 @@ from mingqu.domain.loan import (
 from mingqu.domain.loan.hand_over import NotHandedOver, hand_over
 from mingqu.domain.loan.of_product import terms_of_product
 from mingqu.domain.taking_over import Content, Fault, TakenOver, content_of, parse_content, taken_over
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 from tests.models.loan_on_course_book import an_id
 from tests.soak import examples
 

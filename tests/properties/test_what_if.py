@@ -20,7 +20,7 @@ from mingqu.domain.decision.trial import DraftNotTried, Trial
 from mingqu.domain.decision.try_out import NothingTried, PastApplication, TryOut
 from mingqu.domain.decision.what_if import NO_OFFER, NOT_PRICED, columns_of, decide_many
 from mingqu.domain.policy_file import Document, PolicyFault
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 from tests.properties.test_decision import DAY, GOOD, PACK, PRODUCTS, STRATEGY, people
 from tests.soak import examples
 

@@ -24,7 +24,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.sms import FakeSms
-from mingqu.store.database import Database, Transaction
+from mingqu.store.server.database import Database, Transaction
 
 Who = Literal["process", "server", "both"]
 EVERYONE: Final[tuple[Who, ...]] = ("process", "server", "both")

@@ -24,10 +24,14 @@ from mingqu.domain.decision import Pack
 from mingqu.domain.order import Order
 from mingqu.services.house import House, Settings
 from mingqu.services.run_due_work import run_due_work
-from mingqu.store import consent, instrument, keyring, order, policy
-from mingqu.store.current_policies import CurrentPolicies
-from mingqu.store.database import DatabaseUnavailable
-from mingqu.store.postgres import DATABASE, Server, open_server
+from mingqu.store.decisions import policy
+from mingqu.store.decisions.current_policies import CurrentPolicies
+from mingqu.store.orders import order
+from mingqu.store.parties import consent
+from mingqu.store.people import instrument
+from mingqu.store.server import keyring
+from mingqu.store.server.database import DatabaseUnavailable
+from mingqu.store.server.postgres import DATABASE, Server, open_server
 from mingqu.worlds.fake import FakeWorld
 from tests.simulation.mortal import Death, MortalBank, MortalDatabase, MortalSms, Reaper
 

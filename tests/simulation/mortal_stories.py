@@ -34,7 +34,7 @@ from mingqu.services.offers.disclose_cost import OfferStale, confirm_cost_table,
 from mingqu.services.offers.make_offers import make_offers
 from mingqu.services.privacy.give_consent import give_consent
 from mingqu.services.repayment.repay import ChannelUnavailable, NothingDue, open_page, repay_by_hand
-from mingqu.store.database import DatabaseUnavailable
+from mingqu.store.server.database import DatabaseUnavailable
 from tests.simulation.mortal_house import CHUNK_LOANS, Stage
 
 OPENED_ON: Final = date(2026, 8, 15)

@@ -21,9 +21,11 @@ from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.channels.fake.sms import FakeSms
 from mingqu.services.evidence.verify_book import verify_book
-from mingqu.store import book, migration, policy
-from mingqu.store.database import Database
-from mingqu.store.postgres import DATABASE, Server, open_server
+from mingqu.store.books import book
+from mingqu.store.decisions import policy
+from mingqu.store.server import migration
+from mingqu.store.server.database import Database
+from mingqu.store.server.postgres import DATABASE, Server, open_server
 from tests.simulation.mortal_house import Life, Stage, keys_of, open_stage, the_pack, url_of
 from tests.simulation.mortal_stories import (
     OPENED_ON,

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import pytest
 
-from mingqu.store.database import DatabaseUnavailable
+from mingqu.store.server.database import DatabaseUnavailable
 from tests.simulation.mortal import EVERYONE, Death, kill_server
 from tests.simulation.mortal_house import Life, cluster_of, open_stage
 from tests.simulation.mortal_stories import CONTRACTS, MANY, STARTS_AT, STORIES

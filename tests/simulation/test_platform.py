@@ -29,7 +29,7 @@ from mingqu.simulation.signed_notices import GENUINE, SIGNATURE, SignedNotices, 
 from mingqu.simulation.stage import Stage, newcomer
 from mingqu.simulation.tills import PART_LATE, CombinedTill, WalletTransfers
 from mingqu.simulation.weather import FINE, NAMES, Trouble, read_weather
-from mingqu.store import order
+from mingqu.store.orders import order
 from tests.soak import SOAK
 
 SEEDS = 1_000 if SOAK else 40

@@ -32,8 +32,9 @@ from mingqu.simulation.playhouse import Playhouse
 from mingqu.simulation.signed_notices import TARGET, post
 from mingqu.simulation.stage import BEGINS_ON, Stage
 from mingqu.simulation.weather import FINE
-from mingqu.store import order, repayment
-from mingqu.store.database import DatabaseUnavailable
+from mingqu.store.loans import repayment
+from mingqu.store.orders import order
+from mingqu.store.server.database import DatabaseUnavailable
 
 ASKS_MAX = 60  # half an hour apart: more than a day
 _numbers = iter(range(1_000_000, 2_000_000))  # of plays, none of them a seed's

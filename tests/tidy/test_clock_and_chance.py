@@ -31,11 +31,11 @@ _PLACES = "the name of a draft or a private folder, which nobody may prepare bef
 SECRETS_ALLOWED = {
     "src/mingqu/client/connection.py": "a key by which another program could pass its request off as this one",
     "src/mingqu/web/record.py": "the id of a request, which only the log and its answer repeat",
-    "src/mingqu/store/keyring.py": _KEYS,
-    "src/mingqu/store/vault.py": _KEYS,
-    "src/mingqu/store/binaries.py": _PLACES,
-    "src/mingqu/store/data_folder.py": _PLACES,
-    "src/mingqu/store/postgres.py": _PLACES,
+    "src/mingqu/store/server/keyring.py": _KEYS,
+    "src/mingqu/store/people/vault.py": _KEYS,
+    "src/mingqu/store/server/binaries.py": _PLACES,
+    "src/mingqu/store/server/data_folder.py": _PLACES,
+    "src/mingqu/store/server/postgres.py": _PLACES,
 }
 
 

@@ -25,7 +25,7 @@ ROOMS: Final = (
     "worlds.house",
     "web.site",
     "services.disburse",
-    "store.loan",
+    "store.loans.loan",
     "channels.fake.bank",
     "channels.system.clock",
     "channels.wire",
@@ -132,7 +132,7 @@ PLANTED: Final = {
     "5. Only main and the simulation know": ("jobs.close", "import mingqu.channels.fake.bank"),
     "6. No two modules or packages import each other": ("domain.rate", "import mingqu.domain.calendar"),
     "7. Inside the domain": ("domain.schedule", "import mingqu.domain.loan.step"),
-    "8. Only the lab trains": ("store.loan", "import lightgbm"),
+    "8. Only the lab trains": ("store.loans.loan", "import lightgbm"),
 }
 
 

@@ -151,9 +151,9 @@ def test_a_planted_impurity_is_caught(tmp_path: Path, planted: str) -> None:
 @pytest.mark.parametrize(
     ("path", "planted"),
     [
-        ("src/mingqu/store/loan.py", "from mingqu.ports import clock"),
+        ("src/mingqu/store/loans/loan.py", "from mingqu.ports import clock"),
         ("src/mingqu/services/disburse.py", "from mingqu import channels"),
-        ("src/mingqu/api/loan.py", "from mingqu.store.loan import load"),
+        ("src/mingqu/api/loan.py", "from mingqu.store.loans.loan import load"),
         ("src/mingqu/sandbox/bank.py", "import mingqu.domain.money"),
         ("src/mingqu/newcomer.py", "from mingqu.domain.money import Money"),
     ],

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from mingqu.store import current_policies
-from mingqu.store.current_policies import CurrentPolicies
-from mingqu.store.database import Transaction
+from mingqu.store.decisions import current_policies
+from mingqu.store.decisions.current_policies import CurrentPolicies
+from mingqu.store.server.database import Transaction
 
 
 class Sees:

@@ -18,7 +18,7 @@ from mingqu.lab.fit import Fitted, Tested, cross_fit, fit
 from mingqu.lab.measure import Interval, auc, auc_interval, kolmogorov_smirnov, ks_interval
 from mingqu.lab.recipe import SEED, Recipe
 from mingqu.lab.sample import Sample, SampleUnusable
-from mingqu.store.policy import read_documents
+from mingqu.store.decisions.policy import read_documents
 
 
 class MappingMissing(Refusal):

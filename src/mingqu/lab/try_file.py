@@ -14,7 +14,7 @@ from mingqu.domain.decision.try_out import PastApplication, TryOut
 from mingqu.domain.policy_file import Document
 from mingqu.lab.csv_file import open_csv
 from mingqu.lab.train import find_mapping
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 
 UNKNOWN_TO_FILES: Final = (SIGNAL_SOURCE, LIST_SOURCE)  # what this house counts and keeps itself
 

@@ -48,10 +48,10 @@ from mingqu.ports.sms import SmsChannel
 from mingqu.ports.subscribed import SubscribedMessageChannel
 from mingqu.ports.webhook import WebhookChannel
 from mingqu.services.take_turns import Turns
-from mingqu.store import book
-from mingqu.store.current_policies import CurrentPolicies
-from mingqu.store.database import Database, Transaction
-from mingqu.store.keyring import Keyring
+from mingqu.store.books import book
+from mingqu.store.decisions.current_policies import CurrentPolicies
+from mingqu.store.server.database import Database, Transaction
+from mingqu.store.server.keyring import Keyring
 
 BANK: Final = "bank"  # pays out, and deducts by agreement
 HOSTED: Final = "hosted"  # the page on which a person pays by hand unless they choose another

@@ -17,14 +17,14 @@ from mingqu.domain.identifier import dated
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.store import idempotency
-from mingqu.store.database import DatabaseUnavailable as DatabaseUnavailable
-from mingqu.store.database import Transaction
-from mingqu.store.idempotency import KEY_LENGTH_MAX as KEY_LENGTH_MAX
-from mingqu.store.idempotency import Claim as Claim
-from mingqu.store.idempotency import IdempotencyKeyBusy as IdempotencyKeyBusy
-from mingqu.store.idempotency import IdempotencyKeyMalformed as IdempotencyKeyMalformed
-from mingqu.store.idempotency import IdempotencyKeyReused as IdempotencyKeyReused
+from mingqu.store.server import idempotency
+from mingqu.store.server.database import DatabaseUnavailable as DatabaseUnavailable
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.idempotency import KEY_LENGTH_MAX as KEY_LENGTH_MAX
+from mingqu.store.server.idempotency import Claim as Claim
+from mingqu.store.server.idempotency import IdempotencyKeyBusy as IdempotencyKeyBusy
+from mingqu.store.server.idempotency import IdempotencyKeyMalformed as IdempotencyKeyMalformed
+from mingqu.store.server.idempotency import IdempotencyKeyReused as IdempotencyKeyReused
 
 Response = dict[str, object]
 _NO_DAY: Final = date(1970, 1, 1)  # an id made of a key must not depend on when the key was sent

@@ -11,7 +11,7 @@ from uuid import UUID
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.signal import WINDOWS, Feature, Key, KeyKind, Measure
 from mingqu.services.house import House
-from mingqu.store import signal_tally
+from mingqu.store.decisions import signal_tally
 
 
 class VelocityStopped(Refusal):

@@ -42,10 +42,11 @@ from mingqu.services.revolving.deduct_bills import DEDUCT, deduct_bills
 from mingqu.services.revolving.pay_merchant import lapse_purchases
 from mingqu.services.revolving.remind_of_bills import BILL_NOTICE, remind_of_bills
 from mingqu.services.revolving.tell_account import ACCOUNT_NOTICE, tell_accounts
-from mingqu.store import order, work
-from mingqu.store.database import DatabaseUnavailable
-from mingqu.store.erasure import ERASE
-from mingqu.store.ripe import ACCOUNT, HOLD, PURCHASE, ripe
+from mingqu.store.orders import order
+from mingqu.store.parties.erasure import ERASE
+from mingqu.store.server import work
+from mingqu.store.server.database import DatabaseUnavailable
+from mingqu.store.server.ripe import ACCOUNT, HOLD, PURCHASE, ripe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

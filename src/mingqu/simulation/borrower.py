@@ -16,7 +16,7 @@ from mingqu.simulation.agreement import begin, confirm, withdraw
 from mingqu.simulation.arrival import CHOOSING
 from mingqu.simulation.people import PAGES_OPEN_MAX, IdleError, Payment, Person, require_same
 from mingqu.simulation.together import mean_together, owes_several, pay_together
-from mingqu.store.database import DatabaseUnavailable
+from mingqu.store.server.database import DatabaseUnavailable
 
 _WAGES_FEN: Final = (1_000, 30_000, 150_000, 900_000)
 _INTENTS: Final = (Intent.DUE, Intent.DUE, Intent.PREPAY, Intent.PREPAY, Intent.PAYOFF)

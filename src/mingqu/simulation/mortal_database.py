@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import Any, LiteralString
 
-from mingqu.store.connection import Answer, Packed, Statement
-from mingqu.store.database import Cells, Database, DatabaseUnavailable, Parameters, Transaction
-from mingqu.store.rows import Rows
+from mingqu.store.server.connection import Answer, Packed, Statement
+from mingqu.store.server.database import Cells, Database, DatabaseUnavailable, Parameters, Transaction
+from mingqu.store.server.rows import Rows
 
 
 class WorkerKilled(BaseException):

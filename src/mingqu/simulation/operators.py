@@ -28,8 +28,12 @@ from mingqu.services.proposals.propose import approve, decline, propose
 from mingqu.simulation.dice import Dice
 from mingqu.simulation.people import IdleError
 from mingqu.simulation.playhouse import Playhouse
-from mingqu.store import freeze, loan, order, proposal, queue, review
-from mingqu.store.loan import Loan
+from mingqu.store.decisions import review
+from mingqu.store.limits import freeze
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.operators import proposal
+from mingqu.store.orders import order, queue
 
 _REASON: Final = "as the statement and the call have it"
 _ANSWER: Final = "We have looked at it, and this is how it stands."

@@ -39,7 +39,7 @@ from mingqu.simulation.order_words import told_of, words_of
 from mingqu.simulation.skewed_clock import SkewedClock
 from mingqu.simulation.tally import BrokenError, Tally
 from mingqu.simulation.weather import BAD, Trouble, Weather
-from mingqu.store.combined import Part
+from mingqu.store.orders.combined import Part
 
 START: Final = datetime(2026, 8, 15, 1, 0, tzinfo=UTC)
 ORDERS: Final = 7  # and one that was paid before the bad days, and can be given back

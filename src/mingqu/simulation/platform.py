@@ -31,7 +31,7 @@ from mingqu.simulation.signed_notices import TARGET, post
 from mingqu.simulation.stage import Stage, newcomer
 from mingqu.simulation.tally import BrokenError, Tally, told
 from mingqu.simulation.weather import BAD, Trouble, Weather
-from mingqu.store import order
+from mingqu.store.orders import order
 
 DAYS: Final = 10
 TICKS_A_DAY: Final = 16

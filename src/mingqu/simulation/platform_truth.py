@@ -18,9 +18,13 @@ from mingqu.services.house import ALIPAY_ACCOUNT, BANK, ENTRUSTED
 from mingqu.services.loans.read_loan import paid_orders
 from mingqu.simulation.playhouse import PAYEE, Playhouse
 from mingqu.simulation.tally import BrokenError
-from mingqu.store import consent, loan, order, queue, reconciliation, repayment, work
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.bills import reconciliation
+from mingqu.store.loans import loan, repayment
+from mingqu.store.loans.loan import Loan
+from mingqu.store.orders import order, queue
+from mingqu.store.parties import consent
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 _DAYS_MAX: Final = 100  # of a history, and of the month before it
 _LOANS_MAX: Final = 200  # of a cell: a history has some tens

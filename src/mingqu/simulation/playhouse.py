@@ -44,8 +44,11 @@ from mingqu.simulation.mortal_database import Fate, MortalDatabase
 from mingqu.simulation.signed_notices import SignedNotices
 from mingqu.simulation.tills import PART_LATE_PPM, CombinedTill, WalletTransfers
 from mingqu.simulation.wallets import WalletDoor
-from mingqu.store import consent, instrument, keyring, policy
-from mingqu.store.current_policies import CurrentPolicies
+from mingqu.store.decisions import policy
+from mingqu.store.decisions.current_policies import CurrentPolicies
+from mingqu.store.parties import consent
+from mingqu.store.people import instrument
+from mingqu.store.server import keyring
 from mingqu.worlds.fake import FakeWorld
 
 BATCH_FROM: Final = 2  # so small a book has no more orders due at once

@@ -30,9 +30,11 @@ from mingqu.services.house import House
 from mingqu.services.people.bind_wallet import bind_alipay_account
 from mingqu.services.reconciliation.reconcile import DAYS_BACK_MAX, reconcile_day
 from mingqu.simulation.playhouse import PAYEE, Playhouse, open_playhouse
-from mingqu.store import book, keyring, migration, policy
-from mingqu.store.passing_copy import passing_copy
-from mingqu.store.postgres import Server, open_server
+from mingqu.store.books import book
+from mingqu.store.decisions import policy
+from mingqu.store.server import keyring, migration
+from mingqu.store.server.passing_copy import passing_copy
+from mingqu.store.server.postgres import Server, open_server
 
 OPENED_ON: Final = date(2026, 8, 15)
 BEGINS_ON: Final = date(2026, 9, 14)  # the day before the first bills

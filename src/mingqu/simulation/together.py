@@ -6,7 +6,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import InProgress
 from mingqu.services.repayment.repay_together import combined_payment, due_together, open_combined, repay_together
 from mingqu.simulation.people import PAGES_OPEN_MAX, IdleError, Person, require_same
-from mingqu.store.database import DatabaseUnavailable
+from mingqu.store.server.database import DatabaseUnavailable
 
 
 def owes_several(person: Person) -> bool:

@@ -45,19 +45,16 @@ from mingqu.services.house import (
     Settings,
 )
 from mingqu.services.people.sign_in_with_wechat import CameIn, sign_in_at_wechat_page
-from mingqu.store import (
-    channel_calendar,
-    consent,
-    funding_folder,
-    institution,
-    instrument,
-    keyring,
-    merchant_folder,
-    policy,
-    pool,
-)
-from mingqu.store.current_policies import CurrentPolicies
-from mingqu.store.database import Database
+from mingqu.store.decisions import policy
+from mingqu.store.decisions.current_policies import CurrentPolicies
+from mingqu.store.funders import funding_folder, pool
+from mingqu.store.lenders import institution
+from mingqu.store.merchants import merchant_folder
+from mingqu.store.orders import channel_calendar
+from mingqu.store.parties import consent
+from mingqu.store.people import instrument
+from mingqu.store.server import keyring
+from mingqu.store.server.database import Database
 
 _THANKS: Final = {ALIPAY: "success", PAPAY: THANKS}
 _AT_THE_BANK: Final = frozenset({BANK, ENTRUSTED, CLEARING})  # what the bank does, by whichever of its protocols

@@ -15,8 +15,8 @@ from mingqu.domain.abs_pool import LeftOut, PoolFileMalformed, PoolUnknown, pars
 from mingqu.domain.policy_file import Document, PolicyFault, plain
 from mingqu.main import Wiring
 from mingqu.services.pools.report_pool import report_pool
-from mingqu.store.policy import policy_folder, read_document
-from mingqu.store.pool import load_pools
+from mingqu.store.decisions.policy import policy_folder, read_document
+from mingqu.store.funders.pool import load_pools
 from tests.models.pool import offered
 
 ROOT: Final = Path(__file__).resolve().parents[3]

@@ -18,7 +18,7 @@ from mingqu.domain.decision.auto_loan import (
     price_car,
 )
 from mingqu.domain.policy_file import Document, PolicyFault
-from mingqu.store.policy import policy_folder, read_document
+from mingqu.store.decisions.policy import policy_folder, read_document
 
 FOLDER = policy_folder()
 CARD = read_document(FOLDER / "products" / "chengchuan-auto-card.toml", file="card.toml")

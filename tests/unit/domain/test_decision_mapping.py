@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mingqu.domain.decision import CellMalformed, ColumnMapping, ColumnMissing, decide, parse_mapping
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 from tests.properties.test_decision import DAY, GOOD, PRODUCTS, STRATEGY
 
 HEADER = ["LIMIT_BAL", "AGE", "PAY_0", "PAY_2", "PAY_3", "PAY_4", "PAY_5", "PAY_6"]

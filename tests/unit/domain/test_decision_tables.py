@@ -24,7 +24,7 @@ from mingqu.domain.decision import (
 from mingqu.domain.policy_file import Document, PolicyFault
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.rule import RuleOverlap
-from mingqu.store.policy import read_documents
+from mingqu.store.decisions.policy import read_documents
 
 SHIPPED = read_documents()
 ROOT = Path(__file__).resolve().parents[3]

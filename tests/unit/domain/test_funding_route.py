@@ -24,7 +24,8 @@ from mingqu.domain.funding import (
 )
 from mingqu.domain.funding.route import Wanted
 from mingqu.domain.policy_file import Document, PolicyFault
-from mingqu.store import funding_folder, policy
+from mingqu.store.decisions import policy
+from mingqu.store.funders import funding_folder
 from tests.world import the_pack
 
 ON = date(2026, 11, 29)

@@ -25,7 +25,7 @@ from mingqu.domain.gate import (
     require,
 )
 from mingqu.domain.rule import READ_IN, RuleBook
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 
 RULES = load_pack().rules
 BANK = Case(lender_type="bank", product_kind="instalment", on=date(2026, 11, 21))

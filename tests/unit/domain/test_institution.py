@@ -24,8 +24,8 @@ from mingqu.domain.institution import (
     require_region,
 )
 from mingqu.domain.policy_file import Document, PolicyFault
-from mingqu.store.institution import load_directory, load_guidance
-from mingqu.store.policy import policy_folder
+from mingqu.store.decisions.policy import policy_folder
+from mingqu.store.lenders.institution import load_directory, load_guidance
 
 TODAY = date(2026, 8, 15)
 SHIPPED = load_directory(policy_folder())

@@ -18,7 +18,7 @@ import pytest
 from mingqu.domain.decision import parse_pack
 from mingqu.domain.decision.strategy import version_of
 from mingqu.domain.policy_file import Document, PolicyFault
-from mingqu.store.policy import read_documents
+from mingqu.store.decisions.policy import read_documents
 from tests.soak import SOAK
 
 SHIPPED = read_documents()

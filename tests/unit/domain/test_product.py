@@ -10,7 +10,7 @@ import pytest
 from mingqu.domain.policy_file import Document, PolicyFault
 from mingqu.domain.product import Product, ProductNotOffered, TermsNotOffered, parse_product
 from mingqu.domain.spend.product import LIMIT_FEN_MAX, parse_spend_product
-from mingqu.store.policy import load_pack, read_documents
+from mingqu.store.decisions.policy import load_pack, read_documents
 
 DAY = date(2026, 8, 15)
 

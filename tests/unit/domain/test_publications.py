@@ -14,8 +14,8 @@ from mingqu.domain.decision.publication import Publication, key_of
 from mingqu.domain.decision.strategy import PolicyMissing
 from mingqu.domain.policy_file import Document, PolicyFault
 from mingqu.services.decisions.keep_assessment import way_of
-from mingqu.store.current_policies import Current
-from mingqu.store.policy import read_documents
+from mingqu.store.decisions.current_policies import Current
+from mingqu.store.decisions.policy import read_documents
 
 OCTOBER = date(2026, 10, 1)
 MIDDLE = date(2026, 10, 15)

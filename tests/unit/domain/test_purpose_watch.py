@@ -12,7 +12,7 @@ from mingqu.domain.moment import MARKET_TIME
 from mingqu.domain.policy_file import Document, PolicyFault
 from mingqu.domain.purpose import read_contract
 from mingqu.domain.purpose.watch import Deed, Finding, Heard, Rule, parse_watch, watch
-from mingqu.store.policy import policy_folder, read_document
+from mingqu.store.decisions.policy import policy_folder, read_document
 
 FOLDER = policy_folder() / "purpose"
 CONTRACT = read_contract(read_document(FOLDER / "auto-card-1.toml", file="contract.toml"))

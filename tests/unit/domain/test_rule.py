@@ -9,7 +9,7 @@ import pytest
 
 from mingqu.domain.policy_file import Document, PolicyFault
 from mingqu.domain.rule import RuleBook, RuleMissing, RuleOverlap, parse_rules, rule_book
-from mingqu.store.policy import load_pack
+from mingqu.store.decisions.policy import load_pack
 
 CAP = "all_in_cost_year_ppm_max"
 

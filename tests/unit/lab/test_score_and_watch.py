@@ -15,7 +15,7 @@ from mingqu.domain.decision import score
 from mingqu.lab.live import read_card
 from mingqu.lab.watch import chance_index, watch
 from mingqu.main import Wiring
-from mingqu.store.policy import policy_folder
+from mingqu.store.decisions.policy import policy_folder
 from tests.unit.lab import made_up
 from tests.unit.lab.conftest import Trained
 

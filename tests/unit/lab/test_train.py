@@ -28,7 +28,7 @@ from mingqu.lab.shape import direction_of, shape_of
 from mingqu.lab.stump import Steps, raw_score, values_of
 from mingqu.lab.table import Words
 from mingqu.lab.train import find_mapping, summary, train
-from mingqu.store.policy import policy_folder
+from mingqu.store.decisions.policy import policy_folder
 from tests.unit.lab import made_up
 from tests.unit.lab.conftest import Trained
 

@@ -10,7 +10,7 @@ import pytest
 
 from mingqu import cli
 from mingqu.main import Wiring
-from mingqu.store.policy import policy_folder
+from mingqu.store.decisions.policy import policy_folder
 
 DAY = "2026-10-01"
 COLUMNS = (

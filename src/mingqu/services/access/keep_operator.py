@@ -16,9 +16,9 @@ from mingqu.domain.operator import (
 )
 from mingqu.domain.personal import Personal
 from mingqu.services.house import House
-from mingqu.store import operator, operator_session
-from mingqu.store.database import Transaction
-from mingqu.store.operator import OperatorUnknown
+from mingqu.store.operators import operator, operator_session
+from mingqu.store.operators.operator import OperatorUnknown
+from mingqu.store.server.database import Transaction
 
 _GROUP = 4  # characters of a code that are read out together
 

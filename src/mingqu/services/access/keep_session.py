@@ -13,7 +13,9 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
 from mingqu.domain.session import Door, NotSignedIn, Session, read_token, write_token
 from mingqu.services.house import House
-from mingqu.store import party, publication, session, vault
+from mingqu.store.decisions import publication
+from mingqu.store.parties import party
+from mingqu.store.people import session, vault
 
 # A session is written at most so often: a page of ten requests is one write.
 _SEEN_EVERY: Final = timedelta(minutes=1)

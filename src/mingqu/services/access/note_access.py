@@ -10,9 +10,10 @@ from mingqu.domain.operator import UNMASKED_FOR, Permission, check_reason
 from mingqu.domain.proposal import HOUSE
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
-from mingqu.store import access, party
-from mingqu.store.access import Access as Access
-from mingqu.store.database import Transaction
+from mingqu.store.operators import access
+from mingqu.store.operators.access import Access as Access
+from mingqu.store.parties import party
+from mingqu.store.server.database import Transaction
 
 
 def note_access(

@@ -22,8 +22,8 @@ from mingqu.domain.word import Failed, Paid, name_of
 from mingqu.ports.lender import LenderNotice
 from mingqu.ports.notice import AgreementNotice, CombinedNotice, Notice
 from mingqu.services.house import House
-from mingqu.store import refused_word
-from mingqu.store.database import Transaction
+from mingqu.store.orders import refused_word
+from mingqu.store.server.database import Transaction
 
 IDENTITY: Final = "identity"  # the source of what is said of cards
 FACT_LENGTH_MAX: Final = 128  # the longest number that any document of a channel allows

@@ -10,8 +10,8 @@ from mingqu.domain.operator import Permission
 from mingqu.domain.refused_word import KEPT_FOR, RefusedKind, RefusedWord
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
-from mingqu.store import refused_word
-from mingqu.store.refused_word import SHOWN_MAX, Count
+from mingqu.store.orders import refused_word
+from mingqu.store.orders.refused_word import SHOWN_MAX, Count
 
 AGES_DAYS: Final = (1, 7, 31, KEPT_FOR.days)  # today and the day before, a week, a month, all that is kept
 AGE_DAYS: Final = 7  # where nothing is asked for

@@ -10,14 +10,18 @@ from uuid import UUID
 from mingqu.domain.personal import mask_name
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
-from mingqu.store import overview, party, queue, set_aside, vault
-from mingqu.store.database import Transaction
-from mingqu.store.overview import Bucket as Bucket
-from mingqu.store.overview import CellDay as CellDay
-from mingqu.store.overview import Flow as Flow
-from mingqu.store.queue import Parked as Parked
-from mingqu.store.queue import WaitingOrder
-from mingqu.store.set_aside import SetAside as SetAside
+from mingqu.store.days import set_aside
+from mingqu.store.days.set_aside import SetAside as SetAside
+from mingqu.store.loans import overview
+from mingqu.store.loans.overview import Bucket as Bucket
+from mingqu.store.loans.overview import CellDay as CellDay
+from mingqu.store.loans.overview import Flow as Flow
+from mingqu.store.orders import queue
+from mingqu.store.orders.queue import Parked as Parked
+from mingqu.store.orders.queue import WaitingOrder
+from mingqu.store.parties import party
+from mingqu.store.people import vault
+from mingqu.store.server.database import Transaction
 
 FLOW_DAYS: Final = 30  # a month of bars fits a card and shows the rhythm of due dates
 

@@ -26,8 +26,8 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import NotSignedIn, read_token, write_token
 from mingqu.services.house import House
-from mingqu.store import operator, operator_session
-from mingqu.store.database import Transaction
+from mingqu.store.operators import operator, operator_session
+from mingqu.store.server.database import Transaction
 
 _SEEN_EVERY: Final = timedelta(minutes=1)  # a session is written at most so often
 _NAME, _ADDRESS = "name", "address"

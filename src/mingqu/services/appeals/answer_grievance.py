@@ -23,8 +23,11 @@ from mingqu.services.access.note_access import note_access
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.appeals.raise_grievance import last_day
 from mingqu.services.house import House
-from mingqu.store import access, evidence, grievance, vault
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.operators import access
+from mingqu.store.overdue import grievance
+from mingqu.store.people import vault
+from mingqu.store.server.database import Transaction
 
 Said = tuple[str, Personal[str]]
 

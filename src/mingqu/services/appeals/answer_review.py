@@ -22,8 +22,11 @@ from mingqu.domain.review import (
 from mingqu.services.access.note_access import note_access
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
-from mingqu.store import access, evidence, override, review, vault
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.decisions import override, review
+from mingqu.store.operators import access
+from mingqu.store.people import vault
+from mingqu.store.server.database import Transaction
 
 
 def take_review(house: House, *, seat: Seat, request_id: UUID) -> None:

@@ -14,9 +14,11 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.review import OF_DECISION, OF_LOAN
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
-from mingqu.store import decision, loan, work
-from mingqu.store.database import Transaction
-from mingqu.store.review import ASKED
+from mingqu.store.decisions import decision
+from mingqu.store.decisions.review import ASKED
+from mingqu.store.loans import loan
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 
 class WishUnknown(Refusal):

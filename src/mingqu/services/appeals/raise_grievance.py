@@ -19,8 +19,11 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.rule import ANY
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
-from mingqu.store import evidence, grievance, loan, vault
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.loans import loan
+from mingqu.store.overdue import grievance
+from mingqu.store.people import vault
+from mingqu.store.server.database import Transaction
 
 
 def raise_grievance(

@@ -13,8 +13,11 @@ from mingqu.services.access.note_access import note_access
 from mingqu.services.access.read_today import masked_names
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
-from mingqu.store import access, evidence, grievance, operator, vault
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.operators import access, operator
+from mingqu.store.overdue import grievance
+from mingqu.store.people import vault
+from mingqu.store.server.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,10 +14,13 @@ from mingqu.services.access.read_today import masked_names
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.appeals.report_message import report_field
 from mingqu.services.house import House
-from mingqu.store import access, evidence, operator, review, vault
-from mingqu.store.database import Transaction
-from mingqu.store.review import Request
-from mingqu.store.vault import PersonErased
+from mingqu.store import evidence
+from mingqu.store.decisions import review
+from mingqu.store.decisions.review import Request
+from mingqu.store.operators import access, operator
+from mingqu.store.people import vault
+from mingqu.store.people.vault import PersonErased
+from mingqu.store.server.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,11 @@ from mingqu.domain.review import SUSPICIOUS
 from mingqu.services.appeals.ask_for_person import Asked
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
-from mingqu.store import evidence, review, vault, work
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.decisions import review
+from mingqu.store.people import vault
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 REPORT_LENGTH_MIN: Final = 5
 REPORT_LENGTH_MAX: Final = 1_000  # a long message with its link

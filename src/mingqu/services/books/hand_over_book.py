@@ -13,10 +13,10 @@ from mingqu.domain.loan.hand_over import NotHandedOver, hand_over
 from mingqu.domain.taking_over import HEADER, content_of
 from mingqu.services.books.take_over_book import closed_to
 from mingqu.services.house import House
-from mingqu.store import loan as loans_at_rest
-from mingqu.store import taking_over
-from mingqu.store.database import Transaction
-from mingqu.store.taking_over import Known
+from mingqu.store.loans import loan as loans_at_rest
+from mingqu.store.loans import taking_over
+from mingqu.store.loans.taking_over import Known
+from mingqu.store.server.database import Transaction
 
 # Loans that are alike are told once; of a book whose loans all differ this is a few megabytes that help nothing.
 _REMEMBERED_MAX: Final = 8_192

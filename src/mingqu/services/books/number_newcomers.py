@@ -20,7 +20,7 @@ from mingqu.domain.batch.ids import HEX_DIGITS, Ids, Unsigned, fresh_all, texts_
 from mingqu.domain.moment import milliseconds_of
 from mingqu.ports.identifiers import Identifiers
 from mingqu.services.loans.like_lines import Rows
-from mingqu.store.newcomer import Newcomers, Person, Referred
+from mingqu.store.loans.newcomer import Newcomers, Person, Referred
 
 _SLOT_SHIFT: Final = np.uint64(2)  # of an id's first half
 _SLOT_BITS: Final = np.uint64(identifier.SLOTS - 1)

@@ -17,8 +17,8 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.taking_over import BUCKETS, Totals
 from mingqu.services.contracts.sign_contract import house_accounts_of
 from mingqu.services.loans.like_lines import Like
-from mingqu.store import taking_over
-from mingqu.store.database import Transaction
+from mingqu.store.loans import taking_over
+from mingqu.store.server.database import Transaction
 
 _Kind = tuple[str, UUID, str]  # product, lender, currency
 # Which sum of a loan stands on which account, and on which side it grows.

@@ -10,10 +10,10 @@ from mingqu.services.evidence.verify_loans import Progress
 from mingqu.services.notices.send_notice import spread_rounds
 from mingqu.services.revolving.remind_of_bills import spread_bill_rounds
 from mingqu.store import evidence
-from mingqu.store.database import Database
-from mingqu.store.keyring import Keyring
-from mingqu.store.recut import Recut as Recut
-from mingqu.store.recut import RecutRefused, recut
+from mingqu.store.books.recut import Recut as Recut
+from mingqu.store.books.recut import RecutRefused, recut
+from mingqu.store.server.database import Database
+from mingqu.store.server.keyring import Keyring
 
 
 def recut_book(

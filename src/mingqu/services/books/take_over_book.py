@@ -3,7 +3,7 @@
 One file is one transaction, however long: nobody sees a loan of it before the last is in, and a process that dies in
 the middle leaves nothing. What the others are waiting for, the cells' locks, it takes only at its end, for house
 accounts, groups and the leaf; until then it writes rows that are nobody's yet. Memory is bounded: lines are read in
-chunks, and loans that agree in all but whose they are share one telling of it (`store.taking_over`).
+chunks, and loans that agree in all but whose they are share one telling of it (`store.loans.taking_over`).
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ from mingqu.services.books.reconcile_book import Booked, reconcile_book
 from mingqu.services.house import House
 from mingqu.services.loans.like_lines import Chunk, Faulty, Likes
 from mingqu.services.people.keep_for_the_law import law_of
-from mingqu.store import accrual, book, evidence, ledger, newcomer, taking_over
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.books import book
+from mingqu.store.ledgers import accrual, ledger
+from mingqu.store.loans import newcomer, taking_over
+from mingqu.store.server.database import Transaction
 
 # A chunk's lines, models and answers are in memory at once: some tens of megabytes when no two loans are alike.
 CHUNK_LINES: Final = 10_000

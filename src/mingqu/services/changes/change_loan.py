@@ -15,10 +15,10 @@ from mingqu.services.loans.follow_up import follow_up
 from mingqu.services.loans.record_event import record_event
 from mingqu.services.once import Response, once
 from mingqu.services.orders.settle_order import spare_deductions, withdraw_returns
-from mingqu.store import loan
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.loan_event import CONCEDED
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.loan_event import CONCEDED
+from mingqu.store.server.database import Transaction
 
 
 class OrderNeeded(Refusal):

@@ -21,9 +21,11 @@ from mingqu.services.changes.reverse_repayment import take_back
 from mingqu.services.changes.take_payout_back import is_told, take_payout_back, take_return_back
 from mingqu.services.house import House
 from mingqu.services.orders.settle_order import settle
-from mingqu.store import access, loan, order, proposal
-from mingqu.store.database import Transaction
-from mingqu.store.order import Direction, RecordedWord
+from mingqu.store.loans import loan
+from mingqu.store.operators import access, proposal
+from mingqu.store.orders import order
+from mingqu.store.orders.order import Direction, RecordedWord
+from mingqu.store.server.database import Transaction
 
 _PAID: Final = "paid"
 

@@ -16,8 +16,10 @@ from mingqu.services.house import House
 from mingqu.services.limits.check_drawing import require_drawing_open
 from mingqu.services.loans.reserve_payout import reserve_payout
 from mingqu.services.once import Response, once
-from mingqu.store import instrument, loan, order
-from mingqu.store.database import Transaction
+from mingqu.store.loans import loan
+from mingqu.store.orders import order
+from mingqu.store.people import instrument
+from mingqu.store.server.database import Transaction
 
 
 class PayoutWaiting(Refusal):

@@ -15,8 +15,9 @@ from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.changes.read_stages import StageStands, StageState, StagesView, stages_of, stands_of, view_of
 from mingqu.services.house import House
 from mingqu.services.loans.read_loan_at import visible_loan
-from mingqu.store import access, milestone
-from mingqu.store.database import Transaction
+from mingqu.store.loans import milestone
+from mingqu.store.operators import access
+from mingqu.store.server.database import Transaction
 
 LOANS_LOOKED_AT_MAX: Final = 100  # of a list that people work through; those given papers last
 

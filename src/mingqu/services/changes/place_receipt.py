@@ -28,10 +28,12 @@ from mingqu.services.loans.follow_up import follow_up
 from mingqu.services.loans.record_event import record_event
 from mingqu.services.orders.settle_order import TAKING, receipt_of, spare_deductions
 from mingqu.services.repayment.return_unspent import require_unspent, take_unspent
-from mingqu.store import ledger, loan, order, receipt
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.receipt import PlacedReceipt
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.orders import order, receipt
+from mingqu.store.orders.receipt import PlacedReceipt
+from mingqu.store.server.database import Transaction
 
 # What money that two people place may be for; a payoff is asked for by the borrower, of a figure they were shown.
 INTENTS: Final = (Intent.DUE, Intent.PREPAY)

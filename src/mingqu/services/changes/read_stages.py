@@ -15,10 +15,12 @@ from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.store import loan, milestone, order, payee
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.milestone import Paper
+from mingqu.store.loans import loan, milestone
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.milestone import Paper
+from mingqu.store.orders import order
+from mingqu.store.purposes import payee
+from mingqu.store.server.database import Transaction
 
 
 class NotByStages(Refusal):

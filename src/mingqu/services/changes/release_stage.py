@@ -19,10 +19,11 @@ from mingqu.services.house import House
 from mingqu.services.limits.check_drawing import require_drawing_open
 from mingqu.services.once import Response, once
 from mingqu.services.orders.entrust_payment import entrust_payment
-from mingqu.store import evidence, loan, milestone
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.milestone import Paper, Release
+from mingqu.store import evidence
+from mingqu.store.loans import loan, milestone
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.milestone import Paper, Release
+from mingqu.store.server.database import Transaction
 
 NUMBER_LENGTH_MAX: Final = 64  # of an invoice or a report; what is longer is not a number
 

@@ -25,9 +25,9 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.changes.change_loan import change_in
 from mingqu.services.house import House
 from mingqu.services.policies.pass_rule_gates import case_of
-from mingqu.store import loan
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.server.database import Transaction
 
 INSTALMENTS_MAX: Final = "relief_instalments_max"
 

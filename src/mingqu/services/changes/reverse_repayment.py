@@ -11,8 +11,9 @@ from mingqu.services.loans.follow_up import follow_up
 from mingqu.services.loans.record_event import record_event
 from mingqu.services.once import Response, once
 from mingqu.services.orders.settle_order import withdraw_returns
-from mingqu.store import loan, receipt
-from mingqu.store.database import Transaction
+from mingqu.store.loans import loan
+from mingqu.store.orders import receipt
+from mingqu.store.server.database import Transaction
 
 
 def take_back(tx: Transaction, house: House, *, loan_id: UUID, repayment_id: UUID) -> UUID:

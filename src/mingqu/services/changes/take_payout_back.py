@@ -32,9 +32,13 @@ from mingqu.services.once import Response, once
 from mingqu.services.orders.entrust_payment import entrust_payment
 from mingqu.services.orders.settle_order import told_of
 from mingqu.services.purpose.bind_money import stop_bound
-from mingqu.store import instrument, loan, order, payee, work
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.orders import order
+from mingqu.store.people import instrument
+from mingqu.store.purposes import payee
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 RETURNED: Final = Event.PAYOUT_RETURNED
 

@@ -28,11 +28,14 @@ from mingqu.services.house import House
 from mingqu.services.purpose.bind_money import CAME_BACK, card_of_loan
 from mingqu.services.purpose.spend_card import WATCH, contract_of
 from mingqu.services.repayment.return_unspent import tell_of_unspent, unspent_fen
-from mingqu.store import evidence, loan, purpose, purpose_alert, purpose_loan, work
-from mingqu.store.database import Transaction
-from mingqu.store.purpose import Card
-from mingqu.store.purpose_alert import Alert
-from mingqu.store.work import Work
+from mingqu.store import evidence
+from mingqu.store.loans import loan
+from mingqu.store.purposes import purpose, purpose_alert, purpose_loan
+from mingqu.store.purposes.purpose import Card
+from mingqu.store.purposes.purpose_alert import Alert
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import Work
 
 BATCH: Final = 100  # cards of a cell and round; each is one short transaction
 LEASE_SECONDS: Final = 300

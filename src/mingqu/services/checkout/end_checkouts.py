@@ -14,10 +14,11 @@ from mingqu.domain.checkout import CheckoutState
 from mingqu.services.checkout.open_checkout import CHECKOUT_ENDS, state_of
 from mingqu.services.house import House
 from mingqu.services.messages.tell_merchant import MerchantEvent, tell_merchant
-from mingqu.store import checkout, work
-from mingqu.store.checkout import Checkout
-from mingqu.store.database import Transaction
-from mingqu.store.work import Work
+from mingqu.store.merchants import checkout
+from mingqu.store.merchants.checkout import Checkout
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import Work
 
 LEASE_SECONDS: Final = 60  # far longer than one look takes
 BATCH: Final = 100

@@ -26,9 +26,12 @@ from mingqu.services.messages.subscribe_webhook import WebhookUrlRefused, requir
 from mingqu.services.messages.tell_merchant import MerchantMessage, messages_about
 from mingqu.services.once import Response, once
 from mingqu.services.repayment.repay import open_page
-from mingqu.store import checkout, loan, order, repayment, work
-from mingqu.store.checkout import Checkout, OrderRefund
-from mingqu.store.database import Transaction
+from mingqu.store.loans import loan, repayment
+from mingqu.store.merchants import checkout
+from mingqu.store.merchants.checkout import Checkout, OrderRefund
+from mingqu.store.orders import order
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 CHECKOUT_LASTS: Final = timedelta(hours=2)  # a cart is paid or left; prices and stock move
 CHECKOUT_ENDS: Final = "checkout_ends"  # the kind of work that looks at an order once its time is over

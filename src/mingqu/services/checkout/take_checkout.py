@@ -25,11 +25,12 @@ from mingqu.services.house import House
 from mingqu.services.offers.make_offers import ForOrder, make_offers
 from mingqu.services.offers.price_offer import Offered
 from mingqu.services.purpose.bind_money import Bound, binding_of
-from mingqu.store import checkout, purpose_loan
-from mingqu.store.checkout import Checkout, OrderOffer
-from mingqu.store.database import Transaction
-from mingqu.store.offer import Offer
-from mingqu.store.payee import Payee
+from mingqu.store.loans.offer import Offer
+from mingqu.store.merchants import checkout
+from mingqu.store.merchants.checkout import Checkout, OrderOffer
+from mingqu.store.purposes import purpose_loan
+from mingqu.store.purposes.payee import Payee
+from mingqu.store.server.database import Transaction
 
 PURPOSE: Final = "merchant_order"
 

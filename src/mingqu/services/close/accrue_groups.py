@@ -9,8 +9,8 @@ from uuid import UUID
 from mingqu.domain.accrual import AccrualGroup, DayAccrued, accrue_day
 from mingqu.domain.identifier import dated, derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
-from mingqu.store import accrual, ledger
-from mingqu.store.database import Transaction
+from mingqu.store.ledgers import accrual, ledger
+from mingqu.store.server.database import Transaction
 
 _ACCOUNTS: Final = {
     accrual.INTEREST: (AccountCode.ACCRUED_INTEREST, AccountCode.INTEREST_INCOME, Reason.ACCRUE_INTEREST),

@@ -19,9 +19,10 @@ from uuid import UUID
 from mingqu.domain.refusal import Refusal
 from mingqu.services.close.close_mornings import ChunkDone, bring_up_chunk, bring_up_one, ids_of_chunk
 from mingqu.services.house import House
-from mingqu.store import book, closing, set_aside
-from mingqu.store.database import TROUBLE, Transaction
-from mingqu.store.work import LeaseLost
+from mingqu.store.books import book
+from mingqu.store.days import closing, set_aside
+from mingqu.store.server.database import TROUBLE, Transaction
+from mingqu.store.server.work import LeaseLost
 
 log = logging.getLogger("mingqu.close")
 
@@ -195,7 +196,7 @@ def _set_aside(house: House, *, cell: int, on: date, loan_id: UUID, code: str, c
 def named(error: Exception) -> str:
     """Return a refusal's code, or a bug's kind and the step it showed in: its words may carry data.
 
-    Example: "CheckViolation in close.save", where the server refused what `store/close.py` wrote in `save`.
+    Example: "CheckViolation in close.save", where the server refused what `store/days/close.py` wrote in `save`.
     """
     if isinstance(error, Refusal):
         return error.code

@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from mingqu.services.house import House
-from mingqu.store import lease
-from mingqu.store.database import DatabaseUnavailable, Transaction
-from mingqu.store.lease import Lease
-from mingqu.store.work import LeaseLost
+from mingqu.store.server import lease
+from mingqu.store.server.database import DatabaseUnavailable, Transaction
+from mingqu.store.server.lease import Lease
+from mingqu.store.server.work import LeaseLost
 
 log = logging.getLogger("mingqu.close")
 

@@ -28,7 +28,8 @@ from mingqu.services.close.close_day import (
     what_stands,
 )
 from mingqu.services.house import House
-from mingqu.store import book, closing
+from mingqu.store.books import book
+from mingqu.store.days import closing
 
 TASK: Final = "close"
 # A worker's own connection, and the one that keeps its lease.

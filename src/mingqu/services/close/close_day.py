@@ -36,9 +36,10 @@ from mingqu.services.close.bring_up_mornings import Progress as Progress
 from mingqu.services.close.prove_groups import prove_groups, prove_what_is_left
 from mingqu.services.close.sum_days import sum_days, sum_what_is_left
 from mingqu.services.house import House
-from mingqu.store import book, closing, set_aside
-from mingqu.store.database import DatabaseUnavailable, Transaction
-from mingqu.store.set_aside import SetAside as SetAside
+from mingqu.store.books import book
+from mingqu.store.days import closing, set_aside
+from mingqu.store.days.set_aside import SetAside as SetAside
+from mingqu.store.server.database import DatabaseUnavailable, Transaction
 
 log = logging.getLogger("mingqu.close")
 

@@ -27,10 +27,12 @@ from mingqu.services.funding.share_loan import share_transfers, shared_of
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import follow_up_all
 from mingqu.services.loans.record_event import deltas_of, open_rare_accounts, transfers_of
-from mingqu.store import accrual, close, ledger, loan
-from mingqu.store.close import ClosingLoans, TransferColumns
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.days import close
+from mingqu.store.days.close import ClosingLoans, TransferColumns
+from mingqu.store.ledgers import accrual, ledger
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.server.database import Transaction
 
 # Of a chunk so many at most are brought up one by one, which takes ten times as long.
 SCALAR_SHARE: Final = 10

@@ -36,14 +36,17 @@ from mingqu.services.loans.follow_up import (
     told,
 )
 from mingqu.services.messages.tell_webhooks import tell
-from mingqu.store import deduction, loan, notice_round, webhook, work
-from mingqu.store.close import ClosingLoans
-from mingqu.store.database import Transaction
-from mingqu.store.deduction import Agreed, NewDeductions
-from mingqu.store.repayment import Agreement
+from mingqu.store.days.close import ClosingLoans
+from mingqu.store.loans import deduction, loan
+from mingqu.store.loans.deduction import Agreed, NewDeductions
+from mingqu.store.loans.repayment import Agreement
+from mingqu.store.messages import notice_round, webhook
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 _OVERDUE: Final = KINDS.index(Kind.OVERDUE)
-# From so many on, notices of one kind are a round of their own (`store/notice_round.py`): fewer are rows of work.
+# From so many on, notices of one kind are a round of their own (`store/messages/notice_round.py`); fewer are rows of
+# work.
 ROUND_MIN: Final = 20
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from mingqu.services.house import House
-from mingqu.store import closing
+from mingqu.store.days import closing
 from mingqu.store.proof import group_totals
 
 log = logging.getLogger("mingqu.close")

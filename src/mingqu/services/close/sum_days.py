@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 
 from mingqu.services.house import House
-from mingqu.store import day_sum
+from mingqu.store.days import day_sum
 
 _DAYS_MAX: Final = 100_000  # of one cell; beyond it something does not move on
 

@@ -1,8 +1,8 @@
 """Collect: take a case, log a call that the gate let pass, note a promise or a word, hand the case over, call it back.
 
-Each is a step that is only ever added to (`store/collection.py`), with who did it. A call is held against the gate as
-of the moment it is logged, over every call to this person about any loan; one that was not allowed is kept as a denial
-(`contact_denial`) and logged nowhere else. A promise follows the ledger from then on.
+Each is a step that is only ever added to (`store/overdue/collection.py`), with who did it. A call is held against the
+gate as of the moment it is logged, over every call to this person about any loan; one that was not allowed is kept as a
+denial (`contact_denial`) and logged nowhere else. A promise follows the ledger from then on.
 """
 
 from __future__ import annotations
@@ -39,9 +39,14 @@ from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.people.write_note import NOTE_LENGTH_MAX, NOTE_LENGTH_MIN, NoteMalformed
 from mingqu.services.policies.pass_rule_gates import case_of as rules_case_of
-from mingqu.store import access, collection, evidence, life, loan, party, vault
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store import evidence
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.operators import access
+from mingqu.store.overdue import collection
+from mingqu.store.parties import party
+from mingqu.store.people import life, vault
+from mingqu.store.server.database import Transaction
 
 AGENCY: Final = "collection_agency"  # the role on a lender's published list
 LAWSUITS: Final = ("lawsuit", "arbitration", "notarized")  # 诉讼, 仲裁, 赋强公证

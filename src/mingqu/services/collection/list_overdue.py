@@ -18,9 +18,10 @@ from mingqu.domain.moment import start_of
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE
 from mingqu.services.policies.pass_rule_gates import case_of
-from mingqu.store import collection, grievance, work
-from mingqu.store.collection import Overdue
-from mingqu.store.database import Transaction
+from mingqu.store.overdue import collection, grievance
+from mingqu.store.overdue.collection import Overdue
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 TOLD_BY: Final = "loan.overdue"  # the message that says what an overdue bill leads to
 PPM: Final = 1_000_000

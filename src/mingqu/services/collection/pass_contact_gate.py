@@ -10,10 +10,10 @@ from mingqu.domain.gate import at_collect
 from mingqu.domain.moment import business_date_of
 from mingqu.services.house import House
 from mingqu.services.policies.pass_rule_gates import case_of
-from mingqu.store import contact_denial
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.spend import SpendAccount
+from mingqu.store.loans.loan import Loan
+from mingqu.store.overdue import contact_denial
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server.database import Transaction
 
 
 def gate_message(house: House, *, lender_id: UUID, product_id: str, at: datetime) -> Answer:

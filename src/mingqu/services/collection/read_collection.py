@@ -30,11 +30,14 @@ from mingqu.services.access.read_today import masked_names
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.collection.collect import LAWSUITS, agencies_of, due_fen, field_of, gate_call
 from mingqu.services.house import House
-from mingqu.store import access, collection, grievance, life, loan, operator, proposal, vault
-from mingqu.store.collection import Overdue
-from mingqu.store.database import Transaction
-from mingqu.store.loan_event import CONCEDED, known_events
-from mingqu.store.vault import PersonErased
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan_event import CONCEDED, known_events
+from mingqu.store.operators import access, operator, proposal
+from mingqu.store.overdue import collection, grievance
+from mingqu.store.overdue.collection import Overdue
+from mingqu.store.people import life, vault
+from mingqu.store.people.vault import PersonErased
+from mingqu.store.server.database import Transaction
 
 Paid = Sequence[tuple[datetime, date, int]]
 STEPS_SHOWN: Final = 60  # the newest of a case; a page is read by a person

@@ -13,7 +13,7 @@ from mingqu.services.decisions.read_limit import limit_view
 from mingqu.services.house import House
 from mingqu.services.offers.preview_offers import preview_offers
 from mingqu.services.offers.price_offer import Offered, delay_terms, priced
-from mingqu.store import loan, offer
+from mingqu.store.loans import loan, offer
 
 _EXAMPLE_FEN: Final = 1_000_000  # 10,000.00, or as much of it as the line leaves
 _EXAMPLE_INSTALMENTS: Final = 12

@@ -16,9 +16,9 @@ from mingqu.domain.partner import LISTED_AS
 from mingqu.domain.rate import PPM
 from mingqu.services.house import House
 from mingqu.services.offers.price_offer import Offered
-from mingqu.store import loan_funding
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.loans import loan_funding
+from mingqu.store.loans.loan import Loan
+from mingqu.store.server.database import Transaction
 
 LENDER: Final = "lender"  # in whose name the contract stands, and whom the borrower pays
 JOINT_LENDER: Final = "joint_lender"  # has the other share of the claim

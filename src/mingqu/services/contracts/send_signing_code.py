@@ -16,9 +16,11 @@ from mingqu.services.messages.send_message import send_message
 from mingqu.services.offers.disclose_cost import live_offer, read_disclosure
 from mingqu.services.offers.make_offers import require_routed
 from mingqu.services.offers.price_offer import product_of
-from mingqu.store import offer, one_time_code, party, vault
-from mingqu.store.database import Transaction
-from mingqu.store.offer import Offer
+from mingqu.store.loans import offer
+from mingqu.store.loans.offer import Offer
+from mingqu.store.parties import party
+from mingqu.store.people import one_time_code, vault
+from mingqu.store.server.database import Transaction
 
 
 def send_signing_code(house: House, *, person_id: UUID, offer_id: UUID) -> None:

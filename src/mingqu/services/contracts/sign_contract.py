@@ -41,11 +41,14 @@ from mingqu.services.people.state_business import business_of_contract
 from mingqu.services.policies.pass_rule_gates import contract_breach, price_of
 from mingqu.services.privacy.withdraw_erasure import keep_who_signs
 from mingqu.services.purpose.bind_money import Bound
-from mingqu.store import accrual, consent, instrument, ledger, loan
-from mingqu.store import payee as payees
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.offer import Disclosure, Offer
+from mingqu.store.ledgers import accrual, ledger
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.offer import Disclosure, Offer
+from mingqu.store.parties import consent
+from mingqu.store.people import instrument
+from mingqu.store.purposes import payee as payees
+from mingqu.store.server.database import Transaction
 
 LOAN_ACCOUNTS: Final = (
     AccountCode.LOAN_PRINCIPAL,

@@ -11,10 +11,11 @@ from mingqu.domain.evidence import LeafKind
 from mingqu.services.contracts.name_parties import parties_of
 from mingqu.services.house import House
 from mingqu.services.offers.price_offer import Offered
-from mingqu.store import evidence, offer
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.offer import Contract, Disclosure
+from mingqu.store import evidence
+from mingqu.store.loans import offer
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.offer import Contract, Disclosure
+from mingqu.store.server.database import Transaction
 
 
 def write_contract(

@@ -16,11 +16,12 @@ from mingqu.domain.personal import Personal
 from mingqu.services.access.read_today import masked_names
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
-from mingqu.store import directory, find, party
-from mingqu.store.database import Transaction
-from mingqu.store.find import DecisionLine as DecisionLine
-from mingqu.store.find import Found as Found
-from mingqu.store.find import LoanLine
+from mingqu.store.parties import party
+from mingqu.store.people import directory, find
+from mingqu.store.people.find import DecisionLine as DecisionLine
+from mingqu.store.people.find import Found as Found
+from mingqu.store.people.find import LoanLine
+from mingqu.store.server.database import Transaction
 
 _ID_DIGITS: Final = re.compile(r"[0-9a-f]{32}")
 _ID_NUMBER: Final = re.compile(r"[0-9]{17}[0-9X]")

@@ -25,25 +25,18 @@ from mingqu.services.people.read_person import ConsentView, PersonView, consents
 from mingqu.services.people.write_note import NoteView, notes_of
 from mingqu.services.repayment.read_loans import LoanView, loans_of
 from mingqu.services.revolving.read_spend import SpendView, spend_views
-from mingqu.store import (
-    access,
-    directory,
-    find,
-    freeze,
-    life,
-    loan,
-    notice_round,
-    operator,
-    order,
-    party,
-    proposal,
-    spend,
-    vault,
-    work,
-)
-from mingqu.store.access import Access
-from mingqu.store.database import Transaction
-from mingqu.store.vault import PersonErased
+from mingqu.store.limits import freeze
+from mingqu.store.loans import loan
+from mingqu.store.messages import notice_round
+from mingqu.store.operators import access, operator, proposal
+from mingqu.store.operators.access import Access
+from mingqu.store.orders import order
+from mingqu.store.parties import party
+from mingqu.store.people import directory, find, life, vault
+from mingqu.store.people.vault import PersonErased
+from mingqu.store.revolving import spend
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 NOTICES_MAX: Final = 8
 ACCESSES_MAX: Final = 8  # the card shows the latest; the log has all

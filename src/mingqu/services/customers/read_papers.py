@@ -16,9 +16,13 @@ from mingqu.domain.schedule import build
 from mingqu.services.house import House
 from mingqu.services.offers.disclose_cost import live_offer
 from mingqu.services.offers.price_offer import Offered, Payment, payments_of
-from mingqu.store import certificate, evidence, instrument, offer, party, payee, repayment, vault
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
 from mingqu.store.evidence.proof import EvidencePending as EvidencePending
+from mingqu.store.loans import certificate, offer, repayment
+from mingqu.store.parties import party
+from mingqu.store.people import instrument, vault
+from mingqu.store.purposes import payee
+from mingqu.store.server.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Record what happened in somebody's life, by two people and from a paper: another phone, a death, a mistake.
 
 A new phone takes the place of all old ones: they lead nowhere, open sessions end, and the identity has to be proved
-with it again. After a death nothing is lent, deducted or demanded (`store.life.require_living`); what is owed stands,
-and a person speaks with the heirs.
+with it again. After a death nothing is lent, deducted or demanded (`store.people.life.require_living`); what is owed
+stands, and a person speaks with the heirs.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from mingqu.domain.proposal import Proposal
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
 from mingqu.services.orders.end_agreement import end_agreement
-from mingqu.store import directory, life, party, session, vault
-from mingqu.store.database import Transaction
+from mingqu.store.parties import party
+from mingqu.store.people import directory, life, session, vault
+from mingqu.store.server.database import Transaction
 
 
 def keep_new_phone(house: House, *, seat: Seat, person_id: UUID, phone: Personal[str]) -> str:

@@ -39,8 +39,9 @@ from mingqu.services.people.know_applicant import Applicant, know_applicant, sta
 from mingqu.services.people.note_signals import NOWHERE, Origin
 from mingqu.services.policies.read_lists import hashes_listed
 from mingqu.services.policies.replay_decision import replay_decision
-from mingqu.store import decision, offer
-from mingqu.store.database import Transaction
+from mingqu.store.decisions import decision
+from mingqu.store.loans import offer
+from mingqu.store.server.database import Transaction
 
 
 class BureauSilent(Refusal):

@@ -9,9 +9,10 @@ from datetime import date
 from uuid import UUID
 
 from mingqu.domain.decision.compare import Compared, compare
-from mingqu.store import decision, policy, vault
-from mingqu.store.database import Database
-from mingqu.store.keyring import Keyring
+from mingqu.store.decisions import decision, policy
+from mingqu.store.people import vault
+from mingqu.store.server.database import Database
+from mingqu.store.server.keyring import Keyring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,9 +23,10 @@ from mingqu.domain.decision.switch import is_law
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.store import shadow, vault
-from mingqu.store.database import Transaction
-from mingqu.store.shadow import Shadow
+from mingqu.store.decisions import shadow
+from mingqu.store.decisions.shadow import Shadow
+from mingqu.store.people import vault
+from mingqu.store.server.database import Transaction
 
 _log: Final = logging.getLogger(__name__)
 BROKEN: Final = "broken"  # the trouble of a shadow that failed otherwise than by a refusal

@@ -29,13 +29,17 @@ from mingqu.services.policies.read_lists import on_lists
 from mingqu.services.policies.replay_decision import replay
 from mingqu.services.policies.switch_off import lending
 from mingqu.services.revolving.follow_limit import follow_limit
-from mingqu.store import assessment, consent, decision, idempotency, offer, publication, watch_list, webhook
-from mingqu.store.connection import Answer
-from mingqu.store.current_policies import Current
-from mingqu.store.database import Transaction
-from mingqu.store.decision import Decided, StoredApplication
-from mingqu.store.person_at_hand import PersonAtHand, locked
-from mingqu.store.together import Part, write
+from mingqu.store.decisions import assessment, decision, publication, watch_list
+from mingqu.store.decisions.current_policies import Current
+from mingqu.store.decisions.decision import Decided, StoredApplication
+from mingqu.store.loans import offer
+from mingqu.store.messages import webhook
+from mingqu.store.parties import consent
+from mingqu.store.people.person_at_hand import PersonAtHand, locked
+from mingqu.store.server import idempotency
+from mingqu.store.server.connection import Answer
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.together import Part, write
 
 
 class AssessedAlready(Refusal):

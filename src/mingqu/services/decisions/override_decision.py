@@ -35,13 +35,14 @@ from mingqu.services.policies.read_lists import hashes_listed
 from mingqu.services.policies.replay_decision import replay_decision
 from mingqu.services.policies.switch_off import lending
 from mingqu.services.revolving.follow_limit import follow_limit
-from mingqu.store import decision, offer, override, review, watch_list
-from mingqu.store.current_policies import Current
-from mingqu.store.database import Transaction
-from mingqu.store.decision import StoredApplication, StoredDecision
-from mingqu.store.override import Overridden, Performance
-from mingqu.store.person_at_hand import locked
-from mingqu.store.together import write
+from mingqu.store.decisions import decision, override, review, watch_list
+from mingqu.store.decisions.current_policies import Current
+from mingqu.store.decisions.decision import StoredApplication, StoredDecision
+from mingqu.store.decisions.override import Overridden, Performance
+from mingqu.store.loans import offer
+from mingqu.store.people.person_at_hand import locked
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.together import write
 
 
 class PersonBlackListed(Refusal):

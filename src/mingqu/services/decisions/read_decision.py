@@ -24,7 +24,10 @@ from mingqu.services.access.note_access import note_access
 from mingqu.services.access.read_today import masked_names
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
-from mingqu.store import access, decision, evidence, vault
+from mingqu.store import evidence
+from mingqu.store.decisions import decision
+from mingqu.store.operators import access
+from mingqu.store.people import vault
 
 HIT, NEAR, PASSED = "hit", "near", "passed"
 _FAR: Final = 10**12  # an end of a span that is no limit

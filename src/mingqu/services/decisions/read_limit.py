@@ -18,8 +18,10 @@ from mingqu.services.limits.cap_limit import caps_of, left_under_cap
 from mingqu.services.limits.check_assessment import withheld
 from mingqu.services.limits.stand_in_band import left_in_band
 from mingqu.services.policies.replay_decision import replay
-from mingqu.store import assessment, decision, ledger, offer
-from mingqu.store.decision import DecisionNotFound as DecisionNotFound
+from mingqu.store.decisions import assessment, decision
+from mingqu.store.decisions.decision import DecisionNotFound as DecisionNotFound
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans import offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

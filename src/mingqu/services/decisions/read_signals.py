@@ -21,7 +21,8 @@ from mingqu.services.house import House
 from mingqu.services.people.know_applicant import Applicant
 from mingqu.services.people.note_signals import Origin, keys_in, note_signals, signal_id
 from mingqu.services.require_pace import APPLICATION_STOPS, require_pace
-from mingqu.store import consent, signal_tally
+from mingqu.store.decisions import signal_tally
+from mingqu.store.parties import consent
 
 # What a field calls a consent, and which one that is; a field that names none of these is read without one.
 CONSENTS: Final = {

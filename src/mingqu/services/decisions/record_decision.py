@@ -9,12 +9,13 @@ from mingqu.domain.canonical import canonical
 from mingqu.domain.decision import Decision
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.personal import Personal
-from mingqu.store import decision, evidence
-from mingqu.store.database import Transaction
-from mingqu.store.decision import StoredApplication
+from mingqu.store import evidence
+from mingqu.store.decisions import decision
+from mingqu.store.decisions.decision import StoredApplication
 from mingqu.store.evidence import Draft
-from mingqu.store.person_at_hand import PersonAtHand
-from mingqu.store.together import Part
+from mingqu.store.people.person_at_hand import PersonAtHand
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.together import Part
 
 
 def recorded(

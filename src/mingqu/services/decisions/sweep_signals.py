@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from mingqu.services.house import House
-from mingqu.store import message_code, refused_word, signal
+from mingqu.store.decisions import signal
+from mingqu.store.messages import message_code
+from mingqu.store.orders import refused_word
 
 # A day brings far fewer; a sweep that was not done for months goes on after the next close.
 BATCHES_MAX: Final = 200

@@ -15,10 +15,10 @@ from mingqu.domain.decision.trial import Trial
 from mingqu.domain.decision.try_out import PastApplication, TryOut
 from mingqu.domain.policy_file import Document
 from mingqu.domain.refusal import Refusal
-from mingqu.store import policy, publication
-from mingqu.store.database import Database, Transaction
-from mingqu.store.keyring import Keyring
-from mingqu.store.past_application import PastDecision, count_decisions, past_decisions
+from mingqu.store.decisions import policy, publication
+from mingqu.store.decisions.past_application import PastDecision, count_decisions, past_decisions
+from mingqu.store.server.database import Database, Transaction
+from mingqu.store.server.keyring import Keyring
 
 STEP_DECISIONS: Final = 500  # decisions between two words about progress: some hundredths of a second
 

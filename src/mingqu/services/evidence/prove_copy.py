@@ -8,9 +8,9 @@ from mingqu.domain.evidence import Checkpoint
 from mingqu.services.evidence.verify_book import Report, verify_book
 from mingqu.services.evidence.verify_loans import Progress
 from mingqu.store import evidence
-from mingqu.store.backup import Manifest as Manifest
-from mingqu.store.database import Database
-from mingqu.store.keyring import Keyring
+from mingqu.store.books.backup import Manifest as Manifest
+from mingqu.store.server.database import Database
+from mingqu.store.server.keyring import Keyring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

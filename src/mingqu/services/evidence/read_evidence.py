@@ -18,9 +18,10 @@ from mingqu.services.access.note_access import note_access
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.evidence.verify_book import Report, verify_book
 from mingqu.services.house import House
-from mingqu.store import access, evidence, proof
-from mingqu.store.database import Transaction
+from mingqu.store import evidence, proof
 from mingqu.store.evidence import EvidencePending
+from mingqu.store.operators import access
+from mingqu.store.server.database import Transaction
 
 CHECKPOINTS_MAX: Final = 12  # rows of a card; every older one is proven by the next
 LATEST_MAX: Final = 10

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from mingqu.services.evidence.verify_loans import Progress, verify_loans
-from mingqu.store import evidence, headroom, ledger_proof, order_proof, proof
-from mingqu.store.database import Database, Transaction
-from mingqu.store.keyring import Keyring
+from mingqu.store import evidence, proof
+from mingqu.store.ledgers import ledger_proof
+from mingqu.store.limits import headroom
+from mingqu.store.orders import order_proof
+from mingqu.store.server.database import Database, Transaction
+from mingqu.store.server.keyring import Keyring
 
 FINDINGS_MAX: Final = 20
 

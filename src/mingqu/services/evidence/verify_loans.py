@@ -15,10 +15,11 @@ from mingqu.domain.loan import Event, Posting, Reversed, fold
 from mingqu.domain.moment import business_date_of
 from mingqu.domain.order import CLOCK_SKEW_MAX, parent_of_holds
 from mingqu.domain.refusal import Refusal
-from mingqu.store import loan, proof
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store import proof
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
 from mingqu.store.proof import LoanBooks, Moved
+from mingqu.store.server.database import Transaction
 
 PAGE: Final = 1_000  # loans replayed between two words of progress
 FINDINGS_MAX: Final = 20

@@ -10,9 +10,9 @@ from mingqu.domain.evidence import LeafKind
 from mingqu.domain.loan import Event
 from mingqu.services.house import House
 from mingqu.store import evidence
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.loan_event import detail_of, kind_of
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.loan_event import detail_of, kind_of
+from mingqu.store.server.database import Transaction
 
 
 def witness_change(tx: Transaction, house: House, *, of: Loan, event: Event) -> None:

@@ -10,8 +10,9 @@ from mingqu.domain.identifier import derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.money import AmountOutOfRange, Money
 from mingqu.services.house import House
-from mingqu.store import idempotency, ledger
-from mingqu.store.database import Transaction
+from mingqu.store.ledgers import ledger
+from mingqu.store.server import idempotency
+from mingqu.store.server.database import Transaction
 
 
 def fund_lender(house: House, *, lender_id: UUID, amount: Money, reference: UUID) -> None:

@@ -9,9 +9,9 @@ from uuid import UUID
 from mingqu.domain.money import AMOUNT_FEN_MAX, AmountOutOfRange
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.store import headroom
-from mingqu.store.database import Transaction
-from mingqu.store.headroom import Slice
+from mingqu.store.limits import headroom
+from mingqu.store.limits.headroom import Slice
+from mingqu.store.server.database import Transaction
 
 # A refill takes one part in this many of what its cell's even share of the rest would be: a cell seldom comes back, and
 # no cell takes what the others will need.

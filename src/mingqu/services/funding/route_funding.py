@@ -20,10 +20,12 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.funding.keep_headroom import HeadroomExhausted, use_headroom
 from mingqu.services.funding.share_loan import open_share_accounts
 from mingqu.services.house import House
-from mingqu.store import evidence, headroom, loan_funding
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.loan_funding import LoanFunding
+from mingqu.store import evidence
+from mingqu.store.limits import headroom
+from mingqu.store.loans import loan_funding
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.loan_funding import LoanFunding
+from mingqu.store.server.database import Transaction
 
 # Each try closes one more limit that somebody else emptied meanwhile; a source has seven kinds of them at most.
 _TRIES_MAX: Final = 50

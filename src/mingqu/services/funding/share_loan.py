@@ -9,10 +9,11 @@ from uuid import UUID
 from mingqu.domain.funding import SHARE_CODES, Funding, moved_by, share_moves
 from mingqu.domain.identifier import DERIVED_MAX, beside, dated, derived
 from mingqu.domain.ledger import Account, AccountCode, Transfer
-from mingqu.store import ledger, loan_funding
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.loan_funding import Shared
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans import loan_funding
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.loan_funding import Shared
+from mingqu.store.server.database import Transaction
 
 _SHARES = "shares"
 

@@ -9,8 +9,8 @@ from typing import ClassVar
 from mingqu.domain.funding import Funder
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.store import funder_statement
-from mingqu.store.funder_statement import FunderLine as FunderLine
+from mingqu.store.funders import funder_statement
+from mingqu.store.funders.funder_statement import FunderLine as FunderLine
 
 
 class FunderPeriodEmpty(Refusal):

@@ -26,9 +26,10 @@ from mingqu.services.orders import keep_order
 from mingqu.services.orders.hear_order import Said, hear_paid, response_of
 from mingqu.services.orders.settle_order import hear_whole
 from mingqu.services.repayment.agree_at_wallet import AgreementNoticeUnknown, take_agreement_notice
-from mingqu.store import idempotency, order
-from mingqu.store.database import Transaction
-from mingqu.store.idempotency import Claim, IdempotencyKeyMalformed, IdempotencyKeyReused
+from mingqu.store.orders import order
+from mingqu.store.server import idempotency
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.idempotency import Claim, IdempotencyKeyMalformed, IdempotencyKeyReused
 
 
 class NoticesNotTaken(Refusal):

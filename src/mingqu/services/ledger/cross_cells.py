@@ -16,9 +16,10 @@ from mingqu.domain.identifier import SLOTS, derived, fresh
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.store import ledger, work
-from mingqu.store.database import DatabaseUnavailable, Transaction
-from mingqu.store.work import Work
+from mingqu.store.ledgers import ledger
+from mingqu.store.server import work
+from mingqu.store.server.database import DatabaseUnavailable, Transaction
+from mingqu.store.server.work import Work
 
 CROSSING: Final = "crossing"
 LEASE_SECONDS: Final = 60

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from mingqu.services.house import House
-from mingqu.store import hold, ledger
-from mingqu.store.database import Transaction
+from mingqu.store.ledgers import hold, ledger
+from mingqu.store.server.database import Transaction
 
 # A chunk is one transaction under the cell's lock: milliseconds.
 CHUNK: Final = 500

@@ -17,8 +17,8 @@ from typing import Final
 
 from mingqu.domain.ledger import Result, Transfer
 from mingqu.domain.refusal import Refusal
-from mingqu.store import ledger
-from mingqu.store.database import Database
+from mingqu.store.ledgers import ledger
+from mingqu.store.server.database import Database
 
 # What one caller may hand in at once; more is a batch of its own (`ledger.post_batch`).
 GROUP_MAX: Final = 64

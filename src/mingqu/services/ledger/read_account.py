@@ -7,11 +7,11 @@ from uuid import UUID
 
 from mingqu.domain.ledger import Account, Balance
 from mingqu.domain.refusal import Refusal
-from mingqu.store import statement
-from mingqu.store.database import Database, Transaction
-from mingqu.store.ledger import AccountUnknown
-from mingqu.store.statement import DatedBy as DatedBy
-from mingqu.store.statement import Statement as Statement
+from mingqu.store.ledgers import statement
+from mingqu.store.ledgers.ledger import AccountUnknown
+from mingqu.store.ledgers.statement import DatedBy as DatedBy
+from mingqu.store.ledgers.statement import Statement as Statement
+from mingqu.store.server.database import Database, Transaction
 
 
 class AccountInSeveralCells(Refusal):

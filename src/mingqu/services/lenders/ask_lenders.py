@@ -33,10 +33,13 @@ from mingqu.services.offers.make_offers import require_routed
 from mingqu.services.once import Response, once
 from mingqu.services.people.state_business import require_business
 from mingqu.services.policies.switch_off import require_lending
-from mingqu.store import consent, lender_question, party, vault, work
-from mingqu.store.database import Transaction
-from mingqu.store.offer import Facility
-from mingqu.store.work import Work
+from mingqu.store.lenders import lender_question
+from mingqu.store.loans.offer import Facility
+from mingqu.store.parties import consent, party
+from mingqu.store.people import vault
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import Work
 
 log: Final = logging.getLogger("mingqu.lender")
 ASK: Final = "ask_lender"

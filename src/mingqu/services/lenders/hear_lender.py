@@ -26,8 +26,9 @@ from mingqu.ports.lender import Confirmed, Declined, Funded, Later, NotSigned, P
 from mingqu.services.access.note_refused import note_lender
 from mingqu.services.house import House
 from mingqu.services.offers.price_offer import require_within_cap
-from mingqu.store import lender_question, offer
-from mingqu.store.database import Transaction
+from mingqu.store.lenders import lender_question
+from mingqu.store.loans import offer
+from mingqu.store.server.database import Transaction
 
 Word = LenderOffer | Declined | Later | Confirmed | PriceMoved | NotSigned | Funded
 # These kinds of silence are an answer that is none: it came, and cannot be taken for what it claims to be.

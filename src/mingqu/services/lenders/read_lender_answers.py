@@ -8,7 +8,7 @@ from mingqu.domain.lender_answer import LenderQuestion
 from mingqu.domain.operator import Permission
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
-from mingqu.store import lender_question
+from mingqu.store.lenders import lender_question
 
 
 def answers_of(house: House, *, person_id: UUID) -> list[LenderQuestion]:

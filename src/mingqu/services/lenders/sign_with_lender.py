@@ -24,9 +24,10 @@ from mingqu.services.offers.disclose_cost import live_offer, read_disclosure
 from mingqu.services.offers.make_offers import require_routed
 from mingqu.services.offers.price_offer import CostAboveCap, offer_at, product_of
 from mingqu.services.repayment.repay import ChannelUnavailable
-from mingqu.store import lender_question, offer
-from mingqu.store.database import Transaction
-from mingqu.store.offer import Offer
+from mingqu.store.lenders import lender_question
+from mingqu.store.loans import offer
+from mingqu.store.loans.offer import Offer
+from mingqu.store.server.database import Transaction
 
 _SIGNS: Final = "lender signature"
 _FUNDS: Final = "lender funding"

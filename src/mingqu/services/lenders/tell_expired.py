@@ -25,10 +25,14 @@ from mingqu.services.house import House
 from mingqu.services.loans.follow_up import awake
 from mingqu.services.messages.message_in_app import told_in_app
 from mingqu.services.messages.send_message import send_message
-from mingqu.store import consent, lender_question, life, offer, vault, work
-from mingqu.store.database import Transaction
-from mingqu.store.vault import PersonErased
-from mingqu.store.work import Work
+from mingqu.store.lenders import lender_question
+from mingqu.store.loans import offer
+from mingqu.store.parties import consent
+from mingqu.store.people import life, vault
+from mingqu.store.people.vault import PersonErased
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import Work
 
 TELL: Final = "lender_expired"
 TEMPLATE: Final = "lender.expired"

@@ -11,8 +11,10 @@ from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.money import AmountOutOfRange, Money
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
-from mingqu.store import cap, ledger, party
-from mingqu.store.database import Transaction
+from mingqu.store.ledgers import ledger
+from mingqu.store.limits import cap
+from mingqu.store.parties import party
+from mingqu.store.server.database import Transaction
 
 CURRENCY = "CNY"
 

@@ -9,8 +9,9 @@ from mingqu.domain.ledger import AccountCode
 from mingqu.domain.limit import AssessmentExpired, LimitChange, RaisePauses
 from mingqu.services.appeals.read_review import may_apply_again
 from mingqu.services.house import House
-from mingqu.store import assessment, decision, ledger
-from mingqu.store.database import Transaction
+from mingqu.store.decisions import assessment, decision
+from mingqu.store.ledgers import ledger
+from mingqu.store.server.database import Transaction
 
 
 def require_assessed(tx: Transaction, house: House, *, person_id: UUID) -> None:

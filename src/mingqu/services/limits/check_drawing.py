@@ -18,10 +18,13 @@ from mingqu.services.limits.check_assessment import require_assessed, withheld
 from mingqu.services.limits.freeze_drawing import require_not_stopped
 from mingqu.services.limits.keep_to_link import left_by_links
 from mingqu.services.limits.stand_in_band import left_in_band
-from mingqu.store import assessment, ledger, loan, offer, spend
-from mingqu.store.database import Transaction
-from mingqu.store.offer import Facility
-from mingqu.store.spend import SpendAccount
+from mingqu.store.decisions import assessment
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans import loan, offer
+from mingqu.store.loans.offer import Facility
+from mingqu.store.revolving import spend
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server.database import Transaction
 
 
 class DrawingFrozen(Refusal):

@@ -14,9 +14,12 @@ from uuid import UUID
 from mingqu.domain.funding import FundingPlan, Level, Limit, LimitKind, level_of, limits_of, week_of
 from mingqu.services.funding.keep_headroom import HeadroomExhausted, even_out, set_headroom, use_headroom
 from mingqu.services.house import House
-from mingqu.store import fund_view, headroom, loan, spend_funding
-from mingqu.store.database import Transaction
-from mingqu.store.fund_view import Routed, SourceKey
+from mingqu.store.funders import fund_view
+from mingqu.store.funders.fund_view import Routed, SourceKey
+from mingqu.store.limits import headroom
+from mingqu.store.loans import loan
+from mingqu.store.revolving import spend_funding
+from mingqu.store.server.database import Transaction
 
 LOANS_PER_CHUNK: Final = 200  # of one transaction under the cell's lock: some tens of milliseconds
 CHUNKS_MAX: Final = 50_000  # ten million loans in a cell: above any book that one machine holds

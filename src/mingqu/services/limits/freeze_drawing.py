@@ -14,8 +14,12 @@ from mingqu.services.access.note_access import note_access
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
-from mingqu.store import access, evidence, freeze, life, party
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.limits import freeze
+from mingqu.store.operators import access
+from mingqu.store.parties import party
+from mingqu.store.people import life
+from mingqu.store.server.database import Transaction
 
 
 def require_not_stopped(tx: Transaction, *, person_id: UUID) -> None:

@@ -9,10 +9,11 @@ from mingqu.domain.decision import Decision, ProductPrice
 from mingqu.domain.identifier import derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.services.house import House
-from mingqu.store import ledger, offer
-from mingqu.store.offer import Facility
-from mingqu.store.person_at_hand import PersonAtHand
-from mingqu.store.together import Part
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans import offer
+from mingqu.store.loans.offer import Facility
+from mingqu.store.people.person_at_hand import PersonAtHand
+from mingqu.store.server.together import Part
 
 CURRENCY: Final = "CNY"
 LIMIT_ACCOUNTS: Final = (

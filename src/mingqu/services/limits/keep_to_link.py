@@ -14,8 +14,9 @@ from mingqu.domain.decision.link import LinkOutcome
 from mingqu.domain.ledger import Account, AccountCode, Balance
 from mingqu.domain.rate import PPM
 from mingqu.domain.refusal import Refusal
-from mingqu.store import ledger, link
-from mingqu.store.database import Transaction
+from mingqu.store.ledgers import ledger
+from mingqu.store.limits import link
+from mingqu.store.server.database import Transaction
 
 CURRENCY = "CNY"
 

@@ -15,8 +15,8 @@ from mingqu.services.limits.check_assessment import withheld
 from mingqu.services.limits.check_drawing import require_drawing_open
 from mingqu.services.limits.keep_to_link import left_by_links
 from mingqu.services.limits.stand_in_band import left_in_band
-from mingqu.store import assessment
-from mingqu.store.database import Transaction
+from mingqu.store.decisions import assessment
+from mingqu.store.server.database import Transaction
 
 _CODE: Final = AccountCode.LIMIT_AVAILABLE
 

@@ -21,8 +21,12 @@ from mingqu.services.house import House
 from mingqu.services.limits.check_assessment import require_assessed
 from mingqu.services.limits.check_drawing import spend_overdue_days
 from mingqu.services.once import Response, once
-from mingqu.store import evidence, freeze, link, loan, offer, party, spend
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.limits import freeze, link
+from mingqu.store.loans import loan, offer
+from mingqu.store.parties import party
+from mingqu.store.revolving import spend
+from mingqu.store.server.database import Transaction
 
 BORROWINGS_DAYS: Final = 30
 LATE_DAYS: Final = 365

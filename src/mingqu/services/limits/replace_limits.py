@@ -13,8 +13,10 @@ from mingqu.domain.ledger import Account, AccountCode, Balance, Transfer
 from mingqu.domain.limit import LimitChange, Move, moves, usable
 from mingqu.services.house import House
 from mingqu.services.limits.grant_limits import CURRENCY, LIMIT_ACCOUNTS, new_line
-from mingqu.store import assessment, ledger, offer
-from mingqu.store.database import Transaction
+from mingqu.store.decisions import assessment
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans import offer
+from mingqu.store.server.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

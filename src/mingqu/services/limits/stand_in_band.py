@@ -20,9 +20,12 @@ from mingqu.domain.spend import advance, next_morning
 from mingqu.services.house import House
 from mingqu.services.limits.cap_limit import CURRENCY, used_fen
 from mingqu.services.policies.replay_decision import replay_decision
-from mingqu.store import assessment, ledger, loan, offer, spend
-from mingqu.store.database import Transaction
-from mingqu.store.spend import SpendAccount
+from mingqu.store.decisions import assessment
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans import loan, offer
+from mingqu.store.revolving import spend
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server.database import Transaction
 
 
 class BandLowered(Refusal):

@@ -16,13 +16,18 @@ from mingqu.domain.order import Order, OrderKind, reserve
 from mingqu.ports.collection import least_fen
 from mingqu.services.house import DEDUCTING, TAKING_LESS, House, channel_to
 from mingqu.services.messages.tell_webhooks import Event, Told, tell
-from mingqu.store import instrument, order, payee, refund, repayment, webhook, work
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.refund import Refund
-from mingqu.store.repayment import Agreement
-from mingqu.store.webhook import Subscription
-from mingqu.store.work import NewWork
+from mingqu.store.loans import refund, repayment
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.refund import Refund
+from mingqu.store.loans.repayment import Agreement
+from mingqu.store.messages import webhook
+from mingqu.store.messages.webhook import Subscription
+from mingqu.store.orders import order
+from mingqu.store.people import instrument
+from mingqu.store.purposes import payee
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import NewWork
 
 NOTICE: Final = "notice"
 # Deductions go out in the morning of the due date: wages are in, and there is a day left to pay by hand.

@@ -13,10 +13,11 @@ from mingqu.domain.loan import ChargedBack, OverpaymentReturned, Repaid, Reverse
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.people.keep_for_the_law import keep_for_the_law
-from mingqu.store import certificate, evidence, loan
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.loan_event import CONCEDED
+from mingqu.store import evidence
+from mingqu.store.loans import certificate, loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.loan_event import CONCEDED
+from mingqu.store.server.database import Transaction
 
 
 class NotSettled(Refusal):

@@ -21,9 +21,9 @@ from mingqu.domain.taking_over import (
 )
 from mingqu.domain.taking_over.totals import bucket_of, expected, said
 from mingqu.services.loans.record_event import deltas_of, transfers_of
-from mingqu.store import accrual
-from mingqu.store.loan import THIS_LOAN, Loan
-from mingqu.store.taking_over import Model
+from mingqu.store.ledgers import accrual
+from mingqu.store.loans.loan import THIS_LOAN, Loan
+from mingqu.store.loans.taking_over import Model
 
 # What is remembered of a content takes some kilobytes here and in the database's models; then all is forgotten.
 LIKES_MAX: Final = 8_192

@@ -13,7 +13,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
 from mingqu.services.loans.read_loan_at import Balances, balances_at, visible_loan
-from mingqu.store import loan
+from mingqu.store.loans import loan
 
 _NO_ID: Final = UUID(int=2**128 - 1)  # behind every real id in the order of events
 

@@ -8,8 +8,10 @@ from uuid import UUID
 from mingqu.domain.identifier import SLOTS
 from mingqu.domain.loan import LoanState
 from mingqu.services.house import House
-from mingqu.store import ledger, loan, order
-from mingqu.store.ledger import Entry as Entry
+from mingqu.store.ledgers import ledger
+from mingqu.store.ledgers.ledger import Entry as Entry
+from mingqu.store.loans import loan
+from mingqu.store.orders import order
 
 
 def loan_state(house: House, *, person_id: UUID, loan_id: UUID) -> LoanState:

@@ -22,11 +22,15 @@ from mingqu.services.access.note_access import note_access
 from mingqu.services.access.read_today import masked_names
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
-from mingqu.store import access, evidence, ledger, loan, offer, order
-from mingqu.store.database import Transaction
-from mingqu.store.ledger import Entry
-from mingqu.store.loan import Loan
-from mingqu.store.loan_event import KnownEvent, known_events
+from mingqu.store import evidence
+from mingqu.store.ledgers import ledger
+from mingqu.store.ledgers.ledger import Entry
+from mingqu.store.loans import loan, offer
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.loan_event import KnownEvent, known_events
+from mingqu.store.operators import access
+from mingqu.store.orders import order
+from mingqu.store.server.database import Transaction
 
 POINTS_MAX: Final = 80  # of the line of the balance; a loan of 36 instalments has half of that
 REFUSED_MAX: Final = 5  # orders that ended without money, the newest: what a person asks about is one of them

@@ -15,11 +15,12 @@ from mingqu.domain.ledger import Account, AccountCode, Balance, Reason, Transfer
 from mingqu.domain.loan import Event, Outcome, Posting, record
 from mingqu.services.funding.share_loan import share_transfers
 from mingqu.services.house import House
-from mingqu.store import accrual, ledger, loan, loan_at_hand, loan_event
-from mingqu.store.connection import Answer, Statement
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.loan_at_hand import AtHand
+from mingqu.store.ledgers import accrual, ledger
+from mingqu.store.loans import loan, loan_at_hand, loan_event
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.loan_at_hand import AtHand
+from mingqu.store.server.connection import Answer, Statement
+from mingqu.store.server.database import Transaction
 
 _LENDER: Final = frozenset(
     {

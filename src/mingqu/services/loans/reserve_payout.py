@@ -21,9 +21,11 @@ from mingqu.services.limits.check_assessment import require_assessed, require_us
 from mingqu.services.limits.keep_to_link import require_within_links
 from mingqu.services.limits.stand_in_band import require_in_band
 from mingqu.services.policies.pass_rule_gates import require_payable
-from mingqu.store import ledger, order, payee
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans.loan import Loan
+from mingqu.store.orders import order
+from mingqu.store.purposes import payee
+from mingqu.store.server.database import Transaction
 
 # Places of a payout's holds among the ids that are theirs; their voids come three further.
 _PRINCIPAL: Final = 1

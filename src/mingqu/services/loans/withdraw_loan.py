@@ -14,9 +14,10 @@ from uuid import UUID
 from mingqu.domain.loan import Disbursed, Intent, Stage, cooling_off_ends, quote
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.store import checkout, loan
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.merchants import checkout
+from mingqu.store.server.database import Transaction
 
 
 class CoolingOffOver(Refusal):

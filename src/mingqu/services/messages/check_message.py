@@ -9,7 +9,7 @@ from mingqu.domain.message_code import MessageAbout, read_code
 from mingqu.domain.party import read_phone
 from mingqu.domain.personal import Personal
 from mingqu.services.house import House
-from mingqu.store import message_code
+from mingqu.store.messages import message_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

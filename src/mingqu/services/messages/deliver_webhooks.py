@@ -18,10 +18,13 @@ from mingqu.ports.webhook import AddressRefused, NotTaken, Taken, Webhook, Webho
 from mingqu.services.house import House
 from mingqu.services.messages.tell_merchant import MERCHANT_DELIVERY
 from mingqu.services.messages.tell_webhooks import DELIVERY
-from mingqu.store import checkout, evidence, webhook, work
-from mingqu.store.database import Transaction
-from mingqu.store.webhook import Subscription
-from mingqu.store.work import Work
+from mingqu.store import evidence
+from mingqu.store.merchants import checkout
+from mingqu.store.messages import webhook
+from mingqu.store.messages.webhook import Subscription
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import Work
 
 log = logging.getLogger("mingqu.webhook")
 

@@ -14,9 +14,10 @@ from mingqu.ports.sms import MessageTaken
 from mingqu.services.access.keep_session import Caller, login_of
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
-from mingqu.store import message_quota, vault
-from mingqu.store.database import Transaction
-from mingqu.store.vault import PersonErased
+from mingqu.store.messages import message_quota
+from mingqu.store.people import vault
+from mingqu.store.people.vault import PersonErased
+from mingqu.store.server.database import Transaction
 
 OPENID: Final = "wechat_openid"  # the vault's field: where messages inside WeChat go
 

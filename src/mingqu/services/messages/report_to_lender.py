@@ -12,10 +12,11 @@ from mingqu.domain.identifier import beside, dated
 from mingqu.ports.lender import LenderReport
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
-from mingqu.store import lender_question, work
-from mingqu.store.database import Transaction
-from mingqu.store.offer import Offer
-from mingqu.store.work import NewWork, Work
+from mingqu.store.lenders import lender_question
+from mingqu.store.loans.offer import Offer
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import NewWork, Work
 
 REPORT: Final = "report_lender"
 BATCH: Final = 20  # of a cell and round: a lender that hangs must not keep orders waiting for long

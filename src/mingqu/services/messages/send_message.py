@@ -8,7 +8,7 @@ from typing import Final
 from mingqu.domain.message_code import about_of, written
 from mingqu.ports.sms import Message, MessageRefused, MessageTaken
 from mingqu.services.house import House
-from mingqu.store import message_code
+from mingqu.store.messages import message_code
 
 CHECK: Final = "check"  # the value's name in every template
 

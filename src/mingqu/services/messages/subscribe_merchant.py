@@ -14,9 +14,9 @@ from mingqu.services.house import House
 from mingqu.services.messages.subscribe_webhook import Subscribed, WebhookEventUnknown, require_sound, written
 from mingqu.services.messages.tell_merchant import MerchantEvent
 from mingqu.services.once import IdempotencyKeyReused
-from mingqu.store import webhook
-from mingqu.store.database import Transaction
-from mingqu.store.webhook import Subscription
+from mingqu.store.messages import webhook
+from mingqu.store.messages.webhook import Subscription
+from mingqu.store.server.database import Transaction
 
 MERCHANT_WEBHOOKS_MAX: Final = 5  # addresses of one merchant at a time: an old and a new one, and some to try
 

@@ -14,8 +14,8 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.messages.tell_webhooks import Event
-from mingqu.store import webhook
-from mingqu.store.webhook import Subscription
+from mingqu.store.messages import webhook
+from mingqu.store.messages.webhook import Subscription
 
 URL_LENGTH_MAX: Final = 2_000
 SUBSCRIPTIONS_MAX: Final = 50  # each is read whenever something happens

@@ -15,10 +15,12 @@ from uuid import UUID
 
 from mingqu.domain.identifier import beside
 from mingqu.services.house import House
-from mingqu.store import checkout, webhook, work
-from mingqu.store.checkout import Checkout
-from mingqu.store.database import Transaction
-from mingqu.store.work import NewWork
+from mingqu.store.merchants import checkout
+from mingqu.store.merchants.checkout import Checkout
+from mingqu.store.messages import webhook
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import NewWork
 
 MERCHANT_DELIVERY: Final = "merchant_webhook"
 MESSAGES_SHOWN_MAX: Final = 50  # of an order: some for each refund, to each address of the merchant

@@ -12,8 +12,8 @@ from mingqu.ports.sms import Message, MessageKind
 from mingqu.services.house import House
 from mingqu.services.messages.message_in_app import told_in_app
 from mingqu.services.messages.send_message import send_message
-from mingqu.store import life, vault
-from mingqu.store.vault import PersonErased
+from mingqu.store.people import life, vault
+from mingqu.store.people.vault import PersonErased
 
 
 def tell_person(

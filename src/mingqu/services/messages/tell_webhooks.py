@@ -17,10 +17,11 @@ from mingqu.domain.identifier import dated
 from mingqu.domain.moment import business_date_of
 from mingqu.services.house import House
 from mingqu.services.messages.report_to_lender import CLOSED, FUNDED, OVERDUE, REPAID, Happened, promise_reports
-from mingqu.store import webhook, work
-from mingqu.store.database import Transaction
-from mingqu.store.webhook import Subscription
-from mingqu.store.work import NewWork
+from mingqu.store.messages import webhook
+from mingqu.store.messages.webhook import Subscription
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import NewWork
 
 DELIVERY: Final = "webhook"
 

@@ -21,10 +21,12 @@ from mingqu.domain.moment import start_of
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE, NOTICE_AT, awake, notice_purpose
 from mingqu.services.orders.announce_deductions import next_due_of
-from mingqu.store import close, loan, work
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.work import NewWork, Work
+from mingqu.store.days import close
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import NewWork, Work
 
 REMIND: Final = "remind_of_dues"
 COMING: Final = "loan.coming"

@@ -16,11 +16,13 @@ from mingqu.services.loans.follow_up import NOTICE, notice_purpose
 from mingqu.services.messages.tell_person import tell_person
 from mingqu.services.notices.remind_of_dues import COMING
 from mingqu.services.orders.announce_deductions import due_fen_on
-from mingqu.store import loan, notice_round, work
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.notice_round import Notice
-from mingqu.store.work import NewWork, Work
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.messages import notice_round
+from mingqu.store.messages.notice_round import Notice
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import NewWork, Work
 
 LEASE_SECONDS: Final = 60  # far longer than a send takes; a worker that died is followed after it
 BATCH: Final = 100

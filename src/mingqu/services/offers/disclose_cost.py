@@ -19,9 +19,10 @@ from mingqu.services.limits.check_drawing import require_drawing_open
 from mingqu.services.offers.price_offer import Offered, delay_terms, priced
 from mingqu.services.once import once
 from mingqu.services.policies.switch_off import require_lending
-from mingqu.store import evidence, offer
-from mingqu.store.database import Transaction
-from mingqu.store.offer import Disclosure, Offer
+from mingqu.store import evidence
+from mingqu.store.loans import offer
+from mingqu.store.loans.offer import Disclosure, Offer
+from mingqu.store.server.database import Transaction
 
 CLOSING_STATEMENT: Final = "除已明示的成本外，不再收取其他与贷款相关的息费。"
 DATES_NOTE: Final = "还款日自放款到账之日起算；表中日期按今日到账列示。"

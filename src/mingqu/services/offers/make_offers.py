@@ -27,9 +27,10 @@ from mingqu.services.offers.price_offer import Offered, offer_at, priced, produc
 from mingqu.services.once import Response, once
 from mingqu.services.people.state_business import require_business
 from mingqu.services.policies.switch_off import require_lending
-from mingqu.store import lender_question, offer
-from mingqu.store.database import Transaction
-from mingqu.store.offer import Facility
+from mingqu.store.lenders import lender_question
+from mingqu.store.loans import offer
+from mingqu.store.loans.offer import Facility
+from mingqu.store.server.database import Transaction
 
 INSTALMENT: Final = "instalment"  # the kind of product that a seller may be paid with
 

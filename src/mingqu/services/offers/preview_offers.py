@@ -12,7 +12,7 @@ from mingqu.services.offers.make_offers import decides_itself
 from mingqu.services.offers.price_offer import Offered, loan_terms, priced, product_of
 from mingqu.services.people.state_business import lends_to
 from mingqu.services.policies.switch_off import require_lending
-from mingqu.store.offer import Facility, Offer
+from mingqu.store.loans.offer import Facility, Offer
 
 
 def preview_offers(house: House, *, person_id: UUID, amount_fen: int, instalments: int, method: str) -> list[Offered]:

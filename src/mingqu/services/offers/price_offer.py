@@ -22,9 +22,9 @@ from mingqu.domain.rate import format_percent
 from mingqu.domain.rule import ALL_IN_COST_MAX
 from mingqu.services.house import House
 from mingqu.services.policies.pass_rule_gates import price_of
-from mingqu.store import offer
-from mingqu.store.database import Transaction
-from mingqu.store.offer import Facility, Offer
+from mingqu.store.loans import offer
+from mingqu.store.loans.offer import Facility, Offer
+from mingqu.store.server.database import Transaction
 
 FEE_CODES: Final = {FeeTaker.GUARANTOR: "guarantee_fee", FeeTaker.INSURER: "insurance_premium"}
 _RECKONED_MAX: Final = 1_000  # offers kept reckoned: some kilobytes each

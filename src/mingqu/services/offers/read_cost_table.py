@@ -12,7 +12,7 @@ from mingqu.domain.canonical import Canonical, read
 from mingqu.services.house import House
 from mingqu.services.offers.make_offers import make_offers
 from mingqu.services.offers.price_offer import Offered
-from mingqu.store import offer
+from mingqu.store.loans import offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

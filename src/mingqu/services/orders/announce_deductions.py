@@ -38,11 +38,13 @@ from mingqu.services.orders.drop_agreement import end_agreement
 from mingqu.services.orders.find_announcement import TELL, TOLD, announced_of
 from mingqu.services.orders.find_bill_due import bill_due_fen, bills_due
 from mingqu.services.orders.run_errand import token_field
-from mingqu.store import loan, repayment, vault, work
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.repayment import Agreement
-from mingqu.store.work import NewWork, Work
+from mingqu.store.loans import loan, repayment
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.repayment import Agreement
+from mingqu.store.people import vault
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import NewWork, Work
 
 PLAN: Final = "plan_announcements"  # the work of looking at what an agreement will be asked for, each morning
 # Long enough to fill a wallet or to pay by hand, short enough that little changes until then; the wallet takes 14.

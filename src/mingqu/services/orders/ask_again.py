@@ -13,8 +13,9 @@ from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
 from mingqu.services.orders import keep_order
 from mingqu.services.orders.run_errand import run_errand
-from mingqu.store import access, order, queue
-from mingqu.store.database import Transaction
+from mingqu.store.operators import access
+from mingqu.store.orders import order, queue
+from mingqu.store.server.database import Transaction
 
 # A channel answers within seconds; who presses the button twice is one question.
 AGAIN_AFTER: Final = timedelta(seconds=10)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mingqu.domain.word import Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.collection import HostedPage, HostedPaymentRequest
 from mingqu.ports.combined import CombinedPaymentChannel, CombinedRequest, LenderPart
-from mingqu.store.combined import Part
+from mingqu.store.orders.combined import Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

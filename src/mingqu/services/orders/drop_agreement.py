@@ -8,9 +8,11 @@ from uuid import UUID
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.services.house import DEDUCTING, House
 from mingqu.services.orders import keep_order
-from mingqu.store import order, repayment, work
-from mingqu.store.database import Transaction
-from mingqu.store.repayment import Agreement
+from mingqu.store.loans import repayment
+from mingqu.store.loans.repayment import Agreement
+from mingqu.store.orders import order
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 CANCEL_AGREEMENT: Final = "cancel_agreement"  # the work of telling the bank that an agreement ended
 WITHDRAWN: Final = "agreement_ended"  # also a channel's word, when the person ended it there

@@ -12,9 +12,11 @@ from mingqu.services.orders.drop_agreement import CANCEL_AGREEMENT
 from mingqu.services.orders.drop_agreement import end_agreement as end_agreement
 from mingqu.services.orders.drop_agreement import tell_later as tell_later
 from mingqu.services.orders.run_errand import token_field
-from mingqu.store import repayment, vault, work
-from mingqu.store.database import Transaction
-from mingqu.store.vault import PersonErased
+from mingqu.store.loans import repayment
+from mingqu.store.people import vault
+from mingqu.store.people.vault import PersonErased
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 LEASE_SECONDS: Final = 60  # far longer than the call takes
 BATCH: Final = 100

@@ -17,12 +17,12 @@ from uuid import UUID
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import ENTRUSTED, House
 from mingqu.services.loans.reserve_payout import reserve
-from mingqu.store import loan
-from mingqu.store import payee as payees
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.payee import Payee as Payee
-from mingqu.store.payee import PayeeNamedAlready as PayeeNamedAlready
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.purposes import payee as payees
+from mingqu.store.purposes.payee import Payee as Payee
+from mingqu.store.purposes.payee import PayeeNamedAlready as PayeeNamedAlready
+from mingqu.store.server.database import Transaction
 
 
 class PayeeNotNamed(Refusal):

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.order import Order
-from mingqu.store import bill_deduction, spend, work
-from mingqu.store.database import Transaction
+from mingqu.store.revolving import bill_deduction, spend
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 TELL: Final = "announce_deduction"  # the work of telling a channel of one deduction to come
 TOLD: Final = "told"  # in its payload once the channel has taken it

@@ -7,8 +7,8 @@ from datetime import date
 from uuid import UUID
 
 from mingqu.domain.spend import advance, deducted_fen
-from mingqu.store import bill_deduction, spend
-from mingqu.store.database import Transaction
+from mingqu.store.revolving import bill_deduction, spend
+from mingqu.store.server.database import Transaction
 
 
 def bills_due(tx: Transaction, *, person_id: UUID, after: date) -> Sequence[tuple[UUID, date, int]]:

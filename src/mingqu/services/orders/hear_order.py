@@ -35,12 +35,16 @@ from mingqu.services.orders.settle_order import (
     told_of,
 )
 from mingqu.services.take_turns import Not
-from mingqu.store import evidence, idempotency, loan_at_hand, paid_order, repayment, webhook, work
-from mingqu.store.database import Transaction
-from mingqu.store.idempotency import Claim
-from mingqu.store.loan_at_hand import CellAtHand
-from mingqu.store.paid_order import Ended
-from mingqu.store.repayment import OpenCollection
+from mingqu.store import evidence
+from mingqu.store.loans import loan_at_hand, repayment
+from mingqu.store.loans.loan_at_hand import CellAtHand
+from mingqu.store.loans.repayment import OpenCollection
+from mingqu.store.messages import webhook
+from mingqu.store.orders import paid_order
+from mingqu.store.orders.paid_order import Ended
+from mingqu.store.server import idempotency, work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.idempotency import Claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

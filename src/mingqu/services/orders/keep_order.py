@@ -16,9 +16,9 @@ from uuid import UUID
 from mingqu.domain import order as life
 from mingqu.domain.order import Action, AlertHuman, Ask, Order, OrderConflict, OrderState, Send
 from mingqu.domain.word import Word
-from mingqu.store import order as orders
-from mingqu.store.database import Transaction
-from mingqu.store.order import Direction
+from mingqu.store.orders import order as orders
+from mingqu.store.orders.order import Direction
+from mingqu.store.server.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ from mingqu.domain.order import OrderState
 from mingqu.services.evidence.witness_change import witness_change
 from mingqu.services.house import House
 from mingqu.services.loans.record_event import record_event
-from mingqu.store import checkout
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.merchants import checkout
+from mingqu.store.server.database import Transaction
 
 
 def returned_whole(tx: Transaction, house: House, *, of: Loan) -> Loan:

@@ -28,9 +28,13 @@ from mingqu.services.orders.combined_page import CombinedPage
 from mingqu.services.orders.drop_agreement import CANCEL_AGREEMENT
 from mingqu.services.orders.find_announcement import announced_for
 from mingqu.services.orders.hear_order import BookOrders
-from mingqu.store import combined, instrument, loan, order, payee, refund, repayment, vault, work
-from mingqu.store.database import Transaction
-from mingqu.store.repayment import Agreement
+from mingqu.store.loans import loan, refund, repayment
+from mingqu.store.loans.repayment import Agreement
+from mingqu.store.orders import combined, order
+from mingqu.store.people import instrument, vault
+from mingqu.store.purposes import payee
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 PAGE_LASTS: Final = timedelta(hours=1)  # a person is looking at it
 CLOSE_AFTER: Final = timedelta(minutes=1)  # their clock may be behind ours, and a payment of the last second is one

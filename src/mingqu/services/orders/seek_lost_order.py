@@ -21,9 +21,9 @@ from mingqu.ports.payout import Direction, StatementLine
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import DEDUCTING, ENTRUSTED, House
 from mingqu.services.orders.settle_order import hear_word
-from mingqu.store import order
-from mingqu.store.database import Transaction
-from mingqu.store.order import Direction as Word
+from mingqu.store.orders import order
+from mingqu.store.orders.order import Direction as Word
+from mingqu.store.server.database import Transaction
 
 NOT_ON_STATEMENT: Final = "not_on_statement"
 # The window's seven days and the day on which the last statement becomes whole; later days hold no request of ours.

@@ -22,7 +22,7 @@ from mingqu.services.house import House
 from mingqu.services.orders.chase_order import DeductionErrand, PayoutErrand
 from mingqu.services.orders.hear_order import BookOrders
 from mingqu.services.orders.run_errand import errand_of
-from mingqu.store import order
+from mingqu.store.orders import order
 
 _PAYING: Final = (OrderKind.PAYOUT, OrderKind.RETURN)
 

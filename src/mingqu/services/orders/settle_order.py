@@ -25,10 +25,14 @@ from mingqu.services.orders.keep_order import Heard
 from mingqu.services.orders.return_order import returned_whole
 from mingqu.services.purpose.bind_money import open_bound
 from mingqu.services.revolving.settle_spend import settle_spend
-from mingqu.store import evidence, ledger, loan, order, repayment, work
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.work import NewWork
+from mingqu.store import evidence
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans import loan, repayment
+from mingqu.store.loans.loan import Loan
+from mingqu.store.orders import order
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import NewWork
 
 PAID_ALREADY: Final = "paid_already"
 REVERSED: Final = "payment_reversed"

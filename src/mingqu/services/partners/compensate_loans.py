@@ -22,10 +22,13 @@ from mingqu.services.house import House
 from mingqu.services.loans.follow_up import follow_up, notice_of
 from mingqu.services.loans.record_event import record_event
 from mingqu.services.orders.settle_order import spare_deductions
-from mingqu.store import guarantor, loan, order, work
-from mingqu.store.database import Transaction
-from mingqu.store.guarantor import GuarantorPayment
-from mingqu.store.loan import Loan
+from mingqu.store.funders import guarantor
+from mingqu.store.funders.guarantor import GuarantorPayment
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.orders import order
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 LOANS_MAX: Final = 1_000  # of a cell and guarantor at a time; those that wait for a word stay, so they are no loop
 CREDITOR_CHANGED: Final = "loan.creditor_changed"

@@ -23,10 +23,12 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.partners.write_partner_file import PartnerUnknown
 from mingqu.services.reports.report_days import DayNotClosed
-from mingqu.store import book, guarantor, ledger
-from mingqu.store.database import Transaction
-from mingqu.store.guarantor import PartnerLine
-from mingqu.store.ledger import TransferRefused
+from mingqu.store.books import book
+from mingqu.store.funders import guarantor
+from mingqu.store.funders.guarantor import PartnerLine
+from mingqu.store.ledgers import ledger
+from mingqu.store.ledgers.ledger import TransferRefused
+from mingqu.store.server.database import Transaction
 
 COLUMNS: Final = ("loan_id", "fee_fen", "recovered_fen", "compensated_fen")
 ROWS_MAX: Final = 1_000_000  # of a day: more loans than one partner has

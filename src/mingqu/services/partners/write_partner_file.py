@@ -15,9 +15,10 @@ from typing import ClassVar, Final
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.reports.report_days import DayNotClosed
-from mingqu.store import book, partner_fee
-from mingqu.store.database import Transaction
-from mingqu.store.partner_fee import PaidFee
+from mingqu.store.books import book
+from mingqu.store.funders import partner_fee
+from mingqu.store.funders.partner_fee import PaidFee
+from mingqu.store.server.database import Transaction
 
 _COLUMNS: Final = ("loan_id", "lender", "product", "value_date", "currency", "fee_fen")
 _END: Final = "\r\n"

@@ -18,8 +18,9 @@ from mingqu.domain.signal import SignalKind
 from mingqu.services.house import House
 from mingqu.services.people.note_signals import promise_signal
 from mingqu.services.people.sign_in_with_alipay import alipay_subject
-from mingqu.store import directory, instrument, party
-from mingqu.store.database import Transaction
+from mingqu.store.parties import party
+from mingqu.store.people import directory, instrument
+from mingqu.store.server.database import Transaction
 
 ALIPAY_ISSUER: Final = "alipay"  # of a wallet, where a card has its bank
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from mingqu.services.house import House
-from mingqu.store import party, vault
-from mingqu.store.database import Transaction
+from mingqu.store.parties import party
+from mingqu.store.people import vault
+from mingqu.store.server.database import Transaction
 
 
 def find_regions(tx: Transaction, house: House, *, person_ids: Iterable[UUID]) -> dict[UUID, str]:

@@ -9,8 +9,8 @@ from uuid import UUID
 from mingqu.domain.calendar import add_months
 from mingqu.domain.rule import ANY
 from mingqu.services.house import House
-from mingqu.store import vault
-from mingqu.store.database import Transaction
+from mingqu.store.people import vault
+from mingqu.store.server.database import Transaction
 
 RULE: Final = "identity_retention_years_min"
 _MONTHS_A_YEAR: Final = 12

@@ -12,10 +12,14 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.signal import KeyKind
 from mingqu.services.house import House
 from mingqu.services.people.note_signals import KNOWN_BY, known_in, require_opened
-from mingqu.store import consent, decision, idempotency, instrument, offer, party, publication, vault
-from mingqu.store.current_policies import Current
-from mingqu.store.decision import Decided
-from mingqu.store.idempotency import Claim
+from mingqu.store.decisions import decision, publication
+from mingqu.store.decisions.current_policies import Current
+from mingqu.store.decisions.decision import Decided
+from mingqu.store.loans import offer
+from mingqu.store.parties import consent, party
+from mingqu.store.people import instrument, vault
+from mingqu.store.server import idempotency
+from mingqu.store.server.idempotency import Claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

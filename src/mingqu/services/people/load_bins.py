@@ -14,8 +14,8 @@ from mingqu.domain.card_bin import read_bin_rows
 from mingqu.domain.instrument import Bin, BinTableMalformed
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.store import card_bin
-from mingqu.store.database import Transaction
+from mingqu.store.people import card_bin
+from mingqu.store.server.database import Transaction
 
 
 class BinTableInThePast(Refusal):

@@ -28,10 +28,13 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.signal import DEVICE_LENGTH_MAX, Key, KeyKind, Signal, SignalKind, network_of
 from mingqu.services.house import House
-from mingqu.store import consent, instrument, party, signal, vault, work
-from mingqu.store.database import Transaction
-from mingqu.store.instrument import OpenedCard
-from mingqu.store.keyring import SealBroken
+from mingqu.store.decisions import signal
+from mingqu.store.parties import consent, party
+from mingqu.store.people import instrument, vault
+from mingqu.store.people.instrument import OpenedCard
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.keyring import SealBroken
 
 PROMISED: Final = "signal"  # the kind of work
 LEASE_SECONDS: Final = 30

@@ -13,8 +13,9 @@ from mingqu.domain.instrument import InstrumentKind, InstrumentState
 from mingqu.domain.party import IdentityLevel
 from mingqu.domain.personal import Personal, mask_id_number, mask_name, mask_phone
 from mingqu.services.house import House
-from mingqu.store import card_bin, consent, instrument, party, vault
-from mingqu.store.database import Transaction
+from mingqu.store.parties import consent, party
+from mingqu.store.people import card_bin, instrument, vault
+from mingqu.store.server.database import Transaction
 
 WALLETS: Final = {"alipay": ("支付宝账户", "Alipay account")}  # by issuer, as the names of banks are
 

@@ -23,8 +23,9 @@ from mingqu.services.people.note_signals import (
     signal_id,
 )
 from mingqu.services.require_pace import CODE_STOPS, SIGN_IN_STOPS, require_pace_of
-from mingqu.store import directory, one_time_code, party
-from mingqu.store.database import Transaction
+from mingqu.store.parties import party
+from mingqu.store.people import directory, one_time_code
+from mingqu.store.server.database import Transaction
 
 
 def send_code(house: House, *, phone: Personal[str], purpose: CodePurpose, origin: Origin = NOWHERE) -> None:

@@ -28,9 +28,10 @@ from mingqu.services.people.note_signals import NOWHERE, Origin
 from mingqu.services.people.sign_in import note_sign_in, send_code, sign_in
 from mingqu.services.people.sign_in_with_alipay import sign_in_with_alipay
 from mingqu.services.people.sign_in_with_wechat import sign_in_with_wechat
-from mingqu.store import idempotency, session
-from mingqu.store.database import Transaction
-from mingqu.store.instrument import slot_of_hash
+from mingqu.store.people import session
+from mingqu.store.people.instrument import slot_of_hash
+from mingqu.store.server import idempotency
+from mingqu.store.server.database import Transaction
 
 # An answer that was lost is asked for again at once; later the key opens nothing.
 AGAIN_WITHIN: Final = timedelta(minutes=2)

@@ -30,9 +30,10 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
 from mingqu.services.once import IdempotencyKeyReused
 from mingqu.services.people.bind_wallet import IdentityNotVerified
-from mingqu.store import business, consent, party, vault
-from mingqu.store.business import Business
-from mingqu.store.database import Transaction
+from mingqu.store.parties import consent, party
+from mingqu.store.people import business, vault
+from mingqu.store.people.business import Business
+from mingqu.store.server.database import Transaction
 
 
 class BusinessTriesExhausted(Refusal):

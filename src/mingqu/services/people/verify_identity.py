@@ -32,9 +32,13 @@ from mingqu.services.access.note_refused import note_card
 from mingqu.services.house import House
 from mingqu.services.people.load_bins import bins_today
 from mingqu.services.people.note_signals import promise_signal
-from mingqu.store import consent, directory, freeze, idempotency, instrument, loan, one_time_code, party
-from mingqu.store.database import Transaction
-from mingqu.store.directory import PersonMergeNeedsReview as PersonMergeNeedsReview
+from mingqu.store.limits import freeze
+from mingqu.store.loans import loan
+from mingqu.store.parties import consent, party
+from mingqu.store.people import directory, instrument, one_time_code
+from mingqu.store.people.directory import PersonMergeNeedsReview as PersonMergeNeedsReview
+from mingqu.store.server import idempotency
+from mingqu.store.server.database import Transaction
 
 
 class IdentityCheckSilent(Refusal):

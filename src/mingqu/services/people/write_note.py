@@ -14,9 +14,10 @@ from mingqu.services.access.note_access import note_access
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
-from mingqu.store import access, note, operator, vault
-from mingqu.store.database import Transaction
-from mingqu.store.note import Note
+from mingqu.store.operators import access, operator
+from mingqu.store.people import note, vault
+from mingqu.store.people.note import Note
+from mingqu.store.server.database import Transaction
 
 NOTE_LENGTH_MIN: Final = 2
 NOTE_LENGTH_MAX: Final = 1_000

@@ -28,8 +28,9 @@ from mingqu.domain.watch_list import (
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
 from mingqu.services.once import Response, id_of_key, once
-from mingqu.store import evidence, watch_list
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.decisions import watch_list
+from mingqu.store.server.database import Transaction
 
 
 def enter_on_list(

@@ -15,9 +15,10 @@ from mingqu.domain.moment import business_date_of
 from mingqu.domain.rule import ANY
 from mingqu.domain.schedule import Schedule
 from mingqu.services.house import House
-from mingqu.store import ledger, offer
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans import offer
+from mingqu.store.loans.loan import Loan
+from mingqu.store.server.database import Transaction
 
 
 def case_of(house: House, *, lender_id: UUID, product_id: str, on: date) -> Case:

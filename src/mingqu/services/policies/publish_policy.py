@@ -2,7 +2,7 @@
 
 A draft is checked as a file is at load, with the whole pack around it, when it is drafted, when it is proposed, and in
 the transaction that publishes it. Whoever drafted it does not approve it. The running servers take it up with their
-next decision (`store.current_policies`).
+next decision (`store.decisions.current_policies`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
 from mingqu.services.once import id_of_key
-from mingqu.store import policy, publication
-from mingqu.store.database import Transaction
-from mingqu.store.publication import Draft
+from mingqu.store.decisions import policy, publication
+from mingqu.store.decisions.publication import Draft
+from mingqu.store.server.database import Transaction
 
 FILE_NAME_LENGTH_MAX: Final = 120
 

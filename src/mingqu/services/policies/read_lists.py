@@ -11,7 +11,7 @@ from mingqu.domain.signal import KeyKind
 from mingqu.domain.watch_list import ListedKind, ListName
 from mingqu.services.house import House
 from mingqu.services.people.note_signals import Origin, origin_known
-from mingqu.store import watch_list
+from mingqu.store.decisions import watch_list
 
 # What is listed, by what a person or their request is known by; their own id stands on no list.
 _LISTED: Final = {

@@ -22,8 +22,9 @@ from mingqu.domain.watch_list import ListEntry
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
 from mingqu.services.policies.publish_policy import subject_of
-from mingqu.store import operator, proposal, publication, shadow, switch, watch_list
-from mingqu.store.publication import Draft, Published
+from mingqu.store.decisions import publication, shadow, switch, watch_list
+from mingqu.store.decisions.publication import Draft, Published
+from mingqu.store.operators import operator, proposal
 
 # A trial is looked at by what it said lately; the whole of it is for `mingqu lab replay`.
 BESIDE_SHOWN: Final = timedelta(days=30)

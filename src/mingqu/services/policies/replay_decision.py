@@ -10,9 +10,10 @@ from uuid import UUID
 from mingqu.domain.decision import Decision, decide_again
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.store import decision, vault
-from mingqu.store.database import Transaction
-from mingqu.store.decision import StoredDecision
+from mingqu.store.decisions import decision
+from mingqu.store.decisions.decision import StoredDecision
+from mingqu.store.people import vault
+from mingqu.store.server.database import Transaction
 
 
 class ReplayDiffers(Refusal):

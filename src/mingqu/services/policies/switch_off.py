@@ -27,9 +27,10 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
-from mingqu.store import evidence, switch
-from mingqu.store.current_policies import Current
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.decisions import switch
+from mingqu.store.decisions.current_policies import Current
+from mingqu.store.server.database import Transaction
 
 # A rule that is off refuses less, and one person did it: for longer two do (`switch_rule_off`).
 RULE_OFF_DAYS_MAX: Final = 2

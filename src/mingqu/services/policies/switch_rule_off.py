@@ -15,8 +15,9 @@ from mingqu.domain.proposal import HOUSE, Proposal
 from mingqu.services.house import House
 from mingqu.services.once import id_of_key
 from mingqu.services.policies.switch_off import RULE_OFF_DAYS_MAX, SwitchEndMalformed, require_known
-from mingqu.store import evidence, switch
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.decisions import switch
+from mingqu.store.server.database import Transaction
 
 # A quarter: what is to hold for longer is a version without the rule, with its cases and its comparison.
 RULE_OFF_DAYS_BY_TWO_MAX: Final = 92

@@ -10,8 +10,8 @@ from mingqu.domain.abs_pool import TRUST_CODES, TrustMove, trust_id
 from mingqu.domain.identifier import derived
 from mingqu.domain.ledger import Account, AccountCode, Transfer
 from mingqu.services.house import House
-from mingqu.store import ledger
-from mingqu.store.database import Transaction
+from mingqu.store.ledgers import ledger
+from mingqu.store.server.database import Transaction
 
 
 def book_trust(

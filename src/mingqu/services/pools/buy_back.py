@@ -14,10 +14,10 @@ from uuid import UUID
 from mingqu.domain.abs_pool import PoolTerms, unfit_for
 from mingqu.domain.loan import Reversed, fold, quote
 from mingqu.services.pools.offer_to_pool import offered_loan
-from mingqu.store import loan
-from mingqu.store.database import Transaction
-from mingqu.store.loan_event import known_events
-from mingqu.store.pool_book import Holding
+from mingqu.store.funders.pool_book import Holding
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan_event import known_events
+from mingqu.store.server.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

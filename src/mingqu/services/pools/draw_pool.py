@@ -38,10 +38,13 @@ from mingqu.services.people.find_regions import find_regions
 from mingqu.services.pools.book_trust import book_trust
 from mingqu.services.pools.buy_back import Returned, returned_of
 from mingqu.services.pools.offer_to_pool import may_be_sold, offered_loan
-from mingqu.store import book, evidence, loan, pool_book
-from mingqu.store.database import Transaction
-from mingqu.store.loan_event import known_events
-from mingqu.store.pool_book import Holding, Offered, Pool, PoolDay
+from mingqu.store import evidence
+from mingqu.store.books import book
+from mingqu.store.funders import pool_book
+from mingqu.store.funders.pool_book import Holding, Offered, Pool, PoolDay
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan_event import known_events
+from mingqu.store.server.database import Transaction
 
 OFFERED_MAX: Final = 2_000  # a day, the largest first: read and told one by one, some tenths of a second
 DAYS_MAX: Final = 400  # of one call: what a pool that nobody drew for a year has to make up

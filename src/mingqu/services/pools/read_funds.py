@@ -24,9 +24,9 @@ from mingqu.services.house import House
 from mingqu.services.limits.follow_funding import limits_of_source, limits_on
 from mingqu.services.pools.read_pools import PoolView as PoolView
 from mingqu.services.pools.read_pools import read_pools
-from mingqu.store import fund_view
-from mingqu.store.fund_view import Lines as Lines
-from mingqu.store.fund_view import SourceKey, SourceTotal
+from mingqu.store.funders import fund_view
+from mingqu.store.funders.fund_view import Lines as Lines
+from mingqu.store.funders.fund_view import SourceKey, SourceTotal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

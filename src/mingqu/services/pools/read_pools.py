@@ -11,9 +11,9 @@ from mingqu.domain.abs_pool import Cause, Measured, PooledLoan, PoolTerms, PoolU
 from mingqu.domain.ledger import AccountCode
 from mingqu.services.house import House
 from mingqu.services.pools.book_trust import read_trust
-from mingqu.store import pool_book
-from mingqu.store.database import Transaction
-from mingqu.store.pool_book import Holding, Pool, PoolDay
+from mingqu.store.funders import pool_book
+from mingqu.store.funders.pool_book import Holding, Pool, PoolDay
+from mingqu.store.server.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

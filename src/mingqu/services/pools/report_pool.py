@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mingqu.domain.abs_pool import PoolReport, check_against, pool_on, report_month
-from mingqu.store.pool import load_pools, read_pool_file
+from mingqu.store.funders.pool import load_pools, read_pool_file
 
 
 def report_pool(*, path: Path, folder: Path | None = None) -> PoolReport:

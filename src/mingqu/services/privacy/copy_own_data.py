@@ -18,7 +18,9 @@ from mingqu.domain.personal import Personal
 from mingqu.services.house import House
 from mingqu.services.people.read_person import CardView, ConsentView, cards_of, consents_of
 from mingqu.services.repayment.read_loans import LoanView, loans_of
-from mingqu.store import checkout, erasure, party, vault
+from mingqu.store.merchants import checkout
+from mingqu.store.parties import erasure, party
+from mingqu.store.people import vault
 
 FORM: Final = "mingqu-own-data/1"
 

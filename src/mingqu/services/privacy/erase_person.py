@@ -22,8 +22,14 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.orders.end_agreement import end_agreement
-from mingqu.store import consent, erasure, evidence, instrument, loan, order, party, session, spend, vault, work
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.loans import loan
+from mingqu.store.orders import order
+from mingqu.store.parties import consent, erasure, party
+from mingqu.store.people import instrument, session, vault
+from mingqu.store.revolving import spend
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 LEASE_SECONDS: Final = 60  # far longer than one erasure takes
 OPEN_AGAIN_AFTER: Final = timedelta(days=1)  # what is open is looked at again when a day's payments are in

@@ -11,8 +11,9 @@ from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.orders.end_agreement import end_agreement
 from mingqu.services.repayment.choose_deduction import end_choices
-from mingqu.store import consent, party, signal
-from mingqu.store.database import Transaction
+from mingqu.store.decisions import signal
+from mingqu.store.parties import consent, party
+from mingqu.store.server.database import Transaction
 
 
 def give_consent(

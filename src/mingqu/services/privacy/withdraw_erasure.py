@@ -9,9 +9,10 @@ from mingqu.domain.moment import business_date_of
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import notice_of
 from mingqu.services.people.keep_for_the_law import keep_for_the_law
-from mingqu.store import erasure, work
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.parties import erasure
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 
 def wish_until(house: House, *, person_id: UUID) -> date | None:

@@ -26,8 +26,9 @@ from mingqu.services.limits import freeze_drawing
 from mingqu.services.once import Response, once
 from mingqu.services.policies import keep_list, publish_policy, switch_off, switch_rule_off
 from mingqu.services.reconciliation import work_break
-from mingqu.store import access, evidence, proposal
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.operators import access, proposal
+from mingqu.store.server.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

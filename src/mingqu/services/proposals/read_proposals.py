@@ -17,9 +17,11 @@ from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.changes import place_receipt
 from mingqu.services.house import House
 from mingqu.services.loans.preview_payment import Preview, preview_payment
-from mingqu.store import access, evidence, operator, order, proposal
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store import evidence
+from mingqu.store.loans.loan import Loan
+from mingqu.store.operators import access, operator, proposal
+from mingqu.store.orders import order
+from mingqu.store.server.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

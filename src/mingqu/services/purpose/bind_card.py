@@ -22,9 +22,12 @@ from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.purpose.read_card import papers_owed
 from mingqu.services.purpose.spend_card import contract_of
-from mingqu.store import evidence, freeze, party, purpose, purpose_alert, wallet_binding
-from mingqu.store.database import Transaction
-from mingqu.store.wallet_binding import Binding
+from mingqu.store import evidence
+from mingqu.store.limits import freeze
+from mingqu.store.parties import party
+from mingqu.store.purposes import purpose, purpose_alert, wallet_binding
+from mingqu.store.purposes.wallet_binding import Binding
+from mingqu.store.server.database import Transaction
 
 BINDINGS_SHOWN_MAX: Final = 20
 _ALERTS_MAX: Final = 50

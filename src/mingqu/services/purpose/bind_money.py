@@ -22,14 +22,15 @@ from mingqu.services.house import House
 from mingqu.services.purpose.open_card import bring_in, open_in
 from mingqu.services.purpose.quote_car import dealers_of, paper_field, payee_of, product_of_quote
 from mingqu.services.purpose.spend_card import ADVISE, CURRENCY, Asked, Word, contract_of, hear_in, message_id_of
-from mingqu.store import purpose, purpose_alert, purpose_loan, vault
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.offer import Offer
-from mingqu.store.payee import Payee
-from mingqu.store.purpose import CAME_BACK as CAME_BACK
-from mingqu.store.purpose_loan import PurposeLoan
-from mingqu.store.purpose_loan import card_of_loan as card_of_loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.offer import Offer
+from mingqu.store.people import vault
+from mingqu.store.purposes import purpose, purpose_alert, purpose_loan
+from mingqu.store.purposes.payee import Payee
+from mingqu.store.purposes.purpose import CAME_BACK as CAME_BACK
+from mingqu.store.purposes.purpose_loan import PurposeLoan
+from mingqu.store.purposes.purpose_loan import card_of_loan as card_of_loan
+from mingqu.store.server.database import Transaction
 
 _PURPOSES: Final = {"card": "purpose_card", "dealer": "car_purchase"}
 

@@ -18,8 +18,12 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.once import Response, id_of_key, once
 from mingqu.services.purpose.spend_card import CURRENCY, contract_of, looks_at_end, looks_before_end
-from mingqu.store import evidence, ledger, party, purpose, work
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
+from mingqu.store.ledgers import ledger
+from mingqu.store.parties import party
+from mingqu.store.purposes import purpose
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 
 class ContractPublished(Refusal):

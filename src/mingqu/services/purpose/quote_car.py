@@ -35,10 +35,14 @@ from mingqu.services.policies.switch_off import require_lending
 from mingqu.services.purpose.open_card import EvidenceUnknown, publish_contract
 from mingqu.services.purpose.spend_card import contract_of
 from mingqu.services.revolving.open_spend import granted_limit
-from mingqu.store import evidence, ledger, offer, purpose_loan, vault
-from mingqu.store.database import Transaction
-from mingqu.store.offer import Facility
-from mingqu.store.purpose_loan import PurposeLoan
+from mingqu.store import evidence
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans import offer
+from mingqu.store.loans.offer import Facility
+from mingqu.store.people import vault
+from mingqu.store.purposes import purpose_loan
+from mingqu.store.purposes.purpose_loan import PurposeLoan
+from mingqu.store.server.database import Transaction
 
 # A buyer compares a few cars; each quote is a line of its own in the ledger.
 QUOTES_OPEN_MAX: Final = 20

@@ -14,8 +14,9 @@ from mingqu.services.offers.price_offer import Offered
 from mingqu.services.policies.replay_decision import replay_decision
 from mingqu.services.purpose.quote_car import car_quote, dealers_of, product_of_quote
 from mingqu.services.purpose.spend_card import contract_of
-from mingqu.store import offer, purpose_loan
-from mingqu.store.purpose_loan import PurposeLoan
+from mingqu.store.loans import offer
+from mingqu.store.purposes import purpose_loan
+from mingqu.store.purposes.purpose_loan import PurposeLoan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

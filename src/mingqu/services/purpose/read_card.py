@@ -15,10 +15,10 @@ from mingqu.services.house import House
 from mingqu.services.purpose.bind_money import card_of_loan
 from mingqu.services.purpose.quote_car import dealers_of, product_of_quote
 from mingqu.services.purpose.spend_card import contract_of
-from mingqu.store import purpose, purpose_loan
-from mingqu.store.database import Transaction
-from mingqu.store.purpose import Card
-from mingqu.store.purpose_loan import PurposeLoan
+from mingqu.store.purposes import purpose, purpose_loan
+from mingqu.store.purposes.purpose import Card
+from mingqu.store.purposes.purpose_loan import PurposeLoan
+from mingqu.store.server.database import Transaction
 
 WORDS_SHOWN_MAX: Final = 50  # of a card's network, the newest first
 CARDS_SHOWN_MAX: Final = 20

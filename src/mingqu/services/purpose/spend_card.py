@@ -28,12 +28,15 @@ from mingqu.domain.purpose.follow import Followed, Following, Move, Standing, fo
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.take_turns import Not
-from mingqu.store import evidence, purpose, whole_batch, work
-from mingqu.store.connection import Answer as Answered
-from mingqu.store.connection import Statement
-from mingqu.store.database import Transaction
-from mingqu.store.purpose import AtHand, Card, KeptSpend, Message
-from mingqu.store.work import NewWork
+from mingqu.store import evidence
+from mingqu.store.ledgers import whole_batch
+from mingqu.store.purposes import purpose
+from mingqu.store.purposes.purpose import AtHand, Card, KeptSpend, Message
+from mingqu.store.server import work
+from mingqu.store.server.connection import Answer as Answered
+from mingqu.store.server.connection import Statement
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import NewWork
 
 Answer = dict[str, object]
 Writing = Callable[[Sequence[Statement]], Sequence[Answered]]

@@ -17,9 +17,10 @@ from mingqu.services.house import House
 from mingqu.services.orders import keep_order
 from mingqu.services.orders.hear_order import BookOrders
 from mingqu.services.orders.run_errand import errand_of, run_errand
-from mingqu.store import order, reconciliation
-from mingqu.store.database import DatabaseUnavailable
-from mingqu.store.reconciliation import KnownBreak
+from mingqu.store.bills import reconciliation
+from mingqu.store.bills.reconciliation import KnownBreak
+from mingqu.store.orders import order
+from mingqu.store.server.database import DatabaseUnavailable
 
 # A day of many breaks is one trouble and not so many questions; the rest is asked in the next rounds.
 ASKS_MAX: Final = 100

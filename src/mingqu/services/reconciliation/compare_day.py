@@ -12,9 +12,9 @@ from mingqu.domain.reconciliation import Break, BreakKind, Line, Moved, Tally, c
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.reconciliation.fetch_bill import BillMissing
-from mingqu.store import bill, reconciliation
-from mingqu.store.database import Transaction
-from mingqu.store.reconciliation import KnownBreak
+from mingqu.store.bills import bill, reconciliation
+from mingqu.store.bills.reconciliation import KnownBreak
+from mingqu.store.server.database import Transaction
 
 # People work breaks one by one. More of them than this is another merchant's bill, or a day whose book is not this one.
 BREAKS_MAX: Final = 20_000

@@ -16,8 +16,8 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.services.access.note_refused import note_bill
 from mingqu.services.close.close_day import DayNotOver
 from mingqu.services.house import House
-from mingqu.store import bill, settlement
-from mingqu.store.database import Transaction
+from mingqu.store.bills import bill, settlement
+from mingqu.store.server.database import Transaction
 
 # Wallets have their bills by ten in the morning, and a bill that is asked for sooner may be "none" for "not yet".
 READY_AT: Final = timedelta(hours=10, minutes=15)

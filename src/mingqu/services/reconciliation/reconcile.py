@@ -19,9 +19,9 @@ from mingqu.services.reconciliation.ask_about_breaks import ask_about_breaks
 from mingqu.services.reconciliation.compare_day import LENDER, Compared, compare_day
 from mingqu.services.reconciliation.fetch_bill import BillRefused, fetch_bill, ready_at, require_over
 from mingqu.services.reconciliation.settle_bill import Settled, settle_bill
-from mingqu.store import bill, reconciliation
-from mingqu.store.database import DatabaseUnavailable, Transaction
-from mingqu.store.reconciliation import KnownBreak as KnownBreak
+from mingqu.store.bills import bill, reconciliation
+from mingqu.store.bills.reconciliation import KnownBreak as KnownBreak
+from mingqu.store.server.database import DatabaseUnavailable, Transaction
 
 LEASE: Final = timedelta(minutes=15)  # a fetch, a comparison and a hundred questions take less
 # A worker that was away for longer is no worker: older days are for `mingqu reconcile --date`.

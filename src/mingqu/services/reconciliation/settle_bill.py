@@ -19,9 +19,10 @@ from uuid import UUID
 from mingqu.domain.identifier import beside, derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.services.house import House
-from mingqu.store import ledger, settlement
-from mingqu.store.database import Transaction
-from mingqu.store.settlement import Settlement, Unsettled
+from mingqu.store.bills import settlement
+from mingqu.store.bills.settlement import Settlement, Unsettled
+from mingqu.store.ledgers import ledger
+from mingqu.store.server.database import Transaction
 
 ORDERS_MAX: Final = 500  # in one transaction: some tens of milliseconds under the cell's lock
 _PURPOSE: Final = "settlement"

@@ -20,10 +20,12 @@ from mingqu.domain.reconciliation import BreakEvent, BreakState, Cause, next_sta
 from mingqu.domain.refusal import Refusal
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
-from mingqu.store import bill, order, proposal, reconciliation
-from mingqu.store.bill import Bill
-from mingqu.store.database import Transaction
-from mingqu.store.reconciliation import KnownBreak
+from mingqu.store.bills import bill, reconciliation
+from mingqu.store.bills.bill import Bill
+from mingqu.store.bills.reconciliation import KnownBreak
+from mingqu.store.operators import proposal
+from mingqu.store.orders import order
+from mingqu.store.server.database import Transaction
 
 # What people may say. The rest is said by comparisons.
 CAUSES: Final = (Cause.CHANNEL_LATE, Cause.CHANNEL_WRONG, Cause.OURS_WRONG, Cause.NOT_OURS, Cause.WRITTEN_OFF)

@@ -21,10 +21,12 @@ from mingqu.services.house import House
 from mingqu.services.loans.read_loan_at import balances_at, events_then
 from mingqu.services.reconciliation.compare_day import SourceUnknown
 from mingqu.services.reports.report_days import DayNotClosed
-from mingqu.store import book, evidence, lender_loans, settlement
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.loan_event import KnownEvent, known_events
+from mingqu.store import evidence
+from mingqu.store.bills import lender_loans, settlement
+from mingqu.store.books import book
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.loan_event import KnownEvent, known_events
+from mingqu.store.server.database import Transaction
 
 Row = tuple[object, ...]
 _RUNNING: Final = (Stage.ACTIVE, Stage.CHARGED_OFF)

@@ -14,9 +14,10 @@ from mingqu.domain.refusal import Refusal
 from mingqu.ports.cash_advance import Standing
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
-from mingqu.store import referral, work
-from mingqu.store.database import Transaction
-from mingqu.store.work import Work
+from mingqu.store.lenders import referral
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import Work
 
 log: Final = logging.getLogger("mingqu.referral")
 ASK: Final = "ask_referral"

@@ -20,7 +20,7 @@ from mingqu.domain.operator import Permission
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.house import House
 from mingqu.services.referrals.refer_cash_advance import IdentityNotProved, require_bank
-from mingqu.store import referral
+from mingqu.store.lenders import referral
 
 _CLOSED = (InstitutionNotConnected, PartnerNotListed, PilotExcludes, RegionNotServed, LendingSwitchedOff)
 

@@ -35,8 +35,10 @@ from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.referrals.follow_referrals import hear, promise_to_ask
 from mingqu.services.repayment.repay import ChannelUnavailable
-from mingqu.store import consent, instrument, party, referral, vault
-from mingqu.store.database import Transaction
+from mingqu.store.lenders import referral
+from mingqu.store.parties import consent, party
+from mingqu.store.people import instrument, vault
+from mingqu.store.server.database import Transaction
 
 PAGE_LASTS: Final = timedelta(days=1)  # of a bank: whoever comes later is referred anew
 

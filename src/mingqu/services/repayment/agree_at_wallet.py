@@ -20,10 +20,12 @@ from mingqu.services.orders.drop_agreement import CANCEL_AGREEMENT
 from mingqu.services.orders.end_agreement import LEASE_SECONDS, end_agreement, tell_later
 from mingqu.services.orders.run_errand import PaymentChannelUnknown, token_field
 from mingqu.services.repayment.repay import AgreementRefused, ChannelUnavailable, keep_agreement, require_agreed
-from mingqu.store import repayment, vault, work
-from mingqu.store.database import DatabaseUnavailable, Transaction
-from mingqu.store.party import FIELD_ID_NUMBER, FIELD_NAME
-from mingqu.store.repayment import Agreement
+from mingqu.store.loans import repayment
+from mingqu.store.loans.repayment import Agreement
+from mingqu.store.parties.party import FIELD_ID_NUMBER, FIELD_NAME
+from mingqu.store.people import vault
+from mingqu.store.server import work
+from mingqu.store.server.database import DatabaseUnavailable, Transaction
 
 ASK: Final = "ask_agreement"  # the work of asking what became of a page that somebody was sent to
 ASK_AFTER: Final = timedelta(minutes=1)

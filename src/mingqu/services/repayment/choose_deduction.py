@@ -14,9 +14,11 @@ from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.revolving.deduct_bills import begin_work
 from mingqu.services.revolving.reserve_deduction import end_choice
-from mingqu.store import bill_deduction, consent, repayment, spend
-from mingqu.store.bill_deduction import Choice
-from mingqu.store.database import Transaction
+from mingqu.store.loans import repayment
+from mingqu.store.parties import consent
+from mingqu.store.revolving import bill_deduction, spend
+from mingqu.store.revolving.bill_deduction import Choice
+from mingqu.store.server.database import Transaction
 
 
 class AgreementMissing(Refusal):

@@ -10,7 +10,7 @@ from mingqu.domain.loan import Intent, LoanState, LoanTerms, Quote, preview_repa
 from mingqu.services.house import House
 from mingqu.services.loans.withdraw_loan import require_cooling_off
 from mingqu.services.repayment.repay import OWING, NothingDue
-from mingqu.store import loan
+from mingqu.store.loans import loan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

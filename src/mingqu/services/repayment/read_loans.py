@@ -14,10 +14,11 @@ from mingqu.domain.order import OrderKind
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.repayment.repay import OWING
-from mingqu.store import loan, order
-from mingqu.store.database import Transaction
-from mingqu.store.loan import SignedLoan
-from mingqu.store.order import Told
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import SignedLoan
+from mingqu.store.orders import order
+from mingqu.store.orders.order import Told
+from mingqu.store.server.database import Transaction
 
 PAID, OVERDUE, DUE, COMING = "paid", "overdue", "due", "coming"  # what a row of the schedule can be
 

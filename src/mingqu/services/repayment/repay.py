@@ -41,10 +41,13 @@ from mingqu.services.orders.run_errand import (
     payer_of,
     token_field,
 )
-from mingqu.store import consent, instrument, loan, order, repayment, vault
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.repayment import Agreement
+from mingqu.store.loans import loan, repayment
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.repayment import Agreement
+from mingqu.store.orders import order
+from mingqu.store.parties import consent
+from mingqu.store.people import instrument, vault
+from mingqu.store.server.database import Transaction
 
 # Stages in which a borrower can pay: a loan that was taken for lost is still owed.
 OWING: Final = (Stage.ACTIVE, Stage.CHARGED_OFF)

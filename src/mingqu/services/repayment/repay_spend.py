@@ -13,8 +13,9 @@ from mingqu.services.once import Response, once
 from mingqu.services.orders.run_errand import PaymentChannelUnknown
 from mingqu.services.repayment.repay import NothingDue, PaymentPage
 from mingqu.services.revolving.record_spend import brought_up
-from mingqu.store import order, spend
-from mingqu.store.database import Transaction
+from mingqu.store.orders import order
+from mingqu.store.revolving import spend
+from mingqu.store.server.database import Transaction
 
 
 def repay_spend(

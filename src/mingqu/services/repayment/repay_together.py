@@ -25,10 +25,11 @@ from mingqu.services.orders.chase_order import chase_order
 from mingqu.services.orders.hear_order import BookOrders
 from mingqu.services.orders.run_errand import Payer, PaymentChannelUnknown, combined_errand, keep_payer
 from mingqu.services.repayment.repay import NOBODY, OWING, NothingDue, page_at
-from mingqu.store import combined, loan, order, repayment
-from mingqu.store.combined import Part
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.loans import loan, repayment
+from mingqu.store.loans.loan import Loan
+from mingqu.store.orders import combined, order
+from mingqu.store.orders.combined import Part
+from mingqu.store.server.database import Transaction
 
 PARTS_MIN: Final = 2  # one loan is paid by itself
 CURRENCY: Final = "CNY"  # of every combined payment

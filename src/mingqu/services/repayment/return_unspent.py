@@ -23,10 +23,12 @@ from mingqu.services.house import House
 from mingqu.services.loans.follow_up import notice_of
 from mingqu.services.purpose.bind_money import card_of_loan
 from mingqu.services.purpose.spend_card import CURRENCY, UNSPENT_TOLD_DAYS, contract_of
-from mingqu.store import ledger, purpose, work
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.purpose import Card
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans.loan import Loan
+from mingqu.store.purposes import purpose
+from mingqu.store.purposes.purpose import Card
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 _SOURCE: Final = re.compile(r"purpose card ([0-9a-f]{32})")
 _SOON, _OVER = "card.unspent_soon", "card.unspent_over"

@@ -13,9 +13,9 @@ from mingqu.domain.cohort import looked_at, month_before, month_on_book, share_p
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.reports.report_days import Asked, Days, closed_days
-from mingqu.store import cohort
-from mingqu.store.cohort import Late, Of
-from mingqu.store.overview import BUCKETS
+from mingqu.store.loans.overview import BUCKETS
+from mingqu.store.reports import cohort
+from mingqu.store.reports.cohort import Late, Of
 
 ENDED: Final = "ended"
 WRITTEN_OFF: Final = "written_off"

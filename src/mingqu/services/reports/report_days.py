@@ -13,9 +13,9 @@ from uuid import UUID
 from mingqu.domain.refusal import Refusal
 from mingqu.services.close.sum_days import sum_all_days
 from mingqu.services.house import House
-from mingqu.store import day_report
-from mingqu.store.day_report import Standing, Turnover
-from mingqu.store.day_sum import NOBODY
+from mingqu.store.days.day_sum import NOBODY
+from mingqu.store.reports import day_report
+from mingqu.store.reports.day_report import Standing, Turnover
 
 
 class DayNotClosed(Refusal):

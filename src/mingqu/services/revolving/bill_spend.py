@@ -12,8 +12,8 @@ from typing import Final
 
 from mingqu.services.house import House
 from mingqu.services.revolving.bill_together import bill_chunk
-from mingqu.store import spend
-from mingqu.store.database import Transaction
+from mingqu.store.revolving import spend
+from mingqu.store.server.database import Transaction
 
 CHUNK: Final = 500  # accounts in one transaction: some tens of milliseconds under the cell's lock
 CHUNKS_MAX: Final = 1_000_000  # of one cell; beyond it something does not move on

@@ -23,11 +23,13 @@ from mingqu.domain.spend.packed import DUE_OPEN, day_of, unpacked_bill
 from mingqu.services.house import House
 from mingqu.services.revolving.record_spend import EVENT_PLACES_FROM, bring_up_all
 from mingqu.services.revolving.remind_of_bills import ROUND_MIN, notices_of, round_of
-from mingqu.store import column, ledger, spend, spend_columns
-from mingqu.store.column import Kind
-from mingqu.store.connection import Statement
-from mingqu.store.database import Transaction
-from mingqu.store.spend_columns import AccountChunk
+from mingqu.store.ledgers import ledger
+from mingqu.store.revolving import spend, spend_columns
+from mingqu.store.revolving.spend_columns import AccountChunk
+from mingqu.store.server import column
+from mingqu.store.server.column import Kind
+from mingqu.store.server.connection import Statement
+from mingqu.store.server.database import Transaction
 
 # What a bill charges: where it is owed, and whose income it is.
 _CHARGES: Final = (

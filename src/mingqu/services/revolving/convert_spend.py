@@ -26,9 +26,9 @@ from mingqu.services.offers.price_offer import CostAboveCap
 from mingqu.services.once import Response, id_of_key, once
 from mingqu.services.revolving.open_spend import TermsNotShown
 from mingqu.services.revolving.record_spend import brought_up, record_spend
-from mingqu.store import spend
-from mingqu.store.database import Transaction
-from mingqu.store.spend import SpendAccount
+from mingqu.store.revolving import spend
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server.database import Transaction
 
 FIRST_PART: Final = 1  # month from the next bill day that the first instalment is due in
 

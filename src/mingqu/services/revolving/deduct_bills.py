@@ -20,11 +20,13 @@ from mingqu.services.house import House
 from mingqu.services.revolving.record_spend import bring_up_all
 from mingqu.services.revolving.reserve_deduction import reserve_deduction
 from mingqu.services.revolving.tell_of_deductions import tell_not_deducted
-from mingqu.store import bill_deduction, repayment, spend, work
-from mingqu.store.bill_deduction import Choice
-from mingqu.store.database import Transaction
-from mingqu.store.spend import SpendAccount
-from mingqu.store.work import Work
+from mingqu.store.loans import repayment
+from mingqu.store.revolving import bill_deduction, spend
+from mingqu.store.revolving.bill_deduction import Choice
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import Work
 
 DEDUCT: Final = "deduct_bill"
 LEASE_SECONDS: Final = 60  # far longer than a transaction takes

@@ -23,8 +23,11 @@ from mingqu.services.once import Response, once
 from mingqu.services.revolving.pay_merchant import require_held
 from mingqu.services.revolving.record_spend import brought_up, holds_for
 from mingqu.services.revolving.route_spend import route_spend
-from mingqu.store import instrument, ledger, order, spend
-from mingqu.store.database import Transaction
+from mingqu.store.ledgers import ledger
+from mingqu.store.orders import order
+from mingqu.store.people import instrument
+from mingqu.store.revolving import spend
+from mingqu.store.server.database import Transaction
 
 
 class NotForCash(Refusal):

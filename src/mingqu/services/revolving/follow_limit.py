@@ -10,8 +10,9 @@ from mingqu.domain.limit import moves
 from mingqu.domain.spend import SpendEvent, SpendKind
 from mingqu.services.house import House
 from mingqu.services.revolving.record_spend import bring_up_all, record_spend
-from mingqu.store import ledger, spend
-from mingqu.store.database import Transaction
+from mingqu.store.ledgers import ledger
+from mingqu.store.revolving import spend
+from mingqu.store.server.database import Transaction
 
 _PLACES_FROM = 200  # among the ids of the event's transfers: beyond any that the event itself brings
 

@@ -23,9 +23,13 @@ from mingqu.services.limits.grant_limits import CURRENCY, LIMIT_ACCOUNTS
 from mingqu.services.offers.make_offers import NoLimit
 from mingqu.services.once import Response, once
 from mingqu.services.revolving.tell_account import promise_notice
-from mingqu.store import erasure, evidence, ledger, offer, spend
-from mingqu.store.database import Transaction
-from mingqu.store.spend import SpendAccount
+from mingqu.store import evidence
+from mingqu.store.ledgers import ledger
+from mingqu.store.loans import offer
+from mingqu.store.parties import erasure
+from mingqu.store.revolving import spend
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server.database import Transaction
 
 OWN_CODES: Final = (
     AccountCode.SPEND_PRINCIPAL,

@@ -35,10 +35,11 @@ from mingqu.services.revolving.record_spend import (
     record_spend,
 )
 from mingqu.services.revolving.route_spend import release_spend, route_spend
-from mingqu.store import ledger, purchase, spend
-from mingqu.store.database import Transaction
-from mingqu.store.purchase import Purchase
-from mingqu.store.spend import SpendAccount
+from mingqu.store.ledgers import ledger
+from mingqu.store.revolving import purchase, spend
+from mingqu.store.revolving.purchase import Purchase
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server.database import Transaction
 
 
 class NotForSpending(Refusal):

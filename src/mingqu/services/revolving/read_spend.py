@@ -11,10 +11,11 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import DeductedPart, SpendState, Statement, accrued_fen, advance, next_morning
 from mingqu.services.house import House
 from mingqu.services.limits.left_to_use import Bounds, bounds_of
-from mingqu.store import bill_deduction, ledger, purchase, spend
-from mingqu.store.database import Transaction
-from mingqu.store.purchase import Purchase
-from mingqu.store.spend import SpendAccount
+from mingqu.store.ledgers import ledger
+from mingqu.store.revolving import bill_deduction, purchase, spend
+from mingqu.store.revolving.purchase import Purchase
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

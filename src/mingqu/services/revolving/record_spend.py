@@ -15,9 +15,11 @@ from mingqu.domain.spend import SpendEvent, SpendKind, SpendOutcome, advance, ne
 from mingqu.services.house import House
 from mingqu.services.revolving.remind_of_bills import notices_of
 from mingqu.services.revolving.reserve_deduction import spare_deductions
-from mingqu.store import evidence, ledger, spend
-from mingqu.store.database import Transaction
-from mingqu.store.spend import SpendAccount
+from mingqu.store import evidence
+from mingqu.store.ledgers import ledger
+from mingqu.store.revolving import spend
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server.database import Transaction
 
 _LENDERS: Final = frozenset(
     {

@@ -2,7 +2,7 @@
 
 One piece of work a bill, written in the transaction that makes it, has its three moments one after the other. What is
 said is read at each of them: a bill that is paid, or one behind which another was made, is not spoken of any more.
-The bills of a chunk of a morning are one round (`store/bill_round.py`); one that has to wait by itself leaves it.
+The bills of a chunk of a morning are one round (`store/revolving/bill_round.py`); one that has to wait leaves it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from mingqu.services.collection.pass_contact_gate import gate_message, keep_deni
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE_AT, awake
 from mingqu.services.messages.tell_person import tell_person
-from mingqu.store import bill_round, column, spend, work
-from mingqu.store.bill_round import BillRound
-from mingqu.store.column import Column
-from mingqu.store.connection import Statement as Asked
-from mingqu.store.database import Transaction
-from mingqu.store.spend import SpendAccount
-from mingqu.store.work import NewWork, Work
+from mingqu.store.revolving import bill_round, spend
+from mingqu.store.revolving.bill_round import BillRound
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server import column, work
+from mingqu.store.server.column import Column
+from mingqu.store.server.connection import Statement as Asked
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import NewWork, Work
 
 BILL_NOTICE: Final = "bill_notice"
 REMIND_BEFORE: Final = timedelta(days=3)  # as payers of loans are told what will be deducted

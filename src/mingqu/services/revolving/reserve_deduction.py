@@ -11,12 +11,14 @@ from mingqu.domain.order import Order, OrderKind, OrderState, reserve, withdraw
 from mingqu.domain.spend import DEDUCTION_TRIES, deducted_fen
 from mingqu.ports.collection import least_fen
 from mingqu.services.house import TAKING_LESS, House
-from mingqu.store import bill_deduction, order, repayment
-from mingqu.store.bill_deduction import Choice
-from mingqu.store.database import Transaction
-from mingqu.store.order import Direction
-from mingqu.store.repayment import Agreement
-from mingqu.store.spend import SpendAccount
+from mingqu.store.loans import repayment
+from mingqu.store.loans.repayment import Agreement
+from mingqu.store.orders import order
+from mingqu.store.orders.order import Direction
+from mingqu.store.revolving import bill_deduction
+from mingqu.store.revolving.bill_deduction import Choice
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server.database import Transaction
 
 PAID_ALREADY: Final = "paid_already"
 SWITCHED_OFF: Final = "deduction_switched_off"

@@ -17,10 +17,12 @@ from mingqu.domain.funding.route import Wanted
 from mingqu.services.funding.keep_headroom import use_headroom
 from mingqu.services.funding.route_funding import find_room, limits_now
 from mingqu.services.house import House
-from mingqu.store import evidence, headroom, spend_funding
-from mingqu.store.database import Transaction
-from mingqu.store.spend import SpendAccount
-from mingqu.store.spend_funding import SpendFunding
+from mingqu.store import evidence
+from mingqu.store.limits import headroom
+from mingqu.store.revolving import spend_funding
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.revolving.spend_funding import SpendFunding
+from mingqu.store.server.database import Transaction
 
 
 def route_spend(tx: Transaction, house: House, *, account: SpendAccount, cause: UUID, amount_fen: int) -> None:

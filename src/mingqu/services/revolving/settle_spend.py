@@ -10,8 +10,8 @@ from mingqu.services.revolving.draw_cash import holds_of_draw
 from mingqu.services.revolving.record_spend import bring_up_all, give_back, record_spend
 from mingqu.services.revolving.route_spend import release_spend
 from mingqu.services.revolving.tell_of_deductions import tell_deducted, tell_not_deducted
-from mingqu.store import bill_deduction, spend
-from mingqu.store.database import Transaction
+from mingqu.store.revolving import bill_deduction, spend
+from mingqu.store.server.database import Transaction
 
 
 def settle_spend(tx: Transaction, house: House, *, ended: Order) -> None:

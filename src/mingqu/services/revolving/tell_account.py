@@ -13,9 +13,10 @@ from mingqu.services.collection.pass_contact_gate import gate_message, keep_deni
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import awake
 from mingqu.services.messages.tell_person import tell_person
-from mingqu.store import spend, work
-from mingqu.store.database import Transaction
-from mingqu.store.spend import SpendAccount
+from mingqu.store.revolving import spend
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
 
 ACCOUNT_NOTICE: Final = "account_notice"
 LEASE_SECONDS: Final = 60  # far longer than a send takes; a worker that died is followed after it

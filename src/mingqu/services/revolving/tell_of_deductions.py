@@ -8,8 +8,8 @@ from mingqu.domain.order import Order
 from mingqu.domain.spend import Statement as Bill
 from mingqu.services.house import House
 from mingqu.services.revolving.tell_account import promise_notice
-from mingqu.store.database import Transaction
-from mingqu.store.spend import SpendAccount
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server.database import Transaction
 
 DEDUCTED: Final = "spend.deducted"
 NOT_DEDUCTED: Final = "spend.not_deducted"

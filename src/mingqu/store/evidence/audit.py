@@ -13,11 +13,11 @@ from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from mingqu.domain.evidence import EMPTY_ROOT, Checkpoint, Hash, LeafKind, breaks_between, leaf_hash, moment, node_hash
-from mingqu.store.database import Transaction
 from mingqu.store.evidence.checkpoint import load_checkpoint
 from mingqu.store.evidence.leaf import log_sizes, logs_of
 from mingqu.store.evidence.tree import STEP
-from mingqu.store.keyring import Keyring
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.keyring import Keyring
 
 # Leaves are read in pages, so that a check of a large book needs no memory in proportion to it.
 LEAVES_PER_PAGE: Final = 10_000

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from mingqu.domain.evidence import EMPTY_ROOT, CellRoot, Checkpoint, Leaf, cells_root
 from mingqu.domain.evidence.checkpoint import checkpoint_body
-from mingqu.store.database import Transaction
 from mingqu.store.evidence import tree
 from mingqu.store.evidence.leaf import log_sizes
-from mingqu.store.keyring import Keyring
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.keyring import Keyring
 
 
 def book_id(tx: Transaction) -> UUID:

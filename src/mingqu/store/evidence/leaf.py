@@ -14,10 +14,11 @@ from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.evidence import Leaf, LeafKind, commit, leaf_body, leaf_hash
 from mingqu.domain.identifier import cell_of
 from mingqu.domain.personal import Personal
-from mingqu.store import column, vault
-from mingqu.store.connection import Answer, Statement
-from mingqu.store.database import Transaction
-from mingqu.store.keyring import Keyring
+from mingqu.store.people import vault
+from mingqu.store.server import column
+from mingqu.store.server.connection import Answer, Statement
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.keyring import Keyring
 
 _COUNT: Final = """UPDATE cell SET leaf_count = leaf_count + $3::bigint
     WHERE cell = $1::smallint AND leaf_count = $2::bigint"""

@@ -10,10 +10,10 @@ from mingqu.domain.evidence import CellRoot, Checkpoint, Hash, Leaf, cell_leaf, 
 from mingqu.domain.evidence.tree import consistency_nodes, inclusion_nodes, leaf_hash, nodes_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
-from mingqu.store.database import Transaction
 from mingqu.store.evidence import tree
 from mingqu.store.evidence.checkpoint import last_checkpoint
-from mingqu.store.keyring import Keyring
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.keyring import Keyring
 
 FORMAT = 1
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from mingqu.domain.evidence.tree import Hash, Node, node_hash, nodes_of, peaks, root
-from mingqu.store.database import Transaction
+from mingqu.store.server.database import Transaction
 
 # Every fourth level is stored: a fifteenth of the rows, and a level in between takes two to eight of them.
 STEP: Final = 4

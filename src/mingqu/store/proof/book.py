@@ -7,10 +7,10 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 from mingqu.domain.evidence import LeafKind
-from mingqu.store import loan
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.loan_event import CONCEDED
+from mingqu.store.loans import loan
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.loan_event import CONCEDED
+from mingqu.store.server.database import Transaction
 
 # Enough to see what kind of break it is; a broken book may have millions.
 FINDINGS_MAX: Final = 20

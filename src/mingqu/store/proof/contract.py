@@ -12,10 +12,10 @@ import msgspec
 
 from mingqu.domain.loan import LoanTerms
 from mingqu.domain.rate import Rate
-from mingqu.store import accrual
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
-from mingqu.store.offer import AS_OFFERED, stored_terms_hash
+from mingqu.store.ledgers import accrual
+from mingqu.store.loans.loan import Loan
+from mingqu.store.loans.offer import AS_OFFERED, stored_terms_hash
+from mingqu.store.server.database import Transaction
 
 # Enough to see what kind of break it is; a broken book may have millions.
 FINDINGS_MAX: Final = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
-from mingqu.store.database import Transaction
+from mingqu.store.server.database import Transaction
 
 # Enough to see what kind of break it is; a broken book may have millions.
 FINDINGS_MAX: Final = 20

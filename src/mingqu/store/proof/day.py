@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
-from mingqu.store.database import Transaction
-from mingqu.store.day_sum import PLACED_BY_DAY, WHOSE
+from mingqu.store.days.day_sum import PLACED_BY_DAY, WHOSE
+from mingqu.store.server.database import Transaction
 
 # Enough to see what kind of break it is; a broken book may have millions.
 FINDINGS_MAX: Final = 20

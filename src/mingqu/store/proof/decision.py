@@ -15,9 +15,9 @@ from mingqu.domain.canonical import canonical
 from mingqu.domain.identifier import derived
 from mingqu.domain.ledger import Reason
 from mingqu.domain.personal import Personal
-from mingqu.store import vault
-from mingqu.store.database import Transaction
-from mingqu.store.keyring import Keyring
+from mingqu.store.people import vault
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.keyring import Keyring
 
 # Enough to see what kind of break it is; a broken book may have millions.
 FINDINGS_MAX: Final = 20

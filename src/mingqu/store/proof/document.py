@@ -11,11 +11,13 @@ from uuid import UUID
 
 from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.evidence import LeafKind, commit, moment
-from mingqu.store import evidence, proposal, vault
-from mingqu.store.database import Transaction
+from mingqu.store import evidence
 from mingqu.store.evidence import Comparison, Said
-from mingqu.store.keyring import Keyring
+from mingqu.store.operators import proposal
+from mingqu.store.people import vault
 from mingqu.store.proof.spend_document import SPEND_DOCUMENTS, Witnessed
+from mingqu.store.server.database import Transaction
+from mingqu.store.server.keyring import Keyring
 
 
 def compared_leaves(*, keyring: Keyring) -> Mapping[LeafKind, Comparison]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, LiteralString
 
 from mingqu.domain.accrual import GroupTotal
-from mingqu.store.database import Transaction
+from mingqu.store.server.database import Transaction
 
 # A line of a loan is its base and what it grew by since its own day; as many days as the groups' day is behind the same
 # first day for all are added by the sum of the slopes, so that no day has to be brought to every loan.

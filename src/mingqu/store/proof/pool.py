@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
-from mingqu.store.database import Transaction
-from mingqu.store.pool_book import MOVED
+from mingqu.store.funders.pool_book import MOVED
+from mingqu.store.server.database import Transaction
 
 FINDINGS_MAX: Final = 20
 

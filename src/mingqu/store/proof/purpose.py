@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
-from mingqu.store.database import Transaction
-from mingqu.store.purpose import CAME_BACK
-from mingqu.store.purpose_loan import card_of_loan
+from mingqu.store.purposes.purpose import CAME_BACK
+from mingqu.store.purposes.purpose_loan import card_of_loan
+from mingqu.store.server.database import Transaction
 
 FINDINGS_MAX: Final = 20
 

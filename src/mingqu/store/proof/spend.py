@@ -9,9 +9,9 @@ from uuid import UUID
 
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import Statement, advance, next_morning, open_account, step
-from mingqu.store import spend
-from mingqu.store.database import Transaction
-from mingqu.store.spend import SpendAccount
+from mingqu.store.revolving import spend
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server.database import Transaction
 
 FINDINGS_MAX: Final = 20  # enough to see what kind of break it is; a broken book may have millions
 ACCOUNTS_PER_PAGE: Final = 1_000  # so that the proof of a large book needs no memory in proportion to it

@@ -14,9 +14,9 @@ from uuid import UUID
 from mingqu.domain.canonical import canonical
 from mingqu.domain.identifier import dated, derived
 from mingqu.domain.ledger import HELD, WAYS, AccountCode, Reason, TransferKind
-from mingqu.store import accrual
-from mingqu.store.database import Transaction
-from mingqu.store.loan import Loan
+from mingqu.store.ledgers import accrual
+from mingqu.store.loans.loan import Loan
+from mingqu.store.server.database import Transaction
 
 # Enough to see what kind of break it is; a broken book may have millions.
 FINDINGS_MAX: Final = 20

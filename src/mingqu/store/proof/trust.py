@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, LiteralString
 
 from mingqu.domain.abs_pool import trust_id
-from mingqu.store.database import Transaction
+from mingqu.store.server.database import Transaction
 
 FINDINGS_MAX: Final = 20
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from mingqu.domain.moment import business_date_of
 from mingqu.domain.order import CLOCK_SKEW_MAX, TRANSITIONS, OrderEvent, OrderState, Verdict
-from mingqu.store.database import Transaction
+from mingqu.store.server.database import Transaction
 
 # Enough to see what kind of break it is; a broken book may have millions.
 FINDINGS_MAX: Final = 20

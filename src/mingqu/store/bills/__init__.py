@@ -1,0 +1,1 @@
+"""Bills, breaks and settlements; what a lender's files are made of."""

@@ -1,0 +1,1 @@
+"""A whole book: created, copied, restored, cut into other cells."""

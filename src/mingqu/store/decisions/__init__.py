@@ -1,0 +1,1 @@
+"""Policies, signals, lists, assessments and decisions at rest."""

@@ -1,0 +1,1 @@
+"""Funders, pools, guarantors and partners: plans, statements, fees."""

@@ -1,0 +1,109 @@
+"""What joint loans moved for one funder in a period, loan by loan, read from the memorandum transfers themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, LiteralString
+from uuid import UUID
+
+from mingqu.domain.ledger import AccountCode, Reason
+from mingqu.domain.refusal import Refusal
+from mingqu.store.server.database import Transaction
+
+LINES_MAX: Final = 10_000  # of one statement: a program that wants more asks for shorter periods
+
+
+class FunderStatementTooLong(Refusal):
+    """More loans moved in the period than one statement holds: ask for a shorter one."""
+
+    code = "funder_statement_too_long"
+
+
+_LINES: Final[LiteralString] = """
+    WITH moved AS (
+        SELECT f.loan_id, t.reason, t.posted_on,
+               CASE WHEN t.debit_code = %(principal)s AND t.reason = %(lend)s THEN t.amount_fen
+                    WHEN t.reason = %(lend)s THEN -t.amount_fen
+                    WHEN t.debit_code IN (%(received)s, %(lost)s) THEN t.amount_fen ELSE -t.amount_fen END AS fen
+        FROM loan_funding f CROSS JOIN LATERAL unnest(f.slices, f.funders) AS u (owner, funder)
+        JOIN transfer t ON t.cell = f.cell AND t.debit_owner = u.owner
+        WHERE u.funder = %(funder)s AND t.posted_on <= %(last)s AND t.kind IN (1, 3)
+    ), loan AS (
+        SELECT loan_id,
+               sum(CASE WHEN reason = %(lend)s THEN fen WHEN reason IN (%(repay)s, %(lose)s) THEN -fen ELSE 0 END)
+                   FILTER (WHERE posted_on < %(first)s) AS opening,
+               sum(fen) FILTER (WHERE posted_on >= %(first)s AND reason = %(lend)s) AS lent,
+               sum(fen) FILTER (WHERE posted_on >= %(first)s AND reason = %(repay)s) AS repaid,
+               sum(fen) FILTER (WHERE posted_on >= %(first)s AND reason = %(lose)s) AS lost,
+               sum(fen) FILTER (WHERE posted_on >= %(first)s AND reason = %(interest)s) AS interest,
+               sum(fen) FILTER (WHERE posted_on >= %(first)s AND reason = %(penalty)s) AS penalty,
+               sum(fen) FILTER (WHERE posted_on >= %(first)s AND reason = %(fee)s) AS fee,
+               bool_or(posted_on >= %(first)s) AS moved
+        FROM moved GROUP BY 1
+    )
+    SELECT loan_id, coalesce(opening, 0)::bigint, coalesce(lent, 0)::bigint, coalesce(repaid, 0)::bigint,
+           coalesce(lost, 0)::bigint, coalesce(interest, 0)::bigint, coalesce(penalty, 0)::bigint,
+           coalesce(fee, 0)::bigint
+    FROM loan WHERE moved OR opening > 0 ORDER BY loan_id LIMIT %(most)s"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunderLine:
+    """One joint loan in a funder's statement, that funder's part only, in fen."""
+
+    loan_id: UUID
+    opening_fen: int
+    lent_fen: int
+    repaid_fen: int
+    lost_fen: int
+    closing_fen: int
+    interest_fen: int
+    penalty_fen: int
+    fee_fen: int
+
+    @property
+    def received_fen(self) -> int:
+        """All the money that came in of the funder's part in the period."""
+        return self.repaid_fen + self.interest_fen + self.penalty_fen + self.fee_fen
+
+
+def of_funder(tx: Transaction, *, funder_id: UUID, first: date, last: date) -> list[FunderLine]:
+    """Return a funder's part of each joint loan that owes it or moved in [first, last], by id of the loan.
+
+    By the day of posting: a statement of closed days is the same for ever. Errors: FunderStatementTooLong.
+    """
+    rows = tx.execute(
+        _LINES,
+        {
+            "funder": funder_id,
+            "first": first,
+            "last": last,
+            "most": LINES_MAX + 1,
+            "principal": int(AccountCode.SHARE_PRINCIPAL),
+            "received": int(AccountCode.SHARE_RECEIVED),
+            "lost": int(AccountCode.SHARE_LOST),
+            "lend": int(Reason.SHARE_LEND),
+            "repay": int(Reason.SHARE_REPAY),
+            "lose": int(Reason.SHARE_LOSE),
+            "interest": int(Reason.SHARE_INTEREST_PAID),
+            "penalty": int(Reason.SHARE_PENALTY_PAID),
+            "fee": int(Reason.SHARE_FEE_PAID),
+        },
+    ).fetchall()
+    if len(rows) > LINES_MAX:
+        raise FunderStatementTooLong("More loans moved than one statement holds: ask for a shorter period.")
+    return [
+        FunderLine(
+            loan_id=row[0],
+            opening_fen=row[1],
+            lent_fen=row[2],
+            repaid_fen=row[3],
+            lost_fen=row[4],
+            closing_fen=row[1] + row[2] - row[3] - row[4],
+            interest_fen=row[5],
+            penalty_fen=row[6],
+            fee_fen=row[7],
+        )
+        for row in rows
+    ]

@@ -1,0 +1,1 @@
+"""Accounts, transfers, holds and accruals, statements, and their proof."""

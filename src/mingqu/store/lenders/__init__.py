@@ -1,0 +1,1 @@
+"""The directory of institutions, questions to lenders, referrals."""

@@ -1,0 +1,1 @@
+"""Caps, freezes, links and slices of the book's limits."""

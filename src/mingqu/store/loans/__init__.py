@@ -1,0 +1,1 @@
+"""Loans, their events and what was signed for them; deductions, repayments, stages."""

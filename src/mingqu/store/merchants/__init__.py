@@ -1,0 +1,1 @@
+"""Merchants and orders at their checkouts."""

@@ -1,0 +1,1 @@
+"""Messages and webhooks: codes, quotas, rounds."""

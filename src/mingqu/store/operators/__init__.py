@@ -1,0 +1,1 @@
+"""Operators, their sessions, whom they looked at, what they proposed."""

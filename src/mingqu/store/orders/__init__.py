@@ -1,0 +1,1 @@
+"""Orders and their words, batches, receipts, what waits for people."""

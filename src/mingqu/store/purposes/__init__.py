@@ -1,0 +1,1 @@
+"""Money with a purpose: contracts, cards, spends, alerts, payees."""

@@ -1,0 +1,1 @@
+"""What reports read of closed days and of cohorts."""

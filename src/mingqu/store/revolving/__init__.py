@@ -1,0 +1,1 @@
+"""Revolving accounts, their purchases and who funds them."""

@@ -1,0 +1,1 @@
+"""The database itself: embedded server, connections, transactions, columns, migrations, leases, keys of requests."""
