@@ -42,7 +42,7 @@ from mingqu.services.house import House
 from mingqu.services.messages.subscribe_merchant import subscribe_merchant
 from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.privacy.give_consent import give_consent
-from mingqu.store import loan
+from mingqu.store.loans import loan
 from tests.journeys.reading import assert_coherent, rows_of
 from tests.world import OpenWorld
 
@@ -252,8 +252,8 @@ from mingqu.channels.system.codes import SystemCodes
 from mingqu.channels.system.identifiers import SystemIdentifiers
 from mingqu.domain.personal import Personal
 from mingqu.services.contracts import sign_contract as signing
-from mingqu.store import keyring
-from mingqu.store.database import Database
+from mingqu.store.server import keyring
+from mingqu.store.server.database import Database
 from mingqu.worlds.house import fake_house
 
 folder, said = Path(sys.argv[1]), json.loads(sys.argv[2])
