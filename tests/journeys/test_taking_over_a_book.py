@@ -16,6 +16,7 @@ from uuid import UUID
 
 import pytest
 
+from mingqu.channels.fake.clock import SettableClock
 from mingqu.demo.made_book import made_book
 from mingqu.domain.loan import Intent, Repaid, quote
 from mingqu.domain.moment import start_of
@@ -27,6 +28,7 @@ from mingqu.services.books.take_over_book import (
     BookFileRefused,
     BookTakenOver,
     ControlTotalsDiffer,
+    DaysNotClosed,
     Expected,
     Source,
     take_over_book,
@@ -253,6 +255,10 @@ def test_books_come_and_go_only_when_yesterday_is_closed(empty: OpenWorld) -> No
         take(empty, LINES[1])
     with pytest.raises(Exception, match="Close the days"):
         handed(empty)
+    close_through(empty.house, to=OPENED_ON)
+    behind = replace(empty.house, clock=SettableClock(start=start_of(OPENED_ON)))
+    with pytest.raises(DaysNotClosed, match="closed up to"):
+        list(hand_over_book(behind, report=HandedOver()))
 
 
 CHILD: Final = """

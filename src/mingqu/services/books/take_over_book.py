@@ -125,6 +125,12 @@ def closed_to(tx: Transaction, house: House) -> date:
     """Return the last closed day, the same in every cell and yesterday. Errors: DaysNotClosed."""
     yesterday = house.clock.business_date() - timedelta(days=1)
     closed = {book.last_closed_on(tx, cell=cell) for cell in range(tx.cells)}
+    if max(closed) > yesterday:
+        raise DaysNotClosed(
+            f"The book is closed up to {max(closed)} already, and the clock says {house.clock.business_date()}: "
+            "wait for the morning after, or set the clock right.",
+            closed_to=max(closed).isoformat(),
+        )
     if closed != {yesterday}:
         raise DaysNotClosed(
             f"Close the days up to {yesterday} first, in every cell.", closed_to=min(closed).isoformat()
