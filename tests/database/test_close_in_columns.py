@@ -21,7 +21,7 @@ from mingqu.store.server.postgres import Server
 from tests.conftest import CELLS, OPENED_ON
 from tests.database.lived_in import DAYS, LAST, LOANS, a_house, assert_proved, portrait
 
-MIGRATIONS: Final = Path(migration.__file__).parent / "migrations"
+MIGRATIONS: Final = Path(migration.__file__).parents[1] / "migrations"
 
 
 # What classes and what was added to them since say of each product's loans, and what the loans themselves say.

@@ -15,7 +15,7 @@ from mingqu.domain.spend.packed import packed, packed_bill, unpacked, unpacked_b
 from mingqu.store.server import migration
 from mingqu.store.server.database import Database
 
-_FILE: Final = Path(migration.__file__).parent / "migrations" / "0110_packed_bills.sql"
+_FILE: Final = Path(migration.__file__).parents[1] / "migrations" / "0110_packed_bills.sql"
 BILL: Final = Statement(
     number=7, billed_on=date(2026, 9, 1), due=date(2026, 9, 10), principal_fen=10, interest_fen=20, fee_fen=30,
     penalty_fen=40, instalment_fen=50, overdue_fen=60, over_limit_fen=70, minimum_fen=80, total_fen=90,

@@ -183,7 +183,9 @@ def test_a_folder_without_permission_is_refused(tmp_path: Path, refuse: Callable
 
 
 def test_without_postgresql_the_command_says_how_to_get_one() -> None:
-    hidden = "from mingqu.store import binaries; binaries.of_wheel = lambda: None; from mingqu.main import run; run()"
+    hidden = (
+        "from mingqu.store.server import binaries; binaries.of_wheel = lambda: None; from mingqu.main import run; run()"
+    )
     with passing_folder() as folder:
         for words in (("migrate",), ("demo",)):
             said = run_python(hidden, *words, "--data", folder / words[0], env=environment(PATH=""))

@@ -223,7 +223,7 @@ def booking_imports(source: str) -> list[str]:
 
 
 def test_an_import_of_the_ledger_would_be_seen() -> None:
-    assert booking_imports("from mingqu.store import ledger") == ["mingqu.store.ledgers.ledger"]
+    assert booking_imports("from mingqu.store.ledgers import ledger") == ["mingqu.store.ledgers.ledger"]
     assert booking_imports("from mingqu.domain.ledger.chart import AccountCode") == [
         "mingqu.domain.ledger.chart.AccountCode"
     ]
