@@ -105,6 +105,7 @@ class _Written:
 
     messages: list[Message] = field(default_factory=list)
     spends: list[KeptSpend] = field(default_factory=list)
+    days: list[tuple[UUID, date, int]] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     drafts: list[evidence.Draft] = field(default_factory=list)
     captured: list[UUID] = field(default_factory=list)
@@ -200,12 +201,7 @@ def _hear(
     else:
         answer = _followed(tx, at_hand, card, word, message_id, on, written)
     message = Message(
-        message_id=message_id,
-        card_id=word.card_id,
-        kind=word.kind,
-        body_hash=body_hash,
-        said={**said},
-        answer=answer,
+        message_id=message_id, card_id=word.card_id, kind=word.kind, body_hash=body_hash, said={**said}, answer=answer
     )
     written.messages.append(message)
     if answer["outcome"] != "approved":  # a plain "yes" moved nothing yet; what takes the money is looked at
@@ -289,6 +285,8 @@ def _authorised(
             spent_on=here.date(),
             expires_on=lapses,
             state="held",
+            day_number=card.day_spends + 1,
+            day_fen=card.day_used_fen + word.amount_fen,
         )
     )
     held = _transfer(card, message_id, message_id, Reason.PURPOSE_SPEND, word.amount_fen, on)
@@ -344,9 +342,10 @@ def _followed(
         return _answer("refused", clause=spend.clause, reason=came.reason, remedy=came.remedy, flagged=came.flagged)
     if came.standing != standing:
         after = came.standing
-        written.spends.append(
-            replace(spend, state=after.state, captured_fen=after.captured_fen, returned_fen=after.returned_fen)
-        )
+        stands = replace(spend, state=after.state, captured_fen=after.captured_fen, returned_fen=after.returned_fen)
+        written.spends.append(stands)
+        if more_fen := stands.counts_fen - spend.counts_fen:
+            written.days.append((card.card_id, spend.spent_on, more_fen))
     if came.move is not None:
         written.transfers.append(_moved(card, message_id, spend, came, on))
     if came.move is Move.POST:
@@ -386,6 +385,8 @@ def _write(write: Writing, cell: int, at_hand: AtHand, written: _Written, now: d
     statements = [*leaves, purpose.said(cell=cell, messages=written.messages, at=now)]
     if written.spends:
         statements.append(purpose.kept(cell=cell, spends=written.spends))
+    if written.days:
+        statements.append(purpose.days_changed(cell=cell, changes=written.days))
     if written.captured:
         statements.append(purpose.first_captured(cell=cell, card_ids=written.captured, on=on))
     if written.transfers:

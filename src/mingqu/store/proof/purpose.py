@@ -60,7 +60,12 @@ _HELD: Final[LiteralString] = """
     FULL JOIN open o ON o.cell = s.cell AND o.reference = s.spend_id
     LEFT JOIN lapsed l ON l.cell = s.cell AND l.reference = s.spend_id
     WHERE s.amount_fen IS DISTINCT FROM o.fen AND l.reference IS NULL"""
-
+# The last spend of a card's day has what counts of that day: what is held and captured, without what was reversed.
+_DAYS: Final[LiteralString] = """
+    SELECT format('card %%s spent another sum on %%s than is kept of that day', card_id, spent_on)
+    FROM purpose_spend GROUP BY cell, card_id, spent_on
+    HAVING (array_agg(day_fen ORDER BY day_number DESC))[1]
+           <> sum(CASE state WHEN 'held' THEN amount_fen WHEN 'reversed' THEN 0 ELSE captured_fen END)"""
 # What of a card's money paid its loan lies on the card no more.
 _ENDED: Final[LiteralString] = """
     SELECT format('receipt %%s is of a card whose money is still there', r.proposal_id)
@@ -75,10 +80,10 @@ _STOPS: Final[LiteralString] = """
 
 
 def purposes(tx: Transaction) -> list[str]:
-    """Return a sentence for each spend that left the purpose of its contract or is not what was posted of it."""
+    """Return a sentence for each spend that left its purpose or is not as posted, and each day with another sum."""
     return [
         sentence
-        for check in (_PAYEES, _AGREED, _BOUND, _MOVED, _HELD, _ENDED)
+        for check in (_PAYEES, _AGREED, _BOUND, _MOVED, _HELD, _DAYS, _ENDED)
         for (sentence,) in tx.execute(check, {}).fetchmany(FINDINGS_MAX)
     ] + _stops(tx)
 

@@ -23,19 +23,20 @@ _CARDS: Final = """
            c.limit_fen - (SELECT a.credits_posted_fen - a.debits_posted_fen - a.debits_pending_fen FROM account a
                           WHERE a.cell = $1::smallint AND a.owner = asked.card_id AND a.code = 9202
                             AND a.currency = 'CNY'),
-           (SELECT coalesce(sum(CASE s.state WHEN 'held' THEN s.amount_fen WHEN 'reversed' THEN 0
-                                             ELSE s.captured_fen END), 0)::bigint
-            FROM purpose_spend s WHERE s.cell = c.cell AND s.card_id = c.card_id AND s.spent_on = asked.day),
+           coalesce(d.day_fen, 0), coalesce(d.day_number, 0),
            ARRAY(SELECT e.kind FROM purpose_evidence e WHERE e.cell = c.cell AND e.card_id = c.card_id)
     FROM unnest($2::uuid[], $3::date[]) AS asked (card_id, day)
     CROSS JOIN LATERAL (SELECT * FROM purpose_card p WHERE p.cell = $1::smallint AND p.card_id = asked.card_id
-                        OFFSET 0) c"""
+                        OFFSET 0) c
+    LEFT JOIN LATERAL (SELECT s.day_fen, s.day_number FROM purpose_spend s
+                       WHERE s.cell = $1::smallint AND s.card_id = asked.card_id AND s.spent_on = asked.day
+                       ORDER BY s.day_number DESC LIMIT 1) d ON true"""
 _ANSWERED: Final = """
     SELECT message_id, body_hash, answer::text FROM purpose_message
     WHERE cell = $1::smallint AND message_id = ANY ($2::uuid[])"""
 _SPENDS: Final = """
     SELECT spend_id, card_id, merchant, category, currency, amount_fen, clause, spent_on, expires_on, state,
-           captured_fen, returned_fen
+           day_number, day_fen, captured_fen, returned_fen
     FROM purpose_spend WHERE cell = $1::smallint AND spend_id = ANY ($2::uuid[])"""
 _SAY: Final = """
     INSERT INTO purpose_message (cell, message_id, card_id, kind, body_hash, said, answer, at)
@@ -44,13 +45,21 @@ _SAY: Final = """
          AS m (message_id, card_id, kind, body_hash, said, answer)"""
 _KEEP: Final = """
     INSERT INTO purpose_spend (cell, spend_id, card_id, merchant, category, currency, amount_fen, clause, spent_on,
-                               expires_on, state, captured_fen, returned_fen)
+                               expires_on, state, day_number, day_fen, captured_fen, returned_fen)
     SELECT $1::smallint, s.* FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[],
-                                         $8::text[], $9::date[], $10::date[], $11::text[], $12::bigint[], $13::bigint[])
+                                         $8::text[], $9::date[], $10::date[], $11::text[], $12::bigint[], $13::bigint[],
+                                         $14::bigint[], $15::bigint[])
            AS s (spend_id, card_id, merchant, category, currency, amount_fen, clause, spent_on, expires_on, state,
-                 captured_fen, returned_fen)
+                 day_number, day_fen, captured_fen, returned_fen)
     ON CONFLICT (cell, spend_id) DO UPDATE SET state = excluded.state, captured_fen = excluded.captured_fen,
                                                returned_fen = excluded.returned_fen"""
+# What a word took from a day, or gave it back, is told the last spend of that day, which may be the word's own.
+_DAYS: Final = """
+    UPDATE purpose_spend s SET day_fen = s.day_fen + d.more_fen
+    FROM unnest($2::uuid[], $3::date[], $4::bigint[]) AS d (card_id, day, more_fen)
+    WHERE s.cell = $1::smallint AND s.card_id = d.card_id AND s.spent_on = d.day
+      AND s.day_number = (SELECT max(l.day_number) FROM purpose_spend l
+                          WHERE l.cell = $1::smallint AND l.card_id = d.card_id AND l.spent_on = d.day)"""
 _CAPTURED: Final = """
     UPDATE purpose_card SET first_captured_on = $3::date
     WHERE cell = $1::smallint AND card_id = ANY ($2::uuid[]) AND first_captured_on IS NULL"""
@@ -68,12 +77,16 @@ class Card:
     first_captured_on: date | None
     used_fen: int
     day_used_fen: int
+    day_spends: int
     evidence: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptSpend:
-    """A spend that was approved, and what became of it."""
+    """A spend that was approved, and what became of it.
+
+    Of the spends of its card and day it is the `day_number`th; the last of them has in `day_fen` what the day comes to.
+    """
 
     spend_id: UUID
     card_id: UUID
@@ -85,8 +98,17 @@ class KeptSpend:
     spent_on: date
     expires_on: date
     state: str
+    day_number: int
+    day_fen: int
     captured_fen: int = 0
     returned_fen: int = 0
+
+    @property
+    def counts_fen(self) -> int:
+        """What counts of it for its day: what was given back does, what was reversed does not."""
+        if self.state == "held":
+            return self.amount_fen
+        return 0 if self.state == "reversed" else self.captured_fen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,10 +189,22 @@ def kept(*, cell: int, spends: Sequence[KeptSpend]) -> Statement:
         column.of_dates([each.spent_on for each in spends]),
         column.of_dates([each.expires_on for each in spends]),
         column.of_texts([each.state for each in spends]),
+        column.of_bigints([each.day_number for each in spends]),
+        column.of_bigints([each.day_fen for each in spends]),
         column.of_bigints([each.captured_fen for each in spends]),
         column.of_bigints([each.returned_fen for each in spends]),
     )
     return Statement(_KEEP, (column.smallint(cell), *(each.packed for each in values)))
+
+
+def days_changed(*, cell: int, changes: Sequence[tuple[UUID, date, int]]) -> Statement:
+    """Return the statement that adds fen to what cards spent on days, each card at most once."""
+    values = (
+        column.of_uuids([card_id for card_id, _, _ in changes]),
+        column.of_dates([day for _, day, _ in changes]),
+        column.of_bigints([more_fen for _, _, more_fen in changes]),
+    )
+    return Statement(_DAYS, (column.smallint(cell), *(each.packed for each in values)))
 
 
 def first_captured(*, cell: int, card_ids: Sequence[UUID], on: date) -> Statement:
@@ -339,8 +373,8 @@ def messages_of(tx: Transaction, *, card_id: UUID, limit: int) -> list[Message]:
 
 def _card(row: Sequence[object]) -> Card:
     names = ("card_id", "person_id", "contract_hash", "limit_fen", "frozen_for", "first_captured_on", "used_fen")
-    known = dict(zip((*names, "day_used_fen"), row, strict=False))
-    evidence = row[8]
+    known = dict(zip((*names, "day_used_fen", "day_spends"), row, strict=False))
+    evidence = row[9]
     assert isinstance(evidence, list)
     return Card(**known, evidence=frozenset(evidence))  # type: ignore[arg-type]
 
