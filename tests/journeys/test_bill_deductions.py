@@ -15,6 +15,7 @@ from mingqu.console.words import Words
 from mingqu.demo.journey import Known, agree_to_deductions, work_until_idle
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
+from mingqu.domain.loan import Intent
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import Order
 from mingqu.domain.ownership import NotFound
@@ -22,17 +23,20 @@ from mingqu.domain.spend import DeductedPart, PaymentWish
 from mingqu.services.orders.end_agreement import stop_agreement
 from mingqu.services.orders.hear_order import BookOrders
 from mingqu.services.people.read_person import person_view
+from mingqu.services.privacy.erase_person import ask_to_be_erased
 from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
 from mingqu.services.repayment.choose_deduction import AgreementMissing, choose_deduction, stop_deduction
-from mingqu.services.repayment.repay import open_page
+from mingqu.services.repayment.repay import confirm_agreement, open_page, request_agreement
 from mingqu.services.repayment.repay_spend import repay_spend
 from mingqu.services.revolving.deduct_bills import deduct_bills
 from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
 from mingqu.services.revolving.read_spend import SpendView, spend_view
+from mingqu.services.revolving.record_spend import RepaymentUnderWay
 from mingqu.store import proof
 from mingqu.store.orders import order
 from tests.console import signed_in
 from tests.journeys.reading import arrive, assert_coherent, rows_of
+from tests.journeys.test_own_data import borrow, pay_by_hand
 from tests.journeys.test_spend_funding import accounts_of
 from tests.world import OpenWorld
 
@@ -313,3 +317,100 @@ def test_verify_finds_a_deduction_that_nobody_agreed_to(account: Account) -> Non
             assert proof.spend_accounts(tx) == []
             tx.execute(spoiling)
             assert proof.spend_accounts(tx) == [found]
+
+
+def test_what_is_being_paid_by_hand_is_not_deducted_as_well(account: Account) -> None:
+    world, house, due = account.world, account.world.house, date(2026, 9, 10)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    account.at(due, 8, 55)
+    page = repay_spend(
+        house, person_id=account.known.person_id, account_id=account.account_id, wish=PaymentWish.BILL, key="page"
+    )
+    open_page(house, person_id=account.known.person_id, order_id=page.order_id)
+    account.at(due, 9, 1)
+    assert account.deductions() == [], "nine o'clock waits for what is on its way"
+    world.pay_page(account.known.newcomer, page.order_id)
+    account.at(due, 9, 30)
+    account.at(due, 20)
+    assert account.deductions() == []
+    assert (account.view().bill_left_fen, account.view().credit_fen, world.balance_fen(XIA)) == (0, 0, 50_000)
+
+
+def test_what_is_being_deducted_is_not_asked_for_by_hand_as_well(account: Account) -> None:
+    world, house, due = account.world, account.world.house, date(2026, 9, 10)
+    world.deposit(XIA, 100_000)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    world.bank.faults.plan("collection.deduct", Fault.LOSE_REPLY)
+    world.bank.faults.plan("bank.ask", Fault.LOSE_REQUEST, times=10_000)
+    account.at(due, 9, 1)
+    assert account.deductions() == [("UNKNOWN", 100_000, None)]
+    for wish in PaymentWish:
+        with pytest.raises(RepaymentUnderWay):
+            repay_spend(
+                house,
+                person_id=account.known.person_id,
+                account_id=account.account_id,
+                wish=wish,
+                key=wish.value,
+            )
+    world.bank.faults.heal()
+    account.at(due, 20)
+    assert account.deductions() == [("PAID", 100_000, None)]
+    assert (account.view().bill_left_fen, account.view().credit_fen) == (0, 0)
+
+
+def test_whoever_asks_to_be_erased_has_nothing_deducted_any_more(account: Account) -> None:
+    world, house, known = account.world, account.world.house, account.known
+    loan = borrow(world, known)  # its papers are kept for years, so that the account lives on
+    pay_by_hand(world, known, loan_id=loan.signed.loan_id, intent=Intent.PAYOFF)
+    work_until_idle(world)
+    give_consent(
+        house,
+        person_id=known.person_id,
+        purpose=ConsentPurpose.BILL_REPAYMENT,
+        recipient=house.settings.operator_name,
+        key="bills",
+    )
+    account.choose(DeductedPart.BILL)
+    assert not ask_to_be_erased(house, person_id=known.person_id, key="erase").erased
+    work_until_idle(world)
+    account.buy("1", 100_000)
+    give_consent(
+        house,
+        person_id=known.person_id,
+        purpose=ConsentPurpose.AUTO_REPAYMENT,
+        recipient=house.settings.operator_name,
+        key="again",
+    )
+    agreement_id = request_agreement(
+        house, person_id=known.person_id, instrument_id=known.instrument_id, key="agree-again"
+    )
+    confirm_agreement(
+        house,
+        person_id=known.person_id,
+        agreement_id=agreement_id,
+        code=world.read_code(known.newcomer.phone),
+    )
+    account.at(date(2026, 9, 10), 20)
+    assert account.deductions() == []
+    assert_coherent(house)
+
+
+def test_that_no_card_is_there_any_more_is_told_whenever_it_was_given_up(account: Account) -> None:
+    world, house, due = account.world, account.world.house, date(2026, 9, 10)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    account.at(due, 8, 59)
+    world.go_to(moment(due, 9))
+    deduct_bills(house, cell=house.database.cell_of(account.account_id))
+    (card,) = person_view(house, person_id=account.known.person_id).cards
+    assert card.agreement_id is not None
+    stop_agreement(house, person_id=account.known.person_id, agreement_id=card.agreement_id)
+    account.at(due, 20)
+    assert [state for state, *_ in account.deductions()] == ["FAILED"]
+    assert account.told() == Counter({"spend.not_deducted": 1})

@@ -22,6 +22,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.orders.end_agreement import end_agreement
+from mingqu.services.repayment.choose_deduction import end_choices
 from mingqu.store import evidence
 from mingqu.store.loans import loan
 from mingqu.store.orders import order
@@ -113,6 +114,7 @@ def ask_to_be_erased(house: House, *, person_id: UUID, key: str) -> Erasure:
             if given.withdrawn_at is None:
                 ended = consents.withdraw(consent=given, at=now)
                 consent.withdraw(tx, keyring=house.keyring, consent=ended)
+        end_choices(tx, house, person_id=person_id)
         session.end_all(tx, person_id=person_id, at=now)
         holds = vault.holds(tx, person_id=person_id, on=house.clock.business_date())
         if not holds:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.money import AmountOutOfRange, Money
-from mingqu.domain.order import OrderKind, reserve
+from mingqu.domain.order import OrderKind, OrderState, reserve
 from mingqu.domain.spend import PaymentWish, wished_fen
 from mingqu.services.house import HOSTED, House
 from mingqu.services.once import Response, once
+from mingqu.services.orders.keep_order import wait_until
 from mingqu.services.orders.run_errand import PaymentChannelUnknown
 from mingqu.services.repayment.repay import NothingDue, PaymentPage
-from mingqu.services.revolving.record_spend import brought_up
+from mingqu.services.revolving.record_spend import RepaymentUnderWay, brought_up
 from mingqu.store.orders import order
-from mingqu.store.revolving import spend
+from mingqu.store.revolving import bill_deduction, spend
 from mingqu.store.server.database import Transaction
+
+# A page can be paid for an hour, and what was paid is heard some minutes later.
+_PAGE_HOUR: Final = timedelta(minutes=70)
 
 
 def repay_spend(
@@ -30,8 +36,9 @@ def repay_spend(
 ) -> PaymentPage:
     """Make an order that the person pays on the channel's page; without an amount, what the wish takes today.
 
-    Paying is never frozen. Errors: NotFound, NothingDue, AmountOutOfRange, PaymentChannelUnknown, RepaymentUnderWay,
-    and those of the key.
+    What is being deducted meanwhile is not asked for a second time, unless its owner names an amount; a deduction that
+    was not sent yet lets the page go first. Paying is never frozen. Errors: NotFound, NothingDue, AmountOutOfRange,
+    PaymentChannelUnknown, RepaymentUnderWay, and those of the key.
     """
     if house.page_of(channel) is None:
         raise PaymentChannelUnknown("Nobody is paid here by this name.")
@@ -44,6 +51,13 @@ def repay_spend(
         amount = amount_fen or wished_fen(account.state, wish)
         if account.state.whole_fen <= 0 or amount <= 0:
             raise NothingDue("Nothing is owed on this account.")
+        for deduction in bill_deduction.open_orders(tx, account_id=account_id):
+            if deduction.state is OrderState.RESERVED:
+                wait_until(tx, order_id=deduction.order_id, at=house.clock.now() + _PAGE_HOUR)
+            elif amount_fen is None:
+                amount -= deduction.amount_fen
+        if amount <= 0:
+            raise RepaymentUnderWay("This is being deducted just now; please look again in a moment.")
         order_id = house.id_for(person_id)
         order.insert(
             tx,

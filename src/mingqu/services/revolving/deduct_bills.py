@@ -2,7 +2,8 @@
 
 Each choice has one piece of work, under the choice's own id, which goes from due day to due day and on each from try to
 try (`DEDUCTION_TRIES`). A try looks, under the cell's lock, at what is left of the part by then: what was paid by hand
-lessens or ends it, and while an earlier deduction may still succeed unheard nothing is asked for again. What is left is
+lessens or ends it, and while a payment may still succeed unheard, by hand or deducted, nothing is asked for and the try
+waits until its end is known. What is left is
 an order of the account, with its agreement, and lives like the deduction of a loan: UNKNOWN is asked for, a refusal
 ends it, and its end is told to the owner. A worker that slept over the due day tries once, as soon as it wakes.
 """
@@ -21,6 +22,7 @@ from mingqu.services.revolving.record_spend import bring_up_all
 from mingqu.services.revolving.reserve_deduction import reserve_deduction
 from mingqu.services.revolving.tell_of_deductions import tell_not_deducted
 from mingqu.store.loans import repayment
+from mingqu.store.parties import consent
 from mingqu.store.revolving import bill_deduction, spend
 from mingqu.store.revolving.bill_deduction import Choice
 from mingqu.store.revolving.spend import SpendAccount
@@ -58,9 +60,14 @@ def deduct_bills(house: House, *, cell: int) -> int:
             tx, cell=cell, kinds=[DEDUCT], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
         )
         tx.commit()
+    taken_up = 0
     for piece in leased:
-        house.database.run(partial(_take_up, house=house, piece=piece))
-    return len(leased)
+        try:
+            house.database.run(partial(_take_up, house=house, piece=piece))
+        except work.LeaseLost:  # it waited for the cell for so long that another worker has it
+            continue
+        taken_up += 1
+    return taken_up
 
 
 def _take_up(tx: Transaction, *, house: House, piece: Work) -> None:
@@ -83,22 +90,27 @@ def _take_up(tx: Transaction, *, house: House, piece: Work) -> None:
         due_at = start_of(bill.due) + DEDUCTION_TRIES[0]
         if now < due_at:
             at = due_at
+        elif spend.is_paying(tx, account_id=account.account_id):
+            work.reschedule(tx, work=piece, run_at=now + AGAIN_AFTER)  # this try is still to come
+            return
         else:
-            _try(tx, house, account, choice, bill, is_first=bill.number > done)
+            _try(tx, house, account, choice, bill)
             done = bill.number
             at = (next_try(now) if bill.due == today else None) or at
     work.reschedule(tx, work=piece, run_at=at, payload={_NUMBER: done})
 
 
-def _try(tx: Transaction, house: House, account: SpendAccount, choice: Choice, bill: Bill, *, is_first: bool) -> None:
+def _try(tx: Transaction, house: House, account: SpendAccount, choice: Choice, bill: Bill) -> None:
     """Reserve the deduction of what is left of a bill's part, unless one is open; the caller commits."""
     amount_fen = deducted_fen(account.state, choice.part)
     if not amount_fen or bill_deduction.open_orders(tx, account_id=account.account_id):
         return
+    given = consent.load(tx, person_id=choice.person_id, consent_id=choice.consent_id)
+    assert given.withdrawn_at is None, "a choice ends with its consent"
     agreement = repayment.active_agreements(tx, cell=account.cell, person_ids=[account.person_id]).get(
         account.person_id
     )
     if agreement is not None:
         reserve_deduction(tx, account=account, choice=choice, agreement=agreement, at=house.clock.now())
-    elif is_first:  # the card or wallet was given up: nothing is there to try again
+    else:  # the card or wallet was given up; of one bill this is told once
         tell_not_deducted(tx, house, account=account, bill=bill, amount_fen=amount_fen)

@@ -65,6 +65,9 @@ def spare_deductions(tx: Transaction, house: House, *, account: SpendAccount) ->
             continue  # the channel may have taken it: what is too much then is the owner's, in the next bill
         choice = bill_deduction.of_account(tx, account_id=account.account_id)
         left_fen = 0 if choice is None else deducted_fen(account.state, choice.part)
+        of = bill_deduction.bill_of_order(tx, order_id=waiting.order_id)
+        if of is None or account.state.bill is None or of[1] != account.state.bill.number:
+            left_fen = 0  # of the bill before: that of the new one is deducted on its own due day
         if waiting.amount_fen == left_fen:
             continue
         _withdraw(tx, waiting, code=PAID_ALREADY, at=house.clock.now())

@@ -77,8 +77,8 @@ _DEDUCTIONS: Final[LiteralString] = """
                                    AND g.person_id = d.person_id AND g.channel = o.channel
     LEFT JOIN spend_statement b ON b.cell = s.cell AND b.account_id = s.account_id AND b.number = s.bill_number
     WHERE s.choice_id IS NOT NULL
-      AND (a.account_id IS NULL OR c.consent_id IS NULL OR g.agreement_id IS NULL OR b.number IS NULL
-           OR o.kind <> 'collection' OR o.person_id <> d.person_id)
+      AND (a.account_id IS NULL OR c.consent_id IS NULL OR c.withdrawn_at < o.sent_at OR g.agreement_id IS NULL
+           OR b.number IS NULL OR o.kind <> 'collection' OR o.person_id <> d.person_id)
     UNION ALL
     SELECT format('order %s rests on an agreement and pays neither a loan nor a bill', r.order_id)
     FROM repayment r LEFT JOIN spend_order s ON s.cell = r.cell AND s.order_id = r.order_id
