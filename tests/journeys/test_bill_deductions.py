@@ -34,6 +34,7 @@ from mingqu.services.revolving.read_spend import SpendView, spend_view
 from mingqu.services.revolving.record_spend import RepaymentUnderWay
 from mingqu.store import proof
 from mingqu.store.orders import order
+from mingqu.store.server.work import LeaseLost
 from tests.console import signed_in
 from tests.journeys.reading import arrive, assert_coherent, rows_of
 from tests.journeys.test_own_data import borrow, pay_by_hand
@@ -414,3 +415,24 @@ def test_that_no_card_is_there_any_more_is_told_whenever_it_was_given_up(account
     account.at(due, 20)
     assert [state for state, *_ in account.deductions()] == ["FAILED"]
     assert account.told() == Counter({"spend.not_deducted": 1})
+
+
+def test_a_piece_that_another_worker_has_by_now_stops_no_other(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, house, due = account.world, account.world.house, date(2026, 9, 10)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    account.at(due, 8, 59)
+    world.go_to(moment(due, 9))
+    cell = house.database.cell_of(account.account_id)
+
+    def taken(*_: object, **__: object) -> None:
+        raise LeaseLost("It is another worker's.")
+
+    with monkeypatch.context() as other:
+        other.setattr("mingqu.services.revolving.deduct_bills._take_up", taken)
+        assert deduct_bills(house, cell=cell) == 0
+    account.at(due, 9, 2)
+    assert account.deductions() == [("PAID", 100_000, None)]

@@ -13,6 +13,7 @@ import pytest
 from mingqu.demo.journey import pay_by_hand
 from mingqu.demo.people import XIA
 from mingqu.domain.abs_pool import PoolTerms
+from mingqu.domain.abs_pool.terms import PoolUnknown
 from mingqu.domain.ledger import AccountCode as Code
 from mingqu.domain.loan import Intent
 from mingqu.jobs.worker import Resting, work_once
@@ -22,6 +23,7 @@ from mingqu.services.limits.follow_funding import follow_funding
 from mingqu.services.pools.draw_pool import PoolOpenAlready, draw_pools, open_pool
 from mingqu.services.pools.read_pools import read_pool
 from mingqu.store import evidence, proof
+from mingqu.store.funders import pool_book
 from mingqu.store.server.database import Transaction
 from tests.console import signed_in
 from tests.funding import with_funding
@@ -261,3 +263,21 @@ def posted_on(house: House, loan_id: UUID, on: date) -> dict[str, int]:
             ).fetchall()
         )
     return {"principal": rows.get(20, 0), "interest": rows.get(21, 0)}
+
+
+def test_a_pool_that_cannot_be_drawn_keeps_no_other_waiting(world: OpenWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def draw(_: object, pool: pool_book.Pool) -> int:
+        tried.append(pool.pool_id)
+        if pool.pool_id == "over":
+            raise PoolUnknown("Its terms are over.")
+        return 1
+
+    at = world.house.clock.now()
+    pools = [pool_book.Pool(pool_id=name, opened_on=at.date(), opened_at=at) for name in ("over", "yuanqu-consumer")]
+    monkeypatch.setattr(pool_book, "pools", lambda _tx: pools)
+    monkeypatch.setattr("mingqu.services.pools.draw_pool._draw_days", draw)
+    with pytest.raises(PoolUnknown):
+        draw_pools(world.house)
+    assert tried == ["over", "yuanqu-consumer"]

@@ -76,16 +76,28 @@ def open_pool(house: House, *, pool_id: str) -> Pool:
 
 
 def draw_pools(house: House) -> int:
-    """Draw every day that is closed and not drawn, of each open pool; return how many. Errors: PoolUnknown."""
+    """Draw every day that is closed and not drawn, of each open pool; return how many.
+
+    A pool that cannot be drawn keeps no other waiting: its error comes when all were tried. Errors: PoolUnknown.
+    """
     with house.database.transaction() as tx:
         opened = pool_book.pools(tx)
-    drawn = 0
+    drawn, trouble = 0, None
     for each in opened:
-        for _ in range(DAYS_MAX):
-            if not house.database.run(partial(_draw_next, house=house, pool=each)):
-                break
-            drawn += 1
+        try:
+            drawn += _draw_days(house, each)
+        except Refusal as refusal:
+            trouble = trouble or refusal
+    if trouble is not None:
+        raise trouble
     return drawn
+
+
+def _draw_days(house: House, pool: Pool) -> int:
+    for drawn in range(DAYS_MAX):
+        if not house.database.run(partial(_draw_next, house=house, pool=pool)):
+            return drawn
+    return DAYS_MAX
 
 
 def _draw_next(tx: Transaction, *, house: House, pool: Pool) -> bool:

@@ -114,7 +114,10 @@ def remind_of_bills(house: House, *, cell: int) -> int:
         )
         tx.commit()
     for piece in leased:
-        _remind(house, piece, _ended)
+        try:
+            _remind(house, piece, _ended)
+        except work.LeaseLost:  # another worker has it by now
+            continue
     return len(leased) + _remind_round(house, cell=cell)
 
 

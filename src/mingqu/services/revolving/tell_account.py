@@ -60,7 +60,10 @@ def tell_accounts(house: House, *, cell: int) -> int:
         )
         tx.commit()
     for piece in leased:
-        _tell(house, piece)
+        try:
+            _tell(house, piece)
+        except work.LeaseLost:  # another worker has it by now
+            continue
     return len(leased)
 
 

@@ -154,6 +154,7 @@ class Transaction:
         DatabaseUnavailable the effect may be there, as after `commit`.
         """
         assert not self._over, "a transaction is committed once"
+        assert statements, "what ends with nothing is committed by `commit`, which looks at what became of it"
         with self._lost_is_a_refusal():
             # Begun by itself, if that is still to be done: what may have been committed is not said again.
             answers = call_all(self._begun(), [*statements, _COMMIT])[:-1]
