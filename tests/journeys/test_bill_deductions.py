@@ -306,6 +306,7 @@ def test_verify_finds_a_deduction_that_nobody_agreed_to(account: Account) -> Non
     name, others = deducted.order_id, f"order {deducted.order_id} deducts a bill and nobody agreed to that"
     spoilt: dict[LiteralString, str] = {
         "UPDATE consent SET purpose = 'auto_repayment' WHERE purpose = 'bill_repayment'": others,
+        "UPDATE consent SET withdrawn_at = given_at WHERE purpose = 'bill_repayment'": others,
         "UPDATE spend_order SET bill_number = 2": others,
         "UPDATE repayment SET agreement_id = NULL": others,
         "UPDATE repayment_agreement SET channel = 'wechat', instrument_id = NULL": others,

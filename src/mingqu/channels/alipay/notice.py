@@ -62,7 +62,13 @@ class AlipayNotices:
     def __init__(self, *, application: Application) -> None:
         self._application = application
 
-    def read(self, *, target: str, headers: Mapping[str, str], body: bytes) -> Notice | AgreementNotice:  # noqa: ARG002
+    def read(
+        self,
+        *,
+        target: str,  # noqa: ARG002 - of the port; not signed here
+        headers: Mapping[str, str],  # noqa: ARG002 - as above
+        body: bytes,
+    ) -> Notice | AgreementNotice:
         """Return what Alipay says; neither the address it came to nor a header is among what it signs.
 
         Errors: NoticeUnsigned, NoticeCertificateOver, NoticeStale, NoticeForeign, NoticeUnsupported, NoticeMalformed.

@@ -23,7 +23,7 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import MessageRefused, MessageTaken
 
 Said = TypeVar("Said")
-TOKEN_PATH: Final = "/cgi-bin/stable_token"  # noqa: S105
+TOKEN_PATH: Final = "/cgi-bin/stable_token"  # noqa: S105 - an address, no secret
 SEND_PATH: Final = "/cgi-bin/message/subscribe/send"
 EARLY: Final = timedelta(minutes=5)  # a token is not used to its last second
 TOKEN_OVER: Final = (40001, 42001)  # it was replaced, or ran out before its time

@@ -63,7 +63,7 @@ class WechatNotices:
     def read(
         self,
         *,
-        target: str,  # noqa: ARG002
+        target: str,  # noqa: ARG002 - of the port; not signed here
         headers: Mapping[str, str],
         body: bytes,
     ) -> Notice | AgreementNotice | CombinedNotice:
