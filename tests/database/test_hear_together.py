@@ -25,7 +25,7 @@ from mingqu.domain.ledger import AccountCode, Reason
 from mingqu.domain.loan import quote
 from mingqu.domain.order import Order, OrderKind, OrderState, reserve
 from mingqu.domain.ownership import NotFound
-from mingqu.domain.word import Paid, Word
+from mingqu.domain.word import InProgress, Paid, Word
 from mingqu.services.books.take_over_book import Source, take_over_book
 from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.services.house import BANK, HOSTED, House
@@ -214,13 +214,21 @@ def counts(house: House) -> dict[str, int]:
 
 
 def test_callers_at_the_same_moment_are_each_heard_and_the_book_proves_itself(book: Book) -> None:
-    house, before = book.house, counts(book.house)
-    some = book.orders[:CALLERS]
+    house, some = book.house, book.orders[:CALLERS]
+    with house.database.transaction() as tx:  # of some orders more was said before than of others
+        for one in some[::3]:
+            keep_order.hear(tx, order_id=one.order_id, word=InProgress(), at=book.at)
+        tx.commit()
+    before = counts(house)
     answers = all_at_once(book, [lambda one=one: book.hear(one, book.paid(one)) for one in some])  # type: ignore[misc]
     assert [answer.state for answer in answers if isinstance(answer, Order)] == [OrderState.PAID] * CALLERS
     assert max(book.turns.sizes) > 4, "nobody was heard together"
     assert book.turns.alone == 0, "somebody was heard alone"
     assert collected_fen(house) == sum(one.amount_fen for one in some)
+    with house.database.transaction() as tx:
+        logs = [[(word.seq, word.word) for word in order.words(tx, order_id=one.order_id)] for one in some[:3]]
+    assert [[seq for seq, _ in log] for log in logs] == [[1, 2, 3, 4], [1, 2, 3], [1, 2, 3]]
+    assert [log[-1][1] for log in logs] == ["paid"] * 3
     after = counts(house)
     gains = {table: after[table] - before[table] for table in before}
     assert (gains["loan_event"], gains["evidence_leaf"], gains["channel_word"]) == (CALLERS, CALLERS, CALLERS)

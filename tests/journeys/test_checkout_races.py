@@ -29,6 +29,7 @@ from mingqu.ports.clock import Clock
 from mingqu.services.checkout import end_checkouts as ending
 from mingqu.services.checkout.open_checkout import (
     CHECKOUT_LASTS,
+    CheckoutOver,
     cancel_checkout,
     checkout_view,
     open_checkout,
@@ -39,10 +40,13 @@ from mingqu.services.contracts import sign_contract as signing
 from mingqu.services.contracts.send_signing_code import send_signing_code
 from mingqu.services.contracts.sign_contract import Signed, sign_contract
 from mingqu.services.house import House
-from mingqu.services.messages.subscribe_merchant import subscribe_merchant
+from mingqu.services.messages.subscribe_merchant import MERCHANT_WEBHOOKS_MAX, subscribe_merchant
+from mingqu.services.messages.subscribe_webhook import SUBSCRIPTIONS_MAX, Subscribed, subscribe_webhook, webhooks
 from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.privacy.give_consent import give_consent
 from mingqu.store.loans import loan
+from mingqu.store.merchants import checkout
+from mingqu.store.messages import webhook
 from tests.journeys.reading import assert_coherent, rows_of
 from tests.world import OpenWorld
 
@@ -189,14 +193,15 @@ def test_an_order_is_signed_once_and_given_back_once_however_many_ask_at_the_sam
     assert_coherent(house)
 
 
-class StillClock:
-    """A clock that stands still for one house, while another one goes on."""
+class ClockAhead:
+    """The clock of a host that is ahead of the others, until it was looked at so many times."""
 
-    def __init__(self, clock: Clock, *, ahead: timedelta) -> None:
-        self._clock, self._ahead = clock, ahead
+    def __init__(self, clock: Clock, *, ahead: timedelta, looks: int = 1_000_000) -> None:
+        self._clock, self._ahead, self._looks = clock, ahead, looks
 
     def now(self) -> datetime:
-        return self._clock.now() + self._ahead
+        self._looks -= 1
+        return self._clock.now() + (self._ahead if self._looks >= 0 else timedelta())
 
     def business_date(self) -> Any:
         return self._clock.business_date()
@@ -227,7 +232,7 @@ def test_an_order_that_is_being_signed_while_its_time_runs_out_is_not_told_to_be
     house, checkout_id = world.house, opened(world.house, "R-1")
     subscribe_merchant(house, merchant=MERCHANT, url="https://shop.example/", events=[], key="k")
     sign = ready(world, xia, checkout_id)
-    later = replace(house, clock=StillClock(world.clock, ahead=CHECKOUT_LASTS))
+    later = replace(house, clock=ClockAhead(world.clock, ahead=CHECKOUT_LASTS))
     with house.database.transaction() as tx:
         cell = tx.cell_of(checkout_id)
     with ThreadPoolExecutor(2) as pool, held(monkeypatch) as (there, go):
@@ -240,6 +245,84 @@ def test_an_order_that_is_being_signed_while_its_time_runs_out_is_not_told_to_be
         assert looked.result(60) == 1
     assert checkout_view(later, merchant=MERCHANT, checkout_id=checkout_id).state is CheckoutState.SIGNED
     assert checkout_view(later, merchant=MERCHANT, checkout_id=checkout_id).messages == ()
+
+
+def test_an_order_that_was_told_to_be_over_by_a_clock_that_is_ahead_is_over_for_everybody(
+    world: OpenWorld, xia: Known
+) -> None:
+    house, taken, left = world.house, opened(world.house, "taken"), opened(world.house, "left")
+    sign = ready(world, xia, taken)
+    ahead = replace(house, clock=ClockAhead(world.clock, ahead=CHECKOUT_LASTS))
+    with house.database.transaction() as tx:
+        cells = {tx.cell_of(taken), tx.cell_of(left)}
+    assert sum(ending.end_checkouts(ahead, cell=cell) for cell in cells) == 2
+    for act in (
+        lambda: sign("late"),
+        lambda: take_checkout(house, person_id=xia.person_id, checkout_id=left),
+        lambda: offers_for_order(
+            house, person_id=xia.person_id, checkout_id=taken, instalments=6, method="equal_instalment"
+        ),
+    ):
+        with pytest.raises(CheckoutOver):
+            act()
+    assert loans_of(house) == []
+    seen = [checkout_view(house, merchant=MERCHANT, checkout_id=one).state for one in (taken, left)]
+    assert seen == [CheckoutState.EXPIRED] * 2
+
+
+def test_an_order_that_a_clock_that_was_ahead_took_up_too_early_ends_at_its_time(world: OpenWorld, xia: Known) -> None:
+    house, checkout_id = world.house, opened(world.house, "R-1")
+    take_checkout(house, person_id=xia.person_id, checkout_id=checkout_id)
+    ahead = replace(house, clock=ClockAhead(world.clock, ahead=CHECKOUT_LASTS, looks=1))
+    with house.database.transaction() as tx:
+        cell = tx.cell_of(checkout_id)
+    assert ending.end_checkouts(ahead, cell=cell) == 1, "its clock was set right after it had leased this"
+    assert ending.end_checkouts(house, cell=cell) == 0
+    seen = checkout_view(house, merchant=MERCHANT, checkout_id=checkout_id)
+    assert seen.state is CheckoutState.TAKEN
+    world.go_to(seen.expires_at)
+    assert ending.end_checkouts(house, cell=cell) == 1
+    assert checkout_view(house, merchant=MERCHANT, checkout_id=checkout_id).state is CheckoutState.EXPIRED
+    with house.database.transaction() as tx:
+        known = checkout.load(tx, checkout_id=checkout_id)
+    assert known is not None
+    assert known.ended_at == seen.expires_at
+
+
+@pytest.mark.parametrize("whose", ["merchant", "operator"])
+def test_of_two_addresses_that_are_named_at_once_one_is_the_last_that_may_be(
+    world: OpenWorld, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    house, url = world.house, "https://shop.example/"
+    there, go, insert = threading.Event(), threading.Event(), webhook.insert
+    most = MERCHANT_WEBHOOKS_MAX if whose == "merchant" else SUBSCRIPTIONS_MAX
+
+    def subscribe(key: str) -> object:
+        try:
+            if whose == "operator":
+                return subscribe_webhook(house, url=url)
+            return subscribe_merchant(house, merchant=MERCHANT, url=url, events=[], key=key)
+        except Refusal as refusal:
+            return refusal.code
+
+    def slowly(*arguments: Any, **more: Any) -> bool:
+        if not there.is_set():
+            there.set()
+            assert go.wait(60)
+        return insert(*arguments, **more)
+
+    for number in range(most - 1):
+        subscribe(str(number))
+    monkeypatch.setattr(webhook, "insert", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(subscribe, "first")
+        assert there.wait(60)
+        second = pool.submit(subscribe, "second")
+        wait([second], timeout=HELD_SECONDS)
+        go.set()
+        assert isinstance(first.result(60), Subscribed)
+        assert second.result(60) == f"too_many_{'merchant_' if whose == 'merchant' else ''}webhooks"
+    assert len(webhooks(house)) == most
 
 
 DYING: Final = """

@@ -1,7 +1,8 @@
 """Tell merchants of orders whose time is over, unless somebody signed for them in time.
 
 Whoever signs looks at the clock under the lock of their cell. So that lock is taken here before it is asked whether
-somebody did: who held it has signed by then, and who gets it later is too late.
+somebody did: who held it has signed by then, and who gets it later is too late. That the time is over is kept beside
+the message, so that it is over for hosts as well whose clocks are behind.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def end_checkouts(house: House, *, cell: int) -> int:
                 work.reschedule(tx, work=piece, run_at=known.expires_at)
                 return
             if state_of(tx, house, known=known) is CheckoutState.EXPIRED:
+                checkout.end(tx, checkout_id=known.checkout_id, at=house.clock.now())
                 tell_merchant(tx, house, cell=cell, of=known, event=MerchantEvent.EXPIRED, cause=known.checkout_id)
             work.complete(tx, work=piece, now=house.clock.now())
 

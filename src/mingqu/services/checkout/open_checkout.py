@@ -193,7 +193,7 @@ def state_of(tx: Transaction, house: House, *, known: Checkout) -> CheckoutState
         signed = checkout.signed_of(tx, person_id=known.person_id, checkout_id=known.checkout_id)
         if signed is not None and signed.loan_id is not None:
             return _paid_state(tx, loan_id=signed.loan_id)
-    if house.clock.now() >= known.expires_at:
+    if known.is_over(at=house.clock.now()):
         return CheckoutState.EXPIRED
     return CheckoutState.OPEN if known.person_id is None else CheckoutState.TAKEN
 

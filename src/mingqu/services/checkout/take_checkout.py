@@ -95,7 +95,7 @@ def take_checkout(house: House, *, person_id: UUID, checkout_id: UUID) -> OrderV
         assert known is not None
         if known.person_id not in (None, person_id):
             raise CheckoutTaken("Somebody else pays this order.")
-        if known.cancelled_at is not None or house.clock.now() >= known.expires_at:
+        if known.cancelled_at is not None or known.is_over(at=house.clock.now()):
             raise CheckoutOver("This order cannot be paid any more: ask the merchant for a new one.")
         if known.person_id is None:
             checkout.take(tx, checkout_id=checkout_id, person_id=person_id, at=house.clock.now())
@@ -116,7 +116,7 @@ def offers_for_order(
         known = _visible(tx, person_id=person_id, checkout_id=checkout_id)
         if known.person_id is None:
             raise NotFound  # nobody has offers for an order that they did not take
-    if known.cancelled_at is not None or house.clock.now() >= known.expires_at:
+    if known.cancelled_at is not None or known.is_over(at=house.clock.now()):
         raise CheckoutOver("This order cannot be paid any more: ask the merchant for a new one.")
 
     def bind(tx: Transaction, made: Sequence[Offered]) -> None:
@@ -149,7 +149,7 @@ def waiting_order(house: House, *, person_id: UUID) -> OrderView | None:
     """Return the order that a person took last and can still pay, or None."""
     with house.database.transaction() as tx:
         now = house.clock.now()
-        alive = [one for one in checkout.of_person(tx, person_id=person_id) if now < one.expires_at]
+        alive = [one for one in checkout.of_person(tx, person_id=person_id) if not one.is_over(at=now)]
         unpaid = (one for one in reversed(alive) if state_of(tx, house, known=one) is CheckoutState.TAKEN)
         found = next(unpaid, None)
         return None if found is None else _view(tx, house, found)
@@ -179,7 +179,8 @@ def bound_of(tx: Transaction, house: House, *, stored: Offer, agreed_hash: str |
     if bound is None:
         return binding_of(tx, house, stored=stored, agreed_hash=agreed_hash)
     require_unused(tx, person_id=stored.person_id, checkout_id=bound.checkout_id)
-    if house.clock.now() >= bound.expires_at:
+    known = checkout.load(tx, checkout_id=bound.checkout_id)
+    if known is None or known.is_over(at=house.clock.now()):
         raise CheckoutOver("This order cannot be paid any more: ask the merchant for a new one.")
     order_hash = bound.order_hash.hex()
     if agreed_hash != order_hash:

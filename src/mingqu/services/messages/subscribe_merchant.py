@@ -42,12 +42,13 @@ def subscribe_merchant(house: House, *, merchant: str, url: str, events: Sequenc
     subscription_id, secret, now = _id_of(merchant=merchant, key=key), house.codes.secret(), house.clock.now()
 
     def work(tx: Transaction) -> Subscribed:
+        webhook.lock(tx)
         before = webhook.of_merchant(tx, merchant=merchant)
         known = next((one for one in before if one.subscription_id == subscription_id), None)
         if known is None:
             if sum(one.ended_at is None for one in before) >= MERCHANT_WEBHOOKS_MAX:
                 raise TooManyMerchantWebhooks(f"There are {MERCHANT_WEBHOOKS_MAX} addresses already.")
-            added = webhook.insert(
+            webhook.insert(
                 tx,
                 keyring=house.keyring,
                 subscription_id=subscription_id,
@@ -57,9 +58,7 @@ def subscribe_merchant(house: House, *, merchant: str, url: str, events: Sequenc
                 at=now,
                 merchant=merchant,
             )
-            if added:
-                return Subscribed(subscription_id=subscription_id, secret=written(secret))
-            known = webhook.load(tx, subscription_id=subscription_id)  # the same request came beside this one
+            return Subscribed(subscription_id=subscription_id, secret=written(secret))
         if (known.url, known.events) != (url, chosen):
             raise IdempotencyKeyReused("This key was sent with another address.")
         kept = webhook.open_secret(tx, keyring=house.keyring, subscription_id=subscription_id)

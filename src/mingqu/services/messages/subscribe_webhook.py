@@ -60,6 +60,7 @@ def subscribe_webhook(house: House, *, url: str, events: Sequence[str] = ()) -> 
         raise WebhookEventUnknown(f"The events are: {', '.join(known)}.")
     secret, subscription_id, now = house.codes.secret(), house.identifiers.fresh(0), house.clock.now()
     with house.database.transaction() as tx:
+        webhook.lock(tx)
         if len(webhook.active(tx)) >= SUBSCRIPTIONS_MAX:
             raise TooManyWebhooks(f"There are {SUBSCRIPTIONS_MAX} subscriptions already.")
         webhook.insert(

@@ -15,7 +15,7 @@ from mingqu.domain.order import OrderState
 from mingqu.store.server.database import Transaction
 
 _ORDER: Final = """checkout_id, merchant, number, body, order_hash, amount_fen, currency, opened_at, expires_at,
-    cancelled_at, person_id, taken_at"""
+    cancelled_at, person_id, taken_at, ended_at"""
 _OFFER: Final = "offer_id, person_id, checkout_id, merchant, order_hash, amount_fen, expires_at, loan_id"
 
 
@@ -35,6 +35,11 @@ class Checkout:
     cancelled_at: datetime | None = None
     person_id: UUID | None = None
     taken_at: datetime | None = None
+    ended_at: datetime | None = None  # when its merchant was told that its time is over
+
+    def is_over(self, *, at: datetime) -> bool:
+        """Return whether nobody takes or signs it any more at a moment, for its time is over."""
+        return self.ended_at is not None or at >= self.expires_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +134,14 @@ def cancel(tx: Transaction, *, checkout_id: UUID, at: datetime) -> None:
     """Cancel an order; the caller holds the lock of the order's cell and saw that nobody had taken it."""
     tx.execute(
         "UPDATE checkout SET cancelled_at = %s WHERE cell = %s AND checkout_id = %s",
+        (at, tx.cell_of(checkout_id), checkout_id),
+    )
+
+
+def end(tx: Transaction, *, checkout_id: UUID, at: datetime) -> None:
+    """Keep that the time of an order is over; the caller holds the lock of its taker's cell, or of its own if none."""
+    tx.execute(
+        "UPDATE checkout SET ended_at = %s WHERE cell = %s AND checkout_id = %s AND ended_at IS NULL",
         (at, tx.cell_of(checkout_id), checkout_id),
     )
 
@@ -277,6 +290,7 @@ def _order(row: TupleRow) -> Checkout:
         cancelled_at=row[9],
         person_id=row[10],
         taken_at=row[11],
+        ended_at=row[12],
     )
 
 

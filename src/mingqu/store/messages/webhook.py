@@ -14,6 +14,7 @@ from mingqu.store.server.keyring import Keyring
 
 _SELECT = """SELECT subscription_id, url, events, created_at, ended_at, delivered, given_up, merchant
     FROM webhook_subscription"""
+_LOCK = 0x77656268  # "webh": whoever adds an address counts those that are there
 _ACTIVE = _SELECT + " WHERE ended_at IS NULL AND merchant IS NULL ORDER BY subscription_id"
 
 
@@ -32,6 +33,11 @@ class Subscription:
     delivered: int
     given_up: int
     merchant: str | None = None
+
+
+def lock(tx: Transaction) -> None:
+    """Wait until nobody else counts and adds subscriptions; held until the transaction ends."""
+    tx.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
 
 
 def insert(
