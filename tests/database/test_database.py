@@ -200,6 +200,10 @@ def test_the_last_statements_take_the_commit_along_or_commit_nothing(
             write(tx, 6)
         with pytest.raises(psycopg.errors.InFailedSqlTransaction):
             tx.finish([held(7)])
+    with database.transaction() as tx:
+        write(tx, 8)
+        with pytest.raises(AssertionError):
+            tx.finish([])  # nothing would say that an error before was forgotten
     with database.snapshot() as then, then.transaction() as tx, pytest.raises(AssertionError):
         tx.finish([Statement("SELECT 1", ())])
     assert work_rows(database) == 3
@@ -260,6 +264,32 @@ def test_first_statements_are_not_said_to_a_book_that_was_recut(database: Databa
         database.run(recut_meanwhile)
     with database.transaction() as tx:
         assert tx.cells == 5
+
+
+def test_a_cell_named_before_a_new_connection_is_not_written_to_in_a_book_that_was_recut(database: Database) -> None:
+    with Database(database.url) as one:
+        cell = one.cell_of(PERSON)
+        kill_others(one, also="UPDATE book SET cells = 5")
+        one._pool.drain()  # as after an hour without a request: nobody is connected, and the count is still known
+        with pytest.raises(DatabaseUnavailable):
+            one.run(lambda tx: tx.lock_cell(cell))
+        one.run(lambda tx: tx.lock_cell(tx.cells - 2))
+        assert one.cell_of(PERSON) == identifier.cell_of(PERSON, cells=5)
+
+
+def test_a_count_that_another_connection_was_asked_for_is_held_against_the_one_that_replaces_it(
+    database: Database,
+) -> None:
+    with (
+        Database(database.url, connections_max=2) as one,
+        one.transaction() as tx,
+        one.transaction() as other,  # two new connections: nothing is known yet
+    ):
+        assert other.cells == 4
+        cell = tx.cell_of(PERSON)  # of what the other heard
+        kill_others(one, also="UPDATE book SET cells = 5")
+        with pytest.raises(DatabaseUnavailable):
+            tx.lock_cell(cell)
 
 
 class Forsaken(Database):

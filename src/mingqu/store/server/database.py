@@ -106,14 +106,18 @@ class Database:
         """Open one transaction, which begins with its first statements; it is rolled back unless `commit()` was called.
 
         In a `planned` one the plans of prepared statements are kept.
-        Errors: DatabaseUnavailable when no connection can be had.
+        Errors: DatabaseUnavailable when no connection can be had, or when the book was recut while there was none.
         """
         if self._reading is not None:
             yield self._reading
             return
-        line = Line(self._connection(None), begin=BEGIN_PLANNED if planned else BEGIN, cells=self._cells)
+        known = self._cells  # by which the caller may have chosen a cell, before a new connection lets it be forgotten
+        line = Line(self._connection(None), begin=BEGIN_PLANNED if planned else BEGIN, cells=known)
         try:
-            yield Transaction(line, self)
+            tx = Transaction(line, self)
+            if known is not None and self._cells is None:
+                _require_count(tx.cells, known=known)
+            yield tx
         finally:
             self._end(line)
 
@@ -248,9 +252,8 @@ class Database:
         """
         self._end(line)
         line.connection, line.held = self._connection(None), True
-        cells = None if line.cells is None else self.cells_of(Transaction(Line(line.connection), self))
-        if cells != line.cells:
-            raise DatabaseUnavailable("The book was recut; try again in a moment.")
+        if line.cells is not None:
+            _require_count(self.cells_of(Transaction(Line(line.connection), self)), known=line.cells)
 
     def _configure(self, connection: Connection) -> None:
         """See to a new connection. While there was none the book may have been recut."""
@@ -311,3 +314,8 @@ class Database:
         finally:
             self._lost = self._lost or connection.closed
             self._pool.putconn(connection)
+
+
+def _require_count(cells: int, *, known: int) -> None:
+    if cells != known:
+        raise DatabaseUnavailable("The book was recut; try again in a moment.")

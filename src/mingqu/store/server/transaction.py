@@ -52,7 +52,8 @@ BEGIN_PLANNED: Final = Beginning(f"BEGIN; {_GENERIC}".encode(), (*BEGIN.statemen
 class Line:
     """A connection of the pool that a transaction holds, and how it is still to begin there; None once it has.
 
-    `cells` is how many the book had, as far as was known, when it was taken; `held`, whether the pool lacks it.
+    `cells` is how many the book had, as far as was known when it was taken or was first asked for in its transaction;
+    `held`, whether the pool lacks it.
     """
 
     __slots__ = ("begin", "cells", "connection", "held")
@@ -233,7 +234,10 @@ class Transaction:
     @property
     def cells(self) -> int:
         """How many cells the book has."""
-        return self._database.cells_of(self)
+        cells = self._database.cells_of(self)
+        if self._line.cells is None:
+            self._line.cells = cells  # what is said next may name a cell of so many
+        return cells
 
     def cell_of(self, identity: UUID) -> int:
         """Return the cell that an id routes itself to."""
