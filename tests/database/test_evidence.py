@@ -113,6 +113,29 @@ def test_writers_at_the_same_moment_leave_no_gap_and_no_fork(database: Database)
         assert evidence.prove(tx, keyring=keyring) == []
 
 
+def test_leaves_that_follow_on_no_count_of_their_cell_fail_before_the_commit_that_goes_along(
+    database: Database,
+) -> None:
+    keyring = fresh_keyring()
+    with database.transaction() as tx:
+        person_id = fresh_person(tx, keyring=keyring, cell=0)
+        grow(tx, keyring=keyring, person_id=person_id, count=3)
+        tx.commit()
+    draft = evidence.Draft(person_id=person_id, kind=LeafKind.CONSENT, subject_id=person_id, facts={})
+
+    def end_with(first: int) -> None:
+        database.run(lambda tx: tx.finish(evidence.appended(cell=0, first=first, at=later(), drafts=[draft])))
+
+    for first in (2, 4):  # a place that is taken, and one that would leave a gap
+        with pytest.raises(psycopg.IntegrityError):
+            end_with(first)
+    end_with(3)
+    with database.transaction() as tx:
+        assert evidence.leaf_count(tx) == 4
+        evidence.publish_checkpoint(tx, keyring=keyring, at=later(hours=1))
+        assert evidence.prove(tx, keyring=keyring) == []
+
+
 def test_a_publisher_whose_clock_is_behind_signs_no_earlier_than_the_one_before(database: Database) -> None:
     keyring = fresh_keyring()
     with database.transaction() as tx:

@@ -20,8 +20,9 @@ from mingqu.store.server.connection import Answer, Statement
 from mingqu.store.server.database import Transaction
 from mingqu.store.server.keyring import Keyring
 
-_COUNT: Final = """UPDATE cell SET leaf_count = leaf_count + $3::bigint
-    WHERE cell = $1::smallint AND leaf_count = $2::bigint"""
+# Fails, by the column that takes no null, where the cell has another count than the caller read under its lock.
+_COUNT: Final = """UPDATE cell SET leaf_count = CASE WHEN leaf_count = $2::bigint THEN leaf_count + $3::bigint END
+    WHERE cell = $1::smallint"""
 _STORE: Final = """INSERT INTO evidence_leaf (cell, sequence, person_id, kind, subject_id, at, body, hash)
     SELECT $1::smallint, sequence, person_id, kind, subject_id, $2::timestamptz, body, hash
     FROM unnest($3::bigint[], $4::uuid[], $5::text[], $6::uuid[], $7::bytea[], $8::bytea[])
@@ -108,8 +109,8 @@ def append_all(tx: Transaction, *, keyring: Keyring, cell: int, at: datetime, dr
 def appended(*, cell: int, first: int, at: datetime, drafts: Sequence[Draft]) -> list[Statement]:
     """Return the statements that append leaves without private values, for one round trip with other writes.
 
-    `first` is how many leaves the cell had when the caller took its lock and under which nobody else appends;
-    `require_appended` takes the answers.
+    `first` is how many leaves the cell had when the caller took its lock, under which nobody else appends: otherwise
+    the first statement fails, so they may take a commit along. `require_appended` takes the answers.
     """
     assert 0 < len(drafts) <= LEAVES_PER_APPEND_MAX
     assert not any(draft.private or draft.sealed for draft in drafts), "what is sealed is appended by `append_all`"
