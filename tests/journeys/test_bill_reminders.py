@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 
 from mingqu.channels.fake.faults import Fault
 from mingqu.demo.journey import work_until_idle
-from mingqu.demo.people import XIA
+from mingqu.demo.people import XIA, ZHOU
+from mingqu.demo.world import Newcomer
 from mingqu.domain.moment import start_of
 from mingqu.domain.spend import PaymentWish
 from mingqu.services.repayment.repay import open_page
@@ -16,11 +18,31 @@ from mingqu.services.repayment.repay_spend import repay_spend
 from mingqu.services.revolving import remind_of_bills
 from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
 from mingqu.services.revolving.read_spend import spend_view
+from mingqu.services.revolving.record_spend import bring_up_all
+from mingqu.store.revolving import spend
 from tests.journeys.reading import arrive, assert_coherent
 from tests.journeys.test_spend_funding import accounts_of
 from tests.world import OpenWorld
 
 NINE = timedelta(hours=9, minutes=5)
+
+
+def bill_of(world: OpenWorld, newcomer: Newcomer) -> UUID:
+    """Let a newcomer owe a purchase on an account; return the account's id."""
+    known = arrive(world, newcomer)
+    account_id = accounts_of(world.house, known.person_id)["chengchuan-spend"]
+    bought = authorize_purchase(
+        world.house,
+        person_id=known.person_id,
+        account_id=account_id,
+        merchant_id="m1",
+        merchant_name="河畔书店",
+        number=newcomer.alias,
+        amount_fen=100_000,
+        key=newcomer.alias,
+    )
+    capture_purchase(world.house, purchase_id=bought)
+    return account_id
 
 
 def told(world: OpenWorld, on: date, *, at: timedelta = NINE) -> list[tuple[str, str, str]]:
@@ -105,3 +127,28 @@ def test_each_bill_has_three_moments_and_none_once_it_is_paid(world: OpenWorld, 
     assert before == [billed, due, late, second]
     assert last[:2] == ("spend.billed", "2026-12-10")
     assert_coherent(house)
+
+
+def test_an_account_whose_morning_cannot_be_made_keeps_only_its_own_bill_waiting(
+    world: OpenWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remind_of_bills, "ROUND_MIN", 1)
+    house, stuck = world.house, bill_of(world, XIA)
+    other, cell = bill_of(world, ZHOU), house.database.cell_of(stuck)
+    assert house.database.cell_of(other) == cell
+    told(world, date(2026, 9, 2), at=timedelta(hours=1))
+    assert rounds(world) == 1, "both bills are one round"
+    told(world, date(2026, 9, 2))
+    told(world, date(2026, 9, 7))
+    world.go_to(start_of(date(2026, 9, 11)) + NINE)
+    with house.database.transaction() as tx:  # and of the first one nobody can
+        tx.lock_cell(cell)
+        bring_up_all(tx, house, accounts=[spend.get(tx, account_id=other)], to=house.clock.business_date())
+        tx.commit()
+    remind_of_bills.remind_of_bills(house, cell=cell)
+    overdue = [one.template for one in world.sms.inbox(phone=ZHOU.phone) if one.template == "spend.overdue"]
+    assert overdue == ["spend.overdue"]
+    assert "spend.overdue" not in {one.template for one in world.sms.inbox(phone=XIA.phone)}
+    assert rounds(world) == 0
+    work_until_idle(world)
+    assert told(world, date(2026, 9, 11), at=NINE + timedelta(minutes=6))[-1][0] == "spend.overdue"

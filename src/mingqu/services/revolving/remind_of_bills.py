@@ -122,14 +122,20 @@ def remind_of_bills(house: House, *, cell: int) -> int:
 
 
 def _remind_round(house: House, *, cell: int) -> int:
-    """Say what is next of a round that is due; return of how many. Who dies in between left each one told or not."""
+    """Say what is next of a round that is due; return of how many. Who dies in between left each one told or not.
+
+    It waits as a whole while of none of these bills is known whether it was paid: the morning is still to be made. Once
+    it is made, one whose account waits for a payment, or is in trouble, waits by itself.
+    """
     now = house.clock.now()
     with house.database.transaction() as tx:
         of = bill_round.lease(tx, cell=cell, now=now, lease_seconds=LEASE_SECONDS, limit=BATCH)
         if of is None:
             return 0
-        judged = not spend.any_morning(tx, cell=cell, to=house.clock.business_date())
-        if not judged:  # whether bills were paid: soon
+        judged = not of.bills or spend.any_brought_up(
+            tx, cell=cell, account_ids=[each.account_id for each in of.bills], to=house.clock.business_date()
+        )
+        if not judged:
             bill_round.put_off(tx, of=of, until=now + AGAIN_AFTER)
         tx.commit()
     if not judged:

@@ -226,6 +226,17 @@ def any_morning(tx: Transaction, *, cell: int, to: date) -> bool:
     return bool(row[0])
 
 
+def any_brought_up(tx: Transaction, *, cell: int, account_ids: Sequence[UUID], to: date) -> bool:
+    """Return whether any of some accounts of a cell has its mornings up to a day behind it."""
+    row = tx.execute(
+        """SELECT EXISTS (SELECT FROM spend_account
+               WHERE cell = %s AND account_id = ANY (%s) AND next_morning > %s)""",
+        (cell, list(account_ids), to),
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
 def is_paying(tx: Transaction, *, account_id: UUID) -> bool:
     """Return whether a payment of an account is on its way."""
     row = tx.execute(
