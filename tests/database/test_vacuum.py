@@ -40,6 +40,7 @@ SELDOM: Final = {
     "retention_hold": "lengthened by each new loan",
     "review": "answered once",
     "vault_field": "a new address or phone",
+    "work_set_aside": "few rows at any time",
 }
 
 

@@ -149,7 +149,9 @@ class Stage:
     def work_to_the_end(self) -> None:
         """Let a worker do rounds until every order has ended and nothing is due."""
         for _ in range(ROUNDS_MAX):
-            idle = self.patiently(lambda: run_due_work(self.house)).idle
+            done = self.patiently(lambda: run_due_work(self.house))
+            assert not done.aside, f"work fails: {done.aside}"
+            idle = done.idle
             waiting = self.open_orders()
             if idle and not waiting:
                 return

@@ -141,7 +141,9 @@ def pay_by_hand(world: World, known: Known, *, loan_id: UUID, intent: Intent, am
 def work_until_idle(world: World) -> None:
     """Let a worker do rounds until nothing is due."""
     for _ in range(ROUNDS_MAX):
-        if run_due_work(world.house).idle:
+        done = run_due_work(world.house)
+        assert not done.aside, f"work fails: {done.aside}"
+        if done.idle:
             return
     raise AssertionError("work does not end")
 

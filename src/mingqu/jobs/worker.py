@@ -121,6 +121,8 @@ def work_once(house: House, *, report: Callable[[str], None], resting: Resting) 
         report(f"order {order_id.hex} cannot be taken further: {code}")
     for order_id, code in done.alerts:
         report(f"order {order_id.hex} needs a person to look at it: {code}")
+    for one in done.aside:
+        report(f"work {one.kind} {one.work_id.hex} is set aside until {one.again_at.isoformat()}: {one.code}")
     if failed is not None:
         raise failed
     morning = reconcile_due(house)

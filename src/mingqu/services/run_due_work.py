@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.changes.watch_card import watch_cards
 from mingqu.services.checkout.end_checkouts import end_checkouts
 from mingqu.services.checkout.open_checkout import CHECKOUT_ENDS
+from mingqu.services.do_each import do_of_cell, named, resolve, set_aside
 from mingqu.services.house import House
 from mingqu.services.ledger.cross_cells import CROSSING, finish_crossings
 from mingqu.services.ledger.expire_holds import expire_holds
@@ -44,9 +46,10 @@ from mingqu.services.revolving.remind_of_bills import BILL_NOTICE, remind_of_bil
 from mingqu.services.revolving.tell_account import ACCOUNT_NOTICE, tell_accounts
 from mingqu.store.orders import order
 from mingqu.store.parties.erasure import ERASE
-from mingqu.store.server import work
-from mingqu.store.server.database import DatabaseUnavailable
+from mingqu.store.server import work, work_aside
+from mingqu.store.server.database import TROUBLE
 from mingqu.store.server.ripe import ACCOUNT, HOLD, PURCHASE, ripe
+from mingqu.store.server.work_aside import Aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +61,15 @@ class Round:
     booked: int  # holds that lapsed, money that arrived from another cell, revolving accounts with a morning
     stuck: tuple[tuple[UUID, str], ...] = ()  # orders that could not be taken further, with the refusal's code
     alerts: tuple[tuple[UUID, str], ...] = ()  # orders that a person must look at, with the reason
+    aside: tuple[Aside, ...] = ()  # what failed as nobody had foreseen, and waits
 
     @property
     def idle(self) -> bool:
         """Whether nothing was due."""
         return self.orders == 0 and self.notices == 0 and self.booked == 0
 
+
+ORDER: Final = "order"  # the kind under which an order is set aside
 
 # What does the work of each kind in a cell, in this order. An idle round asks one question for all of them.
 _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
@@ -98,6 +104,7 @@ def run_due_work(house: House) -> Round:
         now = house.clock.now()
         house.policies.refresh(tx)
         due = [order_id for cell in range(tx.cells) for order_id in order.due_orders(tx, cell=cell, now=now)]
+        aside = {one.work_id for one in work_aside.everything(tx) if one.kind == ORDER} if due else set()
     stuck, alerts = [], []
     together = send_batches(house, due=due)
     for order_id in due:
@@ -109,21 +116,41 @@ def run_due_work(house: House) -> Round:
                 after = seek_lost_order(house, order_id=order_id)
             if after.alerted_at is not None and after.alerted_at >= now:
                 alerts.append((order_id, (after.disputed and after.conflict_code) or "order_open_too_long"))
-        except DatabaseUnavailable:
+            if order_id in aside:
+                resolve(house, cell=house.database.cell_of(order_id), work_id=order_id, kind=ORDER)
+        except TROUBLE:
             raise  # nothing else will work either; the caller tries again
         except Refusal as refusal:
             stuck.append((order_id, refusal.code))  # one order in trouble does not keep the others waiting
             _postpone(house, order_id=order_id, at=now)
+        except Exception as error:  # noqa: BLE001 - kept with its reason, and tried again until somebody has mended it
+            stuck.append((order_id, named(error)))
+            set_aside(house, cell=house.database.cell_of(order_id), work_id=order_id, kind=ORDER, code=named(error))
+            _postpone(house, order_id=order_id, at=now)
     told = _work_through(house, _TELLS)
     booked = _work_through(house, _BOOKS) + _book_what_is_ripe(house)
-    return Round(orders=len(due) - len(stuck), notices=told, booked=booked, stuck=tuple(stuck), alerts=tuple(alerts))
+    with house.database.transaction() as tx:
+        failed = tuple(work_aside.everything(tx, tried_from=now))
+    return Round(
+        orders=len(due) - len(stuck),
+        notices=told,
+        booked=booked,
+        stuck=tuple(stuck),
+        alerts=tuple(alerts),
+        aside=failed,
+    )
 
 
 def _work_through(house: House, steps: Mapping[str, Callable[..., int]]) -> int:
     """Do what is due of some kinds of work, each by its own step, and return how much it was."""
     with house.database.transaction() as tx:
         waiting = work.waiting(tx, kinds=steps, now=house.clock.now())
-    return sum(step(house, cell=cell) for kind, step in steps.items() for cell, due in sorted(waiting) if due == kind)
+    return sum(
+        do_of_cell(house, kind=kind, cell=cell, do=partial(step, house, cell=cell))
+        for kind, step in steps.items()
+        for cell, due in sorted(waiting)
+        if due == kind
+    )
 
 
 def _book_what_is_ripe(house: House) -> int:
@@ -131,12 +158,17 @@ def _book_what_is_ripe(house: House) -> int:
     today = house.clock.business_date()
     with house.database.transaction() as tx:
         found = ripe(tx, on=today)
-    steps: Mapping[str, Callable[[int], int]] = {
-        HOLD: lambda cell: expire_holds(house, cell=cell),
-        PURCHASE: lambda cell: lapse_purchases(house, cell=cell),
-        ACCOUNT: lambda cell: bill_cell(house, cell=cell, to=today),
+    steps: Mapping[str, Callable[..., int]] = {
+        HOLD: expire_holds,
+        PURCHASE: lapse_purchases,
+        ACCOUNT: partial(bill_cell, to=today),
     }
-    return sum(step(cell) for kind, step in steps.items() for cell, due in sorted(found) if due == kind)
+    return sum(
+        do_of_cell(house, kind=kind, cell=cell, do=partial(step, house, cell=cell))
+        for kind, step in steps.items()
+        for cell, due in sorted(found)
+        if due == kind
+    )
 
 
 def _postpone(house: House, *, order_id: UUID, at: datetime) -> None:

@@ -202,7 +202,7 @@ class PlatformHistory:
         done = self._do("worker", "", lambda: work_once(self._play.house, report=reports.append, resting=Resting()))
         for report in reports:
             self.tally.say(self._now, "worker says", report)
-            if "cannot be taken further" in report:
+            if "cannot be taken further" in report or "is set aside" in report:
                 raise BrokenError(report)
         if done is not None and done.trouble not in ("", "database_unavailable"):
             raise BrokenError(f"a cell stopped: {done.trouble}")

@@ -85,6 +85,7 @@ SELECT create_distributed_table('signal_key', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('signal_link', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('spend_statement', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('transfer', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('work_set_aside', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('application', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('access_log', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('account_link', 'cell', colocate_with := 'cell');

@@ -21,7 +21,9 @@ from mingqu.store.orders.queue import Parked as Parked
 from mingqu.store.orders.queue import WaitingOrder
 from mingqu.store.parties import party
 from mingqu.store.people import vault
+from mingqu.store.server import work_aside
 from mingqu.store.server.database import Transaction
+from mingqu.store.server.work_aside import Aside as Aside
 
 FLOW_DAYS: Final = 30  # a month of bars fits a card and shows the rhythm of due dates
 
@@ -48,6 +50,7 @@ class Queues:
     unknown_fen: int
     disputed: tuple[Waiting, ...]
     parked: tuple[Parked, ...]
+    aside: tuple[Aside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +177,7 @@ def read_queues(house: House, *, seat: Seat) -> Queues:
             unknown_fen=sum(amount_fen for _, amount_fen in totals),
             disputed=tuple(_waiting(house, one, names) for one in disputed),
             parked=tuple(queue.parked_receipts(tx, lender_id=lender_id)),
+            aside=tuple(work_aside.everything(tx)) if lender_id is None else (),
         )
 
 

@@ -12,6 +12,7 @@ from mingqu.services.revolving.remind_of_bills import spread_bill_rounds
 from mingqu.store import evidence
 from mingqu.store.books.recut import Recut as Recut
 from mingqu.store.books.recut import RecutRefused, recut
+from mingqu.store.server import work_aside
 from mingqu.store.server.database import Database
 from mingqu.store.server.keyring import Keyring
 
@@ -35,6 +36,7 @@ def recut_book(
         with database.transaction() as tx:
             spread_rounds(tx)
             spread_bill_rounds(tx, now=at)
+            work_aside.drop_all(tx)
             done = recut(tx, cells=cells, recut_id=recut_id, at=at)
             report = verify_as_it_stands(tx, keyring=keyring, progress=progress)
             broken = [sentence for found in report.findings.values() for sentence in found]

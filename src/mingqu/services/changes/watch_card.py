@@ -24,6 +24,7 @@ from mingqu.domain.purpose.watch import Deed, Finding, Heard, WatchRow, parse_wa
 from mingqu.domain.refusal import Refusal
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.changes.change_loan import change_loan
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.services.purpose.bind_money import CAME_BACK, card_of_loan
 from mingqu.services.purpose.spend_card import WATCH, contract_of
@@ -75,14 +76,16 @@ def watch_cards(house: House, *, cell: int) -> int:
             return 0
         house.policies.refresh(tx)
         tx.commit()
-    for piece in leased:
-        due = _looked(house, piece)
-        if due is not None:
-            _accelerate(house, *due)
-        with house.database.transaction() as tx:
-            work.complete(tx, work=piece, now=house.clock.now())
-            tx.commit()
-    return len(leased)
+    return do_each(house, leased, lambda piece: _watch(house, piece))
+
+
+def _watch(house: House, piece: Work) -> None:
+    due = _looked(house, piece)
+    if due is not None:
+        _accelerate(house, *due)
+    with house.database.transaction() as tx:
+        work.complete(tx, work=piece, now=house.clock.now())
+        tx.commit()
 
 
 def _looked(house: House, piece: Work) -> tuple[UUID, UUID] | None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from mingqu.domain.checkout import CheckoutState
 from mingqu.services.checkout.open_checkout import CHECKOUT_ENDS, state_of
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.services.messages.tell_merchant import MerchantEvent, tell_merchant
 from mingqu.store.merchants import checkout
@@ -33,26 +34,21 @@ def end_checkouts(house: House, *, cell: int) -> int:
             tx, cell=cell, kinds=[CHECKOUT_ENDS], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
         )
         tx.commit()
-    for piece in leased:
+    return do_each(house, leased, lambda piece: house.database.run(lambda tx: _end(tx, house, piece)))
 
-        def end(tx: Transaction, piece: Work = piece) -> None:
-            known = _locked(tx, checkout_id=piece.subject_id)
-            if known is None:
-                work.reschedule(tx, work=piece, run_at=house.clock.now() + AGAIN_AFTER)
-                return
-            if house.clock.now() < known.expires_at:  # another host's clock was ahead when it leased this
-                work.reschedule(tx, work=piece, run_at=known.expires_at)
-                return
-            if state_of(tx, house, known=known) is CheckoutState.EXPIRED:
-                checkout.end(tx, checkout_id=known.checkout_id, at=house.clock.now())
-                tell_merchant(tx, house, cell=cell, of=known, event=MerchantEvent.EXPIRED, cause=known.checkout_id)
-            work.complete(tx, work=piece, now=house.clock.now())
 
-        try:
-            house.database.run(end)
-        except work.LeaseLost:  # it waited for the cell for so long that another worker has it
-            continue
-    return len(leased)
+def _end(tx: Transaction, house: House, piece: Work) -> None:
+    known = _locked(tx, checkout_id=piece.subject_id)
+    if known is None:
+        work.reschedule(tx, work=piece, run_at=house.clock.now() + AGAIN_AFTER)
+        return
+    if house.clock.now() < known.expires_at:  # another host's clock was ahead when it leased this
+        work.reschedule(tx, work=piece, run_at=known.expires_at)
+        return
+    if state_of(tx, house, known=known) is CheckoutState.EXPIRED:
+        checkout.end(tx, checkout_id=known.checkout_id, at=house.clock.now())
+        tell_merchant(tx, house, cell=piece.cell, of=known, event=MerchantEvent.EXPIRED, cause=known.checkout_id)
+    work.complete(tx, work=piece, now=house.clock.now())
 
 
 def _locked(tx: Transaction, *, checkout_id: UUID) -> Checkout | None:

@@ -8,16 +8,15 @@ loans never wait for each other. Trouble of the server is no loan's fault and se
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.refusal import Refusal
 from mingqu.services.close.close_mornings import ChunkDone, bring_up_chunk, bring_up_one, ids_of_chunk
+from mingqu.services.do_each import named
 from mingqu.services.house import House
 from mingqu.store.books import book
 from mingqu.store.days import closing, set_aside
@@ -36,8 +35,6 @@ AT_ONCE: Final = timedelta(0)
 SET_ASIDE_TOO_LONG: Final = timedelta(days=1)
 # No loan is to blame for these: the server is in trouble, or the cell is another's by now.
 _NOT_THE_LOANS: Final = (*TROUBLE, LeaseLost)
-# Whoever carries a statement to the server is not where it went wrong.
-_CARRIERS: Final = frozenset({"transaction.py", "connection.py", "database.py", "rows.py"})
 # Told (cell, day, loans that were done, whether the cell's day is marked) after each transaction, by several threads.
 Progress = Callable[[int, date, int, bool], None]
 
@@ -191,18 +188,3 @@ def _set_aside(house: House, *, cell: int, on: date, loan_id: UUID, code: str, c
         log.warning("close.set_aside", extra={"fields": fields})
     else:
         log.error("close.set_aside_too_long", extra={"fields": fields})  # with each try, until somebody mends it
-
-
-def named(error: Exception) -> str:
-    """Return a refusal's code, or a bug's kind and the step it showed in: its words may carry data.
-
-    Example: "CheckViolation in close.save", where the server refused what `store/days/close.py` wrote in `save`.
-    """
-    if isinstance(error, Refusal):
-        return error.code
-    steps = [
-        f"{path.stem}.{frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "mingqu" in (path := Path(frame.filename)).parts and path.name not in _CARRIERS
-    ]
-    return f"{type(error).__name__} in {steps[-1]}" if steps else type(error).__name__

@@ -14,7 +14,7 @@ from datetime import date
 from itertools import chain
 from typing import Final
 
-from mingqu.services.close.bring_up_mornings import AT_ONCE, BroughtUp, Closer, named
+from mingqu.services.close.bring_up_mornings import AT_ONCE, BroughtUp, Closer
 from mingqu.services.close.claim_cell import LEASE_SECONDS, claimed_cell
 from mingqu.services.close.close_day import (
     CellDays,
@@ -27,6 +27,7 @@ from mingqu.services.close.close_day import (
     require_over,
     what_stands,
 )
+from mingqu.services.do_each import named
 from mingqu.services.house import House
 from mingqu.store.books import book
 from mingqu.store.days import closing

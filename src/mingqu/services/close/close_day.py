@@ -29,12 +29,12 @@ from mingqu.services.close.bring_up_mornings import (
     Closer,
     bring_up_day,
     bring_up_morning,
-    named,
 )
 from mingqu.services.close.bring_up_mornings import CloseStopped as CloseStopped
 from mingqu.services.close.bring_up_mornings import Progress as Progress
 from mingqu.services.close.prove_groups import prove_groups, prove_what_is_left
 from mingqu.services.close.sum_days import sum_days, sum_what_is_left
+from mingqu.services.do_each import named
 from mingqu.services.house import House
 from mingqu.store.books import book
 from mingqu.store.days import closing, set_aside

@@ -15,6 +15,7 @@ from uuid import UUID
 from mingqu.domain.identifier import SLOTS, derived, fresh
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.refusal import Refusal
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.store.ledgers import ledger
 from mingqu.store.server import work
@@ -105,7 +106,14 @@ def finish_crossings(house: House, *, cell: int) -> int:
     with house.database.transaction() as tx:
         leased = work.lease(tx, cell=cell, kinds=[CROSSING], now=now, lease_seconds=LEASE_SECONDS, limit=BATCH)
         tx.commit()
-    return sum(_finish(house, piece) for piece in leased)
+    arrived = 0
+
+    def finish(piece: Work) -> None:
+        nonlocal arrived
+        arrived += _finish(house, piece)
+
+    do_each(house, leased, finish)
+    return arrived
 
 
 def _finish(house: House, piece: Work) -> bool:

@@ -25,6 +25,7 @@ from mingqu.ports.lender import Declined, Later, LenderApplication, LenderChanne
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.access.note_refused import note_lender
 from mingqu.services.decisions.read_limit import decision_view
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.services.lenders.hear_lender import hear_answer, note_trouble
 from mingqu.services.lenders.tell_expired import promise_to_tell
@@ -125,12 +126,7 @@ def follow_lenders(house: House, *, cell: int) -> int:
     with house.database.transaction() as tx:
         leased = work.lease(tx, cell=cell, kinds=[ASK], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH)
         tx.commit()
-    for piece in leased:
-        try:
-            _follow(house, piece)
-        except work.LeaseLost:
-            continue  # it took too long, and somebody else has it now
-    return len(leased)
+    return do_each(house, leased, lambda piece: _follow(house, piece))
 
 
 def _follow(house: House, piece: Work) -> None:

@@ -21,6 +21,7 @@ from mingqu.domain.personal import Personal
 from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.sms import Message, MessageKind
 from mingqu.services.collection.pass_contact_gate import gate_message
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import awake
 from mingqu.services.messages.message_in_app import told_in_app
@@ -64,9 +65,7 @@ def tell_expired(house: House, *, cell: int) -> int:
             tx, cell=cell, kinds=[TELL], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
         )
         tx.commit()
-    for piece in leased:
-        _tell(house, piece)
-    return len(leased)
+    return do_each(house, leased, lambda piece: _tell(house, piece))
 
 
 def _tell(house: House, piece: Work) -> None:

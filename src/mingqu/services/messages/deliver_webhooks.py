@@ -15,6 +15,7 @@ from uuid import UUID
 from mingqu.domain.evidence import LeafKind
 from mingqu.ports.silence import ChannelSilent
 from mingqu.ports.webhook import AddressRefused, NotTaken, Taken, Webhook, WebhookChannel
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.services.messages.tell_merchant import MERCHANT_DELIVERY
 from mingqu.services.messages.tell_webhooks import DELIVERY
@@ -65,18 +66,15 @@ def deliver_webhooks(house: House, *, cell: int) -> int:
         )
         tx.commit()
     failing: set[UUID] = set()
-    for piece in leased:
+
+    def deliver(piece: Work) -> None:
         if _goes_to(piece) in failing:
             # Not tried, so not counted: it waits as long as its own tries say.
             _again(house, piece, after=WAITS[min(_tries(piece), len(WAITS) - 1)])
-            continue
-        try:
-            well = _deliver(house, channel, piece)
-        except work.LeaseLost:
-            continue  # it took too long, and somebody else has it now
-        if not well:
+        elif not _deliver(house, channel, piece):
             failing.add(_goes_to(piece))
-    return len(leased)
+
+    return do_each(house, leased, deliver)
 
 
 def message_id_of(work_id: UUID) -> str:

@@ -11,6 +11,7 @@ from uuid import UUID
 from mingqu.domain.identifier import beside, dated
 from mingqu.ports.lender import LenderReport
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.store.lenders import lender_question
 from mingqu.store.loans.offer import Offer
@@ -98,12 +99,7 @@ def report_to_lenders(house: House, *, cell: int) -> int:
             tx, cell=cell, kinds=[REPORT], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
         )
         tx.commit()
-    for piece in leased:
-        try:
-            _report(house, piece)
-        except work.LeaseLost:
-            continue  # it took too long, and somebody else has it now
-    return len(leased)
+    return do_each(house, leased, lambda piece: _report(house, piece))
 
 
 def _report(house: House, piece: Work) -> None:

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from mingqu.domain.identifier import SLOTS, dated, fresh
 from mingqu.domain.moment import start_of
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE, NOTICE_AT, awake, notice_purpose
 from mingqu.services.orders.announce_deductions import next_due_of
@@ -71,9 +72,7 @@ def remind_of_dues(house: House, *, cell: int) -> int:
             tx, cell=cell, kinds=[REMIND], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=DAYS_AHEAD
         )
         tx.commit()
-    for piece in leased:
-        house.database.run(lambda tx, piece=piece: _write_page(tx, house, piece))  # type: ignore[misc]
-    return len(leased)
+    return do_each(house, leased, lambda piece: house.database.run(lambda tx: _write_page(tx, house, piece)))
 
 
 def _write_page(tx: Transaction, house: House, piece: Work) -> None:

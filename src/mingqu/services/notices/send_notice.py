@@ -11,6 +11,7 @@ from mingqu.domain.identifier import dated
 from mingqu.domain.money import format_fen
 from mingqu.domain.personal import Personal
 from mingqu.services.collection.pass_contact_gate import gate_message, keep_denial
+from mingqu.services.do_each import do_each, say_failed
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE, notice_purpose
 from mingqu.services.messages.tell_person import tell_person
@@ -21,7 +22,7 @@ from mingqu.store.loans.loan import Loan
 from mingqu.store.messages import notice_round
 from mingqu.store.messages.notice_round import Notice
 from mingqu.store.server import work
-from mingqu.store.server.database import Transaction
+from mingqu.store.server.database import TROUBLE, Transaction
 from mingqu.store.server.work import NewWork, Work
 
 LEASE_SECONDS: Final = 60  # far longer than a send takes; a worker that died is followed after it
@@ -40,9 +41,8 @@ def send_due_notices(house: House, *, cell: int) -> int:
     with house.database.transaction() as tx:
         leased = work.lease(tx, cell=cell, kinds=[NOTICE], now=now, lease_seconds=LEASE_SECONDS, limit=BATCH)
         tx.commit()
-    for piece in leased:
-        _send(house, piece, cell, _ended)
-    return len(leased) + _send_round(house, cell=cell, now=now)
+    sent = do_each(house, leased, lambda piece: _send(house, piece, cell, _ended))
+    return sent + _send_round(house, cell=cell, now=now)
 
 
 def _send_round(house: House, *, cell: int, now: datetime) -> int:
@@ -62,7 +62,15 @@ def _send_round(house: House, *, cell: int, now: datetime) -> int:
             cell=cell, work_id=new.work_id, kind=new.kind, subject_id=new.subject_id, run_at=new.run_at, fence=0,
             payload=new.payload,
         )  # fmt: skip
-        _send(house, piece, cell, end)
+        try:
+            _send(house, piece, cell, end)
+        except (*TROUBLE, work.LeaseLost):
+            raise
+        except Exception as error:  # noqa: BLE001 - it leaves the round, and is set aside by itself if it fails again
+            say_failed(piece, error)
+            with house.database.transaction() as tx:
+                end(tx, piece, house.clock.now() + AGAIN_AFTER, house.clock.now())
+                tx.commit()
     with house.database.transaction() as tx:
         notice_round.give_back(tx, of=of)
         tx.commit()

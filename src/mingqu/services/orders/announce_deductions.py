@@ -33,6 +33,7 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.word import Accepted, Refused
 from mingqu.ports.collection import AnnouncingChannel, DeductionAnnouncement, least_fen
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.services.orders.drop_agreement import end_agreement
 from mingqu.services.orders.find_announcement import TELL, TOLD, announced_of
@@ -126,13 +127,7 @@ def plan_announcements(house: House, *, cell: int) -> int:
     An agreement that has ended is looked at no more.
     """
     leased = _lease(house, cell=cell, kind=PLAN)
-    for piece in leased:
-        _plan(house, piece)
-    return len(leased)
-
-
-def _plan(house: House, piece: Work) -> None:
-    house.database.run(lambda tx: _write_plan(tx, house, piece))
+    return do_each(house, leased, lambda piece: house.database.run(lambda tx: _write_plan(tx, house, piece)))
 
 
 def _write_plan(tx: Transaction, house: House, piece: Work) -> None:
@@ -180,9 +175,7 @@ def _announcement(
 def tell_announcements(house: House, *, cell: int) -> int:
     """Tell wallets of deductions of a cell to come, at most BATCH of them, and return how many were looked at."""
     leased = _lease(house, cell=cell, kind=TELL)
-    for piece in leased:
-        _tell(house, piece)
-    return len(leased)
+    return do_each(house, leased, lambda piece: _tell(house, piece))
 
 
 def _tell(house: House, piece: Work) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.do_each import do_each
 from mingqu.services.house import BANK, House
 from mingqu.services.orders.drop_agreement import CANCEL_AGREEMENT
 from mingqu.services.orders.drop_agreement import end_agreement as end_agreement
@@ -17,6 +18,7 @@ from mingqu.store.people import vault
 from mingqu.store.people.vault import PersonErased
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import Work
 
 LEASE_SECONDS: Final = 60  # far longer than the call takes
 BATCH: Final = 100
@@ -45,26 +47,28 @@ def tell_bank(house: House, *, cell: int) -> int:
             tx, cell=cell, kinds=[CANCEL_AGREEMENT], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
         )
         tx.commit()
-    for piece in leased:
-        person_id = UUID(str(piece.payload["person_id"]))
-        with house.database.transaction() as tx:
-            try:
-                token = vault.open_field(
-                    tx, keyring=house.keyring, person_id=person_id, field=token_field(piece.subject_id)
-                )
-            except PersonErased:
-                token = None  # the token is gone for ever: nothing can be deducted with it
-        heard = True
-        if token is not None:
-            channel = house.deducts_over(str(piece.payload.get("channel", BANK)))
-            try:
-                heard = channel is not None and bool(channel.cancel_agreement(agreement_token=token))
-            except ChannelSilent:
-                heard = False
-        with house.database.transaction() as tx:
-            if heard:
-                work.complete(tx, work=piece, now=house.clock.now())
-            else:
-                work.reschedule(tx, work=piece, run_at=house.clock.now() + AGAIN_AFTER)
-            tx.commit()
-    return len(leased)
+    return do_each(house, leased, lambda piece: _tell_bank(house, piece))
+
+
+def _tell_bank(house: House, piece: Work) -> None:
+    person_id = UUID(str(piece.payload["person_id"]))
+    with house.database.transaction() as tx:
+        try:
+            token = vault.open_field(
+                tx, keyring=house.keyring, person_id=person_id, field=token_field(piece.subject_id)
+            )
+        except PersonErased:
+            token = None  # the token is gone for ever: nothing can be deducted with it
+    heard = True
+    if token is not None:
+        channel = house.deducts_over(str(piece.payload.get("channel", BANK)))
+        try:
+            heard = channel is not None and bool(channel.cancel_agreement(agreement_token=token))
+        except ChannelSilent:
+            heard = False
+    with house.database.transaction() as tx:
+        if heard:
+            work.complete(tx, work=piece, now=house.clock.now())
+        else:
+            work.reschedule(tx, work=piece, run_at=house.clock.now() + AGAIN_AFTER)
+        tx.commit()

@@ -27,6 +27,7 @@ from mingqu.domain.party import read_phone
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.signal import DEVICE_LENGTH_MAX, Key, KeyKind, Signal, SignalKind, network_of
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.store.decisions import signal
 from mingqu.store.parties import consent, party
@@ -35,6 +36,7 @@ from mingqu.store.people.instrument import OpenedCard
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
 from mingqu.store.server.keyring import SealBroken
+from mingqu.store.server.work import Work
 
 PROMISED: Final = "signal"  # the kind of work
 LEASE_SECONDS: Final = 30
@@ -210,14 +212,16 @@ def note_promised(house: House, *, cell: int) -> int:
     with house.database.transaction() as tx:
         leased = work.lease(tx, cell=cell, kinds=[PROMISED], now=now, lease_seconds=LEASE_SECONDS, limit=BATCH)
         tx.commit()
-    for piece in leased:
-        with house.database.transaction() as tx:
-            keys = keys_of_person(tx, house, person_id=piece.subject_id)
-        note_signals(house, signals=[_promised(piece.payload, piece.work_id, piece.subject_id, keys)])
-        with house.database.transaction() as tx:
-            work.complete(tx, work=piece, now=house.clock.now())
-            tx.commit()
-    return len(leased)
+    return do_each(house, leased, lambda piece: _note_promised(house, piece))
+
+
+def _note_promised(house: House, piece: Work) -> None:
+    with house.database.transaction() as tx:
+        keys = keys_of_person(tx, house, person_id=piece.subject_id)
+    note_signals(house, signals=[_promised(piece.payload, piece.work_id, piece.subject_id, keys)])
+    with house.database.transaction() as tx:
+        work.complete(tx, work=piece, now=house.clock.now())
+        tx.commit()
 
 
 def _promised(payload: dict[str, Any], identity: UUID, person_id: UUID, keys: tuple[Key, ...]) -> Signal:

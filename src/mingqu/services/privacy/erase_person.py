@@ -19,6 +19,7 @@ from mingqu.domain.identifier import beside
 from mingqu.domain.moment import business_date_of, start_of
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.orders.end_agreement import end_agreement
@@ -31,6 +32,7 @@ from mingqu.store.people import instrument, session, vault
 from mingqu.store.revolving import spend
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import Work
 
 LEASE_SECONDS: Final = 60  # far longer than one erasure takes
 OPEN_AGAIN_AFTER: Final = timedelta(days=1)  # what is open is looked at again when a day's payments are in
@@ -151,25 +153,23 @@ def erase_due(house: House, *, cell: int) -> int:
             tx, cell=cell, kinds=[erasure.ERASE], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
         )
         tx.commit()
-    for piece in leased:
+    return do_each(house, leased, lambda piece: house.database.run(lambda tx: _carry_out(tx, house, piece)))
 
-        def carry_out(tx: Transaction, piece: work.Work = piece) -> None:
-            tx.lock_cell(cell)
-            person_id, now = piece.subject_id, house.clock.now()
-            if erasure.waiting_until(tx, person_id=person_id) is None:
-                return  # taken back since it was leased
-            holds = vault.holds(tx, person_id=person_id, on=house.clock.business_date())
-            if holds:
-                work.reschedule(tx, work=piece, run_at=start_of(holds[0].held_until))
-                return
-            if _open(tx, person_id=person_id) is not None:  # not repaid, or not spent, for longer than the law keeps
-                work.reschedule(tx, work=piece, run_at=now + OPEN_AGAIN_AFTER)
-                return
-            _erase(tx, house, person_id=person_id, at=now)
-            work.complete(tx, work=piece, now=now)
 
-        house.database.run(carry_out)
-    return len(leased)
+def _carry_out(tx: Transaction, house: House, piece: Work) -> None:
+    tx.lock_cell(piece.cell)
+    person_id, now = piece.subject_id, house.clock.now()
+    if erasure.waiting_until(tx, person_id=person_id) is None:
+        return  # taken back since it was leased
+    holds = vault.holds(tx, person_id=person_id, on=house.clock.business_date())
+    if holds:
+        work.reschedule(tx, work=piece, run_at=start_of(holds[0].held_until))
+        return
+    if _open(tx, person_id=person_id) is not None:  # not repaid, or not spent, for longer than the law keeps
+        work.reschedule(tx, work=piece, run_at=now + OPEN_AGAIN_AFTER)
+        return
+    _erase(tx, house, person_id=person_id, at=now)
+    work.complete(tx, work=piece, now=now)
 
 
 def _erase(tx: Transaction, house: House, *, person_id: UUID, at: datetime) -> None:

@@ -13,6 +13,7 @@ from mingqu.domain.identifier import MalformedIdentifier, beside, parse
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.cash_advance import Standing
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.store.lenders import referral
 from mingqu.store.server import work
@@ -124,12 +125,7 @@ def follow_referrals(house: House, *, cell: int) -> int:
         leased = work.lease(tx, cell=cell, kinds=[ASK], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH)
         tx.commit()
     silent: set[str] = set()
-    for piece in leased:
-        try:
-            _ask(house, piece, silent)
-        except work.LeaseLost:
-            continue  # it took too long, and somebody else has it now
-    return len(leased)
+    return do_each(house, leased, lambda piece: _ask(house, piece, silent))
 
 
 def _ask(house: House, piece: Work, silent: set[str]) -> None:

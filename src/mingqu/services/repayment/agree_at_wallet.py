@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.domain.word import Failed
 from mingqu.ports.collection import Agreed, HostedAgreementRequest, HostedPage
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.orders.drop_agreement import CANCEL_AGREEMENT
@@ -26,6 +27,7 @@ from mingqu.store.parties.party import FIELD_ID_NUMBER, FIELD_NAME
 from mingqu.store.people import vault
 from mingqu.store.server import work
 from mingqu.store.server.database import DatabaseUnavailable, Transaction
+from mingqu.store.server.work import Work
 
 ASK: Final = "ask_agreement"  # the work of asking what became of a page that somebody was sent to
 ASK_AFTER: Final = timedelta(minutes=1)
@@ -214,27 +216,35 @@ def ask_wallets(house: House, *, cell: int) -> int:
     with house.database.transaction() as tx:
         leased = work.lease(tx, cell=cell, kinds=[ASK], now=now, lease_seconds=LEASE_SECONDS, limit=BATCH)
         tx.commit()
-    done = 0
-    for piece in leased:
-        person_id = UUID(str(piece.payload["person_id"]))
-        try:
-            state = ask_wallet(house, person_id=person_id, agreement_id=piece.subject_id)
-        except DatabaseUnavailable:
-            raise  # the lease runs out, and somebody asks again
-        except ChannelUnavailable:
-            state = PENDING
-        except Refusal:
-            state = ENDED
-        given_up = state == PENDING and now.isoformat() >= str(piece.payload["until"])
-        if given_up:
-            hear_wallet(
-                house, person_id=person_id, agreement_id=piece.subject_id, word=Failed(code="page_never_signed")
-            )
-        with house.database.transaction() as tx:
-            if state == PENDING and not given_up:
-                work.reschedule(tx, work=piece, run_at=house.clock.now() + ASK_AFTER)
-            else:
-                work.complete(tx, work=piece, now=house.clock.now())
-                done += 1
-            tx.commit()
-    return done
+    ended: list[UUID] = []
+
+    def ask(piece: Work) -> None:
+        if _ask(house, piece, at=now):
+            ended.append(piece.work_id)
+
+    do_each(house, leased, ask)
+    return len(ended)
+
+
+def _ask(house: House, piece: Work, *, at: datetime) -> bool:
+    """Ask what became of one page, and let it be asked again or end; return whether it ended."""
+    person_id = UUID(str(piece.payload["person_id"]))
+    try:
+        state = ask_wallet(house, person_id=person_id, agreement_id=piece.subject_id)
+    except DatabaseUnavailable:
+        raise  # the lease runs out, and somebody asks again
+    except ChannelUnavailable:
+        state = PENDING
+    except Refusal:
+        state = ENDED
+    given_up = state == PENDING and at.isoformat() >= str(piece.payload["until"])
+    if given_up:
+        hear_wallet(house, person_id=person_id, agreement_id=piece.subject_id, word=Failed(code="page_never_signed"))
+    waits = state == PENDING and not given_up
+    with house.database.transaction() as tx:
+        if waits:
+            work.reschedule(tx, work=piece, run_at=house.clock.now() + ASK_AFTER)
+        else:
+            work.complete(tx, work=piece, now=house.clock.now())
+        tx.commit()
+    return not waits

@@ -53,7 +53,7 @@ def bill_chunk(tx: Transaction, house: House, *, cell: int, to: date, limit: int
 
     The caller holds the cell's lock and commits.
     """
-    chunk = spend_columns.mornings(tx, cell=cell, to=to, limit=limit)
+    chunk = spend_columns.mornings(tx, cell=cell, to=to, now=house.clock.now(), limit=limit)
     if chunk is None:
         return 0
     today = house.booking_date(tx, cell=cell)

@@ -17,6 +17,7 @@ from typing import Final
 from mingqu.domain.moment import start_of
 from mingqu.domain.spend import DEDUCTION_TRIES, deducted_fen, next_morning, next_try
 from mingqu.domain.spend import Statement as Bill
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.services.revolving.record_spend import bring_up_all
 from mingqu.services.revolving.reserve_deduction import reserve_deduction
@@ -60,14 +61,7 @@ def deduct_bills(house: House, *, cell: int) -> int:
             tx, cell=cell, kinds=[DEDUCT], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
         )
         tx.commit()
-    taken_up = 0
-    for piece in leased:
-        try:
-            house.database.run(partial(_take_up, house=house, piece=piece))
-        except work.LeaseLost:  # it waited for the cell for so long that another worker has it
-            continue
-        taken_up += 1
-    return taken_up
+    return do_each(house, leased, lambda piece: house.database.run(partial(_take_up, house=house, piece=piece)))
 
 
 def _take_up(tx: Transaction, *, house: House, piece: Work) -> None:

@@ -19,6 +19,7 @@ from mingqu.domain.money import format_fen
 from mingqu.domain.personal import Personal
 from mingqu.domain.spend import Statement, next_morning
 from mingqu.services.collection.pass_contact_gate import gate_message, keep_denial
+from mingqu.services.do_each import do_each, say_failed
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE_AT, awake
 from mingqu.services.messages.tell_person import tell_person
@@ -28,7 +29,7 @@ from mingqu.store.revolving.spend import SpendAccount
 from mingqu.store.server import column, work
 from mingqu.store.server.column import Column
 from mingqu.store.server.connection import Statement as Asked
-from mingqu.store.server.database import Transaction
+from mingqu.store.server.database import TROUBLE, Transaction
 from mingqu.store.server.work import NewWork, Work
 
 BILL_NOTICE: Final = "bill_notice"
@@ -113,12 +114,7 @@ def remind_of_bills(house: House, *, cell: int) -> int:
             tx, cell=cell, kinds=[BILL_NOTICE], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
         )
         tx.commit()
-    for piece in leased:
-        try:
-            _remind(house, piece, _ended)
-        except work.LeaseLost:  # another worker has it by now
-            continue
-    return len(leased) + _remind_round(house, cell=cell)
+    return do_each(house, leased, lambda piece: _remind(house, piece, _ended)) + _remind_round(house, cell=cell)
 
 
 def _remind_round(house: House, *, cell: int) -> int:
@@ -148,7 +144,14 @@ def _remind_round(house: House, *, cell: int) -> int:
             cell=cell, work_id=new.work_id, kind=new.kind, subject_id=new.subject_id, run_at=new.run_at, fence=0,
             payload=new.payload,
         )  # fmt: skip
-        _remind(house, piece, _counted(of, each.place))
+        end = _counted(of, each.place)
+        try:
+            _remind(house, piece, end)
+        except (*TROUBLE, work.LeaseLost):
+            raise
+        except Exception as error:  # noqa: BLE001 - it leaves the round, and is set aside by itself if it fails again
+            say_failed(piece, error)
+            _go_on(house, piece, end, template=of.template, at=house.clock.now() + AGAIN_AFTER)
     following, at = _following(of.template, due=of.due, now=house.clock.now())
     with house.database.transaction() as tx:
         bill_round.go_on(tx, of=of, template=following, at=at)

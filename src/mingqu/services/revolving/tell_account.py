@@ -10,6 +10,7 @@ from mingqu.domain.identifier import beside
 from mingqu.domain.money import format_fen
 from mingqu.domain.personal import Personal
 from mingqu.services.collection.pass_contact_gate import gate_message, keep_denial
+from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import awake
 from mingqu.services.messages.tell_person import tell_person
@@ -59,12 +60,7 @@ def tell_accounts(house: House, *, cell: int) -> int:
             tx, cell=cell, kinds=[ACCOUNT_NOTICE], now=house.clock.now(), lease_seconds=LEASE_SECONDS, limit=BATCH
         )
         tx.commit()
-    for piece in leased:
-        try:
-            _tell(house, piece)
-        except work.LeaseLost:  # another worker has it by now
-            continue
-    return len(leased)
+    return do_each(house, leased, lambda piece: _tell(house, piece))
 
 
 def _tell(house: House, piece: work.Work) -> None:

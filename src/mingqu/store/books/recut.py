@@ -132,6 +132,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "transfer": _by("id"),
     "vault_field": _by("person_id"),
     "work": _by("work_id"),
+    "work_set_aside": _by("work_id"),
 }
 # Tables with a cell whose rows do not go by an id, each with what becomes of it.
 STAYS: Final[dict[str, str]] = {

@@ -29,8 +29,12 @@ _COLUMNS: Final[LiteralString] = """
            terms, opened_on, opened_at, state, events FROM spend_account"""
 
 # An account waits while a payment of it is on its way: whether its bill was paid in time is not known before that ends.
+# One whose morning failed waits for its next try.
 FALLS_DUE: Final[LiteralString] = """
     next_morning <= %(to)s AND NOT EXISTS (
+        SELECT FROM work_set_aside x
+        WHERE x.cell = a.cell AND x.work_id = a.account_id AND x.kind = 'account' AND x.again_at > %(now)s
+    ) AND NOT EXISTS (
         SELECT FROM spend_order s JOIN channel_order o ON o.cell = s.cell AND o.order_id = s.order_id
         WHERE s.cell = a.cell AND s.account_id = a.account_id AND o.kind = 'collection'
               AND o.state IN ('SENT', 'UNKNOWN'))"""
@@ -216,14 +220,34 @@ def terms_of(tx: Transaction, *, cell: int, account_ids: Sequence[UUID]) -> list
     return [_terms_of(row[0]) for row in rows]
 
 
-def any_morning(tx: Transaction, *, cell: int, to: date) -> bool:
-    """Return whether something falls on an account of a cell by a day's morning, and can be done."""
+def any_morning(tx: Transaction, *, cell: int, to: date, now: datetime) -> bool:
+    """Return whether something falls on an account of a cell by a day's morning, and can be done now."""
     row = tx.execute(
         f"SELECT EXISTS (SELECT FROM spend_account a WHERE cell = %(cell)s AND {FALLS_DUE})",  # noqa: S608  Our own text.
-        {"cell": cell, "to": to},
+        {"cell": cell, "to": to, "now": now},
     ).fetchone()
     assert row is not None
     return bool(row[0])
+
+
+def with_mornings(tx: Transaction, *, cell: int, to: date, now: datetime, limit: int) -> list[UUID]:
+    """Return accounts of a cell on which something falls by a day's morning and can be done now, the earliest first."""
+    rows = tx.execute(
+        f"""SELECT account_id FROM spend_account a WHERE cell = %(cell)s AND {FALLS_DUE}
+            ORDER BY next_morning, account_id LIMIT %(limit)s""",  # noqa: S608  Our own text.
+        {"cell": cell, "to": to, "now": now, "limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
+def take_back(tx: Transaction, *, cell: int, to: date) -> None:
+    """Take back the accounts of a cell that were set aside and have their mornings up to a day behind them."""
+    tx.execute(
+        """DELETE FROM work_set_aside x USING spend_account a
+           WHERE x.cell = %s AND x.kind = 'account' AND a.cell = x.cell AND a.account_id = x.work_id
+             AND a.next_morning > %s""",
+        (cell, to),
+    )
 
 
 def any_brought_up(tx: Transaction, *, cell: int, account_ids: Sequence[UUID], to: date) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final, LiteralString
 
 import numpy as np
@@ -53,9 +53,9 @@ class AccountChunk:
         return len(self.accounts)
 
 
-def mornings(tx: Transaction, *, cell: int, to: date, limit: int) -> AccountChunk | None:
+def mornings(tx: Transaction, *, cell: int, to: date, now: datetime, limit: int) -> AccountChunk | None:
     """Return accounts on which something falls by a day's morning, the earliest first; None where there are none."""
-    sent = tx.columns(_READ, {"cell": cell, "to": to, "limit": limit})
+    sent = tx.columns(_READ, {"cell": cell, "to": to, "now": now, "limit": limit})
     if not sent[0]:
         return None
     ids, lenders, currencies, keys, heads, sizes = (
