@@ -28,6 +28,7 @@ from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
 from mingqu.services.repayment.choose_deduction import AgreementMissing, choose_deduction, stop_deduction
 from mingqu.services.repayment.repay import confirm_agreement, open_page, request_agreement
 from mingqu.services.repayment.repay_spend import repay_spend
+from mingqu.services.revolving.bill_spend import bill_cell
 from mingqu.services.revolving.deduct_bills import deduct_bills
 from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
 from mingqu.services.revolving.read_spend import SpendView, spend_view
@@ -437,3 +438,21 @@ def test_a_piece_that_another_worker_has_by_now_stops_no_other(
         assert deduct_bills(house, cell=cell) == 0
     account.at(due, 9, 2)
     assert account.deductions() == [("PAID", 100_000, None)]
+
+
+def test_a_deduction_that_fails_behind_the_next_bill_is_told_all_the_same(account: Account) -> None:
+    world, house = account.world, account.world.house
+    cell = house.database.cell_of(account.account_id)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 160_000)  # more than the card holds
+    account.at(date(2026, 9, 10), 8, 59)
+    world.go_to(moment(date(2026, 9, 10), 9))
+    assert deduct_bills(house, cell=cell) == 1
+    world.go_to(moment(date(2026, 10, 3), 10))  # nobody sent it until the next bill was made
+    bill_cell(house, cell=cell, to=date(2026, 10, 3))
+    work_until_idle(world)
+    assert account.deductions() == [("FAILED", 160_000, "insufficient_funds")]
+    (said,) = [one for one in world.sms.inbox(phone=XIA.phone) if one.template == "spend.not_deducted"]
+    assert [said.values[name].reveal() for name in ("on", "amount")] == ["2026-09-10", "1,600.00"]
+    assert_coherent(house)

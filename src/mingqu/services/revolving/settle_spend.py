@@ -11,6 +11,8 @@ from mingqu.services.revolving.record_spend import bring_up_all, give_back, reco
 from mingqu.services.revolving.route_spend import release_spend
 from mingqu.services.revolving.tell_of_deductions import tell_deducted, tell_not_deducted
 from mingqu.store.revolving import bill_deduction, spend
+from mingqu.store.revolving.bill_deduction import Choice
+from mingqu.store.revolving.spend import SpendAccount
 from mingqu.store.server.database import Transaction
 
 
@@ -33,13 +35,8 @@ def settle_spend(tx: Transaction, house: House, *, ended: Order) -> None:
                 amount_fen=ended.amount_fen,
                 reason=Reason.SPEND_DRAW,
             )
-        elif (bill := account.state.bill) is not None and (
-            deducts := bill_deduction.bill_of_order(tx, order_id=ended.order_id)
-        ):
-            choice, number = deducts
-            left_fen = deducted_fen(account.state, choice.part)
-            if left_fen and bill.number == number:  # nothing is lacking, or it is the next bill's by now
-                tell_not_deducted(tx, house, account=account, bill=bill, amount_fen=left_fen)
+        elif deducts := bill_deduction.bill_of_order(tx, order_id=ended.order_id):
+            _not_deducted(tx, house, account, ended, *deducts)
         return
     assert ended.value_date is not None
     on = max(ended.value_date, account.state.day)
@@ -55,3 +52,18 @@ def settle_spend(tx: Transaction, house: House, *, ended: Order) -> None:
     account = record_spend(tx, house, account=account, event=event, holds=holds)
     if not drawn and bill_deduction.bill_of_order(tx, order_id=ended.order_id):
         tell_deducted(tx, house, account=account, paid=ended)
+
+
+def _not_deducted(
+    tx: Transaction, house: House, account: SpendAccount, ended: Order, choice: Choice, number: int
+) -> None:
+    """Tell what of a bill's part is lacking, unless nothing is; behind the next bill, what of it stands in that one."""
+    bill = next(one for one in spend.statements_of(tx, account_id=account.account_id) if one.number == number)
+    last = account.state.bill
+    assert last is not None, "an account of which something is deducted has a bill"
+    if last.number == number:
+        left_fen = deducted_fen(account.state, choice.part)
+    else:
+        left_fen = min(ended.amount_fen, max(0, account.state.whole_fen))
+    if left_fen:
+        tell_not_deducted(tx, house, account=account, bill=bill, amount_fen=left_fen)
