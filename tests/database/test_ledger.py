@@ -25,7 +25,7 @@ from mingqu.domain.ledger import (
     TransferKind,
 )
 from mingqu.store.ledgers import ledger, whole_batch
-from mingqu.store.server.connection import Answer
+from mingqu.store.server.connection import Answer, Statement
 from mingqu.store.server.database import Database
 
 DAY = date(2026, 8, 15)
@@ -172,6 +172,48 @@ def test_what_is_held_cannot_be_lent_again_one_by_one_or_all_at_once(funded: Dat
     for size in (1, 6):
         draw = [transfer(AVAILABLE, DRAWN, 1) for _ in range(size)]
         assert post(funded, *draw) == [Result.EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT] * size
+
+
+def at_once(database: Database, *transfers: Transfer) -> bool:
+    """Whether a batch is posted in one go, without a look at each of its transfers; nothing is kept."""
+    sql, parameters = ledger.posted(cell=0, transfers=transfers)
+    statement = Statement(sql.replace("post_batch", "post_all_at_once"), parameters)
+    with database.transaction() as tx:
+        ((answer,),) = tx.together([statement])[0].fetchall()
+        assert ledger.prove(tx) == []
+        return bool(answer)
+
+
+def test_what_a_batch_fills_it_may_empty_at_once_and_only_in_that_order(funded: Database) -> None:
+    spare = transfer(CASH, FUNDING, 1)
+    lent, repaid = transfer(PRINCIPAL, CASH, 300), transfer(CASH, PRINCIPAL, 300)
+    assert at_once(funded, spare, lent, repaid)
+    assert not at_once(funded, spare, repaid, lent), "a debit that comes too late is seen, and which it is said"
+    assert post(funded, *[transfer(CASH, FUNDING, 1) for _ in range(3)], repaid, lent) == [
+        *[Result.OK] * 3,
+        Result.EXCEEDS_LIMIT_OF_CREDIT_ACCOUNT,
+        Result.OK,
+    ]
+    draw, refund, again = (
+        transfer(AVAILABLE, DRAWN, 50_000),
+        transfer(DRAWN, AVAILABLE, 20),
+        transfer(AVAILABLE, DRAWN, 20),
+    )
+    assert at_once(funded, draw, refund, again)
+    assert not at_once(funded, draw, again, refund), "a credit that comes too late"
+    lent, repaid, held = (replace(each, id=transfer(CASH, FUNDING, 1).id) for each in (lent, repaid, repaid))
+    assert at_once(funded, lent, repaid, held), "300 were there before"
+    held = replace(held, kind=TransferKind.PENDING)
+    assert at_once(funded, lent, held, repaid), "what is held is spoken for"
+    assert not at_once(funded, lent, held, replace(repaid, amount_fen=301)), "and cannot go a second time"
+    held = replace(refund, kind=TransferKind.PENDING)
+    assert not at_once(funded, draw, held, again), "what is held on its way in is not there yet"
+    lending = transfer(PRINCIPAL, CASH, 300, kind=TransferKind.PENDING)
+    assert not at_once(funded, transfer(CASH, FUNDING, 1), lending, replace(repaid, amount_fen=301)), "from either side"
+    held = transfer(AVAILABLE, DRAWN, 50_010, kind=TransferKind.PENDING)
+    assert at_once(funded, transfer(GRANTED, AVAILABLE, 10), held)
+    assert not at_once(funded, transfer(GRANTED, AVAILABLE, 10), held, again)
+    assert balance(funded, PRINCIPAL).posted_fen == 300
 
 
 STRANGER = Account(owner=UUID(int=9), code=AccountCode.CLEARING)

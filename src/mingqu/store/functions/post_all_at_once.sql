@@ -1,5 +1,5 @@
 -- Post a whole batch and return true, or change nothing and return false when any transfer of it needs a
--- closer look: a replay, a POST or VOID, anything wrong, or a strict account that only the order decides.
+-- closer look: a replay, a POST or VOID, or anything wrong.
 
 DROP FUNCTION IF EXISTS post_all_at_once;
 
@@ -41,25 +41,36 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'MQ001';
         END IF;
 
-        -- One update per account. A strict account's other side is compared with its normal side as it was
-        -- before: then no order of the batch could have broken it.
-        WITH delta AS (
+        -- One update per account. A strict account's other side is compared with its normal side as it was before, and
+        -- if that was not enough, with the lowest that the account comes to, transfer by transfer: `held_1` is what it
+        -- has if debits fill it, `held_2` if credits do. Few batches fill what they empty, so this is worked out when
+        -- it is asked for.
+        WITH side AS NOT MATERIALIZED (
+            SELECT t.owner, t.code, t.currency, t.place,
+                   CASE t.kind WHEN 1 THEN t.amount_fen ELSE 0 END AS debits, 0::bigint AS credits,
+                   CASE t.kind WHEN 2 THEN t.amount_fen ELSE 0 END AS debits_held, 0::bigint AS credits_held
+            FROM unnest(p_debit_owner, p_debit_code, p_debit_currency, p_kind, p_amount_fen) WITH ORDINALITY
+                 AS t (owner, code, currency, kind, amount_fen, place)
+            UNION ALL
+            SELECT t.owner, t.code, t.currency, t.place,
+                   0, CASE t.kind WHEN 1 THEN t.amount_fen ELSE 0 END,
+                   0, CASE t.kind WHEN 2 THEN t.amount_fen ELSE 0 END
+            FROM unnest(p_credit_owner, p_credit_code, p_credit_currency, p_kind, p_amount_fen) WITH ORDINALITY
+                 AS t (owner, code, currency, kind, amount_fen, place)
+        ), lowest AS MATERIALIZED (
+            SELECT owner, code, currency, min(held_1) AS held_1, min(held_2) AS held_2
+            FROM (
+                SELECT owner, code, currency, sum(debits - credits - credits_held) OVER so_far AS held_1,
+                       sum(credits - debits - debits_held) OVER so_far AS held_2
+                FROM side
+                WINDOW so_far AS (PARTITION BY owner, code, currency ORDER BY place ROWS UNBOUNDED PRECEDING)
+            ) AS running
+            GROUP BY owner, code, currency
+        ), delta AS (
             -- A sum beyond bigint raises here or below.
             SELECT owner, code, currency, sum(debits)::bigint AS debits, sum(credits)::bigint AS credits,
                    sum(debits_held)::bigint AS debits_held, sum(credits_held)::bigint AS credits_held
-            FROM (
-                SELECT t.owner, t.code, t.currency,
-                       CASE t.kind WHEN 1 THEN t.amount_fen ELSE 0 END AS debits, 0::bigint AS credits,
-                       CASE t.kind WHEN 2 THEN t.amount_fen ELSE 0 END AS debits_held, 0::bigint AS credits_held
-                FROM unnest(p_debit_owner, p_debit_code, p_debit_currency, p_kind, p_amount_fen)
-                     AS t (owner, code, currency, kind, amount_fen)
-                UNION ALL
-                SELECT t.owner, t.code, t.currency,
-                       0, CASE t.kind WHEN 1 THEN t.amount_fen ELSE 0 END,
-                       0, CASE t.kind WHEN 2 THEN t.amount_fen ELSE 0 END
-                FROM unnest(p_credit_owner, p_credit_code, p_credit_currency, p_kind, p_amount_fen)
-                     AS t (owner, code, currency, kind, amount_fen)
-            ) AS side
+            FROM side
             GROUP BY owner, code, currency
         ), updated AS (
             UPDATE account a
@@ -74,12 +85,18 @@ BEGIN
               AND (a.debits_posted_fen + a.debits_pending_fen) + (d.debits + d.debits_held) >= 0
               AND (a.credits_posted_fen + a.credits_pending_fen) + (d.credits + d.credits_held) >= 0
               AND CASE a.strict_side
-                    WHEN 1 THEN d.credits + d.credits_held = 0 OR
-                        a.credits_posted_fen + a.credits_pending_fen + (d.credits + d.credits_held)
-                        <= a.debits_posted_fen
-                    WHEN 2 THEN d.debits + d.debits_held = 0 OR
-                        a.debits_posted_fen + a.debits_pending_fen + (d.debits + d.debits_held)
-                        <= a.credits_posted_fen
+                    WHEN 1 THEN d.credits + d.credits_held = 0
+                        OR a.credits_posted_fen + a.credits_pending_fen + (d.credits + d.credits_held)
+                           <= a.debits_posted_fen
+                        OR a.debits_posted_fen - (a.credits_posted_fen + a.credits_pending_fen)
+                           + (SELECT l.held_1 FROM lowest l
+                              WHERE l.owner = d.owner AND l.code = d.code AND l.currency = d.currency) >= 0
+                    WHEN 2 THEN d.debits + d.debits_held = 0
+                        OR a.debits_posted_fen + a.debits_pending_fen + (d.debits + d.debits_held)
+                           <= a.credits_posted_fen
+                        OR a.credits_posted_fen - (a.debits_posted_fen + a.debits_pending_fen)
+                           + (SELECT l.held_2 FROM lowest l
+                              WHERE l.owner = d.owner AND l.code = d.code AND l.currency = d.currency) >= 0
                     ELSE true
                   END
             RETURNING 1
