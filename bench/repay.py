@@ -16,6 +16,7 @@ draw_during_close    the same of draws in the same minute, one for every ten rep
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -184,6 +185,7 @@ def _children(house: House, tasks: Sequence[Task]) -> list[list[float]]:
     """Run tasks at the same time, each in a process with connections of its own; return what each says."""
 
     def child(task: Task, end: Connection) -> None:
+        gc.freeze()  # as the worker of a server does when it starts
         with Database(house.database.url) as database:
             identifiers = SystemIdentifiers(clock=house.clock)
             end.send(task(replace(house, database=database, identifiers=identifiers, turns=Turns())))
@@ -315,7 +317,7 @@ def _record_all(tx: Transaction, house: House, cell: int, listed: Sequence[Due])
             )
         )
     leaves = evidence.appended(cell=cell, first=at_hand.leaf_count, at=now, drafts=drafts)
-    write_recordings(tx, cell=cell, recordings=recordings, on=on, at=now, beside=leaves)
+    write_recordings(tx, cell=cell, recordings=recordings, on=on, at=now, beside=leaves, ends=True)
     return [True] * len(listed)
 
 

@@ -15,7 +15,7 @@ from mingqu.domain.ledger import Account, AccountCode, Balance, Reason, Transfer
 from mingqu.domain.loan import Event, Outcome, Posting, record
 from mingqu.services.funding.share_loan import share_transfers
 from mingqu.services.house import House
-from mingqu.store.ledgers import accrual, ledger
+from mingqu.store.ledgers import accrual, ledger, whole_batch
 from mingqu.store.loans import loan, loan_at_hand, loan_event
 from mingqu.store.loans.loan import Loan
 from mingqu.store.loans.loan_at_hand import AtHand
@@ -113,11 +113,15 @@ def write_recordings(
     on: date,
     at: datetime,
     beside: Sequence[Statement] = (),
+    ends: bool = False,
 ) -> list[Answer]:
     """Write what events of different loans of one cell come to, in one round trip; the caller holds the cell's lock.
 
-    `beside` are statements of the caller's that go along; their answers are returned.
-    Errors: TransferRefused, for the first transfer that is not in the books; the transaction must not be committed.
+    `beside` are statements of the caller's that go along; their answers are returned. Where this `ends` the
+    transaction, the round trip takes the COMMIT along: the loans were read in it, under the lock, so that they are
+    there to be written, and whatever else may go wrong fails by itself.
+    Errors: TransferRefused, for the first transfer that is not in the books; the transaction must not be committed,
+    and was not.
     """
     afters = [recording.after for recording in recordings]
     assert len({after.loan_id for after in afters}) == len(afters), "a loan has one event at a time"
@@ -130,17 +134,21 @@ def write_recordings(
     ]
     told = [(recording.after.loan_id, recording.event) for recording in recordings]
     opening = [ledger.opened(cell=cell, accounts=rare)] if rare else []
-    posting = [ledger.posted(cell=cell, transfers=transfers)] if transfers else []
-    answers = tx.together(
-        [
-            *opening,
-            *posting,
-            *loan.saved(afters),
-            loan_event.appended(cell=cell, events=told, posted_on=on, posted_at=at),
-            *accrual.added(cell=cell, rows=deltas),
-            *beside,
-        ]
-    )[len(opening) :]
+    posted = whole_batch.posted if ends else ledger.posted
+    posting = [posted(cell=cell, transfers=transfers)] if transfers else []
+    statements = [
+        *opening,
+        *posting,
+        *loan.saved(afters),
+        loan_event.appended(cell=cell, events=told, posted_on=on, posted_at=at),
+        *accrual.added(cell=cell, rows=deltas),
+        *beside,
+    ]
+    if ends:
+        with whole_batch.refusals(transfers=transfers):
+            answers = tx.finish(statements)[len(opening) :]
+    else:
+        answers = tx.together(statements)[len(opening) :]
     if posting:
         ledger.require_posted(answers[0], transfers=transfers)
     loan.require_saved(answers[len(posting) :], loans=afters)

@@ -14,6 +14,7 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.store.lenders import lender_question
+from mingqu.store.lenders.lender_question import Questions
 from mingqu.store.loans.offer import Offer
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
@@ -65,14 +66,18 @@ class Happened:
     amount_fen: int
 
 
-def promise_reports(tx: Transaction, house: House, *, cell: int, happened: Sequence[Happened]) -> None:
+def promise_reports(
+    tx: Transaction, house: House, *, cell: int, happened: Sequence[Happened], known: Questions | None = None
+) -> None:
     """Write the work of telling lenders what happened to loans that rest on their own offers; of others nothing.
 
-    That a loan has closed is told with the amount that was lent. The caller commits.
+    That a loan has closed is told with the amount that was lent. The caller commits. `known` are the loans' questions,
+    if the caller has asked for them.
     """
     if not house.lenders or not happened:
         return
-    known = lender_question.questions_of_loans(tx, cell=cell, loan_ids=[one.loan_id for one in happened])
+    if known is None:
+        known = lender_question.questions_of_loans(tx, cell=cell, loan_ids=[one.loan_id for one in happened])
     rows = []
     for one in happened:
         if one.loan_id in known:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -17,6 +17,7 @@ from mingqu.domain.identifier import dated
 from mingqu.domain.moment import business_date_of
 from mingqu.services.house import House
 from mingqu.services.messages.report_to_lender import CLOSED, FUNDED, OVERDUE, REPAID, Happened, promise_reports
+from mingqu.store.lenders.lender_question import Questions
 from mingqu.store.messages import webhook
 from mingqu.store.messages.webhook import Subscription
 from mingqu.store.server import work
@@ -74,10 +75,20 @@ def tell(
     """
     if not told:
         return
-    promise_reports(tx, house, cell=cell, happened=[_reported(each) for each in told if each.event in REPORTED])
+    report(tx, house, cell=cell, told=told)
     listening = webhook.active(tx) if listening is None else listening
-    now = house.clock.now()
-    rows = [
+    work.enqueue_many(tx, cell=cell, rows=deliveries_of(told, listening=listening, now=house.clock.now()))
+
+
+def report(tx: Transaction, house: House, *, cell: int, told: Sequence[Told], known: Questions | None = None) -> None:
+    """Write what lenders that decide by themselves hear of these events; `known` is as for `promise_reports`."""
+    happened = [_reported(each) for each in told if each.event in REPORTED]
+    promise_reports(tx, house, cell=cell, happened=happened, known=known)
+
+
+def deliveries_of(told: Sequence[Told], *, listening: Sequence[Subscription], now: datetime) -> list[NewWork]:
+    """Return the deliveries of events to everybody who asked for them."""
+    return [
         NewWork(
             work_id=dated(each.subject_id, on=each.on, purpose=f"{each.event} {each.mark} {one.subscription_id.hex}"),
             kind=DELIVERY,
@@ -99,7 +110,6 @@ def tell(
         for each in told
         if each.event.value in one.events
     ]
-    work.enqueue_many(tx, cell=cell, rows=rows)
 
 
 def _reported(each: Told) -> Happened:

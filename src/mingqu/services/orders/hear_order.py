@@ -23,7 +23,7 @@ from mingqu.domain.word import Paid, Word
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import Surroundings, follow_up_all
 from mingqu.services.loans.record_event import Recording, work_out, write_recordings
-from mingqu.services.messages.tell_webhooks import Event, tell
+from mingqu.services.messages.tell_webhooks import Event, deliveries_of, report
 from mingqu.services.orders import keep_order
 from mingqu.services.orders.settle_order import (
     TAKING,
@@ -36,6 +36,8 @@ from mingqu.services.orders.settle_order import (
 )
 from mingqu.services.take_turns import Not
 from mingqu.store import evidence
+from mingqu.store.lenders import lender_question
+from mingqu.store.lenders.lender_question import Questions
 from mingqu.store.loans import loan_at_hand, repayment
 from mingqu.store.loans.loan_at_hand import CellAtHand
 from mingqu.store.loans.repayment import OpenCollection
@@ -99,7 +101,10 @@ def hear_paid(house: House, *, said: Said) -> Order | None:
 
 
 def hear_all(tx: Transaction, house: House, *, cell: int, said: Sequence[Said]) -> list[Order | Not]:
-    """Hear words in a transaction and answer each: with its order, or that it is heard alone or later."""
+    """Hear words in a transaction and answer each: with its order, or that it is heard alone or later.
+
+    What is heard is the last of the transaction: mostly it is committed here, in the round trip in which it is written.
+    """
     listed = said
     assert all(tx.cell_of(each.order_id) == cell for each in listed), "the book was recut meanwhile"
     (found,) = tx.together([paid_order.found(cell=cell, order_ids=list({said.order_id for said in listed}))])
@@ -163,16 +168,19 @@ def _hear_chosen(
             repayment.agreed(cell=cell, person_ids=people),
             repayment.opened(cell=cell, loan_ids=loan_ids),
             webhook.asked(),
+            *([lender_question.of_loans(cell=cell, loan_ids=loan_ids)] if house.lenders else []),
         ],
     )
-    orders, others_open = paid_order.orders_in(others[-4]), _without(repayment.opened_in(others[-2]), order_ids)
+    before, others = others[: bool(claims)], others[bool(claims) :]
+    orders, others_open = paid_order.orders_in(others[0]), _without(repayment.opened_in(others[2]), order_ids)
     around = Surroundings(
-        agreements=repayment.agreed_in(others[-3]),
+        agreements=repayment.agreed_in(others[1]),
         collecting=_channels_of(others_open),
-        listening=webhook.active_in(others[-1]),
+        listening=webhook.active_in(others[3]),
     )
+    questions = lender_question.of_loans_in(others[4]) if house.lenders else {}
     told_before: set[int] = set()
-    for place, is_new in zip(claiming, idempotency.news_in(others[0]) if claims else (), strict=True):
+    for place, is_new in zip(claiming, idempotency.news_in(before[0]) if claims else (), strict=True):
         if not is_new:
             told_before.add(place)
             # As it stands under the lock: whoever told it before may have ended it while this turn waited.
@@ -189,7 +197,7 @@ def _hear_chosen(
                 idempotency.forget(tx, cell=cell, caller=claim.caller, key=claim.key)
     if heard:
         waiting = {each.loan_id for each in others_open if each.state is OrderState.RESERVED}
-        _write(tx, house, at_hand, heard, on, around, waiting)
+        _write(tx, house, at_hand, heard, on, around, waiting, questions)
 
 
 def _without(collections: Sequence[OpenCollection], order_ids: Sequence[UUID]) -> list[OpenCollection]:
@@ -227,14 +235,20 @@ def _write(
     on: date,
     around: Surroundings,
     waiting: set[UUID],
+    questions: Questions,
 ) -> None:
-    """Write what words come to, with all that follows; the caller commits. `waiting` are loans with unsent orders."""
+    """Write what words come to, with all that follows; the caller commits, unless nothing follows.
+
+    `waiting` are loans with unsent orders, `questions` those of loans whose lender decides by itself.
+    """
     cell, now = at_hand.cell, house.clock.now()
     ended = [each.ended for each in heard]
     recordings = [each.recording for each in heard]
     afters = [(each.recording.after, each.ended.after, _date_of(each.ended.after)) for each in heard]
     drafts = [leaf_of(of, order, kind=LeafKind.REPAYMENT) for of, order, _ in afters]
     notices = [notice_of_end(of, order, event=Event.PAYMENT_RECEIVED, on=day, at=now) for of, order, day in afters]
+    told = [told_of(of, order, event=Event.PAYMENT_RECEIVED, on=day) for of, order, day in afters]
+    notices += deliveries_of(told, listening=around.listening, now=now)
     answered = [(each.claim, response_of(each.ended.after)) for each in heard if each.claim is not None]
     beside = [
         *paid_order.ended(cell=cell, orders=ended),
@@ -244,13 +258,15 @@ def _write(
     if answered:
         claims, responses = zip(*answered, strict=True)
         beside.append(idempotency.finished(cell=cell, claims=claims, responses=responses))
-    answers = write_recordings(tx, cell=cell, recordings=recordings, on=on, at=now, beside=beside)
+    changes = [(each.after, each.outcome) for each in recordings]
+    follows = questions or any(outcome.happenings or after.loan_id in waiting for after, outcome in changes)
+    answers = write_recordings(tx, cell=cell, recordings=recordings, on=on, at=now, beside=beside, ends=not follows)
     paid_order.require_ended(answers, orders=ended)
     evidence.require_appended(answers[2:], drafts=drafts)
     assert not answered or answers[-1].rowcount == len(answered), "only who claimed a key finishes it, once"
-    told = [told_of(of, order, event=Event.PAYMENT_RECEIVED, on=day) for of, order, day in afters]
-    tell(tx, house, cell=cell, told=told, listening=around.listening)
-    changes = [(each.after, each.outcome) for each in recordings]
+    if not follows:
+        return
+    report(tx, house, cell=cell, told=told, known=questions)
     follow_up_all(tx, house, changes=changes, cell=cell, surroundings=around)
     for after, _ in changes:
         if after.loan_id in waiting:  # a deduction that just followed asks for what is due already

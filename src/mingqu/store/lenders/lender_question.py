@@ -20,6 +20,8 @@ from mingqu.domain.lender_answer import (
 )
 from mingqu.domain.ownership import NotFound
 from mingqu.store import evidence
+from mingqu.store.server import column
+from mingqu.store.server.connection import Answer, Statement
 from mingqu.store.server.database import Transaction
 from mingqu.store.server.keyring import Keyring
 
@@ -27,6 +29,14 @@ QUESTIONS_SHOWN_MAX: Final = 200  # of a person, or of the house on one page: th
 _COLUMNS: Final = """question_id, person_id, facility_id, lender, product_id, amount_fen, currency, instalments, method,
     consent_id, asked_at, state, heard_at, rate_year_ppm, valid_until, reasons, parked"""
 _WORD: Final = "word_id, question_id, person_id, kind, number, said, rate_year_ppm, body, at"
+_OF_LOANS: Final = """
+    SELECT l.loan_id, o.question_id, q.amount_fen FROM loan l
+    JOIN contract c ON c.cell = l.cell AND c.contract_id = l.contract_id
+    JOIN lender_offer o ON o.cell = c.cell AND o.offer_id = c.offer_id
+    JOIN lender_question q ON q.cell = o.cell AND q.question_id = o.question_id
+    WHERE l.cell = $1::smallint AND l.loan_id = ANY ($2::uuid[])"""
+
+Questions = dict[UUID, tuple[UUID, int]]  # by loan: the question, and what was lent, in fen
 
 
 def insert(tx: Transaction, *, question: LenderQuestion) -> None:
@@ -181,17 +191,20 @@ def question_of_offer(tx: Transaction, *, offer_id: UUID) -> LenderQuestion | No
     return None if row is None else load(tx, question_id=row[0])
 
 
-def questions_of_loans(tx: Transaction, *, cell: int, loan_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, int]]:
+def questions_of_loans(tx: Transaction, *, cell: int, loan_ids: Sequence[UUID]) -> Questions:
     """Return, of loans of a cell that rest on a lender's own offer, the question and what was lent, in fen."""
-    rows = tx.execute(
-        """SELECT l.loan_id, o.question_id, q.amount_fen FROM loan l
-           JOIN contract c ON c.cell = l.cell AND c.contract_id = l.contract_id
-           JOIN lender_offer o ON o.cell = c.cell AND o.offer_id = c.offer_id
-           JOIN lender_question q ON q.cell = o.cell AND q.question_id = o.question_id
-           WHERE l.cell = %s AND l.loan_id = ANY (%s)""",
-        (cell, list(loan_ids)),
-    )
-    return {loan_id: (question_id, amount_fen) for loan_id, question_id, amount_fen in rows}
+    (answer,) = tx.together([of_loans(cell=cell, loan_ids=loan_ids)])
+    return of_loans_in(answer)
+
+
+def of_loans(*, cell: int, loan_ids: Sequence[UUID]) -> Statement:
+    """Return the statement of `questions_of_loans`, whose answer `of_loans_in` reads."""
+    return Statement(_OF_LOANS, (column.smallint(cell), column.of_uuids(loan_ids).packed))
+
+
+def of_loans_in(answer: Answer) -> Questions:
+    """Return the questions that the answer to `of_loans` holds."""
+    return {loan_id: (question_id, amount_fen) for loan_id, question_id, amount_fen in answer}
 
 
 def _question(row: Sequence[Any]) -> LenderQuestion:
