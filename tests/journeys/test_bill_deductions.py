@@ -341,6 +341,28 @@ def test_what_is_being_paid_by_hand_is_not_deducted_as_well(account: Account) ->
     assert (account.view().bill_left_fen, account.view().credit_fen, world.balance_fen(XIA)) == (0, 0, 50_000)
 
 
+def test_a_deduction_that_was_not_sent_waits_until_what_was_paid_by_hand_is_heard(account: Account) -> None:
+    """The page went first for seventy minutes, and a bank that was silent for longer let both be paid."""
+    world, house, due = account.world, account.world.house, date(2026, 9, 10)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    account.at(due, 8, 55)
+    world.go_to(start_of(due) + timedelta(hours=9))
+    deduct_bills(house, cell=house.database.cell_of(account.account_id))
+    page = repay_spend(
+        house, person_id=account.known.person_id, account_id=account.account_id, wish=PaymentWish.BILL, key="page"
+    )
+    open_page(house, person_id=account.known.person_id, order_id=page.order_id)
+    world.pay_page(account.known.newcomer, page.order_id)
+    world.bank.faults.plan("bank.ask", Fault.LOSE_REQUEST)
+    account.at(due, 10, 11)
+    assert account.deductions() == [("RESERVED", 100_000, None)]
+    account.at(due, 20)
+    assert account.deductions() == [("FAILED", 100_000, "paid_already")]
+    assert (account.view().bill_left_fen, account.view().credit_fen) == (0, 0)
+
+
 def test_what_is_being_deducted_is_not_asked_for_by_hand_as_well(account: Account) -> None:
     world, house, due = account.world, account.world.house, date(2026, 9, 10)
     world.deposit(XIA, 100_000)

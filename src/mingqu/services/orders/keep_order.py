@@ -11,14 +11,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain import order as life
-from mingqu.domain.order import Action, AlertHuman, Ask, Order, OrderConflict, OrderState, Send
+from mingqu.domain.order import (
+    Action,
+    AlertHuman,
+    Ask,
+    Order,
+    OrderConflict,
+    OrderKind,
+    OrderState,
+    Send,
+    Wait,
+)
 from mingqu.domain.word import Word
 from mingqu.store.orders import order as orders
 from mingqu.store.orders.order import Direction
+from mingqu.store.revolving import bill_deduction
 from mingqu.store.server.database import Transaction
+
+PAYMENT_HEARD_WITHIN: Final = timedelta(minutes=5)  # or it is looked for again: a deduction has the whole day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +55,15 @@ class Heard:
 
 
 def announce(tx: Transaction, *, order_id: UUID, now: datetime, resend_is_safe: bool) -> tuple[Order, Action]:
-    """Decide what is to be done about an order and store that it will be done. Errors: NotFound."""
+    """Decide what is to be done about an order and store that it will be done. Errors: NotFound.
+
+    A bill's deduction waits while another payment of its account may still succeed unheard: nobody pays twice.
+    """
     tx.lock_cell(tx.cell_of(order_id))
     before = orders.load(tx, order_id=order_id)
+    if _is_fresh_deduction(before) and bill_deduction.waits_for_payment(tx, order_id=order_id):
+        until = now + PAYMENT_HEARD_WITHIN
+        return wait_until(tx, order_id=order_id, at=until), Wait(until=until)
     action = life.next_action(before, now=now, resend_is_safe=resend_is_safe)
     match action:
         case Send() | Ask():
@@ -58,6 +78,12 @@ def announce(tx: Transaction, *, order_id: UUID, now: datetime, resend_is_safe: 
         case _:
             after = before
     return after, action
+
+
+def _is_fresh_deduction(before: Order) -> bool:
+    """Whether an order may be the deduction of a bill that was not sent yet; of a page no instrument is known."""
+    fresh = before.state is OrderState.RESERVED and before.kind is OrderKind.COLLECTION
+    return fresh and before.loan_id is None and before.instrument_id is not None
 
 
 def hear(tx: Transaction, *, order_id: UUID, word: Word, at: datetime) -> Heard:

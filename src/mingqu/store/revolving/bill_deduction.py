@@ -113,6 +113,20 @@ def open_orders(tx: Transaction, *, account_id: UUID) -> list[Order]:
     return [orders.order_in(row) for row in rows]
 
 
+def waits_for_payment(tx: Transaction, *, order_id: UUID) -> bool:
+    """Return whether an order is a bill's deduction that was not sent, while a payment of its account is on its way."""
+    row = tx.execute(
+        """SELECT EXISTS (SELECT FROM spend_order d JOIN channel_order w ON w.cell = d.cell AND w.order_id = d.order_id
+               JOIN spend_order s ON s.cell = d.cell AND s.account_id = d.account_id
+               JOIN channel_order o ON o.cell = s.cell AND o.order_id = s.order_id
+               WHERE d.cell = %s AND d.order_id = %s AND d.choice_id IS NOT NULL AND w.state = 'RESERVED'
+                 AND o.kind = 'collection' AND o.state IN ('SENT', 'UNKNOWN'))""",
+        (tx.cell_of(order_id), order_id),
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
 def was_tried(tx: Transaction, *, account_id: UUID, since: datetime, before: Order) -> bool:
     """Return whether another deduction of an account, to go out from a moment on and before an order, was sent."""
     row = tx.execute(
