@@ -17,7 +17,11 @@ from mingqu.domain.loan import (
     Repaid,
     Stage,
     payoff_fen,
+    quote,
+    quote_bill,
 )
+from mingqu.domain.loan.fee import FeeBasis, FeeDue, FeeRule, FeeTaker
+from mingqu.domain.loan.guarantee import BillGuarantee
 from mingqu.domain.loan.terms import ChargeOffRule, Recalculation
 from mingqu.domain.money import format_fen, parse_yuan
 from tests.docs.table import Line
@@ -76,6 +80,35 @@ def _compensated(line: Line) -> Line:
     }
 
 
+def _bill_by_bill(line: Line) -> Line:
+    fee = FeeRule(
+        due=FeeDue.INSTALMENT, basis=FeeBasis.BALANCE, share_ppm=2_000, taker=FeeTaker.GUARANTOR, partner="hengwen"
+    )
+    book = _unpaid(replace(TERMS, fees=(fee,), bill_guarantee=BillGuarantee(after_days=10)))
+    _live(book, "2026-02-25")
+    bill = date(2026, 2, 15)
+    owed = quote_bill(terms=book.terms, state=book.state, on=book.today, bill=bill)
+    paid = Repaid(
+        event_id=an_id(2),
+        value_date=book.today,
+        amount_fen=owed.total_fen,
+        receipt=Receipt.COMPENSATION,
+        bill=bill,
+    )
+    book.happen(paid)
+    _live(book, line["day"])
+    if line["borrower pays"] != "-":
+        amount = parse_yuan(line["borrower pays"]).fen
+        book.happen(Repaid(event_id=an_id(3), value_date=book.today, amount_fen=amount))
+    book.check()
+    now = quote(terms=book.terms, state=book.state, on=book.today)
+    return {
+        "due to the lender": format_fen(now.due_fen),
+        "owed to the guarantor": format_fen(now.guarantor_fen),
+        "late with the lender": f"{book.state.overdue_days(book.today)} days",
+    }
+
+
 def _undone(line: Line) -> Line:
     terms = replace(TERMS, recalculation=Recalculation.EARLY, charge_off=ChargeOffRule(line["rule"]))
     book, never = _unpaid(terms), _unpaid(terms)
@@ -124,6 +157,7 @@ def _taken_over(line: Line) -> Line:
 ARREARS_TABLES: dict[str, Callable[[Line], Line]] = {
     "suspended": _suspended,
     "compensated": _compensated,
+    "bill-by-bill": _bill_by_bill,
     "undone": _undone,
     "taken-over": _taken_over,
 }

@@ -38,7 +38,10 @@ TAG: Final = "Loans"
 
 
 class Owed(Answer, frozen=True, kw_only=True):
-    """What is owed if paid on a day: `due_fen` puts the loan in order, `payoff_fen` settles it."""
+    """What is owed if paid on a day: `due_fen` puts the loan in order, `payoff_fen` settles it.
+
+    `guarantor_fen` is owed beside both to a guarantor who paid bills in the borrower's place.
+    """
 
     on: date
     due_fen: Fen
@@ -48,10 +51,14 @@ class Owed(Answer, frozen=True, kw_only=True):
     due_penalty_fen: Fen
     payoff_fen: Fen
     early_interest_fen: int
+    guarantor_fen: Fen
 
 
 class Row(Answer, frozen=True, kw_only=True):
-    """One line of a schedule; `state` is paid, overdue, due or coming."""
+    """One line of a schedule; `state` is paid, overdue, due or coming.
+
+    `guarantor_fen` is what of it is owed to the guarantor who paid it.
+    """
 
     number: int
     due: date
@@ -63,6 +70,7 @@ class Row(Answer, frozen=True, kw_only=True):
     unpaid_fen: Fen
     paid_on: date | None
     state: Annotated[str, msgspec.Meta(examples=["coming"])]
+    guarantor_fen: Fen
 
 
 class Schedule(Answer, frozen=True, kw_only=True):
@@ -142,6 +150,7 @@ class Preview(Answer, frozen=True, kw_only=True):
     interest_fen: int
     fee_fen: int
     penalty_fen: int
+    guarantor_fen: int
     too_much_fen: int
     principal_left_fen: Fen
 

@@ -197,8 +197,8 @@ def loan_values(visit: Visit, one: LoanView) -> dict[str, Any]:
         "principal_fen": one.principal_fen,
         "outstanding_fen": one.outstanding_fen,
         "overdue_days": one.overdue_days,
-        "due_fen": one.quote.due_fen if one.quote else 0,
-        "payoff_fen": one.quote.payoff_fen if one.quote else 0,
+        "due_fen": one.quote.in_order_fen if one.quote else 0,
+        "payoff_fen": one.quote.free_fen if one.quote else 0,
         "next_due": one.next_due,
         "next_due_fen": one.next_due_fen,
         "next_days": (one.next_due - one.as_of).days if one.next_due else 0,
@@ -210,6 +210,7 @@ def loan_values(visit: Visit, one: LoanView) -> dict[str, Any]:
         "payout_open": one.payout is not None and one.payout.open,
         "owing": one.quote is not None,
         "claim_fen": one.state.guarantor_claim_fen if one.stage is Stage.SETTLED else 0,
+        "bills_claim_fen": one.quote.guarantor_fen if one.quote else 0,
         "by_stages": one.terms.disbursements_max > 1,
     }
 

@@ -140,7 +140,7 @@ def _page(visit: Visit, *, form: Form | None = None, refusal: Refusal | None = N
         return visit.go(f"/loans/{loan.loan_id.hex}")
     ways = ways_of(terms=loan.terms, state=loan.state, today=loan.as_of)
     text = form.optional("amount") if form else visit.query("amount")
-    how = (form.optional("how") if form else visit.query("how")) or (DUE if loan.quote.due_fen else "")
+    how = (form.optional("how") if form else visit.query("how")) or (DUE if loan.quote.in_order_fen else "")
     split, problem = _split(visit, loan.loan_id, text) if text else (None, None)
     refusal = refusal or problem
     return visit.show(
@@ -148,8 +148,8 @@ def _page(visit: Visit, *, form: Form | None = None, refusal: Refusal | None = N
         status=200 if refusal is None or form is None else refusal.status,
         loan=loan_values(visit, loan),
         quote=ways.quote,
-        due_fen=ways.quote.due_fen,
-        payoff_fen=ways.quote.payoff_fen,
+        due_fen=ways.quote.in_order_fen,
+        payoff_fen=ways.quote.free_fen,
         spared_fen=ways.spared_fen,
         free=cooling_off(visit.house, person_id=visit.person_id, loan_id=loan.loan_id)
         if loan.cooling_off_days

@@ -13,7 +13,7 @@ from mingqu.cli.option import Day, data_option, json_option
 from mingqu.cli.whole_file import write_whole
 from mingqu.cli.wiring import Wiring
 from mingqu.services.partners.settle_partner import settle_partner, state_partner, statement_of
-from mingqu.services.partners.write_partner_file import write_partner_file
+from mingqu.services.partners.write_partner_file import write_claims_file, write_partner_file
 
 STATEMENT_BYTES_MAX: Final = 128_000_000  # a million rows; a larger file does not read as one whole
 
@@ -30,14 +30,17 @@ STATEMENT_BYTES_MAX: Final = 128_000_000  # a million rows; a larger file does n
 def partner_file(wiring: Wiring, data: Path, partner: str, on: date, out: Path, as_json: bool) -> int:
     """Write the fees that borrowers paid a partner on a day, loan by loan; the file whole, its flag after it.
 
-    Beside it the statement of what is to be settled, as `mingqu partner-settle` reads it back from the partner.
+    Beside it what a guarantor claims of each loan it paid for, bill by bill or whole, and the statement of what is to
+    be settled, as `mingqu partner-settle` reads it back from the partner.
     """
     with wiring.live_house(data=data, makes_book=False) as house:
         made = write_partner_file(house, partner=partner, on=on)
+        claims = write_claims_file(house, guarantor=partner, on=on)
         stated = statement_of(state_partner(house, partner=partner, on=on))
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / made.name, made.content)
-    write_whole(out / f"{made.name}.ok", made.flag.encode())
+    for each in (made, claims):
+        write_whole(out / each.name, each.content)
+        write_whole(out / f"{each.name}.ok", each.flag.encode())
     write_whole(out / f"{partner}_{on:%Y%m%d}_statement.csv", stated)
     click.echo(made.flag if as_json else f"{made.name:<48} {made.rows:>10,} rows {made.sum_fen:>18,} fen")
     return 0

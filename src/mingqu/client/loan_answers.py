@@ -83,6 +83,7 @@ class Owed(Answer, frozen=True, kw_only=True):
     due_penalty_fen: int
     payoff_fen: int
     early_interest_fen: int
+    guarantor_fen: int
 
 
 class Row(Answer, frozen=True, kw_only=True):
@@ -98,6 +99,7 @@ class Row(Answer, frozen=True, kw_only=True):
     unpaid_fen: int
     paid_on: date | None
     state: str
+    guarantor_fen: int
 
 
 class StageNow(Answer, frozen=True, kw_only=True):
@@ -203,6 +205,7 @@ class Preview(Answer, frozen=True, kw_only=True):
     interest_fen: int
     fee_fen: int
     penalty_fen: int
+    guarantor_fen: int
     too_much_fen: int
     principal_left_fen: int
 

@@ -11,6 +11,7 @@ from mingqu.domain.policy_file import Document, Reader
 
 PPM: Final = 1_000_000
 COMPENSATES_AFTER_DAYS_MAX: Final = 360  # above any day of compensation that is agreed
+COMPENSATES_BILLS_MAX: Final = 120  # instalments of the longest loan with a guarantor
 PARTNERS_MAX: Final = 2  # of one loan: who guarantees it and who insures it
 
 
@@ -44,11 +45,17 @@ class Partner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerFee:
-    """What a product's partner is paid by the borrower: so much a year of the principal still owed, in ppm."""
+    """What a product's partner is paid by the borrower: so much a year of the principal still owed, in ppm.
+
+    A guarantor with `compensates_bill_after_days` pays bill by bill (分期代偿), not by its own rule for whole loans;
+    behind `compensates_whole_after_bills` of them, if that is named, the whole loan.
+    """
 
     partner: str
     role: PartnerRole
     year_ppm: int
+    compensates_bill_after_days: int | None = None
+    compensates_whole_after_bills: int | None = None
 
 
 def parse_partner(*, document: Document) -> Partner:
@@ -80,15 +87,39 @@ def read_partner_fees(reader: Reader, *, periods_per_year: int) -> tuple[Partner
         return ()
     found = []
     for row in reader.tables("partner_fee", label="partner"):
-        row.only(("partner", "role", "year_ppm"))
+        row.only(
+            ("partner", "role", "year_ppm", "compensates_bill_after_days", "compensates_whole_after_bills"),
+        )
         year_ppm = row.integer("year_ppm", least=1, most=PPM)
         if year_ppm % periods_per_year:
             raise row.fault("year_ppm", "no whole number for each period.", f"Write a multiple of {periods_per_year}.")
         role = PartnerRole(row.choice("role", tuple(PartnerRole)))
-        found.append(PartnerFee(partner=row.name("partner"), role=role, year_ppm=year_ppm))
+        days, bills = _bill_by_bill(row, role)
+        found.append(
+            PartnerFee(
+                partner=row.name("partner"),
+                role=role,
+                year_ppm=year_ppm,
+                compensates_bill_after_days=days,
+                compensates_whole_after_bills=bills,
+            )
+        )
     if len({one.role for one in found}) != len(found):
         raise reader.fault("partner_fee", "a role stands twice.", "Name one guarantor and one insurer at most.")
     return tuple(found)
+
+
+def _bill_by_bill(row: Reader, role: PartnerRole) -> tuple[int | None, int | None]:
+    """Return how late a bill is that a guarantor pays, and behind how many it pays all. Errors: PolicyFault."""
+    days, bills = "compensates_bill_after_days", "compensates_whole_after_bills"
+    if not row.has(days):
+        if row.has(bills):
+            raise row.fault(bills, "nobody pays bill by bill here.", f"Name {days} as well, or leave it out.")
+        return None, None
+    if role is not PartnerRole.GUARANTOR:
+        raise row.fault(days, "an insurer guarantees no loan.", "Leave it out.")
+    after_days = row.integer(days, least=1, most=COMPENSATES_AFTER_DAYS_MAX)
+    return after_days, row.integer(bills, least=1, most=COMPENSATES_BILLS_MAX) if row.has(bills) else None
 
 
 def fees_year_ppm(fees: Iterable[PartnerFee]) -> int:

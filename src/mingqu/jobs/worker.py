@@ -18,6 +18,7 @@ from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.services.house import House
 from mingqu.services.limits.follow_funding import follow_funding
 from mingqu.services.notices.remind_of_dues import plan_reminders
+from mingqu.services.partners.compensate_bills import compensate_bills
 from mingqu.services.partners.compensate_loans import compensate_loans
 from mingqu.services.pools.draw_pool import draw_pools
 from mingqu.services.reconciliation.reconcile import reconcile_due
@@ -131,7 +132,8 @@ def work_once(house: House, *, report: Callable[[str], None], resting: Resting) 
     if morning.open:
         report(f"worker: {morning.open} breaks of bills wait for a person")
     if cell_days:
-        for step in (compensate_loans, draw_pools):  # neither keeps the evidence of the day from being published
+        # None of them keeps the evidence of the day from being published.
+        for step in (compensate_loans, compensate_bills, draw_pools):
             try:
                 step(house)
             except Refusal as refusal:

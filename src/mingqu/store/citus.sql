@@ -107,6 +107,7 @@ SELECT create_distributed_table('spend_account', 'cell', colocate_with := 'cell'
 SELECT create_distributed_table('vault_field', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('wechat_message_quota', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('certificate', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('guarantor_bill', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('guarantor_payment', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('loan_funding', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('milestone_paper', 'cell', colocate_with := 'cell');

@@ -72,4 +72,24 @@ def party_clauses(body: Mapping[str, object]) -> list[dict[str, str]]:
                 " same terms.",
             }
         )
-    return said
+    guarantee = body.get("bill_guarantee")
+    return [*said, _bill_by_bill(guarantee)] if isinstance(guarantee, Mapping) else said
+
+
+def _bill_by_bill(agreed: Mapping[str, object]) -> dict[str, str]:
+    """Return what is agreed where a guarantor pays late bills one by one, and whose they are then."""
+    days, bills = agreed["after_days"], agreed["whole_after_bills"]
+    zh = (
+        f"账单逾期满 {days} 日的，由担保方向出借人代偿该期账单；就其代偿的款项担保方为债权人，不再计息。"
+        "还款先用于出借人到期的款项，再用于担保方。"
+    )
+    en = (
+        f"A bill that is {days} days late is paid to the lender by the guarantor, who is the creditor of what it paid,"
+        " without further interest. Repayments serve what is due to the lender first, then the guarantor."
+    )
+    if bills is None:
+        return {"zh": zh, "en": en}
+    return {
+        "zh": f"{zh}已代偿 {bills} 期后再有账单逾期满该日数的，担保方代偿全部借款。",
+        "en": f"{en} Behind {bills} such bills, the next one's day is that of the whole loan.",
+    }

@@ -19,6 +19,14 @@ def test_a_pool_that_may_buy_the_claim_is_named_with_what_that_means() -> None:
     assert "转让后借款人仍向LENDER还款" in clause["zh"]
 
 
+def test_a_guarantor_who_pays_bill_by_bill_is_told_of_with_whose_the_bills_are_then() -> None:
+    for bills, said in ((None, False), (3, True)):
+        body = {"parties": [], "bill_guarantee": {"after_days": 10, "whole_after_bills": bills}}
+        (clause,) = party_clauses(body)
+        assert "逾期满 10 日" in clause["zh"]
+        assert ("已代偿 3 期后" in clause["zh"]) is said
+
+
 def test_a_contract_of_an_older_version_names_who_its_cost_table_does() -> None:
     items = [{"code": "interest", "collector": "B"}, {"code": "guarantee_fee", "collector": "G"}]
     assert parties_in_words({}, {"lender": "B", "items": items}) == [

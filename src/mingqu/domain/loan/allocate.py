@@ -47,15 +47,16 @@ def pay(
     paid: Paid,
     payoff: bool = False,
     direction: Direction | None = None,
+    bill: date | None = None,
 ) -> int:
-    """Use an amount in the order of a rule, adding to `paid`, and return what is left.
+    """Use an amount in the order of a rule, adding to `paid`, and return what is left; of one `bill` alone if named.
 
     Horizontally the timings are served one after the other, and in each the oldest instalment whole before the
     next. Vertically each step of the order is served over all instalments of its timing before the next step.
     Example of 500.00 against fee 20.00, penalty 11.90, interest 100.00, principal 833.34: 20.00, 11.90, 100.00
     and 368.10 of the principal; with principal first, principal takes all 500.00.
     """
-    purse = _Purse(working, rule, on, paid, payoff=payoff, direction=direction or working.terms.direction)
+    purse = _Purse(working, rule, on, paid, payoff=payoff, direction=direction or working.terms.direction, bill=bill)
     rest = amount_fen
     blocks = _steps(rule.order) if purse.direction is _VERTICAL else _blocks(rule.order)
     for timing, components in blocks:
@@ -85,7 +86,15 @@ class _Purse:
     """One payment on its way through the lines."""
 
     def __init__(
-        self, working: Working, rule: AllocationRule, on: date, paid: Paid, *, payoff: bool, direction: Direction
+        self,
+        working: Working,
+        rule: AllocationRule,
+        on: date,
+        paid: Paid,
+        *,
+        payoff: bool,
+        direction: Direction,
+        bill: date | None,
     ) -> None:
         self.working = working
         self.rule = rule
@@ -93,6 +102,7 @@ class _Purse:
         self.paid = paid
         self.payoff = payoff
         self.direction = direction
+        self.bill = bill
         self.passed: set[date] = set()  # instalments that turned out to ask for nothing
         self.settled: set[date] = set()  # instalments paid as far as they can be today, whose interest goes on
         # What instalments would ask for if they were paid in advance; forgotten whenever the course changes.
@@ -163,6 +173,8 @@ class _Purse:
         past, on = timing is _PAST_DUE, self.on
         for index, line in enumerate(self.working.lines):
             if line.paid_on is None and (line.due < on if past else line.due == on) and line.unpaid_fen > 0:
+                if self.bill is not None and line.due != self.bill:
+                    continue
                 return [index]
         return []
 

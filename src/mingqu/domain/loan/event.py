@@ -149,7 +149,8 @@ class Repaid:
     """`amount_fen` was paid; `value_date` is the channel's success date, not the day we heard of it.
 
     `target` names, for the record, the fee that a FEE_ADJUSTMENT is about; like every receipt it pays in the order that
-    the terms give its kind. To let one fee be owed no more, waive it.
+    the terms give its kind. To let one fee be owed no more, waive it. `bill` is the due date of the one bill that a
+    guarantor's COMPENSATION pays; without it, it pays in the order of the contract.
     """
 
     rank: ClassVar[int] = 5
@@ -159,6 +160,7 @@ class Repaid:
     intent: Intent = Intent.DUE
     receipt: Receipt = Receipt.REPAYMENT
     target: UUID | None = None
+    bill: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Final
 
 from mingqu.domain.calendar import DayCount, Period, PeriodUnit
 from mingqu.domain.loan.fee import FeeBasis, FeeDue, FeeRule, FeeTaker
+from mingqu.domain.loan.guarantee import BillGuarantee
 from mingqu.domain.loan.terms import Component, LoanTerms, Timing
 from mingqu.domain.partner import PartnerFee
 from mingqu.domain.product import Product
@@ -52,7 +53,18 @@ def terms_of_product(
         suspends_income=True,
         disbursements_max=max(1, len(product.stages)),
         fees=tuple(_fee_of(one, product.periods_per_year) for one in product.partner_fees),
+        bill_guarantee=_bill_guarantee(product),
     )
+
+
+def _bill_guarantee(product: Product) -> BillGuarantee | None:
+    """Return how a product's guarantor pays bill by bill, None where it does not."""
+    for fee in product.partner_fees:
+        if fee.compensates_bill_after_days is not None:
+            return BillGuarantee(
+                after_days=fee.compensates_bill_after_days, whole_after_bills=fee.compensates_whole_after_bills
+            )
+    return None
 
 
 def _fee_of(fee: PartnerFee, periods_per_year: int) -> FeeRule:

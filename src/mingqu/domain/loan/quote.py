@@ -15,7 +15,7 @@ from mingqu.domain.loan.event import Event, Intent, Repaid
 from mingqu.domain.loan.posting import Change
 from mingqu.domain.loan.state import LoanState, Payable, Stage
 from mingqu.domain.loan.step import advance, step
-from mingqu.domain.loan.terms import LoanTerms, Rest
+from mingqu.domain.loan.terms import Component, LoanTerms, Rest
 from mingqu.domain.loan.working import work_on
 
 _NO_ID: Final = UUID(int=2**128 - 1)  # behind every real id in the order of events
@@ -34,6 +34,7 @@ class Quote:
     early_interest_fen: int
     principal_unbilled_fen: int
     fees_unbilled_fen: int = 0  # charged to instalments that are not due yet
+    guarantor_fen: int = 0  # beside it, owed to a guarantor who paid bills: served once what is due is
 
     @property
     def due_fen(self) -> int:
@@ -44,6 +45,16 @@ class Quote:
     def payoff_fen(self) -> int:
         """What settles the loan: the due amount, all other principal with its fees, and its interest to the day."""
         return self.due.total_fen + self.early_interest_fen + self.fees_unbilled_fen + self.principal_unbilled_fen
+
+    @property
+    def in_order_fen(self) -> int:
+        """What puts the loan in order with everybody: what is due, and what the guarantor may claim."""
+        return self.due_fen + self.guarantor_fen
+
+    @property
+    def free_fen(self) -> int:
+        """What leaves nothing owed to anybody: the payoff, and what the guarantor may claim."""
+        return self.payoff_fen + self.guarantor_fen
 
     @property
     def principal_fen(self) -> int:
@@ -75,6 +86,22 @@ def quote(*, terms: LoanTerms, state: LoanState, on: date) -> Quote:
         early_interest_fen=early_fen,
         fees_unbilled_fen=fees_fen,
         principal_unbilled_fen=unbilled_fen,
+        guarantor_fen=billed.guarantor_claim_fen if terms.bill_guarantee else 0,
+    )
+
+
+def quote_bill(*, terms: LoanTerms, state: LoanState, on: date, bill: date) -> Payable:
+    """Return what is unpaid on `on` of the bill that was due on a day, with penalty to `on`. Errors: DateOutOfRange."""
+    check_date(on)
+    brought_up = advance(terms=terms, state=state, to=on, change=Change())
+    billed = with_penalties_billed(terms=terms, state=brought_up, on=on)
+    lines = [line for line in billed.unpaid_billed if line.due == bill]
+    left = {component: sum(line.outstanding_fen(component) for line in lines) for component in Component}
+    return Payable(
+        principal_fen=left[Component.PRINCIPAL],
+        interest_fen=left[Component.INTEREST],
+        penalty_fen=left[Component.PENALTY],
+        fee_fen=left[Component.FEE],
     )
 
 

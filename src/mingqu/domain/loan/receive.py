@@ -12,7 +12,8 @@ from mingqu.domain.loan.early import repay_early
 from mingqu.domain.loan.event import ChargedBack, Intent, OverpaymentReturned, Receipt, Repaid
 from mingqu.domain.loan.posting import PURSE_OF, Change, Flow, Kind, Purse
 from mingqu.domain.loan.state import Allocation, Instalment, Stage
-from mingqu.domain.loan.terms import Component, Direction, Rest, by_component
+from mingqu.domain.loan.subrogate import claim_again, claim_bill, recover, serve_guarantor, serves_guarantor
+from mingqu.domain.loan.terms import Component, Direction, Rest, Surplus, by_component
 from mingqu.domain.loan.withdraw import withdraw
 from mingqu.domain.loan.working import Working, paid_on, work_on
 from mingqu.domain.refusal import Refusal
@@ -38,39 +39,51 @@ def repay(working: Working, event: Repaid, change: Change) -> None:
     was_overdue = state.overdue_days(on)
     rule = working.terms.rule_of(event.receipt, overdue_days=was_overdue)
     early = event.intent is not Intent.DUE
+    paid = nothing_paid()
+    rest, to_guarantor = event.amount_fen, 0
+    if working.state.guarantor_claim_fen and serves_guarantor(working, event):
+        rest, to_guarantor = serve_guarantor(working, event, change, rule=rule, paid=paid)
     if early and (working.course is not None or state.stage is Stage.CHARGED_OFF):
         rule = rule.ahead()
-    paid = nothing_paid()
-    rest = event.amount_fen
     if state.stage is not Stage.WRITTEN_OFF:  # then nothing is owed, and all of it is owed back
         # Whoever pays everything pays instalment by instalment: the order of components decides nothing then.
-        whole = Direction.HORIZONTAL if event.intent is Intent.PAYOFF else None
-        rest = pay(working=working, rule=rule, amount_fen=rest, on=on, paid=paid, payoff=payoff, direction=whole)
+        whole = Direction.HORIZONTAL if event.intent is Intent.PAYOFF or event.bill else None
+        rule = changed(rule, surplus=Surplus.RETURN) if event.bill else rule
+        rest = pay(
+            working=working,
+            rule=rule,
+            amount_fen=rest,
+            on=on,
+            paid=paid,
+            payoff=payoff,
+            direction=whole,
+            bill=event.bill,
+        )
     if was_overdue and not working.is_overdue(on):
         change.tell(Kind.CURED, on, event.amount_fen)
     if rest and early and working.course is None and state.stage is Stage.ACTIVE:
         repay_early(working, amount_fen=rest, on=on, change=change)
         rest = pay(working=working, rule=rule, amount_fen=rest, on=on, paid=paid)
+    if event.receipt is Receipt.COMPENSATION and working.terms.bill_guarantee:
+        to_guarantor, rest = rest, 0  # more than was owed: it goes back to the guarantor, and is no claim
     if rest:
         working.overpayment_fen += rest
         change.tell(Kind.OVERPAID, on, rest)
     claimed = event.amount_fen - rest if event.receipt is Receipt.COMPENSATION else 0
-    if claimed:
-        working.state = changed(working.state, guarantor_claim_fen=working.state.guarantor_claim_fen + claimed)
+    if claimed > to_guarantor:
+        claim_bill(working, event, claimed - to_guarantor)
     purse = PURSE_OF.get(event.receipt, Purse.CASH)
-    change.flows.append(Flow(purse=purse, paid=paid, overpaid_fen=rest, claimed_fen=claimed))
-    used = (event.event_id, event.receipt, on, event.amount_fen, *by_component(paid), rest, 0)
+    change.flows.append(
+        Flow(purse=purse, paid=paid, overpaid_fen=rest, claimed_fen=claimed, recovered_fen=to_guarantor)
+    )
+    used = (event.event_id, event.receipt, on, event.amount_fen, *by_component(paid), rest, to_guarantor)
     _record(working, change, made(Allocation, *used, working.principal_owed_fen))
 
 
 def _recover_for_guarantor(working: Working, event: Repaid, change: Change) -> None:
     """Let money reach the guarantor who had paid; what is more than the claim is owed back to the payer."""
-    claim = working.state.guarantor_claim_fen
-    taken = min(claim, event.amount_fen)
+    taken = recover(working, event.amount_fen, change, on=event.value_date)
     rest = event.amount_fen - taken
-    if taken == claim and taken and working.state.stage is Stage.SETTLED:  # the last of all that was owed
-        change.tell(Kind.SETTLED, event.value_date, 0)
-    working.state = changed(working.state, guarantor_claim_fen=claim - taken)
     if rest:
         working.overpayment_fen += rest
         change.tell(Kind.OVERPAID, event.value_date, rest)
@@ -145,7 +158,8 @@ def record_use(working: Working, change: Change, used: Allocation) -> None:
 
 def _record(working: Working, change: Change, used: Allocation) -> None:
     change.allocations.append(used)
-    remembered = bool(working.terms.chargeback_order) or working.terms.whole_plan_each
+    terms = working.terms
+    remembered = terms.chargeback_order or terms.whole_plan_each or terms.bill_guarantee
     if remembered and used.receipt is not None:
         working.state = changed(working.state, paid=(*working.state.paid, used))
 
@@ -170,13 +184,15 @@ def charge_back(working: Working, event: ChargedBack, change: Change) -> None:
         use_overpayment(working, change, on=on)
     else:  # what is owed back anyway covers it first; only the rest is owed again
         working.overpayment_fen -= from_overpayment
+        from_guarantor = claim_again(working, event, event.amount_fen - from_overpayment)
         parts = nothing_paid()
-        parts[Component.PRINCIPAL] = event.amount_fen - from_overpayment
+        parts[Component.PRINCIPAL] = event.amount_fen - from_overpayment - from_guarantor
         change.flows.append(
             Flow(
                 purse=Purse.CASH,
                 paid={component: -fen for component, fen in parts.items()},
                 returned_fen=from_overpayment,
+                recovered_fen=-from_guarantor,
             )
         )
         if parts[Component.PRINCIPAL]:

@@ -14,6 +14,7 @@ from mingqu.domain.changed import made
 from mingqu.domain.course import Course
 from mingqu.domain.loan.event import Receipt
 from mingqu.domain.loan.fee import FeeRule, FeeTaker
+from mingqu.domain.loan.guarantee import BillClaim
 from mingqu.domain.loan.terms import NON_ACCRUAL_AFTER_DAYS, PPM, Component, LoanTerms
 from mingqu.domain.money import MICRO_PER_FEN
 from mingqu.domain.schedule import accrued_ratio, interest_ratio
@@ -183,6 +184,7 @@ class LoanState:
     fees: tuple[FeePart, ...] = ()
     course: Course | None = None  # interest along what is really owed; copied before it is changed
     guarantor_claim_fen: int = 0  # what the guarantor paid and may claim back from the borrower
+    bill_claims: tuple[BillClaim, ...] = ()  # of it, bill by bill, where a guarantor pays so; paid back or not
     suspended: bool = False  # long overdue: what it bears is owed, and is no income until it is paid
     lost: bool = False  # it was taken for lost, and still is; what is owed again after all was paid is lost, too
     otherwise: LoanState | None = None  # of a loan taken for lost: how it would stand if it had not been

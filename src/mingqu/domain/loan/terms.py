@@ -13,7 +13,8 @@ from mingqu.domain import schedule
 from mingqu.domain.calendar import DayCount, Period, add_periods, check_date, due_dates
 from mingqu.domain.changed import made
 from mingqu.domain.loan.event import Receipt
-from mingqu.domain.loan.fee import FeeDue, FeeRule
+from mingqu.domain.loan.fee import FeeDue, FeeRule, FeeTaker
+from mingqu.domain.loan.guarantee import BillGuarantee
 from mingqu.domain.money import Money, Rounding
 from mingqu.domain.rate import Rate
 from mingqu.domain.refusal import Refusal
@@ -192,6 +193,7 @@ class LoanTerms:
     rate_min: Rate | None = None  # a rate agreed later is not lower, whatever its unit
     rate_max: Rate | None = None  # nor higher: a cap that the contract names, such as 24 % a year
     refund_interest: tuple[Receipt, ...] = ()  # receipts that take back the interest their amount has borne
+    bill_guarantee: BillGuarantee | None = None  # 分期代偿: a guarantor pays late bills one by one
 
     def __post_init__(self) -> None:
         self._check_amounts()
@@ -255,6 +257,10 @@ class LoanTerms:
             raise LoanTermsImpossible("Disbursements with a full term each fall due by whole periods.")
         if self.whole_plan_each and (self.full_term_each or self.recalculation is not Recalculation.PLAN):
             raise LoanTermsImpossible("Disbursements are spread over the whole of a plan, whose interest it gives.")
+        if self.bill_guarantee and sum(rule.taker is FeeTaker.GUARANTOR for rule in self.fees) != 1:
+            raise LoanTermsImpossible("Who pays a loan's bills one by one is its one guarantor, whose fee it bears.")
+        if self.bill_guarantee and (self.recalculation is not Recalculation.PLAN or self.chargeback_order):
+            raise LoanTermsImpossible("A guarantor who pays bill by bill pays those of a plan.")
         if any(rule.due is FeeDue.DATE for rule in self.fees):
             raise LoanTermsImpossible("A fee on a date is charged by an event, which names the date.")
         if self.start is not None and self.first_due is not None and self.first_due <= self.start:

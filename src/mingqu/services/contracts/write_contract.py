@@ -8,6 +8,7 @@ from datetime import datetime
 
 from mingqu.domain.canonical import Canonical, canonical
 from mingqu.domain.evidence import LeafKind
+from mingqu.domain.loan import LoanTerms
 from mingqu.services.contracts.name_parties import parties_of
 from mingqu.services.house import House
 from mingqu.services.offers.price_offer import Offered
@@ -41,6 +42,7 @@ def write_contract(
         "prohibited_uses": list(offered.product.prohibited_uses),
         "signed_at": at.isoformat(),
         "signed_with": "one_time_code",
+        **_guarantee_of(of.terms),
         **said,
     }
     written = canonical(body)
@@ -66,3 +68,11 @@ def write_contract(
         at=at,
         facts={"contract_hash": hashlib.sha256(written).hexdigest(), "loan_id": of.loan_id.hex},
     )
+
+
+def _guarantee_of(terms: LoanTerms) -> dict[str, Canonical]:
+    """Return how the guarantor pays late bills one by one, nothing where it does not."""
+    agreed = terms.bill_guarantee
+    if agreed is None:
+        return {}
+    return {"bill_guarantee": {"after_days": agreed.after_days, "whole_after_bills": agreed.whole_after_bills}}

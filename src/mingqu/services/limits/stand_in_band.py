@@ -138,7 +138,10 @@ def spells_of(tx: Transaction, *, person_id: UUID, today: date) -> list[Spell]:
 
 
 def _of_loan(state: LoanState) -> Iterator[Spell]:
-    """Yield what of a loan was paid behind its due day, or is not paid. A claim that was given up ends that day."""
+    """Yield what of a loan was paid behind its due day, or is not paid. A claim that was given up ends that day.
+
+    A bill that a guarantor paid is late until the guarantor has it back.
+    """
     given_up = state.last_key[0] if state.stage is Stage.WRITTEN_OFF and state.last_key is not None else None
     for line in state.instalments:
         if not line.billed:
@@ -148,6 +151,8 @@ def _of_loan(state: LoanState) -> Iterator[Spell]:
                 yield Spell(due=line.due, cured_on=line.paid_on)
         elif line.unpaid_fen > 0:
             yield Spell(due=line.due, cured_on=given_up)
+    for claim in state.bill_claims:
+        yield Spell(due=claim.due, cured_on=claim.back_on)
 
 
 def _of_account(tx: Transaction, account: SpendAccount, today: date) -> Iterator[Spell]:

@@ -134,10 +134,13 @@ def _send(house: House, piece: Work, cell: int, end: End) -> None:
 
 
 def _values(piece: Work, amount_fen: int) -> dict[str, Personal[str]]:
-    """Return what a notice says: its day, the amount, and of a claim that passed to somebody else whose it is."""
+    """Return what a notice says: its day, the amount, and of a claim that passed to somebody else whose it is, and for
+    which bill.
+    """
     said = {"on": str(piece.payload["on"]), "amount": format_fen(amount_fen)}
-    if "creditor" in piece.payload:
-        said["creditor"] = str(piece.payload["creditor"])
+    for name in ("creditor", "bill"):
+        if name in piece.payload:
+            said[name] = str(piece.payload[name])
     return {name: Personal(value) for name, value in said.items()}
 
 

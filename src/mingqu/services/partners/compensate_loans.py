@@ -8,7 +8,7 @@ paid for once; killed anywhere, the next time does the rest.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -60,31 +60,37 @@ def _compensate(tx: Transaction, *, house: House, payer: Partner, cell: int, loa
     """Let a guarantor pay for a loan; False when, now that its cell is locked, its day has not come or money moves."""
     tx.lock_cell(cell)
     of, today = loan.get(tx, cell=cell, loan_id=loan_id), house.booking_date(tx, cell=cell)
-    late = of.state.overdue_days(today)
     assert payer.compensates_after_days is not None
-    if of.state.stage is not Stage.ACTIVE or late < payer.compensates_after_days:
+    if of.state.stage is not Stage.ACTIVE or of.state.overdue_days(today) < payer.compensates_after_days:
         return False
-    if guarantor.payer_of(tx, cell=cell, loan_id=loan_id) is not None or _money_moves(tx, loan_id):
+    if money_moves(tx, loan_id):
+        return False
+    return pay_whole(tx, house, of=of, payer=payer, on=today)
+
+
+def pay_whole(tx: Transaction, house: House, *, of: Loan, payer: Partner, on: date) -> bool:
+    """Let a guarantor pay all of a loan; False when it did before. The caller holds the cell's lock and commits."""
+    if guarantor.payer_of(tx, cell=of.cell, loan_id=of.loan_id) is not None:
         return False
     event = Repaid(
-        event_id=beside(loan_id, purpose=_PURPOSE),
-        value_date=today,
-        amount_fen=quote(terms=of.terms, state=of.state, on=today).payoff_fen,
+        event_id=beside(of.loan_id, purpose=_PURPOSE),
+        value_date=on,
+        amount_fen=quote(terms=of.terms, state=of.state, on=on).payoff_fen,
         intent=Intent.PAYOFF,
         receipt=Receipt.COMPENSATION,
     )
     after, outcome = record_event(tx, house, before=of, event=event)
     guarantor.insert_payment(
         tx,
-        cell=cell,
+        cell=of.cell,
         payment=GuarantorPayment(
-            loan_id=loan_id,
+            loan_id=of.loan_id,
             event_id=event.event_id,
             partner=payer.code,
             partner_version=payer.version,
-            overdue_days=late,
+            overdue_days=of.state.overdue_days(on),
             amount_fen=event.amount_fen,
-            value_date=today,
+            value_date=on,
             paid_at=house.clock.now(),
         ),
     )
@@ -108,7 +114,7 @@ def _tell(tx: Transaction, house: House, *, of: Loan, payer: Partner, event: Rep
     work.enqueue_many(tx, cell=of.cell, rows=[replace(notice, payload={**notice.payload, "creditor": payer.name_zh})])
 
 
-def _money_moves(tx: Transaction, loan_id: UUID) -> bool:
+def money_moves(tx: Transaction, loan_id: UUID) -> bool:
     """Return whether a payment of the borrower's was sent and has not ended: it may have arrived."""
     return any(
         each.kind is OrderKind.COLLECTION and each.open and each.sent_at is not None

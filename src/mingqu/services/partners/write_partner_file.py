@@ -1,4 +1,4 @@
-"""Write what a guarantor or insurer gets of a day: the fees that borrowers paid, loan by loan, to the fen.
+"""Write what a guarantor or insurer gets of a day: fees that borrowers paid, and what a guarantor claims (追偿台账).
 
 Nothing personal stands in it: a loan is named by its id. What is booked later does not change a closed day, and whose a
 fee is stands in what was signed, so the file can be made again at any time and is the same to the byte.
@@ -16,11 +16,12 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.reports.report_days import DayNotClosed
 from mingqu.store.books import book
-from mingqu.store.funders import partner_fee
+from mingqu.store.funders import guarantor_bill, partner_fee
 from mingqu.store.funders.partner_fee import PaidFee
 from mingqu.store.server.database import Transaction
 
 _COLUMNS: Final = ("loan_id", "lender", "product", "value_date", "currency", "fee_fen")
+_CLAIM_COLUMNS: Final = ("loan_id", "lender", "product", "currency", "paid_fen", "recovered_fen", "left_fen")
 _END: Final = "\r\n"
 
 
@@ -84,4 +85,31 @@ def file_of(house: House, *, partner: str, on: date, paid: list[PaidFee]) -> Par
         content="".join(line + _END for line in lines).encode(),
         rows=len(paid),
         sum_fen=sum(one.fee_fen for one in paid),
+    )
+
+
+def write_claims_file(house: House, *, guarantor: str, on: date) -> PartnerFile:
+    """Return what a guarantor (by code) paid of each loan by the end of a closed day, had back, and may claim still.
+
+    Errors: PartnerUnknown, DayNotClosed.
+    """
+    with house.database.transaction() as tx:
+        tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        closed = book.closed_by_all(tx)
+        if on > closed:
+            raise DayNotClosed(f"The last day that is closed is {closed}.", date=on.isoformat())
+        claims = guarantor_bill.claims_on(tx, partner=guarantor, on=on)
+    known = sorted({one.code for one in house.pack.partners})
+    if not claims and guarantor not in known:
+        raise PartnerUnknown(f"There is no partner of this name; there is {', '.join(known) or 'none yet'}.")
+    lines = [",".join(_CLAIM_COLUMNS)]
+    for one in claims:
+        lender = house.pack.lender(lender_id=one.lender_id).code
+        fens = (str(one.paid_fen), str(one.back_fen), str(one.left_fen))
+        lines.append(",".join((one.loan_id.hex, lender, one.product_id, one.currency, *fens)))
+    return PartnerFile(
+        name=f"{guarantor}_{on:%Y%m%d}_claims.csv",
+        content="".join(line + _END for line in lines).encode(),
+        rows=len(claims),
+        sum_fen=sum(one.left_fen for one in claims),
     )

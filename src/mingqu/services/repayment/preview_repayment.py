@@ -24,6 +24,7 @@ class PaymentPreview:
     penalty_fen: int
     too_much_fen: int
     principal_left_fen: int
+    guarantor_fen: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,7 @@ def preview_payment(house: House, *, person_id: UUID, loan_id: UUID, amount_fen:
         penalty_fen=now[3] - was[3],
         too_much_fen=after.overpayment_fen - before.overpayment_fen,
         principal_left_fen=after.principal_outstanding_fen,
+        guarantor_fen=before.guarantor_claim_fen - after.guarantor_claim_fen,
     )
 
 

@@ -62,7 +62,10 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of a schedule; `state` is paid, overdue, due (billed, today or before) or coming. Amounts in fen."""
+    """One line of a schedule; `state` is paid, overdue, due (billed, today or before) or coming. Amounts in fen.
+
+    `guarantor_fen` is what the guarantor who paid this bill may still claim of it.
+    """
 
     number: int
     due: date
@@ -74,6 +77,7 @@ class Row:
     unpaid_fen: int
     paid_on: date | None
     state: str
+    guarantor_fen: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +173,8 @@ def _view(house: House, signed: SignedLoan, today: date, *, payout: Told | None)
     owed = quote(terms=of.terms, state=state, on=on) if state.stage in OWING else None
     product = house.pack.product_version(product_id=of.product_id, version=signed.product_version)
     lender = house.pack.lender(lender_id=of.lender_id)
-    rows = tuple(_row(line, today) for line in state.instalments)
+    claimed = {claim.due: claim.left_fen for claim in state.bill_claims if claim.left_fen}
+    rows = tuple(_row(line, today, guarantor_fen=claimed.get(line.due, 0)) for line in state.instalments)
     coming = next((row for row in rows if row.state != PAID), None)
     return LoanView(
         loan_id=of.loan_id,
@@ -199,7 +204,7 @@ def _view(house: House, signed: SignedLoan, today: date, *, payout: Told | None)
     )
 
 
-def _row(line: Instalment, today: date) -> Row:
+def _row(line: Instalment, today: date, *, guarantor_fen: int) -> Row:
     if line.paid_on is not None or (line.billed and line.unpaid_fen == 0):
         state = PAID
     elif line.due < today:
@@ -217,6 +222,7 @@ def _row(line: Instalment, today: date) -> Row:
         unpaid_fen=line.unpaid_fen,
         paid_on=line.paid_on,
         state=state,
+        guarantor_fen=guarantor_fen,
     )
 
 

@@ -158,7 +158,8 @@ def repay_by_hand(
 
 
 def _needed_fen(tx: Transaction, house: House, *, of: Loan, intent: Intent, asked_fen: int | None) -> int:
-    """Return what an intent needs today; of a loan that a guarantor paid for, what is owed to the guarantor.
+    """Return what an intent needs today, with what a guarantor who paid bills may claim; of a loan that a guarantor
+    paid for as a whole, what is owed to the guarantor.
 
     Errors: NothingDue, CoolingOffOver, AmountOutOfRange.
     """
@@ -173,7 +174,7 @@ def _needed_fen(tx: Transaction, house: House, *, of: Loan, intent: Intent, aske
             raise AmountOutOfRange(f"Giving the loan back takes just its principal, {format_fen(needed)} yuan.")
         return needed
     owed = quote(terms=of.terms, state=of.state, on=today)
-    return owed.payoff_fen if intent is Intent.PAYOFF else owed.due_fen
+    return owed.free_fen if intent is Intent.PAYOFF else owed.in_order_fen
 
 
 def open_page(house: House, *, person_id: UUID, order_id: UUID) -> HostedPage:

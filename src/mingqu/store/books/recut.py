@@ -65,6 +65,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "facility": _by("person_id"),
     "headroom_use": _by("use_id"),
     "grievance": _by("person_id"),
+    "guarantor_bill": _by("loan_id"),
     "guarantor_payment": _by("loan_id"),
     "partner_settled": _by("loan_id"),
     "hold": _by("id"),

@@ -69,10 +69,11 @@ def payer_of(tx: Transaction, *, cell: int, loan_id: UUID) -> str | None:
 
 
 def due_for(tx: Transaction, *, cell: int, partner: str, since: date, limit: int) -> list[UUID]:
-    """Return loans that a guarantor guarantees, late since `since` or longer, for which nobody paid yet."""
+    """Return loans that a guarantor guarantees as a whole, late since `since` or longer, for which nobody paid yet."""
     rows = tx.execute(
         """SELECT l.loan_id FROM loan l JOIN loan_snapshot s ON s.cell = l.cell AND s.loan_id = l.loan_id
            WHERE l.cell = %s AND l.overdue_since <= %s AND l.stage = 'active'
+             AND (s.terms -> 'bill_guarantee' ->> 'after_days') IS NULL
              AND EXISTS (SELECT FROM json_array_elements(s.terms -> 'fees') f
                          WHERE f ->> 'partner' = %s AND f ->> 'taker' = 'guarantor')
              AND NOT EXISTS (SELECT FROM guarantor_payment g WHERE g.cell = l.cell AND g.loan_id = l.loan_id)

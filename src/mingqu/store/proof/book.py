@@ -109,6 +109,8 @@ _COLLECTED: Final[LiteralString] = """
         UNION ALL
         SELECT cell, event_id, amount_fen FROM guarantor_payment
         UNION ALL
+        SELECT cell, event_id, amount_fen FROM guarantor_bill
+        UNION ALL
         SELECT e.cell, e.event_id, CASE target.kind WHEN 'repaid' THEN -target.amount_fen ELSE target.amount_fen END
         FROM loan_event e
         JOIN loan_event target ON target.cell = e.cell AND target.loan_id = e.loan_id AND target.event_id = e.target
@@ -145,6 +147,8 @@ _EVENTS: Final[LiteralString] = """
         SELECT cell, proposal_id, loan_id, value_date, amount_fen, 'repaid', intent FROM placed_receipt
         UNION ALL
         SELECT cell, event_id, loan_id, value_date, amount_fen, 'repaid', 'payoff' FROM guarantor_payment
+        UNION ALL
+        SELECT cell, event_id, loan_id, value_date, amount_fen, 'repaid', 'due' FROM guarantor_bill
     )
     SELECT format('order %%s and the event of its loan do not agree', coalesce(ended.order_id, told.event_id))
     FROM told FULL JOIN ended ON ended.cell = told.cell AND ended.order_id = told.event_id

@@ -51,9 +51,41 @@ _PAID: Final[LiteralString] = """
                           AND e.amount_fen = g.amount_fen AND e.value_date = g.value_date
     WHERE e.event_id IS NULL"""
 
+_BILLS: Final[LiteralString] = """
+    SELECT format('guarantor %%s paid the bill of %%s of loan %%s, and the loan does not say so', g.partner, g.due,
+                  coalesce(g.loan_id, e.loan_id))
+    FROM guarantor_bill g
+    FULL JOIN (SELECT * FROM loan_event WHERE kind = 'repaid' AND detail ? 'bill') e
+      ON e.cell = g.cell AND e.loan_id = g.loan_id AND e.event_id = g.event_id
+    WHERE (e.detail ->> 'receipt', (e.detail ->> 'bill')::date, e.amount_fen, e.value_date)
+        IS DISTINCT FROM ('compensation', g.due, g.amount_fen, g.value_date)"""
+# All that a guarantor paid of a loan bill by bill, and behind them of all of it, it has back or may claim: 9101 is
+# GUARANTOR_CLAIM, and what was collected for it came to 2003 by reason 29.
+_CREDITORS: Final[LiteralString] = """
+    WITH paid AS (
+        SELECT g.cell, g.loan_id, sum(g.amount_fen) AS fen
+        FROM (SELECT cell, loan_id, event_id, amount_fen FROM guarantor_bill
+              UNION ALL SELECT cell, loan_id, event_id, amount_fen FROM guarantor_payment) g
+        WHERE EXISTS (SELECT FROM guarantor_bill b WHERE b.cell = g.cell AND b.loan_id = g.loan_id)
+          AND NOT EXISTS (SELECT FROM loan_event r WHERE r.cell = g.cell AND r.loan_id = g.loan_id
+                              AND r.kind = 'reversed' AND r.target = g.event_id)
+        GROUP BY 1, 2
+    )
+    SELECT format('what its guarantor paid of loan %%s is neither claimed nor paid back', p.loan_id)
+    FROM paid p CROSS JOIN LATERAL (
+        SELECT (SELECT coalesce(sum(debits_posted_fen - credits_posted_fen), 0) FROM account
+                WHERE cell = p.cell AND owner = p.loan_id AND code = 9101)
+             + (SELECT coalesce(sum(amount_fen), 0) FROM transfer
+                WHERE cell = p.cell AND credit_owner = p.loan_id AND credit_code = 2003 AND amount_fen > 0
+                  AND reason = 29)
+             - (SELECT coalesce(sum(amount_fen), 0) FROM transfer
+                WHERE cell = p.cell AND debit_owner = p.loan_id AND debit_code = 2003 AND amount_fen > 0
+                  AND reason = 29) AS fen
+    ) held
+    WHERE p.fen <> held.fen"""
+
 
 def partners(tx: Transaction) -> list[str]:
     """Return a sentence for each payment to or from a partner that loans and ledger do not bear out."""
-    return [
-        sentence for check in (_SETTLED, _MOVED, _PAID) for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)
-    ]
+    checks = (_SETTLED, _MOVED, _PAID, _BILLS, _CREDITORS)
+    return [sentence for check in checks for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)]
