@@ -17,9 +17,10 @@ from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.loan import Intent
 from mingqu.domain.moment import start_of
-from mingqu.domain.order import Order
+from mingqu.domain.order import Order, OrderState, VerdictImpossible
 from mingqu.domain.ownership import NotFound
-from mingqu.domain.spend import DeductedPart, PaymentWish
+from mingqu.domain.spend import DeductedPart, PaymentWish, SpendState
+from mingqu.domain.word import Failed
 from mingqu.services.orders.end_agreement import stop_agreement
 from mingqu.services.orders.hear_order import BookOrders
 from mingqu.services.people.read_person import person_view
@@ -35,9 +36,11 @@ from mingqu.services.revolving.read_spend import SpendView, spend_view
 from mingqu.services.revolving.record_spend import RepaymentUnderWay
 from mingqu.store import proof
 from mingqu.store.orders import order
+from mingqu.store.revolving import spend
 from mingqu.store.server.work import LeaseLost
 from tests.console import signed_in
 from tests.journeys.reading import arrive, assert_coherent, rows_of
+from tests.journeys.test_disputed_orders import check, decide, hear
 from tests.journeys.test_own_data import borrow, pay_by_hand
 from tests.journeys.test_spend_funding import accounts_of
 from tests.world import OpenWorld
@@ -478,3 +481,119 @@ def test_a_deduction_that_fails_behind_the_next_bill_is_told_all_the_same(accoun
     (said,) = [one for one in world.sms.inbox(phone=XIA.phone) if one.template == "spend.not_deducted"]
     assert [said.values[name].reveal() for name in ("on", "amount")] == ["2026-09-10", "1,600.00"]
     assert_coherent(house)
+
+
+def test_a_page_that_nobody_opened_yet_holds_the_deduction_back_for_its_hour(account: Account) -> None:
+    world, house, due = account.world, account.world.house, date(2026, 9, 10)
+    cell = house.database.cell_of(account.account_id)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    account.at(due, 8, 59)
+    page = repay_spend(
+        house, person_id=account.known.person_id, account_id=account.account_id, wish=PaymentWish.BILL, key="page"
+    )
+    world.go_to(moment(due, 9))
+    deduct_bills(house, cell=cell)
+    assert account.deductions() == [], "it may be opened, and paid, at any moment"
+    open_page(house, person_id=account.known.person_id, order_id=page.order_id)
+    world.pay_page(account.known.newcomer, page.order_id)
+    account.at(due, 20)
+    assert (account.deductions(), account.view().bill_left_fen, account.view().credit_fen) == ([], 0, 0)
+
+    # One of which nothing more is heard, for its channel is gone, keeps nothing back for longer.
+    due = date(2026, 10, 10)
+    world.deposit(XIA, 100_000)
+    account.buy("2", 50_000)
+    account.at(due, 8, 59)
+    repay_spend(
+        house, person_id=account.known.person_id, account_id=account.account_id, wish=PaymentWish.BILL, key="gone"
+    )
+    world.go_to(moment(due, 10, 8))
+    deduct_bills(house, cell=cell)
+    assert account.deductions() == []
+    world.go_to(moment(due, 10, 14))
+    deduct_bills(house, cell=cell)
+    assert account.deductions() == [("RESERVED", 50_000, None)]
+
+
+def state_of(account: Account) -> SpendState:
+    with account.world.house.database.transaction() as tx:
+        return spend.get(tx, account_id=account.account_id).state
+
+
+def bounce(account: Account, order_id: UUID) -> None:
+    """Let the bank say of a payment that it bounced, and two people that this holds."""
+    hear(account.world, order_id, Failed(code="bounced"))
+    check(account.world, decide(account.world, order_id, "bounced"))
+
+
+def test_a_deduction_that_bounced_is_owed_again_with_the_next_bill_and_that_is_told(account: Account) -> None:
+    world, house, due = account.world, account.world.house, date(2026, 9, 10)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    account.at(due, 9, 1)
+    (paid,) = account.orders()
+    before = account.view()
+    assert (before.bill_left_fen, before.used_fen) == (0, 0)
+    account.buy("2", 2_000)
+    bounce(account, paid.order_id)
+    after = account.view()
+    assert (after.used_fen, after.bill_left_fen, after.overdue_days) == (102_000, 0, 0)
+    assert after.available_fen == before.available_fen - 102_000
+    with house.database.transaction() as tx:
+        assert order.load(tx, order_id=paid.order_id).state is OrderState.PAID
+    work_until_idle(world)
+    (said,) = [one for one in world.sms.inbox(phone=XIA.phone) if one.template == "spend.reversed"]
+    assert [said.values[name].reveal() for name in ("on", "amount")] == ["2026-09-10", "1,000.00"]
+    hear(world, paid.order_id, Failed(code="again"))
+    with pytest.raises(VerdictImpossible):
+        decide(world, paid.order_id, "bounced")
+    assert_coherent(house)
+
+    # What it had paid of each is owed again, once: interest and penalty bear nothing, as before.
+    account.at(date(2026, 10, 2), 1)
+    assert account.view().bill_left_fen == 102_000
+    account.at(date(2026, 10, 10), 20)  # the card is empty of so much: the least payment lacks
+    world.deposit(XIA, 1_000_000)
+    account.at(date(2026, 11, 2), 1)
+    owed = state_of(account)
+    assert owed.interest_fen > 0
+    account.pay(PaymentWish.ALL, "all", amount_fen=owed.whole_fen + 5_000)
+    assert account.view().credit_fen == 5_000
+    with house.database.transaction() as tx:
+        (row,) = tx.execute("SELECT order_id FROM spend_order WHERE choice_id IS NULL").fetchall()
+    bounce(account, row[0])
+    again = state_of(account)
+    assert (again.used_fen, again.interest_fen, again.penalty_fen, again.fee_fen, again.credit_fen) == (
+        owed.used_fen, owed.interest_fen, owed.penalty_fen, owed.fee_fen, 0,
+    )  # fmt: skip
+    assert_coherent(house)
+
+
+def test_what_bounced_is_owed_above_a_limit_that_was_used_meanwhile(account: Account) -> None:
+    world, house = account.world, account.world.house
+    whole_fen = account.view().available_fen
+    account.buy("1", whole_fen)
+    world.deposit(XIA, whole_fen)
+    paid = account.pay(PaymentWish.ALL, "all", amount_fen=whole_fen)
+    account.buy("2", whole_fen)
+    bounce(account, paid)
+    assert (account.view().used_fen, account.view().available_fen) == (2 * whole_fen, 0)
+    assert_coherent(house)
+    world.deposit(XIA, 2 * whole_fen)
+    account.pay(PaymentWish.ALL, "again", amount_fen=whole_fen + 1)
+    assert account.view().available_fen == 1, "what is above goes first"
+    assert_coherent(house)
+
+
+def test_verify_finds_what_was_taken_back_and_never_came(account: Account) -> None:
+    house = account.world.house
+    account.buy("1", 100_000)
+    paid = account.pay(PaymentWish.ALL, "all", amount_fen=100_000)
+    bounce(account, paid)
+    with house.database.transaction() as tx:
+        tx.execute("ALTER TABLE spend_event DISABLE TRIGGER spend_event_stays")
+        tx.execute("UPDATE spend_event SET amount_fen = 1 WHERE kind = 'repaid'")
+        assert f"what was taken back of {paid} is no repayment of its account" in proof.spend_accounts(tx)

@@ -11,7 +11,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mingqu.domain.ledger import FORWARD
+from mingqu.domain.ledger import WAYS
 from mingqu.domain.ledger import AccountCode as Code
 from mingqu.domain.money import Rounding, divide
 from mingqu.domain.refusal import Refusal
@@ -35,19 +35,23 @@ from tests.soak import examples
 OPENED = date(2026, 1, 3)
 LIMIT_FEN = 2_000_000
 DAY = timedelta(days=1)
+BACK = (SpendKind.REVERSED, SpendKind.REVERSED_INTEREST, SpendKind.REVERSED_FEE, SpendKind.REVERSED_PENALTY)
 WHOLE_BILL = 1  # of a repayment: whatever is left of the bill, to the fen
 
 
 @st.composite
 def histories(draw: st.DrawFn, kinds: tuple[SpendKind, ...] = tuple(SpendKind)) -> list[SpendEvent]:
-    """Events of some months, in order; a refund or conversion names an earlier purchase, if there is one."""
-    day, events, purchases = OPENED, [], []
+    """Events of some months, in order; a refund or conversion names an earlier purchase, if there is one, and what is
+    taken back an earlier repayment."""
+    day, events, purchases, paid = OPENED, [], [], []
     for number in range(1, draw(st.integers(1, 14)) + 1):
         day += timedelta(days=draw(st.integers(0, 18)))
         kind = draw(st.sampled_from(kinds))
         amount_fen = draw(st.just(WHOLE_BILL) | st.integers(2, 3_000) | st.integers(10_000, 600_000))
         target = draw(st.sampled_from([None, *purchases])) if purchases else None
-        if kind is SpendKind.REFUNDED and target is None:
+        if kind in BACK:
+            target = draw(st.sampled_from(paid)) if paid else None
+        if (kind is SpendKind.REFUNDED or kind in BACK) and target is None:
             continue
         events.append(
             SpendEvent(
@@ -55,12 +59,14 @@ def histories(draw: st.DrawFn, kinds: tuple[SpendKind, ...] = tuple(SpendKind)) 
                 kind=kind,
                 on=day,
                 amount_fen=amount_fen,
-                target=target if kind in (SpendKind.REFUNDED, SpendKind.CONVERTED) else None,
+                target=target if kind in (SpendKind.REFUNDED, SpendKind.CONVERTED, *BACK) else None,
                 count=draw(st.sampled_from([3, 6, 9, 12])) if kind is SpendKind.CONVERTED else None,
             )
         )
         if kind is SpendKind.PURCHASED:
             purchases.append(events[-1].event_id)
+        if kind is SpendKind.REPAID:
+            paid.append(events[-1].event_id)
     return events
 
 
@@ -116,7 +122,7 @@ def test_the_books_of_an_account_agree_with_it_after_every_event(terms: SpendTer
     for outcome in told(terms, events)[0]:
         for posting in outcome.postings:
             assert posting.amount_fen > 0
-            assert (posting.debit, posting.credit, posting.reason) in FORWARD
+            assert (posting.debit, posting.credit, posting.reason) in WAYS
             balance[posting.debit] += posting.amount_fen
             balance[posting.credit] -= posting.amount_fen
         used_fen += outcome.drawn_fen - outcome.released_fen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from typing import Final
 from uuid import UUID
 
 from mingqu.domain.refusal import Refusal
@@ -19,6 +20,18 @@ class SpendKind(Enum):
     REFUNDED = "refunded"  # a seller gave back, of the purchase `target`
     CONVERTED = "converted"  # of the purchase `target`, or of the bill, `amount_fen` is paid in `count` instalments
     LIMITED = "limited"  # `amount_fen` is the limit from now on
+    # The repayment `target` turned out not to have come: what it had paid of each is owed again.
+    REVERSED = "reversed"  # principal, and what was more than owed
+    REVERSED_INTEREST = "reversed_interest"
+    REVERSED_FEE = "reversed_fee"
+    REVERSED_PENALTY = "reversed_penalty"
+
+
+REVERSING: Final = {
+    SpendKind.REVERSED_INTEREST: "interest",
+    SpendKind.REVERSED_FEE: "fee",
+    SpendKind.REVERSED_PENALTY: "penalty",
+}
 
 
 class SpendEventMalformed(Refusal):
@@ -52,3 +65,5 @@ class SpendEvent:
             raise SpendEventMalformed("A conversion, and nothing else, has a count of instalments.")
         if self.kind is SpendKind.REFUNDED and self.target is None:
             raise SpendEventMalformed("A refund is of a purchase.")
+        if (self.kind is SpendKind.REVERSED or self.kind in REVERSING) and self.target is None:
+            raise SpendEventMalformed("What is taken back is a repayment.")

@@ -141,8 +141,8 @@ class SpendPosting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendOutcome:
-    """An account after an event or some mornings: what the ledger gets, what of the limit is drawn and then released,
-    and the bills that were issued on the way."""
+    """An account after an event or some mornings: what the ledger gets, what of the limit is drawn and then released
+    (below zero: drawn again, by a repayment that did not come), and the bills that were issued on the way."""
 
     state: SpendState
     postings: tuple[SpendPosting, ...]

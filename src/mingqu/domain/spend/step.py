@@ -19,7 +19,7 @@ from mingqu.domain.spend.convert import (
     MinimumNotConvertible,
     cut,
 )
-from mingqu.domain.spend.event import SpendEvent, SpendEventOutOfOrder, SpendKind
+from mingqu.domain.spend.event import REVERSING, SpendEvent, SpendEventOutOfOrder, SpendKind
 from mingqu.domain.spend.morning import go_on
 from mingqu.domain.spend.state import Plan, SpendOutcome, SpendState
 from mingqu.domain.spend.terms import SpendTerms
@@ -47,6 +47,8 @@ def step(*, terms: SpendTerms, state: SpendState, event: SpendEvent) -> SpendOut
     A repayment pays what is owed in the order of the terms, the overdue and the billed first, then purchases of the
     next bill; what is more is the borrower's (溢缴款) and pays the next purchase. A refund of what is not billed lowers
     it at once; of what is billed it waits for the next bill, bears nothing meanwhile, and pays none of this one.
+    A repayment that bounced is owed again from the day on which that is known, as part of the next bill; what the
+    bills before said stays, and nothing is borne for the days between.
     Errors: SpendEventOutOfOrder, ConversionRefused, InstalmentAlready, MinimumNotConvertible, ConversionWhileOverdue.
     """
     working = Working(terms=terms, state=state)
@@ -62,6 +64,10 @@ def step(*, terms: SpendTerms, state: SpendState, event: SpendEvent) -> SpendOut
             _convert(working, event)
         case SpendKind.LIMITED:
             working.limit_fen = event.amount_fen
+        case SpendKind.REVERSED:
+            _reverse(working, event)
+        case _:
+            working.owe_again(REVERSING[event.kind], event.amount_fen, event.on)
     return working.outcome()
 
 
@@ -134,6 +140,16 @@ def _repay(working: Working, event: SpendEvent) -> None:
     working.lacking_fen = max(0, working.lacking_fen - event.amount_fen)
     if not working.lacking_fen:
         working.end_lateness(event.on)
+
+
+def _reverse(working: Working, event: SpendEvent) -> None:
+    own_fen = min(working.credit_fen, event.amount_fen)
+    working.credit_fen -= own_fen
+    working.post(Code.SPEND_CREDIT, Code.COLLECTION_CLEARING, own_fen, Reason.SPEND_REPAY, event.on)
+    if owed_fen := event.amount_fen - own_fen:
+        working.add_lot(event.event_id, on=event.on, principal_fen=owed_fen)
+        working.released_fen -= owed_fen
+        working.post(Code.SPEND_PRINCIPAL, Code.COLLECTION_CLEARING, owed_fen, Reason.SPEND_REPAY, event.on)
 
 
 def _pay_principal(working: Working, amount_fen: int, on: date) -> int:

@@ -154,6 +154,11 @@ class Working:
         self.due[component] += amount_fen
         self.post(owed, income, amount_fen, Reason.SPEND_BILL, on)
 
+    def owe_again(self, component: str, amount_fen: int, on: date) -> None:
+        """Let a fee, a penalty or interest be owed again that a repayment had paid which did not come."""
+        self.due[component] += amount_fen
+        self.post(_DUE[component][0], Code.COLLECTION_CLEARING, amount_fen, Reason.SPEND_REPAY, on)
+
     def pay_due(self, component: str, amount_fen: int, on: date) -> int:
         """Use up to an amount for a component that is owed and return how much was."""
         paid_fen = min(amount_fen, self.due[component])

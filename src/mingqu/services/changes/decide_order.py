@@ -21,6 +21,7 @@ from mingqu.services.changes.reverse_repayment import take_back
 from mingqu.services.changes.take_payout_back import is_told, take_payout_back, take_return_back
 from mingqu.services.house import House
 from mingqu.services.orders.settle_order import settle
+from mingqu.services.revolving.reverse_spend import is_paid, reverse_spend
 from mingqu.store.loans import loan
 from mingqu.store.operators import access, proposal
 from mingqu.store.orders import order
@@ -95,8 +96,10 @@ def decide_order(tx: Transaction, house: House, proposal: Proposal) -> None:
     if verdict is Verdict.PAID:
         settle(tx, house, ended=after)
     elif verdict is Verdict.BOUNCED:
-        assert after.loan_id is not None
-        take_back(tx, house, loan_id=after.loan_id, repayment_id=after.order_id)
+        if after.loan_id is None:
+            reverse_spend(tx, house, bounced=after)
+        else:
+            take_back(tx, house, loan_id=after.loan_id, repayment_id=after.order_id)
     elif verdict is Verdict.RETURNED:
         taking = take_payout_back if after.kind is OrderKind.PAYOUT else take_return_back
         taking(tx, house, returned=after)
@@ -132,9 +135,9 @@ def _said_failed(tx: Transaction, known: Order) -> bool:
 
 
 def _is_told(tx: Transaction, known: Order) -> bool:
-    """Whether an order is a repayment of its loan that stands."""
+    """Whether an order is a repayment of its loan or revolving account that stands."""
     if known.loan_id is None:
-        return False
+        return is_paid(tx, order_id=known.order_id)
     told = loan.events(tx, loan=loan.get(tx, cell=tx.cell_of(known.loan_id), loan_id=known.loan_id))
     undone = any(getattr(event, "target", None) == known.order_id for event in told)
     return not undone and any(isinstance(event, Repaid) and event.event_id == known.order_id for event in told)

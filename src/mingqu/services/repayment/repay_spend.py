@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Final
 from uuid import UUID
 
 from mingqu.domain.canonical import Canonical
@@ -15,13 +13,11 @@ from mingqu.services.once import Response, once
 from mingqu.services.orders.keep_order import wait_until
 from mingqu.services.orders.run_errand import PaymentChannelUnknown
 from mingqu.services.repayment.repay import NothingDue, PaymentPage
+from mingqu.services.revolving.deduct_bills import PAGE_HOUR
 from mingqu.services.revolving.record_spend import RepaymentUnderWay, brought_up
 from mingqu.store.orders import order
 from mingqu.store.revolving import bill_deduction, spend
 from mingqu.store.server.database import Transaction
-
-# A page can be paid for an hour, and what was paid is heard some minutes later.
-_PAGE_HOUR: Final = timedelta(minutes=70)
 
 
 def repay_spend(
@@ -53,7 +49,7 @@ def repay_spend(
             raise NothingDue("Nothing is owed on this account.")
         for deduction in bill_deduction.open_orders(tx, account_id=account_id):
             if deduction.state is OrderState.RESERVED:
-                wait_until(tx, order_id=deduction.order_id, at=house.clock.now() + _PAGE_HOUR)
+                wait_until(tx, order_id=deduction.order_id, at=house.clock.now() + PAGE_HOUR)
             elif amount_fen is None:
                 amount -= deduction.amount_fen
         if amount <= 0:

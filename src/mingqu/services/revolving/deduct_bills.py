@@ -10,7 +10,7 @@ ends it, and its end is told to the owner. A worker that slept over the due day 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -34,6 +34,7 @@ from mingqu.store.server.work import Work
 DEDUCT: Final = "deduct_bill"
 LEASE_SECONDS: Final = 60  # far longer than a transaction takes
 BATCH: Final = 100
+PAGE_HOUR: Final = timedelta(minutes=70)  # a page can be paid for an hour, and what was paid is heard minutes later
 AGAIN_AFTER: Final = timedelta(minutes=5)  # while a payment on its way keeps a morning from being told
 _DAY: Final = timedelta(days=1)
 _NUMBER: Final = "number"  # in the work's payload: the last bill that was taken up
@@ -84,7 +85,7 @@ def _take_up(tx: Transaction, *, house: House, piece: Work) -> None:
         due_at = start_of(bill.due) + DEDUCTION_TRIES[0]
         if now < due_at:
             at = due_at
-        elif spend.is_paying(tx, account_id=account.account_id):
+        elif _is_paying(tx, account, now=now):
             work.reschedule(tx, work=piece, run_at=now + AGAIN_AFTER)  # this try is still to come
             return
         else:
@@ -92,6 +93,14 @@ def _take_up(tx: Transaction, *, house: House, piece: Work) -> None:
             done = bill.number
             at = (next_try(now) if bill.due == today else None) or at
     work.reschedule(tx, work=piece, run_at=at, payload={_NUMBER: done})
+
+
+def _is_paying(tx: Transaction, account: SpendAccount, *, now: datetime) -> bool:
+    """Whether money may be on its way: said to a channel, or asked for on a page that somebody is about to open."""
+    account_id = account.account_id
+    return spend.is_paying(tx, account_id=account_id) or spend.has_page(
+        tx, account_id=account_id, since=now - PAGE_HOUR
+    )
 
 
 def _try(tx: Transaction, house: House, account: SpendAccount, choice: Choice, bill: Bill) -> None:

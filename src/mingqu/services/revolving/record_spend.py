@@ -260,6 +260,8 @@ def _released(
     tx: Transaction, account: SpendAccount, amount_fen: int, *, cause: UUID, reference: UUID, on: date
 ) -> list[Transfer]:
     """Return the transfers that free both limits of principal that is no longer owed, their excess first."""
+    if amount_fen < 0:
+        return _drawn_again(tx, account, -amount_fen, cause=cause, reference=reference, on=on)
     if not amount_fen:
         return []
     frees = [
@@ -279,6 +281,38 @@ def _released(
         tx, account, amount_fen, ids=[_nth(cause, place, on) for place in (14, 15)], reference=reference, on=on
     )
     return [*frees, *ends]
+
+
+def _drawn_again(
+    tx: Transaction, account: SpendAccount, amount_fen: int, *, cause: UUID, reference: UUID, on: date
+) -> list[Transfer]:
+    """Return the transfers by which principal is owed again: both limits are drawn, above them if nothing is free."""
+    available, over = AccountCode.LIMIT_AVAILABLE, AccountCode.LIMIT_OVER
+    owners = limit_owners(account)
+    balances = ledger.balances_of(tx, cell=account.cell, owners=owners)
+    found = []
+    for place, owner in enumerate(owners):
+        free = _limit(account, owner, available)
+        lacking_fen = max(0, amount_fen - balances[free].available_fen(available))
+        moves = (
+            (_limit(account, owner, over), free, lacking_fen, Reason.OVER_LIMIT),
+            (free, _limit(account, owner, AccountCode.LIMIT_DRAWN), amount_fen, Reason.LIMIT_DRAW),
+        )
+        found += [
+            Transfer(
+                id=_nth(cause, 12 + 2 * place + step, on),
+                debit=debit,
+                credit=credit,
+                amount_fen=moved_fen,
+                reason=reason,
+                value_date=on,
+                posted_on=on,
+                reference=reference,
+            )
+            for step, (debit, credit, moved_fen, reason) in enumerate(moves)
+            if moved_fen
+        ]
+    return found
 
 
 def _ends(

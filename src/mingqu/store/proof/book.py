@@ -118,6 +118,8 @@ _COLLECTED: Final[LiteralString] = """
           AND coalesce(target.detail ->> 'receipt', 'repayment') <> ALL (%(conceded)s)
         UNION ALL
         SELECT cell, event_id, -amount_fen FROM loan_event WHERE kind = 'charged_back'
+        UNION ALL
+        SELECT cell, event_id, -amount_fen FROM spend_event WHERE kind LIKE 'reversed%%'
     )
     SELECT format('collection %%s and its postings do not agree', coalesce(paid.order_id, posted.reference))
     FROM paid FULL JOIN posted ON posted.cell = paid.cell AND posted.reference = paid.order_id
@@ -191,7 +193,7 @@ _LIMITS: Final[LiteralString] = """
     SELECT format('limit %%s is exceeded without a cause', line.owner)
     FROM line WHERE line.above <> 0 AND NOT EXISTS (
         SELECT FROM spend_event e JOIN spend_account a ON a.cell = e.cell AND a.account_id = e.account_id
-        WHERE e.kind = 'limited' AND e.cell = line.cell AND line.owner IN (a.account_id, a.person_id))
+        WHERE e.kind IN ('limited', 'reversed') AND e.cell = line.cell AND line.owner IN (a.account_id, a.person_id))
       AND NOT EXISTS (
         SELECT FROM loan l JOIN loan_event e ON e.cell = l.cell AND e.loan_id = l.loan_id
         WHERE e.kind NOT IN ('disbursed', 'cancelled', 'repaid', 'overpayment_returned')

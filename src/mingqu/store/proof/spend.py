@@ -63,6 +63,15 @@ _BILLS: Final[LiteralString] = """
     FROM spend_statement s LEFT JOIN spend_account a ON a.cell = s.cell AND a.account_id = s.account_id
     WHERE a.account_id IS NULL"""
 
+# What is taken back of an account is a repayment of it, all of it and once.
+_REVERSED: Final[LiteralString] = """
+    SELECT format('what was taken back of %s is no repayment of its account', r.target)
+    FROM (SELECT cell, account_id, target, sum(amount_fen) AS fen FROM spend_event WHERE kind LIKE 'reversed%'
+          GROUP BY 1, 2, 3) r
+    LEFT JOIN spend_event e ON e.cell = r.cell AND e.event_id = r.target AND e.account_id = r.account_id
+                           AND e.kind = 'repaid'
+    WHERE e.amount_fen IS DISTINCT FROM r.fen"""
+
 # A bill is deducted under a choice of its account's owner, under a consent and an agreement of theirs, and by one order
 # at a time: an order that may have taken money ends before the next is made.
 _DEDUCTIONS: Final[LiteralString] = """
@@ -94,7 +103,7 @@ def spend_accounts(tx: Transaction) -> list[str]:
     """Return a sentence for each account that is not what its events make of it, or not what the ledger says."""
     found = [
         sentence
-        for check in (_BOOKS, _LIMITS, _PURCHASES, _BILLS, _DEDUCTIONS)
+        for check in (_BOOKS, _LIMITS, _PURCHASES, _BILLS, _REVERSED, _DEDUCTIONS)
         for (sentence,) in tx.execute(check).fetchmany(20)
     ]
     return found + list(islice(_replayed(tx), FINDINGS_MAX))

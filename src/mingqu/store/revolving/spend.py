@@ -272,6 +272,18 @@ def is_paying(tx: Transaction, *, account_id: UUID) -> bool:
     return bool(row[0])
 
 
+def has_page(tx: Transaction, *, account_id: UUID, since: datetime) -> bool:
+    """Return whether a page on which an account is paid by hand was asked for after a moment and is not opened yet."""
+    row = tx.execute(
+        """SELECT EXISTS (SELECT FROM spend_order s JOIN channel_order o ON o.cell = s.cell AND o.order_id = s.order_id
+               WHERE s.cell = %s AND s.account_id = %s AND s.choice_id IS NULL AND o.kind = 'collection'
+                 AND o.state = 'RESERVED' AND o.run_at > %s)""",
+        (tx.cell_of(account_id), account_id, since),
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
 def insert_order(tx: Transaction, *, account: SpendAccount, order_id: UUID) -> None:
     """Store that an order to a channel is an account's."""
     tx.execute(

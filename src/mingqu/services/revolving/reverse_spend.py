@@ -1,0 +1,71 @@
+"""A repayment of a revolving account that turned out not to have come (a bounced deduction): it is owed again.
+
+What it had paid of each (principal, interest, fee, penalty, the owner's credit) stands in its postings. It is owed
+again from the day on which that is known, as part of the next bill: what the bills before said stays, and nothing is
+borne for the days between. The limit is drawn again, above it if need be. The owner is told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+from uuid import UUID
+
+from mingqu.domain.ledger import AccountCode
+from mingqu.domain.order import Order
+from mingqu.domain.spend import SpendEvent, SpendKind
+from mingqu.services.house import House
+from mingqu.services.revolving.record_spend import bring_up_all, record_spend
+from mingqu.services.revolving.tell_account import promise_notice
+from mingqu.store.ledgers import ledger
+from mingqu.store.revolving import spend
+from mingqu.store.server.database import Transaction
+
+REVERSED: Final = "spend.reversed"
+# Which event takes back what was paid into which account, in the order in which they happen.
+_TAKES_BACK: Final = {
+    AccountCode.SPEND_FEE_DUE: SpendKind.REVERSED_FEE,
+    AccountCode.SPEND_PENALTY_DUE: SpendKind.REVERSED_PENALTY,
+    AccountCode.SPEND_INTEREST_DUE: SpendKind.REVERSED_INTEREST,
+    AccountCode.SPEND_PRINCIPAL: SpendKind.REVERSED,
+    AccountCode.SPEND_CREDIT: SpendKind.REVERSED,
+}
+
+
+def is_paid(tx: Transaction, *, order_id: UUID) -> bool:
+    """Whether an order is a repayment of its revolving account that stands."""
+    events = spend.events_of(tx, account_id=spend.account_of_order(tx, order_id=order_id).account_id)
+    paid = any(one.kind is SpendKind.REPAID and one.event_id == order_id for one in events)
+    return paid and not any(one.target == order_id for one in events)
+
+
+def reverse_spend(tx: Transaction, house: House, *, bounced: Order) -> None:
+    """Let a repayment be owed again; the caller holds the cell's lock, has looked that it stands, and commits."""
+    account = spend.account_of_order(tx, order_id=bounced.order_id)
+    on = max(house.clock.business_date(), account.state.day)
+    account = bring_up_all(tx, house, accounts=[account], to=on)[0]
+    paid: Counter[SpendKind] = Counter()
+    for code, amount_fen in ledger.credited_by(
+        tx, cell=account.cell, reference=bounced.order_id, owner=account.account_id
+    ):
+        paid[_TAKES_BACK[code]] += amount_fen
+    assert sum(paid.values()) == bounced.amount_fen, "a repayment is posted whole"
+    for kind in dict.fromkeys(_TAKES_BACK.values()):
+        if paid[kind]:
+            event = SpendEvent(
+                event_id=house.id_for(account.person_id),
+                kind=kind,
+                on=on,
+                amount_fen=paid[kind],
+                target=bounced.order_id,
+            )
+            account = record_spend(tx, house, account=account, event=event)
+    promise_notice(
+        tx,
+        house,
+        account=account,
+        template=REVERSED,
+        amount_fen=bounced.amount_fen,
+        on=bounced.value_date,
+        mark=bounced.order_id.hex,
+    )
