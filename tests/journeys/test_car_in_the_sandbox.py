@@ -15,7 +15,10 @@ from mingqu.domain.loan import Stage
 from mingqu.domain.moment import start_of
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.domain.reconciliation import BreakKind
+from mingqu.services.changes.answer_version import agree_version
+from mingqu.services.changes.draw_more import PayoutWaiting
 from mingqu.services.house import ENTRUSTED
+from mingqu.services.orders.run_errand import run_errand
 from mingqu.services.purpose.bind_money import card_of_loan
 from mingqu.services.purpose.quote_car import car_products, dealers_of
 from mingqu.services.purpose.read_card import card_view
@@ -24,12 +27,14 @@ from mingqu.store.bills import reconciliation
 from mingqu.store.loans import loan
 from mingqu.store.server.database import Database
 from tests.conftest import OPENED_ON
+from tests.journeys.correcting import NAME, RIGHT, corrected, propose_correction, publish_list
 from tests.journeys.pages import Phone
 from tests.journeys.reading import arrive, assert_coherent, limit_of, orders_of
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
 from tests.journeys.test_disputed_orders import check, decide
 from tests.journeys.test_story_s0 import Buyer
 from tests.journeys.test_wired_house import let_notices_go
+from tests.journeys.two_people import seat_of
 
 PRICE_FEN, MERCHANT = 5_000_000, "DLR-MINGHE-001"
 
@@ -94,4 +99,47 @@ def test_a_car_whose_dealers_bank_sent_the_money_back_is_paid_to_the_same_dealer
         ("bank", 2 * PRICE_FEN), ("bank_account", 2 * PRICE_FEN),
     ]  # fmt: skip
     assert breaks == [("bank_account", BreakKind.DUPLICATE, order_id.hex)], "what came back is there for people to see"
+    assert_coherent(house)
+
+
+def test_a_corrected_account_is_what_the_bank_hears_on_the_wire_and_nothing_is_paid_while_one_is_unknown(
+    world: SandboxWorld,
+) -> None:
+    house, known = world.house, arrive(world, ZHOU, balance_fen=9_000_000)
+    buyer = Buyer(world=world, known=known)  # type: ignore[arg-type]  # it needs a house, a clock and codes
+    bank, wrong = world.sandbox.control.bank, buyer.payees[MERCHANT]
+    bank.open_card(number=RIGHT, holder_name=NAME, id_number="company", phone="0210000")
+    made = buyer.quote("direct", product_id="chengchuan-auto-dealer")
+    signed = buyer.sign(made, agreed_hash=made.quoted.contract_hash)
+    publish_list(house)
+    seat_of(house, "operations", name="maker")
+    world.sandbox.control.plan("bank", "payout.entrust", "lose_reply")
+    run_errand(house, order_id=signed.payout_order_id)
+    (told,) = orders_of(house, signed.loan_id, OrderKind.PAYOUT)
+    assert told.state is OrderState.UNKNOWN
+    with pytest.raises(PayoutWaiting):
+        propose_correction(house, signed.loan_id)
+    world.go_to(house.clock.now() + timedelta(minutes=1))
+    work_until_idle(world)
+    world.postman.house = house
+    assert bank.return_payout(order_number=signed.payout_order_id.hex)
+    let_notices_go(world)
+    check(world, decide(world, signed.payout_order_id, "returned"))
+
+    waits = corrected(buyer, signed.loan_id)
+    world.sandbox.control.plan("bank", "payout.entrust", "lose_reply")
+    order_id = agree_version(
+        house,
+        person_id=known.person_id,
+        loan_id=signed.loan_id,
+        version_id=waits.version_id,
+        agreed_hash=waits.hash,
+        key="agree",
+    )
+    work_until_idle(world)
+    world.go_to(house.clock.now() + timedelta(minutes=1))
+    work_until_idle(world)
+    paid = orders_of(house, signed.loan_id, OrderKind.PAYOUT)
+    assert [(one.order_id, one.state, one.attempts) for one in paid][-1] == (order_id, OrderState.PAID, 1)
+    assert (bank.balance_fen(number=RIGHT), bank.balance_fen(number=wrong)) == (PRICE_FEN, 0)
     assert_coherent(house)

@@ -35,6 +35,7 @@ from mingqu.api import (
     spend,
     spend_deduction,
     stage,
+    version,
     wallet,
 )
 from mingqu.api.gate import caller_of, signed_in
@@ -55,6 +56,7 @@ HANDLERS: Final[tuple[HTTPRouteHandler, ...]] = (
     *agreement.HANDLERS,
     *loan.HANDLERS,
     *stage.HANDLERS,
+    *version.HANDLERS,
     *order.HANDLERS,
     *combined.HANDLERS,
     *link.HANDLERS,

@@ -23,7 +23,7 @@ from mingqu.domain.loan import Intent, LoanNotActive, Quote, Stage
 from mingqu.domain.loan.lend import DisbursementNotAllowed
 from mingqu.services.appeals.ask_for_person import WishUnknown, ask_for_person
 from mingqu.services.changes.draw_more import PayoutWaiting, draw_more
-from mingqu.services.changes.take_payout_back import NoPayoutReturned, PaidByStages, pay_out_again
+from mingqu.services.changes.take_payout_back import NoPayoutReturned, PaidByStages, VersionWaits, pay_out_again
 from mingqu.services.limits.check_drawing import DrawingFrozen
 from mingqu.services.limits.stand_in_band import BandLowered
 from mingqu.services.loans.read_loan import loan_ledger
@@ -289,6 +289,7 @@ def draw(
         PayoutWaiting,
         PayeeNamed,
         PaidByStages,
+        VersionWaits,
         EntrustedPaymentUnavailable,
         AssessmentExpired,
         DrawingFrozen,

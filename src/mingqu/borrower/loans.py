@@ -14,8 +14,9 @@ from mingqu.borrower.wallet import deducting, payable
 from mingqu.domain.loan import Stage
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
+from mingqu.services.changes.answer_version import VersionView, versions_view
 from mingqu.services.changes.take_payout_back import pay_out_again
-from mingqu.services.customers.read_papers import contract_view, party_of, signed_paper
+from mingqu.services.customers.read_papers import SignedPaper, contract_view, party_of, signed_paper
 from mingqu.services.house import ENTRUSTED
 from mingqu.services.offers.price_offer import delay_terms
 from mingqu.services.offers.read_cost_table import shown_cost_table
@@ -134,6 +135,7 @@ def _payout_page(visit: Visit, *, refusal: Refusal | None = None) -> Response[An
         others=payable(visit, held, besides=one.payout.instrument_id) if state == RETURNED and named is None else [],
         payee=named,
         by_stages=one.terms.disbursements_max > 1,
+        version=_waiting(visit, one) if state == RETURNED and named is not None else None,
         key=visit.form_key() if state == RETURNED else "",
         loan=loan_values(visit, one),
         state=state,
@@ -148,6 +150,10 @@ def _payout_page(visit: Visit, *, refusal: Refusal | None = None) -> Response[An
         now=visit.house.clock.now(),
         card=card,
     )
+
+
+def _waiting(visit: Visit, one: LoanView) -> VersionView | None:
+    return versions_view(visit.house, person_id=visit.person_id, loan_id=one.loan_id).waiting
 
 
 def show_contract(visit: Visit) -> Response[Any]:
@@ -165,7 +171,15 @@ def show_contract(visit: Visit) -> Response[Any]:
         parties=signed.paper.body.get("parties", []),  # a contract of an older version names none
         prohibited=signed.paper.body.get("prohibited_uses", []),
         use=use_of(signed.paper.body),
+        versions=_versions(visit, signed),
     )
+
+
+def _versions(visit: Visit, signed: SignedPaper) -> tuple[VersionView, ...]:
+    """Return the versions after what was signed; only what is bound to a purpose has some."""
+    if "funds_contract" not in signed.paper.body:
+        return ()
+    return versions_view(visit.house, person_id=visit.person_id, loan_id=signed.loan_id).versions
 
 
 def print_contract(visit: Visit) -> Response[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 from litestar import Request, Response, Router
 from litestar.exceptions import HTTPException
@@ -38,6 +38,7 @@ from mingqu.borrower import (
     spend_deduction,
     stages,
     together,
+    version,
     wallet,
 )
 from mingqu.borrower.door import Door
@@ -48,6 +49,41 @@ from mingqu.web.pace import Pace
 from mingqu.web.record import REQUEST_ID
 
 log = logging.getLogger("mingqu.http")
+
+# Each part gives its pages; adding one is a line here.
+PARTS: Final = (
+    sign_in,
+    alipay_account,
+    home,
+    grievances,
+    identity,
+    business,
+    learn,
+    consents,
+    apply,
+    compare,
+    offers,
+    contracts,
+    loans,
+    repay,
+    overdue,
+    own_data,
+    rebuild,
+    certificate,
+    cap,
+    cash_advance,
+    checkout,
+    spend,
+    spend_deduction,
+    together,
+    stages,
+    version,
+    links,
+    cards,
+    cars,
+    messages,
+    wallet,
+)
 
 
 def make_router(
@@ -63,38 +99,6 @@ def make_router(
     `secure_cookies` is True wherever the site is reached over TLS.
     """
     door = Door(house, secure_cookies=secure_cookies, wechat=wechat, alipay=alipay, pace=pace)
-    parts = (
-        sign_in,
-        alipay_account,
-        home,
-        grievances,
-        identity,
-        business,
-        learn,
-        consents,
-        apply,
-        compare,
-        offers,
-        contracts,
-        loans,
-        repay,
-        overdue,
-        own_data,
-        rebuild,
-        certificate,
-        cap,
-        cash_advance,
-        checkout,
-        spend,
-        spend_deduction,
-        together,
-        stages,
-        links,
-        cards,
-        cars,
-        messages,
-        wallet,
-    )
 
     # Handlers answer for themselves. These stand in the thread that serves everybody: nothing may be asked of the book.
     def refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[Any]:
@@ -111,6 +115,6 @@ def make_router(
 
     return Router(
         "/",
-        route_handlers=[handler for part in parts for handler in part.handlers(door)],
+        route_handlers=[handler for part in PARTS for handler in part.handlers(door)],
         exception_handlers={Refusal: refused, HTTPException: malformed, Exception: broken},
     )

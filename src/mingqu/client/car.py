@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from mingqu.client.answers import Answer, Offer
@@ -133,6 +134,50 @@ class WalletBindings(Answer, frozen=True, kw_only=True):
     bindings: list[WalletBinding]
 
 
+class VersionPayee(Answer, frozen=True, kw_only=True):
+    """A payee of a contract, its account by the last digits."""
+
+    name: str
+    bank: str
+    tail: str
+
+
+class ContractVersion(Answer, frozen=True, kw_only=True):
+    """A version that corrects a payee's account; `hash` is what is agreed to."""
+
+    version_id: UUID
+    number: int
+    hash: str
+    body: dict[str, Any]
+    state: str
+    payee: VersionPayee
+    published_at: datetime
+    lapses_at: datetime
+    answered_at: datetime | None
+    order_id: UUID | None
+
+
+class ContractVersions(Answer, frozen=True, kw_only=True):
+    """What was signed of a loan's payee, and every version after it."""
+
+    loan_id: UUID
+    contract_id: UUID
+    signed: VersionPayee
+    versions: list[ContractVersion]
+
+
+class PayoutOrder(Answer, frozen=True, kw_only=True):
+    """The order that pays what came back."""
+
+    order_id: UUID
+
+
+class DeclinedVersion(Answer, frozen=True, kw_only=True):
+    """A version that was declined."""
+
+    version_id: UUID
+
+
 class Driving:
     """A method for each operation on loans for a car; a part of `Client`."""
 
@@ -187,3 +232,18 @@ class Driving:
     def wallet_bindings(self, *, card_id: UUID) -> list[WalletBinding]:
         """Return what was decided about a card in wallets."""
         return self._at.read(f"/v1/purpose-cards/{card_id}/wallets", WalletBindings).bindings
+
+    def contract_versions(self, *, loan_id: UUID) -> ContractVersions:
+        """Return the payee that was signed, and the versions that correct its account."""
+        return self._at.read(f"/v1/loans/{loan_id}/contract-versions", ContractVersions)
+
+    def agree_contract_version(
+        self, *, loan_id: UUID, version_id: UUID, agreed_hash: str, key: str | None = None
+    ) -> UUID:
+        """Agree to a version by its hash; return the order that pays what came back."""
+        path = f"/v1/loans/{loan_id}/contract-versions/{version_id}/agreement"
+        return self._at.write(path, PayoutOrder, key=key, body=written(hash=agreed_hash)).order_id
+
+    def decline_contract_version(self, *, loan_id: UUID, version_id: UUID, key: str | None = None) -> DeclinedVersion:
+        """Decline a version: what was signed stays."""
+        return self._at.write(f"/v1/loans/{loan_id}/contract-versions/{version_id}/refusal", DeclinedVersion, key=key)

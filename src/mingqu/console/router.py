@@ -25,6 +25,7 @@ from mingqu.console import (
     life,
     lists,
     loan,
+    payee,
     policy,
     proposal,
     queue,
@@ -49,7 +50,7 @@ SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, breaks.routes, review.routes,
     policy.routes, lab.routes, referral.routes, refused.routes, report.routes,
     collection.routes, grievance.routes, life.routes, stage.routes,
-    cards.routes,
+    cards.routes, payee.routes,
 )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ class Deed(Enum):
     SWITCH_OFF_RULE = "switch_off_rule"  # a rule is off for longer than an emergency lasts
     RELEASE_STAGE = "release_stage"  # the next stage of a milestone loan is paid to its payee
     LIST_WHITE = "list_white"  # somebody is let pass where a rule would stop
+    CORRECT_PAYEE = "correct_payee"  # a version of a funds contract names the payee's right account
     RECORD_LIFE = "record_life"  # another phone, a death: what somebody cannot prove themselves
     RELIEVE_LOAN = "relieve_loan"  # what is owed is put off, or spread anew, for somebody in difficulty
     THAW_CARD = "thaw_card"  # a card that the monitor froze goes on
@@ -53,6 +54,7 @@ NEEDED: Final = MappingProxyType(
         Deed.THAW_CARD: Permission.FREEZE,
         Deed.BOOK_RECEIPT: Permission.MOVE_MONEY,
         Deed.RELEASE_STAGE: Permission.MOVE_MONEY,
+        Deed.CORRECT_PAYEE: Permission.MOVE_MONEY,
         Deed.WORK_BREAK: Permission.MOVE_MONEY,
         Deed.PUBLISH_POLICY: Permission.PUBLISH,
         Deed.SWITCH_ON: Permission.SWITCH,

@@ -44,6 +44,8 @@ class LeafKind(Enum):
     SPEND = "spend"  # what happened to it: a purchase, a draw, a payment, a refund, instalments, its limit
     LINK = "link"  # whether two accounts of a person may be linked
     PURPOSE_CARD = "purpose_card"  # a funds contract was agreed
+    FUNDS_VERSION = "funds_version"  # a new version of what a loan's money is bound by was published
+    FUNDS_VERSION_ANSWER = "funds_version_answer"  # it was agreed to, declined or withdrawn
     CARD_SPEND = "card_spend"  # what a card's network asked or said, and what was answered
     PURPOSE_ALERT = "purpose_alert"  # what the monitor found about a card, and what was done
     CAR_QUOTE = "car_quote"  # what a loan for a car would cost, by band, down payment and papers

@@ -5,7 +5,8 @@ people decide so (`decide_order`), on the channel's own word. The borrower never
 ever owed: principal, interest and penalty are taken back by the ledger's difference, and both limits are free again.
 The order stays PAID, for so it was, and an event of its own takes it back. The loan then waits for another card, or, if
 its contract names a payee, for its borrower to say that the same payee is to be paid again (a dealer whose bank could
-not credit it that day). The money goes out by a new order, never by the old number.
+not credit it that day), or to agree to a version with the payee's right account (`answer_version`). The money goes out
+by a new order, never by the old number.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from mingqu.store.loans import loan
 from mingqu.store.loans.loan import Loan
 from mingqu.store.orders import order
 from mingqu.store.people import instrument
-from mingqu.store.purposes import payee
+from mingqu.store.purposes import funds_version, payee
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
 
@@ -47,6 +48,13 @@ class NoPayoutReturned(Refusal):
     """This loan waits for no further payout: none of it came back, or it was paid out again already."""
 
     code: ClassVar[str] = "no_payout_returned"
+    status: ClassVar[int] = 409
+
+
+class VersionWaits(Refusal):
+    """A new version of the contract names another account of the payee and waits for its borrower's answer first."""
+
+    code: ClassVar[str] = "contract_version_waits"
     status: ClassVar[int] = 409
 
 
@@ -111,7 +119,7 @@ def pay_out_again(house: House, *, person_id: UUID, loan_id: UUID, instrument_id
     Where the contract names a payee there is no card: the money goes to that payee again, and to no other account.
     What was signed stands: the contract names amount, price and plan, and the days count from the day on which the
     money arrives. Errors: NotFound, NoPayoutReturned, PayoutWaiting, DrawingFrozen, DrawingStopped, PaidByStages,
-    InstrumentNotVerified, CardNotSupported, those of `reserve_payout`, and those of the idempotency key.
+    VersionWaits, InstrumentNotVerified, CardNotSupported, those of `reserve_payout`, and those of the idempotency key.
     """
 
     def again(tx: Transaction) -> Response:
@@ -135,6 +143,8 @@ def _to_payee_again(tx: Transaction, house: House, *, of: Loan, instrument_id: U
         raise PayeeNamed("The contract says whom this money is paid to; it is paid to no card.")
     if of.terms.disbursements_max > 1:
         raise PaidByStages("The stage that came back is released again by two people of the house.")
+    if funds_version.waiting(tx, loan_id=of.loan_id, at=house.clock.now()) is not None:
+        raise VersionWaits("Answer the new version of the contract first: it names another account of the payee.")
     return entrust_payment(tx, house, of=of, amount_fen=amount_fen, payout_at=house.clock.now())
 
 

@@ -101,7 +101,7 @@ def _paid_to(
 ) -> tuple[str, str, str]:
     """Return where a loan's money goes: bank or company in both languages, and the last digits of the number."""
     if instrument_id is None:
-        company = payee.load(tx, keyring=house.keyring, loan_id=loan_id, person_id=person_id)
+        company = payee.as_signed(tx, keyring=house.keyring, loan_id=loan_id, person_id=person_id)
         assert company is not None, "a contract is signed with the order of its payout, to a card or to a payee"
         return company.name.reveal(), company.name.reveal(), company.account.reveal()[-4:]
     card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)

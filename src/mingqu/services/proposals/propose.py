@@ -18,7 +18,7 @@ from mingqu.domain.operator import Permission, check_reason
 from mingqu.domain.proposal import NEEDED, PROPOSAL_LASTS, Deed, Proposal, ProposalStale, ProposalState
 from mingqu.services.access.note_access import note_access
 from mingqu.services.access.sign_in_operator import Seat
-from mingqu.services.changes import decide_order, place_receipt, release_stage, relieve_loan, watch_card
+from mingqu.services.changes import correct_payee, decide_order, place_receipt, release_stage, relieve_loan, watch_card
 from mingqu.services.customers import record_life
 from mingqu.services.decisions import override_decision
 from mingqu.services.house import House
@@ -81,6 +81,11 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=release_stage.say_release,
         basis=release_stage.basis_of_release,
         carry_out=release_stage.release_stage,
+    ),
+    Deed.CORRECT_PAYEE: Way(
+        say=correct_payee.say_correction,
+        basis=correct_payee.basis_of_correction,
+        carry_out=correct_payee.correct_payee,
     ),
     Deed.WORK_BREAK: Way(
         say=work_break.say_work,

@@ -97,6 +97,8 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "checkout": _by("checkout_id"),
     "checkout_offer": _by("person_id"),
     "checkout_refund": _by("person_id"),
+    "funds_version": _by("person_id"),
+    "funds_version_answer": _by("person_id"),
     "milestone_paper": _by("person_id"),
     "milestone_release": _by("person_id"),
     "refund_of": _by("order_id"),

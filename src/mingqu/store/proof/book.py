@@ -304,6 +304,8 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (LeafKind.REFERRAL, "SELECT cell, referral_id FROM referral"),
     (LeafKind.LENDER_ANSWER, "SELECT cell, word_id FROM lender_word"),
     (LeafKind.PURPOSE_CARD, "SELECT cell, card_id FROM purpose_card"),
+    (LeafKind.FUNDS_VERSION, "SELECT cell, version_id FROM funds_version"),
+    (LeafKind.FUNDS_VERSION_ANSWER, "SELECT cell, version_id FROM funds_version_answer"),
     (LeafKind.CARD_SPEND, "SELECT cell, message_id FROM purpose_message"),
     (LeafKind.PURPOSE_ALERT, "SELECT cell, alert_id FROM purpose_alert"),
     (LeafKind.CAR_QUOTE, "SELECT cell, offer_id FROM purpose_loan"),

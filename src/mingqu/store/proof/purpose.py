@@ -71,6 +71,39 @@ _ENDED: Final[LiteralString] = """
     SELECT format('receipt %%s is of a card whose money is still there', r.proposal_id)
     FROM placed_receipt r LEFT JOIN transfer t ON t.cell = r.cell AND t.reference = r.proposal_id AND t.reason = 83
     WHERE r.source LIKE 'purpose card %%' AND t.amount_fen IS DISTINCT FROM r.amount_fen"""
+# A version was published by two people for just that loan, and says of its payee and its payout what its row does.
+_VERSIONS: Final[LiteralString] = """
+    SELECT format('version %%s of a funds contract is not what two people published',
+                  coalesce(v.version_id, p.proposal_id))
+    FROM funds_version v
+    FULL JOIN (SELECT * FROM proposal WHERE state = 'approved' AND deed = 'correct_payee') p
+        ON p.cell = v.cell AND p.proposal_id = v.proposal_id
+    LEFT JOIN contract k ON k.cell = v.cell AND k.loan_id = v.loan_id
+    LEFT JOIN channel_order r ON r.cell = v.cell AND r.order_id = v.returned_id
+    CROSS JOIN LATERAL (SELECT convert_from(v.body, 'UTF8')::jsonb AS said) b
+    WHERE NOT coalesce(
+        p.subject_id = v.loan_id AND p.person_id = v.person_id AND p.decided_at = v.published_at
+        AND r.loan_id = v.loan_id AND r.kind = 'payout' AND r.state = 'PAID'
+        AND b.said ->> 'contract_hash' = encode(sha256(k.body), 'hex')
+        AND b.said ->> 'version' = v.number::text
+        AND b.said ->> 'returned_payout' = replace(v.returned_id::text, '-', '')
+        AND b.said ->> 'returned_payout' = p.body ->> 'returned'
+        AND b.said ->> 'amount_fen' = r.amount_fen::text
+        AND b.said -> 'payee' ->> 'hash' = encode(v.account_hash, 'hex')
+        AND b.said -> 'payee' ->> 'hash' = p.body ->> 'payee'
+        AND b.said -> 'payee' ->> 'bank' = v.bank, false)"""
+# What was agreed to paid just what had come back: its amount, once, after it was taken back, and to the payee.
+_CORRECTED: Final[LiteralString] = """
+    SELECT format('order %%s was not let be paid by the version that names its payee', a.order_id)
+    FROM funds_version_answer a JOIN funds_version v ON v.cell = a.cell AND v.version_id = a.version_id
+    LEFT JOIN channel_order o ON o.cell = a.cell AND o.order_id = a.order_id
+    LEFT JOIN channel_order r ON r.cell = v.cell AND r.order_id = v.returned_id
+    WHERE a.answer = 'agreed' AND (NOT coalesce(
+        o.loan_id = v.loan_id AND o.channel = 'entrusted' AND o.kind = 'payout' AND o.amount_fen = r.amount_fen
+        AND a.answered_at BETWEEN v.published_at AND v.lapses_at, false)
+        OR NOT EXISTS (
+            SELECT FROM loan_event e WHERE e.cell = v.cell AND e.loan_id = v.loan_id AND e.kind = 'reversed'
+              AND e.target = v.returned_id))"""
 # A loan that waits to be paid out, or was, with the stops of its person's cards: which card is its own, its id says.
 _STOPS: Final[LiteralString] = """
     SELECT q.loan_id, l.stage, c.card_id, c.frozen_for
@@ -83,7 +116,7 @@ def purposes(tx: Transaction) -> list[str]:
     """Return a sentence for each spend that left its purpose or is not as posted, and each day with another sum."""
     return [
         sentence
-        for check in (_PAYEES, _AGREED, _BOUND, _MOVED, _HELD, _DAYS, _ENDED)
+        for check in (_PAYEES, _AGREED, _BOUND, _MOVED, _HELD, _DAYS, _ENDED, _VERSIONS, _CORRECTED)
         for (sentence,) in tx.execute(check, {}).fetchmany(FINDINGS_MAX)
     ] + _stops(tx)
 

@@ -1,0 +1,213 @@
+"""Correct the account of a payee by a new version of what was signed: two people publish, its borrower agrees.
+
+The account in the contract was wrong and the money came back. Nobody types another one: it is read from the list of
+payees that was published last, by two people as any policy is, for the same merchant of the same name. So it is checked
+as the first one was, and no operator can send money elsewhere by this. What was signed stays; until the borrower agrees
+nothing changes (`answer_version`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar, Final
+from uuid import UUID
+
+from mingqu.domain.canonical import Canonical, canonical
+from mingqu.domain.decision.auto_loan import CARD, CarPayee, parse_payees
+from mingqu.domain.decision.pack import Pack
+from mingqu.domain.decision.publication import version_of
+from mingqu.domain.evidence import LeafKind
+from mingqu.domain.order import Order
+from mingqu.domain.personal import Personal
+from mingqu.domain.proposal import Proposal, ProposalStale
+from mingqu.domain.purpose.version import VERSION_LASTS, VERSIONS_MAX, Correction, version_body
+from mingqu.domain.refusal import Refusal
+from mingqu.services.changes.take_payout_back import VersionWaits, returned_payout
+from mingqu.services.house import House
+from mingqu.services.loans.follow_up import notice_of
+from mingqu.services.purpose.quote_car import product_of_quote
+from mingqu.store import evidence
+from mingqu.store.loans import loan, offer
+from mingqu.store.loans.loan import Loan
+from mingqu.store.purposes import funds_version, purpose_loan
+from mingqu.store.purposes import payee as payees
+from mingqu.store.purposes.funds_version import FundsVersion
+from mingqu.store.purposes.payee import Payee
+from mingqu.store.server import work
+from mingqu.store.server.database import Transaction
+
+PUBLISHED: Final = "loan.contract_version"  # the notice that a version waits for an answer
+
+
+class PayeeNotBound(Refusal):
+    """This loan's money is bound by no funds contract, so no version of one corrects its payee."""
+
+    code: ClassVar[str] = "payee_not_bound"
+    status: ClassVar[int] = 409
+
+
+class PayeeNotCorrected(Refusal):
+    """The list of payees published last names no other account of this payee: publish a corrected list first."""
+
+    code: ClassVar[str] = "payee_not_corrected"
+    status: ClassVar[int] = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """What a correction of a loan's payee would say: whom it pays now, and whom it would, by which list."""
+
+    returned: Order
+    known: Payee
+    payee: Payee
+    merchant: str
+    payees: str
+
+
+def correction_of(tx: Transaction, house: House, *, of: Loan) -> Corrected:
+    """Return what the list published last corrects of a loan whose money came back.
+
+    Errors: PayeeNotBound, NoPayoutReturned, PayoutWaiting, VersionWaits, PayeeNotCorrected, PersonErased.
+    """
+    quoted = purpose_loan.of_loan(tx, loan_id=of.loan_id)
+    known = payees.load(tx, keyring=house.keyring, loan_id=of.loan_id, person_id=of.person_id)
+    if quoted is None or known is None:
+        raise PayeeNotBound("The money of this loan is bound by no funds contract.")
+    returned = returned_payout(tx, of=of)
+    versions = funds_version.of_loan(tx, loan_id=of.loan_id)
+    if funds_version.waiting(tx, loan_id=of.loan_id, at=house.clock.now()) is not None:
+        raise VersionWaits("A new version of this contract waits for its borrower's answer already.")
+    product = product_of_quote(house, quoted)
+    merchant = product.card_account if quoted.way == CARD else quoted.merchant
+    today = house.clock.business_date()
+    listed, written = _listed(house.policies.current(tx).pack, name=product.payees[0], merchant=merchant, on=today)
+    found = listed and Payee(
+        account=Personal(listed.account), name=Personal(listed.name), bank=listed.bank, purpose=known.purpose
+    )
+    if not found or found == known or found.name != known.name or len(versions) >= VERSIONS_MAX:
+        raise PayeeNotCorrected("The list of payees names no other account of this company.", merchant=merchant)
+    return Corrected(returned=returned, known=known, payee=found, merchant=merchant, payees=written)
+
+
+def _listed(pack: Pack, *, name: str, merchant: str, on: date) -> tuple[CarPayee | None, str]:
+    """Return a company as the list in force names it, and which list that is."""
+    held = next(
+        (one for one in pack.in_force(business_date=on) if (one.kind, one.body["id"]) == ("payees", name)), None
+    )
+    if held is None:
+        return None, ""
+    return parse_payees(document=held).get(merchant), f"{name} {version_of(held)}"
+
+
+def say_correction(
+    tx: Transaction, house: House, loan_id: UUID, asked: Mapping[str, Canonical]
+) -> tuple[UUID, dict[str, Canonical]]:
+    """Return whose loan a correction is of, and what it says. Errors: NotFound, and those of `correction_of`."""
+    assert not asked, "a correction says nothing but which loan's: the account is the list's"
+    of = loan.get(tx, cell=tx.cell_of(loan_id), loan_id=loan_id)
+    found = correction_of(tx, house, of=of)
+    return of.person_id, _said(house, found)
+
+
+def _said(house: House, found: Corrected) -> dict[str, Canonical]:
+    return {
+        "amount_fen": found.returned.amount_fen,
+        "returned": found.returned.order_id.hex,
+        "merchant": found.merchant,
+        "payees": found.payees,
+        "payee": payees.hash_of(house.keyring, payee=found.payee).hex(),
+        "payee_bank": found.payee.bank,
+        "payee_tail": found.payee.account.reveal()[-4:],
+        "replaces": payees.hash_of(house.keyring, payee=found.known).hex(),
+    }
+
+
+def basis_of_correction(tx: Transaction, proposal: Proposal) -> str:
+    """Return what a correction rests on: the payout that came back, and what became of every version before.
+
+    Errors: NotFound, NoPayoutReturned, PayoutWaiting.
+    """
+    of = loan.get(tx, cell=tx.cell_of(proposal.subject_id), loan_id=proposal.subject_id)
+    before = funds_version.of_loan(tx, loan_id=of.loan_id)
+    rests: Canonical = {
+        "returned": returned_payout(tx, of=of).order_id.hex,
+        "versions": [[one.hash, "" if one.answer is None else one.answer.value] for one in before],
+    }
+    return hashlib.sha256(canonical(rests)).hexdigest()
+
+
+def correct_payee(tx: Transaction, house: House, proposal: Proposal) -> None:
+    """Publish the version for good, with its hash and leaf, and tell the borrower that it waits.
+
+    Errors: NotFound, ProposalStale (another list was published since), and those of `correction_of`.
+    """
+    of = loan.get(tx, cell=tx.cell_of(proposal.subject_id), loan_id=proposal.subject_id)
+    found, now = correction_of(tx, house, of=of), house.clock.now()
+    if _said(house, found) != dict(proposal.body):
+        raise ProposalStale("The list of payees has changed since this was proposed.")
+    made = _version(tx, house, of=of, found=found, proposal=proposal)
+    funds_version.publish(tx, keyring=house.keyring, version=made, payee=found.payee)
+    evidence.append(
+        tx,
+        keyring=house.keyring,
+        cell=of.cell,
+        person_id=of.person_id,
+        kind=LeafKind.FUNDS_VERSION,
+        subject_id=made.version_id,
+        at=now,
+        facts={
+            "loan_id": of.loan_id.hex,
+            "version": made.number,
+            "hash": made.hash,
+            "returned": made.returned_id.hex,
+            "proposal": made.proposal_id.hex,
+        },
+    )
+    told = notice_of(
+        of,
+        template=PUBLISHED,
+        on=house.booking_date(tx, cell=of.cell),
+        mark=str(made.number),
+        amount_fen=found.returned.amount_fen,
+        at=now,
+    )
+    work.enqueue_many(tx, cell=of.cell, rows=[told])
+
+
+def _version(tx: Transaction, house: House, *, of: Loan, found: Corrected, proposal: Proposal) -> FundsVersion:
+    signed = offer.load_contract(tx, person_id=of.person_id, contract_id=of.contract_id)
+    quoted = purpose_loan.of_loan(tx, loan_id=of.loan_id)
+    assert quoted is not None, "what is corrected is bound"
+    before, now = funds_version.of_loan(tx, loan_id=of.loan_id), house.clock.now()
+    number = before[0].number + 1 if before else 2
+    body = version_body(
+        Correction(
+            contract_id=of.contract_id,
+            contract_hash=hashlib.sha256(signed.body).hexdigest(),
+            funds_contract=quoted.contract_hash,
+            number=number,
+            replaces=payees.hash_of(house.keyring, payee=found.known).hex(),
+            payee=payees.hash_of(house.keyring, payee=found.payee).hex(),
+            payees=found.payees,
+            merchant=found.merchant,
+            bank=found.payee.bank,
+            purpose=found.payee.purpose,
+            returned_id=found.returned.order_id,
+            amount_fen=found.returned.amount_fen,
+        )
+    )
+    return FundsVersion(
+        version_id=house.id_for(of.person_id),
+        loan_id=of.loan_id,
+        person_id=of.person_id,
+        number=number,
+        body=body,
+        hash=hashlib.sha256(body).hexdigest(),
+        returned_id=found.returned.order_id,
+        proposal_id=proposal.proposal_id,
+        published_at=now,
+        lapses_at=now + VERSION_LASTS,
+    )
