@@ -59,7 +59,7 @@ def test_a_consent_is_stored_with_its_leaf_and_its_withdrawal_with_another(datab
             "recipient": LENDER,
             "text": "pass-to-lender",
             "text_hash": given.text_hash.hex(),
-            "version": 1,
+            "version": given.version,
         }
         assert evidence.prove(tx, keyring=keyring, expected=store.EVIDENCED) == []
 
@@ -97,7 +97,7 @@ def test_someone_elses_consent_answers_as_an_unknown_one(database: Database) -> 
 def test_the_newest_version_of_a_text_is_shown() -> None:
     texts = store.load_texts(FOLDER)
     first = store.latest(texts, purpose=ConsentPurpose.BUREAU_QUERY)
-    second = replace(first, version=2)
+    second = replace(first, version=first.version + 1)
     both = {**texts, (second.text_id, second.version): second}
     assert store.latest(both, purpose=ConsentPurpose.BUREAU_QUERY) is second
 
