@@ -28,6 +28,7 @@ def test_a_card_says_who_may_be_paid_and_why_not(buyer: Buyer) -> None:
         visitor.look("cards")
         visitor.go(f"/cards/{card_id.hex}")
         visitor.look("card")
+        visitor.go_by_keyboard("card")
         shown = page.inner_text("main")
         assert "明河汽车销售有限公司" in shown
         assert "20,000.00" in shown

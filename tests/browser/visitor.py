@@ -29,6 +29,17 @@ _TAPS: Final = """least => [...document.querySelectorAll('a, button, summary, se
     .filter(one => !one.classList.contains('skip'))
     .map(one => [one.getBoundingClientRect(), one.outerHTML.slice(0, 120)])
     .filter(([box]) => box.width && box.height < least - .5).map(([box, text]) => `${box.height}: ${text}`)"""
+# Whoever goes by keyboard sees where they are. A field shows it by its lower edge, a choice by its dot.
+_UNSEEN: Final = """() => {
+    const there = document.activeElement;
+    const found = [...document.querySelectorAll('a, button, summary, textarea')].filter(one => {
+        if (one.tabIndex < 0 || !one.getBoundingClientRect().width) return false;
+        one.focus({preventScroll: true, focusVisible: true});
+        return document.activeElement === one && getComputedStyle(one).outlineStyle === 'none';
+    }).map(one => one.outerHTML.slice(0, 120));
+    if (there && there !== document.body) there.focus({preventScroll: true}); else document.activeElement.blur();
+    return found;
+}"""
 _OVERFLOW: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -92,6 +103,11 @@ class Visitor:
         self.page.set_viewport_size(size)
         self.faults += [f"{name}: a target is low: {one}" for one in self.page.evaluate(_TAPS, TAP_MIN)]
         self.faults += [f"{name}: {one}" for one in complaints(self.page, tags=(*LAW, "best-practice"))]
+
+    def go_by_keyboard(self, name: str) -> None:
+        """Find what can be reached by keyboard on a page and does not show that it was."""
+        self.page.keyboard.press("Shift")  # who looks now goes by keyboard: only then is focus shown
+        self.faults += [f"{name}: no focus is seen on {one}" for one in self.page.evaluate(_UNSEEN)]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from mingqu.sandbox.issuer import INTEREST_DAY_PPM, Issuer
 from mingqu.sandbox.wire import Call, Reply, page_reply, redirect
 
 _PATH: Final = "/apply/"
-_TITLE: Final = "银行:信用卡取现 Bank: cash from your card"
+_TITLE: Final = "银行：信用卡取现 Bank: cash from your card"
 
 
 class IssuerPages:
@@ -53,7 +53,7 @@ class IssuerPages:
         )
         rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in facts)
         form = (
-            f'<form method="post" action="{escape(action)}"><label for="amount">取现金额(元) Amount, yuan</label>'
+            f'<form method="post" action="{escape(action)}"><label for="amount">取现金额（元） Amount, yuan</label>'
             f'<input id="amount" name="amount" inputmode="numeric" value="{row["amount_fen"] // 100}" required>'
             '<button name="choice" value="apply">同意合同并取现 Agree and take cash</button>'
             '<button class="quiet" name="choice" value="leave">不取了 Leave</button></form>'

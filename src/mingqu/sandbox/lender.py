@@ -24,7 +24,7 @@ RATE_YEAR_PPM: Final = 108_000
 RATE_YEAR_PPM_MAX: Final = 1_000_000
 _REASON: Final = {
     "code": "income_not_enough",
-    "text_zh": "按本机构的标准,收入不足以覆盖每期还款。",
+    "text_zh": "按本机构的标准，收入不足以覆盖每期还款。",
     "text_en": "By our standard the income does not cover each payment.",
     "remedy_zh": "减少金额或延长期限后可重新申请。",
     "remedy_en": "Ask for less, or for longer, and apply again.",

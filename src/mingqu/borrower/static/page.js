@@ -41,8 +41,13 @@
   }
   window.addEventListener("online", () => document.getElementById("offline")?.remove());
 
-  // What is wrong is read first.
-  document.getElementById("problem")?.scrollIntoView({ block: "nearest" });
+  // What is wrong is read first, and the keyboard goes on from there, unless a field asks for its value at once.
+  const problem = document.getElementById("problem");
+  if (problem) {
+    problem.scrollIntoView({ block: "nearest" });
+    problem.tabIndex = -1;
+    if (!document.querySelector("[autofocus]")) problem.focus({ preventScroll: true });
+  }
 
   // The name of a chosen offer stands beside the button.
   const chosen = document.getElementById("chosen");

@@ -30,7 +30,7 @@ _SELLER: Final = "河畔书店"
 _NINE: Final = timedelta(hours=9, minutes=1)  # when deductions have gone out
 _BALANCE_FEN: Final = 6_000_000
 _REMEDIES: Final = {
-    "limit_exceeded": "请减少金额,或先还款。 Ask for less, or repay first.",
+    "limit_exceeded": "请减少金额，或先还款。 Ask for less, or repay first.",
     "minimum_not_convertible": "最低还款请用钱还。 Pay the least payment in money.",
     "consent_missing": "请先阅读并同意账单自动还款协议。 Read the agreement on bills and agree to it.",
     "drawing_frozen": "还清逾期即恢复。 Pay what is overdue, and it opens again.",

@@ -26,15 +26,15 @@ from mingqu.domain.moment import start_of
 from mingqu.domain.money import format_fen
 from mingqu.services.close.close_day import bring_up_today
 
-TITLE: Final = "Credit on a phone, late and rebuilt · 手机贷款,逾期与恢复"
+TITLE: Final = "Credit on a phone, late and rebuilt · 手机贷款，逾期与恢复"
 _BALANCE_FEN: Final = 500_000
 _LOAN_FEN: Final = 600_000
 _DRAW_FEN: Final = 50_000
 _MORE_FEN: Final = 1_200_000  # beyond half of the limit, within the whole
 _MORNING: Final = timedelta(hours=9, minutes=5)  # deductions go out at nine
 _REMEDIES: Final = {
-    "drawing_frozen": "还清逾期,当天恢复。 Pay what is overdue, and drawing opens again the same day.",
-    "band_lowered": "之后按时,按所示日期恢复。 Stay on time, and more is of use on the day shown.",
+    "drawing_frozen": "还清逾期，当天恢复。 Pay what is overdue, and drawing opens again the same day.",
+    "band_lowered": "之后按时，按所示日期恢复。 Stay on time, and more is of use on the day shown.",
 }
 
 

@@ -99,7 +99,7 @@ def quality(trained: TrainedCard) -> str:
     head = ("", "行 rows", "AUC (95 %)", "Gini (95 %)", "KS (95 %)")
     folds = " · ".join(f"{one:.4f}" for one in trained.auc_folds)
     note = (
-        "“检验”是五折:每一行由没有见过它的卡来评分。 “Test” is five folds: each row is scored by a card that was "
+        "“检验”是五折：每一行由没有见过它的卡来评分。 “Test” is five folds: each row is scored by a card that was "
         f"trained, merged and rounded without it; fold AUCs {folds}, mean {trained.measures['auc_test']:.4f}. "
         "Intervals: DeLong (AUC), bootstrap (KS)."
     )
@@ -115,7 +115,7 @@ def quality(trained: TrainedCard) -> str:
         ],
     )
     ks = line_chart(
-        title="KS 曲线(检验) · KS curve (test)",
+        title="KS 曲线（检验） · KS curve (test)",
         x=Axis(title="从风险最高起的行 rows, riskiest first", low=0, high=1),
         y=Axis(title="累计占比 share so far", low=0, high=1),
         lines=[Line(name="好 good", points=found[test][2]), Line(name="坏 bad", points=found[test][1])],
@@ -134,7 +134,7 @@ def _gains(trained: TrainedCard) -> str:
     bads, rate = int(part.bad.sum()), float(part.bad.mean())
     caught = np.cumsum([one.bads for one in found]) / bads
     gains = line_chart(
-        title="增益曲线(检验) · Gains (test)",
+        title="增益曲线（检验） · Gains (test)",
         x=Axis(title="从风险最高起的行 rows, riskiest first", low=0, high=1),
         y=Axis(title="坏客户占比 bad cases found", low=0, high=1),
         lines=[
@@ -165,7 +165,7 @@ def calibration(trained: TrainedCard) -> str:
     pairs = [(one.predicted, one.bads / one.rows) for one in found]
     top = min(1.0, max(max(a, b) for a, b in pairs) * 1.1)
     true = line_chart(
-        title="校准(检验) · Calibration (test)",
+        title="校准（检验） · Calibration (test)",
         x=Axis(title="预测坏账率 predicted", low=0, high=top),
         y=Axis(title="实际坏账率 observed", low=0, high=top),
         lines=[
@@ -175,7 +175,7 @@ def calibration(trained: TrainedCard) -> str:
     )
     curve = figures.cut_offs(part=part)
     cut = line_chart(
-        title="通过率与坏账率(检验) · Cut-off: approval and bad rate (test)",
+        title="通过率与坏账率（检验） · Cut-off: approval and bad rate (test)",
         x=Axis(title="通过率 approved", low=0, high=1),
         y=Axis(title="通过者坏账率 bad among approved", low=0, high=max(rate for _, rate in curve) * 1.05 or 1),
         lines=[Line(name="评分卡 card", points=curve)],
@@ -186,7 +186,7 @@ def calibration(trained: TrainedCard) -> str:
         for share in wanted
     ]
     cuts = table(("通过率 approved", "坏账率 bad rate"), rows)
-    note = "概率能否当真,以及门槛的代价。 Whether a probability can be taken at its word, and what a cut-off costs."
+    note = "概率能否当真，以及门槛的代价。 Whether a probability can be taken at its word, and what a cut-off costs."
     return section("calibration", "校准与门槛", "Calibration and cut-off", note,
                    f'<div class="charts">{true}{cut}<div>{cuts}</div>{_bands(trained)}</div>')  # fmt: skip
 
@@ -212,7 +212,7 @@ def stability(trained: TrainedCard, lines: Sequence[figures.VariableLines]) -> s
     found = figures.score_stability(trained=trained)
     limits = f"绿 green &lt; {AMBER_INDEX}, 黄 amber &lt; {RED_INDEX}, 红 red."
     if found is None:
-        body = "没有跨期样本:用 --time 指定时间列。 There is no later part; name a column with --time to have one."
+        body = "没有跨期样本：用 --time 指定时间列。 There is no later part; name a column with --time to have one."
         return section("stability", "稳定性", "Stability: PSI and CSI", limits, f"<p>{body}</p>")
     rows = [("<b>评分 score (PSI)</b>", light(found[1]))]
     rows += [
@@ -252,8 +252,8 @@ def variables(trained: TrainedCard, lines: Sequence[figures.VariableLines]) -> s
             f"{table(head, rows)}</div>"
         )
     note = (
-        f"基础分 {trained.card.base_points},分数越高越好,每 40 分好坏比翻倍。 Base {trained.card.base_points}; more is "
-        "better; 40 points double the odds. Counts are of the training rows; IV and WOE are of the bins of the card."
+        f"基础分 {trained.card.base_points}，分数越高越好，每 40 分好坏比翻倍。 Base {trained.card.base_points}; more "
+        "is better; 40 points double the odds. Counts are of the training rows; IV and WOE are of the bins of the card."
     )
     return section(
         "variables", "变量与分箱", "Variables, bins and points", note, f'<div class="two">{"".join(blocks)}</div>'
@@ -264,7 +264,7 @@ def fairness(trained: TrainedCard) -> str:
     """Return how the card treats the groups of columns it never reads."""
     found = figures.fairness(trained=trained, approval=FAIR_APPROVAL)
     note = (
-        f"受保护的列不入模,只在这里比较:通过率 {percent(FAIR_APPROVAL, 0)} 时各组的通过率。 "
+        f"受保护的列不入模，只在这里比较：通过率 {percent(FAIR_APPROVAL, 0)} 时各组的通过率。 "
         f"Protected columns are never read by the card; here groups are compared where {percent(FAIR_APPROVAL, 0)} of "
         f"all are approved. A ratio below {FAIR_RATIO} of the group approved most is marked: look at why."
     )
@@ -316,5 +316,5 @@ def reproducing(trained: TrainedCard, command: str) -> str:
             ),
         ),
     ]
-    note = "同一文件、同一方法,得到同一张卡,哈希不变。 The same file and recipe give the same card with the same hash."
+    note = "同一文件、同一方法，得到同一张卡，哈希不变。 The same file and recipe give the same card and hash."
     return section("again", "可重现", "Made again", note, table(("", ""), rows, numbers_from=2))
