@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Final
 
 from mingqu.domain.abs_pool import PoolTerms
-from mingqu.domain.funding import FundingBook, FundingPlan
+from mingqu.domain.funding import Funding, FundingBook, FundingPlan, Share, SourceKind
 from mingqu.store.decisions import policy
 from mingqu.store.funders import funding_folder
 from tests.world import OpenWorld
 
 PRODUCT: Final = "chengchuan-instalment"
+REVOLVING: Final = ("chengchuan-spend", "chengchuan-cash")
 OWN_FEN, JOINT_FEN = 700_000, 1_000_000
 
 
@@ -32,6 +33,40 @@ def with_funding(world: OpenWorld, *, pools: tuple[PoolTerms, ...] = ()) -> Open
     """Return the world with a house that routes what it lends, and knows pools."""
     return OpenWorld(
         house=replace(world.house, funding=small_book(), pools=pools),
+        clock=world.clock,
+        bank=world.bank,
+        sms=world.sms,
+        identity=world.identity,
+        bureau=world.bureau,
+    )
+
+
+def joint_book(*, line_fen: int = 100_000_000) -> FundingBook:
+    """The published plans of what is spent and drawn, each with a joint source of 30 % and 70 % before all others."""
+    published = funding_folder.load_funding(policy.policy_folder())
+    bank = next(one for one in published.funders if one.code == "qinghe")
+
+    def joint(plan: FundingPlan) -> FundingPlan:
+        shares = (Share(lender_id=plan.lender_id, ppm=300_000), Share(lender_id=bank.id, ppm=700_000))
+        source = replace(
+            plan.sources[0],
+            id="joint-qinghe",
+            kind=SourceKind.JOINT,
+            name_zh="与清河银行联合",
+            name_en="Joint with Qinghe Bank",
+            funder_id=bank.id,
+            funding=Funding(shares=shares),
+            line_fen=line_fen,
+        )
+        return replace(plan, sources=(source, *plan.sources))
+
+    return replace(published, plans=tuple(joint(one) for one in published.plans if one.product_id in REVOLVING))
+
+
+def with_book(world: OpenWorld, book: FundingBook) -> OpenWorld:
+    """Return the world with a house that routes by other plans."""
+    return OpenWorld(
+        house=replace(world.house, funding=book),
         clock=world.clock,
         bank=world.bank,
         sms=world.sms,

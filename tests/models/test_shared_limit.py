@@ -5,7 +5,7 @@ The model knows the three limits, what is used and held of each, what is overdue
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -44,8 +44,9 @@ from mingqu.store.ledgers import ledger
 from mingqu.store.limits import freeze
 from mingqu.store.loans import loan
 from mingqu.store.people import instrument
-from mingqu.store.revolving import spend
+from mingqu.store.revolving import spend, spend_funding
 from mingqu.store.server.database import Database, Transaction
+from tests.funding import joint_book, with_book
 from tests.journeys.reading import arrive, borrow
 from tests.soak import SOAK
 from tests.world import OpenWorld
@@ -329,9 +330,21 @@ class Book:
             assert granted.posted_fen == limit_fen
             assert available.available_fen(AccountCode.LIMIT_AVAILABLE) == max(0, limit_fen - busy_fen)
             assert over.posted_fen == max(0, busy_fen - limit_fen)
+        self._is_shared(lines)
+
+    def _is_shared(self, lines: Mapping[UUID, Line]) -> None:
+        """Each account is joint: two claims on it are what is used, the partner's less than a fen off 30 %."""
+        for owner, line in lines.items():
+            funding = spend_funding.of_account(self.tx, account_id=owner)
+            slices = () if funding is None else funding.slices
+            held = ledger.balances_of(self.tx, cell=self.tx.cell_of(owner), owners=slices)
+            parts = [held[Account(owner=one, code=AccountCode.SHARE_PRINCIPAL)].posted_fen for one in slices]
+            assert sum(parts) == line.used
+            assert not parts or abs(10 * parts[0] - 3 * line.used) < 10
 
 
 def test_the_shared_limit_holds_in_any_order_of_deeds(world: OpenWorld) -> None:
+    world = with_book(world, joint_book())
     world.go_to_date(date(2026, 9, 2))
     taken = borrow(world, arrive(world), amount_fen=UNIT)
     person_id = taken.known.person_id
@@ -373,6 +386,7 @@ def test_the_shared_limit_holds_in_any_order_of_deeds(world: OpenWorld) -> None:
                 book.lives(deed, model, first, second)
                 book.agrees(model)
             assert proof.spend_accounts(tx) == []
+            assert proof.fundings(tx) == []
             assert proof.limits(tx) == []
 
     lived()

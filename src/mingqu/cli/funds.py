@@ -1,4 +1,4 @@
-"""`mingqu funds`: who pays for loans, how near each limit is, and what joint loans moved for one funder."""
+"""`mingqu funds`: who pays for what is lent, how near each limit is, what joint lending moved for one funder."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ def _least(one: LimitLine) -> str:
 
 def _statement(statement: FunderStatement) -> str:
     sums = statement.sums
-    head = f"{statement.funder.name_en}, {statement.first} to {statement.last}: {len(statement.lines):,} joint loans"
+    accounts = sum(line.revolving for line in statement.lines)
+    count = f"{len(statement.lines) - accounts:,} joint loans, {accounts:,} joint accounts"
+    head = f"{statement.funder.name_en}, {statement.first} to {statement.last}: {count}"
     return "\n".join([head, *(f"  {name.removesuffix('_fen'):<10} {_yuan(fen):>20}" for name, fen in sums.items())])
 
 
@@ -155,7 +157,7 @@ def _stated(statement: FunderStatement) -> dict[str, Any]:
         "sums": statement.sums,
         "loans": [
             {
-                "loan_id": str(line.loan_id),
+                "account_id" if line.revolving else "loan_id": str(line.claim_id),
                 "opening_fen": line.opening_fen,
                 "lent_fen": line.lent_fen,
                 "repaid_fen": line.repaid_fen,

@@ -56,3 +56,28 @@ def test_principal_that_was_lent_later_than_it_is_repaid_by_value_comes_first_al
         (1, Reason.SHARE_REPAY, 4),
     ]
     assert (totals.lent_fen, totals.gone_fen) == (9, 5)
+
+
+def test_what_a_revolving_account_moves_is_shared_and_what_it_is_charged_or_waits_as_credit_is_not() -> None:
+    moved = moved_by(
+        [
+            transfer(C.SPEND_PRINCIPAL, C.LENDER_CASH, 1_000, kind=TransferKind.POST),
+            transfer(C.SPEND_PRINCIPAL, C.LENDER_CASH, 77, kind=TransferKind.PENDING),
+            transfer(C.LENDER_CASH, C.SPEND_PRINCIPAL, 40),  # a seller's refund comes back, and is not lent less
+            transfer(C.LENDER_CASH, C.SPEND_CREDIT, 9),
+            transfer(C.SPEND_CREDIT, C.SPEND_PRINCIPAL, 5),
+            transfer(C.COLLECTION_CLEARING, C.SPEND_PRINCIPAL, 50),
+            transfer(C.COLLECTION_CLEARING, C.SPEND_CREDIT, 6),
+            transfer(C.SPEND_INTEREST_DUE, C.SPEND_INTEREST_INCOME, 8),
+            transfer(C.COLLECTION_CLEARING, C.SPEND_INTEREST_DUE, 7),
+            transfer(C.COLLECTION_CLEARING, C.SPEND_FEE_DUE, 3),
+            transfer(C.COLLECTION_CLEARING, C.SPEND_PENALTY_DUE, 2),
+        ]
+    )
+    assert moved == {
+        (LATE, Reason.SHARE_LEND): 1_000,
+        (LATE, Reason.SHARE_REPAY): 95,
+        (LATE, Reason.SHARE_INTEREST_PAID): 7,
+        (LATE, Reason.SHARE_FEE_PAID): 3,
+        (LATE, Reason.SHARE_PENALTY_PAID): 2,
+    }

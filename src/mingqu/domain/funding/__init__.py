@@ -5,6 +5,7 @@ from __future__ import annotations
 from mingqu.domain.funding.claim import SHARE_CODES, Totals, moved_by, share_moves
 from mingqu.domain.funding.forecast import WEEKS, Point, forecast, week_of
 from mingqu.domain.funding.limit import HARD_PPM, SOFT_PPM, Level, Limit, LimitKind, level_of, limits_of
+from mingqu.domain.funding.named import JointSource, NamedLender
 from mingqu.domain.funding.plan import (
     NO_FUNDING,
     Funder,
@@ -29,9 +30,11 @@ __all__ = [
     "Funding",
     "FundingBook",
     "FundingPlan",
+    "JointSource",
     "Level",
     "Limit",
     "LimitKind",
+    "NamedLender",
     "Point",
     "Route",
     "Share",

@@ -1,9 +1,10 @@
-"""What each funder of a joint loan has lent, had back, lost and earned: memorandum accounts that follow the loan's.
+"""What each funder of a joint loan or account has lent, had back, lost and earned: memorandum accounts beside its own.
 
 The loan is one claim on its borrower and stands in one set of accounts; whose it is stands beside it. What a funder has
 had of principal, interest, penalty or fees is its share of all that the loan has had of it, rounded down; the last one
 has the rest (docs/algorithms/joint-loan.md). A movement is the difference of two such sums, so a line taken back takes
 back exactly what it gave, in whatever order news arrives, and a loan that is repaid leaves nobody a claim.
+A revolving account is split by the same sums, from its first day to its last.
 """
 
 from __future__ import annotations
@@ -22,13 +23,18 @@ SHARE_CODES: Final = (
     _C.SHARE_PRINCIPAL, _C.SHARE_LENT, _C.SHARE_RECEIVED, _C.SHARE_LOST, _C.SHARE_INTEREST, _C.SHARE_PENALTY,
     _C.SHARE_FEE,
 )  # fmt: skip
-_PRINCIPAL: Final = frozenset({_C.LOAN_PRINCIPAL, _C.LOAN_PRINCIPAL_DUE})
+_LENT: Final = frozenset({(_C.LOAN_PRINCIPAL, _C.LENDER_CASH), (_C.SPEND_PRINCIPAL, _C.LENDER_CASH)})
+_REFUNDED: Final = (_C.LENDER_CASH, _C.SPEND_PRINCIPAL)  # a seller's, never the taking back of what was lent
+_PRINCIPAL: Final = frozenset({_C.LOAN_PRINCIPAL, _C.LOAN_PRINCIPAL_DUE, _C.SPEND_PRINCIPAL})
 _EARNED: Final = {
     _C.LOAN_INTEREST_DUE: (_C.SHARE_INTEREST, Reason.SHARE_INTEREST_PAID),
     _C.LOAN_PENALTY_DUE: (_C.SHARE_PENALTY, Reason.SHARE_PENALTY_PAID),
     _C.LOAN_FEE_DUE: (_C.SHARE_FEE, Reason.SHARE_FEE_PAID),
+    _C.SPEND_INTEREST_DUE: (_C.SHARE_INTEREST, Reason.SHARE_INTEREST_PAID),
+    _C.SPEND_PENALTY_DUE: (_C.SHARE_PENALTY, Reason.SHARE_PENALTY_PAID),
+    _C.SPEND_FEE_DUE: (_C.SHARE_FEE, Reason.SHARE_FEE_PAID),
 }
-_CASH: Final = frozenset({_C.COLLECTION_CLEARING, _C.OVERPAYMENT})
+_CASH: Final = frozenset({_C.COLLECTION_CLEARING, _C.OVERPAYMENT, _C.SPEND_CREDIT})
 _GIVEN_UP: Final = frozenset({_C.CONCESSION, _C.CREDIT_LOSS})
 
 
@@ -59,10 +65,11 @@ _Line = tuple[date, Reason]
 
 
 def moved_by(transfers: Iterable[Transfer]) -> dict[_Line, int]:
-    """Return what a loan's transfers move that funders share, by value date and reason; below zero: taken back.
+    """Return what the transfers of a loan or account move that funders share, by value date and reason.
 
-    Bills move nothing between funders. Of interest, penalty and fees only what was paid counts: what is given up was
-    never anybody's.
+    Below zero it is taken back. Bills move nothing between funders, nor do conversions and limits. Of interest, penalty
+    and fees only what was paid counts: what is given up was never anybody's. What a seller refunds of an account's
+    principal came back as if it were repaid; what waits there as the borrower's own moves when it pays.
     """
     found: defaultdict[_Line, int] = defaultdict(int)
     for one in transfers:
@@ -73,13 +80,14 @@ def moved_by(transfers: Iterable[Transfer]) -> dict[_Line, int]:
             ):
                 if (reason := _shared(debit, credit)) is not None:
                     found[one.value_date, reason] += sign * one.amount_fen
+                    break
     return {line: fen for line, fen in found.items() if fen}
 
 
 def _shared(debit: AccountCode, credit: AccountCode) -> Reason | None:
-    if (debit, credit) == (_C.LOAN_PRINCIPAL, _C.LENDER_CASH):
+    if (debit, credit) in _LENT:
         return Reason.SHARE_LEND
-    if credit in _PRINCIPAL and debit in _CASH:
+    if (debit, credit) == _REFUNDED or (credit in _PRINCIPAL and debit in _CASH):
         return Reason.SHARE_REPAY
     if credit in _PRINCIPAL and debit in _GIVEN_UP:
         return Reason.SHARE_LOSE

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from mingqu.domain.funding.limit import Limit, LimitKind, limits_of, share_is_enough
 from mingqu.domain.funding.plan import Funder, FundingPlan, Source
+from mingqu.domain.funding.share import Funding
 from mingqu.domain.rule import RuleBook
 
 
@@ -20,6 +21,7 @@ class Skip(StrEnum):
     AMOUNT_TOO_LARGE = "amount_too_large"
     TERM_TOO_LONG = "term_too_long"
     PARTNER_SHARE_TOO_SMALL = "partner_share_too_small"
+    LENDER_NOT_NAMED = "lender_not_named"  # when it was agreed to: nobody gets a lender they were not told of
     FIGURES_MISSING = "figures_missing"  # of who would lend: then no limit of theirs is known, and none may be passed
     NO_ROOM = "no_room"
 
@@ -46,11 +48,15 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be funded: an amount now, of a loan of so much in all, in so many instalments."""
+    """What is to be funded: an amount now, of a loan of so much in all, in so many instalments.
+
+    `named` are the joint lenders who were told before it was agreed to; None: they are told once they are chosen.
+    """
 
     amount_fen: int
     principal_fen: int
     instalments: int
+    named: frozenset[Funding] | None = None
 
 
 def route(
@@ -107,6 +113,8 @@ def _not_meant(
     business_date: date,
 ) -> Skip | None:
     """Return why a source is not meant for a loan, whatever it has left; None when it is."""
+    if source.is_joint and wanted.named is not None and source.funding not in wanted.named:
+        return Skip.LENDER_NOT_NAMED
     if wanted.principal_fen < source.amount_min_fen:
         return Skip.AMOUNT_TOO_SMALL
     if wanted.principal_fen > source.amount_max_fen:

@@ -139,7 +139,9 @@ def bring_up_loans(tx: Transaction, house: House, *, cell: int, on: date, loans:
         cause = dated(before.loan_id, on=on, purpose=MORNING)
         own = transfers_of(changed, outcome.postings, cause=cause, on=on, pending={})
         if moved_by(own) and (shared := shared_of(tx, cell=cell, loan_ids=[before.loan_id]).get(before.loan_id)):
-            own += share_transfers(of=changed, shared=shared, transfers=own, cause=cause, on=on)
+            own += share_transfers(
+                currency=changed.currency, shared=shared, transfers=own, cause=cause, reference=cause, on=on
+            )
         transfers += own
         deltas += deltas_of(changed, outcome, cause=cause, on=on)
         changes.append((changed, outcome))

@@ -62,7 +62,7 @@ def route_payout(tx: Transaction, house: House, *, of: Loan, order_id: UUID, amo
     )
     if known is None:
         loan_funding.insert(tx, cell=of.cell, funding=funding)
-        open_share_accounts(tx, of=of, slices=funding.slices, funding=funding.funding)
+        open_share_accounts(tx, cell=of.cell, currency=of.currency, slices=funding.slices, funding=funding.funding)
     _witness(tx, house, of, order_id, amount_fen, plan, made)
 
 

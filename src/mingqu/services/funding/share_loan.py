@@ -1,4 +1,4 @@
-"""A joint loan's funders: what its transfers move is moved on their memorandum accounts in the same batch."""
+"""Funders of a joint loan or account: what its transfers move moves on their memorandum accounts in the same batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from mingqu.domain.identifier import DERIVED_MAX, beside, dated, derived
 from mingqu.domain.ledger import Account, AccountCode, Transfer
 from mingqu.store.ledgers import ledger
 from mingqu.store.loans import loan_funding
-from mingqu.store.loans.loan import Loan
 from mingqu.store.loans.loan_funding import Shared
 from mingqu.store.server.database import Transaction
 
@@ -19,13 +18,16 @@ _SHARES = "shares"
 
 
 def share_transfers(
-    *, of: Loan, shared: Shared, transfers: Sequence[Transfer], cause: UUID, on: date
+    *, currency: str, shared: Shared, transfers: Sequence[Transfer], cause: UUID, reference: UUID, on: date
 ) -> list[Transfer]:
-    """Return the transfers between funders' accounts that follow from those of a joint loan; none from a bill."""
+    """Return the transfers between funders' accounts that follow from those of a joint loan or account; none of a bill.
+
+    Their ids follow from the cause, of which each has one batch.
+    """
     moves, _ = share_moves(funding=shared.funding, before=shared.totals, moved=moved_by(transfers))
 
     def account(place: int, code: AccountCode) -> Account:
-        return Account(owner=shared.slices[place], code=code, currency=of.currency)
+        return Account(owner=shared.slices[place], code=code, currency=currency)
 
     return [
         Transfer(
@@ -36,18 +38,18 @@ def share_transfers(
             reason=move.reason,
             value_date=move.value_date,
             posted_on=on,
-            reference=cause,
+            reference=reference,
         )
         for number, move in enumerate(moves)
     ]
 
 
-def open_share_accounts(tx: Transaction, *, of: Loan, slices: Sequence[UUID], funding: Funding) -> None:
-    """Open the memorandum accounts of each funder of a joint loan."""
+def open_share_accounts(tx: Transaction, *, cell: int, currency: str, slices: Sequence[UUID], funding: Funding) -> None:
+    """Open the memorandum accounts of each funder of a joint loan or account."""
     assert len(slices) in (0, len(funding.shares))
-    accounts = [Account(owner=owner, code=code, currency=of.currency) for owner in slices for code in SHARE_CODES]
+    accounts = [Account(owner=owner, code=code, currency=currency) for owner in slices for code in SHARE_CODES]
     if accounts:
-        ledger.open_accounts(tx, cell=of.cell, accounts=accounts)
+        ledger.open_accounts(tx, cell=cell, accounts=accounts)
 
 
 def shared_of(tx: Transaction, *, cell: int, loan_ids: Sequence[UUID]) -> dict[UUID, Shared]:

@@ -1,4 +1,4 @@
-"""A funder's statement: what joint loans moved for it in a period, to the fen, loan by loan."""
+"""A funder's statement: what joint loans and accounts moved for it in a period, to the fen, one by one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FunderPeriodEmpty(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunderStatement:
-    """A funder's joint loans in [first, last]; the sums are those of the lines."""
+    """A funder's joint loans and accounts in [first, last]; the sums are those of the lines."""
 
     funder: Funder
     first: date

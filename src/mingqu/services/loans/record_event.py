@@ -101,7 +101,10 @@ def work_out(
     transfers = transfers_of(after, postings, cause=event.event_id, on=on, pending=pending or {})
     transfers = with_over_limit(after, transfers, limits=of.limits, cause=event.event_id, on=on)
     if of.shared is not None:
-        transfers += share_transfers(of=after, shared=of.shared, transfers=transfers, cause=event.event_id, on=on)
+        cause = event.event_id
+        transfers += share_transfers(
+            currency=after.currency, shared=of.shared, transfers=transfers, cause=cause, reference=cause, on=on
+        )
     return Recording(before=before, after=after, event=event, outcome=outcome, transfers=transfers)
 
 

@@ -12,11 +12,13 @@ import msgspec
 
 from mingqu.domain.canonical import canonical
 from mingqu.domain.evidence import LeafKind
+from mingqu.domain.funding import JointSource
 from mingqu.domain.identifier import derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import SpendTerms, open_account
 from mingqu.domain.spend.product import SpendProduct
+from mingqu.services.funding.name_lenders import joint_sources
 from mingqu.services.house import House
 from mingqu.services.limits.check_drawing import require_drawing_open
 from mingqu.services.limits.grant_limits import CURRENCY, LIMIT_ACCOUNTS
@@ -63,18 +65,26 @@ class TermsNotShown(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendOffer:
-    """A revolving product as it is offered to a person: its part of their limit, and the hash of its terms."""
+    """A revolving product as it is offered to a person: its part of their limit, and the hash of its terms.
+
+    `named` are the joint sources that may fund it; their lenders and shares are agreed to with the terms.
+    """
 
     product: SpendProduct
     limit_fen: int
     terms_hash: str
     lender_zh: str
     lender_en: str
+    named: tuple[JointSource, ...]
 
 
-def spend_terms_hash(terms: SpendTerms) -> str:
-    """Return what a person agrees to by: the SHA-256 of the terms in canonical JSON, in hexadecimal."""
-    return hashlib.sha256(canonical(msgspec.json.decode(msgspec.json.encode(terms)))).hexdigest()
+def spend_terms_hash(terms: SpendTerms, *, named: tuple[JointSource, ...]) -> str:
+    """Return what a person agrees to by: the SHA-256 of the terms in canonical JSON, in hexadecimal.
+
+    Where joint lenders are named, it is that of {"joint": …, "terms": …}.
+    """
+    agreed = msgspec.json.decode(msgspec.json.encode({"joint": named, "terms": terms} if named else terms))
+    return hashlib.sha256(canonical(agreed)).hexdigest()
 
 
 def spend_offers(house: House, *, person_id: UUID) -> list[SpendOffer]:
@@ -93,12 +103,14 @@ def spend_offers(house: House, *, person_id: UUID) -> list[SpendOffer]:
 def offered(house: House, *, product: SpendProduct, limit_fen: int) -> SpendOffer:
     """Return a product with what is shown beside it."""
     lender = house.pack.lender(lender_id=product.lender_id)
+    named = joint_sources(house, product_id=product.id)
     return SpendOffer(
         product=product,
         limit_fen=limit_fen,
-        terms_hash=spend_terms_hash(product.terms),
+        terms_hash=spend_terms_hash(product.terms, named=named),
         lender_zh=lender.name_zh,
         lender_en=lender.name_en,
+        named=named,
     )
 
 
@@ -124,7 +136,7 @@ def open_spend(house: House, *, person_id: UUID, product_id: str, terms_hash: st
         require_drawing_open(tx, house, person_id=person_id)
         if any(one.product_id == product_id for one in spend.of_person(tx, person_id=person_id)):
             raise SpendAccountExists("There is an account of this product already.")
-        if terms_hash != spend_terms_hash(product.terms):
+        if terms_hash != spend_terms_hash(product.terms, named=joint_sources(house, product_id=product_id)):
             raise TermsNotShown("The terms have changed; please read them again.")
         lines = offer.facilities(tx, person_id=person_id)
         limit_fen = product.limit_of(person_fen=granted_limit(tx, person_id=person_id))
@@ -171,6 +183,7 @@ def _opened(
         opened_at=now,
         state=open_account(terms=product.terms, on=today, limit_fen=limit_fen),
         events=0,
+        named=joint_sources(house, product_id=product.id),
     )
     spend.insert(tx, account=account)
     own = [Account(owner=account.account_id, code=code, currency=CURRENCY) for code in (*OWN_CODES, *LIMIT_ACCOUNTS)]
@@ -200,7 +213,7 @@ def _opened(
             "product_id": product.id,
             "product_version": product.version,
             "limit_fen": limit_fen,
-            "terms_hash": spend_terms_hash(product.terms),
+            "terms_hash": spend_terms_hash(product.terms, named=account.named),
         },
     )
     return account

@@ -15,6 +15,7 @@ from mingqu.domain.spend import SpendEvent, SpendKind, SpendOutcome, advance, ne
 from mingqu.services.house import House
 from mingqu.services.revolving.remind_of_bills import notices_of
 from mingqu.services.revolving.reserve_deduction import spare_deductions
+from mingqu.services.revolving.share_spend import Booked, shares_of
 from mingqu.store import evidence
 from mingqu.store.ledgers import ledger
 from mingqu.store.revolving import spend
@@ -65,12 +66,16 @@ def bring_up_all(tx: Transaction, house: House, *, accounts: Sequence[SpendAccou
     outcomes = [advance(terms=one.terms, state=one.state, to=to) for one in accounts]
     afters = [one.with_state(outcome.state) for one, outcome in zip(accounts, outcomes, strict=True)]
     transfers: list[Transfer] = []
+    booked: list[Booked] = []
     for one, outcome in zip(accounts, outcomes, strict=True):
         if not (outcome.postings or outcome.released_fen):
             continue  # most of them
         cause = dated(one.account_id, on=to, purpose=f"mornings after {one.state.day}")
-        transfers += transfers_of(one, outcome, cause=cause, reference=one.account_id, on=today)
+        own = transfers_of(one, outcome, cause=cause, reference=one.account_id, on=today)
+        booked.append(Booked(account=one, cause=cause, reference=one.account_id, transfers=own))
+        transfers += own
         transfers += _released(tx, one, outcome.released_fen, cause=cause, reference=one.account_id, on=today)
+    transfers += shares_of(tx, booked=booked, on=today)
     bills = [
         (one.account_id, bill) for one, outcome in zip(accounts, outcomes, strict=True) for bill in outcome.statements
     ]
@@ -98,6 +103,8 @@ def record_spend(
     after = account.with_state(outcome.state, events=1)
     cause = event.event_id
     transfers = transfers_of(account, outcome, cause=cause, reference=cause, on=today, holds=holds)
+    booked = Booked(account=account, cause=cause, reference=cause, transfers=transfers)
+    transfers += shares_of(tx, booked=[booked], on=today)
     ledger.post(tx, cell=account.cell, transfers=transfers)
     released = _released(tx, account, outcome.released_fen, cause=cause, reference=cause, on=today)
     ledger.post(tx, cell=account.cell, transfers=released)

@@ -1,13 +1,13 @@
 """Choose who funds a revolving account: with its first purchase or draw the first source with room, then always it.
 
 Each purchase and draw reserves what it holds of every limit of the source, in the transaction that holds it; what is
-given back is released with it, and what was repaid from the next morning on (`follow_funding`). A source that splits a
-loan between lenders funds no revolving account: its bills would have to be split again every month.
+given back is released with it, and what was repaid from the next morning on (`follow_funding`). A joint source funds an
+account only where its lenders were named with the terms that were agreed to; what the account moves is theirs by shares
+(`share_spend`).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 from mingqu.domain.canonical import Canonical
@@ -16,6 +16,7 @@ from mingqu.domain.funding import FundingPlan, Route
 from mingqu.domain.funding.route import Wanted
 from mingqu.services.funding.keep_headroom import use_headroom
 from mingqu.services.funding.route_funding import find_room, limits_now
+from mingqu.services.funding.share_loan import open_share_accounts
 from mingqu.services.house import House
 from mingqu.store import evidence
 from mingqu.store.limits import headroom
@@ -35,7 +36,12 @@ def route_spend(tx: Transaction, house: House, *, account: SpendAccount, cause: 
     plan = _plan(house, account, known)
     if plan is None:
         return
-    wanted = Wanted(amount_fen=amount_fen, principal_fen=account.state.used_fen + amount_fen, instalments=1)
+    wanted = Wanted(
+        amount_fen=amount_fen,
+        principal_fen=account.state.used_fen + amount_fen,
+        instalments=1,
+        named=frozenset(one.funding for one in account.named),
+    )
     made = find_room(
         tx,
         house,
@@ -52,9 +58,13 @@ def route_spend(tx: Transaction, house: House, *, account: SpendAccount, cause: 
             product_id=plan.product_id,
             plan_version=plan.version,
             source_id=made.source.id,
+            funding=made.source.funding,
             routed_at=house.clock.now(),
         )
         spend_funding.insert(tx, cell=account.cell, funding=funding)
+        open_share_accounts(
+            tx, cell=account.cell, currency=account.currency, slices=funding.slices, funding=funding.funding
+        )
         _witness(tx, house, account, cause, plan, made)
 
 
@@ -81,8 +91,7 @@ def release_spend(tx: Transaction, house: House, *, account: SpendAccount, amoun
 def _plan(house: House, account: SpendAccount, known: SpendFunding | None) -> FundingPlan | None:
     if known is not None:
         return house.funding.plan_version(product_id=known.product_id, version=known.plan_version)
-    found = house.funding.plan_of(product_id=account.product_id, business_date=house.clock.business_date())
-    return None if found is None else replace(found, sources=tuple(one for one in found.sources if not one.is_joint))
+    return house.funding.plan_of(product_id=account.product_id, business_date=house.clock.business_date())
 
 
 def _witness(tx: Transaction, house: House, account: SpendAccount, cause: UUID, plan: FundingPlan, made: Route) -> None:
@@ -98,6 +107,8 @@ def _witness(tx: Transaction, house: House, account: SpendAccount, cause: UUID, 
         "source": made.source.id,
         "skipped": skipped,
     }
+    if made.source.is_joint:
+        facts["shares"] = [[share.lender_id.hex, share.ppm] for share in made.source.funding.shares]
     evidence.append(
         tx,
         keyring=house.keyring,

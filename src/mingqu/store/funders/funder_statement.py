@@ -1,4 +1,4 @@
-"""What joint loans moved for one funder in a period, loan by loan, read from the memorandum transfers themselves."""
+"""What joint loans and accounts moved for one funder in a period, one by one, read from the memorandum transfers."""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ class FunderStatementTooLong(Refusal):
 
 
 _LINES: Final[LiteralString] = """
-    WITH moved AS (
-        SELECT f.loan_id, t.reason, t.posted_on,
+    WITH routed AS (
+        SELECT cell, loan_id AS claim_id, false AS revolving, slices, funders FROM loan_funding
+        UNION ALL
+        SELECT cell, account_id, true, slices, funders FROM spend_funding
+    ), moved AS (
+        SELECT f.claim_id, f.revolving, t.reason, t.posted_on,
                CASE WHEN t.debit_code = %(principal)s AND t.reason = %(lend)s THEN t.amount_fen
                     WHEN t.reason = %(lend)s THEN -t.amount_fen
                     WHEN t.debit_code IN (%(received)s, %(lost)s) THEN t.amount_fen ELSE -t.amount_fen END AS fen
-        FROM loan_funding f CROSS JOIN LATERAL unnest(f.slices, f.funders) AS u (owner, funder)
+        FROM routed f CROSS JOIN LATERAL unnest(f.slices, f.funders) AS u (owner, funder)
         JOIN transfer t ON t.cell = f.cell AND t.debit_owner = u.owner
         WHERE u.funder = %(funder)s AND t.posted_on <= %(last)s AND t.kind IN (1, 3)
-    ), loan AS (
-        SELECT loan_id,
+    ), claim AS (
+        SELECT claim_id, revolving,
                sum(CASE WHEN reason = %(lend)s THEN fen WHEN reason IN (%(repay)s, %(lose)s) THEN -fen ELSE 0 END)
                    FILTER (WHERE posted_on < %(first)s) AS opening,
                sum(fen) FILTER (WHERE posted_on >= %(first)s AND reason = %(lend)s) AS lent,
@@ -40,19 +44,20 @@ _LINES: Final[LiteralString] = """
                sum(fen) FILTER (WHERE posted_on >= %(first)s AND reason = %(penalty)s) AS penalty,
                sum(fen) FILTER (WHERE posted_on >= %(first)s AND reason = %(fee)s) AS fee,
                bool_or(posted_on >= %(first)s) AS moved
-        FROM moved GROUP BY 1
+        FROM moved GROUP BY 1, 2
     )
-    SELECT loan_id, coalesce(opening, 0)::bigint, coalesce(lent, 0)::bigint, coalesce(repaid, 0)::bigint,
+    SELECT claim_id, coalesce(opening, 0)::bigint, coalesce(lent, 0)::bigint, coalesce(repaid, 0)::bigint,
            coalesce(lost, 0)::bigint, coalesce(interest, 0)::bigint, coalesce(penalty, 0)::bigint,
-           coalesce(fee, 0)::bigint
-    FROM loan WHERE moved OR opening > 0 ORDER BY loan_id LIMIT %(most)s"""
+           coalesce(fee, 0)::bigint, revolving
+    FROM claim WHERE moved OR opening > 0 ORDER BY claim_id LIMIT %(most)s"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunderLine:
-    """One joint loan in a funder's statement, that funder's part only, in fen."""
+    """One joint loan, or revolving account, in a funder's statement, that funder's part only, in fen."""
 
-    loan_id: UUID
+    claim_id: UUID
+    revolving: bool
     opening_fen: int
     lent_fen: int
     repaid_fen: int
@@ -69,7 +74,7 @@ class FunderLine:
 
 
 def of_funder(tx: Transaction, *, funder_id: UUID, first: date, last: date) -> list[FunderLine]:
-    """Return a funder's part of each joint loan that owes it or moved in [first, last], by id of the loan.
+    """Return a funder's part of each joint loan and account that owes it or moved in [first, last], by id.
 
     By the day of posting: a statement of closed days is the same for ever. Errors: FunderStatementTooLong.
     """
@@ -95,7 +100,8 @@ def of_funder(tx: Transaction, *, funder_id: UUID, first: date, last: date) -> l
         raise FunderStatementTooLong("More loans moved than one statement holds: ask for a shorter period.")
     return [
         FunderLine(
-            loan_id=row[0],
+            claim_id=row[0],
+            revolving=row[8],
             opening_fen=row[1],
             lent_fen=row[2],
             repaid_fen=row[3],

@@ -23,15 +23,20 @@ def _grown(code: AccountCode) -> str:
     return f"coalesce(sum(a.credits_posted_fen - a.debits_posted_fen) FILTER (WHERE a.code = {code:d}), 0)::bigint"
 
 
-_SHARED: Final = f"""
-    SELECT f.loan_id, f.funders, f.shares_ppm, f.slices, s.lent, s.lent + s.owed, s.interest, s.penalty, s.fee
-    FROM loan_funding f CROSS JOIN LATERAL (
+def shared_text(*, table: str, key: str) -> str:
+    """Return the statement that finds those of some loans ($2), or accounts, that are joint, with their totals."""
+    return f"""
+    SELECT f.{key}, f.funders, f.shares_ppm, f.slices, s.lent, s.lent + s.owed, s.interest, s.penalty, s.fee
+    FROM {table} f CROSS JOIN LATERAL (
         SELECT {_grown(_C.SHARE_LENT)} AS lent, {_grown(_C.SHARE_PRINCIPAL)} AS owed,
                {_grown(_C.SHARE_INTEREST)} AS interest, {_grown(_C.SHARE_PENALTY)} AS penalty,
                {_grown(_C.SHARE_FEE)} AS fee
         FROM account a WHERE a.cell = f.cell AND a.owner = ANY (f.slices)
     ) s
-    WHERE f.cell = $1::smallint AND f.loan_id = ANY ($2::uuid[]) AND cardinality(f.slices) > 0"""  # noqa: S608
+    WHERE f.cell = $1::smallint AND f.{key} = ANY ($2::uuid[]) AND cardinality(f.slices) > 0"""  # noqa: S608
+
+
+_SHARED: Final = shared_text(table="loan_funding", key="loan_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +53,12 @@ class LoanFunding:
     @property
     def slices(self) -> tuple[UUID, ...]:
         """Whose names the funders' memorandum accounts bear; none where the loan is one lender's."""
-        places = range(1, len(self.funding.shares) + 1)
-        return tuple(derived(self.loan_id, place) for place in places) if len(places) > 1 else ()
+        return slices_of(self.loan_id, self.funding)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """A joint loan's shares, the owners of their accounts, and what the loan came to so far."""
+    """The shares of a joint loan or account, the owners of their accounts, and what it came to so far."""
 
     funding: Funding
     slices: tuple[UUID, ...]
@@ -94,7 +98,7 @@ def of_loan(tx: Transaction, *, loan_id: UUID) -> LoanFunding | None:
         product_id=row[0],
         plan_version=row[1],
         source_id=row[2],
-        funding=_funding(row[3], row[4]),
+        funding=funding_of(row[3], row[4]),
         routed_at=row[5],
     )
 
@@ -105,10 +109,10 @@ def shared(*, cell: int, loan_ids: Sequence[UUID]) -> Statement:
 
 
 def shared_in(answer: Answer) -> dict[UUID, Shared]:
-    """Return the joint loans of an answer to `shared`, by id."""
+    """Return the joint loans, or accounts, of an answer to such a statement, by id."""
     return {
         loan_id: Shared(
-            funding=_funding(funders, ppm),
+            funding=funding_of(funders, ppm),
             slices=tuple(slices),
             totals=Totals(lent_fen=lent, gone_fen=gone, interest_fen=interest, penalty_fen=penalty, fee_fen=fee),
         )
@@ -116,5 +120,12 @@ def shared_in(answer: Answer) -> dict[UUID, Shared]:
     }
 
 
-def _funding(funders: Sequence[UUID], ppm: Sequence[int]) -> Funding:
+def slices_of(owner: UUID, funding: Funding) -> tuple[UUID, ...]:
+    """Return whose names the memorandum accounts of a loan's, or an account's, funders bear; none of one lender."""
+    places = range(1, len(funding.shares) + 1)
+    return tuple(derived(owner, place) for place in places) if len(places) > 1 else ()
+
+
+def funding_of(funders: Sequence[UUID], ppm: Sequence[int]) -> Funding:
+    """Return the shares that stand in two columns."""
     return Funding(shares=tuple(Share(lender_id=who, ppm=part) for who, part in zip(funders, ppm, strict=True)))

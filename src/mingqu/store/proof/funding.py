@@ -1,4 +1,4 @@
-"""Joint loans: what their funders' memorandum accounts say is the loan's own, split by its shares to the fen."""
+"""Joint loans and accounts: what their funders' memorandum accounts say is their own, split by shares to the fen."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ FINDINGS_MAX: Final = 20
 
 # The last funder has what rounding leaves over; of two that is the whole less the first one's part, rounded down.
 _PARTS: Final[LiteralString] = """
-    WITH slice AS (
-        SELECT f.cell, f.loan_id, u.place, f.shares_ppm[1] AS ppm,
+    , slice AS (
+        SELECT f.cell, f.claim_id, u.place, f.shares_ppm[1] AS ppm,
                coalesce(sum(a.debits_posted_fen - a.credits_posted_fen) FILTER (WHERE a.code = 9301), 0) AS owed,
                coalesce(sum(a.credits_posted_fen - a.debits_posted_fen) FILTER (WHERE a.code = 9302), 0) AS lent,
                coalesce(sum(a.debits_posted_fen - a.credits_posted_fen) FILTER (WHERE a.code = 9303), 0) AS received,
@@ -19,50 +19,77 @@ _PARTS: Final[LiteralString] = """
                coalesce(sum(a.credits_posted_fen - a.debits_posted_fen) FILTER (WHERE a.code = 9305), 0) AS interest,
                coalesce(sum(a.credits_posted_fen - a.debits_posted_fen) FILTER (WHERE a.code = 9306), 0) AS penalty,
                coalesce(sum(a.credits_posted_fen - a.debits_posted_fen) FILTER (WHERE a.code = 9307), 0) AS fee
-        FROM loan_funding f CROSS JOIN LATERAL unnest(f.slices) WITH ORDINALITY AS u (owner, place)
+        FROM routed f CROSS JOIN LATERAL unnest(f.slices) WITH ORDINALITY AS u (owner, place)
         LEFT JOIN account a ON a.cell = f.cell AND a.owner = u.owner AND a.code BETWEEN 9301 AND 9307
         GROUP BY 1, 2, 3, 4
     ), whole AS (
-        SELECT cell, loan_id, ppm, sum(owed) AS owed, sum(lent) AS lent, sum(interest) AS interest,
+        SELECT cell, claim_id, ppm, sum(owed) AS owed, sum(lent) AS lent, sum(interest) AS interest,
                sum(penalty) AS penalty, sum(fee) AS fee, sum(received) AS received, sum(lost) AS lost
         FROM slice GROUP BY 1, 2, 3
     )"""
 _SPLIT: Final[LiteralString] = """
-    SELECT format('the parts of joint loan %%s are not its shares of the whole', s.loan_id)
-    FROM slice s JOIN whole w ON w.cell = s.cell AND w.loan_id = s.loan_id
+    SELECT format('the parts of joint %%s %%s are not its shares of the whole', %(word)s::text, s.claim_id)
+    FROM slice s JOIN whole w ON w.cell = s.cell AND w.claim_id = s.claim_id
     WHERE s.place = 1 AND (
         s.lent <> div(w.lent * w.ppm, 1000000)
         OR s.owed <> div(w.lent * w.ppm, 1000000) - div((w.lent - w.owed) * w.ppm, 1000000)
         OR s.interest <> div(w.interest * w.ppm, 1000000)
         OR s.penalty <> div(w.penalty * w.ppm, 1000000)
         OR s.fee <> div(w.fee * w.ppm, 1000000))"""
-_SUMS: Final[LiteralString] = """
+# What a loan, or an account, owes, and its transfers: on which account of its own, against which other, how much more
+# it has of it; what it has less is below zero.
+_OWN: Final[LiteralString] = """
     , own AS (
-        SELECT f.cell, f.loan_id, coalesce(sum(a.debits_posted_fen - a.credits_posted_fen), 0) AS owed
-        FROM loan_funding f LEFT JOIN account a ON a.cell = f.cell AND a.owner = f.loan_id AND a.code IN (1101, 1102)
+        SELECT f.cell, f.claim_id, coalesce(sum(a.debits_posted_fen - a.credits_posted_fen), 0) AS owed
+        FROM routed f LEFT JOIN account a ON a.cell = f.cell AND a.owner = f.claim_id AND a.code IN (1101, 1102, 1201)
         WHERE cardinality(f.slices) > 0 GROUP BY 1, 2
-    ), moved AS (
-        SELECT f.cell, f.loan_id,
-               coalesce(sum(t.fen) FILTER (WHERE t.own = 1101 AND t.other = 1001), 0) AS lent,
-               coalesce(-sum(t.fen) FILTER (WHERE t.own = 1103 AND t.other IN (1002, 2001)), 0) AS interest,
-               coalesce(-sum(t.fen) FILTER (WHERE t.own = 1104 AND t.other IN (1002, 2001)), 0) AS penalty,
-               coalesce(-sum(t.fen) FILTER (WHERE t.own = 1105 AND t.other IN (1002, 2001)), 0) AS fee,
-               coalesce(-sum(t.fen) FILTER (WHERE t.own <= 1105 AND t.other IN (1002, 2001)), 0) AS received,
-               coalesce(-sum(t.fen) FILTER (WHERE t.own <= 1102 AND t.other IN (4101, 4201)), 0) AS lost
-        FROM loan_funding f LEFT JOIN LATERAL (
+    ), line AS (
+        SELECT f.cell, f.claim_id, t.own, t.other, t.fen
+        FROM routed f LEFT JOIN LATERAL (
             SELECT debit_code AS own, credit_code AS other, amount_fen AS fen FROM transfer
-            WHERE cell = f.cell AND debit_owner = f.loan_id AND kind IN (1, 3) AND amount_fen > 0
+            WHERE cell = f.cell AND debit_owner = f.claim_id AND kind IN (1, 3) AND amount_fen > 0
             UNION ALL
             SELECT credit_code, debit_code, -amount_fen FROM transfer
-            WHERE cell = f.cell AND credit_owner = f.loan_id AND kind IN (1, 3) AND amount_fen > 0
-        ) t ON t.own BETWEEN 1101 AND 1105
-        WHERE cardinality(f.slices) > 0 GROUP BY 1, 2
-    )
-    SELECT format('the parts of joint loan %%s do not sum to the loan', w.loan_id)
-    FROM whole w JOIN own o ON o.cell = w.cell AND o.loan_id = w.loan_id
-    JOIN moved m ON m.cell = w.cell AND m.loan_id = w.loan_id
+            WHERE cell = f.cell AND credit_owner = f.claim_id AND kind IN (1, 3) AND amount_fen > 0
+        ) t ON t.own BETWEEN 1101 AND 1105 OR t.own BETWEEN 1201 AND 1204
+        WHERE cardinality(f.slices) > 0
+    )"""
+_OF_LOAN: Final[LiteralString] = """
+    , moved AS (
+        SELECT cell, claim_id,
+               coalesce(sum(fen) FILTER (WHERE own = 1101 AND other = 1001), 0) AS lent,
+               coalesce(-sum(fen) FILTER (WHERE own = 1103 AND other IN (1002, 2001)), 0) AS interest,
+               coalesce(-sum(fen) FILTER (WHERE own = 1104 AND other IN (1002, 2001)), 0) AS penalty,
+               coalesce(-sum(fen) FILTER (WHERE own = 1105 AND other IN (1002, 2001)), 0) AS fee,
+               coalesce(-sum(fen) FILTER (WHERE other IN (1002, 2001)), 0) AS received,
+               coalesce(-sum(fen) FILTER (WHERE own <= 1102 AND other IN (4101, 4201)), 0) AS lost
+        FROM line GROUP BY 1, 2
+    )"""
+# What a seller gave back of principal was received. Nothing of an account is given up.
+_OF_ACCOUNT: Final[LiteralString] = """
+    , moved AS (
+        SELECT cell, claim_id,
+               coalesce(sum(fen) FILTER (WHERE own = 1201 AND other = 1001 AND fen > 0), 0) AS lent,
+               coalesce(-sum(fen) FILTER (WHERE own = 1202 AND other = 1002), 0) AS interest,
+               coalesce(-sum(fen) FILTER (WHERE own = 1204 AND other = 1002), 0) AS penalty,
+               coalesce(-sum(fen) FILTER (WHERE own = 1203 AND other = 1002), 0) AS fee,
+               coalesce(-sum(fen) FILTER (WHERE other IN (1002, 2301) OR (other = 1001 AND fen < 0)), 0) AS received,
+               0 AS lost
+        FROM line GROUP BY 1, 2
+    )"""
+_SUMS: Final[LiteralString] = """
+    SELECT format('the parts of joint %%s %%s do not sum to it', %(word)s::text, w.claim_id)
+    FROM whole w JOIN own o ON o.cell = w.cell AND o.claim_id = w.claim_id
+    JOIN moved m ON m.cell = w.cell AND m.claim_id = w.claim_id
     WHERE (w.owed, w.lent, w.interest, w.penalty, w.fee, w.received, w.lost)
         IS DISTINCT FROM (o.owed, m.lent, m.interest, m.penalty, m.fee, m.received, m.lost)"""
+_ROUTED: Final[dict[str, tuple[LiteralString, LiteralString]]] = {
+    "loan": ("WITH routed AS (SELECT cell, loan_id AS claim_id, shares_ppm, slices FROM loan_funding)", _OF_LOAN),
+    "account": (
+        "WITH routed AS (SELECT cell, account_id AS claim_id, shares_ppm, slices FROM spend_funding)",
+        _OF_ACCOUNT,
+    ),
+}
 _UNSEEN: Final[LiteralString] = """
     SELECT format('loan %%s was routed and no leaf says so', f.loan_id)
     FROM loan_funding f JOIN channel_order o ON o.cell = f.cell AND o.loan_id = f.loan_id AND o.kind = 'payout'
@@ -84,9 +111,24 @@ _USES: Final[LiteralString] = """
     WHERE u.amount_fen < owed.fen"""
 
 
+# Nobody gets a lender who was not named with what they agreed to.
+_UNNAMED: Final[LiteralString] = """
+    SELECT format('account %%s has joint lenders that were not named when it was opened', f.account_id)
+    FROM spend_funding f JOIN spend_account a ON a.cell = f.cell AND a.account_id = f.account_id
+    WHERE cardinality(f.slices) > 0 AND NOT EXISTS (
+        SELECT FROM jsonb_array_elements(coalesce(a.named, '[]')::jsonb) AS source
+        WHERE (SELECT (array_agg((one ->> 'lender_id')::uuid ORDER BY place),
+                       array_agg((one ->> 'share_ppm')::bigint ORDER BY place))
+               FROM jsonb_array_elements(source -> 'lenders') WITH ORDINALITY AS l (one, place))
+            = (f.funders, f.shares_ppm))"""
+
+
 def fundings(tx: Transaction) -> list[str]:
-    """Return a sentence for each joint loan whose parts are not the loan's, and each choice without its leaf."""
+    """Return a sentence for each joint loan or account whose parts are not its own, and each choice without a leaf."""
     found: list[str] = []
-    for check in (_PARTS + _SPLIT, _PARTS + _SUMS, _UNSEEN, _UNSEEN_SPEND, _USES):
+    for word, (routed, moved) in _ROUTED.items():
+        for check in (routed + _PARTS + _SPLIT, routed + _PARTS + _OWN + moved + _SUMS):
+            found += [sentence for (sentence,) in tx.execute(check, {"word": word}).fetchmany(FINDINGS_MAX)]
+    for check in (_UNSEEN, _UNSEEN_SPEND, _UNNAMED, _USES):
         found += [sentence for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)]
     return found

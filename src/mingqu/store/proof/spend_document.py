@@ -16,18 +16,26 @@ from mingqu.domain.evidence import LeafKind
 Witnessed = tuple[UUID, datetime | None, dict[str, Canonical]]
 
 _SPEND_ACCOUNT: Final[LiteralString] = """
-    SELECT account_id, person_id, opened_at, product_id, product_version, granted_fen, terms FROM spend_account
+    SELECT account_id, person_id, opened_at, product_id, product_version, granted_fen, terms, named
+    FROM spend_account
     WHERE cell = %s AND account_id = ANY (%s)"""
 
 
 def _spend_account(
-    person_id: UUID, at: datetime, product_id: str, product_version: int, granted_fen: int, terms: str
+    person_id: UUID,
+    at: datetime,
+    product_id: str,
+    product_version: int,
+    granted_fen: int,
+    terms: str,
+    named: str | None,
 ) -> Witnessed:
+    agreed = json.loads(terms) if named is None else {"joint": json.loads(named), "terms": json.loads(terms)}
     facts: dict[str, Canonical] = {
         "product_id": product_id,
         "product_version": product_version,
         "limit_fen": granted_fen,
-        "terms_hash": hashlib.sha256(canonical(json.loads(terms))).hexdigest(),
+        "terms_hash": hashlib.sha256(canonical(agreed)).hexdigest(),
     }
     return person_id, at, facts
 

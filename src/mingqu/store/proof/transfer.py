@@ -77,7 +77,10 @@ _CAUSELESS: Final[LiteralString] = """
                 AND r.source = 'purpose card ' || replace(t.debit_owner::text, '-', ''))
         WHEN t.reason BETWEEN 100 AND 105 THEN t.debit_owner = t.credit_owner AND EXISTS (
             SELECT FROM loan_funding f
-            WHERE f.cell = t.cell AND f.loan_id = c.loan_id AND t.debit_owner = ANY (f.slices))
+            WHERE f.cell = t.cell AND f.loan_id = c.loan_id AND t.debit_owner = ANY (f.slices)
+            UNION ALL
+            SELECT FROM spend_funding f
+            WHERE f.cell = t.cell AND f.account_id = c.loan_id AND t.debit_owner = ANY (f.slices))
         WHEN t.reason BETWEEN 150 AND 155 THEN t.debit_owner = t.credit_owner AND EXISTS (
             SELECT FROM pool_day d WHERE d.day_id = t.reference)
         WHEN t.reason = 51 THEN EXISTS (SELECT FROM recut r WHERE r.recut_id = t.reference)

@@ -13,6 +13,7 @@ import msgspec
 from psycopg.rows import TupleRow
 
 from mingqu.domain.changed import changed
+from mingqu.domain.funding import JointSource
 from mingqu.domain.identifier import dated
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.spend import SpendEvent, SpendKind, SpendState, SpendTerms, next_morning
@@ -23,10 +24,11 @@ from mingqu.store.server.connection import Statement
 from mingqu.store.server.database import Transaction
 
 _terms: Final = msgspec.json.Decoder(SpendTerms)
+_named: Final = msgspec.json.Decoder(tuple[JointSource, ...])
 _TERMS_KEPT_MAX: Final = 256  # terms kept decoded: versions of products in use at once
 _COLUMNS: Final[LiteralString] = """
     SELECT cell, account_id, person_id, product_id, product_version, lender_id, decision_id, currency, granted_fen,
-           terms, opened_on, opened_at, state, events FROM spend_account"""
+           terms, opened_on, opened_at, state, events, named FROM spend_account"""
 
 # An account waits while a payment of it is on its way: whether its bill was paid in time is not known before that ends.
 # One whose morning failed waits for its next try.
@@ -51,7 +53,10 @@ _ISSUE: Final[LiteralString] = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendAccount:
-    """A revolving account as it stands; `granted_fen` is the limit that it was opened with."""
+    """A revolving account as it stands; `granted_fen` is the limit that it was opened with.
+
+    `named` are the joint sources that were told with its terms: no other joint source funds it.
+    """
 
     cell: int
     account_id: UUID
@@ -67,6 +72,7 @@ class SpendAccount:
     opened_at: datetime
     state: SpendState
     events: int
+    named: tuple[JointSource, ...] = ()
 
     def with_state(self, state: SpendState, *, events: int = 0) -> SpendAccount:
         """Return the account with another state, after so many more events."""
@@ -77,8 +83,9 @@ def insert(tx: Transaction, *, account: SpendAccount) -> None:
     """Store a new account."""
     tx.execute(
         """INSERT INTO spend_account (cell, account_id, person_id, product_id, product_version, lender_id, decision_id,
-               currency, granted_fen, terms, opened_on, opened_at, state, used_fen, overdue_since, next_morning, events)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, NULL, %s, 0)""",
+               currency, granted_fen, terms, opened_on, opened_at, state, used_fen, overdue_since, next_morning, events,
+               named)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, NULL, %s, 0, %s)""",
         (
             account.cell,
             account.account_id,
@@ -94,6 +101,7 @@ def insert(tx: Transaction, *, account: SpendAccount) -> None:
             account.opened_at,
             packed(account.state),
             next_morning(account.state),
+            msgspec.json.encode(account.named).decode() if account.named else None,
         ),
     )
 
@@ -313,6 +321,12 @@ def overdue_of(tx: Transaction, *, person_id: UUID, on: date) -> int:
 
 
 @lru_cache(maxsize=_TERMS_KEPT_MAX)
+def _named_of(text: str) -> tuple[JointSource, ...]:
+    """Return the joint sources that were named; nearly all accounts of a product were told the same."""
+    return _named.decode(text)
+
+
+@lru_cache(maxsize=_TERMS_KEPT_MAX)
 def _terms_of(text: str) -> SpendTerms:
     """Return terms; nearly all accounts of a product version have the same."""
     return _terms.decode(text)
@@ -334,6 +348,7 @@ def _account(row: TupleRow) -> SpendAccount:
         opened_at=row[11],
         state=unpacked(row[12]),
         events=row[13],
+        named=() if row[14] is None else _named_of(row[14]),
     )
 
 

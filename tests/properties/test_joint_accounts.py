@@ -1,0 +1,86 @@
+"""Whatever happens to a joint account: each funder's claim is its share, and the claims together are the account."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mingqu.domain.funding import Funding, Share, Totals, moved_by, share_moves
+from mingqu.domain.ledger import Account, Transfer
+from mingqu.domain.ledger import AccountCode as Code
+from mingqu.domain.spend import SpendEvent, SpendOutcome, SpendPosting, SpendTerms
+from tests.properties.test_spend import TERMS, histories, told
+from tests.soak import examples
+
+PPM = 1_000_000
+DUES = (
+    (Code.SPEND_INTEREST_DUE, Code.SPEND_INTEREST_INCOME, Code.SHARE_INTEREST, "interest_fen"),
+    (Code.SPEND_FEE_DUE, Code.SPEND_FEE_INCOME, Code.SHARE_FEE, "fee_fen"),
+    (Code.SPEND_PENALTY_DUE, Code.SPEND_PENALTY_INCOME, Code.SHARE_PENALTY, "penalty_fen"),
+)
+
+
+def transfer(posting: SpendPosting, on: date) -> Transfer:
+    """A posting as the ledger would have it; whose the accounts are plays no part."""
+    return Transfer(
+        id=UUID(int=9), debit=Account(owner=UUID(int=3), code=posting.debit),
+        credit=Account(owner=UUID(int=4), code=posting.credit), amount_fen=posting.amount_fen, reason=posting.reason,
+        value_date=posting.value_date, posted_on=on, reference=UUID(int=5),
+    )  # fmt: skip
+
+
+class Plain:
+    """What a joint account came to, told from its state alone: what was drawn, what is used, charged and still due."""
+
+    def __init__(self) -> None:
+        self.lent, self.charged = 0, Counter[Code]()
+
+    def hears(self, outcome: SpendOutcome) -> None:
+        self.lent += outcome.drawn_fen
+        for posting in outcome.postings:
+            for owed, income, _, _ in DUES:
+                if (posting.debit, posting.credit) == (owed, income):
+                    self.charged[owed] += posting.amount_fen
+
+    def require(self, outcome: SpendOutcome, held: list[Counter[Code]], ppm: int) -> None:
+        used = outcome.state.used_fen
+        gone = self.lent - used
+        assert [one[Code.SHARE_PRINCIPAL] for one in held] == split(self.lent, ppm, less=gone)
+        assert sum(one[Code.SHARE_PRINCIPAL] for one in held) == used
+        assert [-one[Code.SHARE_LENT] for one in held] == split(self.lent, ppm)
+        received = split(gone, ppm)
+        for owed, _, code, name in DUES:
+            paid = split(self.charged[owed] - getattr(outcome.state, name), ppm)
+            assert [-one[code] for one in held] == paid
+            received = [before + part for before, part in zip(received, paid, strict=True)]
+        assert [one[Code.SHARE_RECEIVED] for one in held] == received
+        assert [one[Code.SHARE_LOST] for one in held] == [0, 0]
+
+
+def split(fen: int, ppm: int, *, less: int = 0) -> list[int]:
+    """The partner's part rounded down, the bank's the rest; of what is left the one less the other."""
+    first = fen * ppm // PPM - less * ppm // PPM
+    return [first, fen - less - first]
+
+
+@given(terms=TERMS, events=histories(), ppm=st.integers(1, PPM - 1))
+@settings(max_examples=examples(100))
+def test_each_claim_is_a_share_of_the_account_after_every_event(
+    terms: SpendTerms, events: list[SpendEvent], ppm: int
+) -> None:
+    funding = Funding(shares=(Share(lender_id=UUID(int=1), ppm=ppm), Share(lender_id=UUID(int=2), ppm=PPM - ppm)))
+    held = [Counter[Code](), Counter[Code]()]
+    totals, plain = Totals(), Plain()
+    for outcome in told(terms, events)[0]:
+        moved = moved_by(transfer(one, outcome.state.day) for one in outcome.postings)
+        moves, totals = share_moves(funding=funding, before=totals, moved=moved)
+        for one in moves:
+            held[one.place][one.debit] += one.amount_fen
+            held[one.place][one.credit] -= one.amount_fen
+            assert all(each[Code.SHARE_PRINCIPAL] >= 0 for each in held), "a claim ran dry on the way"
+        plain.hears(outcome)
+        plain.require(outcome, held, ppm)
