@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final
+from uuid import UUID
 
 from mingqu.domain.abs_pool import PoolTerms
 from mingqu.domain.funding import Funding, FundingBook, FundingPlan, Share, SourceKind
+from mingqu.services.house import House
+from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
 from mingqu.store.decisions import policy
 from mingqu.store.funders import funding_folder
 from tests.world import OpenWorld
@@ -61,6 +64,21 @@ def joint_book(*, line_fen: int = 100_000_000) -> FundingBook:
         return replace(plan, sources=(source, *plan.sources))
 
     return replace(published, plans=tuple(joint(one) for one in published.plans if one.product_id in REVOLVING))
+
+
+def spend(house: House, *, person_id: UUID, account_id: UUID, number: str, amount_fen: int) -> UUID:
+    """Let a person buy something for so much; return the purchase, captured."""
+    purchase_id = authorize_purchase(
+        house,
+        person_id=person_id,
+        account_id=account_id,
+        merchant_id="m1",
+        merchant_name="河畔书店",
+        number=number,
+        amount_fen=amount_fen,
+        key=number,
+    )
+    return capture_purchase(house, purchase_id=purchase_id).purchase_id
 
 
 def with_book(world: OpenWorld, book: FundingBook) -> OpenWorld:

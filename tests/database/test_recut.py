@@ -34,6 +34,7 @@ from mingqu.domain.personal import Personal
 from mingqu.services.books.recut_book import recut_book
 from mingqu.services.close.close_day import close_through
 from mingqu.services.evidence.publish_evidence import publish_evidence
+from mingqu.services.revolving.pay_merchant import refund_purchase
 from mingqu.store import evidence, proof
 from mingqu.store.books import recut
 from mingqu.store.books.book import CellsOutOfRange
@@ -44,7 +45,9 @@ from mingqu.store.revolving import bill_round
 from mingqu.store.server import catalogue, column, lease
 from mingqu.store.server.database import Database, DatabaseUnavailable, Transaction
 from tests.conftest import OPENED_ON
+from tests.funding import joint_book, spend, with_book
 from tests.journeys.reading import arrive, assert_coherent, borrow, live_until, rows_of
+from tests.journeys.test_spend_funding import accounts_of
 from tests.soak import SOAK
 from tests.world import OpenWorld, open_world
 
@@ -137,14 +140,19 @@ def assert_stands(world: OpenWorld, before: Witness) -> None:
 
 
 def test_a_lived_in_book_is_cut_goes_on_living_and_proves_itself(database: Database, tmp_path: Path) -> None:
-    with open_world(database=database, folder=tmp_path, opened_on=OPENED_ON) as world:
+    with open_world(database=database, folder=tmp_path, opened_on=OPENED_ON) as opened:
+        world = with_book(opened, joint_book())
         fund_lenders(world)
         first = [borrow(world, arrive(world, one)) for one in (XIA, neighbor(number=1, months_late=-1, lenders=1))]
+        buyer_id = first[0].known.person_id
+        account_id = accounts_of(world.house, buyer_id)["chengchuan-spend"]
+        sofa = spend(world.house, person_id=buyer_id, account_id=account_id, number="sofa", amount_fen=100_001)
         live_until(world, OPENED_ON + timedelta(days=LIVED))
         waiting = take_loan(world, arrive(world, ZHOU), amount_fen=500_000, instalments=6, method="equal_instalment")
         seen = [witness(world, one) for one in first]
 
         cut(world, 2)
+        refund_purchase(world.house, purchase_id=sofa, number="back", amount_fen=1_002)  # a joint account lives on
         assert_coherent(world.house)
         work_until_idle(world)  # the payout that was held when the book was cut
         live_until(world, OPENED_ON + timedelta(days=LIVED + 2))

@@ -16,14 +16,21 @@ from mingqu.store import proof
 from mingqu.store.ledgers import accrual, ledger
 from mingqu.store.server.database import Transaction
 
-# Accounts of lenders and accrual groups: all that are not of a person, a loan or a limit.
+# Accounts of lenders and accrual groups: all that are not of a person, a loan, a revolving account or a limit.
 CODES: Final = [
     int(code)
     for code in AccountCode
     if code < AccountCode.LIMIT_GRANTED
     and not AccountCode.LOAN_PRINCIPAL <= code <= AccountCode.LOAN_FEE_DUE
     and not AccountCode.DUE_GUARANTEE_FEE <= code <= AccountCode.PARTNER_FEE
-    and code not in (AccountCode.OVERPAYMENT, AccountCode.DUE_TO_GUARANTOR, AccountCode.INTEREST_SUSPENDED)
+    and not AccountCode.SPEND_PRINCIPAL <= code <= AccountCode.SPEND_PENALTY_DUE
+    and code
+    not in (
+        AccountCode.OVERPAYMENT,
+        AccountCode.DUE_TO_GUARANTOR,
+        AccountCode.INTEREST_SUSPENDED,
+        AccountCode.SPEND_CREDIT,
+    )
 ]
 _ACCRUED: Final = {accrual.INTEREST: AccountCode.ACCRUED_INTEREST, accrual.PENALTY: AccountCode.ACCRUED_PENALTY}
 _Group = tuple[UUID, str]  # a group's id and the kind of what accrues
