@@ -9,7 +9,8 @@ from uuid import UUID
 
 from mingqu.domain.calendar import DayCount
 from mingqu.domain.cost import DelayFee, DelayTerms, cost_of_delay
-from mingqu.domain.funding import Funding, Share, split_lines
+from mingqu.domain.funding import Funding, Share, Totals, share_moves, split_lines
+from mingqu.domain.ledger import AccountCode, Reason
 from mingqu.domain.money import Money, Rounding, divide
 from mingqu.domain.revolving import (
     Bill,
@@ -102,6 +103,17 @@ def _joint_lines(line: Line) -> Line:
         "partner in all": yuan(sum(partner)),
         "bank in all": yuan(sum(bank)),
     }
+
+
+def _joint_account(line: Line) -> Line:
+    shares = (Share(lender_id=UUID(int=1), ppm=300_000), Share(lender_id=UUID(int=2), ppm=700_000))
+    on = date(2026, 8, 15)
+    moved = {(on, Reason.SHARE_LEND): fen(line["lent"]), (on, Reason.SHARE_REPAY): fen(line["came back"])}
+    moves, _ = share_moves(funding=Funding(shares=shares), before=Totals(), moved=moved)
+    claims = [0, 0]
+    for one in moves:
+        claims[one.place] += one.amount_fen if one.debit is AccountCode.SHARE_PRINCIPAL else -one.amount_fen
+    return {"partner's claim": yuan(claims[0]), "bank's claim": yuan(claims[1])}
 
 
 def _equal_instalments(line: Line) -> tuple[Terms, Schedule]:
@@ -213,6 +225,7 @@ CREDIT_TABLES: Final[dict[str, Callable[[Line], Line]]] = {
     "late-fee": _late_fee,
     "cash": _cash,
     "joint-lines": _joint_lines,
+    "joint-account": _joint_account,
     "delay": _delay,
     "rebuilt": _rebuilt,
     "cut-period": _cut_period,

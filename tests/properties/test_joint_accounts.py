@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mingqu.domain.funding import Funding, Share, Totals, moved_by, share_moves
 from mingqu.domain.ledger import Account, Transfer
 from mingqu.domain.ledger import AccountCode as Code
-from mingqu.domain.spend import SpendEvent, SpendOutcome, SpendPosting, SpendTerms
-from tests.properties.test_spend import TERMS, histories, told
+from mingqu.domain.spend import SpendEvent, SpendKind, SpendOutcome, SpendPosting, SpendTerms
+from tests.golden.spend_scenarios import terms_of
+from tests.properties.test_spend import OPENED, TERMS, histories, told
 from tests.soak import examples
 
 PPM = 1_000_000
@@ -67,15 +69,43 @@ def split(fen: int, ppm: int, *, less: int = 0) -> list[int]:
     return [first, fen - less - first]
 
 
+def of_every_kind() -> list[SpendEvent]:
+    """A history with each movement there is: refunds before and after a bill, instalments, being late, too much."""
+
+    def event(number: int, kind: SpendKind, days: int, amount_fen: int, target: int | None = None) -> SpendEvent:
+        made = SpendEvent(
+            event_id=UUID(int=number),
+            kind=SpendKind.PURCHASED,
+            on=OPENED + timedelta(days=days),
+            amount_fen=amount_fen,
+            target=None if target is None else UUID(int=target),
+        )
+        return replace(made, kind=kind, count=3 if kind is SpendKind.CONVERTED else None)
+
+    return [
+        event(1, SpendKind.PURCHASED, 1, 100_001),
+        event(2, SpendKind.REFUNDED, 2, 1_002, 1),
+        event(3, SpendKind.PURCHASED, 3, 90_007),
+        event(4, SpendKind.CONVERTED, 4, 90_007, 3),
+        event(5, SpendKind.REFUNDED, 40, 20_003, 1),
+        event(6, SpendKind.REPAID, 50, 1_001),
+        event(7, SpendKind.LIMITED, 51, 50_000),
+        event(8, SpendKind.REPAID, 110, 200_000),
+        event(9, SpendKind.PURCHASED, 111, 777),
+    ]
+
+
 @given(terms=TERMS, events=histories(), ppm=st.integers(1, PPM - 1))
-@settings(max_examples=examples(100))
+@example(terms=terms_of(), events=of_every_kind(), ppm=300_001)
+@settings(max_examples=examples(180))
 def test_each_claim_is_a_share_of_the_account_after_every_event(
     terms: SpendTerms, events: list[SpendEvent], ppm: int
 ) -> None:
     funding = Funding(shares=(Share(lender_id=UUID(int=1), ppm=ppm), Share(lender_id=UUID(int=2), ppm=PPM - ppm)))
     held = [Counter[Code](), Counter[Code]()]
     totals, plain = Totals(), Plain()
-    for outcome in told(terms, events)[0]:
+    outcomes, _ = told(terms, events)
+    for outcome in outcomes:
         moved = moved_by(transfer(one, outcome.state.day) for one in outcome.postings)
         moves, totals = share_moves(funding=funding, before=totals, moved=moved)
         for one in moves:

@@ -217,23 +217,27 @@ CHART: Final = {
         side=Side.CREDIT, strict=True, meaning="The part of it that was captured by payees of the contract."
     ),
     AccountCode.SHARE_PRINCIPAL: ChartLine(
-        side=Side.DEBIT, strict=True, meaning="A funder's part of the principal that a joint loan still owes."
+        side=Side.DEBIT,
+        strict=True,
+        meaning="A funder's part of the principal that a joint loan or account still owes.",
     ),
-    AccountCode.SHARE_LENT: ChartLine(side=Side.CREDIT, meaning="A funder's part of what a joint loan was paid out."),
+    AccountCode.SHARE_LENT: ChartLine(
+        side=Side.CREDIT, meaning="A funder's part of what was lent by a joint loan or account."
+    ),
     AccountCode.SHARE_RECEIVED: ChartLine(
-        side=Side.EITHER, meaning="A funder's part of the money that came in for a joint loan."
+        side=Side.EITHER, meaning="A funder's part of the money that came in for a joint loan or account."
     ),
     AccountCode.SHARE_LOST: ChartLine(
         side=Side.EITHER, meaning="A funder's part of the principal of a joint loan that was given up or lost."
     ),
     AccountCode.SHARE_INTEREST: ChartLine(
-        side=Side.EITHER, meaning="A funder's part of the interest that a joint loan was paid."
+        side=Side.EITHER, meaning="A funder's part of the interest that a joint loan or account was paid."
     ),
     AccountCode.SHARE_PENALTY: ChartLine(
-        side=Side.EITHER, meaning="A funder's part of the penalty that a joint loan was paid."
+        side=Side.EITHER, meaning="A funder's part of the penalty that a joint loan or account was paid."
     ),
     AccountCode.SHARE_FEE: ChartLine(
-        side=Side.EITHER, meaning="A funder's part of the fees that a joint loan was paid."
+        side=Side.EITHER, meaning="A funder's part of the fees that a joint loan or account was paid."
     ),
     AccountCode.TRUST_CASH: ChartLine(
         side=Side.EITHER, meaning="A pool's cash; below zero where more was taken back than there was."
@@ -368,7 +372,7 @@ REASONS: Final = {
     Reason.PAY_PARTNER: "A guarantor or an insurer is paid what is its own: fees, and what was collected for it.",
     Reason.PARTNER_PAYS: "A guarantor's money arrives for what it paid in borrowers' places.",
     Reason.CORRECT: "A person corrects what no other reason covers.",
-    Reason.SHARE_LEND: "A joint loan is paid out, a part of it by each funder.",
+    Reason.SHARE_LEND: "A joint loan is paid out, or a joint account used, a part of it by each funder.",
     Reason.SHARE_REPAY: "A funder's part of principal that came back.",
     Reason.SHARE_LOSE: "A funder's part of principal that was given up or lost.",
     Reason.SHARE_INTEREST_PAID: "A funder's part of interest that was paid.",
