@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
@@ -11,6 +11,7 @@ import pytest
 from litestar.testing import TestClient
 
 from mingqu.api import make_router, openapi
+from mingqu.client.spend_answers import JointLender
 from mingqu.demo.journey import work_until_idle
 from mingqu.domain.ledger import AccountCode
 from mingqu.domain.personal import Personal
@@ -62,15 +63,24 @@ def owned(house: House, account_id: UUID) -> list[tuple[int, ...]]:
     return [tuple(fens) for (fens,) in rows]
 
 
+def named(lenders: Sequence[JointLender]) -> list[tuple[str, str, int]]:
+    return [(one.name_zh, one.licence, one.share_ppm) for one in lenders]
+
+
 def test_a_joint_account_is_its_two_lenders_to_the_fen(site: Site) -> None:
     house, xia = site.world.house, introduce(site)
     be_assessed(site, xia)
     client, person_id = xia.client, xia.client.me().person_id
+    lenders = [("澄川消费金融有限公司", "consumer_finance", 300_000), ("清河银行", "bank", 700_000)]
+    for one in client.spend_products():  # named before they are agreed to, by the hash that covers them
+        assert [named(source.lenders) for source in one.joint] == [lenders]
     accounts = opened(client)
     spend_id, cash_id = accounts["spend_line"], accounts["cash_line"]
 
     # Of a purchase something comes back, before the bill and after it; cash is drawn from another account.
+    assert client.spend_account(account_id=spend_id).joint == []
     books = buy(site, client, spend_id, "books", 100_001)
+    assert named(client.spend_account(account_id=spend_id).joint) == lenders
     (routed,) = facts_of(house, person_id, "funding")
     assert (routed["source"], routed["shares"]) == ("joint-qinghe", [[CHENGCHUAN.hex, 300_000], [QINGHE.hex, 700_000]])
     assert owned(house, spend_id) == [(30_000, 30_000, 0, 0, 0, 0), (70_001, 70_001, 0, 0, 0, 0)]

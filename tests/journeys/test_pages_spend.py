@@ -9,6 +9,7 @@ from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
 from mingqu.services.revolving.read_spend import spend_views
+from tests.funding import joint_book, with_book
 from tests.journeys.pages import CARD_BALANCE_FEN, Page, Phone
 from tests.journeys.reading import assert_coherent
 from tests.world import OpenWorld
@@ -32,6 +33,8 @@ def opened(phone: Phone) -> Page:
         page = phone.get("/spend")
         form = next(one for one in page.forms if one.action == "/spend")
         assert "agree" not in form.fields, "the terms are agreed to beforehand"
+        assert "可能由以下机构按比例共同出借" in page.text, "who may lend is told first"
+        assert "出借70.00%" in flat(page)
         phone.send(form, agree="yes")
     return phone.get("/spend")
 
@@ -81,6 +84,7 @@ def let_bills_be_deducted(phone: Phone, home: str) -> None:
 
 
 def test_an_account_is_opened_spent_from_billed_and_paid_in_the_pages(world: OpenWorld) -> None:
+    world = with_book(world, joint_book())
     phone = Phone(world)
     assert "18,000.00" in flat(opened(phone))
     person_id = person_of(world)
@@ -88,7 +92,8 @@ def test_an_account_is_opened_spent_from_billed_and_paid_in_the_pages(world: Ope
     spend_id = accounts["spend_line"]
     lamp_id = buy_two(world, person_id, spend_id)
     home = f"/spend/{spend_id.hex}"
-    assert "5,900.00" in flat(phone.get(home))
+    shown = flat(phone.get(home))
+    assert all(said in shown for said in ("5,900.00", "清河银行", "出借30.00%", "出借70.00%", "您只向澄川消费金融"))
     lamp = phone.get(next(link for link in phone.get(home).links if link.endswith(f"?purchase={lamp_id.hex}")))
     form = lamp.main_form
     phone.send(form, agree="yes", count=form.choices["count"][0])

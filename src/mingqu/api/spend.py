@@ -17,6 +17,7 @@ from mingqu.api.spend_shape import (
     InstalmentOffer,
     InstalmentOffers,
     InstalmentPart,
+    JointSource,
     NewCashDraw,
     NewInstalments,
     NewPurchase,
@@ -99,6 +100,7 @@ def list_spend_products(house: HouseHere, caller: CallerHere) -> SpendProducts:
                 instalments=[
                     SpendInstalment(count=count, fee_ppm=fee) for count, fee in one.product.terms.instalment_fees
                 ],
+                joint=[shaped(source, JointSource) for source in one.named],
                 terms_hash=one.terms_hash,
             )
             for one in spend_offers(house, person_id=caller.person_id)

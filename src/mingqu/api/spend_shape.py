@@ -22,8 +22,23 @@ class SpendInstalment(Answer, frozen=True, kw_only=True):
     fee_ppm: Ppm
 
 
+class JointLender(Answer, frozen=True, kw_only=True):
+    """Who lends which part of a joint account. The borrower pays the product's lender alone, who passes on the rest."""
+
+    name_zh: Annotated[str, msgspec.Meta(examples=["清河银行"])]
+    name_en: Annotated[str, msgspec.Meta(examples=["Qinghe Bank"])]
+    licence: Annotated[str, msgspec.Meta(examples=["bank"])]
+    share_ppm: Ppm
+
+
+class JointSource(Answer, frozen=True, kw_only=True):
+    """Lenders who may fund an account together; which source does is chosen with its first purchase or draw."""
+
+    lenders: list[JointLender]
+
+
 class SpendProduct(Answer, frozen=True, kw_only=True):
-    """A revolving product as it is offered: agree to its terms by their hash."""
+    """A revolving product as it is offered: agree to its terms by their hash, which covers the joint lenders named."""
 
     product_id: str
     product_version: int
@@ -41,6 +56,7 @@ class SpendProduct(Answer, frozen=True, kw_only=True):
     minimum_share_ppm: Ppm
     penalty_multiple_ppm: Ppm
     instalments: list[SpendInstalment]
+    joint: list[JointSource]
     terms_hash: Hash
 
 
@@ -68,7 +84,7 @@ class SpendStatement(Answer, frozen=True, kw_only=True):
 
 
 class SpendAccount(Answer, frozen=True, kw_only=True):
-    """A revolving account today."""
+    """A revolving account today. `joint` is empty before its first use, and where its lender lends alone."""
 
     account_id: UUID
     product_id: str
@@ -77,6 +93,7 @@ class SpendAccount(Answer, frozen=True, kw_only=True):
     kind: Annotated[str, msgspec.Meta(examples=["spend_line"])]
     lender_zh: str
     lender_en: str
+    joint: list[JointLender]
     currency: Annotated[str, msgspec.Meta(examples=["CNY"])]
     as_of: date
     limit_fen: Fen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import FieldMissing, Form
 from mingqu.borrower.repay import link_of
+from mingqu.domain.funding import NamedLender
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import PaymentWish, Statement
@@ -199,6 +201,7 @@ def _offer(visit: Visit, one: SpendOffer) -> dict[str, Any]:
         "minimum_ppm": terms.minimum.share_ppm,
         "penalty_ppm": terms.penalty_multiple_ppm,
         "instalments": terms.instalment_fees,
+        "joint": [_lenders(visit, source.lenders) for source in one.named],
         "uses": one.product.prohibited_uses,
         "terms_hash": one.terms_hash,
         "key": visit.form_key(),
@@ -210,6 +213,7 @@ def _account(visit: Visit, view: SpendView) -> dict[str, Any]:
         "id": view.account_id.hex,
         "name": visit.words.pick(view.product_zh, view.product_en),
         "lender": visit.words.pick(view.lender_zh, view.lender_en),
+        "joint": _lenders(visit, view.joint),
         "pays_cash": view.kind == CASH_LINE,
         "limit_fen": view.limit_fen,
         "used_fen": view.used_fen,
@@ -230,6 +234,11 @@ def _account(visit: Visit, view: SpendView) -> dict[str, Any]:
         "stopped": None if view.stopped is None or view.overdue_days else visit.words.refusal(view.stopped),
         "wishes": _wishes(view),
     }
+
+
+def _lenders(visit: Visit, lenders: Sequence[NamedLender]) -> list[tuple[str, str, int]]:
+    """Return each joint lender: its name, its licence, its share in ppm."""
+    return [(visit.words.pick(one.name_zh, one.name_en), one.licence, one.share_ppm) for one in lenders]
 
 
 def _wishes(view: SpendView) -> list[tuple[str, int]]:

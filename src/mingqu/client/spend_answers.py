@@ -15,6 +15,21 @@ class SpendInstalment(Answer, frozen=True, kw_only=True):
     fee_ppm: int
 
 
+class JointLender(Answer, frozen=True, kw_only=True):
+    """Who lends which part of a joint account."""
+
+    name_zh: str
+    name_en: str
+    licence: str
+    share_ppm: int
+
+
+class JointSource(Answer, frozen=True, kw_only=True):
+    """Lenders who may fund an account together."""
+
+    lenders: list[JointLender]
+
+
 class SpendProduct(Answer, frozen=True, kw_only=True):
     """A revolving product that can be opened."""
 
@@ -34,6 +49,7 @@ class SpendProduct(Answer, frozen=True, kw_only=True):
     minimum_share_ppm: int
     penalty_multiple_ppm: int
     instalments: list[SpendInstalment]
+    joint: list[JointSource]
     terms_hash: str
 
 
@@ -76,6 +92,7 @@ class SpendAccount(Answer, frozen=True, kw_only=True):
     kind: str
     lender_zh: str
     lender_en: str
+    joint: list[JointLender]
     currency: str
     as_of: date
     limit_fen: int

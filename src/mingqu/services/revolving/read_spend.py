@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from mingqu.domain.funding import NamedLender
 from mingqu.domain.ledger import Account, AccountCode
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import DeductedPart, SpendState, Statement, accrued_fen, advance, next_morning
 from mingqu.services.house import House
 from mingqu.services.limits.left_to_use import Bounds, bounds_of
 from mingqu.store.ledgers import ledger
-from mingqu.store.revolving import bill_deduction, purchase, spend
+from mingqu.store.revolving import bill_deduction, purchase, spend, spend_funding
 from mingqu.store.revolving.purchase import Purchase
 from mingqu.store.revolving.spend import SpendAccount
 from mingqu.store.server.database import Transaction
@@ -24,7 +25,7 @@ class SpendView:
     cap, their band and their links. `stopped` is the refusal that drawing would meet now, whatever is left.
 
     `accrued_fen` is what it has borne since the last bill; `minimum_left_fen` what keeps it in order; `deducts` which
-    part of each bill is deducted on its due day, if its owner chose one.
+    part of each bill is deducted on its due day, if its owner chose one; `joint` who lends it together, with shares.
     """
 
     account_id: UUID
@@ -35,6 +36,7 @@ class SpendView:
     lender_id: UUID
     lender_zh: str
     lender_en: str
+    joint: tuple[NamedLender, ...]
     currency: str
     as_of: date
     limit_fen: int
@@ -101,6 +103,13 @@ def _deducted(tx: Transaction, person_id: UUID) -> dict[UUID, DeductedPart]:
     return {one.account_id: one.part for one in bill_deduction.of_person(tx, person_id=person_id)}
 
 
+def _joint(tx: Transaction, account: SpendAccount) -> tuple[NamedLender, ...]:
+    """Return an account's joint lenders as they were named; none before its first use, or where one lender lends."""
+    funding = spend_funding.of_account(tx, account_id=account.account_id) if account.named else None
+    sources = {one.funding: one.lenders for one in account.named}
+    return () if funding is None else sources.get(funding.funding, ())
+
+
 def _waits(tx: Transaction, account: SpendAccount, on: date) -> bool:
     """Whether a payment on its way keeps a morning from being told."""
     return next_morning(account.state) <= on and spend.is_paying(tx, account_id=account.account_id)
@@ -132,6 +141,7 @@ def _view(
         lender_id=account.lender_id,
         lender_zh=lender.name_zh,
         lender_en=lender.name_en,
+        joint=_joint(tx, account),
         currency=account.currency,
         as_of=on,
         limit_fen=state.limit_fen,
