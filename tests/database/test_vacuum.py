@@ -39,6 +39,7 @@ SELDOM: Final = {
     "repayment_agreement": "begins and ends once",
     "retention_hold": "lengthened by each new loan",
     "review": "answered once",
+    "spend_funding": "said whose it is, once, by a migration",
     "vault_field": "a new address or phone",
     "work_set_aside": "few rows at any time",
 }
