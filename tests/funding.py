@@ -63,7 +63,8 @@ def joint_book(*, line_fen: int = 100_000_000) -> FundingBook:
         )
         return replace(plan, sources=(source, *plan.sources))
 
-    return replace(published, plans=tuple(joint(one) for one in published.plans if one.product_id in REVOLVING))
+    plans = [one for one in published.plans if one.product_id in REVOLVING and one.version == 1]
+    return replace(published, plans=tuple(joint(one) for one in plans))
 
 
 def spend(house: House, *, person_id: UUID, account_id: UUID, number: str, amount_fen: int) -> UUID:

@@ -21,6 +21,7 @@ from mingqu.services.limits.follow_funding import follow_funding
 from mingqu.services.revolving.open_spend import TermsNotShown, open_spend, spend_offers
 from mingqu.store import proof
 from mingqu.web.site import make_site
+from tests.console import signed_in
 from tests.funding import joint_book, with_book
 from tests.journeys.api import ADDRESS, Site, be_assessed, introduce, sign_in_again
 from tests.journeys.reading import assert_coherent, facts_of
@@ -81,6 +82,8 @@ def test_a_joint_account_is_its_two_lenders_to_the_fen(site: Site) -> None:
     assert client.spend_account(account_id=spend_id).joint == []
     books = buy(site, client, spend_id, "books", 100_001)
     assert named(client.spend_account(account_id=spend_id).joint) == lenders
+    page = signed_in(house, "operations").get(f"/console/customers/{person_id.hex}").text
+    assert "澄川消费金融有限公司 30.00% · 清河银行 70.00%" in page
     (routed,) = facts_of(house, person_id, "funding")
     assert (routed["source"], routed["shares"]) == ("joint-qinghe", [[CHENGCHUAN.hex, 300_000], [QINGHE.hex, 700_000]])
     assert owned(house, spend_id) == [(30_000, 30_000, 0, 0, 0, 0), (70_001, 70_001, 0, 0, 0, 0)]

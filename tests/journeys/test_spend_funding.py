@@ -26,6 +26,7 @@ from mingqu.services.revolving.pay_merchant import (
 from mingqu.store import proof
 from mingqu.store.decisions import policy
 from mingqu.store.funders import funding_folder
+from tests.funding import REVOLVING
 from tests.journeys.reading import arrive, assert_coherent, facts_of, rows_of
 from tests.journeys.test_fund_centre import used
 from tests.world import OpenWorld
@@ -41,7 +42,7 @@ def funded(world: OpenWorld) -> OpenWorld:
         return replace(plan, sources=tuple(replace(one, line_fen=LINES[one.id]) for one in plan.sources))
 
     book = funding_folder.load_funding(policy.policy_folder())
-    plans = [small(one) for one in book.plans if one.product_id in ("chengchuan-spend", "chengchuan-cash")]
+    plans = [small(one) for one in book.plans if one.product_id in REVOLVING and one.version == 1]
     return OpenWorld(
         house=replace(world.house, funding=replace(book, plans=tuple(plans))),
         clock=world.clock,

@@ -11,6 +11,7 @@ import pytest
 
 from mingqu.domain.funding import (
     Funder,
+    Funding,
     FundingPlan,
     Level,
     LimitKind,
@@ -113,6 +114,29 @@ def test_a_partner_below_thirty_per_cent_is_passed_over_from_the_day_of_the_rule
 
     plan = replace(plan_of(), sources=tuple(thin(one) for one in plan_of().sources))
     assert ("joint-qinghe", Skip.PARTNER_SHARE_TOO_SMALL, None) in chosen(6_000_000, plan=plan)[1]
+
+
+def test_a_joint_source_funds_only_what_its_lenders_were_named_for() -> None:
+    plan = BOOK.plan_of(product_id="chengchuan-cash", business_date=date(2027, 1, 1))
+    assert plan is not None
+    joint = plan.source(source_id="joint-qinghe").funding
+    other = replace(joint, shares=tuple(reversed(joint.shares)))
+    for named, source_id, skipped in (
+        (None, "joint-qinghe", []),
+        (frozenset({joint}), "joint-qinghe", []),
+        (frozenset({other}), "line-qinghe", [("joint-qinghe", Skip.LENDER_NOT_NAMED)]),
+        (frozenset[Funding](), "line-qinghe", [("joint-qinghe", Skip.LENDER_NOT_NAMED)]),
+    ):
+        made = route(
+            plan=plan,
+            wanted=Wanted(amount_fen=10_000, principal_fen=10_000, instalments=1, named=named),
+            free_fen={},
+            funders=FUNDERS,
+            rules=RULES,
+            business_date=date(2027, 1, 1),
+        )
+        assert made.source is not None
+        assert (made.source.id, [(one.source_id, one.why) for one in made.skipped]) == (source_id, skipped)
 
 
 def test_limits_follow_from_the_figures_and_the_rules() -> None:
