@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from mingqu.demo.journey import Known, pay_by_hand
+from mingqu.demo.journey import Known, pay_by_hand, work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.decision import parse_pack
 from mingqu.domain.ledger import AccountCode
@@ -52,14 +52,14 @@ AFTER_DAYS = 3
 PRODUCT = "products/yunling-instalment.toml"
 
 
-def guaranteed_world(world: OpenWorld, *, whole_after_bills: int | None = None) -> OpenWorld:
+def guaranteed_world(world: OpenWorld, *, after_days: int, whole_after_bills: int | None) -> OpenWorld:
     """Return the world in December, when a bank's loan is offered whose guarantor pays bill by bill."""
     pack = the_pack()
     product, partner = (
         next(one for one in pack.documents if one.file == file) for file in (PRODUCT, "partners/hengwen-2.toml")
     )
     (fee,) = product.body["partner_fee"]  # type: ignore[misc]
-    agreed = {**fee, "compensates_bill_after_days": AFTER_DAYS}
+    agreed = {**fee, "compensates_bill_after_days": after_days}
     if whole_after_bills is not None:
         agreed["compensates_whole_after_bills"] = whole_after_bills
     said = replace(product, body={**product.body, "version": 2, "partner_fee": [agreed]})
@@ -110,9 +110,9 @@ class Guaranteed:
         return house_fen(self.house, cell=cell_of(self.house, self.loan_id), owner=self.loan_id, code=code)
 
 
-def borrowed_in(world: OpenWorld, *, whole_after_bills: int | None = None) -> Guaranteed:
+def borrowed_in(world: OpenWorld, *, after_days: int = AFTER_DAYS, whole_after_bills: int | None = None) -> Guaranteed:
     """Return a loan of the world's product."""
-    opened = guaranteed_world(world, whole_after_bills=whole_after_bills)
+    opened = guaranteed_world(world, after_days=after_days, whole_after_bills=whole_after_bills)
     known = arrive(opened)
     loan_id = borrow(opened, known).signed.loan_id
     opened.deposit(XIA, -opened.balance_fen(XIA))
@@ -294,12 +294,20 @@ def test_behind_as_many_bills_as_agreed_the_guarantor_pays_all_of_the_loan(world
     assert_coherent(house)
 
 
-def test_a_loan_of_which_money_is_on_its_way_waits(world: OpenWorld) -> None:
-    it = borrowed_in(world)
-    live_until(it.world, BILLS[0] + timedelta(days=AFTER_DAYS))
+def test_bills_whose_days_have_come_are_paid_at_once_and_no_other_and_none_while_money_moves(world: OpenWorld) -> None:
+    it = borrowed_in(world, after_days=40)
+    on = BILLS[2] + timedelta(days=14)
+    live_until(it.world, on)
     page = repay_by_hand(
         it.house, person_id=it.known.person_id, loan_id=it.loan_id, intent=Intent.DUE, amount_fen=100, key="begun"
     )
     open_page(it.house, person_id=it.known.person_id, order_id=page.order_id)
     assert compensate_bills(it.house) == 0
-    assert it.state().bill_claims == ()
+    it.world.deposit(XIA, 100)
+    it.world.pay_page(it.known.newcomer, page.order_id)
+    it.world.go_to(it.house.clock.now() + timedelta(minutes=1))
+    work_until_idle(it.world)
+    assert compensate_bills(it.house) == 2
+    assert [claim.due for claim in it.state().bill_claims] == [*BILLS[:2]]
+    assert it.state().overdue_days(on) == 14, "the third bill's day has not come"
+    assert_coherent(it.house)
