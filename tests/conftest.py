@@ -44,7 +44,10 @@ CELLS = 4
 # quiet day that it lives through.
 CELLS_OF_A_STORY = 1
 # These stories have people or money in several cells.
-_OF_SEVERAL_CELLS = ("strangers", "checkout_races", "taking_over_a_book", "own_data", "fund_centre", "repay_together")
+_OF_SEVERAL_CELLS = (
+    "strangers", "checkout_races", "checkout_lenders", "taking_over_a_book", "own_data", "fund_centre",
+    "repay_together",
+)  # fmt: skip
 _LOOK_AT_CELLS = {
     *(Path(__file__).parent / folder for folder in ("database", "docs")),
     *(Path(__file__).parent / "journeys" / f"test_{story}.py" for story in _OF_SEVERAL_CELLS),

@@ -60,14 +60,21 @@ HELD_SECONDS: Final = 0.3  # how long somebody who waits for a lock is given to 
 def xia(world: OpenWorld) -> Known:
     known = introduce(world, XIA, balance_fen=6_000_000)
     be_assessed(world, known, amount_fen=1_000_000)
+    open_account(world)
+    return known
+
+
+def open_account(world: OpenWorld) -> Personal[str]:
+    """Return the merchant's account, which its bank has from the first time on."""
     named = world.house.merchants[MERCHANT]
+    account = Personal(named.account)
     world.bank.open_card(
-        card_number=Personal(named.account),
+        card_number=account,
         holder_name=Personal(named.name_zh),
         id_number=Personal("company"),
         phone=Personal("0210002"),
     )
-    return known
+    return account
 
 
 def opened(house: House, number: str) -> UUID:

@@ -21,6 +21,7 @@ from mingqu.services.checkout.open_checkout import CheckoutOver, CheckoutTaken
 from mingqu.services.checkout.take_checkout import (
     CheckoutUsed,
     OrderView,
+    ask_for_order,
     offers_for_order,
     order_view_of,
     take_checkout,
@@ -98,9 +99,19 @@ def make_order_offers(
 ) -> Offers:
     """Get what each lender offers for an order that one took, the cheapest first; none is chosen beforehand.
 
-    An offer is signed as any other, with the order's hash as `funds_contract_hash` and no card.
+    Lenders that decide by themselves, and to which the caller agreed by name, are asked with it: GET
+    /v1/lender-questions says how each stands, and who answers later is among the offers when this is asked again. Each
+    time all offers are made anew; they bind nobody, and one of them is signed. An offer is signed as any other, with
+    the order's hash as `funds_contract_hash` and no card.
     """
-    assert key, "offers bind nobody: asked twice there are more of them, of which one is signed"
+    ask_for_order(
+        house,
+        person_id=caller.person_id,
+        checkout_id=checkout_id,
+        instalments=data.instalments,
+        method=data.method,
+        key=key,
+    )
     made = offers_for_order(
         house,
         person_id=caller.person_id,

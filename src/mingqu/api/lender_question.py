@@ -36,11 +36,15 @@ class LenderReason(Answer, frozen=True, kw_only=True):
 class LenderAnswer(Answer, frozen=True, kw_only=True):
     """One lender's answer as it stands. An offer of it is made by POST /v1/offers while `valid_until` lies ahead.
 
+    One for an order at a checkout names it: its offer is made by POST /v1/checkouts/{checkout_id}/offers, and it is
+    over when the order is.
+
     What was not answered by `open_until` in a way that may be shown is `expired`: the person is told, nothing is kept
     for it, and the lender may be asked anew.
     """
 
     question_id: UUID
+    checkout_id: UUID | None
     lender: Annotated[str, msgspec.Meta(examples=["chengchuan"])]
     product_id: str
     amount_fen: Fen

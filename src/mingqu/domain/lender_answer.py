@@ -52,7 +52,8 @@ OPEN: Final = frozenset({QuestionState.ASKED, QuestionState.LATER, QuestionState
 class LenderQuestion:
     """An application as it was put to one lender, and what that lender last said. Amounts in fen.
 
-    `parked` says what was wrong with the last answer: a kind of silence, or the code of a refusal.
+    `parked` says what was wrong with the last answer: a kind of silence, or the code of a refusal. One for an order
+    at a merchant's checkout names it, and is over when the order is (`closes_at`).
     """
 
     question_id: UUID
@@ -71,6 +72,8 @@ class LenderQuestion:
     offer: LenderOffer | None = None
     reasons: tuple[LenderReason, ...] = ()
     parked: str | None = None
+    checkout_id: UUID | None = None
+    closes_at: datetime | None = None
 
     @property
     def number(self) -> str:
@@ -80,7 +83,8 @@ class LenderQuestion:
     @property
     def open_until(self) -> datetime:
         """The moment from which the lender is not asked any more, and nothing it says counts."""
-        return self.asked_at + OPEN_FOR
+        whole = self.asked_at + OPEN_FOR
+        return whole if self.closes_at is None else min(whole, self.closes_at)
 
     def stands(self, *, at: datetime) -> bool:
         """Return whether it is answered by an offer whose price still holds."""

@@ -22,6 +22,7 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.checkout.open_checkout import CheckoutOver, CheckoutTaken, state_of
 from mingqu.services.house import House
+from mingqu.services.lenders.ask_lenders import Asked, ask_lenders
 from mingqu.services.offers.make_offers import ForOrder, make_offers
 from mingqu.services.offers.price_offer import Offered
 from mingqu.services.purpose.bind_money import Bound, binding_of
@@ -95,8 +96,7 @@ def take_checkout(house: House, *, person_id: UUID, checkout_id: UUID) -> OrderV
         assert known is not None
         if known.person_id not in (None, person_id):
             raise CheckoutTaken("Somebody else pays this order.")
-        if known.cancelled_at is not None or known.is_over(at=house.clock.now()):
-            raise CheckoutOver("This order cannot be paid any more: ask the merchant for a new one.")
+        _require_time(house, known=known)
         if known.person_id is None:
             checkout.take(tx, checkout_id=checkout_id, person_id=person_id, at=house.clock.now())
             known = _visible(tx, person_id=person_id, checkout_id=checkout_id)
@@ -112,20 +112,68 @@ def offers_for_order(
 
     Errors: NotFound, CheckoutOver, CheckoutUsed, and those of `make_offers`.
     """
+    known = _own(house, person_id=person_id, checkout_id=checkout_id)
+    return make_offers(
+        house,
+        person_id=person_id,
+        amount_fen=known.amount_fen,
+        instalments=instalments,
+        method=method,
+        order=_for_order(house, known=known, person_id=person_id),
+    )
+
+
+def ask_for_order(
+    house: House, *, person_id: UUID, checkout_id: UUID, instalments: int, method: str, key: str
+) -> Asked:
+    """Ask the lenders that decide by themselves about an order that the person took; return how each stands now.
+
+    What they offer joins the others when offers are asked for (`offers_for_order`), also later. A question is over when
+    its order is. With the same `key` it is one asking. Errors: NotFound, CheckoutOver, CheckoutUsed, and those of
+    `ask_lenders`.
+    """
+    known = _own(house, person_id=person_id, checkout_id=checkout_id)
+    if not house.lenders:
+        return Asked(questions=(), left_out=())
+    return ask_lenders(
+        house,
+        person_id=person_id,
+        amount_fen=known.amount_fen,
+        instalments=instalments,
+        method=method,
+        key=key,
+        order=_for_order(house, known=known, person_id=person_id),
+    )
+
+
+def _own(house: House, *, person_id: UUID, checkout_id: UUID) -> Checkout:
+    """Return an order that the person took and that still has time. Errors: NotFound, CheckoutOver."""
     with house.database.transaction() as tx:
         known = _visible(tx, person_id=person_id, checkout_id=checkout_id)
-        if known.person_id is None:
-            raise NotFound  # nobody has offers for an order that they did not take
-    if known.cancelled_at is not None or known.is_over(at=house.clock.now()):
+    if known.person_id is None:
+        raise NotFound  # nobody has offers for an order that they did not take
+    _require_time(house, known=known)
+    return known
+
+
+def _require_time(house: House, *, known: Checkout | None) -> None:
+    if known is None or known.cancelled_at is not None or known.is_over(at=house.clock.now()):
         raise CheckoutOver("This order cannot be paid any more: ask the merchant for a new one.")
 
+
+def _for_order(house: House, *, known: Checkout, person_id: UUID) -> ForOrder:
+    """Return an order as offers are made, and lenders asked, for it."""
+
+    def require(tx: Transaction) -> None:
+        require_unused(tx, person_id=person_id, checkout_id=known.checkout_id)
+        _require_time(house, known=checkout.load(tx, checkout_id=known.checkout_id))
+
     def bind(tx: Transaction, made: Sequence[Offered]) -> None:
-        require_unused(tx, person_id=person_id, checkout_id=checkout_id)
         bound = [
             OrderOffer(
                 offer_id=one.offer.offer_id,
                 person_id=person_id,
-                checkout_id=checkout_id,
+                checkout_id=known.checkout_id,
                 merchant=known.merchant,
                 order_hash=known.order_hash,
                 amount_fen=known.amount_fen,
@@ -135,14 +183,7 @@ def offers_for_order(
         ]
         checkout.insert_offers(tx, offers=bound)
 
-    return make_offers(
-        house,
-        person_id=person_id,
-        amount_fen=known.amount_fen,
-        instalments=instalments,
-        method=method,
-        order=ForOrder(checkout_id=checkout_id, until=known.expires_at, bind=bind),
-    )
+    return ForOrder(checkout_id=known.checkout_id, until=known.expires_at, require=require, bind=bind)
 
 
 def waiting_order(house: House, *, person_id: UUID) -> OrderView | None:
@@ -179,9 +220,7 @@ def bound_of(tx: Transaction, house: House, *, stored: Offer, agreed_hash: str |
     if bound is None:
         return binding_of(tx, house, stored=stored, agreed_hash=agreed_hash)
     require_unused(tx, person_id=stored.person_id, checkout_id=bound.checkout_id)
-    known = checkout.load(tx, checkout_id=bound.checkout_id)
-    if known is None or known.is_over(at=house.clock.now()):
-        raise CheckoutOver("This order cannot be paid any more: ask the merchant for a new one.")
+    _require_time(house, known=checkout.load(tx, checkout_id=bound.checkout_id))
     order_hash = bound.order_hash.hex()
     if agreed_hash != order_hash:
         raise OrderNotAgreed("Read what is bought and from whom, and agree to it.", order_hash=order_hash)

@@ -156,12 +156,22 @@ def sign_contract(
         "payout_at": "now" if payout_at is None else payout_at.isoformat(),
         **_asked_besides(house, payout_fen=payout_fen, agreed_hash=agreed_hash, payee=payee),
     }
-    fund_from_lender(house, person_id=person_id, offer_id=offer_id)
+    _fund(house, person_id=person_id, offer_id=offer_id, agreed_hash=agreed_hash)
     answer = once(house, person_id=person_id, command="sign_contract", key=key, request=request, work=work)
     return Signed(
         contract_id=UUID(str(answer["contract_id"])),
         loan_id=UUID(str(answer["loan_id"])),
         payout_order_id=UUID(str(answer["order_id"])),
+    )
+
+
+def _fund(house: House, *, person_id: UUID, offer_id: UUID, agreed_hash: str | None) -> None:
+    """Have a lender that decides by itself pay in, where what binds the money is agreed to and still stands."""
+    fund_from_lender(
+        house,
+        person_id=person_id,
+        offer_id=offer_id,
+        require=lambda tx, stored: bound_of(tx, house, stored=stored, agreed_hash=agreed_hash),
     )
 
 

@@ -18,12 +18,12 @@ from mingqu.services.access.note_refused import note_lender, note_notice
 from mingqu.services.house import House
 from mingqu.services.incoming.take_notice import NoticesNotTaken
 from mingqu.services.lenders.ask_lenders import ASK
+from mingqu.services.lenders.hear_lender import LATE
 from mingqu.store.lenders import lender_question
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
 
 PREFIX: Final = "lender-"  # of the source in the address of a notice; the lender's code follows
-LATE: Final = "lender_answered_late"
 
 
 class LenderNoticeUnknown(Refusal):

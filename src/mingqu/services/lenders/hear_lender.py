@@ -25,6 +25,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.ports.lender import Confirmed, Declined, Funded, Later, NotSigned, PriceMoved
 from mingqu.services.access.note_refused import note_lender
 from mingqu.services.house import House
+from mingqu.services.lenders.want_answer import is_wanted
 from mingqu.services.offers.price_offer import require_within_cap
 from mingqu.store.lenders import lender_question
 from mingqu.store.loans import offer
@@ -33,20 +34,24 @@ from mingqu.store.server.database import Transaction
 Word = LenderOffer | Declined | Later | Confirmed | PriceMoved | NotSigned | Funded
 # These kinds of silence are an answer that is none: it came, and cannot be taken for what it claims to be.
 GARBAGE: Final = frozenset({"unreadable", "unsigned", "rejected"})
+LATE: Final = "lender_answered_late"
 
 
 def hear_answer(house: House, *, question_id: UUID, word: LenderOffer | Declined | Later) -> LenderQuestion:
     """Keep a lender's answer to an application, and return the question as it stands then.
 
     An answer to a question that is answered already changes it only where it is still open: what was offered holds
-    until its moment, a refusal is final. The same word again is kept once.
+    until its moment, a refusal is final. The same word again is kept once. One that comes when it is not wanted any
+    more (`is_wanted`) changes nothing and is noted.
     """
 
     def keep(tx: Transaction) -> LenderQuestion:
         tx.lock_cell(tx.cell_of(question_id))
         known = lender_question.load(tx, question_id=question_id)
         now = house.clock.now()
-        if known.state not in OPEN:
+        if not is_wanted(tx, question=known, at=now):
+            if known.state in OPEN and not isinstance(word, Later):
+                note_lender(tx, house, question=known, reason=LATE)
             return known
         heard = _after(tx, house, known=known, word=word, now=now)
         if not isinstance(word, Later):
@@ -139,6 +144,7 @@ def _require_lawful(tx: Transaction, house: House, *, question: LenderQuestion, 
         amount_fen=question.amount_fen,
         instalments=question.instalments,
         method=question.method,
+        stepped=question.checkout_id is None,
     )
 
 

@@ -6,6 +6,8 @@ offer is made, with a cost table of its own that the person has to read; what wa
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, Final
 from uuid import UUID
@@ -27,6 +29,7 @@ from mingqu.services.repayment.repay import ChannelUnavailable
 from mingqu.store.lenders import lender_question
 from mingqu.store.loans import offer
 from mingqu.store.loans.offer import Offer
+from mingqu.store.merchants import checkout
 from mingqu.store.server.database import Transaction
 
 _SIGNS: Final = "lender signature"
@@ -118,9 +121,12 @@ def require_confirmed(tx: Transaction, *, stored: Offer) -> None:
         raise LenderNotConfirmed("The lender has not confirmed this offer: have the code sent that signs it.")
 
 
-def fund_from_lender(house: House, *, person_id: UUID, offer_id: UUID) -> None:
+def fund_from_lender(
+    house: House, *, person_id: UUID, offer_id: UUID, require: Callable[[Transaction, Offer], object]
+) -> None:
     """Have the lender of an offer pay in what will be lent, if it decides by itself; booked once under its number.
 
+    `require` refuses what would not be signed anyway, e.g. for an order that is paid, before a lender pays in anything.
     Errors: NotFound, LenderNotConfirmed, LenderNotFunded, LenderNotSigned, ChannelUnavailable, InstitutionNotConnected,
     PartnerNotListed, PilotExcludes.
     """
@@ -129,9 +135,10 @@ def fund_from_lender(house: House, *, person_id: UUID, offer_id: UUID) -> None:
         if question is None:
             return
         stored, line = offer.load_offer_with_line(tx, person_id=person_id, offer_id=offer_id)
+        if stored.loan_id is not None:
+            return  # signed before; whoever asks again hears the same
+        require(tx, stored)
         words = lender_question.words_of(tx, question_id=question.question_id)
-    if stored.loan_id is not None:
-        return  # signed before; whoever asks again hears the same
     require_routed(house, product=product_of(house, line), person_id=person_id)  # before the lender pays anything in
     number = signature_number(offer_id)
     if not any((one.kind, one.number, one.said) == (WordKind.SIGN, number, "confirmed") for one in words):
@@ -173,7 +180,10 @@ def _moved(tx: Transaction, house: House, *, known: LenderQuestion, old: Offer, 
         priced = reprice(tx, house, question=known, to=word.offer)
     except CostAboveCap as refusal:
         return refusal
+    bought = checkout.of_offer(tx, offer_id=old.offer_id)
     expires_at: datetime = min(word.offer.valid_until, house.clock.now() + house.settings.offer_lasts)
+    if bought is not None:
+        expires_at = min(expires_at, bought.expires_at)
     new_id = beside(old.offer_id, purpose=f"{_MOVED} {word.offer.rate_year_ppm} {word.offer.valid_until.isoformat()}")
     told = PriceChanged(
         "The lender's price has changed: read what it costs now.",
@@ -197,7 +207,10 @@ def _moved(tx: Transaction, house: House, *, known: LenderQuestion, old: Offer, 
         method=priced.method,
         offer_id=new_id,
         expires_at=expires_at,
+        stepped=bought is None,
     )
+    if bought is not None:  # what pays an order pays it at the new price as well
+        checkout.insert_offers(tx, offers=[replace(bought, offer_id=new_id)])
     lender_question.rest_on(tx, offer_id=made.offer.offer_id, question=priced)
     return told
 

@@ -66,11 +66,13 @@ _NOT_OFFERED: Final = (
 class ForOrder:
     """What offers are made for where they do not pay the person: an order, which lasts until a moment.
 
-    `bind` writes in the transaction that makes them which offers are for it.
+    `require` refuses, under the lock of the person's cell, where the order is paid already or over; `bind` writes in
+    the transaction that makes them which offers are for it.
     """
 
     checkout_id: UUID
     until: datetime
+    require: Callable[[Transaction], None]
     bind: Callable[[Transaction, Sequence[Offered]], None]
 
 
@@ -101,6 +103,8 @@ def make_offers(
         tx.lock_cell(tx.cell_of(person_id))
         current, today = house.policies.current(tx), house.clock.business_date()
         require_drawing_open(tx, house, person_id=person_id)
+        if order is not None:
+            order.require(tx)
         made: list[Offered] = []
         not_offered: Refusal | None = None
         for facility, available_fen in lines_of(tx, house, person_id=person_id):
@@ -117,7 +121,8 @@ def make_offers(
                 require_routed(house, product=product, person_id=person_id)
                 made.append(_offer(tx, house, facility, amount_fen, instalments, method, order=order))
             except _NOT_OFFERED as refusal:
-                not_offered = refusal  # by this product; another may have the terms
+                if not isinstance(not_offered, LendersUndecided):  # who decides yet may offer: that is said first
+                    not_offered = refusal  # by this product; another may have the terms
         if not made and not_offered is not None:
             raise not_offered
         if not made:
@@ -168,7 +173,8 @@ def _offer(
     if order is not None:
         lasts = min(lasts, order.until)
     if decides_itself(house, lender_id=facility.lender_id):
-        answered = _answered(tx, house, facility, (amount_fen, instalments, method))
+        for_order = None if order is None else order.checkout_id
+        answered = _answered(tx, house, facility, (amount_fen, instalments, method, for_order))
         assert answered.offer is not None
         lasts, rate_year_ppm = min(lasts, answered.offer.valid_until), answered.offer.rate_year_ppm
     made = offer_at(
@@ -214,10 +220,12 @@ def decides_itself(house: House, *, lender_id: UUID) -> bool:
     return bool(house.lenders) and house.pack.lender(lender_id=lender_id).code in house.lenders
 
 
-def _answered(tx: Transaction, house: House, facility: Facility, wish: tuple[int, int, str]) -> LenderQuestion:
+def _answered(
+    tx: Transaction, house: House, facility: Facility, wish: tuple[int, int, str, UUID | None]
+) -> LenderQuestion:
     """Return the latest answer of a line's lender to just this wish that still holds. Errors: LendersUndecided."""
     for one in lender_question.of_person(tx, person_id=facility.person_id):
-        same = (one.facility_id, one.amount_fen, one.instalments, one.method) == (facility.facility_id, *wish)
-        if same and one.stands(at=house.clock.now()):
+        asked = (one.facility_id, one.amount_fen, one.instalments, one.method, one.checkout_id)
+        if asked == (facility.facility_id, *wish) and one.stands(at=house.clock.now()):
             return one
     raise LendersUndecided("The lenders of this amount have not answered with an offer yet: ask them, or look later.")

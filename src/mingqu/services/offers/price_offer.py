@@ -164,7 +164,14 @@ def offer_at(
 
 
 def require_within_cap(
-    house: House, *, facility: Facility, rate_year_ppm: int, amount_fen: int, instalments: int, method: str
+    house: House,
+    *,
+    facility: Facility,
+    rate_year_ppm: int,
+    amount_fen: int,
+    instalments: int,
+    method: str,
+    stepped: bool = True,
 ) -> None:
     """Return when an offer at a rate would cost no more than the law allows today; nothing is stored.
 
@@ -177,7 +184,12 @@ def require_within_cap(
         person_id=facility.person_id,
         facility_id=facility.facility_id,
         terms=loan_terms(
-            product=product, rate_year_ppm=rate_year_ppm, amount_fen=amount_fen, instalments=instalments, method=method
+            product=product,
+            rate_year_ppm=rate_year_ppm,
+            amount_fen=amount_fen,
+            instalments=instalments,
+            method=method,
+            stepped=stepped,
         ),
         created_on=house.clock.business_date(),
         created_at=now,

@@ -27,7 +27,8 @@ from mingqu.store.server.keyring import Keyring
 
 QUESTIONS_SHOWN_MAX: Final = 200  # of a person, or of the house on one page: the latest
 _COLUMNS: Final = """question_id, person_id, facility_id, lender, product_id, amount_fen, currency, instalments, method,
-    consent_id, asked_at, state, heard_at, rate_year_ppm, valid_until, reasons, parked"""
+    consent_id, asked_at, state, heard_at, rate_year_ppm, valid_until, reasons, parked,
+    checkout_id, closes_at"""
 _WORD: Final = "word_id, question_id, person_id, kind, number, said, rate_year_ppm, body, at"
 _OF_LOANS: Final = """
     SELECT l.loan_id, o.question_id, q.amount_fen FROM loan l
@@ -43,7 +44,7 @@ def insert(tx: Transaction, *, question: LenderQuestion) -> None:
     """Store a new question."""
     tx.execute(
         f"""INSERT INTO lender_question (cell, {_COLUMNS})
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",  # noqa: S608
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",  # noqa: S608
         (
             tx.cell_of(question.person_id),
             question.question_id,
@@ -58,6 +59,8 @@ def insert(tx: Transaction, *, question: LenderQuestion) -> None:
             question.consent_id,
             question.asked_at,
             *_heard(question),
+            question.checkout_id,
+            question.closes_at,
         ),
     )
 
@@ -183,6 +186,15 @@ def rest_on(tx: Transaction, *, offer_id: UUID, question: LenderQuestion) -> Non
     )
 
 
+def questions_of_offers(tx: Transaction, *, person_id: UUID, offer_ids: Sequence[UUID]) -> set[UUID]:
+    """Return the ids of the questions that some of these offers of a person rest on."""
+    rows = tx.execute(
+        "SELECT question_id FROM lender_offer WHERE cell = %s AND person_id = %s AND offer_id = ANY (%s)",
+        (tx.cell_of(person_id), person_id, list(offer_ids)),
+    )
+    return {row[0] for row in rows}
+
+
 def question_of_offer(tx: Transaction, *, offer_id: UUID) -> LenderQuestion | None:
     """Return the question that an offer rests on, or None when the house made it by its own policy."""
     row = tx.execute(
@@ -225,4 +237,6 @@ def _question(row: Sequence[Any]) -> LenderQuestion:
         offer=None if row[13] is None else LenderOffer(rate_year_ppm=row[13], valid_until=row[14]),
         reasons=tuple(LenderReason(**one) for one in row[15]),
         parked=row[16],
+        checkout_id=row[17],
+        closes_at=row[18],
     )
