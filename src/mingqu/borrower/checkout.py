@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
+from mingqu.borrower.asked import Wish, address, wish_put
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
 from mingqu.domain.checkout import CheckoutState
 from mingqu.domain.refusal import Refusal
 from mingqu.services.checkout.take_checkout import (
     OrderView,
+    ask_for_order,
     offers_for_order,
     order_view_of,
     take_checkout,
     waiting_order,
 )
 from mingqu.services.decisions.read_limit import limit_view
-from mingqu.services.offers.make_offers import NoLimit
+from mingqu.services.offers.make_offers import LendersUndecided, NoLimit
+from mingqu.services.offers.price_offer import Offered
 
 COUNTS: Final = (3, 6, 12)  # of instalments that a checkout offers; a lender that has others is found by a wish
 METHOD: Final = "equal_instalment"
@@ -39,18 +43,23 @@ def show(visit: Visit) -> Response[Any]:
 
 
 def ask_for_offers(visit: Visit, form: Form) -> Response[Any]:
-    """Take the order and lead to what lenders offer for it; nothing is chosen beforehand."""
+    """Take the order, ask for it who decides by themselves, and lead to what lenders offer; nothing is chosen."""
     checkout_id = visit.identifier("checkout_id")
     try:
         instalments = form.number("instalments")
-        take_checkout(visit.house, person_id=visit.person_id, checkout_id=checkout_id)
-        made = offers_for_order(
+        order = take_checkout(visit.house, person_id=visit.person_id, checkout_id=checkout_id)
+        asked = ask_for_order(
             visit.house,
             person_id=visit.person_id,
             checkout_id=checkout_id,
             instalments=instalments,
             method=METHOD,
+            key=form.key,
         )
+        wish = wish_put(
+            asked, amount_fen=order.amount_fen, instalments=instalments, method=METHOD, checkout_id=checkout_id
+        )
+        made = _offers(visit, wish, checkout_id=checkout_id, instalments=instalments)
     except NoLimit as refusal:  # an order is not made smaller: who was never assessed applies, anybody else is told
         assessed = limit_view(visit.house, person_id=visit.person_id) is not None
         return _page(visit, refusal=refusal, lacks="too_little" if assessed else "no_limit")
@@ -58,7 +67,23 @@ def ask_for_offers(visit: Visit, form: Form) -> Response[Any]:
         if refusal.status == 404:
             raise
         return _page(visit, refusal=refusal)
-    return visit.go("/offers?" + "&".join(f"o={one.offer.offer_id.hex}" for one in made))
+    return visit.go(address([one.offer.offer_id for one in made], wish))
+
+
+def _offers(visit: Visit, wish: Wish | None, *, checkout_id: UUID, instalments: int) -> list[Offered]:
+    """Return what is offered for an order, maybe nothing yet where lenders are asked. Errors: LendersUndecided."""
+    try:
+        return offers_for_order(
+            visit.house,
+            person_id=visit.person_id,
+            checkout_id=checkout_id,
+            instalments=instalments,
+            method=METHOD,
+        )
+    except LendersUndecided:
+        if wish is None:
+            raise
+        return []
 
 
 def order_values(visit: Visit, order: OrderView) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
+from mingqu.borrower.asked import address, wish_of
 from mingqu.borrower.cost_table import collector_of
 from mingqu.borrower.door import Door, Visit
 from mingqu.domain.identifier import parse
@@ -92,5 +93,5 @@ def show_comparison(visit: Visit) -> Response[Any]:
             for one in live
         ],
         lines=lines_of(live),
-        back="/offers?" + "&".join(f"o={one.hex}" for one in ids),
+        back=address(ids, wish_of(visit)),
     )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
+from mingqu.borrower.asked import Wish, address, asked_values, wish_of, wish_put
 from mingqu.borrower.compare import differences_fen
 from mingqu.borrower.cost_table import collector_of
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.drawing import share
-from mingqu.borrower.form import Form
+from mingqu.borrower.form import Form, own_path
 from mingqu.domain.identifier import parse
 from mingqu.domain.money import parse_yuan
 from mingqu.domain.product import METHODS
@@ -23,7 +23,7 @@ from mingqu.services.customers.read_papers import offer_view
 from mingqu.services.decisions.read_limit import LimitView, limit_view
 from mingqu.services.lenders.ask_lenders import ask_lenders
 from mingqu.services.offers.disclose_cost import OfferStale, show_cost_table
-from mingqu.services.offers.make_offers import make_offers
+from mingqu.services.offers.make_offers import LendersUndecided, make_offers
 from mingqu.services.offers.preview_offers import preview_offers
 from mingqu.services.offers.price_offer import Offered
 from mingqu.services.offers.read_cost_table import loan_of_offer, renew_offer
@@ -62,8 +62,9 @@ def show_calculator(visit: Visit) -> Response[Any]:
 def ask_for_offers(visit: Visit, form: Form) -> Response[Any]:
     """Ask every lender with a line for an offer, those that decide by themselves as well."""
     amount_fen, instalments, method = form.fen("amount"), form.number("instalments"), form.text("method")
+    wish: Wish | None = None
     if visit.house.lenders:
-        ask_lenders(
+        asked = ask_lenders(
             visit.house,
             person_id=visit.person_id,
             amount_fen=amount_fen,
@@ -71,16 +72,23 @@ def ask_for_offers(visit: Visit, form: Form) -> Response[Any]:
             method=method,
             key=visit.form_key(),  # a wish that is under way is not put twice
         )
-    made = make_offers(
-        visit.house, person_id=visit.person_id, amount_fen=amount_fen, instalments=instalments, method=method
-    )
-    return visit.go(_address([one.offer.offer_id for one in made]))
+        wish = wish_put(asked, amount_fen=amount_fen, instalments=instalments, method=method)
+    try:
+        made = make_offers(
+            visit.house, person_id=visit.person_id, amount_fen=amount_fen, instalments=instalments, method=method
+        )
+    except LendersUndecided:
+        if wish is None:
+            raise
+        made = []  # the page says how each stands
+    return visit.go(address([one.offer.offer_id for one in made], wish))
 
 
 def show_offers(visit: Visit) -> Response[Any]:
-    """Show offers, the cheapest first, none chosen; what cannot be taken any more is said so."""
+    """Show offers, the cheapest first, none chosen; what cannot be taken any more is said so, and who was asked."""
     ids = [parse(one) for one in visit.request.query_params.getall("o", [])[:OFFERS_SHOWN_MAX]]
-    if not ids:
+    wish = wish_of(visit)
+    if not ids and wish is None:
         return visit.go("/draw")
     live: list[Offered] = []
     for offer_id in ids:
@@ -90,8 +98,12 @@ def show_offers(visit: Visit) -> Response[Any]:
             loan_id = loan_of_offer(visit.house, person_id=visit.person_id, offer_id=offer_id)
             if loan_id is not None:
                 return visit.go(f"/loans/{loan_id.hex}/payout")
-    if not live:
+    if not live and ids:
         return visit.show("offer_stale.html", status=409, offer_id=ids[0].hex)
+    asked = None if wish is None else asked_values(visit, wish=wish, ids=ids, live=live)
+    if not live:
+        assert wish is not None
+        return visit.show("offers_asked.html", asked=asked, amount_fen=wish.amount_fen)
     live.sort(key=lambda one: (one.cost.annual.effective_ppm, one.product.id))
     most_fen = max(one.cost.cost_fen for one in live)
     first = live[0]
@@ -101,7 +113,9 @@ def show_offers(visit: Visit) -> Response[Any]:
             {**_card(visit, one, most_fen), "difference_fen": fen}
             for one, fen in zip(live, differences_fen(live), strict=True)
         ],
-        compare="/offers/compare?" + "&".join(f"o={one.offer.offer_id.hex}" for one in live),
+        compare=address([one.offer.offer_id for one in live], wish).replace("/offers?", "/offers/compare?"),
+        asked=asked,
+        wish="" if wish is None else wish.tail,
         amount_fen=first.offer.terms.principal_fen,
         instalments=first.offer.terms.instalments,
         method=first.offer.terms.method.value,
@@ -118,7 +132,9 @@ def choose(visit: Visit, form: Form) -> Response[Any]:
     chosen = form.optional("offer")
     if not chosen:
         shown = form.identifiers("others")
-        return visit.go(_address(shown) + "&choose=1" if shown else "/draw")
+        wish = form.optional("wish")
+        there = address(shown, None) + "&choose=1" + (f"&{wish}" if wish else "")
+        return visit.go(own_path(there) if shown else "/draw")
     offer_id = parse(chosen)
     try:
         table = show_cost_table(visit.house, person_id=visit.person_id, offer_id=offer_id)
@@ -233,7 +249,3 @@ def _card(visit: Visit, one: Offered, most_fen: int) -> dict[str, Any]:
         "prohibited": one.product.prohibited_uses,
         "by_stages": bool(one.product.stages),
     }
-
-
-def _address(ids: Sequence[UUID]) -> str:
-    return "/offers?" + "&".join(f"o={one.hex}" for one in ids)

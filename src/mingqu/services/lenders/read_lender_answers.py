@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from mingqu.domain.lender_answer import LenderQuestion
@@ -15,6 +16,12 @@ def answers_of(house: House, *, person_id: UUID) -> list[LenderQuestion]:
     """Return a person's questions to lenders, the latest first."""
     with house.database.transaction() as tx:
         return lender_question.of_person(tx, person_id=person_id)
+
+
+def answers_shown(house: House, *, person_id: UUID, offer_ids: Sequence[UUID]) -> set[UUID]:
+    """Return the ids of the questions that some of these offers of a person rest on."""
+    with house.database.transaction() as tx:
+        return lender_question.questions_of_offers(tx, person_id=person_id, offer_ids=offer_ids)
 
 
 def answers_view(house: House, *, seat: Seat) -> list[LenderQuestion]:
