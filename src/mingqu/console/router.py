@@ -14,6 +14,7 @@ from mingqu.console import (
     account,
     breaks,
     cards,
+    checkouts,
     collection,
     customer,
     decision,
@@ -50,7 +51,7 @@ SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, breaks.routes, review.routes,
     policy.routes, lab.routes, referral.routes, refused.routes, report.routes,
     collection.routes, grievance.routes, life.routes, stage.routes,
-    cards.routes, payee.routes,
+    cards.routes, payee.routes, checkouts.routes,
 )  # fmt: skip
 
 

@@ -155,6 +155,16 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[Checkout]:
     return [_order(row) for row in rows]
 
 
+def latest(tx: Transaction, *, since: datetime, limit: int) -> list[Checkout]:
+    """Return the latest orders of all merchants that were opened since a moment, the newest first."""
+    rows = tx.execute(
+        f"""SELECT {_ORDER} FROM checkout WHERE cell = ANY (%s) AND opened_at >= %s
+            ORDER BY opened_at DESC, checkout_id LIMIT %s""",  # noqa: S608
+        (list(range(tx.cells)), since, limit),
+    )
+    return [_order(row) for row in rows]
+
+
 def forget_goods(tx: Transaction, *, person_id: UUID) -> None:
     """Forget what a person bought, in whichever cells it lies; of each order its hash stays.
 
