@@ -12,7 +12,7 @@ import pytest
 from mingqu.domain import identifier
 from mingqu.store.books import book
 from mingqu.store.server import column, transaction
-from mingqu.store.server.connection import Connection, Statement
+from mingqu.store.server.connection import Answer, Connection, Statement
 from mingqu.store.server.database import (
     ATTEMPTS_MAX,
     TRANSIENT,
@@ -172,6 +172,31 @@ def test_a_transaction_begins_in_the_round_trip_of_its_first_statements(
         assert tx.together([Statement("SHOW plan_cache_mode", ())])[0].fetchone() == ("force_generic_plan",)
         write(tx, 4)
     assert work_rows(database) == 3
+
+
+def test_a_plan_that_is_kept_finds_rows_by_their_keys_also_if_it_was_made_while_there_were_none(
+    database: Database,
+) -> None:
+    """Sampled while it is empty, a table is read whole by a plan, however long it has become meanwhile."""
+    key = (column.smallint(0), UUID(int=1).bytes)
+    asked = Statement("EXPLAIN SELECT FROM channel_word WHERE cell = $1::smallint AND order_id = $2::uuid", key)
+
+    def plan(answer: Answer) -> str:
+        return "\n".join(line for (line,) in answer)
+
+    with database.transaction() as tx:
+        tx.script("ANALYZE channel_word")
+        tx.commit()
+    with database.transaction() as tx:
+        assert "Seq Scan" in plan(tx.together([asked])[0]), "otherwise there is nothing to keep anybody from"
+    with database.transaction(planned=True) as tx:
+        assert "Seq Scan" not in plan(tx.together([asked])[0])
+    with database.transaction(planned=True) as tx:
+        tx.begin()
+        assert "Seq Scan" not in plan(tx.together([asked])[0])
+    assert "Seq Scan" not in plan(database.ask(lambda _: [asked])[0])
+    with database.transaction() as tx:
+        assert "Seq Scan" in plan(tx.together([asked])[0]), "what others are told is not changed"
 
 
 def test_the_last_statements_take_the_commit_along_or_commit_nothing(

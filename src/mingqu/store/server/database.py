@@ -31,7 +31,7 @@ from mingqu.domain import identifier
 from mingqu.domain.refusal import Refusal
 from mingqu.store.server.connection import Answer, Connection, Packed, Statement, call, call_all, configure, say
 from mingqu.store.server.rows import Rows as Rows
-from mingqu.store.server.transaction import BEGIN, BEGIN_ATTEMPTS_MAX, BEGIN_PLANNED, GONE, Line, Reading
+from mingqu.store.server.transaction import BEGIN, BEGIN_ATTEMPTS_MAX, BEGIN_PLANNED, GONE, PLANNED, Line, Reading
 from mingqu.store.server.transaction import Cells as Cells
 from mingqu.store.server.transaction import DatabaseUnavailable as DatabaseUnavailable
 from mingqu.store.server.transaction import Parameters as Parameters
@@ -51,8 +51,6 @@ ATTEMPTS_MAX: Final = 5
 _CONNECTION_SECONDS_MAX: Final = 5.0
 _CONNECTIONS_MAX: Final = 16
 
-# As for a planned transaction, for statements that go in one round trip without one, until the last of them.
-_PLANNED: Final = Statement("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)", ())
 _BEGIN_SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -105,7 +103,7 @@ class Database:
     def transaction(self, *, planned: bool = False) -> Iterator[Transaction]:
         """Open one transaction, which begins with its first statements; it is rolled back unless `commit()` was called.
 
-        In a `planned` one the plans of prepared statements are kept.
+        In a `planned` one the plans of prepared statements are kept, and find rows by their keys.
         Errors: DatabaseUnavailable when no connection can be had, or when the book was recut while there was none.
         """
         if self._reading is not None:
@@ -177,7 +175,7 @@ class Database:
         if self._reading is not None:
             return self._reading.together(statements(self._reading))
         return self._at_once(
-            lambda connection: call_all(connection, [_PLANNED, *statements(Transaction(Line(connection), self))])[1:]
+            lambda connection: call_all(connection, [PLANNED, *statements(Transaction(Line(connection), self))])[1:]
         )
 
     def _at_once(self, work: Callable[[Connection], Returned]) -> Returned:

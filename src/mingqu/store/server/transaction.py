@@ -44,9 +44,15 @@ class Beginning(NamedTuple):
 
 BEGIN: Final = Beginning(b"BEGIN", (Statement("BEGIN", ()),))
 # For who always says the same few statements, each of which finds its rows by their keys: to plan them anew for what
-# they are given this time costs as much as carrying them out, and gives the same plan.
-_GENERIC: Final = "SET LOCAL plan_cache_mode = force_generic_plan"
-BEGIN_PLANNED: Final = Beginning(f"BEGIN; {_GENERIC}".encode(), (*BEGIN.statements, Statement(_GENERIC, ())))
+# they are given this time costs as much as carrying them out, and gives the same plan. One that was made when a table
+# had few rows would read all of it, and be kept while it grows: so tables are read whole where there is no key.
+_BY_KEYS: Final = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+_SETS: Final = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _BY_KEYS.items())
+PLANNED: Final = Statement(f"SELECT {_SETS}", ())  # until the transaction ends, or what goes in one round trip
+BEGIN_PLANNED: Final = Beginning(
+    "; ".join(["BEGIN", *(f"SET LOCAL {name} = {value}" for name, value in _BY_KEYS.items())]).encode(),
+    (*BEGIN.statements, PLANNED),
+)
 
 
 class Line:
