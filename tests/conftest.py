@@ -40,6 +40,8 @@ use_memory()
 
 OPENED_ON = date(2026, 8, 15)
 CELLS = 4
+# A caller of ours rather hears "unavailable"; sixteen threads of a test on a busy machine rather wait for a connection.
+CONNECTION_SECONDS_MAX = 60.0
 # Cells are looked at by the tests of the database. A story needs its own and no more: each one costs a close of every
 # quiet day that it lives through.
 CELLS_OF_A_STORY = 1
@@ -170,7 +172,7 @@ def database(request: pytest.FixtureRequest, server: Server) -> Iterator[Databas
     copy_of = request.getfixturevalue(small + ("funded" if "world" in request.fixturenames else "template"))
     with (
         database_named(server, f"book_{next(_numbers)}", copy_of=copy_of) as address,
-        Database(address, ensure=server.ensure) as fresh,
+        Database(address, ensure=server.ensure, connection_seconds_max=CONNECTION_SECONDS_MAX) as fresh,
     ):
         yield fresh
 

@@ -24,7 +24,7 @@ from mingqu.domain.word import Failed
 from mingqu.services.orders.end_agreement import stop_agreement
 from mingqu.services.orders.hear_order import BookOrders
 from mingqu.services.people.read_person import person_view
-from mingqu.services.privacy.erase_person import ask_to_be_erased
+from mingqu.services.privacy.erase_person import ErasureWaits, Open, ask_to_be_erased, erasure_standing
 from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
 from mingqu.services.repayment.choose_deduction import AgreementMissing, choose_deduction, stop_deduction
 from mingqu.services.repayment.repay import confirm_agreement, open_page, request_agreement
@@ -597,3 +597,19 @@ def test_verify_finds_what_was_taken_back_and_never_came(account: Account) -> No
         tx.execute("ALTER TABLE spend_event DISABLE TRIGGER spend_event_stays")
         tx.execute("UPDATE spend_event SET amount_fen = 1 WHERE kind = 'repaid'")
         assert f"what was taken back of {paid} is no repayment of its account" in proof.spend_accounts(tx)
+
+
+def test_whoever_has_money_on_an_account_is_told_so_and_erased_once_it_is_used(account: Account) -> None:
+    house, person_id = account.world.house, account.known.person_id
+    account.buy("1", 10_000)
+    account.pay(PaymentWish.ALL, "too much", amount_fen=15_000)
+    assert erasure_standing(house, person_id=person_id).open is Open.CREDIT
+    before = rows_of(house)
+    with pytest.raises(ErasureWaits) as refused:
+        ask_to_be_erased(house, person_id=person_id, key="early")
+    assert refused.value.details["open"] == "credit"
+    assert rows_of(house) == before
+    account.buy("2", 5_000)
+    assert (account.view().credit_fen, erasure_standing(house, person_id=person_id).open) == (0, None)
+    ask_to_be_erased(house, person_id=person_id, key="now")
+    assert_coherent(house)

@@ -14,7 +14,18 @@ from typing import Any
 
 import httpx
 
-from tests.unit.sandbox.house import CARD, ID_NUMBER, NAME, PHONE, START, House, Moving, playing, receiving
+from tests.unit.sandbox.house import (
+    CARD,
+    ID_NUMBER,
+    NAME,
+    PATIENCE_SECONDS,
+    PHONE,
+    START,
+    House,
+    Moving,
+    playing,
+    receiving,
+)
 
 PROGRAM = """
 import json, sys, threading
@@ -35,7 +46,7 @@ def knob(house: House, party: str, path: str, /, **asked: Any) -> None:
 
 
 def test_a_sandbox_that_was_killed_forgets_nothing_it_answered(tmp_path: Path) -> None:
-    with receiving() as (address, heard, _), httpx.Client(timeout=5) as client:
+    with receiving() as (address, heard, _), httpx.Client(timeout=PATIENCE_SECONDS) as client:
         process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, text=True)
         try:
             assert process.stdout is not None

@@ -1,8 +1,9 @@
 """Erase a person who asks for it: at once where no law keeps what is known of them, otherwise on the day it lets go.
 
 Until then what is known stays sealed, nothing rests on a consent any more, and who looks at it is noted. Nobody is
-erased while something is open: a debt, an order, a hold, money with a purpose, a dispute, a complaint. Whoever signs a
-new contract takes the wish back by that, and is told so. Source: PIPL art. 47; 反洗钱法 (2024) art. 34 goes before it.
+erased while something is open: a debt, an order, money of their own on an account, a hold, money with a purpose, a
+dispute, a complaint. Whoever signs a new contract takes the wish back by that, and is told so. Source: PIPL art. 47;
+反洗钱法 (2024) art. 34 goes before it.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class ErasureOwes(Refusal):
 
 
 class ErasureWaits(Refusal):
-    """Something of this person is not at its end: a hold, unspent money with a purpose, a dispute, a complaint."""
+    """Something of this person is not at its end: their money on an account, a hold, unspent money with a purpose, a
+    dispute, a complaint."""
 
     code: ClassVar[str] = "erasure_waits"
     status: ClassVar[int] = 409
@@ -57,6 +59,7 @@ class Open(StrEnum):
     """What keeps somebody from being erased, the first that is found."""
 
     DEBT = "debt"
+    CREDIT = "credit"  # of a revolving account: what is the person's own pays the next purchase
     ORDER = "order"
     HOLD = "hold"
     PURPOSE_MONEY = "purpose_money"
@@ -108,6 +111,8 @@ def ask_to_be_erased(house: House, *, person_id: UUID, key: str) -> Erasure:
         found = _open(tx, person_id=person_id)
         if found in (Open.DEBT, Open.ORDER):
             raise ErasureOwes("Repay what is owed first; what is on its way must have arrived.")
+        if found is Open.CREDIT:
+            raise ErasureWaits("Money of yours lies on an account: it pays your next purchase.", open=found.value)
         if found is not None:
             raise ErasureWaits("Something of yours is still open; ask again when it has ended.", open=found.value)
         party.load_person(tx, person_id=person_id)
@@ -196,10 +201,14 @@ def _erase(tx: Transaction, house: House, *, person_id: UUID, at: datetime) -> N
 def _open(tx: Transaction, *, person_id: UUID) -> Open | None:
     """Return the first thing of a person that is not at its end, or None."""
     accounts = spend.of_person(tx, person_id=person_id)
-    if loan.owes_money(tx, person_id=person_id) or any(one.state.used_fen or one.state.whole_fen for one in accounts):
+    if loan.owes_money(tx, person_id=person_id) or any(
+        one.state.used_fen or one.state.whole_fen > 0 for one in accounts
+    ):
         return Open.DEBT
     if order.open_orders_of_person(tx, person_id=person_id):
         return Open.ORDER
+    if any(one.state.credit_fen for one in accounts):
+        return Open.CREDIT
     asked = (
         (Open.HOLD, erasure.has_holds),
         (Open.PURPOSE_MONEY, erasure.has_unspent),
