@@ -89,6 +89,7 @@ def _apply(person: Person) -> None:
         monthly_income_fen=person.newcomer.monthly_income_fen,
     )
     person.decision_id = made.decision_id
+    person.notebook.ceiling_fen = made.decision.limit_fen if made.decision.approved else 0
     if not made.decision.approved:
         person.step = ASKING
 

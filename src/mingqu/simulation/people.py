@@ -13,6 +13,7 @@ from mingqu.domain.personal import Personal
 from mingqu.services.house import House
 from mingqu.services.orders.entrust_payment import Payee
 from mingqu.simulation.dice import Dice
+from mingqu.simulation.notebook import Notebook
 from mingqu.simulation.playhouse import Playhouse
 from mingqu.simulation.tally import BrokenError
 
@@ -73,6 +74,7 @@ class Person:
     pages: list[UUID] = field(default_factory=list)  # orders whose page was not paid on yet
     together_key: str = ""  # of a payment for several lenders that is meant
     together: list[UUID] = field(default_factory=list)  # such payments whose page was not paid on yet
+    notebook: Notebook = field(default_factory=Notebook)  # of revolving accounts
 
     @property
     def house(self) -> House:

@@ -8,6 +8,7 @@ bank's own. In the end all is well, and everything ends.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
@@ -21,7 +22,7 @@ from mingqu.ports.notice import CombinedNotice, Notice
 from mingqu.services.house import BANK
 from mingqu.services.incoming.take_notice import take_notice
 from mingqu.services.reconciliation.reconcile import reconcile_one
-from mingqu.simulation import arrival, borrower, operators
+from mingqu.simulation import arrival, borrower, holder, operators
 from mingqu.simulation.dice import Dice
 from mingqu.simulation.mortal_database import End, WorkerKilled
 from mingqu.simulation.people import IdleError, Person
@@ -34,7 +35,7 @@ from mingqu.simulation.weather import BAD, Trouble, Weather
 from mingqu.store.orders import order
 
 DAYS: Final = 10
-TICKS_A_DAY: Final = 16
+TICKS_A_DAY: Final = 19
 NEWCOMERS: Final = 3
 _NEW_FROM: Final = 100  # numbers of people who are new; those of the prepared book are below
 _DEATH_PPM: Final = 90_000
@@ -42,6 +43,8 @@ _LOSS_PPM: Final = 50_000
 _POINTS_MAX: Final = 60  # a command passes some tens, a close some hundreds
 _STEPS_MAX: Final = 12  # of somebody on their way before they do something else
 _DOINGS_MAX: Final = 3  # of a borrower at one time
+_HOLDINGS_MAX: Final = 6  # of a holder of accounts
+_HOLDER_PPM: Final = 850_000  # of the times that somebody with accounts may do something, rather than anybody
 _LOOK_PPM: Final = 30_000
 _OUTAGE_PPM: Final = 200_000  # a day on which no worker runs
 # After the weather has turned everything ends within a few days: a return is tried three times, a day apart.
@@ -75,9 +78,9 @@ class PlatformHistory:
         """Live through the days, then let all be well and see that everything ends. Errors: BrokenError."""
         with self._stage.play(seed=self._seed) as opened:
             self._play = play = self._plant(opened)
-            self._truth = PlatformTruth(play=play)
-            self._desk = operators.Desk(play=play, dice=self._dice, operators=self._stage.operators)
             self._people = self._gather(play)
+            self._truth = PlatformTruth(play=play, people=self._people)
+            self._desk = operators.Desk(play=play, dice=self._dice, operators=self._stage.operators)
             self._held_up: list[Notice | CombinedNotice] = []
             play.misbehave(self._weather.rates_ppm)
             play.bills.mixing = self._weather.may(Trouble.BILL)
@@ -100,8 +103,9 @@ class PlatformHistory:
                 person_id=each.person_id,
                 instrument_id=each.instrument_id,
                 step=arrival.BORROWER,
+                notebook=deepcopy(notebook),
             )
-            for each in self._stage.borrowers
+            for each, notebook in zip(self._stage.borrowers, self._stage.notebooks, strict=True)
         ]
         new = [
             Person(play=play, dice=self._dice, newcomer=newcomer(number=_NEW_FROM + number, good=number != 1))
@@ -128,7 +132,9 @@ class PlatformHistory:
         self._look()
 
     def _tick(self, *, is_working: bool) -> None:
-        match self._dice.below(100):
+        match self._dice.below(119):
+            case point if point >= 100:
+                self._let_holder()
             case point if point < 31:
                 if is_working:
                     self._work()
@@ -152,9 +158,10 @@ class PlatformHistory:
     def _now(self) -> datetime:
         return self._play.clock.now()
 
-    def _do(self, name: str, about: str, doing: Callable[[], Done]) -> Done | None:
+    def _do(self, name: str, about: str, doing: Callable[[], Done], *, mortal: bool = True) -> Done | None:
         """Let something be done, or die in the middle; a refusal is an answer, any other error a bug."""
-        self._doom()
+        if mortal:
+            self._doom()
         said, done, idle = "", None, False
         try:
             done = doing()
@@ -238,6 +245,22 @@ class PlatformHistory:
             self._do(f"borrower: {doing.__name__.replace('_', ' ')}", person.alias, partial(doing, person))
             self._play.clock.advance(timedelta(seconds=self._dice.between(1, 400)))
 
+    def _let_holder(self) -> None:
+        """Let somebody with accounts, or who may open one, or one of their sellers, do some things."""
+        able = [each for each in self._people if not each.gone and each.step == arrival.BORROWER]
+        holders = [each for each in able if each.notebook.accounts]
+        if not able:
+            return
+        person = self._dice.one_of(holders if holders and self._dice.happens(_HOLDER_PPM) else able)
+        for _ in range(self._dice.between(1, _HOLDINGS_MAX)):
+            self._let_hold(person, holder.go_on(person))
+            self._play.clock.advance(timedelta(seconds=self._dice.between(1, 400)))
+
+    def _let_hold(self, person: Person, doing: Callable[[Person], None], *, mortal: bool = True) -> None:
+        name = f"holder: {doing.__name__.replace('_', ' ')}"
+        self._do(name, person.alias, partial(doing, person), mortal=mortal)
+        self._truth.look_at_hold(person=person)
+
     def _bring_notices(self, *, all_of_them: bool = False) -> None:
         """Bring what the bank has to tell: never, once or twice, now or later, in any order."""
         self._held_up += [self._notice(number, word) for number, word in self._play.bank.notices()]
@@ -293,6 +316,9 @@ class PlatformHistory:
             self.tally.note(self._now, "payout returned", f"…{number[-6:]}")
 
     def _look(self) -> None:
+        for person in self._people:
+            while person.notebook.doubts:  # each turn clears one up: whoever asks now is answered
+                self._let_hold(person, holder.clear_up, mortal=False)
         self._truth.look()
         self.tally.operations["prove the book"] += 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
 from typing import Final
@@ -16,6 +17,9 @@ from mingqu.services.close.close_day import what_stands
 from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.house import ALIPAY_ACCOUNT, BANK, ENTRUSTED
 from mingqu.services.loans.read_loan import paid_orders
+from mingqu.services.revolving.deduct_bills import DEDUCT
+from mingqu.simulation.account_truth import AccountTruth
+from mingqu.simulation.people import Person
 from mingqu.simulation.playhouse import PAYEE, Playhouse
 from mingqu.simulation.tally import BrokenError
 from mingqu.store.bills import reconciliation
@@ -23,19 +27,22 @@ from mingqu.store.loans import loan, repayment
 from mingqu.store.loans.loan import Loan
 from mingqu.store.orders import order, queue
 from mingqu.store.parties import consent
+from mingqu.store.parties.erasure import ERASE
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
 
 _DAYS_MAX: Final = 100  # of a history, and of the month before it
+_STANDING: Final = frozenset({DEDUCT, ERASE})  # work that waits for the next bill, and for the day a law lets go
 _LOANS_MAX: Final = 200  # of a cell: a history has some tens
 
 
 class PlatformTruth:
     """The proofs of one history."""
 
-    def __init__(self, *, play: Playhouse) -> None:
+    def __init__(self, *, play: Playhouse, people: Sequence[Person] = ()) -> None:
         self._play = play
         self.returned: set[str] = set()  # numbers of payouts that the bank did and took back
+        self._accounts = AccountTruth(play=play, people=people, returned=self.returned)
 
     def look(self) -> None:
         """Prove the book and compare it with the bank's. Errors: BrokenError, with every finding."""
@@ -43,7 +50,7 @@ class PlatformTruth:
         report = verify_book(database=house.database, keyring=house.keyring)
         found = [f"invariant {number}: {sentence}" for number, said in report.findings.items() for sentence in said]
         with house.database.transaction() as tx:
-            found += self._against_bank(tx) + self._against_rails(tx) + self._agreed(tx)
+            found += self._against_bank(tx) + self._against_rails(tx) + self._agreed(tx) + self._accounts.found(tx)
         stands = what_stands(house, done=())
         found += [f"a loan is set aside on {each.on}: {each.code}" for each in stands.set_aside]
         found += [f"cell {cell} on {on} is not proved" for cell, on in stands.unproved]
@@ -54,7 +61,18 @@ class PlatformTruth:
         """Return whether nothing is left to do: no open order, no work, nothing in dispute."""
         with self._play.house.database.transaction() as tx:
             waiting = [one for cell in range(tx.cells) for one in order.open_orders(tx, cell=cell)]
-            return not waiting and not work.pending(tx) and not queue.disputed_orders(tx)
+            left = work.pending(tx).keys() - _STANDING
+            return not waiting and not left and not queue.disputed_orders(tx)
+
+    def look_at_hold(self, *, person: Person) -> None:
+        """Require that what was held a moment ago is within limits. Errors: BrokenError."""
+        account_id, person.notebook.held_last = person.notebook.held_last, None
+        if account_id is None:
+            return
+        with self._play.house.database.transaction() as tx:
+            found = self._accounts.above_ceiling(tx, person=person, account_id=account_id)
+        if found:
+            raise BrokenError("; ".join(found))
 
     def days_with_breaks(self) -> list[date]:
         """Return the days of the bank whose breaks are left, the oldest first."""
@@ -75,6 +93,9 @@ class PlatformTruth:
         paid, moved = paid_orders(house), dict(self._play.bank.moved())
         if {number: fen for number, fen in paid.items() if number not in self.returned} != moved:
             raise BrokenError("all is over, and what the bank moved is not what the book paid")
+        with house.database.transaction() as tx:
+            if missing := self._accounts.missing(tx):
+                raise BrokenError("; ".join(missing))
 
     def ends(self) -> Counter[str]:
         """Return how loans stand in the end, and how many orders were paid."""
@@ -82,6 +103,7 @@ class PlatformTruth:
             found = Counter(f"loan {one.state.stage.value}" for one in self._loans(tx))
             found["order paid"] = len(order.paid_amounts(tx))
             found["order returned"] = len(self.returned)
+            found.update(self._accounts.ends(tx))
             for order_id, _ in order.paid_amounts(tx):
                 found[f"order paid by {order.load(tx, order_id=order_id).channel}"] += 1
         return found

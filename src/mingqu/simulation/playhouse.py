@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -42,6 +42,7 @@ from mingqu.simulation.dice import Dice
 from mingqu.simulation.mixed_bills import MixedBills
 from mingqu.simulation.mortal_database import Fate, MortalDatabase
 from mingqu.simulation.signed_notices import SignedNotices
+from mingqu.simulation.spend_desk import SpendDesk
 from mingqu.simulation.tills import PART_LATE_PPM, CombinedTill, WalletTransfers
 from mingqu.simulation.wallets import WalletDoor
 from mingqu.store.decisions import policy
@@ -74,6 +75,7 @@ class Playhouse:
     bills: MixedBills
     fate: Fate
     faults: tuple[Faults, ...]  # of each counterparty
+    desk: SpendDesk = field(default_factory=SpendDesk)  # where revolving accounts are used
 
     def misbehave(self, rates_ppm: Mapping[Fault, int]) -> None:
         """Let every counterparty meet these faults from now on."""

@@ -1,6 +1,7 @@
 """The stage of platform histories: one server, and a book in the middle of its life that every seed has a copy of.
 
-The book was opened a month before: six people borrowed, and their first bills fall due in the days that are played.
+The book was opened a month before: six people borrowed, most of them and somebody else have revolving accounts, and
+their first bills fall due in the days that are played.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from mingqu.services.evidence.publish_evidence import publish_evidence
 from mingqu.services.house import House
 from mingqu.services.people.bind_wallet import bind_alipay_account
 from mingqu.services.reconciliation.reconcile import DAYS_BACK_MAX, reconcile_day
+from mingqu.simulation.notebook import Notebook
 from mingqu.simulation.playhouse import PAYEE, Playhouse, open_playhouse
+from mingqu.simulation.standing_accounts import STANDINGS, open_accounts, playing_days
 from mingqu.store.books import book
 from mingqu.store.decisions import policy
 from mingqu.store.server import keyring, migration
@@ -51,7 +54,9 @@ _BORROWERS: Final = (
     (2, 400_000, 12, "equal_instalment", 0),
     (3, 250_000, 3, "equal_principal", _BALANCE_FEN),
     (5, 600_000, 6, "equal_instalment", 60_000),
+    (5, 0, 0, "", 30_000),  # who has no loan
 )
+_ASKED_FEN: Final = 100_000  # by whoever takes no loan
 # Who borrowed from another lender on the same day: by their number how much, in how many equal instalments.
 _SECOND: Final = {0: (200_000, 6), 1: (150_000, 3), 3: (100_000, 6)}
 # What was signed the day before the play begins and is paid out in its first hours: by the number of the borrower, the
@@ -72,6 +77,7 @@ class Stage:
     keys: keyring.Keyring
     pack: Pack
     borrowers: Sequence[Known]
+    notebooks: Sequence[Notebook]  # of each borrower
     operators: Sequence[Operator]
     settled_before: frozenset[UUID]  # orders that ended before the play
     in_memory: bool
@@ -108,14 +114,15 @@ def open_stage() -> Iterator[Stage]:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mingqu-simulate-", dir=place)))
         root.chmod(0o711)  # the unprivileged account that runs the server for root must pass
         server = stack.enter_context(open_server(data=root / "data", own=True))
-        pack, keys = policy.load_pack(), keyring.create(folder=root)
-        borrowers, operators = _prepare(server, root=root, keys=keys, pack=pack)
+        pack, keys = playing_days(policy.read_documents()), keyring.create(folder=root)
+        borrowers, notebooks, operators = _prepare(server, root=root, keys=keys, pack=pack)
         yield Stage(
             root=root,
             server=server,
             keys=keys,
             pack=pack,
             borrowers=borrowers,
+            notebooks=notebooks,
             operators=operators,
             settled_before=frozenset(),
             in_memory=place is not None,
@@ -132,7 +139,7 @@ def newcomer(*, number: int, good: bool) -> Newcomer:
 
 def _prepare(
     server: Server, *, root: Path, keys: keyring.Keyring, pack: Pack
-) -> tuple[Sequence[Known], Sequence[Operator]]:
+) -> tuple[Sequence[Known], Sequence[Notebook], Sequence[Operator]]:
     """Make the book, let people borrow, and close the days up to the one before the play."""
     start = start_of(OPENED_ON) + MORNING
     with open_playhouse(
@@ -146,7 +153,8 @@ def _prepare(
             tx.commit()
         fund_lenders(playhouse.world)
         operators = [add_operator(house, name=name, role=role).operator for name, role in _OPERATORS]
-        borrowers = [_borrow(playhouse, number=number) for number in range(len(_BORROWERS))]
+        prepared = [_borrow(playhouse, number=number) for number in range(len(_BORROWERS))]
+        borrowers, notebooks = [known for known, _ in prepared], [notebook for _, notebook in prepared]
         _sign_before(playhouse, borrowers)
         _close(house, playhouse, to=BEGINS_ON - timedelta(days=1))
         for back in range(DAYS_BACK_MAX, 0, -1):  # so that no history begins with bills of days before it
@@ -154,22 +162,25 @@ def _prepare(
         for known, (*_, balance_fen) in zip(borrowers, _BORROWERS, strict=True):
             left_fen = playhouse.world.balance_fen(known.newcomer)
             playhouse.world.deposit(known.newcomer, balance_fen - left_fen)
-    return borrowers, operators
+    return borrowers, notebooks, operators
 
 
-def _borrow(playhouse: Playhouse, *, number: int) -> Known:
+def _borrow(playhouse: Playhouse, *, number: int) -> tuple[Known, Notebook]:
     days, amount_fen, instalments, method, _ = _BORROWERS[number]
     playhouse.world.go_to(max(playhouse.clock.now(), start_of(OPENED_ON + timedelta(days=days)) + MORNING))
     _close(playhouse.house, playhouse, to=OPENED_ON + timedelta(days=days - 1))
     known = introduce(playhouse.world, newcomer(number=number, good=True), balance_fen=_BALANCE_FEN)
-    be_assessed(playhouse.world, known, amount_fen=amount_fen)
-    take_loan(playhouse.world, known, amount_fen=amount_fen, instalments=instalments, method=method)
+    assessed = be_assessed(playhouse.world, known, amount_fen=amount_fen or _ASKED_FEN)
+    if amount_fen:
+        take_loan(playhouse.world, known, amount_fen=amount_fen, instalments=instalments, method=method)
     if number in _SECOND:
         amount_fen, instalments = _SECOND[number]
         way = "equal_instalment"
         take_loan(playhouse.world, known, amount_fen=amount_fen, instalments=instalments, method=way, choice=1)
     work_until_idle(playhouse.world)
-    return known
+    notebook = open_accounts(playhouse, known, standing=STANDINGS[number]) if number in STANDINGS else Notebook()
+    notebook.ceiling_fen = assessed.decision.limit_fen
+    return known, notebook
 
 
 def _sign_before(playhouse: Playhouse, borrowers: Sequence[Known]) -> None:
