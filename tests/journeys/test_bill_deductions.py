@@ -366,6 +366,33 @@ def test_a_deduction_that_was_not_sent_waits_until_what_was_paid_by_hand_is_hear
     assert (account.view().bill_left_fen, account.view().credit_fen) == (0, 0)
 
 
+def test_who_paid_in_time_is_not_late_because_a_later_payment_is_heard_first(account: Account) -> None:
+    world, house, due = account.world, account.world.house, date(2026, 9, 10)
+    account.buy("1", 100_000)
+    account.at(due, 23, 50)
+    pages = [
+        repay_spend(
+            house,
+            person_id=account.known.person_id,
+            account_id=account.account_id,
+            wish=PaymentWish.MINIMUM,
+            amount_fen=amount_fen,
+            key=f"page {amount_fen}",
+        ).order_id
+        for amount_fen in (10_000, 5_000)
+    ]
+    for order_id, at in zip(pages, (moment(due, 23, 55), moment(due, 24, 5)), strict=True):
+        open_page(house, person_id=account.known.person_id, order_id=order_id)
+        world.go_to(at)
+        world.pay_page(account.known.newcomer, order_id)
+    for order_id in reversed(pages):
+        word = house.hosted.ask(order_id.hex)
+        BookOrders(house=house).hear(order_id=order_id, word=word, at=house.clock.now())
+    account.at(due + timedelta(days=1), 1)
+    view = account.view()
+    assert (view.overdue_days, view.state.lates, view.bill_left_fen) == (0, (), 85_000)
+
+
 def test_what_is_being_deducted_is_not_asked_for_by_hand_as_well(account: Account) -> None:
     world, house, due = account.world, account.world.house, date(2026, 9, 10)
     world.deposit(XIA, 100_000)

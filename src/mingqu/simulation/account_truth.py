@@ -108,7 +108,12 @@ class AccountTruth:
             for account in spend.page(tx, cell=cell, after=UUID(int=0), limit=ACCOUNTS_MAX):
                 notebook = owners.get(account.account_id, Notebook())
                 events = spend.events_of(tx, account_id=account.account_id)
-                plain = PlainAccount(terms=account.terms, day=account.opened_on, limit_fen=account.granted_fen)
+                plain = PlainAccount(
+                    terms=account.terms,
+                    opened_on=account.opened_on,
+                    day=account.opened_on,
+                    limit_fen=account.granted_fen,
+                )
                 for event in events:
                     plain.tell(event)
                 plain.pass_to(account.state.day)
@@ -190,14 +195,15 @@ def _dated(told: _Told, event: SpendEvent, before: Sequence[SpendEvent], *, paid
     """Yield what is wrong with the day from which an order counts: the bank's, or the one that the account had reached.
 
     A draw may be heard of when a bill was made or judged meanwhile; a payment keeps both waiting, so that whoever paid
-    in time is not late.
+    in time is not late, and another that is heard meanwhile counts from the evening that waits.
     """
     terms, number = told.account.terms, event.event_id.hex
     reached = max((one.on for one in before), default=told.account.opened_on)
     bills_on = terms.bill_after(paid_on - _DAY)
-    if event.on != max(paid_on, reached) and not (
-        event.kind is SpendKind.DRAWN and min(bills_on, terms.due_of(paid_on - _DAY)) < event.on
-    ):
+    evenings = (terms.bill_after(event.on - _DAY), terms.due_of(event.on - _DAY))
+    heard_behind = event.kind is SpendKind.DRAWN and min(bills_on, terms.due_of(paid_on - _DAY)) < event.on
+    heard_before = event.kind is SpendKind.REPAID and reached <= event.on < paid_on and event.on in evenings
+    if event.on != max(paid_on, reached) and not heard_behind and not heard_before:
         yield f"order {number} was paid on {paid_on} and counts from {event.on}"
     late = [one for one in told.plain.bills if one.billed_on < paid_on <= terms.due_of(one.billed_on) < event.on]
     if late and event.kind is SpendKind.REPAID:

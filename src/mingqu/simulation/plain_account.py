@@ -83,6 +83,7 @@ class PlainAccount:
     """One account; tell it what happened, in order, and let days pass."""
 
     terms: SpendTerms
+    opened_on: date
     day: date
     limit_fen: int
     heaps: list[Heap] = field(default_factory=list)
@@ -227,7 +228,7 @@ class PlainAccount:
         """Let a due day, or a bill day, be over."""
         if self.is_open and self.day == self.terms.due_of(self.bills[-1].billed_on):
             self._judge()
-        if self.day.day == self.terms.bill_day:
+        if self.day.day == self.terms.bill_day and self.day != self.opened_on:
             self._bill()
 
     def _night(self) -> None:
@@ -253,7 +254,6 @@ class PlainAccount:
 
     def _bill(self) -> None:
         for heap in self.heaps:
-            self._takes(heap, 0, Went.CAME_BACK)
             back_fen, heap.back_fen = heap.back_fen, 0
             self._takes(heap, back_fen, Went.CAME_BACK)
         rate = Fraction(*self.terms.fen_day())

@@ -13,6 +13,7 @@ from mingqu.simulation.people import IdleError, Person, require_same
 from mingqu.store.server.database import DatabaseUnavailable
 
 HOLD_DAYS: Final = 7  # of both products
+_SENT_TWICE_PPM: Final = 400_000  # of what was answered: programs of sellers do so more often than people
 _SELLERS: Final = ("corner shop", "dealer")
 
 
@@ -55,7 +56,7 @@ def do_act(person: Person, act: Act) -> None:
         raise
     doubts.remove(act)
     act.note(answer)
-    if person.asks_twice():
+    if person.dice.happens(_SENT_TWICE_PPM):
         require_same(answer, act.send(), what=f"a command ({act.name})")
 
 

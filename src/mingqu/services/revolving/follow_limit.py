@@ -9,7 +9,7 @@ from mingqu.domain.ledger import Account, AccountCode, Transfer
 from mingqu.domain.limit import moves
 from mingqu.domain.spend import SpendEvent, SpendKind
 from mingqu.services.house import House
-from mingqu.services.revolving.record_spend import bring_up_all, record_spend
+from mingqu.services.revolving.record_spend import bring_up_all, day_to_tell, record_spend
 from mingqu.store.ledgers import ledger
 from mingqu.store.revolving import spend
 from mingqu.store.server.database import Transaction
@@ -24,7 +24,7 @@ def follow_limit(tx: Transaction, house: House, *, person_id: UUID, decision_id:
     before. The caller holds the cell's lock and commits.
     """
     for known in spend.of_person(tx, person_id=person_id):
-        today = max(house.clock.business_date(), known.state.day)
+        today = day_to_tell(tx, account=known, on=house.clock.business_date())
         product = house.pack.spend_version(product_id=known.product_id, version=known.product_version)
         limit_fen = product.limit_of(person_fen=person_fen)
         before_fen = known.state.limit_fen

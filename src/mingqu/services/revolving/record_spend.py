@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -55,6 +55,17 @@ def brought_up(tx: Transaction, house: House, *, account: SpendAccount, to: date
     if spend.is_paying(tx, account_id=account.account_id):
         raise RepaymentUnderWay("A payment of yours is on its way; please try again in a moment.")
     return bring_up_all(tx, house, accounts=[account], to=to)[0]
+
+
+def day_to_tell(tx: Transaction, *, account: SpendAccount, on: date) -> date:
+    """Return the day of what is heard of an account on a day: the last before a morning that waits for a payment.
+
+    So whoever paid in time is not judged late because something else is heard first.
+    """
+    waits_on = next_morning(account.state)
+    if waits_on <= on and spend.is_paying(tx, account_id=account.account_id):
+        return waits_on - timedelta(days=1)
+    return max(on, account.state.day)
 
 
 def bring_up_all(tx: Transaction, house: House, *, accounts: Sequence[SpendAccount], to: date) -> list[SpendAccount]:

@@ -7,7 +7,7 @@ from mingqu.domain.order import Order, OrderKind, OrderState, parent_of_holds
 from mingqu.domain.spend import SpendEvent, SpendKind, deducted_fen
 from mingqu.services.house import House
 from mingqu.services.revolving.draw_cash import holds_of_draw
-from mingqu.services.revolving.record_spend import bring_up_all, give_back, record_spend
+from mingqu.services.revolving.record_spend import bring_up_all, day_to_tell, give_back, record_spend
 from mingqu.services.revolving.route_spend import release_spend
 from mingqu.services.revolving.tell_of_deductions import tell_deducted, tell_not_deducted
 from mingqu.store.revolving import bill_deduction, spend
@@ -19,7 +19,8 @@ from mingqu.store.server.database import Transaction
 def settle_spend(tx: Transaction, house: House, *, ended: Order) -> None:
     """Record a draw that was paid out or a payment that came in, from the day on which the channel says it was.
 
-    A payment that was judged late in the meantime counts from the day the account has reached. A draw that was refused
+    A payment that was judged late in the meantime counts from the day the account has reached, and one that is heard
+    while another may have come in time from the last day before the bill is made or judged. A draw that was refused
     for good gives back what was held for it. What became of a bill's deduction is told to the account's owner.
     """
     account = spend.account_of_order(tx, order_id=ended.order_id)
@@ -39,9 +40,11 @@ def settle_spend(tx: Transaction, house: House, *, ended: Order) -> None:
             _not_deducted(tx, house, account, ended, *deducts)
         return
     assert ended.value_date is not None
-    on = max(ended.value_date, account.state.day)
-    account = bring_up_all(tx, house, accounts=[account], to=on)[0]
     drawn = ended.kind is OrderKind.PAYOUT
+    on = max(ended.value_date, account.state.day)
+    if not drawn:
+        on = day_to_tell(tx, account=account, on=on)
+    account = bring_up_all(tx, house, accounts=[account], to=on)[0]
     event = SpendEvent(
         event_id=ended.order_id,
         kind=SpendKind.DRAWN if drawn else SpendKind.REPAID,
