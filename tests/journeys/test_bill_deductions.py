@@ -31,6 +31,7 @@ from mingqu.services.repayment.repay import confirm_agreement, open_page, reques
 from mingqu.services.repayment.repay_spend import repay_spend
 from mingqu.services.revolving.bill_spend import bill_cell
 from mingqu.services.revolving.deduct_bills import deduct_bills
+from mingqu.services.revolving.follow_limit import follow_limit
 from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
 from mingqu.services.revolving.read_spend import SpendView, spend_view
 from mingqu.services.revolving.record_spend import RepaymentUnderWay
@@ -391,6 +392,24 @@ def test_who_paid_in_time_is_not_late_because_a_later_payment_is_heard_first(acc
     account.at(due + timedelta(days=1), 1)
     view = account.view()
     assert (view.overdue_days, view.state.lates, view.bill_left_fen) == (0, (), 85_000)
+
+
+def test_who_paid_in_time_is_not_late_because_their_limit_is_cut_before_it_is_heard(account: Account) -> None:
+    world, house, due, person_id = account.world, account.world.house, date(2026, 9, 10), account.known.person_id
+    account.buy("1", 100_000)
+    account.at(due, 23, 50)
+    wish = PaymentWish.MINIMUM
+    page = repay_spend(house, person_id=person_id, account_id=account.account_id, wish=wish, key="page")
+    open_page(house, person_id=person_id, order_id=page.order_id)
+    world.pay_page(account.known.newcomer, page.order_id)
+    world.go_to(moment(due, 24, 5))
+    with house.database.transaction() as tx:
+        tx.lock_cell(tx.cell_of(person_id))
+        follow_limit(tx, house, person_id=person_id, decision_id=house.id_for(person_id), person_fen=500_000)
+        tx.commit()
+    account.at(due + timedelta(days=1), 1)
+    view = account.view()
+    assert (view.limit_fen, view.overdue_days, view.state.lates, view.bill_left_fen) == (300_000, 0, (), 90_000)
 
 
 def test_what_is_being_deducted_is_not_asked_for_by_hand_as_well(account: Account) -> None:

@@ -22,7 +22,7 @@ from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import ALIPAY_ACCOUNT, BANK, BillSource, NoticeSource
 from mingqu.services.loans.read_loan import paid_orders
 from mingqu.services.orders.hear_order import BookOrders
-from mingqu.simulation.course import live_platform
+from mingqu.simulation.course import live, live_platform
 from mingqu.simulation.platform import DAYS, PlatformHistory
 from mingqu.simulation.playhouse import Playhouse
 from mingqu.simulation.signed_notices import GENUINE, SIGNATURE, SignedNotices, signed
@@ -30,6 +30,13 @@ from mingqu.simulation.stage import Stage, newcomer
 from mingqu.simulation.tills import PART_LATE, CombinedTill, WalletTransfers
 from mingqu.simulation.weather import FINE, NAMES, Trouble, read_weather
 from mingqu.store.orders import order
+from tests.simulation.planted_accounts import (
+    DrawsAnew,
+    HoldersAlone,
+    RefundPaysTheBill,
+    deductions_giving_up,
+    desk_of,
+)
 from tests.soak import SOAK
 
 SEEDS = 1_000 if SOAK else 40
@@ -38,11 +45,14 @@ BATCHES = 2
 # Each batch must have lived through this, or it tests less than it says.
 DONE = (
     "worker", "prove the book", "person: bind wallet", "person: sign", "borrower: pay", "borrower: pay together",
-    "operator: check", "notice", "batch taken", "heal",
+    "holder: open account", "holder: buy", "holder: capture or release", "holder: refund", "holder: draw",
+    "holder: repay", "holder: cut into parts", "holder: choose", "holder: stop", "operator: check", "notice",
+    "batch taken", "heal",
 )  # fmt: skip
 ENDS = (
     "order paid by bank", "order paid by hosted", "order paid by entrusted", "order paid by alipay_account",
-    "order paid by combined", "loan active",
+    "order paid by combined", "loan active", "account purchased", "account refunded", "account drawn",
+    "account converted", "account billed", "account deducted", "account repaid",
 )  # fmt: skip
 RAILS = ("payout.entrust", "transfer.send", "transfer.ask", "combined.create", "combined.ask")
 
@@ -239,11 +249,34 @@ PLANTED = [
 ]
 
 
+# Of revolving accounts, likewise.
+PLANTED_ACCOUNTS = [
+    (deductions_giving_up, "lose_reply,late,server_error", 2, "which is FAILED"),
+    (desk_of(RefundPaysTheBill), "none", 0, "is no order"),
+    (desk_of(DrawsAnew), "none", 4, "answered otherwise"),
+]
+
+
 @pytest.mark.parametrize(("plant", "faults", "first", "found"), PLANTED, ids=[each[0].__name__ for each in PLANTED])
 def test_a_mistake_on_a_younger_rail_is_caught_within_twenty_seeds(
     stage: Stage, plant: Callable[[Playhouse], Playhouse], faults: str, first: int, found: str
 ) -> None:
     seeds = range(first, first + 20)
     course = live_platform(stage=stage, seeds=seeds, days=2, weather=read_weather(text=faults), plant=plant)
+    assert course.broke is not None
+    assert found in course.broke.reason
+
+
+@pytest.mark.parametrize(
+    ("plant", "faults", "first", "found"), PLANTED_ACCOUNTS, ids=[each[0].__name__ for each in PLANTED_ACCOUNTS]
+)
+def test_a_mistake_of_a_revolving_account_is_caught_within_twenty_seeds(
+    stage: Stage, plant: Callable[[Playhouse], Playhouse], faults: str, first: int, found: str
+) -> None:
+    weather = read_weather(text=faults)
+    course = live(
+        seeds=range(first, first + 20),
+        history=lambda seed: HoldersAlone(stage, seed, weather=weather, days=2, plant=plant),
+    )
     assert course.broke is not None
     assert found in course.broke.reason

@@ -146,7 +146,8 @@ def test_the_bank_hears_of_an_agreement_that_a_newer_one_replaced(stage: Stage, 
     confirm_agreement(play.house, person_id=person.own_id, agreement_id=agreement_id, code=person.latest_code())
     assert sorted(agreements(play, person)) == ["active", "ended"]
     work(play)
-    assert sorted(play.bank.agreement_states()) == ["agreed"] * len(stage.borrowers) + ["canceled"]
+    agreed = len(stage.borrowers) - 1  # one of them has no loan
+    assert sorted(play.bank.agreement_states()) == ["agreed"] * agreed + ["canceled"]
     agree(person)  # finds one, and makes no other
     assert sorted(agreements(play, person)) == ["active", "ended"]
 
