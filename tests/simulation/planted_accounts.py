@@ -8,15 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from mingqu.channels.fake.bank import FakeBank
+from mingqu.channels.fake.clock import SettableClock
+from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.spend import SpendEvent, SpendKind
-from mingqu.domain.word import Accepted, NumberTaken, Paid, Refused
+from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.collection import DeductionRequest
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
+from mingqu.services.loans.reserve_payout import LimitExceeded
+from mingqu.services.revolving.pay_merchant import capture_purchase
 from mingqu.services.revolving.record_spend import brought_up, record_spend
 from mingqu.simulation.platform import PlatformHistory
 from mingqu.simulation.playhouse import Playhouse
 from mingqu.simulation.spend_desk import SpendDesk
+from mingqu.store.ledgers import ledger
 from mingqu.store.revolving import purchase, spend
 
 
@@ -41,6 +46,21 @@ class DeductionsGiveUp:
             return self.bank.deduct(request)
         except ChannelSilent:
             return Refused(code="timeout")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bank, name)
+
+
+@dataclass(frozen=True)
+class PaidWhenHeard:
+    """A bank's page whose payment counts from the moment at which it is heard of, and not from when it was made."""
+
+    bank: FakeBank
+    clock: SettableClock
+
+    def ask(self, order_number: str) -> Paid | Failed | InProgress | NotFound:
+        word = self.bank.ask(order_number)
+        return replace(word, at=self.clock.now()) if isinstance(word, Paid) else word
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.bank, name)
@@ -72,8 +92,71 @@ class DrawsAnew(SpendDesk):
         return super().draw(house, person_id=person_id, account_id=account_id, card_id=card_id, fen=fen, key=key)
 
 
+class CapturesTheHold(SpendDesk):
+    """Takes all that was held for a seller who asks for a part of it."""
+
+    def capture(self, house: House, *, purchase_id: UUID, fen: int) -> int:
+        capture_purchase(house, purchase_id=purchase_id)
+        return fen
+
+
+class StopUnheard(SpendDesk):
+    """Says yes to whoever wants nothing more to be deducted, and leaves it at that."""
+
+    def stop(self, house: House, *, person_id: UUID, account_id: UUID) -> None:
+        pass
+
+    def withdraw(self, house: House, *, person_id: UUID) -> None:
+        pass
+
+
+class CountsItsOwnProduct(SpendDesk):
+    """Forgets what other products have drawn of the limit over all of them."""
+
+    def authorize(
+        self, house: House, *, person_id: UUID, account_id: UUID, seller: str, number: str, fen: int, key: str
+    ) -> UUID:
+        asked: dict[str, Any] = {"person_id": person_id, "account_id": account_id, "seller": seller, "number": number}
+        try:
+            return super().authorize(house, **asked, fen=fen, key=key)
+        except LimitExceeded:
+            _forget(house, person_id)
+            return super().authorize(house, **asked, fen=fen, key=key)
+
+
+def _forget(house: House, person_id: UUID) -> None:
+    """Free all that is drawn of a person's limit."""
+    with house.database.transaction() as tx:
+        cell = tx.cell_of(person_id)
+        tx.lock_cell(cell)
+        drawn, free = (
+            Account(owner=person_id, code=code, currency="CNY")
+            for code in (AccountCode.LIMIT_DRAWN, AccountCode.LIMIT_AVAILABLE)
+        )
+        fen = ledger.balances_of(tx, cell=cell, owners=[person_id])[drawn].normal_fen(AccountCode.LIMIT_DRAWN)
+        if not fen:
+            return
+        today = house.booking_date(tx, cell=cell)
+        freed = Transfer(
+            id=house.id_for(person_id),
+            debit=drawn,
+            credit=free,
+            amount_fen=fen,
+            reason=Reason.LIMIT_RELEASE,
+            value_date=today,
+            posted_on=today,
+            reference=person_id,
+        )
+        ledger.post(tx, cell=cell, transfers=[freed])
+        tx.commit()
+
+
 def deductions_giving_up(play: Playhouse) -> Playhouse:
     return replace(play, house=replace(play.house, collection=DeductionsGiveUp(play.bank)))
+
+
+def paid_when_heard(play: Playhouse) -> Playhouse:
+    return replace(play, house=replace(play.house, hosted=PaidWhenHeard(play.bank, play.clock)))
 
 
 def desk_of(desk: type[SpendDesk]) -> Callable[[Playhouse], Playhouse]:

@@ -31,11 +31,15 @@ from mingqu.simulation.tills import PART_LATE, CombinedTill, WalletTransfers
 from mingqu.simulation.weather import FINE, NAMES, Trouble, read_weather
 from mingqu.store.orders import order
 from tests.simulation.planted_accounts import (
+    CapturesTheHold,
+    CountsItsOwnProduct,
     DrawsAnew,
     HoldersAlone,
     RefundPaysTheBill,
+    StopUnheard,
     deductions_giving_up,
     desk_of,
+    paid_when_heard,
 )
 from tests.soak import SOAK
 
@@ -254,6 +258,10 @@ PLANTED_ACCOUNTS = [
     (deductions_giving_up, "lose_reply,late,server_error", 2, "which is FAILED"),
     (desk_of(RefundPaysTheBill), "none", 0, "is no order"),
     (desk_of(DrawsAnew), "none", 4, "answered otherwise"),
+    (paid_when_heard, "lose_reply,late", 4, "and counts from"),
+    (desk_of(CapturesTheHold), "none", 4, "its seller took"),
+    (desk_of(StopUnheard), "none", 3, "nobody let it be"),
+    (desk_of(CountsItsOwnProduct), "none", 0, "invariant 6"),
 ]
 
 
