@@ -17,7 +17,7 @@ from mingqu.domain.loan import ChargedOff, Intent, LoanState, LoanTerms, Stage, 
 from mingqu.domain.order import OrderKind
 from mingqu.services.changes.change_loan import change_loan
 from mingqu.services.changes.reverse_repayment import reverse_repayment
-from mingqu.services.close.close_day import close_through
+from mingqu.services.close.close_day import bring_up_today, close_through
 from mingqu.services.house import House
 from mingqu.services.limits.stand_in_band import band_view
 from mingqu.services.loans.issue_certificate import NotSettled, issue_certificate
@@ -297,7 +297,9 @@ def test_behind_as_many_bills_as_agreed_the_guarantor_pays_all_of_the_loan(world
 def test_bills_whose_days_have_come_are_paid_at_once_and_no_other_and_none_while_money_moves(world: OpenWorld) -> None:
     it = borrowed_in(world, after_days=40)
     on = BILLS[2] + timedelta(days=14)
-    live_until(it.world, on)
+    it.world.go_to_date(on)  # nobody has closed a day since
+    close_through(it.house, to=on - timedelta(days=1))
+    bring_up_today(it.house)
     page = repay_by_hand(
         it.house, person_id=it.known.person_id, loan_id=it.loan_id, intent=Intent.DUE, amount_fen=100, key="begun"
     )
