@@ -9,11 +9,12 @@ from datetime import date, datetime
 from typing import Final, LiteralString
 from uuid import UUID
 
+from mingqu.store.ledgers.credited import CREDITED
 from mingqu.store.server.database import Transaction
 
 # What came of a loan's principal and of all else, by what stands on the other side. Principal that moved against
 # anything but itself, a concession or a loss is money. Loans of which a partner has fees are not sold, so fees count.
-MOVED: Final[LiteralString] = """
+MOVED: Final[LiteralString] = f"""
     SELECT p.cell, p.loan_id, t.posted_on,
            coalesce(-sum(t.fen) FILTER (WHERE t.own <= 1102 AND t.other NOT IN (1101, 1102, 4101, 4201)), 0)::bigint
                AS principal_fen,
@@ -24,11 +25,11 @@ MOVED: Final[LiteralString] = """
         SELECT posted_on, debit_code AS own, credit_code AS other, amount_fen AS fen FROM transfer
         WHERE cell = p.cell AND debit_owner = p.loan_id AND kind IN (1, 3) AND amount_fen > 0
         UNION ALL
-        SELECT posted_on, credit_code, debit_code, -amount_fen FROM transfer
+        SELECT posted_on, credit_code, debit_code, -amount_fen FROM {CREDITED}
         WHERE cell = p.cell AND credit_owner = p.loan_id AND kind IN (1, 3) AND amount_fen > 0
     ) t
     WHERE t.posted_on >= p.bought_on AND (p.returned_on IS NULL OR t.posted_on < p.returned_on)
-      AND t.own BETWEEN 1101 AND 1105"""
+      AND t.own BETWEEN 1101 AND 1105"""  # noqa: S608  Our own part of a statement.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from mingqu.domain.ledger import (
     TransferKind,
 )
 from mingqu.domain.refusal import Refusal
+from mingqu.store.ledgers.credited import CREDITED
 from mingqu.store.ledgers.ledger_proof import prove, strict_side
 from mingqu.store.server import column
 from mingqu.store.server.connection import Answer, Packed, Statement
@@ -316,16 +317,16 @@ def entries(tx: Transaction, *, cell: int, owner: UUID) -> list[Entry]:
     """
     # "amount_fen > 0" holds for every transfer; saying it is what lets the owner's indexes be used.
     rows = tx.execute(
-        """
+        f"""
         SELECT id, kind, 'debit' AS side, debit_owner, debit_code, credit_owner, credit_code,
                currency, amount_fen, reason, value_date, posted_on, reference
         FROM transfer WHERE cell = %(cell)s AND debit_owner = %(owner)s AND amount_fen > 0
         UNION ALL
         SELECT id, kind, 'credit', credit_owner, credit_code, debit_owner, debit_code,
                currency, amount_fen, reason, value_date, posted_on, reference
-        FROM transfer WHERE cell = %(cell)s AND credit_owner = %(owner)s AND amount_fen > 0
+        FROM {CREDITED} WHERE cell = %(cell)s AND credit_owner = %(owner)s AND amount_fen > 0
         ORDER BY posted_on, id, side DESC LIMIT %(limit)s
-        """,
+        """,  # noqa: S608  Our own part of a statement.
         {"cell": cell, "owner": owner, "limit": ENTRIES_MAX + 1},
     ).fetchall()
     if len(rows) > ENTRIES_MAX:

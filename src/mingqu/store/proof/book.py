@@ -161,8 +161,8 @@ _EVENTS: Final[LiteralString] = """
            OR (ended.kind <> 'cancelled' AND told.value_date IS DISTINCT FROM ended.value_date))
       AND NOT (told.event_id IS NULL AND ended.kind = 'repaid' AND EXISTS (
           SELECT FROM transfer t JOIN loan l ON l.cell = t.cell AND l.loan_id = ended.loan_id
-          WHERE t.cell = ended.cell AND t.credit_owner = l.lender_id AND t.amount_fen > 0
-            AND t.credit_code = 2002 AND t.reference = ended.order_id))"""
+          WHERE t.cell = ended.cell AND t.debit_owner = l.lender_id AND t.credit_owner = l.lender_id
+            AND t.amount_fen > 0 AND t.credit_code = 2002 AND t.reference = ended.order_id))"""
 
 # Above a limit without a cause: its loans have no payment taken back, and nothing agreed late that told them again.
 # A claim that was written off keeps its part of the limit: what was not repaid is not lent again. A loan that was taken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
+from mingqu.store.ledgers.credited import CREDITED
 from mingqu.store.server.database import Transaction
 
 FINDINGS_MAX: Final = 20
@@ -38,7 +39,7 @@ _SPLIT: Final[LiteralString] = """
         OR s.fee <> div(w.fee * w.ppm, 1000000))"""
 # What a loan, or an account, owes, and its transfers: on which account of its own, against which other, how much more
 # it has of it; what it has less is below zero.
-_OWN: Final[LiteralString] = """
+_OWN: Final[LiteralString] = f"""
     , own AS (
         SELECT f.cell, f.claim_id, coalesce(sum(a.debits_posted_fen - a.credits_posted_fen), 0) AS owed
         FROM routed f LEFT JOIN account a ON a.cell = f.cell AND a.owner = f.claim_id AND a.code IN (1101, 1102, 1201)
@@ -49,11 +50,11 @@ _OWN: Final[LiteralString] = """
             SELECT debit_code AS own, credit_code AS other, amount_fen AS fen FROM transfer
             WHERE cell = f.cell AND debit_owner = f.claim_id AND kind IN (1, 3) AND amount_fen > 0
             UNION ALL
-            SELECT credit_code, debit_code, -amount_fen FROM transfer
+            SELECT credit_code, debit_code, -amount_fen FROM {CREDITED}
             WHERE cell = f.cell AND credit_owner = f.claim_id AND kind IN (1, 3) AND amount_fen > 0
         ) t ON t.own BETWEEN 1101 AND 1105 OR t.own BETWEEN 1201 AND 1204
         WHERE cardinality(f.slices) > 0
-    )"""
+    )"""  # noqa: S608  Our own part of a statement.
 _OF_LOAN: Final[LiteralString] = """
     , moved AS (
         SELECT cell, claim_id,

@@ -15,6 +15,7 @@ from mingqu.domain.canonical import canonical
 from mingqu.domain.identifier import dated, derived
 from mingqu.domain.ledger import HELD, WAYS, AccountCode, Reason, TransferKind
 from mingqu.store.ledgers import accrual
+from mingqu.store.ledgers.credited import CREDITED
 from mingqu.store.loans.loan import Loan
 from mingqu.store.server.database import Transaction
 
@@ -114,7 +115,7 @@ _OF_LOANS: Final[LiteralString] = """
             ON t.cell = %(cell)s AND t.debit_owner = w.loan_id AND t.amount_fen > 0
         UNION ALL
         SELECT w.loan_id, t.* FROM wanted w JOIN transfer t
-            ON t.cell = %(cell)s AND t.credit_owner = w.loan_id AND t.amount_fen > 0 AND t.debit_owner <> w.loan_id
+            ON t.cell = %(cell)s AND t.credit_owner = w.loan_id AND t.amount_fen > 0 AND t.debit_owner <> t.credit_owner
         UNION ALL
         SELECT w.loan_id, t.* FROM wanted w CROSS JOIN LATERAL (VALUES (w.facility_id), (w.person_id)) AS whose (owner)
         JOIN transfer t ON t.cell = %(cell)s AND t.debit_owner = whose.owner AND t.amount_fen > 0
@@ -125,12 +126,13 @@ _OF_LOANS: Final[LiteralString] = """
            value_date, posted_on, reference
     FROM own"""
 
-_OF_GROUPS: Final[LiteralString] = """
+_OF_GROUPS: Final[LiteralString] = f"""
     SELECT id, debit_owner, credit_owner, debit_code, reason, value_date, posted_on, reference
     FROM transfer WHERE cell = %(cell)s AND debit_owner = %(group)s AND amount_fen > 0 AND reason BETWEEN 30 AND 32
     UNION ALL
     SELECT id, debit_owner, credit_owner, credit_code, reason, value_date, posted_on, reference
-    FROM transfer WHERE cell = %(cell)s AND credit_owner = %(group)s AND amount_fen > 0 AND reason BETWEEN 30 AND 32"""
+    FROM {CREDITED}
+    WHERE cell = %(cell)s AND credit_owner = %(group)s AND amount_fen > 0 AND reason BETWEEN 30 AND 32"""  # noqa: S608  Our own part of a statement.
 _ACCRUED: Final = {accrual.INTEREST: AccountCode.ACCRUED_INTEREST, accrual.PENALTY: AccountCode.ACCRUED_PENALTY}
 
 

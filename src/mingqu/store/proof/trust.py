@@ -18,7 +18,12 @@ _DAYS: Final[LiteralString] = """
         FROM trust t JOIN transfer m ON m.cell = 0 AND m.debit_owner = t.owner AND m.amount_fen > 0
         UNION ALL
         SELECT t.pool_id, m.reference, m.value_date, m.credit_code, -m.amount_fen
-        FROM trust t JOIN transfer m ON m.cell = 0 AND m.credit_owner = t.owner AND m.amount_fen > 0
+        FROM trust t JOIN transfer m ON m.cell = 0 AND m.credit_owner = t.owner AND m.debit_owner <> m.credit_owner
+            AND m.amount_fen > 0
+        UNION ALL
+        SELECT t.pool_id, m.reference, m.value_date, m.credit_code, -m.amount_fen
+        FROM trust t JOIN transfer m ON m.cell = 0 AND m.debit_owner = t.owner AND m.credit_owner = t.owner
+            AND m.amount_fen > 0
     ), moved AS (
         SELECT pool_id, reference, value_date,
                coalesce(sum(fen) FILTER (WHERE code = 9401), 0) AS cash,
