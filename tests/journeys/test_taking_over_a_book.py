@@ -18,10 +18,10 @@ import pytest
 
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.demo.made_book import made_book
-from mingqu.domain.loan import Intent, Repaid, quote
+from mingqu.domain.loan import ChargedOff, ChargeOffUndone, Intent, Repaid, Stage, quote
 from mingqu.domain.moment import start_of
 from mingqu.domain.personal import Personal
-from mingqu.domain.taking_over import COLUMNS, HEADER
+from mingqu.domain.taking_over import COLUMNS, HEADER, HEADERS
 from mingqu.services.books.hand_over_book import HandedOver, hand_over_book
 from mingqu.services.books.take_over_book import (
     FAULTS_MAX,
@@ -33,6 +33,7 @@ from mingqu.services.books.take_over_book import (
     Source,
     take_over_book,
 )
+from mingqu.services.changes.change_loan import change_loan
 from mingqu.services.close.close_day import close_through
 from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.loans.record_event import record_event
@@ -52,6 +53,38 @@ from tests.world import OpenWorld, open_world
 AS_OF: Final = OPENED_ON - timedelta(days=1)
 LOANS: Final = 250
 LINES: Final = tuple(made_book(pack=load_pack(), as_of=AS_OF, loans=LOANS, seed=7))
+# Loans on a course and loans taken for lost, as the book they come from hands them over.
+OTHERS: Final = (
+    # paid out in two parts, spread anew and paid early in part
+    (
+        "X-a,of-X-a,chengchuan-milestone,1,chengchuan,CNY,1700000,2026-03-31,equal_instalment,6,2026-04-30,144000,"
+        "2026-08-14,0,1457143,229649,0,3720,0,0,0,2026-07-19,0,2026-06-09 2026-07-19:242857:0:3720:0:13208 2026-08"
+        "-19:242857:0 2026-09-19:242857:0 2026-10-19:242857:0 2026-11-19:242857:0 2026-12-19:242857:0 2027-01-19:2"
+        "42858:0,2000000,2,,,\n"
+    ),
+    # taken for lost in June, of which something was recovered
+    (
+        "X-b,of-X-b,chengchuan-instalment,1,chengchuan,CNY,2000000,2026-03-31,equal_instalment,6,2026-04-30,144000"
+        ",2026-08-14,1,1349174,318142,0,6108,0,0,0,2026-05-31,0,2026-04-30 2026-05-31:327354:20118:14750:0:9212:20"
+        "118:8642 2026-06-30:331282:16190 2026-07-31:335257:12215 2026-08-31:339280:8192 2026-09-30:343355:4120,,,"
+        ",2026-06-14,0:0 2026-04-30 2026-05-31:327354:20118:14750:0:9212:20118:8642 2026-06-30:331282:16190:9144 2"
+        "026-07-31:335257:12215:3017 2026-08-31:339280:8192 2026-09-30:343355:4120\n"
+    ),
+    # paid out in part, taken for lost, with income that would have stopped
+    (
+        "X-c,of-X-c,chengchuan-milestone,1,chengchuan,CNY,600000,2026-03-31,equal_instalment,6,2026-04-30,144000,2"
+        "026-08-14,0,305366,294634,18092,13451,0,0,0,2026-04-30,0,2026-03-31 2026-04-30:97042:7200:6230 2026-05-31"
+        ":98207:6035:4478 2026-06-30:99385:4857:2743 2026-07-31:100578:3664 2026-08-31:101785:2457 2026-09-30:1030"
+        "03:1236,2000000,,,2026-07-09,0:1 2026-03-31 2026-04-30:97042:7200:6230 2026-05-31:98207:6035:4478 2026-06"
+        "-30:99385:4857:2743 2026-07-31:100578:3664:905 2026-08-31:101785:2457 2026-09-30:103003:1236\n"
+    ),
+    # with instalments moved, and interest paid that nobody has borne yet
+    (
+        "X-d,of-X-d,chengchuan-milestone,1,chengchuan,CNY,2000000,2026-03-31,equal_instalment,6,2026-04-30,144000,"
+        "2026-08-14,4,609982,0,0,0,0,-5568,0,,0,2026-08-15 2026-09-15:341904:5568:0:0:78563:5568 2026-10-15:346641"
+        ":2713,,,,,\n"
+    ),
+)
 CHUNK: Final = 60  # so that a book of this size has several
 # Tables with the column by which, behind the cell, their rows lie when a file was taken over.
 IN_ORDER: Final[tuple[tuple[LiteralString, LiteralString], ...]] = (
@@ -116,6 +149,30 @@ def test_a_book_comes_over_reconciled_proves_itself_and_goes_back_as_it_came(emp
     assert (back.loans, back.left_out_count, back.as_of) == (LOANS, 0, AS_OF)
 
 
+def test_loans_on_a_course_and_lost_ones_come_over_live_on_and_go_back_as_they_came(empty: OpenWorld) -> None:
+    house = empty.house
+    take(empty, *OTHERS)
+    assert_proved(empty)
+    lines, back = handed(empty)
+    assert (lines[1:], back.left_out) == (list(OTHERS), [])
+    live_until(empty, OPENED_ON + timedelta(days=33))
+    told = {
+        "X-a": (ChargedOff, Stage.CHARGED_OFF), "X-b": (ChargeOffUndone, Stage.ACTIVE),
+        "X-c": (ChargeOffUndone, Stage.ACTIVE),
+    }  # fmt: skip
+    for reference, (kind, stage) in told.items():
+        with house.database.transaction() as tx:
+            sql = "SELECT loan_id, person_id FROM loan_reference JOIN loan USING (loan_id) WHERE reference = %s"
+            loan_id, person_id = tx.execute(sql, (reference,)).fetchone() or (None, None)
+        assert isinstance(loan_id, UUID)
+        assert isinstance(person_id, UUID)
+        event = kind(event_id=house.id_for(person_id), value_date=house.clock.business_date())
+        change_loan(house, loan_id=loan_id, event=event, key=reference)
+        with house.database.transaction() as tx:
+            assert loan.get(tx, cell=tx.cell_of(loan_id), loan_id=loan_id).state.stage is stage
+    assert_proved(empty)
+
+
 @pytest.mark.parametrize(
     ("tampering", "sentence"),
     [
@@ -166,6 +223,12 @@ def test_rows_of_a_chunk_lie_in_the_order_of_their_indexes(empty: OpenWorld) -> 
             assert len(found) >= len(lines)
             back = sum(one > other for one, other in pairwise(found))  # long rows leave gaps for short ones
             assert back <= len(found) // 8, table
+
+
+def test_a_file_without_the_last_columns_means_what_it_would_if_they_were_empty(empty: OpenWorld) -> None:
+    short = [line.rstrip("\n").removesuffix(",,,,,") + "\n" for line in LINES[1:4]]
+    assert take_over_book(empty.house, source=Source(lines=[HEADERS[1], *short])).report["loans"] == 3
+    assert handed(empty)[0][1:] == sorted(LINES[1:4])
 
 
 def test_a_person_of_two_files_is_one_person(empty: OpenWorld) -> None:

@@ -26,6 +26,7 @@ from mingqu.domain.loan import (
     InterestHandling,
     LoanState,
     LoanTerms,
+    MigratedOtherwise,
     MigratedRow,
     Paused,
     RateChanged,
@@ -62,6 +63,15 @@ fees = st.one_of(
         cap_fen=st.one_of(st.none(), st.integers(100, 10**9)),
     ),
 )
+migrated_rows = st.lists(
+    st.builds(
+        MigratedRow,
+        start=days,
+        due=days,
+        **{field.name: st.integers(0, 2**40) for field in fields(MigratedRow) if field.name.endswith("_fen")},
+    ),
+    max_size=3,
+).map(tuple)
 # Values by the type that a field of an event is annotated with.
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "UUID": st.uuids(),
@@ -76,15 +86,13 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "Intent": st.sampled_from(Intent),
     "Receipt": st.sampled_from(Receipt),
     "InterestHandling": st.sampled_from(InterestHandling),
-    "tuple[MigratedRow, ...]": st.lists(
+    "tuple[MigratedRow, ...]": migrated_rows,
+    "MigratedOtherwise | None": st.one_of(
+        st.none(),
         st.builds(
-            MigratedRow,
-            start=days,
-            due=days,
-            **{field.name: st.integers(0, 2**40) for field in fields(MigratedRow) if field.name.endswith("_fen")},
+            MigratedOtherwise, rows=migrated_rows, overpayment_fen=st.integers(0, 2**40), suspended=st.booleans()
         ),
-        max_size=3,
-    ).map(tuple),
+    ),
 }
 events = st.one_of(
     [st.builds(kind, **{field.name: VALUES[str(field.type)] for field in fields(kind)}) for kind in get_args(Event)]

@@ -31,7 +31,7 @@ from mingqu.domain.loan.event import (
 )
 from mingqu.domain.loan.fee import FeeBasis, FeeDue, FeeImpossible, FeeRule
 from mingqu.domain.loan.lend import AmountDiffers, LoanNotActive
-from mingqu.domain.loan.migrated import MigratedIn, MigratedRow
+from mingqu.domain.loan.migrated import MigratedIn, MigratedOtherwise, MigratedRow
 from mingqu.domain.loan.posting import Change, Happening, Kind, Posting, difference
 from mingqu.domain.loan.quote import Quote, payoff_fen, preview, preview_repayment, quote, quote_bill
 from mingqu.domain.loan.refund import interest_to_refund_fen
@@ -95,6 +95,7 @@ __all__ = [
     "LoanTerms",
     "LoanTermsImpossible",
     "MigratedIn",
+    "MigratedOtherwise",
     "MigratedRow",
     "MigrationUnsound",
     "NotChargedOff",

@@ -14,8 +14,9 @@ from mingqu.domain.rate import Rate
 class MigratedRow:
     """One instalment as the other book has it, with what was paid of each component; amounts in fen.
 
-    A row that is not due yet says what is still to come: what was paid of it early is not in it any more. Where an
-    early repayment cut a period, the row begins with it, and `period_start` says when the period did.
+    On a plan a row that is not due yet says what is still to come: what was paid of it early is not in it any more. On
+    a course, and of a loan taken for lost, it says what was paid. Where an early repayment cut a period, the row begins
+    with it, and `period_start` says when the period did.
     """
 
     start: date
@@ -32,6 +33,15 @@ class MigratedRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MigratedOtherwise:
+    """How a loan taken for lost would stand if it had not been, from the same first row on; amounts in fen."""
+
+    rows: tuple[MigratedRow, ...]
+    overpayment_fen: int = 0
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MigratedIn:
     """The loan was taken over from another system's book as that stood when `value_date` began (迁入).
 
@@ -41,7 +51,9 @@ class MigratedIn:
     principal not due yet, and since when the loan is overdue. `accrued_fen` is the interest of the running row up to
     the day, `overpayment_fen` what is owed back to the borrower. `suspended` says that its income stopped while it was
     more overdue than it is now; of a loan that is so late it has stopped anyway. `product_version` is that of the
-    product here under which the loan goes on.
+    product here under which the loan goes on. `accrued_fen` is below zero where more interest was paid ahead than was
+    borne. A loan taken for lost (核销) names that day, `lost_on`: rows due by then are billed and no later one, and
+    income stopped if `suspended` says so. `otherwise` is what undoing the loss goes back to; without it nothing can.
     """
 
     rank: ClassVar[int] = 0
@@ -62,3 +74,10 @@ class MigratedIn:
     disbursements: int = 1
     suspended: bool = False
     product_version: int = 1
+    lost_on: date | None = None
+    otherwise: MigratedOtherwise | None = None
+
+    @property
+    def billed_to(self) -> date:
+        """The last due date whose row is billed: of a lost loan none was since."""
+        return self.value_date if self.lost_on is None else self.lost_on

@@ -250,9 +250,13 @@ def post_opening(*, state: LoanState, accrued_fen: int, change: Change, on: date
     """Post every balance that a loan brings from another book against migration clearing.
 
     What has accrued comes in as if it were billed, and the bill is taken back at once, so that each line is the loan's.
+    Interest that was paid before it was borne is billed first, and goes out again.
     """
     code, payable = AccountCode, state.payable
     other = code.MIGRATION_CLEARING
+    accrued = (code.ACCRUED_INTEREST, code.LOAN_INTEREST_DUE, accrued_fen, Reason.BILL_INTEREST, on)
+    if accrued_fen < 0:
+        change.post(*accrued)
     for account, fen in (
         (code.LOAN_PRINCIPAL, state.principal_unbilled_fen),
         (code.LOAN_PRINCIPAL_DUE, payable.principal_fen),
@@ -261,7 +265,8 @@ def post_opening(*, state: LoanState, accrued_fen: int, change: Change, on: date
         (code.LOAN_FEE_DUE, payable.fee_fen),
     ):
         change.post(account, other, fen, Reason.MIGRATE, on)
-    change.post(code.ACCRUED_INTEREST, code.LOAN_INTEREST_DUE, accrued_fen, Reason.BILL_INTEREST, on)
+    if accrued_fen > 0:
+        change.post(*accrued)
     change.post(other, code.OVERPAYMENT, state.overpayment_fen, Reason.MIGRATE, on)
     change.post(other, code.INTEREST_SUSPENDED, sum(suspended_fen(state, change).values()), Reason.MIGRATE, on)
     change.post(code.LIMIT_AVAILABLE, code.LIMIT_DRAWN, state.principal_outstanding_fen, Reason.LIMIT_DRAW, on)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
+from datetime import date
 from typing import Final
 
 from mingqu.domain.calendar import check_date
@@ -11,7 +12,7 @@ from mingqu.domain.changed import changed
 from mingqu.domain.course import Stretch, settle_last
 from mingqu.domain.loan.event import order_key
 from mingqu.domain.loan.lend import LoanNotActive
-from mingqu.domain.loan.migrated import MigratedIn, MigratedRow
+from mingqu.domain.loan.migrated import MigratedIn, MigratedOtherwise, MigratedRow
 from mingqu.domain.loan.posting import Change, post_opening
 from mingqu.domain.loan.state import FeePart, Instalment, LoanState, Stage, overdue_start
 from mingqu.domain.loan.terms import NON_ACCRUAL_AFTER_DAYS, Component, LoanTerms, Recalculation
@@ -38,29 +39,45 @@ def take_over(*, terms: LoanTerms, state: LoanState, event: MigratedIn, change: 
     """
     if state.stage is not Stage.PLANNED:
         raise LoanNotActive("A loan is taken over as its first event.")
-    _check_rows(event)
+    _check_rows(terms, event, event.rows)
     _check_terms(terms, event)
-    lines = _lines(terms, event)
-    after = LoanState(
-        stage=Stage.ACTIVE,
-        as_of=event.value_date,
-        instalments=tuple(lines),
-        disbursed_fen=event.disbursed_fen,
-        disbursements=event.disbursements,
-        overpayment_fen=event.overpayment_fen,
-        fees=tuple(_fees(event)),
-        last_key=order_key(event),
-    )
-    late_days = after.overdue_days(event.value_date)
-    _require(
-        not event.suspended or (terms.suspends_income and late_days > 0), "Income stops of a loan that is overdue."
-    )
-    if event.suspended or (terms.suspends_income and late_days > NON_ACCRUAL_AFTER_DAYS):
-        after = changed(after, suspended=True)
+    _check_loss(terms, event)
+    after = _standing(terms, event, told=event, billed_to=event.billed_to)
+    if event.lost_on is not None:
+        after = changed(after, stage=Stage.CHARGED_OFF, lost=True, suspended=event.suspended)
     _check_balances(event, after)
     if terms.uses_course:
         after = _on_course(terms, event, after)
+    if event.otherwise is not None:
+        other = _standing(terms, event, told=event.otherwise, billed_to=event.value_date)
+        _require(
+            any(line.unpaid_fen for line in other.instalments),
+            "Without its loss it would owe something.",
+            balance="otherwise",
+        )
+        after = changed(after, otherwise=_on_course(terms, event, other) if terms.uses_course else other)
     post_opening(state=after, accrued_fen=event.accrued_fen, change=change, on=event.value_date)
+    return after
+
+
+def _standing(
+    terms: LoanTerms, event: MigratedIn, *, told: MigratedIn | MigratedOtherwise, billed_to: date
+) -> LoanState:
+    """Return how a loan stands that runs as its rows say."""
+    after = LoanState(
+        stage=Stage.ACTIVE,
+        as_of=event.value_date,
+        instalments=tuple(_lines(terms, event, told.rows, billed_to)),
+        disbursed_fen=event.disbursed_fen,
+        disbursements=event.disbursements,
+        overpayment_fen=told.overpayment_fen,
+        fees=tuple(_fees(event, told.rows)),
+        last_key=order_key(event),
+    )
+    late_days = after.overdue_days(event.value_date)
+    _require(not told.suspended or (terms.suspends_income and late_days > 0), "Income stops of a loan that is overdue.")
+    if told.suspended or (terms.suspends_income and late_days > NON_ACCRUAL_AFTER_DAYS):
+        after = changed(after, suspended=True)
     return after
 
 
@@ -69,8 +86,8 @@ def _require(holds: bool, sentence: str, **data: int | str) -> None:
         raise MigrationUnsound(sentence, **data)
 
 
-def _check_rows(event: MigratedIn) -> None:
-    rows = event.rows
+def _check_rows(terms: LoanTerms, event: MigratedIn, rows: Sequence[MigratedRow]) -> None:
+    in_advance = terms.uses_course or event.lost_on is not None
     _require(1 <= len(rows) <= INSTALMENTS_MAX, f"A loan brings 1 to {INSTALMENTS_MAX} rows.")
     for day in (event.disbursed_on, rows[0].start, rows[-1].due):
         check_date(day)
@@ -87,7 +104,7 @@ def _check_rows(event: MigratedIn) -> None:
             "No more is paid of a row than it asks for.",
             due=row.due.isoformat(),
         )
-        early = row.penalty_fen or any(_paid(row, component) for component in Component)
+        early = row.penalty_fen or (not in_advance and any(_paid(row, component) for component in Component))
         _require(row.due <= event.value_date or not early, "A row that is not due yet says what is still to come.")
     repaid = event.disbursed_fen - sum(row.principal_fen for row in rows)
     _require(repaid >= 0, "Rows ask for more principal than was paid out.")
@@ -104,12 +121,43 @@ def _paid(row: MigratedRow, component: Component) -> int:
 
 def _check_terms(terms: LoanTerms, event: MigratedIn) -> None:
     if terms.uses_course:
-        _require(event.disbursed_fen <= terms.principal_fen, "More was paid out than the contract says.")
-        _require(1 <= event.disbursements <= terms.disbursements_max, "The terms know other disbursements.")
+        _require(
+            event.disbursed_fen <= terms.principal_fen,
+            "More was paid out than the contract says.",
+            balance="disbursed_fen",
+        )
+        _require(
+            1 <= event.disbursements <= terms.disbursements_max,
+            "The terms know other disbursements.",
+            balance="disbursements",
+        )
         return
-    _require(event.disbursed_fen == terms.principal_fen, "The amount paid out is not the amount of the contract.")
-    _require(event.disbursements == 1, "A loan that follows a plan is paid out once.")
-    _require(event.rate == terms.rate, "A loan that follows a plan bears the rate of its contract.")
+    _require(
+        event.disbursed_fen == terms.principal_fen,
+        "The amount paid out is not the amount of the contract.",
+        balance="disbursed_fen",
+    )
+    _require(event.disbursements == 1, "A loan that follows a plan is paid out once.", balance="disbursements")
+    _require(event.rate == terms.rate, "A loan that follows a plan bears the rate of its contract.", balance="rate")
+
+
+def _check_loss(terms: LoanTerms, event: MigratedIn) -> None:
+    lost, other = event.lost_on, event.otherwise
+    if lost is None:
+        _require(other is None, "Only a loan taken for lost would stand otherwise.", balance="otherwise")
+        return
+    _require(event.disbursed_on <= lost < event.value_date, "A loan is lost after it was paid out.", balance="lost_on")
+    if other is not None:
+        _check_rows(terms, event, other.rows)
+        _require(other.overpayment_fen >= 0, "What would be owed back is not below zero.", balance="otherwise")
+        same = other.rows[0].start == event.rows[0].start and _principal_fen(other.rows) == _principal_fen(event.rows)
+        _require(
+            same, "What a loan would owe is told from the same row on, of the same principal.", balance="otherwise"
+        )
+
+
+def _principal_fen(rows: Sequence[MigratedRow]) -> int:
+    return sum(row.principal_fen for row in rows)
 
 
 def _check_balances(event: MigratedIn, state: LoanState) -> None:
@@ -129,15 +177,20 @@ def _check_balances(event: MigratedIn, state: LoanState) -> None:
     _require(event.overpayment_fen >= 0, "What is owed back is not below zero.")
     _require(any(line.unpaid_fen for line in state.instalments), "Nothing is owed: there is no loan to take over.")
     running = state.current
-    bears = running is not None and running.start < event.value_date and not state.suspended
-    most = running.interest_fen if running is not None and bears else 0
-    _require(0 <= event.accrued_fen <= most, "More has accrued than the running row asks for.", most_fen=most)
+    runs = running is not None and state.stage is Stage.ACTIVE and not state.suspended
+    most = running.interest_fen if running is not None and runs and running.start < event.value_date else 0
+    ahead = sum(line.interest_paid_fen for line in state.instalments if not line.billed) if runs else 0
+    _require(
+        -ahead <= event.accrued_fen <= most,
+        "More has accrued than the running row asks for, or more was paid ahead than rows say.",
+        balance="accrued_interest_fen",
+        most_fen=most,
+    )
 
 
-def _lines(terms: LoanTerms, event: MigratedIn) -> Iterator[Instalment]:
+def _lines(terms: LoanTerms, event: MigratedIn, rows: Sequence[MigratedRow], billed_to: date) -> Iterator[Instalment]:
     """Yield the rows as instalments, behind one that holds what was repaid in rows that are not told any more."""
-    rows = event.rows
-    repaid = event.disbursed_fen - sum(row.principal_fen for row in rows)
+    repaid = event.disbursed_fen - _principal_fen(rows)
     first = rows[0].start
     if repaid:
         yield Instalment(
@@ -152,7 +205,7 @@ def _lines(terms: LoanTerms, event: MigratedIn) -> Iterator[Instalment]:
             paid_on=first,
         )
     for number, row in enumerate(rows, start=2 if repaid else 1):
-        billed = row.due <= event.value_date
+        billed = row.due <= billed_to
         line = Instalment(
             number=number,
             period_start=row.period_start or row.start,
@@ -161,15 +214,15 @@ def _lines(terms: LoanTerms, event: MigratedIn) -> Iterator[Instalment]:
             due=row.due,
             **{name: getattr(row, name) for name in _AMOUNTS},
         )
-        if billed:
-            line = changed(line, paid_on=paid_on(line, row.due))
+        if billed or line.paid_fen:
+            line = changed(line, paid_on=paid_on(line, min(row.due, event.value_date)))
         overdue = billed and line.unpaid_fen > 0 and overdue_start(line, terms) <= event.value_date
         # Penalties are billed up to the day, so they run from there.
         yield changed(line, penalty_from=event.value_date) if overdue else line
 
 
-def _fees(event: MigratedIn) -> Iterator[FeePart]:
-    for row in event.rows:
+def _fees(event: MigratedIn, rows: Sequence[MigratedRow]) -> Iterator[FeePart]:
+    for row in rows:
         if row.fee_fen:
             yield FeePart(
                 fee_id=event.event_id,

@@ -7,6 +7,7 @@ from mingqu.domain.taking_over.agreement import TakenOver, content_of, taken_ove
 from mingqu.domain.taking_over.content import (
     COLUMNS,
     HEADER,
+    HEADERS,
     Content,
     Fault,
     parse_content,
@@ -19,6 +20,7 @@ __all__ = [
     "BUCKETS",
     "COLUMNS",
     "HEADER",
+    "HEADERS",
     "Content",
     "Fault",
     "TakenOver",

@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.domain.changed import changed
-from mingqu.domain.loan import LoanState, LoanTerms, MigratedIn, MigratedRow, Outcome, record
+from mingqu.domain.loan import LoanState, LoanTerms, MigratedIn, MigratedOtherwise, MigratedRow, Outcome, record
 from mingqu.domain.loan.of_product import terms_of_product
 from mingqu.domain.loan.plan import first_plan
 from mingqu.domain.product import Lender, Product
@@ -27,7 +27,12 @@ _AMOUNTS: Final = ("principal", "interest", "penalty", "fee")
 # The order in which a row of a plan is written; what is zero at its end is left out.
 _ROW: Final = (*(f"{name}_fen" for name in _AMOUNTS), *(f"{name}_paid_fen" for name in _AMOUNTS))
 # The column in which a balance of the event stands.
-_COLUMN_OF: Final = {"principal_unbilled_fen": "principal_not_due_fen"}
+_COLUMN_OF: Final = {
+    "principal_unbilled_fen": "principal_not_due_fen",
+    "disbursed_fen": "contract_fen",
+    "rate": "rate_now_year_ppm",
+    "lost_on": "charged_off_on",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +66,8 @@ def taken_over(
     except Refusal as refusal:
         balance = str(refusal.details.get("balance", "plan"))
         return [Fault(column=_COLUMN_OF.get(balance, balance), code=refusal.code, sentence=_sentence(refusal))]
-    if not 0 <= content.accrued_interest_fen <= max(event.accrued_fen, _due_interest_fen(event)):
+    most = max(event.accrued_fen, _due_interest_fen(event))
+    if not -_ahead_fen(event, since=event.value_date) <= content.accrued_interest_fen <= most:
         sentence = "No more has accrued than the instalment of the next morning asks for."
         return [Fault(column="accrued_interest_fen", code="migration_unsound", sentence=sentence)]
     return TakenOver(content=content, product=product, terms=terms, event=event, outcome=outcome)
@@ -92,13 +98,16 @@ def _unknown(
     if content.disbursed_on > content.as_of:
         sentence = "The money went out on the day of the balances or before."
         yield Fault(column="disbursed_on", code="value_out_of_range", sentence=sentence)
+    if content.charged_off_on is not None and not content.plan:
+        sentence = "A loan taken for lost tells its rows: which of them are billed no schedule says."
+        yield Fault(column="plan", code="value_missing", sentence=sentence)
 
 
 def _terms(content: Content, product: Product) -> LoanTerms:
     terms = terms_of_product(
         product=product,
         rate_year_ppm=content.rate_year_ppm,
-        amount_fen=content.paid_out_fen,
+        amount_fen=content.paid_out_fen if content.contract_fen is None else content.contract_fen,
         instalments=content.instalments,
         method=content.method,
     )
@@ -110,26 +119,45 @@ def _terms(content: Content, product: Product) -> LoanTerms:
 def _event(content: Content, terms: LoanTerms, event_id: UUID) -> MigratedIn:
     on = content.as_of + timedelta(days=1)
     rows = _told_rows(content.plan) if content.plan else _planned_rows(content, terms, on)
-    morning = [row for row in rows if row.due == on]
+    morning = [row for row in rows if row.due == on and content.charged_off_on is None]
     left = {name: sum(_left(row, name) for row in morning) for name in _AMOUNTS}
-    return MigratedIn(
+    event = MigratedIn(
         event_id=event_id,
         value_date=on,
         disbursed_on=content.disbursed_on,
         disbursed_fen=content.paid_out_fen,
-        rate=terms.rate,
+        rate=terms.rate if content.rate_now_year_ppm is None else Rate.per_year(ppm=content.rate_now_year_ppm),
         rows=tuple(rows),
         principal_unbilled_fen=content.principal_not_due_fen - left["principal"],
         principal_due_fen=content.principal_due_fen + left["principal"],
         interest_due_fen=content.interest_due_fen + left["interest"],
         penalty_due_fen=content.penalty_due_fen + left["penalty"],
         fee_due_fen=content.fee_due_fen + left["fee"],
-        accrued_fen=0 if morning else content.accrued_interest_fen,
+        accrued_fen=content.accrued_interest_fen,
         overpayment_fen=content.overpayment_fen,
         overdue_since=content.overdue_since,
+        disbursements=1 if content.disbursements is None else content.disbursements,
         suspended=content.non_accrual == 1,
         product_version=content.product_version,
+        lost_on=content.charged_off_on,
+        otherwise=_told_otherwise(content.otherwise) if content.otherwise else None,
     )
+    if not morning:
+        return event
+    # What the instalment of the morning bore is billed by it; later ones may have been paid already.
+    return changed(event, accrued_fen=0 if event.suspended else -_ahead_fen(event, since=on + timedelta(days=1)))
+
+
+def _ahead_fen(event: MigratedIn, *, since: date) -> int:
+    """Return the interest that was paid in rows due from a day on."""
+    return sum(row.interest_paid_fen for row in event.rows if row.due >= since)
+
+
+def _told_otherwise(text: str) -> MigratedOtherwise:
+    """Return what `0:1 2026-07-15 2026-08-15:83334:10000` says: nothing is owed back, income stopped, and the rows."""
+    said, _, plan = text.partition(" ")
+    overpayment, suspended = said.split(":")
+    return MigratedOtherwise(rows=tuple(_told_rows(plan)), overpayment_fen=int(overpayment), suspended=suspended == "1")
 
 
 def _due_interest_fen(event: MigratedIn) -> int:
@@ -184,9 +212,9 @@ def content_of(*, product: Product, lender: str, terms: LoanTerms, event: Migrat
     The plan is left out where it follows from the other columns, so that there is one way to write a loan.
     """
     on = event.value_date
-    morning = [row for row in event.rows if row.due == on]
+    morning = [row for row in event.rows if row.due == on and event.lost_on is None]
     left = {name: sum(_left(row, name) for row in morning) for name in _AMOUNTS}
-    rate_year_ppm = terms.rate.numerator * 1_000_000 // terms.rate.denominator
+    rate_year_ppm, rate_now_ppm = (rate.numerator * 1_000_000 // rate.denominator for rate in (terms.rate, event.rate))
     content = Content(
         product=product.id,
         product_version=event.product_version,
@@ -205,17 +233,27 @@ def content_of(*, product: Product, lender: str, terms: LoanTerms, event: Migrat
         interest_due_fen=event.interest_due_fen - left["interest"],
         penalty_due_fen=event.penalty_due_fen - left["penalty"],
         fee_due_fen=event.fee_due_fen - left["fee"],
-        accrued_interest_fen=(event.accrued_fen if not morning else 0 if event.suspended else left["interest"]),
+        accrued_interest_fen=event.accrued_fen + (0 if event.suspended else left["interest"]),
         overpayment_fen=event.overpayment_fen,
         overdue_since=event.overdue_since,
         non_accrual=int(event.suspended),
         plan="",
+        contract_fen=terms.principal_fen if terms.principal_fen != event.disbursed_fen else None,
+        disbursements=event.disbursements if event.disbursements > 1 else None,
+        rate_now_year_ppm=rate_now_ppm if event.rate != terms.rate else None,
+        charged_off_on=event.lost_on,
+        otherwise="" if event.otherwise is None else _otherwise_text(event.otherwise),
     )
-    if terms.rate != Rate.per_year(ppm=rate_year_ppm) or _terms(content, product) != terms:
+    rates = [Rate.per_year(ppm=rate_year_ppm), Rate.per_year(ppm=rate_now_ppm)]
+    if rates != [terms.rate, event.rate] or _terms(content, product) != terms:
         return None
-    if _planned_rows(content, terms, on) == list(event.rows):
+    if event.lost_on is None and _planned_rows(content, terms, on) == list(event.rows):
         return content
     return changed(content, plan=_plan_text(event.rows))
+
+
+def _otherwise_text(other: MigratedOtherwise) -> str:
+    return f"{other.overpayment_fen}:{int(other.suspended)} {_plan_text(other.rows)}"
 
 
 def _plan_text(rows: Sequence[MigratedRow]) -> str:

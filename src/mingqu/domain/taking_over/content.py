@@ -30,6 +30,8 @@ class Content:
 
     `instalments_paid` counts the instalments with nothing left; `non_accrual` is 1 where income has stopped. `plan` is
     empty where the instalments that are left are those of the terms, and what is owed less was paid in the oldest.
+    The columns behind it are empty in most lines: they are of loans that are paid out in parts or bear another rate
+    than their contract's, and of those taken for lost.
     """
 
     product: str
@@ -54,6 +56,11 @@ class Content:
     overdue_since: date | None
     non_accrual: int
     plan: str
+    contract_fen: int | None = None
+    disbursements: int | None = None
+    rate_now_year_ppm: int | None = None
+    charged_off_on: date | None = None
+    otherwise: str = ""
 
     def text(self) -> str:
         """Return the line as it is written, without the two references."""
@@ -63,6 +70,9 @@ class Content:
 CONTENT_COLUMNS: Final = tuple(field.name for field in fields(Content))
 COLUMNS: Final = ("loan_reference", "person_reference", *CONTENT_COLUMNS)
 HEADER: Final = ",".join(COLUMNS)
+# What stands behind the plan may be left off, in the first line and in any other.
+_LEAST: Final = CONTENT_COLUMNS.index("plan") + 1
+HEADERS: Final = (HEADER, ",".join(COLUMNS[: len(COLUMNS) - len(CONTENT_COLUMNS) + _LEAST]))
 
 _REFERENCE: Final = re.compile(rf"[A-Za-z0-9._:/-]{{1,{REFERENCE_CHARACTERS_MAX}}}")
 # A mobile number, or an identity number (GB 11643): whoever is meant is known here by a number of the other system's.
@@ -71,10 +81,13 @@ _PERSONAL: Final = re.compile(r"1[3-9][0-9]{9}|[1-9][0-9]{16}[0-9Xx]")
 _REFERENCES: Final = re.compile(rf"(?:[A-Za-z0-9._:/-]{{1,{REFERENCE_CHARACTERS_MAX}}}+\n)*+")
 _ANY_PERSONAL: Final = re.compile(rf"^(?:{_PERSONAL.pattern})$", re.MULTILINE)
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_SIGNED: Final = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DAY_TEXT: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _DATE: Final = re.compile(_DAY_TEXT)
-_PLAN: Final = re.compile(rf"(?:{_DAY_TEXT}/)?{_DAY_TEXT}(?: {_DAY_TEXT}(?::[0-9]{{1,19}}){{2,8}})+")
+_PLAN_TEXT: Final = rf"(?:{_DAY_TEXT}/)?{_DAY_TEXT}(?: {_DAY_TEXT}(?::[0-9]{{1,19}}){{2,8}})+"
+_PLAN: Final = re.compile(_PLAN_TEXT)
+_OTHERWISE: Final = re.compile(rf"(?:0|[1-9][0-9]{{0,18}}):[01] {_PLAN_TEXT}")
 
 
 def reference_fault(*, column: str, text: str) -> Fault | None:
@@ -101,12 +114,12 @@ def references_sound(*, column: str, texts: Sequence[str]) -> bool:
 def parse_content(text: str) -> Content | list[Fault]:
     """Return what a line says behind its two references, or every cell that is not written as its column is."""
     cells = text.split(",")
-    if len(cells) != len(CONTENT_COLUMNS):
+    if len(cells) not in (len(CONTENT_COLUMNS), _LEAST):
         sentence = f"A line has {len(COLUMNS)} columns; this one has {len(cells) + 2}."
         return [Fault(column="line", code="columns_differ", sentence=sentence)]
     said: dict[str, Any] = {}
     faults: list[Fault] = []
-    for name, cell in zip(CONTENT_COLUMNS, cells, strict=True):
+    for name, cell in zip(CONTENT_COLUMNS, cells, strict=False):
         found = _cell(name, cell)
         if isinstance(found, Fault):
             faults.append(found)
@@ -116,15 +129,15 @@ def parse_content(text: str) -> Content | list[Fault]:
 
 
 def _cell(name: str, cell: str) -> int | str | date | Fault | None:
-    if not cell and name in ("overdue_since", "plan"):
-        return None if name == "overdue_since" else ""
+    if not cell and name in _MAY_BE_EMPTY:
+        return _MAY_BE_EMPTY[name]
     if not cell:
         return Fault(column=name, code="value_missing", sentence="This column is not left empty.")
     read, written = _KINDS[name]
     found = read(cell)
     if found is None:
         return Fault(column=name, code="value_malformed", sentence=f"{written} is written here.")
-    if isinstance(found, int) and found > _most(name):
+    if isinstance(found, int) and abs(found) > _most(name):
         return Fault(column=name, code="value_out_of_range", sentence=f"At most {_most(name)} is written here.")
     return found
 
@@ -135,6 +148,10 @@ def _most(name: str) -> int:
     if name == "non_accrual":
         return 1
     return INSTALMENTS_MAX if name.startswith("instalments") else NUMBER_MAX
+
+
+def _signed(cell: str) -> int | None:
+    return int(cell) if _SIGNED.fullmatch(cell) else None
 
 
 def _number(cell: str) -> int | None:
@@ -156,20 +173,43 @@ def _plan(cell: str) -> str | None:
     return cell if _PLAN.fullmatch(cell) else None
 
 
+def _otherwise(cell: str) -> str | None:
+    return cell if _OTHERWISE.fullmatch(cell) else None
+
+
+# What is meant by a column that is left empty.
+_MAY_BE_EMPTY: Final[dict[str, str | None]] = {
+    "overdue_since": None,
+    "plan": "",
+    "contract_fen": None,
+    "disbursements": None,
+    "rate_now_year_ppm": None,
+    "charged_off_on": None,
+    "otherwise": "",
+}
 _Kind = tuple[Callable[[str], int | str | date | None], str]
 _WHOLE: Final[_Kind] = (_number, "A whole number from 0, without sign or separators,")
 _DAY: Final[_Kind] = (_date_of, "A date like 2026-08-15")
 _WORD: Final[_Kind] = (_name, "A name of letters, digits, _ and -")
 _ROWS: Final[_Kind] = (_plan, "A start and rows like 2026-07-15 2026-08-15:83334:10000")
+_BALANCE: Final[_Kind] = (_signed, "A whole number, with - before it if it is below 0, without separators,")
+_OTHER_ROWS: Final[_Kind] = (
+    _otherwise,
+    "What is owed back, 0 or 1, and a plan like 0:1 2026-07-15 2026-08-15:834:100,",
+)
 
 
 def _kinds() -> Iterator[tuple[str, _Kind]]:
     for name in CONTENT_COLUMNS:
         if name == "plan":
             yield name, _ROWS
+        elif name == "otherwise":
+            yield name, _OTHER_ROWS
+        elif name == "accrued_interest_fen":
+            yield name, _BALANCE
         elif name in ("product", "lender", "currency", "method"):
             yield name, _WORD
-        elif name in ("disbursed_on", "first_due", "as_of", "overdue_since"):
+        elif name in ("disbursed_on", "first_due", "as_of", "overdue_since", "charged_off_on"):
             yield name, _DAY
         else:
             yield name, _WHOLE

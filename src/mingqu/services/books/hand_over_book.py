@@ -1,4 +1,4 @@
-"""Hand a book over: every running loan as a line of a file, as it stood when the last closed day ended."""
+"""Hand a book over: every running or lost loan as a line of a file, as it stood when the last closed day ended."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.loan import LoanState, LoanTerms, MigratedIn, Stage, fold
-from mingqu.domain.loan.hand_over import NotHandedOver, hand_over
+from mingqu.domain.loan import Event, LoanState, LoanTerms, MigratedIn, Stage, fold
+from mingqu.domain.loan.hand_over import NotHandedOver, hand_over, lost_on
 from mingqu.domain.taking_over import HEADER, content_of
 from mingqu.services.books.take_over_book import closed_to
 from mingqu.services.house import House
@@ -70,8 +70,10 @@ class _Told:
         if text is not None:
             return text
         terms, state = known.decoded()
-        if self._has_moved(state):
-            state = self._as_it_stood(tx, known, terms)
+        lost = None
+        if self._has_moved(state) or state.lost:
+            before = self._told_before(tx, known)
+            state, lost = fold(terms=terms, events=before, as_of=self._on)[0], lost_on(before)
         if state.stage is Stage.PLANNED:
             report.later += 1
             return None
@@ -79,12 +81,14 @@ class _Told:
             report.over += 1
             return None
         try:
-            text = self._text(known, terms, state)
+            text = self._text(known, terms, state, lost if state.stage is Stage.CHARGED_OFF else None)
         except NotHandedOver as refusal:
             report.left_out_count += 1
             if len(report.left_out) < LEFT_OUT_MAX:
                 report.left_out.append({"loan_id": known.loan_id.hex, "why": refusal.message})
             return None
+        if state.lost:  # since when says no snapshot, so what it says is not what others alike say
+            return text
         if len(self._remembered) >= _REMEMBERED_MAX:
             self._remembered.clear()
         self._remembered[alike] = text
@@ -94,13 +98,12 @@ class _Told:
         """Whether something happened on the open day: it is not part of how the last closed day ended."""
         return state.last_key is not None and state.last_key[0] >= self._on and state.last_key[1] != MigratedIn.rank
 
-    def _as_it_stood(self, tx: Transaction, known: Known, terms: LoanTerms) -> LoanState:
+    def _told_before(self, tx: Transaction, known: Known) -> list[Event]:
         stored = loans_at_rest.get(tx, cell=known.cell, loan_id=known.loan_id)
         events = loans_at_rest.events(tx, loan=stored)
-        before = [one for one in events if one.value_date < self._on or isinstance(one, MigratedIn)]
-        return fold(terms=terms, events=before, as_of=self._on)[0]
+        return [one for one in events if one.value_date < self._on or isinstance(one, MigratedIn)]
 
-    def _text(self, known: Known, terms: LoanTerms, state: LoanState) -> str:
+    def _text(self, known: Known, terms: LoanTerms, state: LoanState, lost: date | None) -> str:
         product = self._house.pack.product_version(product_id=known.product_id, version=known.product_version)
         event = hand_over(
             terms=terms,
@@ -109,6 +112,7 @@ class _Told:
             event_id=UUID(int=0),
             product_version=known.product_version,
             disbursed_on=known.disbursed_on,
+            lost=lost,
         )
         lender = self._house.pack.lender(lender_id=known.lender_id)
         content = content_of(product=product, lender=lender.code, terms=terms, event=event)

@@ -21,7 +21,7 @@ from mingqu.domain import identifier
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.moment import milliseconds_of, start_of
 from mingqu.domain.refusal import Refusal
-from mingqu.domain.taking_over import HEADER
+from mingqu.domain.taking_over import HEADER, HEADERS
 from mingqu.services.books.number_newcomers import Arrived, Numbering
 from mingqu.services.books.reconcile_book import Booked, reconcile_book
 from mingqu.services.house import House
@@ -166,7 +166,7 @@ class _Taking:
         lines, said = iter(source.lines), hashlib.sha256()
         header = next(lines, "")
         said.update(header.encode())
-        if header.rstrip("\r\n") != HEADER:
+        if header.rstrip("\r\n") not in HEADERS:
             sentence = f"The first line names the columns, in this order: {HEADER}"
             self._faults.append(Faulty(line=1, column="line", code="columns_differ", sentence=sentence))
             return said.digest()

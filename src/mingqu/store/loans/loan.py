@@ -373,7 +373,8 @@ def _own(state: LoanState, loan_id: UUID) -> LoanState:
     if state.last_key is None or state.last_key[2] != THIS_LOAN:
         return state
     fees = tuple(changed(fee, fee_id=loan_id) if fee.fee_id == THIS_LOAN else fee for fee in state.fees)
-    return changed(state, last_key=(*state.last_key[:2], loan_id), fees=fees)
+    otherwise = None if state.otherwise is None else _own(state.otherwise, loan_id)
+    return changed(state, last_key=(*state.last_key[:2], loan_id), fees=fees, otherwise=otherwise)
 
 
 def _signed(row: tuple[object, ...]) -> SignedLoan:

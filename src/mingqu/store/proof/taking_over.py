@@ -21,10 +21,14 @@ _COUNTS: Final[LiteralString] = """
          (SELECT coalesce(sum(loans), 0) AS loans FROM book_import) said
     WHERE came.loans <> said.loans"""
 
-# What came onto each kind of account of loans; interest is what was due and what had accrued, which is billed back.
+# What came onto each kind of account of loans; interest is what was due and what had accrued, which is billed back,
+# less what was paid of it before it was borne.
 _SUMS: Final[LiteralString] = """
-    WITH came AS (
-        SELECT debit_code AS code, sum(amount_fen) AS fen FROM transfer WHERE reason = 3 GROUP BY 1
+    WITH pair AS (
+        SELECT debit_code, credit_code, sum(amount_fen) AS fen FROM transfer WHERE reason = 3 GROUP BY 1, 2
+    ), came AS (
+        SELECT side.code, sum(side.fen) AS fen
+        FROM pair CROSS JOIN LATERAL (VALUES (debit_code, fen), (credit_code, -fen)) AS side (code, fen) GROUP BY 1
     ), said AS (
         SELECT way.code, sum((line ->> 'book')::bigint) AS fen
         FROM book_import, jsonb_array_elements(report -> 'ledger') AS line
