@@ -37,6 +37,13 @@ from mingqu.services.changes.change_loan import change_loan
 from mingqu.services.close.close_day import close_through
 from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.loans.record_event import record_event
+from mingqu.services.reports.report_days import (
+    Asked,
+    DayNotClosed,
+    report_income,
+    report_portfolio,
+    report_trial_balance,
+)
 from mingqu.store import proof
 from mingqu.store.decisions.policy import load_pack
 from mingqu.store.loans import loan
@@ -223,6 +230,19 @@ def test_rows_of_a_chunk_lie_in_the_order_of_their_indexes(empty: OpenWorld) -> 
             assert len(found) >= len(lines)
             back = sum(one > other for one, other in pairwise(found))  # long rows leave gaps for short ones
             assert back <= len(found) // 8, table
+
+
+def test_what_came_over_is_in_the_reports_of_its_day_and_until_then_they_say_where_it_is(empty: OpenWorld) -> None:
+    take(empty, *LINES[1:41])
+    for report in (report_portfolio, report_trial_balance, report_income):
+        with pytest.raises(DayNotClosed, match=rf"its first, {OPENED_ON}, is not over.*mingqu import"):
+            report(empty.house, asked=Asked())
+    empty.clock.advance_to(start_of(OPENED_ON + timedelta(days=1)))
+    with pytest.raises(DayNotClosed, match="closes the days that are over"):
+        report_portfolio(empty.house, asked=Asked())
+    close_through(empty.house, to=OPENED_ON)
+    assert sum(row.loans for row in report_portfolio(empty.house, asked=Asked())) == 40
+    assert {row.as_of for row in report_trial_balance(empty.house, asked=Asked())} == {OPENED_ON}
 
 
 def test_a_file_without_the_last_columns_means_what_it_would_if_they_were_empty(empty: OpenWorld) -> None:

@@ -69,7 +69,15 @@ LIKE_THE_OTHERS = (
 )
 # Every named point is passed so often in a life; fewer chunks than that have a loan with anything to do or to post.
 NTH_MAX = 4
-NTH_RARE_MAX = {"bring_up_day: after UPDATE loan": 3, "bring_up_day: after post_batch": 2}
+# Words that somebody paid are heard in one turn, if they come together.
+NTH_RARE_MAX = {
+    "bring_up_day: after UPDATE loan": 3,
+    "bring_up_day: after post_batch": 2,
+    "hear_paid: after post_batch": 1,
+    "hear_paid: after INSERT INTO loan_event": 1,
+    "hear_paid: before commit": 1,
+    "hear_paid: committed": 1,
+}
 # From 300 to 500 points are passed in a life, which takes a few hundred milliseconds.
 ANY_POINT_MAX = 300
 ANY_MOMENT_MS_MAX = 400

@@ -198,7 +198,7 @@ def closed_days(house: House, *, asked: Asked) -> Days:
     with house.database.transaction() as tx:
         span = day_report.span(tx)
     if span.last is None:
-        raise DayNotClosed("No day of this book is closed yet: `mingqu close` closes the days that are over.")
+        raise DayNotClosed(_nothing_yet(first=span.first, today=house.clock.business_date()))
     last = asked.as_of or span.last
     first = asked.first or last
     if last > span.last:
@@ -213,6 +213,17 @@ def closed_days(house: House, *, asked: Asked) -> Days:
         lender_id=lender_id,
         portfolio_from=span.portfolio_from,
         turns_from=span.turns_from,
+    )
+
+
+def _nothing_yet(*, first: date, today: date) -> str:
+    """Return why there is no report of a book yet, and what there is instead."""
+    if first < today:
+        return "No day of this book is closed yet: `mingqu close` closes the days that are over."
+    return (
+        f"No day of this book is closed yet: its first, {first}, is not over. What was taken over is booked on it and "
+        "in its reports once it is closed; until then it stands in what `mingqu import` says, also of a file that "
+        "it took over before, and `mingqu export` writes the loans."
     )
 
 
