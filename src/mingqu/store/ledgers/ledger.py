@@ -297,7 +297,7 @@ def hold_of(tx: Transaction, *, cell: int, debit_owner: UUID, reference: UUID) -
 def credited_by(tx: Transaction, *, cell: int, reference: UUID, owner: UUID) -> list[tuple[AccountCode, int]]:
     """Return what money that was collected for a reference paid into an owner's accounts, by code, in fen."""
     rows = tx.execute(
-        "SELECT credit_code, sum(amount_fen)::bigint FROM transfer WHERE cell = %s AND credit_owner = %s"
+        f"SELECT credit_code, sum(amount_fen)::bigint FROM {CREDITED} WHERE cell = %s AND credit_owner = %s"  # noqa: S608
         " AND amount_fen > 0 AND reference = %s AND debit_code = %s GROUP BY credit_code ORDER BY credit_code",
         (cell, owner, reference, int(AccountCode.COLLECTION_CLEARING)),
     )
