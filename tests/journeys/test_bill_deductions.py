@@ -17,12 +17,13 @@ from mingqu.demo.people import XIA, ZHOU
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose
 from mingqu.domain.loan import Intent
 from mingqu.domain.moment import start_of
-from mingqu.domain.order import Order, OrderState, VerdictImpossible
+from mingqu.domain.order import Order, OrderState, VerdictImpossible, Wait
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.spend import DeductedPart, PaymentWish, SpendState
 from mingqu.domain.word import Failed
 from mingqu.services.orders.end_agreement import stop_agreement
 from mingqu.services.orders.hear_order import BookOrders
+from mingqu.services.orders.keep_order import announce
 from mingqu.services.people.read_person import person_view
 from mingqu.services.privacy.erase_person import ErasureWaits, Open, ask_to_be_erased, erasure_standing
 from mingqu.services.privacy.give_consent import give_consent, withdraw_consent
@@ -410,6 +411,27 @@ def test_who_paid_in_time_is_not_late_because_their_limit_is_cut_before_it_is_he
     account.at(due + timedelta(days=1), 1)
     view = account.view()
     assert (view.limit_fen, view.overdue_days, view.state.lates, view.bill_left_fen) == (300_000, 0, (), 90_000)
+
+
+def test_a_deduction_from_a_wallet_waits_for_what_is_paid_by_hand_as_well(account: Account) -> None:
+    world, house, due = account.world, account.world.house, date(2026, 9, 10)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    account.at(due, 8, 55)
+    world.go_to(moment(due, 9))
+    deduct_bills(house, cell=house.database.cell_of(account.account_id))
+    page = repay_spend(
+        house, person_id=account.known.person_id, account_id=account.account_id, wish=PaymentWish.BILL, key="page"
+    )
+    open_page(house, person_id=account.known.person_id, order_id=page.order_id)
+    (waiting,) = account.orders()
+    with house.database.transaction() as tx:  # a wallet's deduction names no card
+        tx.execute(
+            "UPDATE channel_order SET channel = 'wechat', instrument_id = NULL WHERE order_id = %s", (waiting.order_id,)
+        )
+        after, action = announce(tx, order_id=waiting.order_id, now=moment(due, 10, 11), resend_is_safe=True)
+    assert (after.state, action) == (OrderState.RESERVED, Wait(until=moment(due, 10, 16)))
 
 
 def test_what_is_being_deducted_is_not_asked_for_by_hand_as_well(account: Account) -> None:

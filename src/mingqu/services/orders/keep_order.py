@@ -81,9 +81,9 @@ def announce(tx: Transaction, *, order_id: UUID, now: datetime, resend_is_safe: 
 
 
 def _is_fresh_deduction(before: Order) -> bool:
-    """Whether an order may be the deduction of a bill that was not sent yet; of a page no instrument is known."""
+    """Whether an order may be a bill's deduction that was not sent yet: from a card, or a wallet that names none."""
     fresh = before.state is OrderState.RESERVED and before.kind is OrderKind.COLLECTION
-    return fresh and before.loan_id is None and before.instrument_id is not None
+    return fresh and before.loan_id is None
 
 
 def hear(tx: Transaction, *, order_id: UUID, word: Word, at: datetime) -> Heard:
