@@ -413,6 +413,24 @@ def test_who_paid_in_time_is_not_late_because_their_limit_is_cut_before_it_is_he
     assert (view.limit_fen, view.overdue_days, view.state.lates, view.bill_left_fen) == (300_000, 0, (), 90_000)
 
 
+def test_who_paid_in_time_is_not_late_because_an_earlier_payment_bounces_before_it_is_heard(account: Account) -> None:
+    world, house, due, person_id = account.world, account.world.house, date(2026, 9, 10), account.known.person_id
+    account.buy("1", 100_000)
+    account.at(due, 23, 40)
+    early = account.pay(PaymentWish.MINIMUM, "early", amount_fen=1_000)
+    page = repay_spend(
+        house, person_id=person_id, account_id=account.account_id, wish=PaymentWish.MINIMUM, amount_fen=20_000, key="2"
+    )
+    open_page(house, person_id=person_id, order_id=page.order_id)
+    world.pay_page(account.known.newcomer, page.order_id)
+    world.go_to(moment(due, 24, 5))
+    bounce(account, early)
+    account.at(due + timedelta(days=1), 1)
+    view = account.view()
+    assert (view.overdue_days, view.state.lates, view.used_fen) == (0, (), 80_000)
+    assert_coherent(house)
+
+
 def test_a_deduction_from_a_wallet_waits_for_what_is_paid_by_hand_as_well(account: Account) -> None:
     world, house, due = account.world, account.world.house, date(2026, 9, 10)
     account.agree()

@@ -224,6 +224,9 @@ def test_who_does_not_agree_keeps_what_was_signed_and_no_version_outlives_its_en
     )
     third = corrected(buyer, loan_id, key="third")
     assert third.number == second.number + 1
+    publish_list(house, version=6, account="6200009900000000986")  # that account was wrong, too: nobody pays it
+    refused(buyer, VersionOver, lambda: agree(buyer, loan_id, version_id=third.version_id, agreed_hash=third.hash))
+    publish_list(house, version=7)
     withdraw_version(house, seat=maker, loan_id=loan_id, version_id=third.version_id, reason="车商再次更正账号")
     before = rows_of(house)
     withdraw_version(house, seat=maker, loan_id=loan_id, version_id=third.version_id, reason="车商再次更正账号")

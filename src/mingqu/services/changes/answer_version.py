@@ -20,7 +20,7 @@ from mingqu.domain.purpose.version import VersionDiffers, VersionOver, VersionSt
 from mingqu.domain.refusal import Refusal
 from mingqu.services.access.note_access import note_access
 from mingqu.services.access.sign_in_operator import Seat
-from mingqu.services.changes.correct_payee import correction_of
+from mingqu.services.changes.correct_payee import correction_of, is_listed_still
 from mingqu.services.changes.take_payout_back import returned_payout
 from mingqu.services.house import House
 from mingqu.services.limits.check_drawing import require_drawing_open
@@ -95,6 +95,7 @@ def agree_version(
 ) -> UUID:
     """Agree to a version by the hash of its text, and reserve the payment of what came back; return its order's id.
 
+    An account that the list of payees in force names no more is paid nothing: a version is about a list that holds.
     Errors: NotFound, VersionOver, VersionDiffers, NoPayoutReturned, PayoutWaiting, DrawingFrozen, DrawingStopped, those
     of `entrust_payment`, and those of the idempotency key; nothing has then changed.
     """
@@ -107,6 +108,8 @@ def agree_version(
         returned = returned_payout(tx, of=of)
         if returned.order_id != known.returned_id:
             raise VersionOver("Other money came back since: this version is not about it.")
+        if not is_listed_still(tx, house, version=known):
+            raise VersionOver("The list of payees names this account no more: nothing is paid there.")
         require_drawing_open(tx, house, person_id=person_id)
         order_id = entrust_payment(tx, house, of=of, amount_fen=returned.amount_fen, payout_at=now)
         _answer(tx, house, known, VersionState.AGREED, order_id=order_id)

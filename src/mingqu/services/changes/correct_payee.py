@@ -36,6 +36,7 @@ from mingqu.store.purposes import funds_version, purpose_loan
 from mingqu.store.purposes import payee as payees
 from mingqu.store.purposes.funds_version import FundsVersion
 from mingqu.store.purposes.payee import Payee
+from mingqu.store.purposes.purpose_loan import PurposeLoan
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
 
@@ -80,16 +81,34 @@ def correction_of(tx: Transaction, house: House, *, of: Loan) -> Corrected:
     versions = funds_version.of_loan(tx, loan_id=of.loan_id)
     if funds_version.waiting(tx, loan_id=of.loan_id, at=house.clock.now()) is not None:
         raise VersionWaits("A new version of this contract waits for its borrower's answer already.")
+    found, merchant, written = _listed_for(tx, house, quoted=quoted, purpose=known.purpose)
+    if not found or found == known or found.name != known.name or len(versions) >= VERSIONS_MAX:
+        raise PayeeNotCorrected("The list of payees names no other account of this company.", merchant=merchant)
+    return Corrected(returned=returned, known=known, payee=found, merchant=merchant, payees=written)
+
+
+def is_listed_still(tx: Transaction, house: House, *, version: FundsVersion) -> bool:
+    """Whether the list of payees in force names just the account that a version does."""
+    quoted = purpose_loan.of_loan(tx, loan_id=version.loan_id)
+    named = payees.of_version(
+        tx, keyring=house.keyring, loan_id=version.loan_id, person_id=version.person_id, number=version.number
+    )
+    assert quoted is not None
+    assert named is not None
+    found, _, _ = _listed_for(tx, house, quoted=quoted, purpose=named.purpose)
+    return found == named
+
+
+def _listed_for(tx: Transaction, house: House, *, quoted: PurposeLoan, purpose: str) -> tuple[Payee | None, str, str]:
+    """Return the payee of a quote as the list in force names it, which merchant that is, and which list."""
     product = product_of_quote(house, quoted)
     merchant = product.card_account if quoted.way == CARD else quoted.merchant
     today = house.clock.business_date()
     listed, written = _listed(house.policies.current(tx).pack, name=product.payees[0], merchant=merchant, on=today)
-    found = listed and Payee(
-        account=Personal(listed.account), name=Personal(listed.name), bank=listed.bank, purpose=known.purpose
-    )
-    if not found or found == known or found.name != known.name or len(versions) >= VERSIONS_MAX:
-        raise PayeeNotCorrected("The list of payees names no other account of this company.", merchant=merchant)
-    return Corrected(returned=returned, known=known, payee=found, merchant=merchant, payees=written)
+    if listed is None:
+        return None, merchant, written
+    found = Payee(account=Personal(listed.account), name=Personal(listed.name), bank=listed.bank, purpose=purpose)
+    return found, merchant, written
 
 
 def _listed(pack: Pack, *, name: str, merchant: str, on: date) -> tuple[CarPayee | None, str]:

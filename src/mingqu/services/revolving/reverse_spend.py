@@ -2,7 +2,8 @@
 
 What it had paid of each (principal, interest, fee, penalty, the owner's credit) stands in its postings. It is owed
 again from the day on which that is known, as part of the next bill: what the bills before said stays, and nothing is
-borne for the days between. The limit is drawn again, above it if need be. The owner is told.
+borne for the days between; while another payment of the account is on its way, from the evening that waits for it, so
+that whoever paid in time is not late. The limit is drawn again, above it if need be. The owner is told.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from mingqu.domain.ledger import AccountCode
 from mingqu.domain.order import Order
 from mingqu.domain.spend import SpendEvent, SpendKind
 from mingqu.services.house import House
-from mingqu.services.revolving.record_spend import bring_up_all, record_spend
+from mingqu.services.revolving.record_spend import bring_up_all, day_to_tell, record_spend
 from mingqu.services.revolving.tell_account import promise_notice
 from mingqu.store.ledgers import ledger
 from mingqu.store.revolving import spend
@@ -42,7 +43,7 @@ def is_paid(tx: Transaction, *, order_id: UUID) -> bool:
 def reverse_spend(tx: Transaction, house: House, *, bounced: Order) -> None:
     """Let a repayment be owed again; the caller holds the cell's lock, has looked that it stands, and commits."""
     account = spend.account_of_order(tx, order_id=bounced.order_id)
-    on = max(house.clock.business_date(), account.state.day)
+    on = day_to_tell(tx, account=account, on=house.clock.business_date())
     account = bring_up_all(tx, house, accounts=[account], to=on)[0]
     paid: Counter[SpendKind] = Counter()
     for code, amount_fen in ledger.credited_by(
