@@ -368,6 +368,29 @@ def test_a_deduction_that_was_not_sent_waits_until_what_was_paid_by_hand_is_hear
     assert (account.view().bill_left_fen, account.view().credit_fen) == (0, 0)
 
 
+def test_a_deduction_that_waited_until_its_day_was_over_is_not_sent_any_more_and_that_is_told(account: Account) -> None:
+    """Its owner agreed to the tries of the due day; a bank that was silent about a page for longer changes nothing."""
+    world, house, due = account.world, account.world.house, date(2026, 9, 10)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    account.at(due, 8, 55)
+    world.go_to(start_of(due) + timedelta(hours=9))
+    deduct_bills(house, cell=house.database.cell_of(account.account_id))
+    page = repay_spend(
+        house, person_id=account.known.person_id, account_id=account.account_id, wish=PaymentWish.BILL, key="page"
+    )
+    open_page(house, person_id=account.known.person_id, order_id=page.order_id)  # and nobody pays
+    world.bank.faults.plan("bank.ask", Fault.LOSE_REQUEST, times=200)
+    account.at(due, 23, 50)
+    assert account.deductions() == [("RESERVED", 100_000, None)]
+    world.bank.faults.heal()
+    account.at(due + timedelta(days=1), 12)
+    assert account.deductions() == [("FAILED", 100_000, "day_over")]
+    assert (account.view().bill_left_fen, account.told()) == (100_000, Counter({"spend.not_deducted": 1}))
+    assert_coherent(house)
+
+
 def test_who_paid_in_time_is_not_late_because_a_later_payment_is_heard_first(account: Account) -> None:
     world, house, due = account.world, account.world.house, date(2026, 9, 10)
     account.buy("1", 100_000)
@@ -563,7 +586,7 @@ def test_a_deduction_that_fails_behind_the_next_bill_is_told_all_the_same(accoun
     world.go_to(moment(date(2026, 10, 3), 10))  # nobody sent it until the next bill was made
     bill_cell(house, cell=cell, to=date(2026, 10, 3))
     work_until_idle(world)
-    assert account.deductions() == [("FAILED", 160_000, "insufficient_funds")]
+    assert account.deductions() == [("FAILED", 160_000, "day_over")]
     (said,) = [one for one in world.sms.inbox(phone=XIA.phone) if one.template == "spend.not_deducted"]
     assert [said.values[name].reveal() for name in ("on", "amount")] == ["2026-09-10", "1,600.00"]
     assert_coherent(house)

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
 
-from mingqu.domain.order import Action, Order, OrderKind, Wait
+from mingqu.domain.moment import business_date_of
+from mingqu.domain.order import Action, Done, Order, OrderKind, OrderState, Wait
 from mingqu.domain.ownership import NotFound as FieldMissing
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
@@ -28,11 +29,13 @@ from mingqu.services.orders.combined_page import CombinedPage
 from mingqu.services.orders.drop_agreement import CANCEL_AGREEMENT
 from mingqu.services.orders.find_announcement import announced_for
 from mingqu.services.orders.hear_order import BookOrders
+from mingqu.services.orders.settle_order import settle
 from mingqu.store.loans import loan, refund, repayment
 from mingqu.store.loans.repayment import Agreement
 from mingqu.store.orders import combined, order
 from mingqu.store.people import instrument, vault
 from mingqu.store.purposes import payee
+from mingqu.store.revolving import bill_deduction
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
 
@@ -273,16 +276,43 @@ def _token_of_ended(
 def run_errand(house: House, *, order_id: UUID) -> tuple[Order, Action]:
     """Take one order one step: announce, call, hear; see `chase_order`.
 
-    What was not sent yet waits while its channel does not work; what was sent is asked about at any hour.
+    What was not sent yet waits while its channel does not work; what was sent is asked about at any hour. A bill's
+    deduction whose day is over is not sent any more (`end_over`).
     """
     with house.database.transaction() as tx:
         waiting = order.load(tx, order_id=order_id)
     now = house.clock.now()
+    if is_over(waiting, now=now):
+        ended = house.database.run(lambda tx: end_over(tx, house, order_id=order_id))
+        if ended is not None:
+            return ended, Done()
     opens = house.opens_at(waiting.channel, now) if waiting.open and waiting.sent_at is None else now
     if opens > now:
         return house.database.run(lambda tx: keep_order.wait_until(tx, order_id=order_id, at=opens)), Wait(until=opens)
     errand = errand_of(house, order=waiting)
     return chase_order(order_id=order_id, orders=BookOrders(house=house), errand=errand, clock=house.clock)
+
+
+def is_over(waiting: Order, *, now: datetime) -> bool:
+    """Whether an order was never sent, and the day of its try is over, where it may be a bill's deduction."""
+    fresh = waiting.state is OrderState.RESERVED and waiting.kind is OrderKind.COLLECTION and waiting.loan_id is None
+    return fresh and business_date_of(now) > business_date_of(waiting.run_at)
+
+
+def end_over(tx: Transaction, house: House, *, order_id: UUID) -> Order | None:
+    """End a bill's deduction that waited until its day was over, for a payment by hand or for its channel; or None.
+
+    Its owner agreed to that day's tries and no others (the consent's text), is told, and pays by hand from then on.
+    Nothing was said to the channel, and nothing is: who dies here leaves it as it was.
+    """
+    tx.lock_cell(tx.cell_of(order_id))
+    now = house.clock.now()
+    waiting = order.load(tx, order_id=order_id)
+    if not is_over(waiting, now=now) or bill_deduction.bill_of_order(tx, order_id=order_id) is None:
+        return None
+    ended = keep_order.withdraw(tx, order_id=order_id, code="day_over", at=now)
+    settle(tx, house, ended=ended)
+    return ended
 
 
 def token_field(agreement_id: UUID) -> str:

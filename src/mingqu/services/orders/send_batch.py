@@ -7,6 +7,7 @@ asked for by itself from then on. So a worker that dies anywhere here leaves wha
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
@@ -18,11 +19,15 @@ from mingqu.ports.batch import BATCH_ITEMS_MAX, Batch, BatchChannel, BatchTaken
 from mingqu.ports.collection import DeductionRequest
 from mingqu.ports.payout import PayoutRequest
 from mingqu.ports.silence import ChannelSilent
+from mingqu.services.do_each import named
 from mingqu.services.house import House
 from mingqu.services.orders.chase_order import DeductionErrand, PayoutErrand
 from mingqu.services.orders.hear_order import BookOrders
-from mingqu.services.orders.run_errand import errand_of
+from mingqu.services.orders.run_errand import errand_of, is_over
 from mingqu.store.orders import order
+from mingqu.store.server.database import TROUBLE
+
+log = logging.getLogger("mingqu.work")
 
 _PAYING: Final = (OrderKind.PAYOUT, OrderKind.RETURN)
 
@@ -41,6 +46,7 @@ def send_batches(house: House, *, due: Sequence[UUID]) -> set[UUID]:
         if house.opens_at(name, now) > now:
             continue
         fresh = [one for one in waiting if one.channel == name and one.open and one.sent_at is None]
+        fresh = [one for one in fresh if not is_over(one, now=now)]
         for together in (
             [one for one in fresh if one.kind in _PAYING and one.instrument_id is not None],
             [one for one in fresh if one.kind is OrderKind.COLLECTION],
@@ -48,8 +54,22 @@ def send_batches(house: House, *, due: Sequence[UUID]) -> set[UUID]:
             if len(together) < house.settings.batch_from:
                 continue
             for start in range(0, len(together), BATCH_ITEMS_MAX):
-                sent |= _send(house, channel, together[start : start + BATCH_ITEMS_MAX])
+                sent |= _send_or_leave(house, channel, together[start : start + BATCH_ITEMS_MAX])
     return sent
+
+
+def _send_or_leave(house: House, channel: BatchChannel, orders: Sequence[Order]) -> set[UUID]:
+    """Send orders together; where that fails as nobody had foreseen, the single way takes each by itself.
+
+    What was said by then is asked for, and only the one whose fault it is is set aside. Errors: the server's trouble.
+    """
+    try:
+        return _send(house, channel, orders)
+    except TROUBLE:
+        raise
+    except Exception as error:  # noqa: BLE001 - a batch has no life of its own: each of its orders goes on
+        log.error("batch.failed", extra={"fields": {"orders": len(orders), "code": named(error)}})
+        return set()
 
 
 def _send(house: House, channel: BatchChannel, orders: Sequence[Order]) -> set[UUID]:

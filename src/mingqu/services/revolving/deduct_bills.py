@@ -3,9 +3,10 @@
 Each choice has one piece of work, under the choice's own id, which goes from due day to due day and on each from try to
 try (`DEDUCTION_TRIES`). A try looks, under the cell's lock, at what is left of the part by then: what was paid by hand
 lessens or ends it, and while a payment may still succeed unheard, by hand or deducted, nothing is asked for and the try
-waits until its end is known. What is left is
-an order of the account, with its agreement, and lives like the deduction of a loan: UNKNOWN is asked for, a refusal
-ends it, and its end is told to the owner. A worker that slept over the due day tries once, as soon as it wakes.
+waits until its end is known. What is left is an order of the account, with its agreement, and lives like the deduction
+of a loan: UNKNOWN is asked for, a refusal ends it, and its end is told to the owner. A worker that slept over the due
+day tries once, as soon as it wakes. What was not sent on the day of its try is not sent any more: its owner agreed to
+no other (`end_over`).
 """
 
 from __future__ import annotations
