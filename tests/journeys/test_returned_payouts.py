@@ -10,6 +10,7 @@ import pytest
 from mingqu.channels.fake.faults import Fault
 from mingqu.demo.journey import Borrowed, work_until_idle
 from mingqu.domain.loan import NothingToReverse, Stage
+from mingqu.domain.moment import start_of
 from mingqu.domain.order import LOST_AFTER, RESEND_WINDOW, Order, OrderKind, OrderState, VerdictImpossible
 from mingqu.domain.word import Failed, NotFound
 from mingqu.services.changes.take_payout_back import NoPayoutReturned, pay_out_again
@@ -111,6 +112,29 @@ def test_a_payout_on_which_a_repayment_rests_is_not_taken_back_under_it(world: O
     with pytest.raises(NothingToReverse):
         check(world, proposed)
     assert loan_of(world, borrowed) == before
+    assert_coherent(world.house)
+
+
+def test_a_payout_taken_back_by_night_leaves_the_day_that_is_not_closed_yet_as_it_was(world: OpenWorld) -> None:
+    borrowed = borrow(world, arrive(world))
+    due = date(2026, 9, 15)
+    world.bank.faults.plan("collection.deduct", Fault.REFUSE, times=1_000)
+    live_until(world, due)  # the first bill is made and not paid, and the day before is the last that is closed
+    world.go_to(start_of(due + timedelta(days=1)) + timedelta(minutes=10))
+    came_back(world, borrowed)
+    assert books_of(world.house, borrowed.signed.loan_id) == Books()
+    live_until(world, due + timedelta(days=2))
+    with world.house.database.transaction() as tx:
+        stood = tx.execute(
+            """SELECT on_date, sum(loans), sum(principal_unbilled_fen), sum(principal_billed_fen), sum(interest_fen)
+               FROM day_portfolio WHERE on_date >= %s GROUP BY 1 HAVING sum(loans) > 0 ORDER BY 1""",
+            (due - timedelta(days=1),),
+        ).fetchall()
+    assert stood == [(due - timedelta(days=1), 1, 1_000_000, 0, 0), (due, 1, 923_320, 76_680, 15_000)]
+    assert_coherent(world.house)
+    again(world, borrowed)
+    live_until(world, due + timedelta(days=3))
+    assert loan_of(world, borrowed).state.stage is Stage.ACTIVE
     assert_coherent(world.house)
 
 

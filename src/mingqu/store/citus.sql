@@ -158,6 +158,7 @@ SELECT create_distributed_function('bears_no_income(text,date,date,date,bigint)'
 SELECT create_distributed_function('bill_amounts(bytea)');
 SELECT create_distributed_function('claim_idempotency_key(smallint,text,text,bytea)', 'p_cell',
     colocate_with := 'cell', force_delegation := true);
+SELECT create_distributed_function('last_posted_on(smallint,uuid)');
 SELECT create_distributed_function('line_at_zero(bigint,bigint,date)');
 SELECT create_distributed_function('person_is_erased(smallint,uuid)');
 SELECT create_distributed_function('post_all_at_once(smallint,uuid[],smallint[],uuid[],smallint[],text[],uuid[],smallint[],text[],bigint[],smallint[],date[],date[],uuid[],uuid[],date[],boolean[])');
