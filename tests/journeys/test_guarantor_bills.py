@@ -26,6 +26,7 @@ from mingqu.services.partners.compensate_bills import compensate_bills
 from mingqu.services.partners.compensate_loans import compensate_loans
 from mingqu.services.partners.settle_partner import settle_partner, state_partner, statement_of
 from mingqu.services.partners.write_partner_file import write_claims_file
+from mingqu.services.privacy.erase_person import ErasureOwes, Open, ask_to_be_erased, erasure_standing
 from mingqu.services.reconciliation.write_lender_files import write_lender_files
 from mingqu.services.repayment.repay import open_page, repay_by_hand
 from mingqu.store import proof
@@ -286,8 +287,12 @@ def test_behind_as_many_bills_as_agreed_the_guarantor_pays_all_of_the_loan(world
     assert sum(one.left_fen for one in it.state().bill_claims) == first_fen
     with pytest.raises(NotSettled):
         issue_certificate(house, person_id=person_id, loan_id=it.loan_id)
+    assert erasure_standing(house, person_id=person_id).open is Open.DEBT
+    with pytest.raises(ErasureOwes):  # it would be nobody's, and the guarantor has paid for it
+        ask_to_be_erased(house, person_id=person_id, key="forget")
     assert_coherent(house)
     assert it.pay(Intent.PAYOFF) == all_fen
+    assert erasure_standing(house, person_id=person_id).open is not Open.DEBT
     assert (it.state().guarantor_claim_fen, it.state().overpayment_fen) == (0, 0)
     assert [one.left_fen for one in it.state().bill_claims] == [0]
     issue_certificate(house, person_id=person_id, loan_id=it.loan_id)

@@ -3,7 +3,8 @@
 What it had paid of each (principal, interest, fee, penalty, the owner's credit) stands in its postings. It is owed
 again from the day on which that is known, as part of the next bill: what the bills before said stays, and nothing is
 borne for the days between; while another payment of the account is on its way, from the evening that waits for it, so
-that whoever paid in time is not late. The limit is drawn again, above it if need be. The owner is told.
+that whoever paid in time is not late. The limit is drawn again, above it if need be, and its source's limits are used
+again as far as they have room. The owner is told.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from mingqu.domain.order import Order
 from mingqu.domain.spend import SpendEvent, SpendKind
 from mingqu.services.house import House
 from mingqu.services.revolving.record_spend import bring_up_all, day_to_tell, record_spend
+from mingqu.services.revolving.route_spend import use_again
 from mingqu.services.revolving.tell_account import promise_notice
 from mingqu.store.ledgers import ledger
 from mingqu.store.revolving import spend
@@ -61,6 +63,7 @@ def reverse_spend(tx: Transaction, house: House, *, bounced: Order) -> None:
                 target=bounced.order_id,
             )
             account = record_spend(tx, house, account=account, event=event)
+    use_again(tx, house, account=account)
     promise_notice(
         tx,
         house,

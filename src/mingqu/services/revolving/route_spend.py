@@ -8,13 +8,14 @@ account only where its lenders were named with the terms that were agreed to; wh
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.funding import FundingPlan, Route
 from mingqu.domain.funding.route import Wanted
-from mingqu.services.funding.keep_headroom import use_headroom
+from mingqu.services.funding.keep_headroom import HeadroomExhausted, use_headroom
 from mingqu.services.funding.route_funding import find_room, limits_now
 from mingqu.services.funding.share_loan import open_share_accounts
 from mingqu.services.house import House
@@ -86,6 +87,23 @@ def release_spend(tx: Transaction, house: House, *, account: SpendAccount, amoun
                 use_id=account.account_id,
                 amount_fen=used_fen - less_fen,
             )
+
+
+def use_again(tx: Transaction, house: House, *, account: SpendAccount) -> None:
+    """Let an account that owes again what had not come use its limits as far as there is room; its debt stands anyway.
+
+    What it uses never falls here. The caller holds the cell's lock and commits.
+    """
+    for one in spend_funding.routed(tx, cell=account.cell, after=None, limit=1, account_id=account.account_id):
+        plan = house.funding.plan_version(product_id=one.key[0], version=one.plan_version)
+        source = plan.source(source_id=one.key[1])
+        for limit in limits_now(house, plan, source.id):
+            use_fen = limit.used_by(source=source, amount_fen=one.principal_fen)
+            if limit.id in one.uses and use_fen > one.uses[limit.id]:
+                with suppress(HeadroomExhausted):  # somebody else was lent its room meanwhile
+                    use_headroom(
+                        tx, cell=account.cell, headroom_id=limit.id, use_id=account.account_id, amount_fen=use_fen
+                    )
 
 
 def _plan(house: House, account: SpendAccount, known: SpendFunding | None) -> FundingPlan | None:

@@ -391,9 +391,9 @@ def _uuid(value: object) -> UUID:
 
 
 def owes_money(tx: Transaction, *, person_id: UUID) -> bool:
-    """Return whether a person has a loan that is not settled, given up or cancelled."""
-    row = tx.execute(
-        "SELECT FROM loan WHERE cell = %s AND person_id = %s AND stage IN ('planned', 'active', 'charged_off') LIMIT 1",
-        (tx.cell_of(person_id), person_id),
-    ).fetchone()
-    return row is not None
+    """Return whether a person has a loan that is not at its end, or owes a guarantor (9101 is GUARANTOR_CLAIM)."""
+    sql: LiteralString = """SELECT FROM loan l WHERE cell = %s AND person_id = %s
+        AND (stage IN ('planned', 'active', 'charged_off') OR EXISTS (
+            SELECT FROM account a WHERE a.cell = l.cell AND a.owner = l.loan_id AND a.code = 9101
+                AND a.debits_posted_fen > a.credits_posted_fen)) LIMIT 1"""
+    return tx.execute(sql, (tx.cell_of(person_id), person_id)).fetchone() is not None

@@ -101,7 +101,8 @@ _UNSEEN_SPEND: Final[LiteralString] = """
     SELECT format('account %%s was routed and no leaf says so', f.account_id)
     FROM spend_funding f LEFT JOIN evidence_leaf e ON e.kind = 'funding' AND e.subject_id = f.account_id
     WHERE e.subject_id IS NULL"""
-# Behind what it owes and holds an account uses a line for nothing less: what was repaid is given back later.
+# Behind what it owes and holds an account uses a line for nothing less: what was repaid is given back later. Of what it
+# owes again, for a repayment bounced, it uses as much as the line had room for.
 _USES: Final[LiteralString] = """
     SELECT format('account %%s uses less of its line than it owes and holds', f.account_id)
     FROM spend_funding f JOIN headroom h ON h.name = format('line %%s/%%s', f.product_id, f.source_id)
@@ -109,7 +110,10 @@ _USES: Final[LiteralString] = """
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(debits_posted_fen - credits_posted_fen + debits_pending_fen), 0) AS fen
         FROM account a WHERE a.cell = f.cell AND a.owner = f.account_id AND a.code = 1201) owed
-    WHERE u.amount_fen < owed.fen"""
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(amount_fen), 0) AS fen FROM spend_event e
+        WHERE e.cell = f.cell AND e.account_id = f.account_id AND e.kind = 'reversed') again
+    WHERE u.amount_fen + again.fen < owed.fen"""
 
 
 # Nobody gets a lender who was not named with what they agreed to.

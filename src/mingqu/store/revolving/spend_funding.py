@@ -80,10 +80,12 @@ def shared_of(tx: Transaction, *, cell: int, account_ids: Sequence[UUID]) -> dic
     return shared_in(answer)
 
 
-def routed(tx: Transaction, *, cell: int, after: UUID | None, limit: int) -> list[Routed]:
+def routed(
+    tx: Transaction, *, cell: int, after: UUID | None, limit: int, account_id: UUID | None = None
+) -> list[Routed]:
     """Return the next routed accounts of a cell, in the order of their ids, behind `after`, as loans are returned.
 
-    Their principal is what the ledger says they owe and hold.
+    Their principal is what the ledger says they owe and hold. With `account_id` only this one.
     """
     rows = tx.execute(
         """SELECT f.account_id, f.product_id, f.source_id, f.plan_version,
@@ -94,8 +96,9 @@ def routed(tx: Transaction, *, cell: int, after: UUID | None, limit: int) -> lis
                SELECT array_agg(headroom_id) AS ids, array_agg(amount_fen) AS fen
                FROM headroom_use WHERE cell = f.cell AND use_id = f.account_id) u
            WHERE f.cell = %(cell)s AND (%(after)s::uuid IS NULL OR f.account_id > %(after)s)
+             AND (%(one)s::uuid IS NULL OR f.account_id = %(one)s)
            ORDER BY f.account_id LIMIT %(most)s""",
-        {"cell": cell, "after": after, "most": limit, "owed": int(AccountCode.SPEND_PRINCIPAL)},
+        {"cell": cell, "after": after, "most": limit, "one": account_id, "owed": int(AccountCode.SPEND_PRINCIPAL)},
     )
     return [
         Routed(
