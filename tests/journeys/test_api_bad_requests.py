@@ -47,6 +47,12 @@ BODIES: Final = (
     (OFFERS, b'{"amount_fen": 100000, "instalments": 12, "method": "never"}', 409, "no_limit"),
     ("/v1/consents", b'{"purpose": "everything"}', 400, "malformed"),
     ("/v1/consents", b'{"purpose": "bureau_query"}', 422, "consent_recipient_wrong"),
+    (
+        "/v1/consents",
+        b'{"purpose": "automated_decision", "text_hash": "' + b"0" * 64 + b'"}',
+        409,
+        "consent_text_changed",
+    ),
     ("/v1/contracts", b'{"offer_id": "x", "instrument_id": "y"}', 400, "malformed"),
     (
         "/v1/contracts",

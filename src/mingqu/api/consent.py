@@ -12,7 +12,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.operation import reads, writes
 from mingqu.api.shape import PLAIN, Answer, Body, Hash, Recipient, shaped
-from mingqu.domain.consent import ConsentAlreadyWithdrawn, ConsentPurpose, ConsentRecipientWrong
+from mingqu.domain.consent import ConsentAlreadyWithdrawn, ConsentPurpose, ConsentRecipientWrong, ConsentTextChanged
 from mingqu.services.once import once_done
 from mingqu.services.people.read_person import consent_text, consents_of
 from mingqu.services.privacy.give_consent import give_consent as give
@@ -53,10 +53,14 @@ class Consents(Answer, frozen=True, kw_only=True):
 
 
 class NewConsent(Body, frozen=True, kw_only=True):
-    """A yes to the newest text of a purpose. `recipient` is who is named in it, if the text names one."""
+    """A yes to the newest text of a purpose. `recipient` is who is named in it, if the text names one.
+
+    `text_hash` is that of the text as it was shown: where it is said, one that was published since binds nobody.
+    """
 
     purpose: ConsentPurpose
     recipient: Recipient | None = None
+    text_hash: Hash | None = None
 
 
 class GivenConsent(Answer, frozen=True, kw_only=True):
@@ -84,10 +88,17 @@ def list_consents(house: HouseHere, caller: CallerHere) -> Consents:
     return Consents(consents=[shaped(one, Consent) for one in consents_of(house, person_id=caller.person_id)])
 
 
-@writes("/consents", tag=TAG, refuses=(ConsentRecipientWrong,))
+@writes("/consents", tag=TAG, refuses=(ConsentRecipientWrong, ConsentTextChanged))
 def give_consent(data: JSONBody[NewConsent], key: KeyHere, house: HouseHere, caller: CallerHere) -> GivenConsent:
     """Say yes to one purpose, and to one named recipient where the text names one."""
-    consent_id = give(house, person_id=caller.person_id, purpose=data.purpose, recipient=data.recipient, key=key)
+    consent_id = give(
+        house,
+        person_id=caller.person_id,
+        purpose=data.purpose,
+        recipient=data.recipient,
+        read=data.text_hash,
+        key=key,
+    )
     return GivenConsent(consent_id=consent_id)
 
 

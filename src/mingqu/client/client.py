@@ -112,9 +112,11 @@ class Client(Spending, Driving, Buying):
         """Return every consent that was given."""
         return self._at.read("/v1/consents", answers.Consents).consents
 
-    def give_consent(self, *, purpose: str, recipient: str | None = None, key: str | None = None) -> UUID:
-        """Say yes to a purpose; return the consent's id."""
-        body = written(purpose=purpose, recipient=recipient)
+    def give_consent(
+        self, *, purpose: str, recipient: str | None = None, text_hash: str | None = None, key: str | None = None
+    ) -> UUID:
+        """Say yes to a purpose, by the hash of the text that was read; return the consent's id."""
+        body = written(purpose=purpose, recipient=recipient, text_hash=text_hash)
         return self._at.write("/v1/consents", answers.GivenConsent, key=key, body=body).consent_id
 
     def withdraw_consent(self, *, consent_id: UUID, key: str | None = None) -> None:

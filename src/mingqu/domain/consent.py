@@ -39,6 +39,13 @@ class ConsentRecipientWrong(Refusal):
     code = "consent_recipient_wrong"
 
 
+class ConsentTextChanged(Refusal):
+    """What was read is not the newest text any more: show that, and ask again."""
+
+    code = "consent_text_changed"
+    status = 409
+
+
 class ConsentTextMalformed(Refusal):
     """A consent text on file is not right; the message names the field and what it takes."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from mingqu.domain import consent as consents
-from mingqu.domain.consent import Consent, ConsentPurpose
+from mingqu.domain.consent import Consent, ConsentPurpose, ConsentTextChanged
 from mingqu.domain.signal import KeyKind
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
@@ -17,18 +17,27 @@ from mingqu.store.server.database import Transaction
 
 
 def give_consent(
-    house: House, *, person_id: UUID, purpose: ConsentPurpose, recipient: str | None = None, key: str
+    house: House,
+    *,
+    person_id: UUID,
+    purpose: ConsentPurpose,
+    recipient: str | None = None,
+    read: str | None = None,
+    key: str,
 ) -> UUID:
     """Record that a person agreed to the newest text of a purpose; return the consent's id.
 
     `recipient` is the name shown in the text where it hands data to somebody (PIPL art. 23).
-    Errors: ConsentRecipientWrong, NotFound, and those of the idempotency key.
+    `read` is the hash of the text that was shown, in hexadecimal: another one published since binds nobody.
+    Errors: ConsentRecipientWrong, ConsentTextChanged, NotFound, and those of the idempotency key.
     """
 
     def work(tx: Transaction) -> Response:
         party.load_person(tx, person_id=person_id)
         text = consent.latest(dict(house.consent_texts), purpose=purpose)
         shown = text.shown(recipient=recipient)
+        if read is not None and read != shown.text_hash.hex():
+            raise ConsentTextChanged("This text was published anew since it was read.", text_hash=shown.text_hash.hex())
         given = consent.give(
             tx,
             keyring=house.keyring,
@@ -45,7 +54,7 @@ def give_consent(
         )
         return {"consent_id": given.consent_id.hex}
 
-    request = {"purpose": purpose.value, "recipient": recipient}
+    request = {"purpose": purpose.value, "recipient": recipient} | ({} if read is None else {"read": read})
     response = once(house, person_id=person_id, command="give_consent", key=key, request=request, work=work)
     return UUID(str(response["consent_id"]))
 
