@@ -16,6 +16,8 @@ from mingqu.domain.word import Failed, NotFound
 from mingqu.services.changes.take_payout_back import NoPayoutReturned, pay_out_again
 from mingqu.services.orders.settle_order import hear_word
 from mingqu.services.repayment.read_loans import loan_view
+from mingqu.services.reports.report_cohorts import report_funnel, report_vintage
+from mingqu.services.reports.report_days import Asked
 from mingqu.services.run_due_work import run_due_work
 from mingqu.store.loans import loan
 from mingqu.store.loans.loan import Loan
@@ -131,11 +133,19 @@ def test_a_payout_taken_back_by_night_leaves_the_day_that_is_not_closed_yet_as_i
             (due - timedelta(days=1),),
         ).fetchall()
     assert stood == [(due - timedelta(days=1), 1, 1_000_000, 0, 0), (due, 1, 923_320, 76_680, 15_000)]
+    assert [came(world, on) for on in (due, due + timedelta(days=1))] == [([1_000_000], [1]), ([], [0])]
     assert_coherent(world.house)
     again(world, borrowed)
     live_until(world, due + timedelta(days=3))
     assert loan_of(world, borrowed).state.stage is Stage.ACTIVE
+    assert [came(world, due), came(world, due + timedelta(days=2))] == [([1_000_000], [1])] * 2, "it started once"
     assert_coherent(world.house)
+
+
+def came(world: OpenWorld, on: date) -> tuple[list[int], list[int]]:
+    """What loans that started by the end of a day were paid, by their month, and how many applications came so far."""
+    vintages = [row.started_fen for row in report_vintage(world.house, asked=Asked(as_of=on)) if row.on == on]
+    return vintages, [row.paid for row in report_funnel(world.house, asked=Asked(as_of=on))]
 
 
 def lost(world: OpenWorld) -> tuple[Borrowed, Order]:
@@ -174,6 +184,9 @@ def test_an_order_that_nobody_knows_and_no_statement_shows_ends_when_two_people_
     assert (ended.state, ended.refusal_code) == (OrderState.FAILED, "never_paid")
     assert limit_of(world.house, borrowed.known.person_id).held == 0
     assert loan_of(world, borrowed).state.stage is Stage.CANCELLED
+    today = world.house.clock.business_date()
+    live_until(world, today + timedelta(days=1))
+    assert came(world, today) == ([], [0]), "what was called off did not start"
     assert_coherent(world.house)
 
 

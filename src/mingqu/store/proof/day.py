@@ -117,7 +117,7 @@ _CLASSES: Final[LiteralString] = """
     WHERE (s.loans, s.principal, s.other, s.slope) IS DISTINCT FROM (n.loans, n.principal, n.other, n.slope)
     ORDER BY 1"""
 
-# A loan that was paid out stands as its last turn says; one that began here or came over says when, on its first.
+# A loan that was ever paid out stands as its last turn says; one that began here or came over says when, on its first.
 _TURNS: Final[LiteralString] = """
     SELECT DISTINCT format('the turns of loan %%s are not how it stands', replace(l.loan_id::text, '-', ''))
     FROM loan l LEFT JOIN (
@@ -125,7 +125,8 @@ _TURNS: Final[LiteralString] = """
                max(started_on) OVER (PARTITION BY cell, loan_id) AS started_on
         FROM loan_turn ORDER BY cell, loan_id, on_date DESC
     ) t ON t.cell = l.cell AND t.loan_id = l.loan_id
-    WHERE l.stage <> 'planned' AND ((t.stage, t.overdue_since) IS DISTINCT FROM (l.stage, l.overdue_since)
+    WHERE (l.stage <> 'planned' OR t.stage IS NOT NULL)
+        AND ((t.stage, t.overdue_since) IS DISTINCT FROM (l.stage, l.overdue_since)
         OR (t.started_on IS NULL AND l.stage <> 'cancelled')
         OR (l.overdue_since IS NOT NULL AND t.principal_fen <> l.principal_unbilled_fen + l.payable_principal_fen))
     ORDER BY 1"""

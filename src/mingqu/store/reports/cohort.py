@@ -81,10 +81,14 @@ _NAMED: Final[dict[str, object]] = {
 }
 _OF: Final[LiteralString] = """(%(lender_id)s::uuid IS NULL OR l.lender_id = %(lender_id)s)
     AND (%(product_id)s::text IS NULL OR l.product_id = %(product_id)s)"""
+# What came back did not start: only the last start of a loan counts, and none behind which it is planned again.
 _STARTED: Final[LiteralString] = f"""
     SELECT date_trunc('month', t.started_on)::date, l.currency, count(*), sum(t.started_fen)::bigint
     FROM loan_turn t JOIN loan l ON l.cell = t.cell AND l.loan_id = t.loan_id
-    WHERE t.started_on IS NOT NULL AND t.on_date <= %(last)s AND {_OF}
+    WHERE t.started_on IS NOT NULL AND t.on_date <= %(last)s AND t.stage NOT IN ('planned', 'cancelled')
+        AND NOT EXISTS (
+            SELECT FROM loan_turn b WHERE b.cell = t.cell AND b.loan_id = t.loan_id AND b.on_date > t.on_date
+                AND b.on_date <= %(last)s AND (b.stage = 'planned' OR b.started_on IS NOT NULL)) AND {_OF}
     GROUP BY 1, 2 ORDER BY 2, 1"""  # noqa: S608  Our own text, here and below.
 # A turn holds until the next one of its loan. Only those of late and written-off loans meet the days asked about.
 _LATE: Final[LiteralString] = f"""
@@ -148,7 +152,8 @@ _FUNNEL: Final[LiteralString] = f"""
                count(*) FILTER (WHERE step = 0) OVER (PARTITION BY cell, person_id ORDER BY at, step) AS application
         FROM said WHERE at < %(until)s
     ), loan_came AS (
-        SELECT cell, loan_id, bool_or(started_on IS NOT NULL) AS paid,
+        SELECT cell, loan_id, bool_or(started_on IS NOT NULL)
+                   AND (array_agg(stage ORDER BY on_date DESC))[1] NOT IN ('planned', 'cancelled') AS paid,
                (array_agg(stage ORDER BY on_date DESC))[1] = 'settled' AS repaid
         FROM loan_turn WHERE on_date <= %(last)s GROUP BY 1, 2
     ), one AS (
