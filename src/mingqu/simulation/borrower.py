@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from mingqu.domain.loan import Intent, Stage
 from mingqu.domain.word import Refused
 from mingqu.services.appeals.ask_for_person import ask_for_person
+from mingqu.services.changes.take_payout_back import pay_out_again
 from mingqu.services.loans.issue_certificate import issue_certificate
 from mingqu.services.people.read_person import person_view
 from mingqu.services.repayment.read_loans import LoanView, loans_of
@@ -15,10 +17,12 @@ from mingqu.services.repayment.repay import PaymentPage, open_page, repay_by_han
 from mingqu.simulation.agreement import begin, confirm, withdraw
 from mingqu.simulation.arrival import CHOOSING
 from mingqu.simulation.people import PAGES_OPEN_MAX, IdleError, Payment, Person, require_same
+from mingqu.simulation.seller import begun, do_act
 from mingqu.simulation.together import mean_together, owes_several, pay_together
 from mingqu.store.server.database import DatabaseUnavailable
 
 _WAGES_FEN: Final = (1_000, 30_000, 150_000, 900_000)
+_AGAIN_PPM: Final = 100_000  # of the times that they look whether something came back
 _INTENTS: Final = (Intent.DUE, Intent.DUE, Intent.PREPAY, Intent.PREPAY, Intent.PAYOFF)
 
 
@@ -122,12 +126,24 @@ def certify(person: Person) -> None:
     require_same(first, again, what="a certificate")
 
 
+def be_paid_again(person: Person) -> None:
+    """Ask for a payout that came back once more: to a card, to an account at a wallet, or to the payee as before."""
+    if person.notebook.doubts:
+        raise IdleError("Something else waits for its answer.")
+    of, key = _loan(person, Stage.PLANNED), person.new_key("again")
+    to = person.dice.one_of((person.instrument_id, person.wallet_id, None))
+    send = partial(pay_out_again, person.house, person_id=person.own_id, loan_id=of.loan_id, instrument_id=to, key=key)
+    do_act(person, begun(person, "be paid again", send, lambda _: None))
+
+
 def drawn(person: Person) -> Callable[[Person], None]:
     """Draw what somebody does next: whoever has a page before them mostly pays on it."""
     if person.together and person.dice.happens(850_000):
         return pay_together
     if person.pages and person.dice.happens(600_000):
         return pay
+    if person.dice.happens(_AGAIN_PPM):
+        return be_paid_again
     if person.dice.happens(400_000) and len(person.together) < PAGES_OPEN_MAX and owes_several(person):
         return mean_together
     return person.dice.drawn(DOINGS)

@@ -11,7 +11,7 @@ from uuid import UUID
 from mingqu.domain.freeze import FreezeCause
 from mingqu.domain.loan import ChargedOff, ChargeOffUndone, Event, Paused, Receipt, Repaid, Stage
 from mingqu.domain.operator import Operator, Permission
-from mingqu.domain.order import OrderKind, OrderState
+from mingqu.domain.order import OrderKind, OrderState, Verdict
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import NEEDED, Deed, ProposalStale
 from mingqu.domain.review import OUTCOMES
@@ -19,6 +19,7 @@ from mingqu.services.access.read_today import read_queues, read_today
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.appeals.answer_review import answer_review, take_review
 from mingqu.services.changes.change_loan import change_loan
+from mingqu.services.changes.decide_order import read_dispute
 from mingqu.services.changes.place_receipt import candidates
 from mingqu.services.changes.reverse_repayment import reverse_repayment
 from mingqu.services.house import House
@@ -37,6 +38,7 @@ from mingqu.store.orders import order, queue
 
 _REASON: Final = "as the statement and the call have it"
 _ANSWER: Final = "We have looked at it, and this is how it stands."
+_CAME_BACK_PPM: Final = 600_000  # of the payouts in dispute that may be said to have come back
 _SPAN_DAYS: Final = 6  # how far back what came by no channel is told
 
 
@@ -119,7 +121,7 @@ def answer(desk: Desk) -> None:
 
 
 def decide_disputes(desk: Desk) -> None:
-    """Propose a verdict on an order in dispute."""
+    """Propose a verdict on an order in dispute: as it is booked, or that a payout came back."""
     with desk.house.database.transaction() as tx:
         disputed = queue.disputed_orders(tx)
         now = desk.house.clock.now()
@@ -130,7 +132,11 @@ def decide_disputes(desk: Desk) -> None:
         ]
     if not free:
         raise IdleError("No order is in dispute.")
-    _propose(desk, Deed.DECIDE_ORDER, desk.dice.one_of(free).order_id, {"verdict": "as_booked"})
+    order_id = desk.dice.one_of(free).order_id
+    possible = read_dispute(desk.house, seat=desk.seat(Permission.QUEUE), order_id=order_id).verdicts
+    came_back = Verdict.RETURNED in possible and desk.dice.happens(_CAME_BACK_PPM)
+    verdict = Verdict.RETURNED if came_back else Verdict.AS_BOOKED
+    _propose(desk, Deed.DECIDE_ORDER, order_id, {"verdict": verdict.value})
 
 
 def place_parked(desk: Desk) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from typing import Final
 from uuid import UUID
 
 from mingqu.domain.consent import ConsentMissing, ConsentPurpose, require
-from mingqu.domain.order import OrderState
+from mingqu.domain.order import OrderKind, OrderState
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.reconciliation import BreakState
 from mingqu.services.close.close_day import what_stands
@@ -144,6 +144,21 @@ class PlatformTruth:
                     found.append(f"agreement {agreement.agreement_id} holds, and no consent to it does")
         return found
 
+    def _paid_out_twice(self, tx: Transaction, moved: Mapping[str, int]) -> list[str]:
+        """Return the loans of which the bank has paid out more than was lent; what came back is not among it."""
+        return [
+            f"{paid_fen} were paid out of loan {one.loan_id.hex}, which is of {one.terms.principal_fen}"
+            for one in self._loans(tx)
+            if (
+                paid_fen := sum(
+                    moved.get(each.number, 0)
+                    for each in order.orders_of_loan(tx, loan_id=one.loan_id)
+                    if each.kind is OrderKind.PAYOUT
+                )
+            )
+            > one.terms.principal_fen
+        ]
+
     def _loans(self, tx: Transaction) -> list[Loan]:
         return [
             one for cell in range(tx.cells) for one in loan.page(tx, cell=cell, after=UUID(int=0), limit=_LOANS_MAX)
@@ -152,6 +167,7 @@ class PlatformTruth:
     def _against_bank(self, tx: Transaction) -> list[str]:
         found = []
         moved = self._play.bank.moved()
+        found += self._paid_out_twice(tx, moved)
         for number, amount_fen in moved.items():
             try:
                 known = order.load(tx, order_id=UUID(number))
