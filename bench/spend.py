@@ -18,7 +18,7 @@ from uuid import UUID
 
 from bench.close import row_of
 from bench.pgbench import CLIENTS, SCALE, pgbench_tps, prepare_pgbench
-from bench.repay import PROCESSES, Task, _all_of, _children, _together
+from bench.repay import PROCESSES, Task, _children, _together
 from mingqu.demo.journey import introduce
 from mingqu.demo.people import neighbor
 from mingqu.domain.identifier import cell_of
@@ -132,7 +132,8 @@ def _committed() -> dict[str, Any]:
             cells = tx.cells
         prepare_pgbench(world.house.database.url)
         before = pgbench_tps(world.house.database.url)
-        done = _all_of(_children(world.house, [_busy(cards, cell, cells) for cell in _fullest(cards, cells)]))
+        each = _children(world.house, [_busy(cards, cell, cells) for cell in _fullest(cards, cells)])
+        done = sum(spends for (spends,) in each)
         after = pgbench_tps(world.house.database.url)
     unit = f"spends/s by {CLIENTS} clients, threads of {PROCESSES} processes, synchronous_commit on"
     yardstick = f"pgbench TPC-B (scale {SCALE}, {CLIENTS} clients, prepared), tps"
