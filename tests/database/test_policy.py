@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg
@@ -152,15 +152,21 @@ def _by_people(tx: Transaction, document: Document, *, sequence: int, from_date:
     tx.execute("SET LOCAL session_replication_role = origin")
 
 
+UPGRADED: Final = date(2026, 9, 5)
+
+
 def _next(kind: str, name: str, **changed: Any) -> Document:
-    newest = max((one for one in load_pack().documents if (one.kind, one.body["id"]) == (kind, name)), key=version_of)
-    return Document(file="next.json", body={**newest.body, "version": version_of(newest) + 1, **changed})
+    """Return what was in force on the day of the upgrade, under a number above all that is shipped, also for later."""
+    pack = load_pack()
+    held = next(one for one in pack.in_force(business_date=UPGRADED) if key_of(one) == f"{kind}/{name}")
+    highest = max(version_of(one) for one in pack.documents if key_of(one) == key_of(held))
+    return Document(file="next.json", body={**held.body, "version": highest + 1, **changed})
 
 
 def test_an_upgrade_with_a_number_that_people_took_opens_and_leaves_theirs(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shipped, day = load_pack(), date(2026, 9, 5)
+    shipped, day = load_pack(), UPGRADED
     theirs, ours = _next("policy", "instalment-policy", about="theirs"), _next("policy", "instalment-policy")
     with database.transaction() as tx:
         publish(tx, pack=shipped, at=AT)
@@ -174,7 +180,7 @@ def test_an_upgrade_with_a_number_that_people_took_opens_and_leaves_theirs(
 def test_an_upgrade_that_does_not_fit_what_people_published_decides_nothing_and_opens(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shipped, day = load_pack(), date(2026, 9, 5)
+    shipped, day = load_pack(), UPGRADED
     theirs = _next("policy", "instalment-policy", about="theirs, which asks for a field that the upgrade drops")
     fields = _next("fields", "applicant")
     left: Any = [one for one in fields.body["field"] if one["name"] != "applications_address_1h"]  # type: ignore[union-attr,index,call-overload]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,10 @@ from mingqu.store.decisions.policy import read_documents
 
 OCTOBER = date(2026, 10, 1)
 MIDDLE = date(2026, 10, 15)
-SHIPPED = sorted(read_documents(), key=lambda one: int(str(one.body["version"])))
+ALL = sorted(read_documents(), key=lambda one: int(str(one.body["version"])))
+# What had begun on the days of these tests: a version that is yet to come would be one more that a change has to fit.
+SHIPPED = [one for one in ALL if str(one.body.get("valid_from", "")) <= MIDDLE.isoformat()]
+NEW_YEAR = date(2027, 1, 1)
 
 
 def said_of(document: Document, sequence: int, from_date: date | None = None) -> Publication:
@@ -36,7 +40,7 @@ def book() -> Pack:
 
 
 def changed(kind: str, name: str, **columns: Any) -> Document:
-    """Return the newest shipped version of a policy with another number and some other columns."""
+    """Return the newest version of a policy that has begun, with another number and some other columns."""
     newest = [one.body for one in SHIPPED if (one.body["kind"], one.body["id"]) == (kind, name)][-1]
     version = int(str(newest["version"])) + 1
     return Document(file=f"{name}-{version}.json", body={**newest, "version": version, **columns})
@@ -173,3 +177,23 @@ def test_a_card_whose_bands_stand_in_another_order_is_refused(book: Pack) -> Non
     other = changed("card", str(card.body["id"]), bands=turned)
     with pytest.raises(PolicyFault, match="other bands"):
         joined(pack=book, document=other, from_date=OCTOBER)
+
+
+def test_a_version_that_is_shipped_for_a_later_day_decides_from_that_day_on() -> None:
+    files = parse_pack(documents=ALL)
+    opened = parse_pack(documents=ALL, publications=[said_of(one, at) for at, one in enumerate(ALL, 1)])
+    for pack in (files, opened):
+        for day, version in ((date(2026, 12, 31), 2), (NEW_YEAR, 3)):
+            held = {key_of(one): one.body["version"] for one in pack.in_force(business_date=day)}
+            assert (held["policy/instalment-policy"], held["strategy/instalment"]) == (version, version)
+
+
+def test_the_rules_of_2027_differ_from_those_before_in_their_marks_alone() -> None:
+    marks = str.maketrans("，；（）", ",;()")
+    for kind, name in (("policy", "instalment-policy"), ("strategy", "instalment")):
+        before, after = (
+            next(one.body for one in ALL if (one.kind, one.body["id"], one.body["version"]) == (kind, name, version))
+            for version in (2, 3)
+        )
+        own = {"version": 0, "valid_from": ""}
+        assert json.loads(json.dumps({**after, **own}, ensure_ascii=False).translate(marks)) == {**before, **own}
