@@ -76,11 +76,17 @@ def sign_in_again(site: Site, borrower: Borrower) -> None:
     borrower.client.sign_in(phone=phone.reveal(), code=site.world.read_code(phone).reveal())
 
 
+def say_yes(client: Client, *, purpose: str, recipient: str | None = None, key: str | None = None) -> UUID:
+    """Read the text of a purpose, agree to just that by its hash, and return the consent's id."""
+    text = client.consent_text(purpose=purpose, recipient=recipient)
+    return client.give_consent(purpose=purpose, recipient=recipient, text_hash=text.text_hash, key=key)
+
+
 def introduce(site: Site, newcomer: Newcomer = XIA, *, balance_fen: int = 6_000_000) -> Borrower:
     """Sign in, consent to the check, prove who it is."""
     site.world.meet(newcomer, balance_fen=balance_fen)
     client, phone = sign_in(site, newcomer), newcomer.phone.reveal()
-    client.give_consent(purpose="real_name_verification")
+    say_yes(client, purpose="real_name_verification")
     client.send_code(phone=phone, purpose="verify_identity")
     proved = client.prove_identity(
         name=newcomer.name.reveal(),
@@ -95,8 +101,8 @@ def introduce(site: Site, newcomer: Newcomer = XIA, *, balance_fen: int = 6_000_
 def be_assessed(site: Site, borrower: Borrower, *, amount_fen: int = 1_000_000) -> None:
     """Consent to query and decision, and apply."""
     client = borrower.client
-    client.give_consent(purpose="bureau_query", recipient=site.world.house.settings.operator_name)
-    client.give_consent(purpose="automated_decision")
+    say_yes(client, purpose="bureau_query", recipient=site.world.house.settings.operator_name)
+    say_yes(client, purpose="automated_decision")
     client.apply(requested_amount_fen=amount_fen, monthly_income_fen=borrower.newcomer.monthly_income_fen)
 
 
@@ -107,7 +113,7 @@ def take_loan(site: Site, borrower: Borrower, *, amount_fen: int = 1_000_000, in
     table = client.show_costs(offer_id=offer.offer_id)
     clock.advance(READING)
     client.confirm_costs(disclosure_id=table.disclosure_id)
-    client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
+    say_yes(client, purpose="pass_to_lender", recipient=offer.lender_zh)
     client.send_signing_code(offer_id=offer.offer_id)
     code = site.world.read_code(borrower.newcomer.phone).reveal()
     signed = client.sign_contract(offer_id=offer.offer_id, instrument_id=borrower.instrument_id, code=code)
@@ -117,7 +123,7 @@ def take_loan(site: Site, borrower: Borrower, *, amount_fen: int = 1_000_000, in
 def agree_to_deductions(site: Site, borrower: Borrower) -> UUID:
     """Agree that what is due is deducted; return the agreement's id."""
     client = borrower.client
-    client.give_consent(purpose="auto_repayment", recipient=site.world.house.settings.operator_name)
+    say_yes(client, purpose="auto_repayment", recipient=site.world.house.settings.operator_name)
     agreement_id = client.request_agreement(instrument_id=borrower.instrument_id)
     code = site.world.read_code(borrower.newcomer.phone).reveal()
     client.confirm_agreement(agreement_id=agreement_id, code=code)

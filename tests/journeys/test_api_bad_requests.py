@@ -47,6 +47,8 @@ BODIES: Final = (
     (OFFERS, b'{"amount_fen": 100000, "instalments": 12, "method": "never"}', 409, "no_limit"),
     ("/v1/consents", b'{"purpose": "everything"}', 400, "malformed"),
     ("/v1/consents", b'{"purpose": "bureau_query"}', 422, "consent_recipient_wrong"),
+    ("/v1/consents", b'{"purpose": "automated_decision"}', 422, "consent_text_unread"),
+    ("/v1/consents", b'{"purpose": "automated_decision", "text_hash": null}', 400, "malformed"),
     (
         "/v1/consents",
         b'{"purpose": "automated_decision", "text_hash": "' + b"0" * 64 + b'"}',

@@ -16,7 +16,17 @@ from mingqu.client.connection import TRIES_MAX
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.services.people.sign_in_once import AGAIN_WITHIN
-from tests.journeys.api import Site, agree_to_deductions, be_assessed, introduce, open_site, pay, sign_in, take_loan
+from tests.journeys.api import (
+    Site,
+    agree_to_deductions,
+    be_assessed,
+    introduce,
+    open_site,
+    pay,
+    say_yes,
+    sign_in,
+    take_loan,
+)
 from tests.journeys.reading import rows_of
 from tests.world import OpenWorld
 
@@ -78,7 +88,7 @@ def live(site: Site) -> None:
     pay(site, xia, loan_id=taken.signed.loan_id, intent="payoff")
     client.certify(loan_id=taken.signed.loan_id)
     client.end_agreement(agreement_id=agreement_id)
-    client.withdraw_consent(consent_id=client.give_consent(purpose="automated_decision"))
+    client.withdraw_consent(consent_id=say_yes(client, purpose="automated_decision"))
 
 
 def test_every_write_that_is_sent_again_is_answered_the_same_and_changes_nothing(
@@ -197,7 +207,7 @@ def test_a_client_sends_again_what_may_pass_and_nothing_else(status: int, code: 
         Client("http://nowhere", transport=httpx.MockTransport(answer), sleep=waits.append) as client,
         pytest.raises(Problem) as refused,
     ):
-        client.give_consent(purpose="bureau_query")
+        client.give_consent(purpose="bureau_query", text_hash="0" * 64)
     assert (refused.value.code, refused.value.status, refused.value.details) == (code, status, {"wait": 3})
     assert len(seen) == tries
     assert len(set(seen)) == 1

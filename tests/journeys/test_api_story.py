@@ -20,6 +20,7 @@ from tests.journeys.api import (
     introduce,
     open_site,
     pay,
+    say_yes,
     sign_in,
     sign_in_again,
     take_loan,
@@ -138,9 +139,16 @@ def test_the_market_is_open_to_everybody(site: Site) -> None:
 
 def test_a_consent_that_was_withdrawn_shows_when(site: Site) -> None:
     client = sign_in(site, XIA)
-    consent_id = client.give_consent(purpose="automated_decision")
+    with pytest.raises(Problem, match="consent_text_unread") as unread:
+        client.give_consent(purpose="bureau_query", recipient="明渠 平台", text_hash="")
+    assert client.consents() == []
+    shown = site.http.get(unread.value.details["read_at"]).json()
+    assert "明渠 平台" in shown["body_zh"]
+    first = client.give_consent(purpose="bureau_query", recipient="明渠 平台", text_hash=shown["text_hash"])
+    client.withdraw_consent(consent_id=first)
+    consent_id = say_yes(client, purpose="automated_decision")
     client.withdraw_consent(consent_id=consent_id)
-    (seen,) = client.consents()
+    _, seen = client.consents()
     assert seen.withdrawn_at is not None
     with pytest.raises(Problem, match="consent_already_withdrawn"):
         client.withdraw_consent(consent_id=consent_id)

@@ -17,7 +17,7 @@ from mingqu.services.privacy.copy_own_data import copy_own_data
 from mingqu.store.parties import party
 from mingqu.store.people import business
 from mingqu.store.server.database import Database
-from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site
+from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, say_yes
 from tests.journeys.pages import Phone
 from tests.journeys.reading import assert_coherent, rows_of
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
@@ -58,7 +58,7 @@ def test_a_business_loan_takes_a_business_that_the_register_bears_out(site: Site
     before = rows_of(house)
     with pytest.raises(Problem, match="consent_missing"):
         client.state_business(name=SHOP, uscc=CODE, use="stock")
-    client.give_consent(purpose="business_verification")
+    say_yes(client, purpose="business_verification")
     refused = (
         ({"name": SHOP, "uscc": CODE[:-1] + "4", "use": "stock"}, "uscc_check_character_wrong"),
         ({"name": SHOP, "uscc": "I" * 18, "use": "stock"}, "uscc_malformed"),
@@ -127,7 +127,7 @@ def borrow(site: Site, who: Borrower) -> None:
     table = client.show_costs(offer_id=offer.offer_id)
     site.world.clock.advance(READING)
     client.confirm_costs(disclosure_id=table.disclosure_id)
-    client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
+    say_yes(client, purpose="pass_to_lender", recipient=offer.lender_zh)
     phone = Phone(site.world)  # type: ignore[arg-type]
     site.world.clock.advance(timedelta(minutes=2))
     phone.sign_in(XIA)

@@ -19,7 +19,7 @@ from mingqu.services.customers.read_papers import contract_view
 from mingqu.services.privacy.copy_own_data import copy_own_data
 from mingqu.services.privacy.erase_person import ask_to_be_erased
 from mingqu.store.loans import loan
-from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, pay, sign_in, sign_in_again
+from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, pay, say_yes, sign_in, sign_in_again
 from tests.journeys.merchant import LAKESIDE, PRICE_FEN, TABLE, Seller, key_of
 from tests.journeys.pages import Phone
 from tests.journeys.pdf_text import text_of
@@ -52,7 +52,7 @@ def buy(site: Site, who: Borrower, checkout_id: UUID) -> UUID:
     table = client.show_costs(offer_id=offer.offer_id)
     site.world.go_to(site.world.house.clock.now() + READING)
     client.confirm_costs(disclosure_id=table.disclosure_id)
-    client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
+    say_yes(client, purpose="pass_to_lender", recipient=offer.lender_zh)
     client.send_signing_code(offer_id=offer.offer_id)
     code = site.world.read_code(who.newcomer.phone).reveal()
     before = rows_of(site.world.house)
@@ -208,7 +208,7 @@ def test_an_order_that_ran_out_or_was_cancelled_is_paid_by_nobody(site: Site, se
     table = xia.client.show_costs(offer_id=offer.offer_id)
     world.go_to(world.house.clock.now() + READING)
     xia.client.confirm_costs(disclosure_id=table.disclosure_id)
-    xia.client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
+    say_yes(xia.client, purpose="pass_to_lender", recipient=offer.lender_zh)
     xia.client.send_signing_code(offer_id=offer.offer_id)
     code = world.read_code(XIA.phone).reveal()
     world.go_to(taken.expires_at)

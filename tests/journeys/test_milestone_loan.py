@@ -23,7 +23,7 @@ from mingqu.services.house import ENTRUSTED
 from mingqu.services.proposals.propose import approve, decline, propose
 from mingqu.store.server.database import Database
 from tests.console import signed_in, visitor
-from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site
+from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, say_yes
 from tests.journeys.pages import Phone
 from tests.journeys.reading import assert_coherent, facts_of, orders_of, rows_of
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
@@ -61,7 +61,7 @@ def sign(site: Site, who: Borrower) -> UUID:
     table = client.show_costs(offer_id=offer.offer_id)
     site.world.go_to(site.world.house.clock.now() + READING)
     client.confirm_costs(disclosure_id=table.disclosure_id)
-    client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
+    say_yes(client, purpose="pass_to_lender", recipient=offer.lender_zh)
     client.send_signing_code(offer_id=offer.offer_id)
     code = site.world.read_code(who.newcomer.phone).reveal()
     before = rows_of(site.world.house)

@@ -22,7 +22,7 @@ from mingqu.demo.people import XIA, ZHOU
 from mingqu.demo.steps import Steps
 from mingqu.demo.stories import s2
 from mingqu.demo.tell import Teller
-from mingqu.demo.visit import arrive
+from mingqu.demo.visit import arrive, say_yes
 from mingqu.domain.decision.switch import SwitchKind
 from mingqu.services.policies.switch_off import switch_off
 from mingqu.services.referrals.read_cash_advance import banks_for, referrals_view
@@ -148,7 +148,7 @@ def test_a_bank_that_falls_silent_loses_nothing_and_is_told_the_same_again(world
         online = Online(house=world.house, clock=world.clock, sandbox=world.sandbox, address=address_of(door))
         xia = arrive(online, XIA, balance_fen=0)
         arrive(online, ZHOU, balance_fen=0)
-        xia.client.give_consent(purpose="refer_to_bank", recipient="清河银行")
+        say_yes(xia.client, purpose="refer_to_bank", recipient="清河银行")
         guidance = xia.client.cash_advance_banks().guidance.hash
         world.sandbox.control.plan("issuer", "issuer.refer", "lose_reply")
         left = xia.client.ask_for_referral(

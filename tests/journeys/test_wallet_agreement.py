@@ -34,7 +34,7 @@ from mingqu.store.loans import repayment
 from mingqu.store.orders import order
 from mingqu.store.server.database import Database
 from tests.conftest import OPENED_ON
-from tests.journeys.api import open_site, sign_in
+from tests.journeys.api import open_site, say_yes, sign_in
 from tests.journeys.pages import Phone
 from tests.journeys.reading import Known, arrive, assert_coherent, borrow, live_until, orders_of, rows_of
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
@@ -299,7 +299,7 @@ def test_over_the_api_an_agreement_waits_for_its_signature(world: SandboxWorld, 
         client = sign_in(site, XIA)
         with pytest.raises(Problem, match="consent"):
             client.begin_wallet_agreement(back=BACK)
-        client.give_consent(purpose="auto_repayment", recipient=world.house.settings.operator_name)
+        say_yes(client, purpose="auto_repayment", recipient=world.house.settings.operator_name)
         begun = client.begin_wallet_agreement(back=BACK)
         assert client.agreement_state(agreement_id=begun.agreement_id) == "pending"
         assert begun.address is not None

@@ -31,6 +31,7 @@ from mingqu.client import Client, Problem
 from mingqu.client.answers import SignedContract
 from mingqu.demo.people import applicant
 from mingqu.demo.story import fund_lenders
+from mingqu.demo.visit import say_yes
 from mingqu.demo.world import Newcomer
 from mingqu.domain.money import Money
 from mingqu.main import Wiring
@@ -140,7 +141,7 @@ def borrow(sandbox: Sandbox, server: Server, person: Newcomer, number: int) -> t
     client, phone = Client(f"http://127.0.0.1:{server.port}"), person.phone.reveal()
     persist(lambda: client.send_code(phone=phone, purpose="sign_in", key=key("code-one")))
     persist(lambda: client.sign_in(phone=phone, code=code(), key=key("sign-in")))
-    persist(lambda: client.give_consent(purpose="real_name_verification", key=key("consent-1")))
+    persist(lambda: say_yes(client, purpose="real_name_verification", key=key("consent-1")))
     persist(lambda: client.send_code(phone=phone, purpose="verify_identity", key=key("code-two")))
     proved = persist(
         lambda: client.prove_identity(
@@ -152,8 +153,8 @@ def borrow(sandbox: Sandbox, server: Server, person: Newcomer, number: int) -> t
             key=key("identity"),
         )
     )
-    persist(lambda: client.give_consent(purpose="bureau_query", recipient="明渠平台", key=key("consent-2")))
-    persist(lambda: client.give_consent(purpose="automated_decision", key=key("consent-3")))
+    persist(lambda: say_yes(client, purpose="bureau_query", recipient="明渠平台", key=key("consent-2")))
+    persist(lambda: say_yes(client, purpose="automated_decision", key=key("consent-3")))
     decision = persist(
         lambda: client.apply(requested_amount_fen=AMOUNT_FEN, monthly_income_fen=1_200_000, key=key("apply"))
     )
@@ -168,7 +169,7 @@ def borrow(sandbox: Sandbox, server: Server, person: Newcomer, number: int) -> t
     while server.kills == 0:
         time.sleep(0.1)
     persist(lambda: client.confirm_costs(disclosure_id=table.disclosure_id, key=key("read")))
-    persist(lambda: client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh, key=key("consent-4")))
+    persist(lambda: say_yes(client, purpose="pass_to_lender", recipient=offer.lender_zh, key=key("consent-4")))
     persist(lambda: client.send_signing_code(offer_id=offer.offer_id, key=key("code-three")))
 
     def sign() -> SignedContract:

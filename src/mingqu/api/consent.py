@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -13,12 +14,19 @@ from mingqu.api.gate import CallerHere, HouseHere, KeyHere
 from mingqu.api.operation import reads, writes
 from mingqu.api.shape import PLAIN, Answer, Body, Hash, Recipient, shaped
 from mingqu.domain.consent import ConsentAlreadyWithdrawn, ConsentPurpose, ConsentRecipientWrong, ConsentTextChanged
+from mingqu.domain.refusal import Refusal
 from mingqu.services.once import once_done
 from mingqu.services.people.read_person import consent_text, consents_of
 from mingqu.services.privacy.give_consent import give_consent as give
 from mingqu.services.privacy.give_consent import withdraw_consent as withdraw
 
 TAG: Final = "Consents"
+
+
+class ConsentTextUnread(Refusal):
+    """A yes over the API names the text that was shown by its hash; `read_at` is the path of the text and its hash."""
+
+    code: ClassVar[str] = "consent_text_unread"
 
 
 class ConsentText(Answer, frozen=True, kw_only=True):
@@ -55,12 +63,16 @@ class Consents(Answer, frozen=True, kw_only=True):
 class NewConsent(Body, frozen=True, kw_only=True):
     """A yes to the newest text of a purpose. `recipient` is who is named in it, if the text names one.
 
-    `text_hash` is that of the text as it was shown: where it is said, one that was published since binds nobody.
+    `text_hash` is that of the text as it was shown: one that was published since binds nobody, and a yes to a text that
+    is not named by its hash is none.
     """
+
+    # Whoever leaves it out is told where to read it, and not only that it is missing.
+    must_say: ClassVar[tuple[str, ...]] = ("text_hash",)
 
     purpose: ConsentPurpose
     recipient: Recipient | None = None
-    text_hash: Hash | None = None
+    text_hash: Hash = ""
 
 
 class GivenConsent(Answer, frozen=True, kw_only=True):
@@ -88,9 +100,17 @@ def list_consents(house: HouseHere, caller: CallerHere) -> Consents:
     return Consents(consents=[shaped(one, Consent) for one in consents_of(house, person_id=caller.person_id)])
 
 
-@writes("/consents", tag=TAG, refuses=(ConsentRecipientWrong, ConsentTextChanged))
+@writes("/consents", tag=TAG, refuses=(ConsentRecipientWrong, ConsentTextChanged, ConsentTextUnread))
 def give_consent(data: JSONBody[NewConsent], key: KeyHere, house: HouseHere, caller: CallerHere) -> GivenConsent:
-    """Say yes to one purpose, and to one named recipient where the text names one."""
+    """Say yes to one purpose, and to one named recipient where the text names one.
+
+    The text and its hash are read at `GET /v1/consent-texts/{purpose}`, with the same recipient.
+    """
+    if not data.text_hash:
+        # Whether a recipient is named at all is told first: without it there is no text to read.
+        consent_text(house, purpose=data.purpose, recipient=data.recipient)
+        where = f"/v1/consent-texts/{data.purpose.value}" + _named(data.recipient)
+        raise ConsentTextUnread(f"Show the text of GET {where}, and say its text_hash.", read_at=where)
     consent_id = give(
         house,
         person_id=caller.person_id,
@@ -100,6 +120,10 @@ def give_consent(data: JSONBody[NewConsent], key: KeyHere, house: HouseHere, cal
         key=key,
     )
     return GivenConsent(consent_id=consent_id)
+
+
+def _named(recipient: str | None) -> str:
+    return "" if recipient is None else f"?{urlencode({'recipient': recipient})}"
 
 
 @writes("/consents/{consent_id:uuid}/withdrawal", tag=TAG, body=False, status=204, refuses=(ConsentAlreadyWithdrawn,))

@@ -138,6 +138,11 @@ def described(schema: dict[str, Any]) -> dict[str, Any]:
             written.setdefault("description", " ".join((inspect.getdoc(shapes[name]) or "").split()))
             if issubclass(shapes[name], Body):
                 written["additionalProperties"] = False
+            # What a body must say is required, also where leaving it out is answered by a refusal of its own.
+            if must_say := getattr(shapes[name], "must_say", ()):
+                written["required"] = sorted({*written.get("required", ()), *must_say})
+                for field in must_say:
+                    written["properties"][field].pop("default", None)
         written.setdefault("examples", [_example(written, whole, _DEPTH_MAX)])
     return whole
 

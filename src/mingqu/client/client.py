@@ -113,9 +113,9 @@ class Client(Spending, Driving, Buying):
         return self._at.read("/v1/consents", answers.Consents).consents
 
     def give_consent(
-        self, *, purpose: str, recipient: str | None = None, text_hash: str | None = None, key: str | None = None
+        self, *, purpose: str, recipient: str | None = None, text_hash: str, key: str | None = None
     ) -> UUID:
-        """Say yes to a purpose, by the hash of the text that was read; return the consent's id."""
+        """Say yes to a purpose, by the hash of the text that was shown (`consent_text`); return the consent's id."""
         body = written(purpose=purpose, recipient=recipient, text_hash=text_hash)
         return self._at.write("/v1/consents", answers.GivenConsent, key=key, body=body).consent_id
 

@@ -37,12 +37,18 @@ class Taken:
     signed: SignedContract
 
 
+def say_yes(client: Client, *, purpose: str, recipient: str | None = None, key: str | None = None) -> UUID:
+    """Read the text of a purpose, agree to just that by its hash, and return the consent's id."""
+    text = client.consent_text(purpose=purpose, recipient=recipient)
+    return client.give_consent(purpose=purpose, recipient=recipient, text_hash=text.text_hash, key=key)
+
+
 def arrive(world: OnlineWorld, newcomer: Newcomer, *, balance_fen: int) -> Visitor:
     """Sign in, consent to the check, prove name and card with the code sent to the card's phone."""
     world.meet(newcomer, balance_fen=balance_fen)
     client = world.client()
     _sign_in(world, client, newcomer)
-    client.give_consent(purpose="real_name_verification")
+    say_yes(client, purpose="real_name_verification")
     client.send_code(phone=newcomer.phone.reveal(), purpose="verify_identity")
     proved = client.prove_identity(
         name=newcomer.name.reveal(),
@@ -56,8 +62,8 @@ def arrive(world: OnlineWorld, newcomer: Newcomer, *, balance_fen: int) -> Visit
 
 def apply(world: OnlineWorld, visitor: Visitor, *, amount_fen: int) -> Decision:
     """Consent to the bureau's query and an automated decision, each on its own, and be assessed once."""
-    visitor.client.give_consent(purpose="bureau_query", recipient=world.house.settings.operator_name)
-    visitor.client.give_consent(purpose="automated_decision")
+    say_yes(visitor.client, purpose="bureau_query", recipient=world.house.settings.operator_name)
+    say_yes(visitor.client, purpose="automated_decision")
     return visitor.client.apply(requested_amount_fen=amount_fen, monthly_income_fen=visitor.newcomer.monthly_income_fen)
 
 
@@ -68,8 +74,8 @@ def borrow(world: OnlineWorld, visitor: Visitor, *, amount_fen: int, instalments
     table = client.show_costs(offer_id=offer.offer_id)
     world.go_to(world.house.clock.now() + READING)
     client.confirm_costs(disclosure_id=table.disclosure_id)
-    client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
-    client.give_consent(purpose="auto_repayment", recipient=world.house.settings.operator_name)
+    say_yes(client, purpose="pass_to_lender", recipient=offer.lender_zh)
+    say_yes(client, purpose="auto_repayment", recipient=world.house.settings.operator_name)
     agreement_id = client.request_agreement(instrument_id=visitor.instrument_id)
     client.confirm_agreement(agreement_id=agreement_id, code=world.read_code(visitor.newcomer.phone).reveal())
     client.send_signing_code(offer_id=offer.offer_id)

@@ -17,7 +17,7 @@ from mingqu.demo.people import ZHOU
 from mingqu.demo.steps import Steps
 from mingqu.demo.story import fund_lenders
 from mingqu.demo.tell import Teller
-from mingqu.demo.visit import READING, Visitor, apply, arrive
+from mingqu.demo.visit import READING, Visitor, apply, arrive, say_yes
 from mingqu.demo.world import OnlineWorld
 from mingqu.domain.money import format_fen
 from mingqu.services.purpose.spend_card import AUTHORISE, Asked, Word, hear_card
@@ -63,7 +63,7 @@ class _Told:
         table = client.show_costs(offer_id=offer_id)
         self._world.go_to(self._world.house.clock.now() + READING)
         client.confirm_costs(disclosure_id=table.disclosure_id)
-        client.give_consent(purpose="pass_to_lender", recipient=made.offer.lender_zh)
+        say_yes(client, purpose="pass_to_lender", recipient=made.offer.lender_zh)
         client.send_signing_code(offer_id=offer_id)
         code = self._world.read_code(self._visitor.newcomer.phone).reveal()
         client.sign_contract(offer_id=offer_id, code=code, funds_contract_hash=made.funds_contract_hash)

@@ -18,7 +18,7 @@ from mingqu.demo.people import XIA
 from mingqu.demo.steps import Steps
 from mingqu.demo.story import fund_lenders
 from mingqu.demo.tell import Teller
-from mingqu.demo.visit import Visitor, apply, arrive, sign_in_anew
+from mingqu.demo.visit import Visitor, apply, arrive, say_yes, sign_in_anew
 from mingqu.demo.world import OnlineWorld
 from mingqu.domain.calendar import add_months
 from mingqu.domain.moment import start_of
@@ -140,7 +140,7 @@ class _Told:
         self._denied("bills deducted without a consent · 未授权", lambda: choose(self._spend_id, "bill"))
         operator = self._world.house.settings.operator_name
         for purpose in ("bill_repayment", "auto_repayment"):
-            client.give_consent(purpose=purpose, recipient=operator)
+            say_yes(client, purpose=purpose, recipient=operator)
         agreement_id = client.request_agreement(instrument_id=self._visitor.instrument_id)
         code = self._world.read_code(newcomer.phone).reveal()
         client.confirm_agreement(agreement_id=agreement_id, code=code)

@@ -17,7 +17,7 @@ from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.demo.steps import Steps
 from mingqu.demo.tell import Teller
-from mingqu.demo.visit import Visitor, arrive
+from mingqu.demo.visit import Visitor, arrive, say_yes
 from mingqu.demo.world import OnlineWorld
 
 TITLE: Final = "Cash from her credit card, at the bank that issued it · 信用卡取现"
@@ -90,7 +90,7 @@ def _refusals(steps: Steps, wish: _Wishes, card_of_other: UUID) -> None:
     _denied(steps, "she asks for a bank that is not connected", lambda: wish.ask(100_000, bank="dongting"))
     _denied(steps, "she skips what is to be read first", lambda: wish.ask(100_000, read=False))
     _denied(steps, "she has not agreed that the bank gets her data", lambda: wish.ask(100_000))
-    wish.visitor.client.give_consent(purpose="refer_to_bank", recipient=_BANK_ZH)
+    say_yes(wish.visitor.client, purpose="refer_to_bank", recipient=_BANK_ZH)
     steps.take(f"she agrees that {_BANK_ZH}, and nobody else, gets her data", "agreed")
     _denied(steps, "she names the debit card of somebody else", lambda: wish.ask(100_000, card=card_of_other))
     _denied(steps, "she asks for 12,000.00 in one day", lambda: wish.ask(1_200_000))

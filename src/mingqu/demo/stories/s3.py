@@ -22,7 +22,7 @@ from mingqu.demo.people import CHUAN, XIA, ZHOU
 from mingqu.demo.steps import Steps
 from mingqu.demo.story import fund_lenders
 from mingqu.demo.tell import Teller
-from mingqu.demo.visit import READING, Visitor, apply, arrive, sign_in_anew
+from mingqu.demo.visit import READING, Visitor, apply, arrive, say_yes, sign_in_anew
 from mingqu.demo.world import OnlineWorld
 from mingqu.domain.calendar import add_months
 from mingqu.domain.moment import start_of
@@ -114,7 +114,7 @@ class _Told:
         self._send_code()
         card = self._visitor.instrument_id
         self._denied(f"she has not agreed that {offer.lender_zh} gets her data", lambda: self._sign(card))
-        client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
+        say_yes(client, purpose="pass_to_lender", recipient=offer.lender_zh)
         self._steps.take(f"she agrees that {offer.lender_zh}, and nobody else, gets her data", "agreed")
         self._denied("she names the card of somebody else", lambda: self._sign(card_of_other))
         self._denied("she wants the money in a month", lambda: self._sign(card, days=30))
@@ -124,7 +124,7 @@ class _Told:
     def sign(self) -> None:
         """Agree to deductions, sign, and be paid when she wished."""
         client, card = self._client, self._visitor.instrument_id
-        client.give_consent(purpose="auto_repayment", recipient=self._world.house.settings.operator_name)
+        say_yes(client, purpose="auto_repayment", recipient=self._world.house.settings.operator_name)
         agreement_id = client.request_agreement(instrument_id=card)
         client.confirm_agreement(agreement_id=agreement_id, code=self._read_code())
         self._wait()
@@ -184,7 +184,7 @@ class _Told:
         table = self._client.show_costs(offer_id=offer.offer_id)
         self._wait()
         self._client.confirm_costs(disclosure_id=table.disclosure_id)
-        self._client.give_consent(purpose="pass_to_lender", recipient=offer.lender_zh)
+        say_yes(self._client, purpose="pass_to_lender", recipient=offer.lender_zh)
         self._send_code()
 
     def _sign_order(self, order_hash: str) -> SignedContract:
