@@ -142,7 +142,8 @@ def test_a_spend_is_held_captured_in_part_and_given_back(world: OpenWorld) -> No
     assert card.say("refund", "f-1", "a-1", 1_000_000)["outcome"] == "refunded"
     assert card.stands() == (9_000_000, 0, 7_000_000)
     assert card.say("reverse", "r-1", "a-1")["outcome"] == "reversed"
-    assert card.say("reverse", "r-2", "a-1")["outcome"] == "reversed"  # twice is the same
+    assert card.say("reverse", "r-1", "a-1")["outcome"] == "reversed", "the same word again is answered as before"
+    assert card.say("reverse", "r-2", "a-1")["reason"] == "reversed_already"
     assert card.stands() == (16_000_000, 0, 0)
     assert card.ask("a-2", 10_000_000)["outcome"] == "approved", "what was reversed counts for nothing of the day"
     assert card.say("release", "r-3", "a-2")["outcome"] == "released"

@@ -17,15 +17,15 @@ from mingqu.services.purpose.read_card import CardView, WordView, card_view, car
 
 # Codes of answers that the pages have words for; a contract may name others, which are shown as they are.
 REASONS = frozenset(
-    {"above_per_day", "above_per_spend", "above_total", "amount_not_positive", "authorisation_unknown"}
+    {"above_clause", "above_per_day", "above_per_spend", "above_total", "amount_not_positive", "authorisation_unknown"}
     | {"capture_above_hold", "captured_already", "card_frozen", "cash_like_merchant", "currency_differs"}
     | {"evidence_overdue", "hold_ended", "hold_lapsed", "nothing_captured", "outside_hours_or_place", "outside_term"}
-    | {"payee_not_in_contract", "refund_above_captured", "refund_elsewhere", "stage_not_released"}
+    | {"payee_not_in_contract", "refund_above_captured", "refund_elsewhere", "reversed_already", "stage_not_released"}
 )
 REMEDIES = frozenset(
     {"ask_for_entrusted_payment", "ask_for_new_contract", "ask_to_unfreeze", "authorise_again", "bring_insurance"}
     | {"bring_invoice", "bring_registration", "pay_a_listed_dealer", "pay_between_8_and_22_in_china", "pay_the_dealer"}
-    | {"pay_the_rest_yourself", "refund_to_the_card", "wait_for_next_day"}
+    | {"pay_less", "pay_the_rest_yourself", "refund_to_the_card", "wait_for_next_day"}
 )
 KINDS = ("authorise", "advise", "capture", "release", "reverse", "refund")
 FROZEN = frozenset(

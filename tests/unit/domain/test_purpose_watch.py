@@ -45,6 +45,25 @@ def test_an_amount_in_parts_below_the_most_of_a_spend_is_seen_and_a_large_one_al
     assert deeds(word(1), word(2, outcome="declined", reason="above_per_day")) == []
 
 
+def test_a_spend_that_was_taken_back_is_no_part_of_an_amount() -> None:
+    parts = (word(1, reference="a-1"), word(3, minutes=30, reference="a-2"))
+    assert [one.deed for one in found(*parts)] == [Deed.FREEZE]
+    for outcome in ("released", "reversed"):
+        back = word(2, minutes=20, kind="reverse", outcome=outcome, reference="b", of="a-1")
+        assert found(parts[0], back, parts[1]) == []
+    refused = word(2, minutes=20, kind="reverse", outcome="refused", reference="b", of="a-1", reason="hold_ended")
+    assert [one.deed for one in found(parts[0], refused, parts[1])] == [Deed.FREEZE]
+
+
+def test_an_amount_in_parts_below_the_most_of_a_clause_is_seen_as_well() -> None:
+    def paid(number: int, fen: int) -> Heard:
+        return word(number, minutes=number, fen=fen, at="INS-PINGHU-001", clause="car-insurance")
+
+    assert found(paid(1, 1_000_000), paid(2, 1_000_000)) == []  # just the most of what the clause allows
+    (one,) = found(paid(1, 1_000_000), paid(2, 1_000_001))
+    assert (one.rule, one.deed, one.facts["amount_fen"]) == (Rule.SPLIT_AMOUNTS, Deed.FREEZE, 2_000_001)
+
+
 def test_what_is_as_good_as_cash_is_watched_once_and_frozen_the_third_time() -> None:
     tries = [word(n, minutes=n, outcome="declined", reason="cash_like_merchant", at="ATM") for n in range(3)]
     assert deeds(*tries[:2]) == [(Rule.CASH_LIKE, Deed.WATCH)] * 2

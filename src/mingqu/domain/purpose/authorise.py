@@ -7,7 +7,7 @@ whole number; a spend takes six look-ups and five "and", whatever the number of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from mingqu.domain.purpose.contract import Clause, Effect, FundsContract
@@ -90,7 +90,7 @@ def authorise(by: Compiled, *, state: CardState, spend: Spend) -> Approved | Dec
         return Declined(clause="term", reason="outside_term", remedy="ask_for_new_contract", from_on=begins)
     clause = _first(by, spend)
     if clause.effect is Effect.DENY:
-        return Declined(clause=clause.id, reason=clause.reason, remedy=clause.remedy)
+        return _by_clause(by, spend, clause)
     return _by_amount(contract, state, spend, on) or _by_evidence(contract, state, spend, on) or _yes(clause)
 
 
@@ -109,7 +109,23 @@ def _yes(clause: Clause) -> Approved:
     return Approved(clause=clause.id)
 
 
-def _first(by: Compiled, spend: Spend) -> Clause:
+def _by_clause(by: Compiled, spend: Spend, clause: Clause) -> Declined:
+    """Say why a clause says no: where one change alone would let the spend through, that is the reason.
+
+    Else a seller whom the contract does not name would be told to come back in the daytime, and one whom it names that
+    it does not. Example: a dealer on no list at noon is declined by `payees`, at night by the clause about nights.
+    """
+    contract = by.contract
+    if spend.merchant not in contract.payees and _first(by, spend, listed=True).effect is Effect.ALLOW:
+        return Declined(clause="payees", reason="payee_not_in_contract", remedy="pay_a_listed_dealer")
+    smaller = _first(by, replace(spend, amount_fen=1))
+    if smaller.effect is Effect.ALLOW:
+        return Declined(clause=smaller.id, reason="above_clause", remedy="pay_less")
+    return Declined(clause=clause.id, reason=clause.reason, remedy=clause.remedy)
+
+
+def _first(by: Compiled, spend: Spend, *, listed: bool = False) -> Clause:
+    """Return the first clause that fits a spend, or that would fit it if its merchant were `listed`."""
     bits = (
         by.merchants.of(spend.merchant)
         & by.categories.of(spend.category)
@@ -118,7 +134,7 @@ def _first(by: Compiled, spend: Spend) -> Clause:
         & by.places.of(spend.place)
         & by.vins.of(spend.vin)
     )
-    if spend.merchant not in by.contract.payees:
+    if not listed and spend.merchant not in by.contract.payees:
         bits &= by.unlisted
     minute = spend.at.hour * 60 + spend.at.minute
     while bits:

@@ -1,6 +1,7 @@
 """What follows an authorisation: capture, release, reversal and refund, each allowed or refused by the spend's state.
 
-A word that comes twice, or says what is so already, moves nothing and is answered as the first time.
+A word that comes twice under its reference is answered as the first time (`spend_card`). Another word for what is over
+moves nothing: giving back a hold that is given back is no harm, reversing what is reversed is refused.
 """
 
 from __future__ import annotations
@@ -108,6 +109,8 @@ def _refunded(standing: Standing, amount_fen: int, elsewhere: bool) -> Followed 
 
 def _taken_back(standing: Standing, saying: Following, on: date) -> Followed | Unmoved:
     outcome = "released" if saying is Following.RELEASE else "reversed"
+    if saying is Following.REVERSE and standing.state == "reversed":
+        return Unmoved(reason="reversed_already", remedy="nothing_is_left_to_reverse")
     if standing.state in ("released", "reversed"):
         return Followed(standing=standing, outcome=outcome)
     if standing.state == "held":

@@ -55,7 +55,10 @@ class WatchRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """A word of the network as the rules read it: `outcome` and `reason` are what was answered, amounts in fen."""
+    """A word of the network as the rules read it: `outcome`, `reason` and `clause` were answered, amounts in fen.
+
+    `reference` is the word's own, `of` that of the authorisation which it follows.
+    """
 
     word: str
     kind: str
@@ -64,6 +67,9 @@ class Heard:
     merchant: str
     outcome: str
     reason: str
+    clause: str = ""
+    reference: str = ""
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,17 +163,33 @@ def _often(row: WatchRow, hits: Sequence[Heard]) -> list[Finding]:
 
 
 def _split(row: WatchRow, contract: FundsContract, heard: Sequence[Heard]) -> list[Finding]:
-    """Return where approved spends at one merchant, each within the most of a spend, pass it together in the time."""
-    found, window = [], timedelta(minutes=row.minutes)
-    approved = [one for one in heard if one.outcome == "approved"]
+    """Return where approved spends at one merchant, each within the most of a spend, pass it together in the time.
+
+    What a clause allows up to an amount of its own has that as its most. What was given back whole is no part of
+    anything: a terminal that lost the answer takes its spend back and asks again.
+    """
+    undone = {one.of for one in heard if one.outcome in ("released", "reversed")}
+    approved = [one for one in heard if one.outcome == "approved" and one.reference not in undone]
+    most_of = {one.id: one.amount_max_fen for one in contract.clauses if one.amount_max_fen is not None}
+    found = []
     for merchant in sorted({one.merchant for one in approved}):
-        open_: list[Heard] = []
-        for one in (each for each in approved if each.merchant == merchant):
-            open_ = [*(each for each in open_ if one.at - each.at <= window), one]
-            sum_fen = sum(each.amount_fen for each in open_)
-            if len(open_) >= row.count and sum_fen > contract.per_spend_fen:
-                found.append(_finding(row, one.word, merchant=merchant, count=len(open_), amount_fen=sum_fen))
-                open_ = []
+        there = [one for one in approved if one.merchant == merchant]
+        found += _together(row, there, most_fen=contract.per_spend_fen)
+        for clause in sorted({one.clause for one in there} & most_of.keys()):
+            found += _together(row, [one for one in there if one.clause == clause], most_fen=most_of[clause])
+    return found
+
+
+def _together(row: WatchRow, there: Sequence[Heard], *, most_fen: int) -> list[Finding]:
+    """Return where spends at one merchant come to more than the most of a spend within the time."""
+    found, window = [], timedelta(minutes=row.minutes)
+    open_: list[Heard] = []
+    for one in there:
+        open_ = [*(each for each in open_ if one.at - each.at <= window), one]
+        sum_fen = sum(each.amount_fen for each in open_)
+        if len(open_) >= row.count and sum_fen > most_fen:
+            found.append(_finding(row, one.word, merchant=one.merchant, count=len(open_), amount_fen=sum_fen))
+            open_ = []
     return found
 
 

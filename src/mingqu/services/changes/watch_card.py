@@ -142,7 +142,7 @@ def rows_of(house: House) -> tuple[WatchRow, ...]:
 
 
 def _heard(one: purpose.Message) -> Heard:
-    amount_fen = one.said.get("amount_fen")
+    amount_fen, of = one.said.get("amount_fen"), one.said.get("of")
     assert one.at is not None
     return Heard(
         word=one.message_id.hex,
@@ -152,6 +152,9 @@ def _heard(one: purpose.Message) -> Heard:
         merchant=str(one.said.get("merchant") or ""),
         outcome=str(one.answer["outcome"]),
         reason=str(one.answer["reason"]),
+        clause=str(one.answer["clause"]),
+        reference=str(one.said["reference"]),
+        of=None if of is None else str(of),
     )
 
 
