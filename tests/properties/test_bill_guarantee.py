@@ -18,6 +18,7 @@ from mingqu.domain.loan import (
     Disbursed,
     Event,
     Intent,
+    LoanState,
     LoanTermsImpossible,
     Receipt,
     Repaid,
@@ -45,6 +46,7 @@ TERMS = replace(
     fees=(FEE,),
     bill_guarantee=BillGuarantee(after_days=AFTER_DAYS),
 )
+WHOLE = replace(TERMS, bill_guarantee=None)
 PLAIN = replace(TERMS, penalty_multiple_ppm=0)
 ROWS = schedule.build(terms=PLAIN.schedule_terms(start=START)).rows
 ASKED = [
@@ -208,6 +210,82 @@ def hard_event(book: Book, number: int, what: str, amount_fen: int) -> Event | N
         part_fen = min(amount_fen, target.amount_fen)
         return ChargedBack(event_id=event_id, value_date=on, amount_fen=part_fen, target=target.event_id)
     return Reversed(event_id=event_id, value_date=on, target=target.event_id)
+
+
+moves = st.lists(
+    st.tuples(st.integers(0, 12), st.sampled_from(["late", "late", "pay", "bounce"]), st.integers(1, 700_000)),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(first_fen=st.integers(0, 90_000), told=moves)
+@settings(max_examples=examples(120))
+def test_whatever_is_heard_of_later_a_guarantor_of_the_whole_loan_has_its_own_and_pays_what_lacks_again(
+    first_fen: int, told: list[tuple[int, str, int]]
+) -> None:
+    """Earlier payments that come to light, payments that bounce, the borrower's money for the claim, in any order."""
+    book = lent(WHOLE)
+    book.live(31)
+    if first_fen:
+        book.happen(Repaid(event_id=an_id(2), value_date=book.today, amount_fen=first_fen))
+    book.live(AFTER_DAYS)
+    for number, (days, what, amount_fen) in enumerate(told, start=2):
+        pay_whole_again(book, number * 10)
+        book.live(days)
+        book.look()
+        event = move(book, number * 10 + 1, what, amount_fen)
+        if event is not None:
+            book.happen(event)
+            book.check()
+            its_guarantor_has_its_own(book)
+    book.live(62)
+    pay_whole_again(book, 1_000)
+    assert book.state.stage is Stage.SETTLED, "what lacked again was paid again on its day"
+
+
+def its_guarantor_has_its_own(book: Book) -> None:
+    """Assert that a guarantor claims or has back all it paid, and the borrower has back of their own money alone."""
+    money = [one for one in book.standing() if isinstance(one, Repaid)]
+    guarantors_fen = sum(one.amount_fen for one in money if one.receipt is Receipt.COMPENSATION)
+    borrowers_fen = sum(one.amount_fen for one in money) - guarantors_fen
+    assert book.state.guarantor_claim_fen - book.accounts[Code.DUE_TO_GUARANTOR] == guarantors_fen
+    assert book.state.overpayment_fen <= borrowers_fen
+
+
+def pay_whole_again(book: Book, number: int) -> None:
+    """Let the guarantor pay the whole loan if it is late enough."""
+    book.look()
+    if oldest(book) is None:
+        return
+    payoff_fen = quote(terms=book.terms, state=book.state, on=book.today).payoff_fen
+    paid = Repaid(
+        event_id=an_id(number),
+        value_date=book.today,
+        amount_fen=payoff_fen,
+        intent=Intent.PAYOFF,
+        receipt=Receipt.COMPENSATION,
+    )
+    book.happen(paid)
+    book.check()
+    assert book.state.stage is Stage.SETTLED
+    its_guarantor_has_its_own(book)
+
+
+def move(book: Book, number: int, what: str, amount_fen: int) -> Event | None:
+    money = [one for one in book.standing() if isinstance(one, Repaid) and one.receipt is not Receipt.COMPENSATION]
+    if what == "bounce":
+        taken = money[amount_fen % len(money)] if money else None
+        return taken and Reversed(event_id=an_id(number), value_date=book.today, target=taken.event_id)
+    on = max(START, book.today - timedelta(days=amount_fen % 40 if what == "late" else 0))
+    return Repaid(event_id=an_id(number), value_date=on, amount_fen=amount_fen, receipt=receipt_on(book.state, on))
+
+
+def receipt_on(state: LoanState, on: date) -> Receipt:
+    """Return what the borrower's money of a day is taken for when it is heard of."""
+    if state.stage is Stage.SETTLED and state.guarantor_claim_fen and state.settled_on is not None:
+        return Receipt.SUBROGATION if state.settled_on <= on else Receipt.REPAYMENT
+    return Receipt.REPAYMENT
 
 
 def test_who_pays_all_and_the_claim_owes_nobody_anything() -> None:

@@ -177,7 +177,8 @@ def test_a_part_that_the_guarantor_paid_stops_bearing_and_the_rest_goes_on() -> 
         book.happen(ChargedBack(event_id=an_id(4), value_date=book.today, amount_fen=1, target=paid.event_id))
     book.happen(Reversed(event_id=an_id(5), value_date=book.today, target=an_id(2)))
     book.check()
-    assert (book.state.guarantor_claim_fen, book.state.overpayment_fen) == (0, 500)
+    assert (book.state.guarantor_claim_fen, book.state.overpayment_fen) == (0, 0), "it is the lender's"
+    assert book.state.payable.total_fen == due.total_fen + penalty - 500
 
 
 def test_a_loan_that_its_guarantor_paid_is_called_settled_once_the_guarantor_is_paid_back() -> None:

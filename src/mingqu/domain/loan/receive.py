@@ -12,7 +12,14 @@ from mingqu.domain.loan.early import repay_early
 from mingqu.domain.loan.event import ChargedBack, Intent, OverpaymentReturned, Receipt, Repaid
 from mingqu.domain.loan.posting import PURSE_OF, Change, Flow, Kind, Purse
 from mingqu.domain.loan.state import Allocation, Instalment, Stage
-from mingqu.domain.loan.subrogate import claim_again, claim_bill, recover, serve_guarantor, serves_guarantor
+from mingqu.domain.loan.subrogate import (
+    claim_again,
+    claim_bill,
+    is_for_guarantor_alone,
+    recover,
+    serve_guarantor,
+    serves_guarantor,
+)
 from mingqu.domain.loan.terms import Component, Direction, Rest, Surplus, by_component
 from mingqu.domain.loan.withdraw import withdraw
 from mingqu.domain.loan.working import Working, paid_on, work_on
@@ -29,7 +36,7 @@ class NothingToChargeBack(Refusal):
 def repay(working: Working, event: Repaid, change: Change) -> None:
     """Use a payment by the rule of its kind; what even that leaves is an overpayment."""
     on, state = event.value_date, working.state
-    if event.receipt is Receipt.SUBROGATION:
+    if is_for_guarantor_alone(working, event):
         _recover_for_guarantor(working, event, change)
         return
     if event.intent is Intent.WITHDRAW and withdraw(working, event, change):
@@ -64,12 +71,12 @@ def repay(working: Working, event: Repaid, change: Change) -> None:
     if rest and early and working.course is None and state.stage is Stage.ACTIVE:
         repay_early(working, amount_fen=rest, on=on, change=change)
         rest = pay(working=working, rule=rule, amount_fen=rest, on=on, paid=paid)
-    if event.receipt is Receipt.COMPENSATION and working.terms.bill_guarantee:
+    if event.receipt is Receipt.COMPENSATION:
         to_guarantor, rest = rest, 0  # more than was owed: it goes back to the guarantor, and is no claim
     if rest:
         working.overpayment_fen += rest
         change.tell(Kind.OVERPAID, on, rest)
-    claimed = event.amount_fen - rest if event.receipt is Receipt.COMPENSATION else 0
+    claimed = event.amount_fen if event.receipt is Receipt.COMPENSATION else 0
     if claimed > to_guarantor:
         claim_bill(working, event, claimed - to_guarantor)
     purse = PURSE_OF.get(event.receipt, Purse.CASH)

@@ -186,8 +186,7 @@ def _undo_charge_off(terms: LoanTerms, state: LoanState, event: ChargeOffUndone,
     paid = {component: _paid_fen(after, component) - _paid_fen(state, component) for component in Component}
     overpaid = after.overpayment_fen - state.overpayment_fen
     claimed = after.guarantor_claim_fen - state.guarantor_claim_fen
-    # Where the borrower's money serves lender and guarantor, more for the one is less for the other.
-    recovered = -claimed if terms.bill_guarantee else 0
+    recovered = -claimed  # what a guarantor paid it may claim or has back: more of the one is less of the other
     if sum(paid.values()) + overpaid + recovered:
         raise LoanUnsound("What was paid since the loss would not add up if there had been none.")
     if overpaid > 0:
@@ -197,7 +196,6 @@ def _undo_charge_off(terms: LoanTerms, state: LoanState, event: ChargeOffUndone,
             purse=Purse.CASH,
             paid=paid,
             overpaid_fen=overpaid,
-            claimed_fen=claimed + recovered,
             recovered_fen=recovered,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 
 from mingqu.domain.changed import changed
 from mingqu.domain.loan.allocate import Paid, pay
@@ -13,6 +14,8 @@ from mingqu.domain.loan.state import Stage
 from mingqu.domain.loan.terms import AllocationRule, Surplus
 from mingqu.domain.loan.working import Working
 
+_BORROWERS: Final = (Receipt.REPAYMENT, Receipt.RECOVERY, Receipt.SUBROGATION)
+
 
 def claim_bill(working: Working, event: Repaid, amount_fen: int) -> None:
     """Let the guarantor be the creditor of what it paid, of its bill if it paid one."""
@@ -22,9 +25,21 @@ def claim_bill(working: Working, event: Repaid, amount_fen: int) -> None:
     working.state = changed(state, guarantor_claim_fen=state.guarantor_claim_fen + amount_fen, bill_claims=claims)
 
 
+def is_for_guarantor_alone(working: Working, event: Repaid) -> bool:
+    """Return whether all of the borrower's money is for the guarantor who had paid, and none for the lender.
+
+    Told again, it may lie before the day on which the guarantor paid, or the lender lacks something after all and the
+    guarantor pays bill by bill: then the lender is served first, as by any money of the borrower's.
+    """
+    if event.receipt is not Receipt.SUBROGATION:
+        return False
+    claimed = working.state.guarantor_claim_fen and working.terms.bill_guarantee is None
+    return bool(claimed) or working.state.stage not in (Stage.ACTIVE, Stage.CHARGED_OFF)
+
+
 def serves_guarantor(working: Working, event: Repaid) -> bool:
     """Return whether money serves a guarantor who pays bill by bill: the borrower's does, once the lender is served."""
-    return working.terms.bill_guarantee is not None and event.receipt in (Receipt.REPAYMENT, Receipt.RECOVERY)
+    return working.terms.bill_guarantee is not None and event.receipt in _BORROWERS
 
 
 def serve_guarantor(

@@ -163,12 +163,13 @@ def book_receipt(tx: Transaction, house: House, proposal: Proposal) -> None:
 def _tell(
     tx: Transaction, house: House, of: Loan, proposal: Proposal, *, order_id: UUID | None, source: str | None
 ) -> None:
+    on = date.fromisoformat(str(proposal.body["value_date"]))
     event = Repaid(
         event_id=proposal.proposal_id,
-        value_date=date.fromisoformat(str(proposal.body["value_date"])),
+        value_date=on,
         amount_fen=int(str(proposal.body["amount_fen"])),
         intent=_intent(proposal.body),
-        receipt=receipt_of(of),
+        receipt=receipt_of(of, on=on),
     )
     placed = PlacedReceipt(
         proposal_id=proposal.proposal_id,

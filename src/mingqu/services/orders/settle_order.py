@@ -166,15 +166,19 @@ def repaid_by(of: Loan, ended: Order, *, meant: Intent | None) -> Repaid:
         value_date=ended.value_date,
         amount_fen=ended.amount_fen,
         intent=meant or Intent.DUE,
-        receipt=receipt_of(of),
+        receipt=receipt_of(of, on=ended.value_date),
     )
 
 
-def receipt_of(of: Loan) -> Receipt:
-    """Return what money from the borrower is: once the lender has its own, the guarantor who had paid is served."""
-    if of.state.stage is Stage.SETTLED and of.state.guarantor_claim_fen:
-        return Receipt.SUBROGATION
-    return Receipt.RECOVERY if of.state.stage is Stage.CHARGED_OFF else Receipt.REPAYMENT
+def receipt_of(of: Loan, *, on: date) -> Receipt:
+    """Return what money from the borrower is that came on a day: once the lender has its own, the guarantor who had
+    paid is served. Late news of a day before that is money for the lender.
+    """
+    state = of.state
+    if state.stage is Stage.SETTLED and state.guarantor_claim_fen:
+        assert state.settled_on is not None
+        return Receipt.SUBROGATION if on >= state.settled_on else Receipt.REPAYMENT
+    return Receipt.RECOVERY if state.stage is Stage.CHARGED_OFF else Receipt.REPAYMENT
 
 
 def spare_deductions(tx: Transaction, house: House, *, of: Loan) -> None:

@@ -60,15 +60,14 @@ _BILLS: Final[LiteralString] = """
       ON e.cell = g.cell AND e.loan_id = g.loan_id AND e.event_id = g.event_id
     WHERE (e.detail ->> 'receipt', (e.detail ->> 'bill')::date, e.amount_fen, e.value_date)
         IS DISTINCT FROM ('compensation', g.due, g.amount_fen, g.value_date)"""
-# All that a guarantor paid of a loan bill by bill, and behind them of all of it, it has back or may claim: 9101 is
-# GUARANTOR_CLAIM, and what was collected for it came to 2003 by reason 29.
+# All that a guarantor paid of a loan, bill by bill or as a whole, it has back or may claim: 9101 is GUARANTOR_CLAIM;
+# what was collected for it, or was more than the loan lacked, came to 2003 by reason 29.
 _CREDITORS: Final[LiteralString] = f"""
     WITH paid AS (
         SELECT g.cell, g.loan_id, sum(g.amount_fen) AS fen
         FROM (SELECT cell, loan_id, event_id, amount_fen FROM guarantor_bill
               UNION ALL SELECT cell, loan_id, event_id, amount_fen FROM guarantor_payment) g
-        WHERE EXISTS (SELECT FROM guarantor_bill b WHERE b.cell = g.cell AND b.loan_id = g.loan_id)
-          AND NOT EXISTS (SELECT FROM loan_event r WHERE r.cell = g.cell AND r.loan_id = g.loan_id
+        WHERE NOT EXISTS (SELECT FROM loan_event r WHERE r.cell = g.cell AND r.loan_id = g.loan_id
                               AND r.kind = 'reversed' AND r.target = g.event_id)
         GROUP BY 1, 2
     )
