@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -14,6 +14,8 @@ from mingqu.domain.decision import parse_pack
 from mingqu.domain.ledger import AccountCode
 from mingqu.domain.loan import Intent, Stage
 from mingqu.domain.order import OrderKind
+from mingqu.domain.proposal import Deed
+from mingqu.services.changes.reverse_repayment import reverse_repayment
 from mingqu.services.close.close_day import close_through
 from mingqu.services.house import House
 from mingqu.services.loans.issue_certificate import NotSettled, issue_certificate
@@ -26,6 +28,7 @@ from mingqu.services.partners.settle_partner import (
     state_partner,
     statement_of,
 )
+from mingqu.services.proposals.propose import approve, propose
 from mingqu.store import proof
 from mingqu.store.decisions import policy
 from mingqu.store.lenders import institution
@@ -42,6 +45,7 @@ from tests.journeys.reading import (
     orders_of,
     rows_of,
 )
+from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld, the_pack
 
 GUARANTOR = "hengwen"
@@ -113,6 +117,73 @@ def test_a_guarantor_pays_once_has_the_claim_and_is_settled_with(guaranteed: Ope
         tx.execute("SET LOCAL session_replication_role = replica")
         tx.execute("UPDATE partner_settled SET fee_fen = fee_fen + 1")
         assert len(proof.partners(tx)) == 4  # neither what was posted nor what moved, on either day
+
+
+def test_what_comes_to_light_or_bounces_later_is_the_guarantors_as_well(guaranteed: OpenWorld) -> None:
+    world, house = guaranteed, guaranteed.house
+    known = arrive(world)
+    borrowed = borrow(world, known)
+    loan_id = borrowed.signed.loan_id
+    world.deposit(XIA, -world.balance_fen(XIA))
+    live_until(world, COMPENSATED_ON)
+    world.deposit(XIA, 50_000)
+    pay_by_hand(world, known, loan_id=loan_id, intent=Intent.DUE, amount_fen=50_000)
+    paid_id = orders_of(house, loan_id, OrderKind.COLLECTION)[-1].order_id
+    assert compensate_loans(house) == 1
+    state = loan_state(house, person_id=known.person_id, loan_id=loan_id)
+    assert (state.stage, state.overpayment_fen) == (Stage.SETTLED, 0), "it lies behind what was paid on the day"
+    claim_fen = state.guarantor_claim_fen
+
+    # Money of two days before comes to light: so much less was lacking, and the guarantor has it back.
+    live_until(world, PAID_ON)
+    book_late(house, loan_id, on=date(2027, 1, 2), amount_fen=30_000)
+    state = loan_state(house, person_id=known.person_id, loan_id=loan_id)
+    back_fen = claim_fen - state.guarantor_claim_fen
+    assert (state.stage, state.overpayment_fen) == (Stage.SETTLED, 0)
+    assert back_fen == loan_fen(house, loan_id, AccountCode.DUE_TO_GUARANTOR) >= 30_000
+    assert_coherent(house)
+    live_until(world, date(2027, 1, 6))
+    for on, moved in ((COMPENSATED_ON, (0, claim_fen)), (PAID_ON, (back_fen, 0))):
+        day = state_partner(house, partner=GUARANTOR, on=on)
+        assert [(one.recovered_fen, one.compensated_fen) for one in day.lines] == [moved]
+        settle_partner(house, partner=GUARANTOR, on=on, statement=statement_of(day))
+
+    # What had been paid before bounces: the lender lacks it again, and on its day the guarantor pays for it again.
+    reverse_repayment(house, loan_id=loan_id, repayment_id=paid_id, key="bounced")
+    state = loan_state(house, person_id=known.person_id, loan_id=loan_id)
+    lacking_fen = state.principal_outstanding_fen
+    assert (state.stage, state.guarantor_claim_fen) == (Stage.ACTIVE, claim_fen)
+    assert 50_000 - back_fen <= lacking_fen < 21_000
+    assert compensate_loans(house) == 0, "its next bill is not due yet"
+    due = next(line.due for line in state.instalments if not line.billed)
+    live_until(world, due + timedelta(days=3))
+    assert (compensate_loans(house), compensate_loans(house)) == (1, 0)
+    state = loan_state(house, person_id=known.person_id, loan_id=loan_id)
+    assert state.stage is Stage.SETTLED
+    assert state.guarantor_claim_fen > claim_fen + lacking_fen
+    assert_coherent(house)
+    with house.database.transaction() as tx:
+        assert proof.partners(tx) == []
+        tx.execute("SET LOCAL session_replication_role = replica")
+        tx.execute("UPDATE account SET debits_posted_fen = debits_posted_fen + 1 WHERE code = 9101")
+        assert len(proof.partners(tx)) == 1
+
+
+def book_late(house: House, loan_id: UUID, *, on: date, amount_fen: int) -> None:
+    """Let two people book money that came on a day by no channel."""
+    asked = {"amount_fen": amount_fen, "value_date": on.isoformat(), "intent": "due", "source": "CMB 0102/4118"}
+    why = "人工核对渠道账单"
+    maker, checker = (seat_of(house, "operations", name=name) for name in ("maker", "checker"))
+    proposal_id = propose(
+        house,
+        seat=maker,
+        deed=Deed.BOOK_RECEIPT,
+        subject_id=loan_id,
+        asked=asked,
+        reason=why,
+        key="late",
+    )
+    approve(house, seat=checker, proposal_id=proposal_id)
 
 
 def see_the_page(world: OpenWorld, loan_id: UUID, claim_fen: int) -> None:

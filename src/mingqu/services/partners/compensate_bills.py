@@ -83,8 +83,9 @@ def _pay_next(tx: Transaction, *, house: House, payer: Partner, cell: int, loan_
         return False
     before = {claim.due for claim in of.state.bill_claims}
     if agreed.whole_after_bills is not None and len(before) >= agreed.whole_after_bills:
-        return pay_whole(tx, house, of=of, payer=payer, on=today)
-    _pay_bill(tx, house, of=of, payer=payer, bill=oldest.due, on=today)
+        pay_whole(tx, house, of=of, payer=payer, on=today)
+    else:
+        _pay_bill(tx, house, of=of, payer=payer, bill=oldest.due, on=today)
     return True
 
 

@@ -1,8 +1,9 @@
 """The day of compensation (代偿): a guarantor pays the whole of a loan once it is as late as its rule says.
 
 The lender has all that is owed that day, as by an early payoff; the guarantor has the claim, without further interest,
-and what the borrower pays from then on is the guarantor's. Each loan is one transaction under its cell's lock and is
-paid for once; killed anywhere, the next time does the rest.
+and what the borrower pays from then on is the guarantor's. Each loan is one transaction under its cell's lock, and what
+is paid for is owed to the lender no more; killed anywhere, the next time does the rest. Should a payment from before
+bounce, the lender lacks something again, and the day of that comes by the same rule.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.identifier import beside
 from mingqu.domain.loan import Intent, Receipt, Repaid, Stage, quote
 from mingqu.domain.order import OrderKind
 from mingqu.domain.partner import Partner
@@ -32,7 +32,6 @@ from mingqu.store.server.database import Transaction
 
 LOANS_MAX: Final = 1_000  # of a cell and guarantor at a time; those that wait for a word stay, so they are no loop
 CREDITOR_CHANGED: Final = "loan.creditor_changed"
-_PURPOSE: Final = "compensation"
 
 
 def compensate_loans(house: House) -> int:
@@ -65,15 +64,18 @@ def _compensate(tx: Transaction, *, house: House, payer: Partner, cell: int, loa
         return False
     if money_moves(tx, loan_id):
         return False
-    return pay_whole(tx, house, of=of, payer=payer, on=today)
+    pay_whole(tx, house, of=of, payer=payer, on=today)
+    return True
 
 
-def pay_whole(tx: Transaction, house: House, *, of: Loan, payer: Partner, on: date) -> bool:
-    """Let a guarantor pay all of a loan; False when it did before. The caller holds the cell's lock and commits."""
-    if guarantor.payer_of(tx, cell=of.cell, loan_id=of.loan_id) is not None:
-        return False
+def pay_whole(tx: Transaction, house: House, *, of: Loan, payer: Partner, on: date) -> None:
+    """Let a guarantor pay all that a loan owes; the caller holds the cell's lock, saw that it does, and commits.
+
+    The event is made now and lies behind what the borrower paid on the day: less of it would not do, and what is paid
+    after it is the guarantor's.
+    """
     event = Repaid(
-        event_id=beside(of.loan_id, purpose=_PURPOSE),
+        event_id=house.id_for(of.person_id),
         value_date=on,
         amount_fen=quote(terms=of.terms, state=of.state, on=on).payoff_fen,
         intent=Intent.PAYOFF,
@@ -98,7 +100,6 @@ def pay_whole(tx: Transaction, house: House, *, of: Loan, payer: Partner, on: da
     follow_up(tx, house, of=after, outcome=outcome)
     spare_deductions(tx, house, of=after)
     _tell(tx, house, of=after, payer=payer, event=event)
-    return True
 
 
 def _tell(tx: Transaction, house: House, *, of: Loan, payer: Partner, event: Repaid) -> None:
@@ -107,7 +108,7 @@ def _tell(tx: Transaction, house: House, *, of: Loan, payer: Partner, event: Rep
         of,
         template=CREDITOR_CHANGED,
         on=event.value_date,
-        mark=payer.code,
+        mark=event.event_id.hex,
         amount_fen=event.amount_fen,
         at=house.clock.now(),
     )

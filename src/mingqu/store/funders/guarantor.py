@@ -60,23 +60,14 @@ def insert_payment(tx: Transaction, *, cell: int, payment: GuarantorPayment) -> 
     )
 
 
-def payer_of(tx: Transaction, *, cell: int, loan_id: UUID) -> str | None:
-    """Return which guarantor paid for a loan, by code, or None."""
-    row = tx.execute(
-        "SELECT partner FROM guarantor_payment WHERE cell = %s AND loan_id = %s", (cell, loan_id)
-    ).fetchone()
-    return None if row is None else row[0]
-
-
 def due_for(tx: Transaction, *, cell: int, partner: str, since: date, limit: int) -> list[UUID]:
-    """Return loans that a guarantor guarantees as a whole, late since `since` or longer, for which nobody paid yet."""
+    """Return loans that a guarantor guarantees as a whole, late since `since` or longer."""
     rows = tx.execute(
         """SELECT l.loan_id FROM loan l JOIN loan_snapshot s ON s.cell = l.cell AND s.loan_id = l.loan_id
            WHERE l.cell = %s AND l.overdue_since <= %s AND l.stage = 'active'
              AND (s.terms -> 'bill_guarantee' ->> 'after_days') IS NULL
              AND EXISTS (SELECT FROM json_array_elements(s.terms -> 'fees') f
                          WHERE f ->> 'partner' = %s AND f ->> 'taker' = 'guarantor')
-             AND NOT EXISTS (SELECT FROM guarantor_payment g WHERE g.cell = l.cell AND g.loan_id = l.loan_id)
            ORDER BY l.loan_id LIMIT %s""",
         (cell, since, partner, limit),
     )
