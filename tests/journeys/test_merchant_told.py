@@ -14,11 +14,13 @@ from mingqu.channels.fake.faults import Fault
 from mingqu.client.webhook import Message, read_webhook
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
+from mingqu.domain.order import OrderKind
 from mingqu.services.checkout.open_checkout import CHECKOUT_LASTS
 from mingqu.services.messages.subscribe_webhook import subscribe_webhook
 from tests.journeys.api import Site, be_assessed, introduce, open_site
+from tests.journeys.correcting import send_back
 from tests.journeys.merchant import LAKESIDE, PRICE_FEN, Seller
-from tests.journeys.reading import assert_coherent, leaves_of, rows_of
+from tests.journeys.reading import assert_coherent, leaves_of, orders_of, rows_of
 from tests.journeys.test_checkout import buy, opened, settle
 from tests.journeys.test_webhooks import Receiver, with_receiver
 from tests.world import OpenWorld
@@ -124,6 +126,26 @@ def test_a_merchant_hears_that_the_bank_will_not_pay_it(site: Site, receiver: Re
     work_until_idle(world)
     (failed,) = read(receiver, seller, secret)
     assert (failed.type, seller.read(checkout_id)["state"]) == ("checkout.failed", "failed")
+
+
+def test_a_merchant_hears_that_its_money_came_back_and_that_the_buyer_ended_the_loan(
+    site: Site, receiver: Receiver
+) -> None:
+    world, seller, xia = site.world, Seller(site), introduce(site)
+    be_assessed(site, xia)
+    secret = subscribe(seller, events=["checkout.failed"])["secret"]
+    checkout_id = opened(seller)
+    loan_id = buy(site, xia, checkout_id)
+    work_until_idle(world)
+    (paid,) = orders_of(world.house, loan_id, OrderKind.PAYOUT)
+    send_back(world, paid.order_id)
+    assert xia.client.preview_call_off(loan_id=loan_id).to_payee
+    event_id = xia.client.call_off(loan_id=loan_id, key="no-more")
+    assert xia.client.call_off(loan_id=loan_id, key="no-more") == event_id
+    work_until_idle(world)
+    said = [one.data.get("reason") for one in read(receiver, seller, secret)]
+    assert (said, seller.read(checkout_id)["state"]) == ([None, "called_off"], "failed")
+    assert_coherent(world.house)
 
 
 def test_an_address_is_the_merchants_own_and_one_for_each_key(site: Site) -> None:

@@ -32,6 +32,7 @@ from mingqu.web.print_paper import contract_pdf
 ARRIVED, FAILED, UNKNOWN, WAITING, SENT = "arrived", "failed", "unknown", "waiting", "sent"
 PAYEE: Final = "payee"  # said in place of a card: whom the contract names
 RETURNED: Final = "returned"  # it had been paid and came back: the loan waits for another card
+CALLED_OFF: Final = "called_off"  # it had come back, and the loan ended unpaid
 _STATES: Final = {"RESERVED": WAITING, "SENT": SENT, "UNKNOWN": UNKNOWN, "PAID": ARRIVED, "FAILED": FAILED}
 
 
@@ -195,8 +196,10 @@ def print_contract(visit: Visit) -> Response[Any]:
 def payout_state(payout: OrderView, *, stage: Stage) -> str:
     """Return what may be said of a payout: silence is unknown, never failed.
 
-    A loan that is still to be paid out after its payout ended had one that came back.
+    A loan that is still to be paid out after its payout ended had one that came back; so had one that was called off.
     """
+    if stage is Stage.CANCELLED and payout.state == "PAID":
+        return CALLED_OFF
     return RETURNED if stage is Stage.PLANNED and not payout.open else _STATES[payout.state]
 
 

@@ -178,6 +178,26 @@ class DeclinedVersion(Answer, frozen=True, kw_only=True):
     version_id: UUID
 
 
+class CallOff(Answer, frozen=True, kw_only=True):
+    """What calling a loan off would end whose payout came back."""
+
+    loan_id: UUID
+    contract_id: UUID
+    amount_fen: int
+    owed_fen: int
+    returned_id: UUID
+    waits_since: date
+    closes_on: date
+    to_payee: bool
+    version_waits: bool
+
+
+class CalledOffLoan(Answer, frozen=True, kw_only=True):
+    """The event by which a loan ended unpaid."""
+
+    event_id: UUID
+
+
 class Driving:
     """A method for each operation on loans for a car; a part of `Client`."""
 
@@ -247,3 +267,11 @@ class Driving:
     def decline_contract_version(self, *, loan_id: UUID, version_id: UUID, key: str | None = None) -> DeclinedVersion:
         """Decline a version: what was signed stays."""
         return self._at.write(f"/v1/loans/{loan_id}/contract-versions/{version_id}/refusal", DeclinedVersion, key=key)
+
+    def preview_call_off(self, *, loan_id: UUID) -> CallOff:
+        """Return what calling off a loan would end whose payout came back; nothing is kept."""
+        return self._at.read(f"/v1/loans/{loan_id}/call-off", CallOff)
+
+    def call_off(self, *, loan_id: UUID, key: str | None = None) -> UUID:
+        """End a loan unpaid whose payout came back; return the event's id."""
+        return self._at.write(f"/v1/loans/{loan_id}/call-off", CalledOffLoan, key=key).event_id

@@ -50,6 +50,8 @@ _ABOUT: Final = {
     "loan.payout_failed": MessageAbout.PAYOUT,
     "loan.payout_returned": MessageAbout.PAYOUT,
     "loan.contract_version": MessageAbout.PAYOUT,
+    "loan.payout_waits": MessageAbout.PAYOUT,
+    "loan.called_off": MessageAbout.PAYOUT,
 }
 
 

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from mingqu.domain.order import is_lost
 from mingqu.domain.refusal import Refusal
+from mingqu.services.changes.follow_returned import follow_returned
+from mingqu.services.changes.take_payout_back import PAYOUT_WAITS
 from mingqu.services.changes.watch_card import watch_cards
 from mingqu.services.checkout.end_checkouts import end_checkouts
 from mingqu.services.checkout.open_checkout import CHECKOUT_ENDS
@@ -74,6 +76,7 @@ ORDER: Final = "order"  # the kind under which an order is set aside
 # What does the work of each kind in a cell, in this order. An idle round asks one question for all of them.
 _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
     {
+        PAYOUT_WAITS: follow_returned,
         REMIND: remind_of_dues,
         NOTICE: send_due_notices,
         BILL_NOTICE: remind_of_bills,

@@ -115,6 +115,7 @@ SELECT create_distributed_table('partner_settled', 'cell', colocate_with := 'cel
 SELECT create_distributed_table('pool_loan', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('checkout_refund', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('combined_payment', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('loan_called_off', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('refund_of', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('settled_order', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('headroom_use', 'cell', colocate_with := 'cell');

@@ -202,6 +202,13 @@ def _open(tx: Transaction, *, loan_id: UUID, version_id: UUID, at: datetime) -> 
     return known
 
 
+def end_waiting(tx: Transaction, house: House, *, loan_id: UUID, answer: VersionState) -> None:
+    """Answer the version of a loan that waits, if one does; the caller holds the cell's lock and commits."""
+    waits = funds_version.waiting(tx, loan_id=loan_id, at=house.clock.now())
+    if waits is not None:
+        _answer(tx, house, waits, answer)
+
+
 def _answer(
     tx: Transaction, house: House, known: FundsVersion, answer: VersionState, *, order_id: UUID | None = None
 ) -> None:

@@ -6,7 +6,8 @@ ever owed: principal, interest and penalty are taken back by the ledger's differ
 The order stays PAID, for so it was, and an event of its own takes it back. The loan then waits for another card, or, if
 its contract names a payee, for its borrower to say that the same payee is to be paid again (a dealer whose bank could
 not credit it that day), or to agree to a version with the payee's right account (`answer_version`). The money goes out
-by a new order, never by the old number.
+by a new order, never by the old number. Who does not want it any more calls the loan off (`call_off_loan`), and what
+nobody asks for is closed in the end (`follow_returned`).
 """
 
 from __future__ import annotations
@@ -40,8 +41,10 @@ from mingqu.store.people import instrument
 from mingqu.store.purposes import funds_version, payee
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
+from mingqu.store.server.work import NewWork
 
 RETURNED: Final = Event.PAYOUT_RETURNED
+PAYOUT_WAITS: Final = "payout_waits"  # the work of looking after a loan until it is paid again, or called off
 
 
 class NoPayoutReturned(Refusal):
@@ -79,7 +82,25 @@ def take_payout_back(tx: Transaction, house: House, *, returned: Order) -> UUID:
     follow_up(tx, house, of=after, outcome=outcome)
     _tell(tx, house, of, returned, on=today)
     tell_of_loan(tx, house, loan_id=of.loan_id, event=MerchantEvent.FAILED, cause=event.event_id)
+    _let_wait(tx, house, of=after, event=event)
     return event.event_id
+
+
+def _let_wait(tx: Transaction, house: House, *, of: Loan, event: Reversed) -> None:
+    """Write the work of looking after a loan that waits for a payout again; the first look is at once and says when.
+
+    One that runs goes on without the part that came back.
+    """
+    if of.state.stage is not Stage.PLANNED:
+        return
+    waits = NewWork(
+        work_id=event.event_id,
+        kind=PAYOUT_WAITS,
+        subject_id=of.loan_id,
+        run_at=house.clock.now(),
+        payload={"returned": event.target.hex},
+    )
+    work.enqueue_many(tx, cell=of.cell, rows=[waits])
 
 
 def take_return_back(tx: Transaction, house: House, *, returned: Order) -> UUID:
@@ -159,7 +180,7 @@ def _to_card_again(tx: Transaction, house: House, *, of: Loan, instrument_id: UU
 def returned_payout(tx: Transaction, *, of: Loan) -> Order:
     """Return the last payout that a planned loan had and that came back. Errors: NoPayoutReturned, PayoutWaiting."""
     payouts = [each for each in order.orders_of_loan(tx, loan_id=of.loan_id) if each.kind is OrderKind.PAYOUT]
-    if any(each.open for each in payouts):
+    if any(each.open or each.disputed for each in payouts):
         raise PayoutWaiting("The payout of this loan is on its way; please wait for its end.")
     paid = [each for each in payouts if each.state is OrderState.PAID]
     if of.state.stage is not Stage.PLANNED or not paid:

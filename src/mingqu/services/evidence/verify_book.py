@@ -84,6 +84,7 @@ def verify_as_it_stands(tx: Transaction, *, keyring: Keyring, progress: Progress
         + proof.orders_and_events(tx)
         + proof.settlements(tx)
         + proof.partners(tx)
+        + proof.called_off(tx)
         + proof.proposals(tx)
         + proof.policies(tx),
         6: proof.limits(tx) + proof.decisions(tx, keyring=keyring) + headroom.prove(tx),

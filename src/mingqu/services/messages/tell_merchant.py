@@ -96,7 +96,15 @@ def tell_merchant(
     work.enqueue_many(tx, cell=cell, rows=rows)
 
 
-def tell_of_loan(tx: Transaction, house: House, *, loan_id: UUID, event: MerchantEvent, cause: UUID) -> None:
+def tell_of_loan(
+    tx: Transaction,
+    house: House,
+    *,
+    loan_id: UUID,
+    event: MerchantEvent,
+    cause: UUID,
+    facts: Mapping[str, str | int] | None = None,
+) -> None:
     """Tell the merchant whose order a loan pays what became of the money; of any other loan nobody is told.
 
     The caller holds the lock of the loan's cell and commits.
@@ -106,7 +114,7 @@ def tell_of_loan(tx: Transaction, house: House, *, loan_id: UUID, event: Merchan
         return
     of = checkout.load(tx, checkout_id=bought.checkout_id)
     assert of is not None, "a loan pays an order that is there"
-    tell_merchant(tx, house, cell=tx.cell_of(loan_id), of=of, event=event, cause=cause)
+    tell_merchant(tx, house, cell=tx.cell_of(loan_id), of=of, event=event, cause=cause, facts=facts)
 
 
 def tell_of_refund(tx: Transaction, house: House, *, order_id: UUID) -> bool:

@@ -35,6 +35,7 @@ class Event(StrEnum):
     LOAN_DISBURSED = "loan.disbursed"
     PAYOUT_FAILED = "loan.payout_failed"
     PAYOUT_RETURNED = "loan.payout_returned"
+    CALLED_OFF = "loan.called_off"
     BILL_DUE = "loan.bill_due"
     PAYMENT_RECEIVED = "payment.received"
     LOAN_OVERDUE = "loan.overdue"

@@ -78,6 +78,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "limit_cap": _by("person_id"),
     "limit_change": _by("person_id"),
     "loan": _by("person_id"),
+    "loan_called_off": _by("person_id"),
     "loan_diary": _by("loan_id"),
     "loan_funding": _by("loan_id"),
     "loan_event": _by("loan_id"),

@@ -6,9 +6,9 @@ that were added up against what they were made of, `decision` limits against wha
 their words, `document` rows against their evidence, `proposal` what takes two people against the two, `policy` what
 decides against who put it into force, `partner` what guarantors and insurers paid and were paid, `pool` what pools hold
 against the loans, `trust` their trusts' accounts against their days, `taking_over` loans of other books against the
-files that brought them, `milestone` stages that were paid against the two who released them, `settlement` what was
-settled against its orders and their bills. What a part proves of itself is in `ledger_proof`, `headroom` and
-`evidence`.
+files that brought them, `milestone` stages that were paid against the two who released them, `called_off` loans that
+ended unpaid against their money, `settlement` what was settled against its orders and their bills. What a part proves
+of itself is in `ledger_proof`, `headroom` and `evidence`.
 """
 
 from mingqu.store.proof.book import (
@@ -22,6 +22,7 @@ from mingqu.store.proof.book import (
     orders_and_ledger,
     payees,
 )
+from mingqu.store.proof.called_off import called_off
 from mingqu.store.proof.contract import contracts, differing_terms
 from mingqu.store.proof.crossing import crossings
 from mingqu.store.proof.day import day_balances, day_portfolios
@@ -47,6 +48,7 @@ __all__ = [
     "LoanBooks",
     "Moved",
     "all_loans",
+    "called_off",
     "compared_leaves",
     "contracts",
     "counts",

@@ -151,6 +151,8 @@ _EVENTS: Final[LiteralString] = """
         SELECT cell, event_id, loan_id, value_date, amount_fen, 'repaid', 'payoff' FROM guarantor_payment
         UNION ALL
         SELECT cell, event_id, loan_id, value_date, amount_fen, 'repaid', 'due' FROM guarantor_bill
+        UNION ALL
+        SELECT cell, event_id, loan_id, NULL, NULL, 'cancelled', NULL FROM loan_called_off
     )
     SELECT format('order %%s and the event of its loan do not agree', coalesce(ended.order_id, told.event_id))
     FROM told FULL JOIN ended ON ended.cell = told.cell AND ended.order_id = told.event_id
@@ -306,6 +308,7 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (LeafKind.PURPOSE_CARD, "SELECT cell, card_id FROM purpose_card"),
     (LeafKind.FUNDS_VERSION, "SELECT cell, version_id FROM funds_version"),
     (LeafKind.FUNDS_VERSION_ANSWER, "SELECT cell, version_id FROM funds_version_answer"),
+    (LeafKind.CALLED_OFF, "SELECT cell, event_id FROM loan_called_off"),
     (LeafKind.CARD_SPEND, "SELECT cell, message_id FROM purpose_message"),
     (LeafKind.PURPOSE_ALERT, "SELECT cell, alert_id FROM purpose_alert"),
     (LeafKind.CAR_QUOTE, "SELECT cell, offer_id FROM purpose_loan"),

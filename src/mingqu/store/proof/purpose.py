@@ -104,12 +104,13 @@ _CORRECTED: Final[LiteralString] = """
         OR NOT EXISTS (
             SELECT FROM loan_event e WHERE e.cell = v.cell AND e.loan_id = v.loan_id AND e.kind = 'reversed'
               AND e.target = v.returned_id))"""
-# A loan that waits to be paid out, or was, with the stops of its person's cards: which card is its own, its id says.
+# A loan that waits to be paid out, was, or was called off, with the stops of its person's cards: which card is its own,
+# its id says.
 _STOPS: Final[LiteralString] = """
     SELECT q.loan_id, l.stage, c.card_id, c.frozen_for
     FROM purpose_loan q JOIN loan l ON l.cell = q.cell AND l.loan_id = q.loan_id
     JOIN purpose_card c ON c.cell = q.cell AND c.person_id = q.person_id
-    WHERE l.stage = 'planned' OR c.frozen_for = %(came_back)s"""
+    WHERE l.stage IN ('planned', 'cancelled') OR c.frozen_for = %(came_back)s"""
 
 
 def purposes(tx: Transaction) -> list[str]:
@@ -127,6 +128,6 @@ def _stops(tx: Transaction) -> list[str]:
     found = [
         f"card {card_id} is not stopped as its loan stands"
         for _, stage, card_id, cause in own
-        if (stage == "planned") != (cause == CAME_BACK)
+        if (stage in ("planned", "cancelled")) != (cause == CAME_BACK)
     ]
     return sorted(found)[:FINDINGS_MAX]

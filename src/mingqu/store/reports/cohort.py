@@ -81,14 +81,16 @@ _NAMED: Final[dict[str, object]] = {
 }
 _OF: Final[LiteralString] = """(%(lender_id)s::uuid IS NULL OR l.lender_id = %(lender_id)s)
     AND (%(product_id)s::text IS NULL OR l.product_id = %(product_id)s)"""
-# What came back did not start: only the last start of a loan counts, and none behind which it is planned again.
+# What came back did not start: only the last start of a loan counts, and none behind which it is planned again, or
+# called off already by the end of that day.
 _STARTED: Final[LiteralString] = f"""
     SELECT date_trunc('month', t.started_on)::date, l.currency, count(*), sum(t.started_fen)::bigint
     FROM loan_turn t JOIN loan l ON l.cell = t.cell AND l.loan_id = t.loan_id
     WHERE t.started_on IS NOT NULL AND t.on_date <= %(last)s AND t.stage NOT IN ('planned', 'cancelled')
         AND NOT EXISTS (
             SELECT FROM loan_turn b WHERE b.cell = t.cell AND b.loan_id = t.loan_id AND b.on_date > t.on_date
-                AND b.on_date <= %(last)s AND (b.stage = 'planned' OR b.started_on IS NOT NULL)) AND {_OF}
+                AND b.on_date <= %(last)s AND (b.stage IN ('planned', 'cancelled') OR b.started_on IS NOT NULL)
+        ) AND {_OF}
     GROUP BY 1, 2 ORDER BY 2, 1"""  # noqa: S608  Our own text, here and below.
 # A turn holds until the next one of its loan. Only those of late and written-off loans meet the days asked about.
 _LATE: Final[LiteralString] = f"""
