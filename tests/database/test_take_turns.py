@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
+from mingqu.services import take_turns
 from mingqu.services.take_turns import TURN_MAX, Not, Turns
 
 SECONDS_MAX = 60
@@ -53,9 +54,13 @@ def crowd(desk: Desk, numbers: Sequence[int]) -> list[int | None]:
 
 def until_waiting(desk: Desk, many: int) -> None:
     """Wait until one is at the desk and so many wait behind."""
+    until(lambda: desk.busy.locked() and desk.turns.waiting("desk") >= many)
+
+
+def until(so: Callable[[], bool]) -> None:
     tick = threading.Event()
     for _ in range(100 * SECONDS_MAX):
-        if desk.busy.locked() and desk.turns.waiting("desk") >= many:
+        if so():
             return
         tick.wait(0.01)
     raise AssertionError("they do not come")
@@ -118,3 +123,30 @@ def test_who_is_alone_is_served_in_its_own_thread() -> None:
 
     assert Turns().take("desk", 1, turn=turn) == 1
     assert served == [threading.get_ident()]
+
+
+def test_who_waited_behind_a_turn_waits_for_whom_it_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(take_turns, "_BACK_SECONDS_MAX", SECONDS_MAX)  # whoever comes back is back before that
+    desk = Desk()
+
+    def ask_again() -> None:
+        desk.turns.take("desk", 0, turn=desk.turn)
+        until(lambda: desk.turns._lines["desk"].wakes is not None)  # the other has the lead, and its turn not begun
+        desk.turns.take("desk", 0, turn=desk.turn)
+
+    again = threading.Thread(target=ask_again, daemon=True)
+    other = threading.Thread(target=lambda: desk.turns.take("desk", 1, turn=desk.turn), daemon=True)
+    again.start()
+    until_waiting(desk, 0)
+    other.start()
+    until_waiting(desk, 1)
+    desk.open.set()
+    for thread in (again, other):
+        thread.join(SECONDS_MAX)
+    assert desk.served == [[0], [1, 0]]
+
+
+def test_nobody_is_waited_for_who_was_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns()
+    monkeypatch.setattr(take_turns, "_BACK_SECONDS_MAX", -2)  # to wait would be a ValueError
+    assert [turns.take("desk", number, turn=list) for number in range(3)] == [0, 1, 2]
