@@ -25,7 +25,7 @@ from mingqu.services.house import House
 from mingqu.services.loans.follow_up import follow_up, notice_of
 from mingqu.services.loans.record_event import record_event
 from mingqu.services.orders.settle_order import spare_deductions
-from mingqu.services.partners.compensate_loans import LOANS_MAX, money_moves, pay_whole
+from mingqu.services.partners.compensate_loans import PAGE, each_due, money_moves, pay_whole
 from mingqu.store.funders import guarantor_bill
 from mingqu.store.funders.guarantor_bill import BillPayment
 from mingqu.store.loans import loan
@@ -38,11 +38,12 @@ BILL_CREDITOR_CHANGED: Final = "loan.bill_creditor_changed"
 _PURPOSE: Final = "compensation of a bill"
 
 
-def compensate_bills(house: House) -> int:
+def compensate_bills(house: House, *, page: int = PAGE) -> int:
     """Let each guarantor pay the bills whose day has come; return how many, a whole loan counting once.
 
-    A loan of which money is on its way waits until that has ended. One that cannot be paid for keeps no other waiting:
-    its error comes when all were tried. Errors: those of `record_event`.
+    A loan of which money is on its way waits until that has ended. They are asked for by the `page`, however many there
+    are. One that cannot be paid for keeps no other waiting: its error comes when all were tried. Errors: those of
+    `record_event`.
     """
     with house.database.transaction() as tx:
         cells = tx.cells
@@ -52,8 +53,8 @@ def compensate_bills(house: House) -> int:
         for cell in range(cells):
             with house.database.transaction() as tx:
                 on = house.booking_date(tx, cell=cell)
-                due = guarantor_bill.due_bills(tx, cell=cell, partner=code, on=on, limit=LOANS_MAX)
-            for loan_id in due:
+            due = partial(guarantor_bill.due_bills, cell=cell, partner=code, on=on, limit=page)
+            for loan_id in each_due(house, due=due, page=page):
                 try:
                     paid += _compensate(house, payer=payer, cell=cell, loan_id=loan_id)
                 except Refusal as refusal:

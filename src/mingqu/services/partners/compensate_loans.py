@@ -8,6 +8,7 @@ bounce, the lender lacks something again, and the day of that comes by the same 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -30,14 +31,16 @@ from mingqu.store.orders import order
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
 
-LOANS_MAX: Final = 1_000  # of a cell and guarantor at a time; those that wait for a word stay, so they are no loop
+PAGE: Final = 1_000  # loans of a cell and guarantor that are asked for at a time
+PAGES_MAX: Final = 10_000  # of them in a round: more loans than a cell has
 CREDITOR_CHANGED: Final = "loan.creditor_changed"
 
 
-def compensate_loans(house: House) -> int:
+def compensate_loans(house: House, *, page: int = PAGE) -> int:
     """Let each guarantor pay for the loans whose day has come; return for how many.
 
-    A loan of which money is on its way waits until that has ended. Errors: those of `record_event`.
+    A loan of which money is on its way waits until that has ended. They are asked for by the `page`, however many
+    there are. Errors: those of `record_event`.
     """
     with house.database.transaction() as tx:
         cells = tx.cells
@@ -48,11 +51,22 @@ def compensate_loans(house: House) -> int:
             continue
         since = house.clock.business_date() - timedelta(days=each.compensates_after_days)
         for cell in range(cells):
-            with house.database.transaction() as tx:
-                due = guarantor.due_for(tx, cell=cell, partner=each.code, since=since, limit=LOANS_MAX)
-            for loan_id in due:
+            due = partial(guarantor.due_for, cell=cell, partner=each.code, since=since, limit=page)
+            for loan_id in each_due(house, due=due, page=page):
                 paid += house.database.run(partial(_compensate, house=house, payer=each, cell=cell, loan_id=loan_id))
     return paid
+
+
+def each_due(house: House, *, due: Callable[..., list[UUID]], page: int) -> Iterator[UUID]:
+    """Yield the loans that are `due` by their ids, page after page, each once: what waits for a word is passed over."""
+    last = UUID(int=0)
+    for _ in range(PAGES_MAX):
+        with house.database.transaction() as tx:
+            found = due(tx, after=last)
+        yield from found
+        if len(found) < page:
+            return
+        last = found[-1]
 
 
 def _compensate(tx: Transaction, *, house: House, payer: Partner, cell: int, loan_id: UUID) -> bool:

@@ -60,16 +60,19 @@ def insert_payment(tx: Transaction, *, cell: int, payment: GuarantorPayment) -> 
     )
 
 
-def due_for(tx: Transaction, *, cell: int, partner: str, since: date, limit: int) -> list[UUID]:
-    """Return loans that a guarantor guarantees as a whole, late since `since` or longer."""
+def due_for(tx: Transaction, *, cell: int, partner: str, since: date, after: UUID, limit: int) -> list[UUID]:
+    """Return loans that a guarantor guarantees as a whole, late since `since` or longer.
+
+    They come by their ids, behind `after`.
+    """
     rows = tx.execute(
         """SELECT l.loan_id FROM loan l JOIN loan_snapshot s ON s.cell = l.cell AND s.loan_id = l.loan_id
-           WHERE l.cell = %s AND l.overdue_since <= %s AND l.stage = 'active'
+           WHERE l.cell = %s AND l.loan_id > %s AND l.overdue_since <= %s AND l.stage = 'active'
              AND (s.terms -> 'bill_guarantee' ->> 'after_days') IS NULL
              AND EXISTS (SELECT FROM json_array_elements(s.terms -> 'fees') f
                          WHERE f ->> 'partner' = %s AND f ->> 'taker' = 'guarantor')
            ORDER BY l.loan_id LIMIT %s""",
-        (cell, since, partner, limit),
+        (cell, after, since, partner, limit),
     )
     return [loan_id for (loan_id,) in rows]
 

@@ -77,16 +77,19 @@ def bills_paid(tx: Transaction, *, cell: int, loan_id: UUID) -> int:
     return int(row[0])
 
 
-def due_bills(tx: Transaction, *, cell: int, partner: str, on: date, limit: int) -> list[UUID]:
-    """Return loans of which a guarantor pays bill by bill and a bill's day has come, by the loan's own terms."""
+def due_bills(tx: Transaction, *, cell: int, partner: str, on: date, after: UUID, limit: int) -> list[UUID]:
+    """Return loans of which a guarantor pays bill by bill and a bill's day has come, by the loan's own terms.
+
+    They come by their ids, behind `after`.
+    """
     rows = tx.execute(
         """SELECT l.loan_id FROM loan l JOIN loan_snapshot s ON s.cell = l.cell AND s.loan_id = l.loan_id
-           WHERE l.cell = %(cell)s AND l.stage = 'active' AND l.overdue_since IS NOT NULL
+           WHERE l.cell = %(cell)s AND l.loan_id > %(after)s AND l.stage = 'active' AND l.overdue_since IS NOT NULL
              AND l.overdue_since <= %(on)s::date - (s.terms -> 'bill_guarantee' ->> 'after_days')::integer
              AND EXISTS (SELECT FROM json_array_elements(s.terms -> 'fees') f
                          WHERE f ->> 'partner' = %(partner)s AND f ->> 'taker' = 'guarantor')
            ORDER BY l.loan_id LIMIT %(limit)s""",
-        {"cell": cell, "partner": partner, "on": on, "limit": limit},
+        {"cell": cell, "partner": partner, "on": on, "after": after, "limit": limit},
     )
     return [loan_id for (loan_id,) in rows]
 
