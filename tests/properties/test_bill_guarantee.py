@@ -29,6 +29,7 @@ from mingqu.domain.loan import (
 from mingqu.domain.loan.charge import planned_fees
 from mingqu.domain.loan.fee import FeeBasis, FeeDue, FeeRule, FeeTaker
 from mingqu.domain.loan.guarantee import BillGuarantee
+from mingqu.domain.loan.hand_over import NotHandedOver, hand_over
 from mingqu.domain.loan.terms import Component, Recalculation
 from mingqu.domain.refusal import Refusal
 from tests.models.bill_guarantee import Money, tell
@@ -311,6 +312,24 @@ def guaranteed() -> tuple[Book, int]:
     assert due is not None
     book.happen(compensated(2, book.today, *due))
     return book, due[1]
+
+
+def test_no_line_says_what_a_guarantor_paid_or_is_owed_so_such_a_loan_is_handed_over_to_nobody() -> None:
+    """The other book would count its bills from nought, and take its fees for the lender's."""
+    book, claim_fen = guaranteed()
+    book.happen(Repaid(event_id=an_id(3), value_date=book.today, amount_fen=claim_fen))
+    assert book.state.guarantor_claim_fen == 0
+    for one, why in ((book, "paid bills of it"), (lent(WHOLE), "whose a fee is")):
+        one.look()
+        with pytest.raises(NotHandedOver, match=why):
+            handed_over(one)
+    free = lent(replace(WHOLE, fees=()))
+    free.look()
+    handed_over(free)
+
+
+def handed_over(book: Book) -> None:
+    hand_over(terms=book.terms, state=book.state, on=book.today, event_id=an_id(9), product_version=1)
 
 
 def test_a_payment_of_the_claim_that_is_charged_back_is_the_guarantors_again() -> None:

@@ -14,7 +14,7 @@ from mingqu.domain.loan.event import ChargedOff, Event, order_key
 from mingqu.domain.loan.migrated import MigratedIn, MigratedOtherwise, MigratedRow
 from mingqu.domain.loan.posting import Change
 from mingqu.domain.loan.replay import record
-from mingqu.domain.loan.state import Instalment, LoanState, Stage, interest_line
+from mingqu.domain.loan.state import PARTNERS, Instalment, LoanState, Stage, interest_line
 from mingqu.domain.loan.step import advance, undone_in
 from mingqu.domain.loan.terms import LoanTerms
 from mingqu.domain.money import MICRO_PER_FEN
@@ -64,6 +64,10 @@ def hand_over(
     state = _brought_up(terms, state, on)
     if state.stage not in (Stage.ACTIVE, Stage.CHARGED_OFF) or state.ended or state.guarantor_claim_fen:
         raise NotHandedOver("Only a loan that runs as agreed, or is taken for lost, is handed over.")
+    if state.bill_claims:  # paid back or not: behind so many of them the guarantor owes for the whole loan
+        raise NotHandedOver("Its guarantor paid bills of it, and no row says how many.")
+    if any(fee.unpaid_fen and fee.taker in PARTNERS for fee in state.fees):
+        raise NotHandedOver("It owes fees that are its guarantor's or insurer's, and no row says whose a fee is.")
     if (lost is not None) is not (state.stage is Stage.CHARGED_OFF) or state.lost is not (lost is not None):
         raise NotHandedOver("Nobody can tell since when the loan is lost.")
     event = _event(terms, state, on, event_id=event_id, product_version=product_version, lost=lost)
