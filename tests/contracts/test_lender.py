@@ -37,10 +37,13 @@ from mingqu.ports.lender import (
     LenderChannel,
     LenderFunding,
     LenderReport,
+    LenderReturn,
     LenderSignature,
+    NeverFunded,
     NotKnown,
     NotSigned,
     PriceMoved,
+    Returned,
 )
 from mingqu.ports.silence import ChannelSilent
 from mingqu.sandbox import Sandbox
@@ -178,6 +181,14 @@ def test_a_lender_offers_signs_funds_and_hears_and_says_the_same_again(lender: L
     assert lender.fund(FUNDING) == funded
     lender.report(REPORT)
     lender.report(REPORT)
+    back = LenderReturn(number=number(6), funding_number=FUNDING.number, amount_fen=1_000_000, currency="CNY")
+    returned = lender.take_back(back)
+    assert isinstance(returned, Returned)
+    assert lender.take_back(back) == returned
+    with pytest.raises(ChannelSilent):
+        lender.take_back(replace(back, amount_fen=2_000_000))
+    assert lender.take_back(replace(back, number=number(7), funding_number=number(8))) == NeverFunded()
+    assert lender.fund(replace(FUNDING, number=number(8))) == NotSigned(code="called_off")
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def test_the_paths_are_those_of_the_channels() -> None:
     named = {path.partition("{")[0].rstrip("/") for path in DESCRIBED["paths"]}
     assert named == {
         cash_advance.PATH,
-        *(f"{lender.BASE}/{one}" for one in ("applications", "signatures", "fundings", "reports")),
+        *(f"{lender.BASE}/{one}" for one in ("applications", "signatures", "fundings", "returns", "reports")),
     }
     for path in named:
         assert path.rsplit("/", 1)[1] in PAGE

@@ -139,6 +139,8 @@ def test_the_market_is_open_to_everybody(site: Site) -> None:
 
 def test_a_consent_that_was_withdrawn_shows_when(site: Site) -> None:
     client = sign_in(site, XIA)
+    asked = site.http.get("/v1/openapi.json").json()["components"]["schemas"]["NewConsent"]
+    assert asked["required"] == ["purpose", "text_hash"]
     with pytest.raises(Problem, match="consent_text_unread") as unread:
         client.give_consent(purpose="bureau_query", recipient="明渠 平台", text_hash="")
     assert client.consents() == []

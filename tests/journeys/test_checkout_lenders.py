@@ -16,8 +16,9 @@ from mingqu.channels.fake.lender import FakeLender
 from mingqu.demo.journey import READING, Known, work_until_idle
 from mingqu.domain.checkout import CheckoutState
 from mingqu.domain.consent import ConsentPurpose
+from mingqu.domain.ledger import AccountCode
 from mingqu.domain.lender_answer import LenderOffer, LenderQuestion, QuestionState
-from mingqu.ports.lender import Declined, Later
+from mingqu.ports.lender import Declined, Funded, Later, LenderFunding, NeverFunded, NotSigned
 from mingqu.services.checkout.end_checkouts import end_checkouts
 from mingqu.services.checkout.open_checkout import CHECKOUT_LASTS, CheckoutOver, checkout_view
 from mingqu.services.checkout.take_checkout import (
@@ -27,19 +28,23 @@ from mingqu.services.checkout.take_checkout import (
     offers_for_order,
     take_checkout,
 )
+from mingqu.services.contracts import sign_contract as signing
 from mingqu.services.contracts.send_signing_code import send_signing_code
 from mingqu.services.contracts.sign_contract import Signed, sign_contract
-from mingqu.services.lenders import hear_lender
+from mingqu.services.house import House
+from mingqu.services.lenders import hear_lender, sign_with_lender
 from mingqu.services.lenders.ask_lenders import Asked
+from mingqu.services.lenders.call_off_funding import call_off_fundings
 from mingqu.services.lenders.hear_lender import hear_answer
 from mingqu.services.lenders.read_lender_answers import answers_of
-from mingqu.services.lenders.sign_with_lender import PriceChanged
+from mingqu.services.lenders.sign_with_lender import LenderCalledOff, LenderNotSigned, PriceChanged
 from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_table
 from mingqu.services.offers.make_offers import LendersUndecided
 from mingqu.services.offers.price_offer import Offered
 from mingqu.services.privacy.give_consent import give_consent
 from mingqu.store.loans.offer import load_offer
 from mingqu.store.merchants import checkout
+from mingqu.store.proof import lender_money
 from tests.journeys.reading import arrive, assert_coherent
 from tests.journeys.test_checkout_races import (
     HELD_SECONDS,
@@ -335,3 +340,79 @@ def test_whoever_dies_between_question_and_answer_leaves_a_question_that_is_foll
     later(world, 15)
     assert (set(at_shop.offers()), len(lender.applications)) == ({LENDER_ZH, OTHER_ZH}, 1)
     assert_coherent(house)
+
+
+@pytest.mark.parametrize("dies", ["before it is booked", "before it is signed"])
+def test_a_lender_that_paid_in_has_its_money_back_when_another_offer_pays_the_order(
+    world: OpenWorld, monkeypatch: pytest.MonkeyPatch, dies: str
+) -> None:
+    first, second = (FakeLender(answers=deque([price(world, ppm)])) for ppm in (91_000, 95_000))
+    at_shop = buyer(world, first, second)
+    world, house = at_shop.world, at_shop.world.house
+    at_shop.agree(OTHER_ZH)
+    at_shop.ask()
+    offers = at_shop.offers()
+    put_in = paid_in(house)
+    sign = at_shop.ready(offers[LENDER_ZH].offer.offer_id)
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Died
+
+    with monkeypatch.context() as patch:
+        where = {"before it is booked": (sign_with_lender, "book_funding")}
+        patch.setattr(*where.get(dies, (signing, "require_confirmed")), die)
+        with pytest.raises(Died):
+            sign("first")
+    world.go_to(house.clock.now() + timedelta(minutes=1))
+    at_shop.ready(offers[OTHER_ZH].offer.offer_id)("second")
+    (asked,) = first.funded.values()
+    first.silences.append("timeout")
+    for told_fen in ([], [PRICE_FEN], [PRICE_FEN]):  # silent, then heard, then not told again
+        later(world, 61)
+        assert [one.amount_fen for one, _ in first.returned.values()] == told_fen
+        assert paid_in(house) == {**put_in, "tinglan": put_in["tinglan"] + PRICE_FEN}, "what is lent is the other's"
+    assert [one.funding_number for one, _ in first.returned.values()] == [asked.number]
+    assert (second.returned, len(loans_of(house)), noted(world)) == ({}, 1, ["timeout"])
+    with pytest.raises(CheckoutUsed):
+        sign("first")
+    assert_coherent(house)
+    with house.database.transaction() as tx:
+        tx.execute("UPDATE lender_funding SET amount_fen = amount_fen + 1")
+        assert len(lender_money(tx)) == (2 if dies == "before it is signed" else 1), "verify would say so"
+
+
+def test_nothing_is_signed_on_an_offer_whose_money_was_called_off_whatever_a_clock_says(
+    world: OpenWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lender = FakeLender(answers=deque([price(world, 91_000)]))
+    at_shop = buyer(world, lender)
+    world, house = at_shop.world, at_shop.world.house
+    at_shop.ask()
+    put_in = paid_in(house)
+    sign = at_shop.ready(at_shop.offers()[LENDER_ZH].offer.offer_id)
+    ahead = replace(house, clock=ClockAhead(world.clock, ahead=CHECKOUT_LASTS))
+    cell = house.database.cell_of(at_shop.person_id)
+    fund = FakeLender.fund
+
+    def slow(self: FakeLender, funding: LenderFunding) -> Funded | Later | NotSigned:
+        assert call_off_fundings(ahead, cell=cell) == 1  # while the lender pays in
+        return fund(self, funding)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeLender, "fund", slow)
+        with pytest.raises(LenderNotSigned):
+            sign("first")
+    assert [type(word) for _, word in lender.returned.values()] == [NeverFunded]
+    with pytest.raises(LenderCalledOff):
+        sign("second")
+    assert (lender.funded, paid_in(house), loans_of(house)) == ({}, put_in, [])
+    assert_coherent(house)
+
+
+def paid_in(house: House) -> dict[str, int]:
+    """Return what lenders have put in, in fen, by their code, in the whole book."""
+    with house.database.transaction() as tx:
+        rows = tx.execute("SELECT owner, sum(credits_posted_fen - debits_posted_fen)::bigint FROM account"
+                          " WHERE code = %s GROUP BY owner", (int(AccountCode.LENDER_FUNDING),))  # fmt: skip
+        found: dict[UUID, int] = dict(rows.fetchall())
+    return {one.code: found.get(one.id, 0) for one in house.pack.lenders}

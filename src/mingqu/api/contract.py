@@ -42,6 +42,7 @@ from mingqu.services.contracts.sign_contract import PayoutTimeOutOfRange
 from mingqu.services.contracts.sign_contract import sign_contract as sign
 from mingqu.services.customers.read_papers import contract_view, party_of
 from mingqu.services.lenders.sign_with_lender import (
+    LenderCalledOff,
     LenderNotConfirmed,
     LenderNotFunded,
     LenderNotSigned,
@@ -188,6 +189,7 @@ def send_signing_code(offer_id: FromPath[UUID], key: KeyHere, house: HouseHere, 
         CodeExpired,
         CodeWrong,
         CodeTriesExhausted,
+        LenderCalledOff,
         LenderNotConfirmed,
         LenderNotFunded,
         LenderNotSigned,

@@ -97,6 +97,7 @@ class WordKind(StrEnum):
     ASSESS = "assess"
     SIGN = "sign"
     FUND = "fund"
+    RETURN = "return"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What we need from a lender that decides by itself: it assesses, prices, signs, funds, and hears reports.
+"""What we need from a lender that decides by itself: it assesses, prices, signs, funds, takes back, and hears reports.
 
 The same number again is answered as the first time; another body under a number is no answer (ChannelSilent). Silence
 says nothing: it is asked again under the same number. What a lender answers is its decision and the record of it.
@@ -57,6 +57,16 @@ class LenderFunding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LenderReturn:
+    """The word that the money of a funding is not wanted, and is the lender's again."""
+
+    number: str
+    funding_number: str
+    amount_fen: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LenderReport:
     """What happened to a loan, and when. `event` is a word of the document, e.g. "signed"."""
 
@@ -109,6 +119,18 @@ class Funded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """The lender has the money of a funding back. `reference` is the lender's own number."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeverFunded:
+    """The lender paid nothing in under that number, and will not: a funding that comes later is refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotKnown:
     """The lender does not know the number (yet)."""
 
@@ -146,6 +168,10 @@ class LenderChannel(Protocol):
 
     def fund(self, funding: LenderFunding) -> Funded | Later | NotSigned:
         """Ask for the money of a signature. Errors: ChannelSilent."""
+        ...
+
+    def take_back(self, message: LenderReturn) -> Returned | NeverFunded:
+        """Tell that the money of a funding is called off. Errors: ChannelSilent, after which it is told again."""
         ...
 
     def report(self, report: LenderReport) -> None:

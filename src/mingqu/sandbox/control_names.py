@@ -47,5 +47,5 @@ CALLS: Final = {
     "data": ("data.features",),
     "issuer": ("issuer.refer", "issuer.ask"),
     "shop": (),
-    "lender": tuple(f"lender.{call}" for call in ("assess", "ask", "sign", "fund", "report")),
+    "lender": tuple(f"lender.{call}" for call in ("assess", "ask", "sign", "fund", "take_back", "report")),
 }  # fmt: skip

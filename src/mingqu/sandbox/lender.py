@@ -1,4 +1,4 @@
-"""A lender that decides by itself: assesses, prices, signs, funds, and hears reports. A reference to build against.
+"""A lender that decides by itself: assesses, prices, signs, funds, takes back, hears. A reference to build against.
 
 docs/reference/lender-gateway.md, "Lender". The calls' names for the fault knobs begin with "lender."; besides the
 faults of every party its temper is a knob: whether it offers, refuses, takes its time or talks nonsense, at which
@@ -46,6 +46,7 @@ class Lender(Party):
             route("GET", f"{base}/applications/{{number}}", "lender.ask", self._ask),
             route("POST", f"{base}/signatures", "lender.sign", self._sign),
             route("POST", f"{base}/fundings", "lender.fund", self._fund),
+            route("POST", f"{base}/returns", "lender.take_back", self._take_back),
             route("POST", f"{base}/reports", "lender.report", self._report),
         )
 
@@ -145,6 +146,8 @@ class Lender(Party):
         known = self._known(asked["funding_number"], asked)
         if known is not None:
             return known
+        if self._called_off(asked["funding_number"]):
+            return json_reply({"state": "refused", "code": "called_off"})
         signed = self.book.row(
             "SELECT * FROM lender_act WHERE number = ? AND kind = 'signature'", (asked["signature_number"],)
         )
@@ -154,6 +157,31 @@ class Lender(Party):
             return json_reply({"state": "refused", "code": "amount_wrong"})
         asked = {**asked, "application_number": signed["application_number"]}
         return self._kept(asked, "funding", {"state": "funded", "reference": f"F{asked['funding_number'][:12]}"})
+
+    def _take_back(self, call: Call) -> Reply:
+        asked = read_body(call, _RETURN)
+        known = self._known(asked["return_number"], asked)
+        if known is not None:
+            return known
+        funded = self.book.row(
+            "SELECT * FROM lender_act WHERE number = ? AND kind = 'funding'", (asked["funding_number"],)
+        )
+        if funded is None:  # kept, so that a funding that comes later is refused
+            nothing = {**asked, "application_number": "", "amount_fen": 0}
+            return self._kept(nothing, "return", {"state": "nothing"})
+        if funded["amount_fen"] != asked["amount_fen"]:
+            return NUMBER_TAKEN
+        asked = {**asked, "application_number": funded["application_number"]}
+        return self._kept(asked, "return", {"state": "returned", "reference": f"R{asked['return_number'][:12]}"})
+
+    def _called_off(self, funding_number: str) -> bool:
+        return (
+            self.book.row(
+                "SELECT * FROM lender_act WHERE kind = 'return' AND json_extract(body, '$.funding_number') = ?",
+                (funding_number,),
+            )
+            is not None
+        )
 
     def _report(self, call: Call) -> Reply:
         asked = read_body(call, _REPORT)
@@ -214,6 +242,9 @@ _SIGNATURE: Final = {
 }  # fmt: skip
 _FUNDING: Final = {
     "funding_number": number32, "signature_number": number32, "amount_fen": amount, "currency": currency,
+}  # fmt: skip
+_RETURN: Final = {
+    "return_number": number32, "funding_number": number32, "amount_fen": amount, "currency": currency,
 }  # fmt: skip
 _REPORT: Final = {
     "report_number": number32, "application_number": number32, "amount_fen": amount, "currency": currency,

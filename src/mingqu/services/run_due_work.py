@@ -21,7 +21,7 @@ from mingqu.services.do_each import do_of_cell, named, resolve, set_aside
 from mingqu.services.house import House
 from mingqu.services.ledger.cross_cells import CROSSING, finish_crossings
 from mingqu.services.ledger.expire_holds import expire_holds
-from mingqu.services.lenders import ask_lenders, tell_expired
+from mingqu.services.lenders import ask_lenders, call_off_funding, tell_expired
 from mingqu.services.loans.follow_up import NOTICE
 from mingqu.services.messages.deliver_webhooks import deliver_webhooks
 from mingqu.services.messages.report_to_lender import REPORT, report_to_lenders
@@ -93,6 +93,7 @@ _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
         ask_lenders.ASK: ask_lenders.follow_lenders,
         tell_expired.TELL: tell_expired.tell_expired,
         REPORT: report_to_lenders,
+        call_off_funding.CALL_OFF: call_off_funding.call_off_fundings,
         WATCH: watch_cards,
         ERASE: erase_due,
         CHECKOUT_ENDS: end_checkouts,

@@ -153,6 +153,7 @@ SELECT create_distributed_table('checkout_offer', 'cell', colocate_with := 'cell
 SELECT create_distributed_table('disclosure', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('lender_offer', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('contract', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('lender_funding', 'cell', colocate_with := 'cell');
 
 -- Run where the cell is; the others are called by these, there.
 SELECT create_distributed_function('bears_no_income(text,date,date,date,bigint)');

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mingqu.channels.gateway.lender import GatewayLender
 from mingqu.domain.personal import Personal
-from mingqu.ports.lender import LenderApplication, LenderFunding, LenderReport, LenderSignature, NotKnown
+from mingqu.ports.lender import LenderApplication, LenderFunding, LenderReport, LenderReturn, LenderSignature, NotKnown
 from mingqu.ports.silence import ChannelSilent
 from tests.contracts.people import number
 from tests.unit.channels.gateway_party import STRANGER, Counterparty
@@ -29,6 +29,7 @@ SIGNATURE: Final = LenderSignature(
     terms_hash="0" * 64,
 )  # fmt: skip
 FUNDING: Final = LenderFunding(number=number(3), signature_number=number(2), amount_fen=1_000_000, currency="CNY")
+RETURN: Final = LenderReturn(number=number(5), funding_number=number(3), amount_fen=1_000_000, currency="CNY")
 REPORT: Final = LenderReport(
     number=number(4), application_number=number(1), amount_fen=1, currency="CNY", on=date(2026, 8, 15), event="repaid"
 )
@@ -37,6 +38,7 @@ CALLS: Final[tuple[Callable[[GatewayLender], object], ...]] = (
     lambda lender: lender.ask(number=number(1)),
     lambda lender: lender.sign(SIGNATURE),
     lambda lender: lender.fund(FUNDING),
+    lambda lender: lender.take_back(RETURN),
     lambda lender: lender.report(REPORT),
 )
 OFFER: Final = {"rate_year_ppm": 91_000, "valid_until": "2026-08-18T02:00:00Z"}
@@ -49,12 +51,13 @@ def silence_of(there: Counterparty, call: Callable[[GatewayLender], object]) -> 
     return silent.value.reason
 
 
-@pytest.mark.parametrize("call", CALLS, ids=["assess", "ask", "sign", "fund", "report"])
+@pytest.mark.parametrize("call", CALLS, ids=["assess", "ask", "sign", "fund", "take back", "report"])
 @pytest.mark.parametrize(
     "said",
     [
         b"", b"\xff\xfe", b"<html>502</html>", b'{"state":', b"[]", b"null", b"{}", b"NaN", {"state": "offer"},
         {"state": "confirmed"}, {"state": "price_changed"}, {"state": "refused"}, {"state": "funded"},
+        {"state": "returned"}, {"state": "nothing", "reference": "R1"},
         {"state": "sure"}, {**ANSWER, "application_number": number(9)}, {**ANSWER, "offer": None},
         {**ANSWER, "mood": "good"}, {**ANSWER, "offer": {**OFFER, "rate_year_ppm": 9.1}},
         {**ANSWER, "offer": {**OFFER, "rate_year_ppm": 0}}, {**ANSWER, "offer": {**OFFER, "rate_year_ppm": 1_000_001}},
@@ -72,7 +75,7 @@ def test_no_garbage_is_taken_for_a_word(said: Any, call: Callable[[GatewayLender
     assert silence_of(Counterparty(say=lambda _: (200, said)), call) == "unreadable"
 
 
-@pytest.mark.parametrize("call", CALLS, ids=["assess", "ask", "sign", "fund", "report"])
+@pytest.mark.parametrize("call", CALLS, ids=["assess", "ask", "sign", "fund", "take back", "report"])
 def test_late_lost_forged_or_from_another_time_is_silence_with_its_reason(
     call: Callable[[GatewayLender], object],
 ) -> None:

@@ -14,10 +14,13 @@ from mingqu.ports.lender import (
     LenderApplication,
     LenderFunding,
     LenderReport,
+    LenderReturn,
     LenderSignature,
+    NeverFunded,
     NotKnown,
     NotSigned,
     PriceMoved,
+    Returned,
 )
 from mingqu.ports.silence import ChannelSilent
 
@@ -38,6 +41,7 @@ class FakeLender:
     said: dict[str, Answer] = field(default_factory=dict)
     signed: dict[str, tuple[LenderSignature, Confirmed | PriceMoved | NotSigned]] = field(default_factory=dict)
     funded: dict[str, LenderFunding] = field(default_factory=dict)
+    returned: dict[str, tuple[LenderReturn, Returned | NeverFunded]] = field(default_factory=dict)
     reports: dict[str, LenderReport] = field(default_factory=dict)
 
     def assess(self, application: LenderApplication) -> LenderOffer | Declined | Later:
@@ -65,14 +69,33 @@ class FakeLender:
     def fund(self, funding: LenderFunding) -> Funded | Later | NotSigned:
         """Ask for the money of a signature. Errors: ChannelSilent."""
         self._speak()
+        if funding.number not in self.funded and self._is_called_off(funding.number):
+            return NotSigned(code="called_off")
         if self.funded.setdefault(funding.number, funding) != funding:
             raise ChannelSilent(reason="rejected")
         return Funded(reference=f"F{funding.number[:12]}")
+
+    def take_back(self, message: LenderReturn) -> Returned | NeverFunded:
+        """Tell that the money of a funding is called off. Errors: ChannelSilent."""
+        self._speak()
+        if message.number not in self.returned:
+            known = self.funded.get(message.funding_number)
+            if known is not None and (known.amount_fen, known.currency) != (message.amount_fen, message.currency):
+                raise ChannelSilent(reason="rejected")
+            word = NeverFunded() if known is None else Returned(reference=f"R{message.number[:12]}")
+            self.returned[message.number] = (message, word)
+        before, word = self.returned[message.number]
+        if before != message:
+            raise ChannelSilent(reason="rejected")
+        return word
 
     def report(self, report: LenderReport) -> None:
         """Tell what happened to a loan. Errors: ChannelSilent."""
         self._speak()
         self.reports[report.number] = report
+
+    def _is_called_off(self, number: str) -> bool:
+        return any(message.funding_number == number for message, _ in self.returned.values())
 
     def _answer(self, number: str) -> Answer:
         if isinstance(self.said.get(number, Later()), Later):

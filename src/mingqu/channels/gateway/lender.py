@@ -22,10 +22,13 @@ from mingqu.ports.lender import (
     LenderApplication,
     LenderFunding,
     LenderReport,
+    LenderReturn,
     LenderSignature,
+    NeverFunded,
     NotKnown,
     NotSigned,
     PriceMoved,
+    Returned,
 )
 from mingqu.ports.silence import ChannelSilent
 
@@ -68,6 +71,11 @@ class _Funded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     state: Literal["funded", "later", "refused"]
     reference: Text | None = None
     code: Code | None = None
+
+
+class _Returned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    state: Literal["returned", "nothing"]
+    reference: Text | None = None
 
 
 class _Taken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,6 +154,22 @@ class GatewayLender:
                 return Later()
             case _Funded(state="refused", code=str(code)):
                 return NotSigned(code=code)
+        raise ChannelSilent(reason="unreadable")
+
+    def take_back(self, message: LenderReturn) -> Returned | NeverFunded:
+        """Tell that the money of a funding is called off. Errors: ChannelSilent."""
+        body = {
+            "return_number": message.number,
+            "funding_number": message.funding_number,
+            "amount_fen": message.amount_fen,
+            "currency": message.currency,
+        }
+        said = self._say("returns", body, _Returned)
+        match said:
+            case _Returned(state="returned", reference=str(reference)):
+                return Returned(reference=reference)
+            case _Returned(state="nothing", reference=None):
+                return NeverFunded()
         raise ChannelSilent(reason="unreadable")
 
     def report(self, report: LenderReport) -> None:

@@ -13,6 +13,7 @@ _C, _R = AccountCode, Reason
 _ONE_WAY: Final[frozenset[Way]] = frozenset(
     {
         (_C.LENDER_CASH, _C.LENDER_FUNDING, _R.FUND_LENDER),
+        (_C.LENDER_FUNDING, _C.LENDER_CASH, _R.RETURN_FUNDING),
         (_C.CHANNEL_FEE, _C.LENDER_CASH, _R.KEEP_FEE),
         (_C.LOAN_PRINCIPAL, _C.MIGRATION_CLEARING, _R.MIGRATE),
         (_C.LOAN_PRINCIPAL_DUE, _C.MIGRATION_CLEARING, _R.MIGRATE),

@@ -115,8 +115,8 @@ def sign_contract(
     CardNotSupported, PayoutTimeOutOfRange, PayeeMissing, PayeeMalformed, EntrustedPaymentUnavailable,
     DisbursementNotAllowed, CodeMissing, CodeUsed, CodeExpired, CodeWrong,
     CodeTriesExhausted, LimitExceeded, CapExceeded, FundingExhausted, InstitutionNotConnected, PartnerNotListed,
-    PilotExcludes, LenderNotConfirmed, LenderNotFunded, LenderNotSigned, ChannelUnavailable, CostAboveCap,
-    RuleBroken, BusinessNotStated, and those of the idempotency key.
+    PilotExcludes, LenderNotConfirmed, LenderNotFunded, LenderNotSigned, LenderCalledOff, ChannelUnavailable,
+    CostAboveCap, RuleBroken, BusinessNotStated, and those of the idempotency key.
     """
 
     def work(tx: Transaction) -> Response | Refusal:

@@ -83,6 +83,7 @@ def verify_as_it_stands(tx: Transaction, *, keyring: Keyring, progress: Progress
         + proof.orders_and_ledger(tx)
         + proof.orders_and_events(tx)
         + proof.settlements(tx)
+        + proof.lender_money(tx)
         + proof.partners(tx)
         + proof.called_off(tx)
         + proof.proposals(tx)

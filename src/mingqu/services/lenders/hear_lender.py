@@ -22,7 +22,7 @@ from mingqu.domain.lender_answer import (
     WordKind,
 )
 from mingqu.domain.refusal import Refusal
-from mingqu.ports.lender import Confirmed, Declined, Funded, Later, NotSigned, PriceMoved
+from mingqu.ports.lender import Confirmed, Declined, Funded, Later, NeverFunded, NotSigned, PriceMoved, Returned
 from mingqu.services.access.note_refused import note_lender
 from mingqu.services.house import House
 from mingqu.services.lenders.want_answer import is_wanted
@@ -31,7 +31,7 @@ from mingqu.store.lenders import lender_question
 from mingqu.store.loans import offer
 from mingqu.store.server.database import Transaction
 
-Word = LenderOffer | Declined | Later | Confirmed | PriceMoved | NotSigned | Funded
+Word = LenderOffer | Declined | Later | Confirmed | PriceMoved | NotSigned | Funded | Returned | NeverFunded
 # These kinds of silence are an answer that is none: it came, and cannot be taken for what it claims to be.
 GARBAGE: Final = frozenset({"unreadable", "unsigned", "rejected"})
 LATE: Final = "lender_answered_late"
@@ -172,5 +172,9 @@ def _told(word: Word) -> tuple[str, int | None, dict[str, Canonical]]:
             return "confirmed", None, {"state": "confirmed", "reference": word.reference}
         case Funded():
             return "funded", None, {"state": "funded", "reference": word.reference}
+        case Returned():
+            return "returned", None, {"state": "returned", "reference": word.reference}
+        case NeverFunded():
+            return "nothing", None, {"state": "nothing"}
         case Later():
             return "later", None, {"state": "later"}

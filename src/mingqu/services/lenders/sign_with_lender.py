@@ -14,19 +14,21 @@ from uuid import UUID
 
 from mingqu.domain.identifier import beside
 from mingqu.domain.lender_answer import LenderQuestion, WordKind
-from mingqu.domain.money import Money, Rounding
+from mingqu.domain.money import Rounding
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.ports.lender import Confirmed, Funded, Later, LenderChannel, LenderFunding, LenderSignature, PriceMoved
 from mingqu.ports.silence import ChannelSilent
-from mingqu.services.funding.fund_lender import fund_lender
+from mingqu.services.funding.fund_lender import book_funding
 from mingqu.services.house import House
+from mingqu.services.lenders.call_off_funding import is_called_off, note_asked
 from mingqu.services.lenders.hear_lender import keep_word, note_trouble, reprice
 from mingqu.services.offers.disclose_cost import live_offer, read_disclosure
 from mingqu.services.offers.make_offers import require_routed
 from mingqu.services.offers.price_offer import CostAboveCap, offer_at, product_of
 from mingqu.services.repayment.repay import ChannelUnavailable
 from mingqu.store.lenders import lender_question
+from mingqu.store.lenders.lender_funding import AskedFunding
 from mingqu.store.loans import offer
 from mingqu.store.loans.offer import Offer
 from mingqu.store.merchants import checkout
@@ -55,6 +57,13 @@ class LenderNotConfirmed(Refusal):
     """The lender has not confirmed its price for this offer: have the code sent that signs, which asks it."""
 
     code: ClassVar[str] = "lender_not_confirmed"
+    status: ClassVar[int] = 409
+
+
+class LenderCalledOff(Refusal):
+    """Nothing is signed on this offer any more: its lender was told to keep its money. Ask for new offers."""
+
+    code: ClassVar[str] = "lender_called_off"
     status: ClassVar[int] = 409
 
 
@@ -110,10 +119,14 @@ def confirm_with_lender(house: House, *, person_id: UUID, offer_id: UUID) -> Non
 
 
 def require_confirmed(tx: Transaction, *, stored: Offer) -> None:
-    """Return when an offer is the house's own, or its lender confirmed and funded it. Errors: LenderNotConfirmed."""
+    """Return when an offer is the house's own, or its lender confirmed and funded it.
+
+    Errors: LenderNotConfirmed, LenderCalledOff.
+    """
     question = lender_question.question_of_offer(tx, offer_id=stored.offer_id)
     if question is None:
         return
+    _require_wanted(tx, offer_id=stored.offer_id)
     said = {(one.kind, one.number): one.said for one in lender_question.words_of(tx, question_id=question.question_id)}
     confirmed = said.get((WordKind.SIGN, signature_number(stored.offer_id))) == "confirmed"
     funded = said.get((WordKind.FUND, beside(stored.offer_id, purpose=_FUNDS).hex)) == "funded"
@@ -127,8 +140,9 @@ def fund_from_lender(
     """Have the lender of an offer pay in what will be lent, if it decides by itself; booked once under its number.
 
     `require` refuses what would not be signed anyway, e.g. for an order that is paid, before a lender pays in anything.
-    Errors: NotFound, LenderNotConfirmed, LenderNotFunded, LenderNotSigned, ChannelUnavailable, InstitutionNotConnected,
-    PartnerNotListed, PilotExcludes.
+    That it is asked is noted first, with the work that calls it off where nothing is signed.
+    Errors: NotFound, LenderNotConfirmed, LenderNotFunded, LenderNotSigned, LenderCalledOff, ChannelUnavailable,
+    InstitutionNotConnected, PartnerNotListed, PilotExcludes.
     """
     with house.database.transaction() as tx:
         question = lender_question.question_of_offer(tx, offer_id=offer_id)
@@ -143,12 +157,28 @@ def fund_from_lender(
     number = signature_number(offer_id)
     if not any((one.kind, one.number, one.said) == (WordKind.SIGN, number, "confirmed") for one in words):
         raise LenderNotConfirmed("The lender has not confirmed this offer: have the code sent that signs it.")
-    reference = beside(offer_id, purpose=_FUNDS)
-    funding = LenderFunding(
-        number=reference.hex,
-        signature_number=number,
+    asked = AskedFunding(
+        offer_id=offer_id,
+        person_id=person_id,
+        question_id=question.question_id,
+        lender_id=line.lender_id,
+        reference=beside(offer_id, purpose=_FUNDS),
         amount_fen=stored.terms.principal_fen,
         currency=stored.terms.currency,
+        asked_at=house.clock.now(),
+    )
+
+    def note(tx: Transaction) -> None:
+        tx.lock_cell(tx.cell_of(person_id))
+        _require_wanted(tx, offer_id=offer_id)
+        note_asked(tx, house, asked=asked, expires_at=stored.expires_at)
+
+    house.database.run(note)
+    funding = LenderFunding(
+        number=asked.reference.hex,
+        signature_number=number,
+        amount_fen=asked.amount_fen,
+        currency=asked.currency,
     )
     try:
         word = _channel(house, question).fund(funding)
@@ -159,14 +189,19 @@ def fund_from_lender(
         raise LenderNotFunded("The lender's money is not here yet: sign again in a while.")
     if not isinstance(word, Funded):
         raise LenderNotSigned("The lender does not fund this offer: take another one.", reason=word.code)
-    amount = Money(funding.amount_fen, funding.currency)
-    fund_lender(house, lender_id=line.lender_id, amount=amount, reference=reference)
 
     def hear(tx: Transaction) -> None:
         tx.lock_cell(tx.cell_of(person_id))
+        _require_wanted(tx, offer_id=offer_id)  # called off meanwhile: the lender is told to keep what it says it paid
+        book_funding(tx, house, lender_id=asked.lender_id, amount=asked.money, reference=asked.reference)
         keep_word(tx, house, question=question, kind=WordKind.FUND, number=funding.number, word=word)
 
     house.database.run(hear)
+
+
+def _require_wanted(tx: Transaction, *, offer_id: UUID) -> None:
+    if is_called_off(tx, offer_id=offer_id):
+        raise LenderCalledOff("Nothing is signed on this offer any more: ask for new ones.")
 
 
 def signature_number(offer_id: UUID) -> str:

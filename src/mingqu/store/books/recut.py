@@ -71,6 +71,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "hold": _by("id"),
     "idempotency": _BY_KEY,
     "instrument": _by("person_id"),
+    "lender_funding": _by("person_id"),
     "lender_offer": _by("person_id"),
     "lender_question": _by("person_id"),
     "lender_word": _by("person_id"),

@@ -4,11 +4,12 @@
 means, `contract` holds loans against what was signed, `crossing` money between cells against its other half, `day` days
 that were added up against what they were made of, `decision` limits against what was decided, `word` orders against
 their words, `document` rows against their evidence, `proposal` what takes two people against the two, `policy` what
-decides against who put it into force, `partner` what guarantors and insurers paid and were paid, `pool` what pools hold
-against the loans, `trust` their trusts' accounts against their days, `taking_over` loans of other books against the
-files that brought them, `milestone` stages that were paid against the two who released them, `called_off` loans that
-ended unpaid against their money, `settlement` what was settled against its orders and their bills. What a part proves
-of itself is in `ledger_proof`, `headroom` and `evidence`.
+decides against who put it into force, `partner` what guarantors and insurers paid and were paid, `lender_money` what
+lenders paid in for offers against what was signed, `pool` what pools hold against the loans, `trust` their trusts'
+accounts against their days, `taking_over` loans of other books against the files that brought them, `milestone` stages
+that were paid against the two who released them, `called_off` loans that ended unpaid against their money,
+`settlement` what was settled against its orders and their bills. What a part proves of itself is in `ledger_proof`,
+`headroom` and `evidence`.
 """
 
 from mingqu.store.proof.book import (
@@ -30,6 +31,7 @@ from mingqu.store.proof.decision import decisions
 from mingqu.store.proof.document import compared_leaves
 from mingqu.store.proof.funding import fundings
 from mingqu.store.proof.group import group_totals
+from mingqu.store.proof.lender_money import lender_money
 from mingqu.store.proof.milestone import milestones
 from mingqu.store.proof.partner import partners
 from mingqu.store.proof.policy import policies
@@ -61,6 +63,7 @@ __all__ = [
     "group_days",
     "group_totals",
     "holds",
+    "lender_money",
     "limits",
     "loan_books",
     "loans_and_ledger",

@@ -57,6 +57,10 @@ _CAUSELESS: Final[LiteralString] = """
     LEFT JOIN limit_change l ON l.cell = t.cell AND l.decision_id = t.reference AND l.owner = t.debit_owner
     WHERE NOT coalesce(CASE
         WHEN t.reason = 1 THEN left(t.id::text, 34) = left(t.reference::text, 34)
+        WHEN t.reason = 4 THEN t.debit_owner = t.credit_owner AND EXISTS (
+            SELECT FROM lender_funding f
+            WHERE f.cell = t.cell AND f.reference = t.reference AND f.lender_id = t.debit_owner
+              AND f.amount_fen = t.amount_fen AND f.called_off_at IS NOT NULL)
         WHEN t.reason = 40 THEN t.debit_owner = t.credit_owner
                             AND (t.debit_owner = d.person_id OR f.decision_id = d.decision_id
                                  OR (f.purpose_bound AND f.facility_id = t.reference)
