@@ -24,12 +24,14 @@ from mingqu.services.do_each import do_each
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.orders.end_agreement import end_agreement
+from mingqu.services.people.keep_for_the_law import law_of
 from mingqu.services.repayment.choose_deduction import end_choices
 from mingqu.store import evidence
 from mingqu.store.loans import loan
 from mingqu.store.orders import order
 from mingqu.store.parties import consent, erasure, party
 from mingqu.store.people import instrument, session, vault
+from mingqu.store.people.vault import Hold
 from mingqu.store.revolving import spend
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
@@ -89,12 +91,12 @@ class Standing:
 def erasure_standing(house: House, *, person_id: UUID) -> Standing:
     """Return what would become of a person's wish to be erased today."""
     with house.database.transaction() as tx:
-        holds = vault.holds(tx, person_id=person_id, on=house.clock.business_date())
+        kept = _kept(tx, house, person_id=person_id)
         waits = erasure.waiting_until(tx, person_id=person_id)
         return Standing(
             open=_open(tx, person_id=person_id),
-            law=holds[0].reason if holds else "",
-            kept_until=holds[0].held_until if holds else None,
+            law=kept.reason if kept else "",
+            kept_until=kept.held_until if kept else None,
             asked_until=None if waits is None else business_date_of(waits),
         )
 
@@ -123,11 +125,11 @@ def ask_to_be_erased(house: House, *, person_id: UUID, key: str) -> Erasure:
                 consent.withdraw(tx, keyring=house.keyring, consent=ended)
         end_choices(tx, house, person_id=person_id)
         session.end_all(tx, person_id=person_id, at=now)
-        holds = vault.holds(tx, person_id=person_id, on=house.clock.business_date())
-        if not holds:
+        kept = _kept(tx, house, person_id=person_id)
+        if kept is None:
             _erase(tx, house, person_id=person_id, at=now)
             return {"erased": True}
-        until = holds[0].held_until
+        until = kept.held_until
         work.enqueue(
             tx,
             cell=tx.cell_of(person_id),
@@ -137,7 +139,7 @@ def ask_to_be_erased(house: House, *, person_id: UUID, key: str) -> Erasure:
             run_at=start_of(until),
             payload={},
         )
-        return {"erased": False, "law": holds[0].reason, "kept_until": until.isoformat()}
+        return {"erased": False, "law": kept.reason, "kept_until": until.isoformat()}
 
     answer = once(house, person_id=person_id, command="ask_to_be_erased", key=key, request={}, work=ask)
     kept = answer.get("kept_until")
@@ -166,15 +168,32 @@ def _carry_out(tx: Transaction, house: House, piece: Work) -> None:
     person_id, now = piece.subject_id, house.clock.now()
     if erasure.waiting_until(tx, person_id=person_id) is None:
         return  # taken back since it was leased
-    holds = vault.holds(tx, person_id=person_id, on=house.clock.business_date())
-    if holds:
-        work.reschedule(tx, work=piece, run_at=start_of(holds[0].held_until))
+    kept = _kept(tx, house, person_id=person_id)
+    if kept is not None:
+        work.reschedule(tx, work=piece, run_at=start_of(kept.held_until))
         return
     if _open(tx, person_id=person_id) is not None:  # not repaid, or not spent, for longer than the law keeps
         work.reschedule(tx, work=piece, run_at=now + OPEN_AGAIN_AFTER)
         return
     _erase(tx, house, person_id=person_id, at=now)
     work.complete(tx, work=piece, now=now)
+
+
+def _kept(tx: Transaction, house: House, *, person_id: UUID) -> Hold | None:
+    """Return the law that keeps a person's data longest from today on, or None.
+
+    The years count from their last transaction, whenever they signed: 反洗钱法 (2024) art. 34. So nobody is forgotten
+    while a payment of theirs can still bounce, for no channel takes a payment back after years; what it had paid would
+    be owed again by nobody.
+    """
+    today = house.clock.business_date()
+    standing = vault.holds(tx, person_id=person_id, on=today)
+    last = erasure.last_business_on(tx, person_id=person_id)
+    if last is not None:
+        law, until = law_of(house, on=last)
+        if until > today:
+            standing.append(Hold(reason=law, held_until=until))
+    return max(standing, key=lambda one: one.held_until, default=None)
 
 
 def _erase(tx: Transaction, house: House, *, person_id: UUID, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -34,6 +34,23 @@ def withdraw(tx: Transaction, *, person_id: UUID) -> bool:
         (tx.cell_of(person_id), ERASE, person_id),
     )
     return gone.rowcount > 0
+
+
+def last_business_on(tx: Transaction, *, person_id: UUID) -> date | None:
+    """Return the last day on which money of a person moved or was booked, or None if none ever was."""
+    row = tx.execute(
+        """SELECT greatest(
+               (SELECT max(value_date) FROM channel_order
+                WHERE cell = %(cell)s AND person_id = %(person)s AND state = 'PAID'),
+               (SELECT max(e.posted_on) FROM loan l JOIN loan_event e ON e.cell = l.cell AND e.loan_id = l.loan_id
+                WHERE l.cell = %(cell)s AND l.person_id = %(person)s),
+               (SELECT max(e.on_date) FROM spend_account a
+                JOIN spend_event e ON e.cell = a.cell AND e.account_id = a.account_id
+                WHERE a.cell = %(cell)s AND a.person_id = %(person)s))""",
+        {"cell": tx.cell_of(person_id), "person": person_id},
+    ).fetchone()
+    last: date | None = None if row is None else row[0]
+    return last
 
 
 def has_holds(tx: Transaction, *, person_id: UUID) -> bool:
