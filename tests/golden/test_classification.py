@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mingqu.domain.classification import AssetClass, ClassMap, classify, days_past_due, provision_ppm
+from mingqu.domain.classification import AssetClass, ClassMap, classify, days_past_due, map_of, provision_ppm
 from mingqu.domain.rule import RuleMissing
 from mingqu.store.decisions.policy import load_pack
 
@@ -42,6 +42,17 @@ def test_a_day_before_the_map_is_refused() -> None:
             product_kind="instalment",
             business_date=date(2023, 6, 30),
         )
+
+
+def test_only_a_banks_cards_are_classed_as_cards() -> None:
+    rules = load_pack().rules
+    cards = {
+        (lender_type, kind)
+        for lender_type in ("bank", "consumer_finance", "microlender", "any")
+        for kind in ("spend_line", "cash_line", "purpose_bound", "instalment", "any")
+        if map_of(rules=rules, lender_type=lender_type, product_kind=kind, business_date=DAY) is ClassMap.CARD
+    }
+    assert cards == {("bank", "spend_line"), ("bank", "purpose_bound")}
 
 
 def test_days_count_from_the_due_date() -> None:

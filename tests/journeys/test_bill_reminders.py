@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -11,8 +11,10 @@ from mingqu.channels.fake.faults import Fault
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA, ZHOU
 from mingqu.demo.world import Newcomer
+from mingqu.domain.gate import Breach
 from mingqu.domain.moment import start_of
 from mingqu.domain.spend import PaymentWish
+from mingqu.services.collection.list_overdue import list_overdue
 from mingqu.services.repayment.repay import open_page
 from mingqu.services.repayment.repay_spend import repay_spend
 from mingqu.services.revolving import remind_of_bills
@@ -54,6 +56,11 @@ def told(world: OpenWorld, on: date, *, at: timedelta = NINE) -> list[tuple[str,
         for one in world.sms.inbox(phone=XIA.phone)
         if one.template.startswith("spend.")
     ]
+
+
+def reported(world: OpenWorld) -> list[tuple[UUID, int, datetime | None, Breach | None]]:
+    """Return what may be reported of whom: what is lacking, when they were told, what holds it back."""
+    return [(one.debt_id, one.payable_fen, one.told_at, one.held_back) for one in list_overdue(world.house)]
 
 
 def rounds(world: OpenWorld) -> int:
@@ -105,6 +112,8 @@ def test_each_bill_has_three_moments_and_none_once_it_is_paid(world: OpenWorld, 
     assert rounds(world) == (1 if round_min == 1 else 0)  # it waits whole
     assert told(world, date(2026, 9, 11), at=NINE + timedelta(minutes=6)) == [billed, due, late]
     assert told(world, date(2026, 9, 20)) == [billed, due, late]
+    told_at = start_of(date(2026, 9, 11)) + NINE + timedelta(minutes=6)
+    assert reported(world) == [(account_id, 10_000, told_at, None)]
     pay(PaymentWish.ALL, "all")
 
     # The next bill is paid before its reminder: only that it was made is said, and of the last one nothing more.

@@ -97,7 +97,7 @@ def test_nobody_is_reported_overdue_before_they_were_told_and_a_dispute_is_marke
         tx.execute("UPDATE work SET done_at = NULL WHERE subject_id = %s AND kind = 'notice'", (untold,))
         tx.commit()
     raise_grievance(house, person_id=known.person_id, kind="credit_dispute", words=WORDS, loan_id=told, key="dispute")
-    found = {row.loan_id: row for row in list_overdue(house)}
+    found = {row.debt_id: row for row in list_overdue(house)}
     assert set(found) == {told, untold}
     assert (found[told].held_back, found[told].disputed, found[told].overdue_days) == (None, True, 3)
     # 3 % of all of the principal, up to a fen.

@@ -104,9 +104,9 @@ def test_after_a_death_nothing_is_lent_deducted_or_demanded_until_it_turns_out_w
     assert len(world.sms.inbox(phone=XIA.phone)) == messages, "nobody writes to the dead"
     seat = seat_of(house, "operations")
     with pytest.raises(PersonDeceased):
-        collect.log_call(house, seat=seat, loan_id=loan_id, spoken=False, to_debtor=True, key="call")
+        collect.log_call(house, seat=seat, debt_id=loan_id, spoken=False, to_debtor=True, key="call")
     assert_coherent(house)
 
     record(house, say(house, person_id, "wrong", kind="alive", paper="户籍证明 3301-77"))
-    collect.log_call(house, seat=seat, loan_id=loan_id, spoken=False, to_debtor=True, key="call again")
+    collect.log_call(house, seat=seat, debt_id=loan_id, spoken=False, to_debtor=True, key="call again")
     assert_coherent(house)

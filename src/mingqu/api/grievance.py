@@ -31,7 +31,7 @@ _PASSAGE: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # lines and tabs, and
 
 
 class NewGrievance(Body, frozen=True, kw_only=True):
-    """A complaint, or a dispute about what is reported of one of the caller's loans, in their own words."""
+    """A complaint, or a dispute about what is reported of one of the caller's loans or accounts, in their own words."""
 
     kind: GrievanceKind
     words: Annotated[
@@ -44,6 +44,7 @@ class NewGrievance(Body, frozen=True, kw_only=True):
         ),
     ]
     loan_id: UUID | None = None
+    account_id: UUID | None = None
 
 
 class Grievance(Answer, frozen=True, kw_only=True):
@@ -52,6 +53,7 @@ class Grievance(Answer, frozen=True, kw_only=True):
     grievance_id: UUID
     kind: GrievanceKind
     loan_id: UUID | None
+    account_id: UUID | None
     opened_at: datetime
     due_on: date
     document: Annotated[str, msgspec.Meta(examples=["征信业管理条例 art. 25"])]
@@ -78,6 +80,7 @@ def send_grievance(data: JSONBody[NewGrievance], key: KeyHere, house: HouseHere,
         kind=data.kind.value,
         words=Personal(data.words),
         loan_id=data.loan_id,
+        account_id=data.account_id,
         key=key,
     )
     return _shown(grievance_of(house, person_id=caller.person_id, grievance_id=made))
@@ -101,6 +104,7 @@ def _shown(one: GrievanceView) -> Grievance:
         grievance_id=known.grievance_id,
         kind=known.kind,
         loan_id=known.loan_id,
+        account_id=known.account_id,
         opened_at=known.opened_at,
         due_on=known.due_on,
         document=known.document,

@@ -18,6 +18,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.appeals.raise_grievance import raise_grievance
 from mingqu.services.appeals.read_grievance import grievances_of
 from mingqu.services.repayment.read_loans import loans_of
+from mingqu.services.revolving.read_spend import spend_views
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:
@@ -33,10 +34,17 @@ def show(visit: Visit) -> Response[Any]:
 def send(visit: Visit, form: Form) -> Response[Any]:
     """Raise a complaint or dispute, once for a form."""
     words, kind, loan = form.passage("words", most=WORDS_LENGTH_MAX), form.optional("kind"), form.optional("loan")
-    loan_id: UUID | None = parse(loan) if loan else None
+    about: UUID | None = parse(loan) if loan else None
+    accounts = {one.account_id for one in spend_views(visit.house, person_id=visit.person_id)}
     try:
         raise_grievance(
-            visit.house, person_id=visit.person_id, kind=kind, words=Personal(words), loan_id=loan_id, key=form.key
+            visit.house,
+            person_id=visit.person_id,
+            kind=kind,
+            words=Personal(words),
+            loan_id=None if about in accounts else about,
+            account_id=about if about in accounts else None,
+            key=form.key,
         )
     except NotFound:
         raise
@@ -70,6 +78,10 @@ def _page(
         loans=[
             {"id": one.loan_id.hex, "name": visit.words.pick(one.product_zh, one.product_en), "fen": one.principal_fen}
             for one in loans_of(visit.house, person_id=visit.person_id)
+        ]
+        + [
+            {"id": one.account_id.hex, "name": visit.words.pick(one.product_zh, one.product_en), "fen": one.limit_fen}
+            for one in spend_views(visit.house, person_id=visit.person_id)
         ],
         kinds=known,
         kind=kind if kind in known else known[0],

@@ -41,13 +41,13 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
         seen = read_worklist(desk.house, seat=at.signed_in(request), bucket=chosen)
         return desk.show(request, "collection.html", seen=seen, buckets=list(Bucket))
 
-    @page("/collection/{loan_id:str}", needs=Permission.COLLECTIONS)
-    def case(request: Asked, loan_id: FromPath[str]) -> Response[Any]:
-        return _show(desk, request, at.identity(loan_id))
+    @page("/collection/{debt_id:str}", needs=Permission.COLLECTIONS)
+    def case(request: Asked, debt_id: FromPath[str]) -> Response[Any]:
+        return _show(desk, request, at.identity(debt_id))
 
-    @act("/collection/{loan_id:str}/{step:str}", needs=Permission.COLLECT)
-    def do(request: Asked, loan_id: FromPath[str], step: FromPath[str], data: URLEncodedBody[Form]) -> Response[Any]:
-        identity, seat = at.identity(loan_id), at.signed_in(request)
+    @act("/collection/{debt_id:str}/{step:str}", needs=Permission.COLLECT)
+    def do(request: Asked, debt_id: FromPath[str], step: FromPath[str], data: URLEncodedBody[Form]) -> Response[Any]:
+        identity, seat = at.identity(debt_id), at.signed_in(request)
         try:
             if step == "relief":
                 return at.go(f"{HOME}/proposals/{_propose(desk, seat, identity, data).hex}")
@@ -61,12 +61,12 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
     return [worklist, case, do]
 
 
-def _show(desk: Desk, request: Asked, loan_id: UUID, *, refusal: Refusal | None = None) -> Response[Any]:
+def _show(desk: Desk, request: Asked, debt_id: UUID, *, refusal: Refusal | None = None) -> Response[Any]:
     return desk.show(
         request,
         "case.html",
         status=refusal.status if refusal else 200,
-        seen=read_case(desk.house, seat=at.signed_in(request), loan_id=loan_id),
+        seen=read_case(desk.house, seat=at.signed_in(request), debt_id=debt_id),
         code=refusal.code if refusal else "",
         details=dict(refusal.details) if refusal else {},
         key=desk.form_key(),
@@ -76,68 +76,68 @@ def _show(desk: Desk, request: Asked, loan_id: UUID, *, refusal: Refusal | None 
     )
 
 
-def _propose(desk: Desk, seat: Seat, loan_id: UUID, data: Form) -> UUID:
+def _propose(desk: Desk, seat: Seat, debt_id: UUID, data: Form) -> UUID:
     return propose(
         desk.house,
         seat=seat,
         deed=Deed.RELIEVE_LOAN,
-        subject_id=loan_id,
+        subject_id=debt_id,
         asked={"relief": at.field(data, "relief"), "instalments": at.field(data, "instalments")},
         reason=at.field(data, "reason"),
         key=at.field(data, "key"),
     )
 
 
-def _take(desk: Desk, seat: Seat, loan_id: UUID, data: Form) -> None:
-    collect.take_case(desk.house, seat=seat, loan_id=loan_id, key=at.field(data, "key"))
+def _take(desk: Desk, seat: Seat, debt_id: UUID, data: Form) -> None:
+    collect.take_case(desk.house, seat=seat, debt_id=debt_id, key=at.field(data, "key"))
 
 
-def _call(desk: Desk, seat: Seat, loan_id: UUID, data: Form) -> None:
+def _call(desk: Desk, seat: Seat, debt_id: UUID, data: Form) -> None:
     collect.log_call(
         desk.house,
         seat=seat,
-        loan_id=loan_id,
+        debt_id=debt_id,
         spoken=at.field(data, "spoken") == "yes",
         to_debtor=at.field(data, "whom") != "other",
         key=at.field(data, "key"),
     )
 
 
-def _promise(desk: Desk, seat: Seat, loan_id: UUID, data: Form) -> None:
+def _promise(desk: Desk, seat: Seat, debt_id: UUID, data: Form) -> None:
     amount_fen, until = read_fen(at.field(data, "amount")), _day(data)
     if amount_fen is None:
         raise PromiseMalformed("Write an amount in yuan.")
     collect.note_promise(
-        desk.house, seat=seat, loan_id=loan_id, amount_fen=amount_fen, until=until, key=at.field(data, "key")
+        desk.house, seat=seat, debt_id=debt_id, amount_fen=amount_fen, until=until, key=at.field(data, "key")
     )
 
 
-def _note(desk: Desk, seat: Seat, loan_id: UUID, data: Form) -> None:
+def _note(desk: Desk, seat: Seat, debt_id: UUID, data: Form) -> None:
     text = Personal(at.field(data, "text"))
-    collect.note_word(desk.house, seat=seat, loan_id=loan_id, text=text, key=at.field(data, "key"))
+    collect.note_word(desk.house, seat=seat, debt_id=debt_id, text=text, key=at.field(data, "key"))
 
 
-def _agency(desk: Desk, seat: Seat, loan_id: UUID, data: Form) -> None:
+def _agency(desk: Desk, seat: Seat, debt_id: UUID, data: Form) -> None:
     collect.hand_over(
         desk.house,
         seat=seat,
-        loan_id=loan_id,
+        debt_id=debt_id,
         agency=at.field(data, "agency"),
         until=_day(data),
         key=at.field(data, "key"),
     )
 
 
-def _court(desk: Desk, seat: Seat, loan_id: UUID, data: Form) -> None:
+def _court(desk: Desk, seat: Seat, debt_id: UUID, data: Form) -> None:
     how = at.field(data, "how")
-    collect.take_to_court(desk.house, seat=seat, loan_id=loan_id, how=how, key=at.field(data, "key"))
+    collect.take_to_court(desk.house, seat=seat, debt_id=debt_id, how=how, key=at.field(data, "key"))
 
 
-def _back(desk: Desk, seat: Seat, loan_id: UUID, data: Form) -> None:
-    collect.call_back(desk.house, seat=seat, loan_id=loan_id, key=at.field(data, "key"))
+def _back(desk: Desk, seat: Seat, debt_id: UUID, data: Form) -> None:
+    collect.call_back(desk.house, seat=seat, debt_id=debt_id, key=at.field(data, "key"))
 
 
-def _unknown(desk: Desk, seat: Seat, loan_id: UUID, data: Form) -> None:  # noqa: ARG001 - as the others are called
+def _unknown(desk: Desk, seat: Seat, debt_id: UUID, data: Form) -> None:  # noqa: ARG001 - as the others are called
     raise CollectionStepUnknown("Nothing like this is done about a case.")
 
 

@@ -42,6 +42,18 @@ def days_past_due(*, oldest_due_on: date | None, on: date) -> int:
     return 0 if oldest_due_on is None else max(0, (on - oldest_due_on).days)
 
 
+def map_of(*, rules: RuleBook, lender_type: str, product_kind: str, business_date: date) -> ClassMap:
+    """Return by which map an asset is classed: a bank's card by that of cards, everything else by that of loans.
+
+    Source: the rows `classed_as_card`. Example: a bank's account to spend from is a card, the same account of a
+    consumer finance company is a loan. Errors: RuleMissing for a date before the rows.
+    """
+    is_card = rules.value(
+        rule_id="classed_as_card", lender_type=lender_type, product_kind=product_kind, business_date=business_date
+    )
+    return ClassMap.CARD if is_card else ClassMap.LOAN
+
+
 def classify(
     *, days: int, by: ClassMap, rules: RuleBook, lender_type: str, product_kind: str, business_date: date
 ) -> AssetClass:

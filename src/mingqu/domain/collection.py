@@ -1,4 +1,5 @@
-"""Collection: the case of an overdue loan, told by what was done about it, and promises told by the ledger.
+"""Collection: the case of a debt that is late, a loan's or a revolving account's, told by what was done about it, and
+promises told by the ledger.
 
 A case is never stored: it is what follows from its steps, in order. A promise was kept or broken by money that came,
 and by nothing that anybody says. Whether somebody may be called is asked at the gate (`domain.gate.at_collect`).
@@ -23,7 +24,7 @@ DUE_SOON: Final = timedelta(days=3)  # M0: what falls due within these days is r
 
 
 class NotOverdue(Refusal):
-    """Nothing of this loan is overdue: there is nothing to collect."""
+    """Nothing of this loan or account is overdue: there is nothing to collect."""
 
     code: ClassVar[str] = "not_overdue"
     status: ClassVar[int] = 409
@@ -56,7 +57,7 @@ class CollectionStepUnknown(Refusal):
 
 
 class Bucket(StrEnum):
-    """How late a loan is: M0 falls due soon, M1 to M3 by thirty days each, M4 beyond ninety days."""
+    """How late a debt is: M0 falls due soon, M1 to M3 by thirty days each, M4 beyond ninety days."""
 
     M0 = "m0"
     M1 = "m1"
@@ -95,13 +96,14 @@ class PromiseState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step. `until` is the day promised, or the last day of an agency; `party` its name, or the kind of lawsuit.
+    """One step; `debt_id` is a loan's or a revolving account's. `until` is the day promised, or the last day of an
+    agency; `party` its name, or the kind of lawsuit.
 
     `number_hash` and `effective` are of a call: whose number, and whether somebody was spoken with.
     """
 
     step_id: UUID
-    loan_id: UUID
+    debt_id: UUID
     person_id: UUID
     kind: StepKind
     at: datetime
@@ -130,7 +132,7 @@ class Case:
 
 
 def bucket_of(*, overdue_days: int) -> Bucket:
-    """Return the bucket of a loan by its days past due. Example: 30 days are M1, 31 M2, 91 M4."""
+    """Return the bucket of a debt by its days past due. Example: 30 days are M1, 31 M2, 91 M4."""
     assert overdue_days >= 0
     return (Bucket.M0, Bucket.M1, Bucket.M2, Bucket.M3, Bucket.M4)[min(4, (overdue_days + 29) // 30)]
 

@@ -89,7 +89,7 @@ EXTENDED_MAX: Final = "complaint_answer_days_extended_max"
 class Grievance:
     """A complaint or dispute. `due_on` is the last day for its answer, as it stands; `document` says why that day.
 
-    `loan_id` is what a dispute is about, and may be what a complaint is.
+    `loan_id`, or `account_id` of a revolving account, is what a dispute is about, and may be what a complaint is.
     """
 
     grievance_id: UUID
@@ -104,6 +104,7 @@ class Grievance:
     answered_by: UUID | None = None
     answered_at: datetime | None = None
     outcome: GrievanceOutcome | None = None
+    account_id: UUID | None = None
 
     def field(self, part: str) -> str:
         """Return the name under which words are sealed: `words`, `extension` or `answer`."""

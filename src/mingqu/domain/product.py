@@ -16,7 +16,8 @@ from mingqu.domain.policy_file import Document, Reader
 from mingqu.domain.refusal import Refusal
 
 METHODS: Final = ("equal_instalment", "equal_principal", "interest_only", "bullet", "flexible", "flat")
-KINDS: Final = ("instalment", "cash_line", "spend_line", "purpose_bound", "milestone", "merchant", "business")
+PURPOSE_BOUND: Final = "purpose_bound"
+KINDS: Final = ("instalment", "cash_line", "spend_line", PURPOSE_BOUND, "milestone", "merchant", "business")
 INTEREST_BASES: Final = ("per_period", "per_day")
 RATE_QUOTES: Final = ("year", "month", "day")
 DAY_COUNTS: Final = ("thirty_360", "act_360", "act_365", "act_act")

@@ -134,6 +134,7 @@ SELECT create_distributed_table('purpose_message', 'cell', colocate_with := 'cel
 SELECT create_distributed_table('purpose_spend', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('wallet_binding', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('bill_deduction', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('late_bill_told', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('spend_event', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('spend_funding', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('spend_purchase', 'cell', colocate_with := 'cell');

@@ -1,8 +1,9 @@
 """Collect: take a case, log a call that the gate let pass, note a promise or a word, hand the case over, call it back.
 
-Each is a step that is only ever added to (`store/overdue/collection.py`), with who did it. A call is held against the
-gate as of the moment it is logged, over every call to this person about any loan; one that was not allowed is kept as a
-denial (`contact_denial`) and logged nowhere else. A promise follows the ledger from then on.
+A debt is a loan or a revolving account, by its id. Each is a step that is only ever added to
+(`store/overdue/collection.py`), with who did it. A call is held against the gate as of the moment it is logged, over
+every call to this person about any debt; one that was not allowed is kept as a denial (`contact_denial`) and logged
+nowhere else. A promise follows the ledger from then on.
 """
 
 from __future__ import annotations
@@ -27,20 +28,19 @@ from mingqu.domain.collection import (
 from mingqu.domain.contact import Allowed, Answer, Contact, Denied, Dialed, Medium
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.gate import at_collect
-from mingqu.domain.loan import quote
 from mingqu.domain.moment import start_of
 from mingqu.domain.operator import Permission
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.access.note_access import note_access
 from mingqu.services.access.sign_in_operator import Seat
+from mingqu.services.collection.debt import Debt, debt_id_of, due_fen, find_debt
 from mingqu.services.collection.pass_contact_gate import keep_denial
 from mingqu.services.house import House
 from mingqu.services.once import Response, once
 from mingqu.services.people.write_note import NOTE_LENGTH_MAX, NOTE_LENGTH_MIN, NoteMalformed
 from mingqu.services.policies.pass_rule_gates import case_of as rules_case_of
 from mingqu.store import evidence
-from mingqu.store.loans import loan
 from mingqu.store.loans.loan import Loan
 from mingqu.store.operators import access
 from mingqu.store.overdue import collection
@@ -60,27 +60,27 @@ class ContactDenied(Refusal):
     status: ClassVar[int] = 409
 
 
-def take_case(house: House, *, seat: Seat, loan_id: UUID, key: str) -> UUID:
-    """Take the case of an overdue loan; whoever had it before has it no longer. Return the step's id.
+def take_case(house: House, *, seat: Seat, debt_id: UUID, key: str) -> UUID:
+    """Take the case of a debt that is late; whoever had it before has it no longer. Return the step's id.
 
     Errors: OperatorForbidden, NotFound, NotOverdue, CaseElsewhere, and those of the key.
     """
 
-    def work(_: Transaction, of: Loan, case: Case) -> Step:
+    def work(_: Transaction, of: Debt, case: Case) -> Step:
         case.require_here()
         return _step(house, seat, of, StepKind.ASSIGNED)
 
-    return _do(house, seat, loan_id, key, {"step": "take"}, work)
+    return _do(house, seat, debt_id, key, {"step": "take"}, work)
 
 
-def log_call(house: House, *, seat: Seat, loan_id: UUID, spoken: bool, to_debtor: bool, key: str) -> UUID:
-    """Log a call about a loan, `spoken` if somebody was spoken with, and return the step's id.
+def log_call(house: House, *, seat: Seat, debt_id: UUID, spoken: bool, to_debtor: bool, key: str) -> UUID:
+    """Log a call about a debt, `spoken` if somebody was spoken with, and return the step's id.
 
     Errors: OperatorForbidden, NotFound, NotOverdue, CaseElsewhere, PersonDeceased, ContactDenied (kept as a
     denial), RuleMissing, and those of the key.
     """
 
-    def work(tx: Transaction, of: Loan, case: Case) -> Step | Refusal:
+    def work(tx: Transaction, of: Debt, case: Case) -> Step | Refusal:
         case.require_here()
         now = house.clock.now()
         life.require_living(tx, person_id=of.person_id)
@@ -91,27 +91,27 @@ def log_call(house: House, *, seat: Seat, loan_id: UUID, spoken: bool, to_debtor
             return _denied(answer)
         return made
 
-    return _do(house, seat, loan_id, key, {"step": "call", "spoken": spoken, "to_debtor": to_debtor}, work)
+    return _do(house, seat, debt_id, key, {"step": "call", "spoken": spoken, "to_debtor": to_debtor}, work)
 
 
-def note_promise(house: House, *, seat: Seat, loan_id: UUID, amount_fen: int, until: date, key: str) -> UUID:
+def note_promise(house: House, *, seat: Seat, debt_id: UUID, amount_fen: int, until: date, key: str) -> UUID:
     """Note that the borrower promises to pay `amount_fen` by `until`, and return the step's id.
 
     Errors: OperatorForbidden, NotFound, NotOverdue, CaseElsewhere, PromiseMalformed, and those of the key.
     """
 
-    def work(_: Transaction, of: Loan, case: Case) -> Step:
+    def work(_: Transaction, of: Debt, case: Case) -> Step:
         case.require_here()
         today = house.clock.business_date()
         check_promise(amount_fen=amount_fen, owed_fen=due_fen(of, on=today), until=until, on=today)
         return _step(house, seat, of, StepKind.PROMISED, amount_fen=amount_fen, until=until)
 
     return _do(
-        house, seat, loan_id, key, {"step": "promise", "amount_fen": amount_fen, "until": until.isoformat()}, work
+        house, seat, debt_id, key, {"step": "promise", "amount_fen": amount_fen, "until": until.isoformat()}, work
     )
 
 
-def note_word(house: House, *, seat: Seat, loan_id: UUID, text: Personal[str], key: str) -> UUID:
+def note_word(house: House, *, seat: Seat, debt_id: UUID, text: Personal[str], key: str) -> UUID:
     """Note what was said about a case, sealed under the person's key, and return the step's id.
 
     Errors: OperatorForbidden, NotFound, NotOverdue, NoteMalformed, PersonErased, and those of the key.
@@ -120,23 +120,23 @@ def note_word(house: House, *, seat: Seat, loan_id: UUID, text: Personal[str], k
     if not NOTE_LENGTH_MIN <= len(said.reveal()) <= NOTE_LENGTH_MAX:
         raise NoteMalformed(f"A note has {NOTE_LENGTH_MIN} to {NOTE_LENGTH_MAX} characters.")
 
-    def work(tx: Transaction, of: Loan, _: Case) -> Step:
+    def work(tx: Transaction, of: Debt, _: Case) -> Step:
         made = _step(house, seat, of, StepKind.NOTED)
         field = field_of(made.step_id)
         vault.seal(tx, keyring=house.keyring, person_id=of.person_id, field=field, value=said, at=made.at)
         return made
 
     said_hash = house.keyring.lookup_hash(kind="note", value=said).hex()
-    return _do(house, seat, loan_id, key, {"step": "note", "text": said_hash}, work)
+    return _do(house, seat, debt_id, key, {"step": "note", "text": said_hash}, work)
 
 
-def hand_over(house: House, *, seat: Seat, loan_id: UUID, agency: str, until: date, key: str) -> UUID:
+def hand_over(house: House, *, seat: Seat, debt_id: UUID, agency: str, until: date, key: str) -> UUID:
     """Hand a case to an agency of the lender's list up to a day, and return the step's id.
 
     Errors: OperatorForbidden, NotFound, NotOverdue, CaseElsewhere, AgencyNotListed, and those of the key.
     """
 
-    def work(_: Transaction, of: Loan, case: Case) -> Step:
+    def work(_: Transaction, of: Debt, case: Case) -> Step:
         case.require_here()
         today = house.clock.business_date()
         listed = all(agency in agencies_of(house, of=of, on=day) for day in (today, until))
@@ -144,10 +144,10 @@ def hand_over(house: House, *, seat: Seat, loan_id: UUID, agency: str, until: da
             raise AgencyNotListed("The lender's list does not name this agency from today to that day.")
         return _step(house, seat, of, StepKind.TO_AGENCY, party_name=agency, until=until)
 
-    return _do(house, seat, loan_id, key, {"step": "agency", "agency": agency, "until": until.isoformat()}, work)
+    return _do(house, seat, debt_id, key, {"step": "agency", "agency": agency, "until": until.isoformat()}, work)
 
 
-def take_to_court(house: House, *, seat: Seat, loan_id: UUID, how: str, key: str) -> UUID:
+def take_to_court(house: House, *, seat: Seat, debt_id: UUID, how: str, key: str) -> UUID:
     """Take a case to court, arbitration or a notary, and return the step's id.
 
     Errors: OperatorForbidden, NotFound, NotOverdue, CaseElsewhere, CollectionStepUnknown, and those of the key.
@@ -155,29 +155,29 @@ def take_to_court(house: House, *, seat: Seat, loan_id: UUID, how: str, key: str
     if how not in LAWSUITS:
         raise CollectionStepUnknown(f"A case goes by one of: {', '.join(LAWSUITS)}.")
 
-    def work(_: Transaction, of: Loan, case: Case) -> Step:
+    def work(_: Transaction, of: Debt, case: Case) -> Step:
         case.require_here()
         return _step(house, seat, of, StepKind.TO_COURT, party_name=how)
 
-    return _do(house, seat, loan_id, key, {"step": "court", "how": how}, work)
+    return _do(house, seat, debt_id, key, {"step": "court", "how": how}, work)
 
 
-def call_back(house: House, *, seat: Seat, loan_id: UUID, key: str) -> UUID:
+def call_back(house: House, *, seat: Seat, debt_id: UUID, key: str) -> UUID:
     """Take a case back from an agency or a court, and return the step's id.
 
     Errors: OperatorForbidden, NotFound, NotOverdue, CollectionStepUnknown, and those of the key.
     """
 
-    def work(_: Transaction, of: Loan, case: Case) -> Step:
+    def work(_: Transaction, of: Debt, case: Case) -> Step:
         if case.party is None:
             raise CollectionStepUnknown("The desk has this case already.")
         return _step(house, seat, of, StepKind.CALLED_BACK)
 
-    return _do(house, seat, loan_id, key, {"step": "back"}, work)
+    return _do(house, seat, debt_id, key, {"step": "back"}, work)
 
 
-def gate_call(tx: Transaction, house: House, *, about: Loan, to_debtor: bool, at: datetime) -> Answer:
-    """Return whether a loan's borrower may be called at a moment, with all calls to them of the last day counted.
+def gate_call(tx: Transaction, house: House, *, about: Debt, to_debtor: bool, at: datetime) -> Answer:
+    """Return whether a debtor may be called at a moment, with all calls to them of the last day counted.
 
     Nobody agrees here to be woken. Errors: RuleMissing.
     """
@@ -197,18 +197,12 @@ def gate_call(tx: Transaction, house: House, *, about: Loan, to_debtor: bool, at
     return Allowed() if found is None else found[1]
 
 
-def agencies_of(house: House, *, of: Loan, on: date) -> list[str]:
-    """Return the agencies on the list of a loan's lender on a day, by name. Source: the guideline of 2026-01-30."""
+def agencies_of(house: House, *, of: Debt, on: date) -> list[str]:
+    """Return the agencies on the list of a debt's lender on a day, by name. Source: the guideline of 2026-01-30."""
     entry = house.directory.of_lender(lender_id=of.lender_id, business_date=on)
     if entry is None:
         return []
     return sorted(one.name for one in entry.partners if one.role == AGENCY and one.holds(business_date=on))
-
-
-def due_fen(of: Loan, *, on: date) -> int:
-    """Return what of a loan is payable on a day, in fen; of a day that it was brought past, then."""
-    day = on if of.state.as_of is None else max(on, of.state.as_of)
-    return quote(terms=of.terms, state=of.state, on=day).due_fen
 
 
 def field_of(step_id: UUID) -> str:
@@ -219,20 +213,20 @@ def field_of(step_id: UUID) -> str:
 def _do(
     house: House,
     seat: Seat,
-    loan_id: UUID,
+    debt_id: UUID,
     key: str,
     said: dict[str, Canonical],
-    work: Callable[[Transaction, Loan, Case], Step | Refusal],
+    work: Callable[[Transaction, Debt, Case], Step | Refusal],
 ) -> UUID:
-    """Add the step that `work` makes of a loan and its case, once, with its leaf and a note of who did it."""
+    """Add the step that `work` makes of a debt and its case, once, with its leaf and a note of who did it."""
     seat.operator.require(Permission.COLLECT)
 
     def do(tx: Transaction) -> Response | Refusal:
-        of = loan.get(tx, cell=tx.cell_of(loan_id), loan_id=loan_id)
+        of = find_debt(tx, debt_id=debt_id)
         today = house.clock.business_date()
         if of.state.overdue_days(today) == 0:
-            raise NotOverdue("Nothing of this loan is overdue.")
-        steps = collection.of_loans(tx, cell=of.cell, loan_ids=[loan_id])[loan_id]
+            raise NotOverdue("Nothing of this loan or account is overdue.")
+        steps = collection.of_debts(tx, cell=of.cell, debt_ids=[debt_id])[debt_id]
         made = work(tx, of, case_of(steps=steps, on=today))
         if isinstance(made, Refusal):
             return made
@@ -241,14 +235,14 @@ def _do(
         note_access(tx, house, seat=seat, person_id=of.person_id, what=access.NOTE, subject_id=made.step_id)
         return {"step_id": made.step_id.hex}
 
-    request: dict[str, Canonical] = {"operator": seat.operator.operator_id.hex, "loan": loan_id.hex, **said}
-    answer = once(house, person_id=loan_id, command="collect", key=key, request=request, work=do)
+    request: dict[str, Canonical] = {"operator": seat.operator.operator_id.hex, "loan": debt_id.hex, **said}
+    answer = once(house, person_id=debt_id, command="collect", key=key, request=request, work=do)
     return UUID(str(answer["step_id"]))
 
 
-def _witness(tx: Transaction, house: House, of: Loan, made: Step) -> None:
+def _witness(tx: Transaction, house: House, of: Debt, made: Step) -> None:
     facts: dict[str, Canonical] = {
-        "loan_id": of.loan_id.hex,
+        "loan_id" if isinstance(of, Loan) else "account_id": debt_id_of(of).hex,
         "step": made.kind.value,
         "operator": made.operator_id.hex,
         "amount_fen": made.amount_fen,
@@ -271,7 +265,7 @@ def _witness(tx: Transaction, house: House, of: Loan, made: Step) -> None:
 def _step(
     house: House,
     seat: Seat,
-    of: Loan,
+    of: Debt,
     kind: StepKind,
     *,
     number: bytes | None = None,
@@ -282,7 +276,7 @@ def _step(
 ) -> Step:
     return Step(
         step_id=house.id_for(of.person_id),
-        loan_id=of.loan_id,
+        debt_id=debt_id_of(of),
         person_id=of.person_id,
         kind=kind,
         at=house.clock.now(),
@@ -295,7 +289,7 @@ def _step(
     )
 
 
-def _number(tx: Transaction, house: House, of: Loan, to_debtor: bool) -> bytes:
+def _number(tx: Transaction, house: House, of: Debt, to_debtor: bool) -> bytes:
     """Return the keyed hash of the debtor's own number: calls to it count. Errors: NotFound, PersonErased."""
     if not to_debtor:
         return OTHERS_NUMBER

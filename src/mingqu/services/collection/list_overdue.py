@@ -1,4 +1,4 @@
-"""What may be reported of overdue loans to a credit register today, and what is held back by which rule.
+"""What may be reported of overdue loans and accounts to a credit register today, what is held back by which rule.
 
 Whoever is reported was told before: the message about the overdue bill says so, and has gone out since it fell due.
 What is disputed is marked for as long as it is. Source: 征信业管理条例 art. 15 and 25 (`domain.gate.at_report`).
@@ -6,20 +6,25 @@ What is disputed is marked for as long as it is. Source: 征信业管理条例 a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.classification import AssetClass, ClassMap, classify, provision_ppm
+from mingqu.domain.classification import AssetClass, classify, map_of, provision_ppm
 from mingqu.domain.collection import Bucket
+from mingqu.domain.decision.auto_loan import CARD, parse_auto_product
+from mingqu.domain.decision.strategy import PolicyMissing
 from mingqu.domain.gate import Breach, Case, at_report
 from mingqu.domain.moment import start_of
+from mingqu.domain.product import PURPOSE_BOUND
+from mingqu.domain.rule import ANY
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE
 from mingqu.services.policies.pass_rule_gates import case_of
 from mingqu.store.overdue import collection, grievance
 from mingqu.store.overdue.collection import Overdue
+from mingqu.store.revolving import late
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
 
@@ -30,12 +35,13 @@ NOTICES_MAX: Final = 200  # of a loan; two a month for years
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverdueRow:
-    """An overdue loan: since when, how many days, what is payable in fen; its mark, and the rule that holds it back.
+    """An overdue loan or account: since when, how many days, what is payable in fen; its mark, what holds it back.
 
     `asset_class` is that of its days past due, `provision_fen` what is set aside of its principal for that class.
     """
 
-    loan_id: UUID
+    debt_id: UUID
+    is_account: bool
     person_id: UUID
     lender_id: UUID
     overdue_since: date
@@ -49,30 +55,28 @@ class OverdueRow:
 
 
 def list_overdue(house: House) -> list[OverdueRow]:
-    """Return every overdue loan of today, the longest first. Errors: RuleMissing."""
+    """Return every overdue loan and revolving account of today, the longest first. Errors: RuleMissing."""
     today = house.clock.business_date()
     with house.database.transaction() as tx:
         found = [
             one
             for bucket in (Bucket.M4, Bucket.M3, Bucket.M2, Bucket.M1)
-            for one in collection.worklist(tx, bucket=bucket, on=today, soon=today, rows_max=None)
+            for one in (
+                *collection.worklist(tx, bucket=bucket, on=today, soon=today, rows_max=None),
+                *late.worklist(tx, bucket=bucket, on=today, rows_max=None),
+            )
         ]
-        return [_row(tx, house, one, today) for one in found]
+        return [_row(tx, house, one, today) for one in sorted(found, key=lambda one: one.overdue_since or today)]
 
 
 def _row(tx: Transaction, house: House, one: Overdue, today: date) -> OverdueRow:
     assert one.overdue_since is not None
-    notices = work.of_subjects(
-        tx, cell=tx.cell_of(one.loan_id), kind=NOTICE, subject_ids=[one.loan_id], limit=NOTICES_MAX
-    )
-    sent = [
-        done_at
-        for _, _, done_at, payload in notices
-        if done_at is not None and payload["template"] == TOLD_BY and done_at >= start_of(one.overdue_since)
-    ]
-    disputes = grievance.disputed(tx, person_id=one.person_id, loan_id=one.loan_id)
+    sent = _told(tx, one, since=start_of(one.overdue_since))
+    disputes = grievance.disputed(tx, person_id=one.person_id, debt_id=one.debt_id)
     days = (today - one.overdue_since).days
-    case = case_of(house, lender_id=one.lender_id, product_id=one.product_id, on=today)
+    case = replace(
+        case_of(house, lender_id=one.lender_id, product_id=one.product_id, on=today), product_kind=_kind(house, one)
+    )
     asset_class, provision_fen = _set_aside(house, one, case, days)
     held_back = at_report(
         case=case,
@@ -83,7 +87,8 @@ def _row(tx: Transaction, house: House, one: Overdue, today: date) -> OverdueRow
         rules=house.pack.rules,
     )
     return OverdueRow(
-        loan_id=one.loan_id,
+        debt_id=one.debt_id,
+        is_account=one.is_account,
         person_id=one.person_id,
         lender_id=one.lender_id,
         overdue_since=one.overdue_since,
@@ -97,14 +102,45 @@ def _row(tx: Transaction, house: House, one: Overdue, today: date) -> OverdueRow
     )
 
 
+def _told(tx: Transaction, one: Overdue, *, since: datetime) -> list[datetime]:
+    """Return when a debtor was told of what is late since it is."""
+    if one.is_account:
+        return late.told_since(tx, account_id=one.debt_id, since=since)
+    notices = work.of_subjects(
+        tx, cell=tx.cell_of(one.debt_id), kind=NOTICE, subject_ids=[one.debt_id], limit=NOTICES_MAX
+    )
+    return [
+        done_at
+        for _, _, done_at, payload in notices
+        if done_at is not None and payload["template"] == TOLD_BY and done_at >= since
+    ]
+
+
+def _kind(house: House, one: Overdue) -> str:
+    """Return the kind of a debt's product; a car loan is bound to its purpose where its money lies on a card."""
+    if one.product_version is not None:
+        return house.pack.spend_version(product_id=one.product_id, version=one.product_version).kind
+    kind = next((each.kind for each in house.pack.products if each.id == one.product_id), None)
+    if kind is not None:
+        return kind
+    try:
+        car = parse_auto_product(document=house.pack.document(kind="auto_product", name=one.product_id))
+    except PolicyMissing:  # of a book that came over, whose products no file here names
+        return ANY
+    return PURPOSE_BOUND if car.way == CARD else ANY
+
+
 def _set_aside(house: House, one: Overdue, case: Case, days: int) -> tuple[AssetClass, int]:
-    """Return the class of a loan by its days past due, and what is set aside of its principal, rounded up to a fen.
+    """Return the class of a debt by its days past due, and what is set aside of its principal, rounded up to a fen.
 
     Source: 财金〔2012〕20号, standard rates. Example: of 10,000.00 special mention 300.00, substandard 3,000.00.
     """
+    by = map_of(
+        rules=house.pack.rules, lender_type=case.lender_type, product_kind=case.product_kind, business_date=case.on
+    )
     asset_class = classify(
         days=days,
-        by=ClassMap.LOAN,
+        by=by,
         rules=house.pack.rules,
         lender_type=case.lender_type,
         product_kind=case.product_kind,

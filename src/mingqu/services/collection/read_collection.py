@@ -20,7 +20,6 @@ from mingqu.domain.collection import (
     promise_state,
 )
 from mingqu.domain.contact import Denied
-from mingqu.domain.loan import Repaid, Reversed
 from mingqu.domain.moment import business_date_of
 from mingqu.domain.operator import Permission
 from mingqu.domain.ownership import NotFound
@@ -28,18 +27,18 @@ from mingqu.domain.proposal import Deed
 from mingqu.services.access.note_access import note_access
 from mingqu.services.access.read_today import masked_names
 from mingqu.services.access.sign_in_operator import Seat
-from mingqu.services.collection.collect import LAWSUITS, agencies_of, due_fen, field_of, gate_call
+from mingqu.services.collection.collect import LAWSUITS, agencies_of, field_of, gate_call
+from mingqu.services.collection.debt import Debt, due_fen, find_debt, paid_of
 from mingqu.services.house import House
-from mingqu.store.loans import loan
-from mingqu.store.loans.loan_event import CONCEDED, known_events
+from mingqu.store.loans.loan import Loan
 from mingqu.store.operators import access, operator, proposal
 from mingqu.store.overdue import collection, grievance
-from mingqu.store.overdue.collection import Overdue
+from mingqu.store.overdue.collection import ROWS_MAX, Overdue
 from mingqu.store.people import life, vault
 from mingqu.store.people.vault import PersonErased
+from mingqu.store.revolving import late
 from mingqu.store.server.database import Transaction
 
-Paid = Sequence[tuple[datetime, date, int]]
 STEPS_SHOWN: Final = 60  # the newest of a case; a page is read by a person
 
 
@@ -54,7 +53,7 @@ class Promised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseLine:
-    """A loan of the worklist, its borrower masked."""
+    """A loan or a revolving account of the worklist, its borrower masked."""
 
     overdue: Overdue
     name: str | None
@@ -68,7 +67,7 @@ class CaseLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worklist:
-    """A bucket with its loans, and of each bucket how many loans it has and what of them is payable in fen."""
+    """A bucket with its debts, and of each bucket how many loans and accounts it has and what cures them in fen."""
 
     bucket: Bucket
     counts: dict[Bucket, tuple[int, int]]
@@ -102,7 +101,9 @@ class StepView:
 class CaseView:
     """A case as an operator works on it."""
 
-    loan_id: UUID
+    debt_id: UUID
+    is_account: bool
+    product_id: str
     person_id: UUID
     name: str | None
     bucket: Bucket
@@ -127,31 +128,36 @@ def read_worklist(house: House, *, seat: Seat, bucket: Bucket) -> Worklist:
     seat.operator.require(Permission.COLLECTIONS)
     today = house.clock.business_date()
     with house.database.transaction() as tx:
-        found = collection.worklist(tx, bucket=bucket, on=today, soon=today + DUE_SOON)
+        loans = collection.worklist(tx, bucket=bucket, on=today, soon=today + DUE_SOON)
+        accounts = late.worklist(tx, bucket=bucket, on=today)
+        found = sorted((*loans, *accounts), key=lambda one: one.overdue_since or one.next_event or today)[:ROWS_MAX]
         people = masked_names(tx, house, person_ids=[one.person_id for one in found])
         names = {one.operator_id: one.name for one in operator.every(tx)}
         cells: dict[int, list[UUID]] = {}
         for one in found:
-            cells.setdefault(tx.cell_of(one.loan_id), []).append(one.loan_id)
+            cells.setdefault(tx.cell_of(one.debt_id), []).append(one.debt_id)
         steps = {
-            loan_id: told
-            for cell, loan_ids in cells.items()
-            for loan_id, told in collection.of_loans(tx, cell=cell, loan_ids=loan_ids).items()
+            debt_id: told
+            for cell, debt_ids in cells.items()
+            for debt_id, told in collection.of_debts(tx, cell=cell, debt_ids=debt_ids).items()
         }
-        lines = tuple(_line(tx, one, steps[one.loan_id], people, names, seat, today) for one in found)
+        lines = tuple(_line(tx, one, steps[one.debt_id], people, names, seat, today) for one in found)
         counts = collection.counts(tx, on=today, soon=today + DUE_SOON)
+        for late_in, (number, lacking_fen) in late.counts(tx, on=today).items():
+            counts[late_in] = (counts[late_in][0] + number, counts[late_in][1] + lacking_fen)
     return Worklist(bucket=bucket, counts=counts, lines=lines)
 
 
-def read_case(house: House, *, seat: Seat, loan_id: UUID) -> CaseView:
-    """Return the case of a loan, and note that this operator looked. Errors: OperatorForbidden, NotFound."""
+def read_case(house: House, *, seat: Seat, debt_id: UUID) -> CaseView:
+    """Return the case of a debt, and note that this operator looked. Errors: OperatorForbidden, NotFound."""
     seat.operator.require(Permission.COLLECTIONS)
     today, now = house.clock.business_date(), house.clock.now()
     with house.database.transaction() as tx:
-        of = loan.get(tx, cell=tx.cell_of(loan_id), loan_id=loan_id)
-        steps = collection.of_loans(tx, cell=of.cell, loan_ids=[loan_id])[loan_id]
+        of = find_debt(tx, debt_id=debt_id)
+        steps = collection.of_debts(tx, cell=of.cell, debt_ids=[debt_id])[debt_id]
         names = {one.operator_id: one.name for one in operator.every(tx)}
-        case, paid = case_of(steps=steps, on=today), _paid(tx, of.cell, loan_id)
+        case = case_of(steps=steps, on=today)
+        paid = paid_of(tx, debt_id=debt_id, is_account=not isinstance(of, Loan))
         shown = list(reversed(steps))[:STEPS_SHOWN]
         words = vault.open_many(
             tx,
@@ -159,16 +165,18 @@ def read_case(house: House, *, seat: Seat, loan_id: UUID) -> CaseView:
             cell=of.cell,
             fields=[(of.person_id, field_of(one.step_id)) for one in shown if one.kind is StepKind.NOTED],
         )
-        waits = proposal.waits_for(tx, deed=Deed.RELIEVE_LOAN, subject_id=loan_id, at=now)
+        waits = proposal.waits_for(tx, deed=Deed.RELIEVE_LOAN, subject_id=debt_id, at=now)
         days = of.state.overdue_days(today)
         view = CaseView(
-            loan_id=loan_id,
+            debt_id=debt_id,
+            is_account=not isinstance(of, Loan),
+            product_id=of.product_id,
             person_id=of.person_id,
             name=masked_names(tx, house, person_ids=[of.person_id]).get(of.person_id),
             bucket=bucket_of(overdue_days=days),
             overdue_days=days,
             due_fen=due_fen(of, on=today),
-            left_instalments=sum(line.paid_on is None for line in of.state.instalments),
+            left_instalments=sum(line.paid_on is None for line in of.state.instalments) if isinstance(of, Loan) else 0,
             case=case,
             assigned_to=names.get(case.assigned_to) if case.assigned_to else None,
             own=case.assigned_to == seat.operator.operator_id,
@@ -185,11 +193,11 @@ def read_case(house: House, *, seat: Seat, loan_id: UUID) -> CaseView:
             agencies=tuple(agencies_of(house, of=of, on=today)),
             lawsuits=LAWSUITS,
             relief_waits=waits.proposal_id if waits else None,
-            disputed=grievance.disputed(tx, person_id=of.person_id, loan_id=loan_id) > 0,
+            disputed=grievance.disputed(tx, person_id=of.person_id, debt_id=debt_id) > 0,
             deceased=life.is_deceased(tx, person_id=of.person_id),
             may_collect=seat.operator.may(Permission.COLLECT) and days > 0,
         )
-        note_access(tx, house, seat=seat, person_id=of.person_id, what=access.LOAN, subject_id=loan_id)
+        note_access(tx, house, seat=seat, person_id=of.person_id, what=access.LOAN, subject_id=debt_id)
         tx.commit()
     return view
 
@@ -208,7 +216,7 @@ def _line(
     if case.promise is not None:
         assert case.promise.amount_fen is not None
         assert case.promise.until is not None
-        paid = _paid(tx, tx.cell_of(one.loan_id), one.loan_id)
+        paid = paid_of(tx, debt_id=one.debt_id, is_account=one.is_account)
         promise = Promised(
             amount_fen=case.promise.amount_fen,
             until=case.promise.until,
@@ -226,18 +234,7 @@ def _line(
     )
 
 
-def _paid(tx: Transaction, cell: int, loan_id: UUID) -> Paid:
-    """Return the payments of a loan that stand: money that came and was not taken back, favors left out."""
-    known = known_events(tx, cell=cell, loan_id=loan_id)
-    undone = {one.event.target for one in known if isinstance(one.event, Reversed)}
-    return [
-        (one.posted_at, one.event.value_date, one.event.amount_fen)
-        for one in known
-        if isinstance(one.event, Repaid) and one.event.event_id not in undone and one.event.receipt not in CONCEDED
-    ]
-
-
-def _gate(tx: Transaction, house: House, of: loan.Loan, now: datetime) -> Gate:
+def _gate(tx: Transaction, house: House, of: Debt, now: datetime) -> Gate:
     made = collection.calls_of_person(tx, person_id=of.person_id, since=now.replace(hour=0, minute=0))
     today = [one for one in made if business_date_of(one.at) == business_date_of(now)]
     try:

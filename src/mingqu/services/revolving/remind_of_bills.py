@@ -23,7 +23,7 @@ from mingqu.services.do_each import do_each, say_failed
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE_AT, awake
 from mingqu.services.messages.tell_person import tell_person
-from mingqu.store.revolving import bill_round, spend
+from mingqu.store.revolving import bill_round, late, spend
 from mingqu.store.revolving.bill_round import BillRound
 from mingqu.store.revolving.spend import SpendAccount
 from mingqu.store.server import column, work
@@ -206,7 +206,7 @@ def _remind(house: House, piece: Work, end: End) -> None:
     if next_morning(account.state) <= house.clock.business_date():  # whether it was paid is not judged yet
         _go_on(house, piece, end, template=template, at=now + AGAIN_AFTER)
         return
-    amount_fen = _left_fen(account, number=int(str(piece.payload["number"])), template=template)
+    told, amount_fen = False, _left_fen(account, number=int(str(piece.payload["number"])), template=template)
     if amount_fen:
         answer = gate_message(house, lender_id=account.lender_id, product_id=account.product_id, at=now)
         if isinstance(answer, Denied):
@@ -215,8 +215,9 @@ def _remind(house: House, piece: Work, end: End) -> None:
         if not _tell(house, piece, account, template=template, amount_fen=amount_fen):
             _go_on(house, piece, end, template=template, at=now + AGAIN_AFTER)
             return
+        told = template == OVERDUE
     following, at = _following(template, due=date.fromisoformat(str(piece.payload["due"])), now=now)
-    _go_on(house, piece, end, template=following, at=at if amount_fen else None)
+    _go_on(house, piece, end, template=following, at=at if amount_fen else None, told=told)
 
 
 def _left_fen(account: SpendAccount, *, number: int, template: str) -> int:
@@ -237,9 +238,13 @@ def _following(template: str, *, due: date, now: datetime) -> tuple[str, datetim
     return template, None
 
 
-def _go_on(house: House, piece: Work, end: End, *, template: str, at: datetime | None) -> None:
+def _go_on(house: House, piece: Work, end: End, *, template: str, at: datetime | None, told: bool = False) -> None:
+    """Let a bill's next moment wait; `told`: its owner was told that it is late, and may be reported from now on."""
+    now = house.clock.now()
     with house.database.transaction() as tx:
-        end(tx, piece, template, at, house.clock.now())
+        if told:
+            late.note_told(tx, account_id=piece.subject_id, number=int(str(piece.payload["number"])), at=now)
+        end(tx, piece, template, at, now)
         tx.commit()
 
 

@@ -1,4 +1,7 @@
-"""Steps of collection, which are only ever added to, and the loans that there is something to collect of."""
+"""Steps of collection, which are only ever added to, and the loans that there is something to collect of.
+
+Revolving accounts that are late: `store/revolving/late.py`.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +17,28 @@ from mingqu.domain.collection import Bucket, Step, StepKind
 from mingqu.store.server.database import Transaction
 
 ROWS_MAX: Final = 200  # of a bucket, the longest overdue first: more than a desk works off in a day
-STEPS_MAX: Final = 500  # of a loan; six calls a day for months
+STEPS_MAX: Final = 500  # of a debt; six calls a day for months
 _SELECT: Final[LiteralString] = """
-    SELECT step_id, loan_id, person_id, kind, at, operator_id, number_hash, effective, amount_fen, until, party
+    SELECT step_id, debt_id, person_id, kind, at, operator_id, number_hash, effective, amount_fen, until, party
     FROM collection_step
 """
 _NEWEST: Final = f"""
     SELECT s.* FROM unnest(%s::uuid[]) AS asked (id) CROSS JOIN LATERAL (
-        {_SELECT} WHERE cell = %s AND loan_id = asked.id ORDER BY at DESC, step_id DESC LIMIT %s
+        {_SELECT} WHERE cell = %s AND debt_id = asked.id ORDER BY at DESC, step_id DESC LIMIT %s
     ) s ORDER BY at, step_id"""  # noqa: S608  Our own columns.
 # The first and last day past due of each bucket.
-_DAYS: Final = {Bucket.M1: (1, 30), Bucket.M2: (31, 60), Bucket.M3: (61, 90), Bucket.M4: (91, 36_525)}
+DAYS: Final = {Bucket.M1: (1, 30), Bucket.M2: (31, 60), Bucket.M3: (61, 90), Bucket.M4: (91, 36_525)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overdue:
-    """A loan with something to collect, or to remind of: amounts in fen. `overdue_since` is None in M0."""
+    """A loan, or a revolving account, with something to collect, or to remind of: amounts in fen.
 
-    loan_id: UUID
+    `overdue_since` is the due day that was missed, None in M0; `payable_fen` is what cures it, `principal_fen` all that
+    is owed of principal.
+    """
+
+    debt_id: UUID
     person_id: UUID
     product_id: str
     lender_id: UUID
@@ -39,20 +46,22 @@ class Overdue:
     payable_fen: int
     principal_fen: int
     next_event: date | None
+    is_account: bool = False
+    product_version: int | None = None  # of an account
 
 
 def insert(tx: Transaction, *, step: Step) -> None:
     """Add a step in the cell of its person."""
     tx.execute(
         """
-        INSERT INTO collection_step (cell, step_id, loan_id, person_id, kind, at, operator_id, number_hash, effective,
+        INSERT INTO collection_step (cell, step_id, debt_id, person_id, kind, at, operator_id, number_hash, effective,
                                      amount_fen, until, party)
         VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         (
             tx.cell_of(step.person_id),
             step.step_id,
-            step.loan_id,
+            step.debt_id,
             step.person_id,
             step.kind.value,
             step.at,
@@ -66,21 +75,21 @@ def insert(tx: Transaction, *, step: Step) -> None:
     )
 
 
-def of_loans(tx: Transaction, *, cell: int, loan_ids: Sequence[UUID]) -> dict[UUID, list[Step]]:
-    """Return the steps of loans of a cell, each in order; of a loan that has more than STEPS_MAX the newest."""
-    found: dict[UUID, list[Step]] = {loan_id: [] for loan_id in loan_ids}
+def of_debts(tx: Transaction, *, cell: int, debt_ids: Sequence[UUID]) -> dict[UUID, list[Step]]:
+    """Return the steps of debts of a cell, each in order; of one that has more than STEPS_MAX the newest."""
+    found: dict[UUID, list[Step]] = {debt_id: [] for debt_id in debt_ids}
     rows = tx.execute(
         _NEWEST,
-        (list(loan_ids), cell, STEPS_MAX),
+        (list(debt_ids), cell, STEPS_MAX),
     )
     for row in rows:
         step = _step(row)
-        found[step.loan_id].append(step)
+        found[step.debt_id].append(step)
     return found
 
 
 def calls_of_person(tx: Transaction, *, person_id: UUID, since: datetime) -> list[Step]:
-    """Return every call to a person since a moment, about whichever loan: the standard counts the debtor."""
+    """Return every call to a person since a moment, about whichever debt: the standard counts the debtor."""
     rows = tx.execute(
         _SELECT + " WHERE cell = %s AND person_id = %s AND at >= %s AND kind = 'called' ORDER BY at, step_id",
         (tx.cell_of(person_id), person_id, since),
@@ -91,7 +100,7 @@ def calls_of_person(tx: Transaction, *, person_id: UUID, since: datetime) -> lis
 def counts(tx: Transaction, *, on: date, soon: date) -> dict[Bucket, tuple[int, int]]:
     """Return of each bucket how many loans it has, and what of them is payable in fen."""
     found = dict.fromkeys(Bucket, (0, 0))
-    for bucket, (least, most) in _DAYS.items():
+    for bucket, (least, most) in DAYS.items():
         row = tx.execute(
             """
             SELECT count(*), coalesce(sum(payable_principal_fen + payable_interest_fen + payable_penalty_fen
@@ -137,7 +146,7 @@ def worklist(
             (cells, on, soon, rows_max),
         )
     else:
-        least, most = _DAYS[bucket]
+        least, most = DAYS[bucket]
         rows = tx.execute(
             columns
             + """
@@ -149,7 +158,7 @@ def worklist(
         )
     return [
         Overdue(
-            loan_id=row[0],
+            debt_id=row[0],
             person_id=row[1],
             product_id=row[2],
             lender_id=row[3],
@@ -165,7 +174,7 @@ def worklist(
 def _step(row: TupleRow) -> Step:
     return Step(
         step_id=row[0],
-        loan_id=row[1],
+        debt_id=row[1],
         person_id=row[2],
         kind=StepKind(row[3]),
         at=row[4],

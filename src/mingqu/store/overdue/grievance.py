@@ -14,7 +14,7 @@ from mingqu.store.server.database import Transaction
 ROWS_MAX: Final = 200  # read by people, who begin with what is due first
 _SELECT: Final[LiteralString] = """
     SELECT grievance_id, person_id, kind, loan_id, opened_at, due_on, document, extended_at, escalated_at, answered_by,
-           answered_at, outcome
+           answered_at, outcome, account_id
     FROM grievance
 """
 
@@ -23,8 +23,8 @@ def insert(tx: Transaction, *, grievance: Grievance) -> None:
     """Add what was raised."""
     tx.execute(
         """
-        INSERT INTO grievance (cell, grievance_id, person_id, kind, loan_id, opened_at, due_on, document)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        INSERT INTO grievance (cell, grievance_id, person_id, kind, loan_id, account_id, opened_at, due_on, document)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         (
             tx.cell_of(grievance.person_id),
@@ -32,6 +32,7 @@ def insert(tx: Transaction, *, grievance: Grievance) -> None:
             grievance.person_id,
             grievance.kind.value,
             grievance.loan_id,
+            grievance.account_id,
             grievance.opened_at,
             grievance.due_on,
             grievance.document,
@@ -58,14 +59,14 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[Grievance]:
     return [_grievance(row) for row in rows]
 
 
-def disputed(tx: Transaction, *, person_id: UUID, loan_id: UUID) -> int:
-    """Return how many disputes about what is reported of a loan wait for an answer: while they do, it is marked."""
+def disputed(tx: Transaction, *, person_id: UUID, debt_id: UUID) -> int:
+    """Return how many disputes about what is reported of a debt wait for an answer: while they do, it is marked."""
     row = tx.execute(
         """
-        SELECT count(*) FROM grievance WHERE cell = %s AND person_id = %s AND loan_id = %s
+        SELECT count(*) FROM grievance WHERE cell = %s AND person_id = %s AND coalesce(loan_id, account_id) = %s
           AND kind = 'credit_dispute' AND answered_at IS NULL
         """,
-        (tx.cell_of(person_id), person_id, loan_id),
+        (tx.cell_of(person_id), person_id, debt_id),
     ).fetchone()
     assert row is not None
     return int(row[0])
@@ -125,4 +126,5 @@ def _grievance(row: TupleRow) -> Grievance:
         answered_by=row[9],
         answered_at=row[10],
         outcome=None if row[11] is None else GrievanceOutcome(row[11]),
+        account_id=row[12],
     )
