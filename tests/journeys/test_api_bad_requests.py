@@ -113,6 +113,9 @@ def test_an_address_that_is_not_right_is_answered_as_such(site: Site) -> None:
     for path, status, code in ADDRESSES:
         answer = site.http.get(path, headers={"authorization": f"Bearer {token}"})
         assert (answer.status_code, answer.json()["code"]) == (status, code), path
+        assert answer.json()["title"] not in ("Bad Request", "Not Found"), "a sentence says what to do"
+    said = site.http.get(f"/v1/loans/{ID}/repayment-preview", headers={"authorization": f"Bearer {token}"}).json()
+    assert said["fields"] == [{"field": "amount_fen", "message": "This query parameter is required."}]
 
 
 def test_what_was_sent_does_not_come_back_in_the_problem(site: Site) -> None:

@@ -159,7 +159,7 @@ class Directory:
         for entry in self.on(business_date):
             if entry.code == code and service in entry.services:
                 return entry
-        raise InstitutionUnknown("The directory has no such institution for this.")
+        raise InstitutionUnknown("The directory has no such institution for this: take one that it lists.")
 
     def of_lender(self, *, lender_id: UUID, business_date: date) -> Institution | None:
         """Return a lender's entry on a date, or None when it has none."""

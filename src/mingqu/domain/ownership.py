@@ -14,7 +14,7 @@ class NotFound(Refusal):
     status = 404
 
     def __init__(self) -> None:
-        super().__init__("There is nothing with this id here.")
+        super().__init__("There is nothing with this id here: take one of your own, as its list shows it.")
 
 
 def require_owner(*, owner_id: UUID, person_id: UUID) -> None:

@@ -9,6 +9,7 @@ which says nothing but the id under which the log has it.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
@@ -23,9 +24,11 @@ log = logging.getLogger("mingqu.http")
 
 TYPE: Final = "https://mingqu.dev/errors#"  # a name, not a place: RFC 9457, section 3.1.1
 MEDIA_TYPE: Final = "application/problem+json"
+# How the framework says that a parameter is missing; only its place and name are told on.
+_MISSING: Final = re.compile(r"Missing required (\w+) parameter '([\w-]+)'")
 # What is refused before a handler is asked, by status: its code and what it means.
 FRAMEWORK: Final[dict[int, tuple[str, str]]] = {
-    400: ("malformed", "The request is not of the form that this path takes; `fields` names what is wrong."),
+    400: ("malformed", "The request is not of the form that this path takes; `fields`, if there, names what is wrong."),
     403: ("forbidden", "This is not open to you."),
     404: ("not_found", "There is nothing here."),
     405: ("method_not_allowed", "The path does not take this method; `Allow` names those it takes."),
@@ -53,12 +56,11 @@ def of_refusal(_: Request[Any, Any, Any], refusal: Refusal) -> Response[dict[str
 
 def of_framework(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, object]]:
     """Answer what the framework refused: no such path, a body that is not what was asked for."""
-    code, _meaning = FRAMEWORK.get(error.status_code, ("refused", ""))
+    code, meaning = FRAMEWORK.get(error.status_code, ("refused", HTTPStatus(error.status_code).phrase))
     fields = _fields(error) if isinstance(error, ValidationException) else []
-    title = "The request is not of the form that this path takes." if fields else HTTPStatus(error.status_code).phrase
     extra: dict[str, object] = {"fields": fields} if fields else {}
     headers = {name: value for name, value in (error.headers or {}).items() if name.lower() in ("allow", "retry-after")}
-    return problem(status=error.status_code, code=code, title=title, headers=headers, **extra)
+    return problem(status=error.status_code, code=code, title=meaning, headers=headers, **extra)
 
 
 def of_bug(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, object]]:
@@ -75,6 +77,9 @@ def of_depth(_: Request[Any, Any, Any], __: RecursionError) -> Response[dict[str
 
 def _fields(error: ValidationException) -> list[dict[str, str]]:
     """Return which fields were wrong and how, without what stood in them: that may be personal."""
+    missing = _MISSING.match(error.detail)
+    if missing is not None:
+        return [{"field": missing[2], "message": f"This {missing[1]} parameter is required."}]
     found = error.extra if isinstance(error.extra, list) else []
     return [
         {"field": str(one.get("key", "")), "message": str(one.get("message", ""))}

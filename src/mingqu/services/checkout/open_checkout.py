@@ -247,7 +247,9 @@ def refund_checkout(house: House, *, merchant: str, checkout_id: UUID, number: s
         given_fen = sum(one.amount_fen for one in before if one.state != OrderState.FAILED.value)
         left_fen = signed.amount_fen - given_fen
         if amount_fen <= 0 or amount_fen > left_fen or len(before) >= REFUNDS_MAX:
-            raise RefundAboveOrder("More would come back than was paid.", left_fen=left_fen)
+            raise RefundAboveOrder(
+                "More would come back than was paid: refund at most what is left.", left_fen=left_fen
+            )
         order_id = house.id_for(person_id)
         wanted = reserve(
             order_id=order_id,

@@ -114,9 +114,13 @@ def reserve(
     holds = _holds(of, order_id=order_id, amount_fen=amount_fen, on=today)
     results = ledger.post_batch(tx, cell=of.cell, transfers=holds)
     if Result.EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT in results:
-        raise LimitExceeded("Your limit, less what is drawn and held, does not cover this amount.")
+        raise LimitExceeded(
+            "Your limit, less what is drawn and held, does not cover this amount: ask for less, or repay first."
+        )
     if Result.EXCEEDS_LIMIT_OF_CREDIT_ACCOUNT in results:
-        raise FundingExhausted("The lender has no money left for this loan today; nothing was signed.")
+        raise FundingExhausted(
+            "The lender has no money left today; nothing was signed. Try tomorrow, or take another offer."
+        )
     assert all(result is Result.OK for result in results), results
     return order_id
 

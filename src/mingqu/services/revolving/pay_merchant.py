@@ -171,9 +171,11 @@ def _hold(tx: Transaction, house: House, account: SpendAccount, wanted: _Wanted)
 def require_held(results: list[Result]) -> None:
     """Return when what was to be held is. Errors: LimitExceeded, FundingExhausted."""
     if Result.EXCEEDS_LIMIT_OF_DEBIT_ACCOUNT in results:
-        raise LimitExceeded("Your limit, less what is used and held, does not cover this amount.")
+        raise LimitExceeded(
+            "Your limit, less what is used and held, does not cover this amount: ask for less, or repay first."
+        )
     if Result.EXCEEDS_LIMIT_OF_CREDIT_ACCOUNT in results:
-        raise FundingExhausted("The lender has no money left for this today.")
+        raise FundingExhausted("The lender has no money left for this today: try again tomorrow, or ask for less.")
     assert all(result is Result.OK for result in results), results
 
 
@@ -193,9 +195,11 @@ def capture_purchase(house: House, *, purchase_id: UUID, amount_fen: int | None 
         if known.state == purchase.CAPTURED and known.captured_fen == taken_fen:
             return known
         if known.state != purchase.HELD:
-            raise PurchaseEnded("This purchase has ended.", state=known.state)
+            raise PurchaseEnded(
+                "This purchase has ended: refund what was captured, or authorize anew.", state=known.state
+            )
         if taken_fen > known.held_fen:
-            raise CaptureAboveHold("More is captured than was authorized.", held_fen=known.held_fen)
+            raise CaptureAboveHold("More is captured than is held: take at most that.", held_fen=known.held_fen)
         today = house.clock.business_date()
         account = brought_up(tx, house, account=spend.get(tx, account_id=known.account_id), to=today)
         event = SpendEvent(
@@ -275,7 +279,9 @@ def refund_purchase(house: House, *, purchase_id: UUID, number: str, amount_fen:
             return known
         if known.refunded_fen + amount_fen > known.captured_fen:
             left_fen = known.captured_fen - known.refunded_fen
-            raise RefundAbovePurchase("More would come back than was paid.", left_fen=left_fen)
+            raise RefundAbovePurchase(
+                "More would come back than was paid: refund at most what is left.", left_fen=left_fen
+            )
         today = house.clock.business_date()
         account = brought_up(tx, house, account=account, to=today)
         event = SpendEvent(
@@ -295,7 +301,7 @@ def refund_purchase(house: House, *, purchase_id: UUID, number: str, amount_fen:
 
 def _release(tx: Transaction, house: House, known: Purchase) -> Purchase:
     if known.state != purchase.HELD:
-        raise PurchaseEnded("This purchase has ended.", state=known.state)
+        raise PurchaseEnded("This purchase has ended: refund what was captured, or authorize anew.", state=known.state)
     after = replace(known, state=purchase.RELEASED)
     purchase.save(tx, purchase=after)
     account = spend.get(tx, account_id=known.account_id)
