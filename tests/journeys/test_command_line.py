@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 
 from mingqu import __version__, cli
 from mingqu.channels.system.clock import SystemClock
+from mingqu.demo import stories
 from mingqu.domain.moment import start_of
 from mingqu.main import Wiring
 from mingqu.store.books import book
@@ -29,6 +31,7 @@ from mingqu.store.server.database import Database
 from mingqu.store.server.postgres import open_server
 from tests.journeys.command import ROOT, Said, command, environment, mingqu, passing_folder
 from tests.journeys.conftest import Story
+from tests.soak import SOAK
 
 # The story is told once in a process; its tests therefore stay together in one.
 pytestmark = pytest.mark.xdist_group("story")
@@ -69,6 +72,24 @@ def test_the_demonstration_answers_with_one_value_of_the_promised_shape(story: S
     assert len(bytes.fromhex(report["evidence_root"])) == 32
     assert isinstance(report["seconds"], float)
     assert story.said.code == 0
+
+
+@pytest.mark.parametrize("name", stories.names() if SOAK else ["s2"])  # each takes some seconds; s2 least
+def test_a_story_answers_with_one_value_and_every_reason_helps_in_both_languages(name: str) -> None:
+    said = mingqu("demo", "--story", name, "--json")
+    told = said.value
+    assert (said.code, set(told), told["story"]) == (0, {"story", "steps", "proofs", "seconds"}, name)
+    assert told["proofs"] == {"ledger": True, "loans": True, "channels": True, "evidence": True}
+    assert isinstance(told["seconds"], float)
+    assert len(told["steps"]) > 10
+    for step in told["steps"]:
+        assert set(step) == {"what", "outcome", "reasons"}, step
+        assert bool(step["reasons"]) == (step["outcome"] in ("refused", "declined")), step
+        for reason in step["reasons"]:
+            assert set(reason) == {"code", "text", "remedy"}, reason
+            for sentence in (reason["text"], reason["remedy"]):
+                assert re.search("[\u4e00-\u9fff]", sentence), reason
+                assert re.search("[a-z]{3}", sentence), reason
 
 
 def test_the_three_people_end_as_the_story_says(story: Story) -> None:

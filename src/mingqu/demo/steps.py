@@ -8,6 +8,15 @@ from dataclasses import dataclass, field
 from mingqu.client.problem import Problem
 from mingqu.demo.report import WhyNot, written_reasons
 from mingqu.demo.tell import Teller
+from mingqu.domain.money import format_fen
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What a problem says, in Chinese, and what would help, in both languages."""
+
+    text_zh: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +38,13 @@ class StoryReport:
     seconds: float
 
 
+def _told(name: str, value: object) -> str:
+    """Return a detail of a problem as it is read: amounts in yuan."""
+    if name.endswith("_fen") and isinstance(value, int):
+        return f"{name.removesuffix('_fen')} {format_fen(value)}"
+    return f"{name} {value}"
+
+
 class Steps:
     """Collects the steps of a story while they are told."""
 
@@ -44,9 +60,11 @@ class Steps:
         """Note that something was refused, with every reason and its remedy."""
         self._note(Step(what=what, outcome="refused", reasons=written_reasons(reasons)))
 
-    def denied(self, what: str, problem: Problem, *, remedy: str = "") -> None:
-        """Note that a door denied something; the reason is its problem document, which may leave the remedy out."""
-        reason = {"code": problem.code, "text": problem.title, "remedy": remedy}
+    def denied(self, what: str, problem: Problem, *, why: Why) -> None:
+        """Note that a door denied something: its problem document, with the same in Chinese and what would help."""
+        told = ", ".join(_told(name, value) for name, value in problem.details.items())
+        text = f"{why.text_zh} {problem.title}" + (f" ({told})" if told else "")
+        reason = {"code": problem.code, "text": text, "remedy": why.remedy}
         self._note(Step(what=what, outcome="refused", reasons=[reason]))
 
     def declined(self, what: str, *, code: str, text: str, remedy: str) -> None:

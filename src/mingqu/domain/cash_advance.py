@@ -166,19 +166,13 @@ def check_wish(*, wish: Wish, used_today_fen: int, rules: RuleBook, business_dat
     if single:
         left_fen = max(0, rule(DAY_FEN_MAX) - used_today_fen)
         if wish.amount_fen > left_fen:
-            raise CashAdvanceAboveDay(
-                "A card gives less in cash a day: ask for `left_fen`, or tomorrow.", left_fen=left_fen
-            )
+            raise CashAdvanceAboveDay("A card gives less in cash a day: ask for less, or tomorrow.", left_fen=left_fen)
         return
     most_fen, most_months = rule(INSTALMENT_FEN_MAX), rule(INSTALMENT_MONTHS_MAX)
     if wish.amount_fen > most_fen:
-        raise CashAdvanceAboveInstalments(
-            "Less may be taken in cash by instalments: ask for at most `most_fen`.", most_fen=most_fen
-        )
+        raise CashAdvanceAboveInstalments("Less may be taken in cash by instalments: ask for less.", most_fen=most_fen)
     if wish.months > most_months:
-        raise CashAdvanceTooLong(
-            "Cash by instalments is repaid sooner: take at most `most_months`.", most_months=most_months
-        )
+        raise CashAdvanceTooLong("Cash by instalments is repaid sooner: take fewer.", most_months=most_months)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

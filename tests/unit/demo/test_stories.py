@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from mingqu.client.problem import Problem
-from mingqu.demo.steps import Steps
+from mingqu.demo.steps import Steps, Why
 from mingqu.demo.stories import StoryUnknown, names, story_of
 from mingqu.demo.tell import Teller
 
@@ -33,13 +33,19 @@ def test_a_step_is_told_and_kept_as_it_is_printed() -> None:
     out = io.StringIO()
     steps = Steps(Teller(Console(file=out, width=200)))
     steps.take("she asks", "approved")
-    steps.denied("she asks again", Problem(code="too_often", status=429, title="Wait.", details={}), remedy="Wait.")
+    problem = Problem(code="too_often", status=429, title="Wait.", details={"left_fen": 1_050, "tries": 2})
+    steps.denied("she asks again", problem, why=Why("请稍候。", "明天再来。 Come back tomorrow."))
+    why = {
+        "code": "too_often",
+        "text": "请稍候。 Wait. (left 10.50, tries 2)",
+        "remedy": "明天再来。 Come back tomorrow.",
+    }
     assert [asdict(step) for step in steps.taken] == [
         {"what": "she asks", "outcome": "approved", "reasons": []},
         {
             "what": "she asks again",
             "outcome": "refused",
-            "reasons": [{"code": "too_often", "text": "Wait.", "remedy": "Wait."}],
+            "reasons": [why],
         },
     ]
     assert "she asks again: refused" in out.getvalue()

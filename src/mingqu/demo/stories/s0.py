@@ -14,7 +14,7 @@ from mingqu.client.car import CarQuoted
 from mingqu.demo.companies import companies
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import ZHOU
-from mingqu.demo.steps import Steps
+from mingqu.demo.steps import Steps, Why
 from mingqu.demo.story import fund_lenders
 from mingqu.demo.tell import Teller
 from mingqu.demo.visit import READING, Visitor, apply, arrive, say_yes
@@ -27,8 +27,8 @@ _PRICE_FEN: Final = 7_500_000
 _DOWN_FEN: Final = 2_500_000
 _DEALER: Final = "DLR-MINGHE-001"
 _DECLINED: Final = {
-    "pay_the_dealer": "请直接付给车商。 Pay the dealer.",
-    "ask_to_unfreeze": "请联系我们解冻。 Ask us to let it go on.",
+    "cash_like_merchant": Why("不能套取现金。 This is as good as cash", "请直接付给车商。 Pay the dealer."),
+    "card_frozen": Why("卡已冻结。 The card is frozen", "请联系我们解冻。 Ask us to let it go on."),
 }
 
 
@@ -94,12 +94,12 @@ class _Told:
 
     def try_for_cash(self, card_id: UUID) -> None:
         """Try the card where it is as good as cash, until the monitor freezes it."""
-        for _ in range(3):
-            self._ask(card_id, "an exchange · 套现商户", "EXCHANGE-1", "6051", 5_000)
+        for time in ("once", "twice", "a third time"):
+            self._ask(card_id, f"an exchange, tried {time} · 套现商户", "EXCHANGE-1", "6051", 5_000)
             work_until_idle(self._world)
         self._ask(card_id, "the dealer again · 再到车商", _DEALER, "5511", 5_000)
         frozen = self._client.purpose_card(card_id=card_id).frozen_for
-        self._steps.take(f"the card is frozen for {frozen} · 冻结", "frozen" if frozen else "open")
+        self._steps.take(f"the card is frozen by its monitor, for {frozen} · 冻结", "frozen" if frozen else "open")
 
     def _quote(self, product_id: str, *, papers: dict[str, str]) -> CarQuoted:
         made = self._client.ask_car_quote(
@@ -111,7 +111,7 @@ class _Told:
             method="equal_instalment",
             papers=papers,
         )
-        known = f"{len(papers)} papers, {made.rate_year_ppm / 10_000:.2f} % a year"
+        known = f"{'with its invoice' if papers else 'no papers yet'}, {made.rate_year_ppm / 10_000:.2f} % a year"
         self._steps.take(f"{made.offer.product_zh} {format_fen(made.offer.principal_fen)}, {known} · 报价", "quoted")
         return made
 
@@ -124,5 +124,7 @@ class _Told:
         if answer["outcome"] == "approved":
             self._steps.take(f"{said}, by clause {answer['clause']}", "approved")
         else:
-            remedy = _DECLINED.get(str(answer["remedy"]), str(answer["remedy"]))
-            self._steps.declined(said, code=str(answer["reason"]), text=f"clause {answer['clause']}", remedy=remedy)
+            code = str(answer["reason"])
+            why = _DECLINED[code]
+            text = f"{why.text_zh}, by clause {answer['clause']}."
+            self._steps.declined(said, code=code, text=text, remedy=why.remedy)

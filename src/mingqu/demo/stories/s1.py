@@ -15,7 +15,7 @@ from mingqu.client.problem import Problem
 from mingqu.client.spend_answers import SpendStatement
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
-from mingqu.demo.steps import Steps
+from mingqu.demo.steps import Steps, Why
 from mingqu.demo.story import fund_lenders
 from mingqu.demo.tell import Teller
 from mingqu.demo.visit import Visitor, apply, arrive, say_yes, sign_in_anew
@@ -29,11 +29,16 @@ TITLE: Final = "A spend account and a line of cash under one ceiling · 花呗�
 _SELLER: Final = "河畔书店"
 _NINE: Final = timedelta(hours=9, minutes=1)  # when deductions have gone out
 _BALANCE_FEN: Final = 6_000_000
-_REMEDIES: Final = {
-    "limit_exceeded": "请减少金额，或先还款。 Ask for less, or repay first.",
-    "minimum_not_convertible": "最低还款请用钱还。 Pay the least payment in money.",
-    "consent_missing": "请先阅读并同意账单自动还款协议。 Read the agreement on bills and agree to it.",
-    "drawing_frozen": "还清逾期即恢复。 Pay what is overdue, and it opens again.",
+_WHY: Final = {
+    "limit_exceeded": Why("可用额度不足。", "请减少金额，或先还款。 Ask for less, or repay first."),
+    "minimum_not_convertible": Why("最低还款额不能分期。", "最低还款请用钱还。 Pay the least payment in money."),
+    "consent_missing": Why(
+        "还没有账单自动还款的授权，或已撤回。",
+        "请先阅读并同意账单自动还款协议。 Read the agreement on bills and agree to it.",
+    ),
+    "drawing_frozen": Why(
+        "有逾期未还的款项，新的借款已暂停。", "还清逾期即恢复。 Pay what is overdue, and it opens again."
+    ),
 }
 
 
@@ -198,7 +203,7 @@ class _Told:
         try:
             act()
         except Problem as problem:
-            self._steps.denied(what, problem, remedy=_REMEDIES.get(problem.code, ""))
+            self._steps.denied(what, problem, why=_WHY[problem.code])
         else:
             raise AssertionError(f"{what} was not refused")
 

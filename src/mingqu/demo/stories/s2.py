@@ -15,7 +15,7 @@ from mingqu.client.cash_advance_answers import CashAdvanceReferral, LeftForBank
 from mingqu.client.problem import Problem
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA, ZHOU
-from mingqu.demo.steps import Steps
+from mingqu.demo.steps import Steps, Why
 from mingqu.demo.tell import Teller
 from mingqu.demo.visit import Visitor, arrive, say_yes
 from mingqu.demo.world import OnlineWorld
@@ -26,15 +26,20 @@ _BANK_ZH: Final = "清河银行"
 _POCKET_FEN: Final = 10_000
 _LATER: Final = timedelta(minutes=3)  # until a worker asks the bank about somebody who did not come back
 
-_REMEDIES: Final = {
-    "institution_not_connected": "请选已接入的银行。 Take a bank that is connected.",
-    "guidance_not_read": "请先阅读提示。 Read what is said first.",
-    "consent_missing": "请先单独同意向这家银行提供信息。 Agree that this bank gets your data.",
-    "not_found": "请使用本人名下已绑定的储蓄卡。 Take a debit card of your own that is bound.",
-    "cash_advance_above_day": "请减少金额，或明天再来。 Ask for less, or tomorrow.",
-    "cash_advance_above_instalments": "请减少金额。 Ask for less.",
-    "cash_advance_too_long": "请减少期数。 Take fewer instalments.",
-    "return_unsigned": "请从取现记录里查看。 Look at your requests; the bank is asked.",
+_WHY: Final = {
+    "institution_not_connected": Why("这家银行还没有接入。", "请选已接入的银行。 Take a bank that is connected."),
+    "guidance_not_read": Why("还没有读完取现提示。", "请先阅读提示。 Read what is said first."),
+    "consent_missing": Why(
+        "还没有单独同意向这家银行提供信息，或已撤回。",
+        "请先单独同意向这家银行提供信息。 Agree that this bank gets your data.",
+    ),
+    "not_found": Why(
+        "您名下没有这张卡。", "请使用本人名下已绑定的储蓄卡。 Take a debit card of your own that is bound."
+    ),
+    "cash_advance_above_day": Why("一张卡一天取现有上限。", "请减少金额，或明天再来。 Ask for less, or tomorrow."),
+    "cash_advance_above_instalments": Why("超过分期取现的上限。", "请减少金额。 Ask for less."),
+    "cash_advance_too_long": Why("分期期数超过上限。", "请减少期数。 Take fewer instalments."),
+    "return_unsigned": Why("这不是银行签名的结果。", "请从取现记录里查看。 Look at your requests; the bank is asked."),
 }
 
 
@@ -116,9 +121,9 @@ def _decided_by_bank(world: OnlineWorld, steps: Steps, wish: _Wishes) -> None:
     left = wish.ask(3_000_000, months=12)
     known = wish.come_back(wish.go(left, amount_fen=3_000_000))
     assert known.refusal_code is not None, "a refusal has its reason"
-    remedy = "减少金额后可再申请。 Ask the bank for less."
+    why = Why("银行在自己的页面上没有批准这个金额。", "减少金额后可再申请。 Ask the bank for less.")
     problem = Problem(code=known.refusal_code, status=200, title="The bank decided on its own page.", details={})
-    steps.denied("she wants 30,000.00 by 12 instalments, and the bank says no", problem, remedy=remedy)
+    steps.denied("she wants 30,000.00 by 12 instalments, and the bank says no", problem, why=why)
     world.go_to(world.house.clock.now() + timedelta(seconds=1))
 
 
@@ -137,7 +142,7 @@ def _denied(steps: Steps, what: str, act: Callable[[], object]) -> None:
     try:
         act()
     except Problem as problem:
-        steps.denied(what, problem, remedy=_REMEDIES[problem.code])
+        steps.denied(what, problem, why=_WHY[problem.code])
         return
     raise AssertionError(f"this is refused: {what}")
 

@@ -19,7 +19,7 @@ from mingqu.client.problem import Problem
 from mingqu.demo.companies import companies
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import CHUAN, XIA, ZHOU
-from mingqu.demo.steps import Steps
+from mingqu.demo.steps import Steps, Why
 from mingqu.demo.story import fund_lenders
 from mingqu.demo.tell import Teller
 from mingqu.demo.visit import READING, Visitor, apply, arrive, say_yes, sign_in_anew
@@ -40,14 +40,25 @@ _TEN: Final = timedelta(hours=10)
 _NINE: Final = timedelta(hours=9, minutes=5)  # deductions go out at nine
 _LIST: Final = "、"
 
-_REMEDIES: Final = {
-    "no_limit": "请减少金额。 Ask for less.",
-    "cost_table_not_read": "请先读完成本明示表。 Read the cost table first.",
-    "consent_missing": "请先单独同意向这家机构提供信息。 Agree that this lender gets your data.",
-    "not_found": "请使用本人名下已绑定的储蓄卡。 Take a debit card of your own that is bound.",
-    "payout_time_out_of_range": "请选一周以内的时间。 Choose a time within a week.",
-    "order_not_agreed": "请先看清商品与收款商家，再同意。 See what is bought and from whom, then agree.",
-    "funding_exhausted": "请稍后再试，或选另一家。 Try again later, or take another lender.",
+_WHY: Final = {
+    "no_limit": Why("没有可用的额度能覆盖这个金额。", "请减少金额。 Ask for less."),
+    "cost_table_not_read": Why("还没有读完并确认成本明示表。", "请先读完成本明示表。 Read the cost table first."),
+    "consent_missing": Why(
+        "还没有单独同意向这家机构提供信息，或已撤回。",
+        "请先单独同意向这家机构提供信息。 Agree that this lender gets your data.",
+    ),
+    "not_found": Why(
+        "您名下没有这张卡。", "请使用本人名下已绑定的储蓄卡。 Take a debit card of your own that is bound."
+    ),
+    "payout_time_out_of_range": Why(
+        "到账时间只能选现在起一周以内。", "请选一周以内的时间。 Choose a time within a week."
+    ),
+    "order_not_agreed": Why(
+        "还没有同意这笔订单。", "请先看清商品与收款商家，再同意。 See what is bought and from whom, then agree."
+    ),
+    "funding_exhausted": Why(
+        "这家机构今天可放的资金已用完，没有签约。", "请稍后再试，或选另一家。 Try again later, or take another lender."
+    ),
 }
 
 
@@ -243,6 +254,6 @@ class _Told:
         try:
             act()
         except Problem as problem:
-            self._steps.denied(what, problem, remedy=_REMEDIES[problem.code])
+            self._steps.denied(what, problem, why=_WHY[problem.code])
             return
         raise AssertionError(f"this is refused: {what}")

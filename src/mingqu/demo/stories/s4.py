@@ -16,7 +16,7 @@ from mingqu.client.answers import Band
 from mingqu.client.problem import Problem
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
-from mingqu.demo.steps import Steps
+from mingqu.demo.steps import Steps, Why
 from mingqu.demo.story import fund_lenders
 from mingqu.demo.tell import Teller
 from mingqu.demo.visit import Taken, apply, arrive, borrow, owed, pay_by_hand, payout_states, sign_in_anew
@@ -32,9 +32,15 @@ _LOAN_FEN: Final = 600_000
 _DRAW_FEN: Final = 50_000
 _MORE_FEN: Final = 1_200_000  # beyond half of the limit, within the whole
 _MORNING: Final = timedelta(hours=9, minutes=5)  # deductions go out at nine
-_REMEDIES: Final = {
-    "drawing_frozen": "还清逾期，当天恢复。 Pay what is overdue, and drawing opens again the same day.",
-    "band_lowered": "之后按时，按所示日期恢复。 Stay on time, and more is of use on the day shown.",
+_WHY: Final = {
+    "drawing_frozen": Why(
+        "有逾期未还的款项，新的借款已暂停。",
+        "还清逾期，当天恢复。 Pay what is overdue, and drawing opens again the same day.",
+    ),
+    "band_lowered": Why(
+        "逾期后等级降低，暂时只能用一部分额度。",
+        "之后按时，按所示日期恢复。 Stay on time, and more is of use on the day shown.",
+    ),
 }
 
 
@@ -150,7 +156,7 @@ class _Told:
         try:
             act()
         except Problem as problem:
-            self._steps.denied(what, problem, remedy=_REMEDIES.get(problem.code, ""))
+            self._steps.denied(what, problem, why=_WHY[problem.code])
         else:
             raise AssertionError(f"{what} was not refused")
 
