@@ -21,17 +21,21 @@ from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld, the_pack
 
 MERCHANT, NAME, RIGHT = "DLR-MINGHE-001", "明河汽车销售有限公司", "6200009900000000994"
+SIGNED = "6200009900000000029"
 PRICE_FEN = 5_000_000
 WHY = "车商来函更正收款账号，已电话核实"
 
 
-def publish_list(house: House, *, version: int = 2, account: str = RIGHT, name: str = NAME) -> None:
-    """Publish another version of the list of payees, in which the dealer has another account."""
+def publish_list(
+    house: House, *, version: int = 2, account: str = RIGHT, name: str = NAME, struck: bool = False
+) -> None:
+    """Publish another version of the list of payees, in which the dealer has another account, or is not any more."""
     pack = the_pack()
     (known,) = (one for one in pack.documents if one.kind == "payees")
     rows = known.body["payee"]
     assert isinstance(rows, list)
     listed = [{**row, "account": account, "name": name} if row["merchant"] == MERCHANT else row for row in rows]  # type: ignore[call-overload,dict-item]
+    listed = [row for row in listed if not struck or row["merchant"] != MERCHANT]  # type: ignore[call-overload,index]
     later = replace(known, body={**known.body, "version": version, "payee": listed})
     with house.database.transaction() as tx:
         policy.publish(tx, pack=parse_pack(documents=(*pack.documents, later)), at=house.clock.now())

@@ -35,6 +35,7 @@ from mingqu.services.house import ENTRUSTED
 from mingqu.services.once import IdempotencyKeyReused
 from mingqu.services.proposals.propose import approve, decline
 from mingqu.services.purpose.bind_money import card_of_loan
+from mingqu.services.purpose.list_payees import PayeeNotListed
 from mingqu.services.purpose.read_card import card_view
 from mingqu.store.loans import loan
 from mingqu.store.proof.purpose import purposes
@@ -43,6 +44,7 @@ from tests.journeys.correcting import (
     NAME,
     PRICE_FEN,
     RIGHT,
+    SIGNED,
     corrected,
     open_account,
     propose_correction,
@@ -238,7 +240,11 @@ def test_who_does_not_agree_keeps_what_was_signed_and_no_version_outlives_its_en
     states = [one.state for one in versions_view(house, person_id=person_id, loan_id=loan_id).versions]
     assert states == [VersionState.LAPSED, VersionState.WITHDRAWN, VersionState.DECLINED]
     assert fourth.lapses_at - fourth.published_at == VERSION_LASTS
-    again(buyer, loan_id)  # what was signed stands: the payee that was signed is paid again
+    refused(buyer, PayeeNotListed, lambda: again(buyer, loan_id))  # an account that no list names is paid nothing
+    publish_list(house, version=8, struck=True)
+    refused(buyer, PayeeNotListed, lambda: again(buyer, loan_id))  # nor is who was struck from it
+    publish_list(house, version=9, account=SIGNED)
+    again(buyer, loan_id)  # what was signed stands, and is on the list: the payee that was signed is paid again
     work_until_idle(world)
     assert (balance(buyer, RIGHT), buyer.paid_fen(MERCHANT)) == (0, PRICE_FEN)
     answers = [one["answer"] for one in facts_of(house, person_id, "funds_version_answer")]

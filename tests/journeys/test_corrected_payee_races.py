@@ -68,7 +68,12 @@ def test_whoever_answers_first_answers_and_what_came_back_is_paid_once(buyer: Bu
     )
     orders = [one for one in said if isinstance(one, UUID)]
     assert len(orders) <= 1, said
-    assert set(codes_of(said)) <= {"contract_version_over", "contract_version_waits", "payout_waiting"}
+    assert set(codes_of(said)) <= {
+        "contract_version_over",
+        "contract_version_waits",
+        "payout_waiting",
+        "payee_not_listed",
+    }
     work_until_idle(buyer.world)
     newest = versions_view(house, person_id=person_id, loan_id=loan_id).versions[0]
     payouts = orders_of(house, loan_id, OrderKind.PAYOUT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -14,9 +15,13 @@ from mingqu.channels.fake.faults import Fault
 from mingqu.client.webhook import Message, read_webhook
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
+from mingqu.domain.checkout import Merchant
 from mingqu.domain.order import OrderKind
+from mingqu.services.changes.take_payout_back import pay_out_again
 from mingqu.services.checkout.open_checkout import CHECKOUT_LASTS
+from mingqu.services.house import House
 from mingqu.services.messages.subscribe_webhook import subscribe_webhook
+from mingqu.services.purpose.list_payees import PayeeNotListed
 from tests.journeys.api import Site, be_assessed, introduce, open_site
 from tests.journeys.correcting import send_back
 from tests.journeys.merchant import LAKESIDE, PRICE_FEN, Seller
@@ -128,6 +133,11 @@ def test_a_merchant_hears_that_the_bank_will_not_pay_it(site: Site, receiver: Re
     assert (failed.type, seller.read(checkout_id)["state"]) == ("checkout.failed", "failed")
 
 
+def moved(house: House) -> dict[str, Merchant]:
+    """Return the merchants of a house, each with another account."""
+    return {code: replace(one, account="6200009900000000986") for code, one in house.merchants.items()}
+
+
 def test_a_merchant_hears_that_its_money_came_back_and_that_the_buyer_ended_the_loan(
     site: Site, receiver: Receiver
 ) -> None:
@@ -139,6 +149,17 @@ def test_a_merchant_hears_that_its_money_came_back_and_that_the_buyer_ended_the_
     work_until_idle(world)
     (paid,) = orders_of(world.house, loan_id, OrderKind.PAYOUT)
     send_back(world, paid.order_id)
+    # Whoever sells here no more, or has another account by now, is not paid to the one that was signed.
+    for merchants, reason in (({}, "struck"), (moved(world.house), "account_differs")):
+        with pytest.raises(PayeeNotListed) as refused:
+            pay_out_again(
+                replace(world.house, merchants=merchants),
+                person_id=paid.person_id,
+                loan_id=loan_id,
+                instrument_id=None,
+                key="again",
+            )
+        assert (refused.value.details["reason"], refused.value.details["remedy"]) == (reason, "call_off")
     assert xia.client.preview_call_off(loan_id=loan_id).to_payee
     event_id = xia.client.call_off(loan_id=loan_id, key="no-more")
     assert xia.client.call_off(loan_id=loan_id, key="no-more") == event_id

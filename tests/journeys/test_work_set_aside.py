@@ -17,18 +17,19 @@ from mingqu.domain.moment import start_of
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.services.do_each import do_each, do_of_cell
 from mingqu.services.house import House
-from mingqu.services.orders.run_errand import run_errand
+from mingqu.services.orders.run_errand import PaymentChannelUnknown, run_errand
 from mingqu.services.revolving import bill_spend, tell_account
 from mingqu.services.revolving.tell_account import promise_notice
 from mingqu.services.run_due_work import run_due_work
 from mingqu.store.revolving import spend
 from mingqu.store.server import work, work_aside
 from mingqu.store.server.database import DatabaseUnavailable
-from mingqu.store.server.work import LeaseLost, Work
+from mingqu.store.server.work import LeaseLost
 from mingqu.store.server.work_aside import Aside, wait_after
 from tests.console import signed_in
 from tests.journeys.reading import arrive, assert_coherent, orders_of
 from tests.journeys.test_bill_reminders import bill_of
+from tests.journeys.test_disputed_orders import load
 from tests.world import OpenWorld
 
 
@@ -42,6 +43,15 @@ def failing(there: Callable[..., Any], *, of: UUID) -> Callable[..., Any]:
         return there(*arguments, **more)
 
     return fail_or_do
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    """Return a function that only raises."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
 
 
 def aside(house: House) -> list[Aside]:
@@ -106,12 +116,6 @@ def test_what_is_another_workers_is_passed_over_and_trouble_of_the_server_ends_t
         pieces = work.lease(tx, cell=cell, kinds=["account_notice"], now=house.clock.now(), lease_seconds=60, limit=9)
         tx.commit()
 
-    def raising(error: Exception) -> Callable[[Work], None]:
-        def do(_: Work) -> None:
-            raise error
-
-        return do
-
     assert do_each(house, pieces, raising(LeaseLost("It is another worker's."))) == 0
     for trouble in (DatabaseUnavailable("It went away."), MemoryError()):
         do = raising(trouble)
@@ -160,7 +164,28 @@ def test_an_order_that_fails_is_tried_again_and_the_others_are_sent(
     states = [orders_of(house, one.loan_id, OrderKind.PAYOUT)[0].state for one in loans]
     assert states == [OrderState.RESERVED, OrderState.PAID]
     assert good != bad
-    world.go_to(house.clock.now() + timedelta(minutes=31))
+
+    def fails(waits: timedelta, *, error: Exception) -> list[timedelta]:
+        """Let time pass and the order fail again; return how long it waits from then on, as told and as kept."""
+        world.go_to(house.clock.now() + waits)
+        with monkeypatch.context() as broken:
+            broken.setattr("mingqu.services.run_due_work.run_errand", raising(error))
+            (one,) = run_due_work(house).aside
+        known = orders_of(house, loans[0].loan_id, OrderKind.PAYOUT)[0]
+        return [until - house.clock.now() for until in (one.again_at, known.next_at)]
+
+    minutes, shut = timedelta(minutes=1), PaymentChannelUnknown("It is not connected.")
+    assert run_due_work(house).idle, "it waits a minute"
+    waits = [fails(minutes, error=shut)]
+    for _ in range(6):
+        waits.append(fails(waits[-1][0], error=shut))
+    assert waits == [[each * minutes] * 2 for each in (2, 4, 8, 16, 30, 30, 30)]
+    world.go_to(house.clock.now() + 30 * minutes)
+    with monkeypatch.context() as slow:  # it went well, though nothing came of it yet
+        slow.setattr("mingqu.services.run_due_work.run_errand", lambda _, order_id: (load(world, order_id), None))
+        assert run_due_work(house).aside == ()
+    assert fails(0 * minutes, error=shut) == [minutes] * 2, "what troubles it later waits as at first"
+    world.go_to(house.clock.now() + minutes)
     assert run_due_work(house).aside == ()
     assert orders_of(house, loans[0].loan_id, OrderKind.PAYOUT)[0].state is OrderState.PAID
     assert aside(house) == []

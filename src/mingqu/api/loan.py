@@ -30,6 +30,7 @@ from mingqu.services.loans.read_loan import loan_ledger
 from mingqu.services.loans.reserve_payout import FundingExhausted, LimitExceeded, PayeeNamed
 from mingqu.services.loans.withdraw_loan import CoolingOffOver
 from mingqu.services.orders.entrust_payment import EntrustedPaymentUnavailable
+from mingqu.services.purpose.list_payees import PayeeNotListed
 from mingqu.services.repayment.preview_repayment import preview_payment
 from mingqu.services.repayment.read_loans import DayNotCome, LoanView, loan_view, loans_of, orders_of
 from mingqu.services.repayment.repay import NothingDue, quote_repayment
@@ -290,6 +291,7 @@ def draw(
         PayeeNamed,
         PaidByStages,
         VersionWaits,
+        PayeeNotListed,
         EntrustedPaymentUnavailable,
         AssessmentExpired,
         DrawingFrozen,

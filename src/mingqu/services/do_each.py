@@ -11,6 +11,7 @@ import logging
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -21,6 +22,7 @@ from mingqu.services.house import House
 from mingqu.store.server import work, work_aside
 from mingqu.store.server.database import TROUBLE, Transaction
 from mingqu.store.server.work import LeaseLost, Work
+from mingqu.store.server.work_aside import WAIT_MAX
 
 log = logging.getLogger("mingqu.work")
 
@@ -79,12 +81,30 @@ def do_of_cell(house: House, *, kind: str, cell: int, do: Callable[[], int]) -> 
     return done
 
 
-def set_aside(house: House, *, cell: int, work_id: UUID, kind: str, code: str) -> None:
-    """Keep that something is set aside, with the reason, and say so in the log."""
+def set_aside(
+    house: House,
+    *,
+    cell: int,
+    work_id: UUID,
+    kind: str,
+    code: str,
+    most: timedelta = WAIT_MAX,
+    beside: Callable[[Transaction, datetime], object] | None = None,
+) -> None:
+    """Keep that something is set aside, with the reason, and say so in the log.
+
+    It waits longer with each try, `most` at most; `beside` writes in the same commit until when.
+    """
     now = house.clock.now()
-    house.database.run(
-        lambda tx: work_aside.put(tx, cell=cell, work_id=work_id, kind=kind, subject_id=work_id, code=code, at=now)
-    )
+
+    def put(tx: Transaction) -> None:
+        until = work_aside.put(
+            tx, cell=cell, work_id=work_id, kind=kind, subject_id=work_id, code=code, at=now, most=most
+        )
+        if beside is not None:
+            beside(tx, until)
+
+    house.database.run(put)
     _say(cell=cell, work_id=work_id, kind=kind, code=code)
 
 

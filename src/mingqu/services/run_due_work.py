@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.order import is_lost
-from mingqu.domain.refusal import Refusal
+from mingqu.domain.order import ASK_DELAY_SECONDS_MAX, is_lost
 from mingqu.services.changes.follow_returned import follow_returned
 from mingqu.services.changes.take_payout_back import PAYOUT_WAITS
 from mingqu.services.changes.watch_card import watch_cards
@@ -72,6 +71,8 @@ class Round:
 
 
 ORDER: Final = "order"  # the kind under which an order is set aside
+# Money that may be on its way is asked about as often as of a channel that says nothing.
+ORDER_WAITS_MAX: Final = timedelta(seconds=ASK_DELAY_SECONDS_MAX)
 
 # What does the work of each kind in a cell, in this order. An idle round asks one question for all of them.
 _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
@@ -124,13 +125,9 @@ def run_due_work(house: House) -> Round:
                 resolve(house, cell=house.database.cell_of(order_id), work_id=order_id, kind=ORDER)
         except TROUBLE:
             raise  # nothing else will work either; the caller tries again
-        except Refusal as refusal:
-            stuck.append((order_id, refusal.code))  # one order in trouble does not keep the others waiting
-            _postpone(house, order_id=order_id, at=now)
         except Exception as error:  # noqa: BLE001 - kept with its reason, and tried again until somebody has mended it
-            stuck.append((order_id, named(error)))
-            set_aside(house, cell=house.database.cell_of(order_id), work_id=order_id, kind=ORDER, code=named(error))
-            _postpone(house, order_id=order_id, at=now)
+            stuck.append((order_id, named(error)))  # one order in trouble does not keep the others waiting
+            _set_order_aside(house, order_id=order_id, code=named(error))
     told = _work_through(house, _TELLS)
     booked = _work_through(house, _BOOKS) + _book_what_is_ripe(house)
     with house.database.transaction() as tx:
@@ -175,6 +172,18 @@ def _book_what_is_ripe(house: House) -> int:
     )
 
 
-def _postpone(house: House, *, order_id: UUID, at: datetime) -> None:
-    """Let an order in trouble wait, so that it is not always the first in the queue."""
-    house.database.run(lambda tx: keep_order.postpone(tx, order_id=order_id, at=at))
+def _set_order_aside(house: House, *, order_id: UUID, code: str) -> None:
+    """Let an order in trouble wait, a minute first and then longer, so that it is not always the first in the queue.
+
+    Once it went well it is taken back, and what troubles it later waits a minute again.
+    """
+    cell = house.database.cell_of(order_id)
+    set_aside(
+        house,
+        cell=cell,
+        work_id=order_id,
+        kind=ORDER,
+        code=code,
+        most=ORDER_WAITS_MAX,
+        beside=lambda tx, until: keep_order.postpone(tx, order_id=order_id, until=until),
+    )

@@ -11,24 +11,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.canonical import Canonical, canonical
-from mingqu.domain.decision.auto_loan import CARD, CarPayee, parse_payees
-from mingqu.domain.decision.pack import Pack
-from mingqu.domain.decision.publication import version_of
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.order import Order
-from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Proposal, ProposalStale
 from mingqu.domain.purpose.version import VERSION_LASTS, VERSIONS_MAX, Correction, version_body
 from mingqu.domain.refusal import Refusal
 from mingqu.services.changes.take_payout_back import VersionWaits, returned_payout
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import notice_of
-from mingqu.services.purpose.quote_car import product_of_quote
+from mingqu.services.purpose.list_payees import listed_for
 from mingqu.store import evidence
 from mingqu.store.loans import loan, offer
 from mingqu.store.loans.loan import Loan
@@ -36,7 +31,6 @@ from mingqu.store.purposes import funds_version, purpose_loan
 from mingqu.store.purposes import payee as payees
 from mingqu.store.purposes.funds_version import FundsVersion
 from mingqu.store.purposes.payee import Payee
-from mingqu.store.purposes.purpose_loan import PurposeLoan
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
 
@@ -81,7 +75,7 @@ def correction_of(tx: Transaction, house: House, *, of: Loan) -> Corrected:
     versions = funds_version.of_loan(tx, loan_id=of.loan_id)
     if funds_version.waiting(tx, loan_id=of.loan_id, at=house.clock.now()) is not None:
         raise VersionWaits("A new version of this contract waits for its borrower's answer already.")
-    found, merchant, written = _listed_for(tx, house, quoted=quoted, purpose=known.purpose)
+    found, merchant, written = listed_for(tx, house, quoted=quoted, purpose=known.purpose)
     if not found or found == known or found.name != known.name or len(versions) >= VERSIONS_MAX:
         raise PayeeNotCorrected("The list of payees names no other account of this company.", merchant=merchant)
     return Corrected(returned=returned, known=known, payee=found, merchant=merchant, payees=written)
@@ -95,30 +89,8 @@ def is_listed_still(tx: Transaction, house: House, *, version: FundsVersion) -> 
     )
     assert quoted is not None
     assert named is not None
-    found, _, _ = _listed_for(tx, house, quoted=quoted, purpose=named.purpose)
+    found, _, _ = listed_for(tx, house, quoted=quoted, purpose=named.purpose)
     return found == named
-
-
-def _listed_for(tx: Transaction, house: House, *, quoted: PurposeLoan, purpose: str) -> tuple[Payee | None, str, str]:
-    """Return the payee of a quote as the list in force names it, which merchant that is, and which list."""
-    product = product_of_quote(house, quoted)
-    merchant = product.card_account if quoted.way == CARD else quoted.merchant
-    today = house.clock.business_date()
-    listed, written = _listed(house.policies.current(tx).pack, name=product.payees[0], merchant=merchant, on=today)
-    if listed is None:
-        return None, merchant, written
-    found = Payee(account=Personal(listed.account), name=Personal(listed.name), bank=listed.bank, purpose=purpose)
-    return found, merchant, written
-
-
-def _listed(pack: Pack, *, name: str, merchant: str, on: date) -> tuple[CarPayee | None, str]:
-    """Return a company as the list in force names it, and which list that is."""
-    held = next(
-        (one for one in pack.in_force(business_date=on) if (one.kind, one.body["id"]) == ("payees", name)), None
-    )
-    if held is None:
-        return None, ""
-    return parse_payees(document=held).get(merchant), f"{name} {version_of(held)}"
 
 
 def say_correction(

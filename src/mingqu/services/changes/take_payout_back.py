@@ -34,6 +34,7 @@ from mingqu.services.once import Response, once
 from mingqu.services.orders.entrust_payment import entrust_payment
 from mingqu.services.orders.settle_order import told_of
 from mingqu.services.purpose.bind_money import stop_bound
+from mingqu.services.purpose.list_payees import require_listed
 from mingqu.store.loans import loan
 from mingqu.store.loans.loan import Loan
 from mingqu.store.orders import order
@@ -137,10 +138,12 @@ def is_told(tx: Transaction, known: Order) -> bool:
 def pay_out_again(house: House, *, person_id: UUID, loan_id: UUID, instrument_id: UUID | None, key: str) -> UUID:
     """Reserve the payout of a person's loan anew, of the same amount, to another card of theirs; return its order's id.
 
-    Where the contract names a payee there is no card: the money goes to that payee again, and to no other account.
+    Where the contract names a payee there is no card: the money goes to that payee again, and to no other account, as
+    long as the list in force names it (`require_listed`).
     What was signed stands: the contract names amount, price and plan, and the days count from the day on which the
     money arrives. Errors: NotFound, NoPayoutReturned, PayoutWaiting, DrawingFrozen, DrawingStopped, PaidByStages,
-    VersionWaits, InstrumentNotVerified, CardNotSupported, those of `reserve_payout`, and those of the idempotency key.
+    VersionWaits, PayeeNotListed, InstrumentNotVerified, CardNotSupported, those of `reserve_payout`, and those of the
+    idempotency key.
     """
 
     def again(tx: Transaction) -> Response:
@@ -166,6 +169,7 @@ def _to_payee_again(tx: Transaction, house: House, *, of: Loan, instrument_id: U
         raise PaidByStages("The stage that came back is released again by two people of the house.")
     if funds_version.waiting(tx, loan_id=of.loan_id, at=house.clock.now()) is not None:
         raise VersionWaits("Answer the new version of the contract first: it names another account of the payee.")
+    require_listed(tx, house, of=of)
     return entrust_payment(tx, house, of=of, amount_fen=amount_fen, payout_at=house.clock.now())
 
 

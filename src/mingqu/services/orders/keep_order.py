@@ -116,11 +116,11 @@ def withdraw(tx: Transaction, *, order_id: UUID, code: str, at: datetime) -> Ord
     return after
 
 
-def postpone(tx: Transaction, *, order_id: UUID, at: datetime) -> Order:
-    """Let an order that could not even be asked wait for the longest delay between two questions, and return it."""
+def postpone(tx: Transaction, *, order_id: UUID, until: datetime) -> Order:
+    """Let an order that could not even be asked wait until a moment, and return it."""
     tx.lock_cell(tx.cell_of(order_id))
     before = orders.load(tx, order_id=order_id)
-    after = replace(before, next_at=at + timedelta(seconds=life.ASK_DELAY_SECONDS_MAX), version=before.version + 1)
+    after = replace(before, next_at=until, version=before.version + 1)
     orders.update(tx, before=before, after=after)
     return after
 

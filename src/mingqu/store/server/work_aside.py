@@ -36,8 +36,18 @@ def wait_after(tries: int) -> timedelta:
     return min(WAIT_MIN * (1 << doublings), WAIT_MAX)
 
 
-def put(tx: Transaction, *, cell: int, work_id: UUID, kind: str, subject_id: UUID, code: str, at: datetime) -> datetime:
-    """Set work aside with the reason; once more is one more try. Return until when it waits."""
+def put(
+    tx: Transaction,
+    *,
+    cell: int,
+    work_id: UUID,
+    kind: str,
+    subject_id: UUID,
+    code: str,
+    at: datetime,
+    most: timedelta = WAIT_MAX,
+) -> datetime:
+    """Set work aside with the reason; once more is one more try. Return until when it waits, `most` at most."""
     row = tx.execute(
         """INSERT INTO work_set_aside (cell, work_id, kind, subject_id, code, since, tried_at, again_at, tries)
            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 1)
@@ -47,7 +57,7 @@ def put(tx: Transaction, *, cell: int, work_id: UUID, kind: str, subject_id: UUI
         (cell, work_id, kind, subject_id, code, at, at, at),
     ).fetchone()
     assert row is not None
-    until = at + wait_after(row[0])
+    until = at + min(wait_after(row[0]), most)
     tx.execute(
         "UPDATE work_set_aside SET again_at = %s WHERE cell = %s AND work_id = %s AND kind = %s",
         (until, cell, work_id, kind),
