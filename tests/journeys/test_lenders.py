@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -269,6 +270,8 @@ def test_a_question_is_over_after_its_day_and_who_asked_is_told_once(world: Open
     still = {"above the law": QuestionState.PARKED}.get(word, QuestionState.ASKED)
     assert [one.state for one in answers_of(house, person_id=known.person_id)] == [still]
     assert told(world) == []
+    if word == "above the law":
+        _parked_before_questions_ended(house, known)
     world.go_to(answer.open_until + timedelta(minutes=59))
     work_until_idle(world)
     assert [one.state for one in answers_of(house, person_id=known.person_id)] == [QuestionState.EXPIRED]
@@ -282,6 +285,18 @@ def test_a_question_is_over_after_its_day_and_who_asked_is_told_once(world: Open
     if word == "above the law":
         again = ask(world, known, key="anew").questions
         assert [one.question_id == answer.question_id for one in again] == [False]
+
+
+def _parked_before_questions_ended(house: House, known: Known) -> None:
+    """Assert that migration 0140 ends what was parked and is followed by nothing, and leaves what is followed alone."""
+    migration = Path("src/mingqu/store/migrations/0140_parked_questions.sql").read_text()
+    for done, state in ((False, "parked"), (True, "expired")):
+        with house.database.transaction() as tx:  # and is not committed
+            if done:
+                tx.execute("UPDATE work SET done_at = run_at WHERE kind = 'ask_lender'")
+            tx.script(migration)
+            rows = tx.execute("SELECT state FROM lender_question WHERE person_id = %s", (known.person_id,))
+            assert [one for (one,) in rows] == [state]
 
 
 def told(world: OpenWorld) -> list[dict[str, str]]:

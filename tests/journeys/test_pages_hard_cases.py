@@ -109,6 +109,7 @@ def test_what_belongs_to_somebody_else_is_the_same_page_as_what_never_was(world:
     table = phone.choose_offer(amount="10000")
     contract = phone.read_table(table)
     contract = phone.agree(contract)
+    assert "消费金融公司" in contract.text  # the lender's licence, before anybody signs
     payout = phone.sign(contract)
     phone.receive()
     loan = payout.path.removesuffix("/payout")

@@ -274,6 +274,7 @@ def _points(visit: Visit, offered: Offered) -> dict[str, Any]:
             order.append(step[1].value)
     return {
         "lender": visit.words.pick(offered.lender_name_zh, offered.lender_name_en),
+        "licence": visit.house.pack.lender(lender_id=offered.product.lender_id).licence.value,
         "principal_fen": terms.principal_fen,
         "simple_ppm": offered.cost.annual.simple_ppm,
         "effective_ppm": offered.cost.annual.effective_ppm,
