@@ -46,6 +46,7 @@ from mingqu.services.purpose.spend_card import (
 )
 from mingqu.store import evidence
 from mingqu.store.ledgers import ledger
+from mingqu.store.proof.purpose import purposes
 from mingqu.store.purposes.purpose import _CARDS
 from mingqu.store.server import transaction
 from mingqu.store.server.connection import call_all
@@ -151,6 +152,11 @@ def test_a_spend_is_held_captured_in_part_and_given_back(world: OpenWorld) -> No
     with card.house.database.transaction() as tx:
         about = [message_id_of(card.card_id, reference) for reference in ("a-1", "c-0", "c-1", "f-0", "r-2")]
         assert all(evidence.leaf_about(tx, subject_id=one) for one in about)
+        for table, row in (("purpose_spend", "spend_id"), ("purpose_message", "message_id")):
+            other = f'{{"card_id": "{card.person_id}", "{row}": "{card.person_id}"}}'
+            tx.script(f"INSERT INTO {table} SELECT (jsonb_populate_record(t, '{other}')).* FROM {table} t LIMIT 1")
+        found = {sentence.split()[0] for sentence in purposes(tx) if "is of a card that is not there" in sentence}
+        assert found == {"spend", "word"}, "verify asks what no foreign key asks"
 
 
 def test_a_card_and_its_account_are_looked_up_by_their_keys_however_many_there_are(world: OpenWorld) -> None:

@@ -42,6 +42,11 @@ def canonical(value: Canonical) -> bytes:
     return _written(value, depth=0).encode()
 
 
+def canonical_text(value: Canonical) -> str:
+    """Return what `canonical` does as text, for who puts it into a larger object."""
+    return _written(value, depth=1)
+
+
 def read(data: bytes) -> Canonical:
     """Return the value that canonical bytes write. Errors: NotCanonical, also for a value written in another way."""
     try:
@@ -66,12 +71,28 @@ def _written(value: Canonical, *, depth: int) -> str:
     if isinstance(value, str):
         return _text(value)
     if type(value) is dict or isinstance(value, Mapping):
-        assert all(isinstance(key, str) for key in value), "a key is a text"
-        # By UTF-16 code units. Of ASCII keys, which nearly all are, each character is one.
-        keys = sorted(value, key=None if "".join(value).isascii() else _code_units)
-        return "{" + ",".join([f"{_text(key)}:{_written(value[key], depth=depth + 1)}" for key in keys]) + "}"
+        return _object(value, depth=depth)
     assert isinstance(value, list | tuple), f"{type(value).__name__} has no canonical form"
     return "[" + ",".join([_written(item, depth=depth + 1) for item in value]) + "]"
+
+
+def _object(value: Mapping[str, Canonical], *, depth: int) -> str:
+    assert all([isinstance(key, str) for key in value]), "a key is a text"  # noqa: C419  A list is faster for few.
+    # By UTF-16 code units. Of ASCII keys, which nearly all are, each character is one.
+    keys = sorted(value) if "".join(value).isascii() else sorted(value, key=_code_units)
+    members = []
+    for key in keys:
+        member = value[key]
+        # A call for each member would be most of what an object costs.
+        written = (
+            encode_basestring(member)
+            if type(member) is str and member.isascii()
+            else str(member)
+            if type(member) is int and -INTEGER_MAX <= member <= INTEGER_MAX
+            else _written(member, depth=depth + 1)
+        )
+        members.append(f"{encode_basestring(key) if key.isascii() else _text(key)}:{written}")
+    return "{" + ",".join(members) + "}"
 
 
 def _code_units(key: str) -> bytes:

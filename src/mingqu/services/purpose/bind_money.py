@@ -19,9 +19,10 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.purpose.follow import Following
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
+from mingqu.services.purpose.move_on_card import CURRENCY
 from mingqu.services.purpose.open_card import bring_in, open_in
 from mingqu.services.purpose.quote_car import dealers_of, paper_field, payee_of, product_of_quote
-from mingqu.services.purpose.spend_card import ADVISE, CURRENCY, Asked, Word, contract_of, hear_in, message_id_of
+from mingqu.services.purpose.spend_card import ADVISE, Asked, Word, contract_of, hear_in, message_id_of
 from mingqu.store.loans.loan import Loan
 from mingqu.store.loans.offer import Offer
 from mingqu.store.people import vault

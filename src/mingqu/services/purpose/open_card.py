@@ -17,7 +17,8 @@ from mingqu.domain.purpose.contract import EVIDENCE
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.once import Response, id_of_key, once
-from mingqu.services.purpose.spend_card import CURRENCY, contract_of, looks_at_end, looks_before_end
+from mingqu.services.purpose.move_on_card import CURRENCY
+from mingqu.services.purpose.spend_card import contract_of, looks_at_end, looks_before_end
 from mingqu.store import evidence
 from mingqu.store.ledgers import ledger
 from mingqu.store.parties import party

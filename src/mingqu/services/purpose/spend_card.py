@@ -18,8 +18,8 @@ from uuid import UUID
 
 from mingqu.domain.canonical import canonical
 from mingqu.domain.evidence import LeafKind
-from mingqu.domain.identifier import beside, derived
-from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, TransferKind
+from mingqu.domain.identifier import beside
+from mingqu.domain.ledger import Transfer
 from mingqu.domain.moment import MARKET_TIME, start_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.policy_file import Document
@@ -27,11 +27,13 @@ from mingqu.domain.purpose import Approved, CardState, Compiled, Spend, authoris
 from mingqu.domain.purpose.follow import Followed, Following, Move, Standing, follow
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
+from mingqu.services.purpose.move_on_card import held, moved
 from mingqu.services.take_turns import Not
 from mingqu.store import evidence
 from mingqu.store.ledgers import whole_batch
-from mingqu.store.purposes import purpose
-from mingqu.store.purposes.purpose import AtHand, Card, KeptSpend, Message
+from mingqu.store.purposes import purpose, purpose_spend
+from mingqu.store.purposes.purpose import AtHand, Card, Message
+from mingqu.store.purposes.purpose_spend import KeptSpend
 from mingqu.store.server import work
 from mingqu.store.server.connection import Answer as Answered
 from mingqu.store.server.connection import Statement
@@ -43,7 +45,6 @@ Writing = Callable[[Sequence[Statement]], Sequence[Answered]]
 Heard = Answer | Refusal
 AUTHORISE: Final = "authorise"
 ADVISE: Final = "advise"  # the network said yes in our place, and tells
-CURRENCY: Final = "CNY"
 WATCH: Final = "watch_card"  # the work of looking at a card after what was said of it
 # A paper that is late freezes the card the day after it was due, and a month later the loan falls due, by policy file.
 LOOKS_AFTER_DAYS: Final = (1, 31)
@@ -105,6 +106,7 @@ class _Written:
 
     messages: list[Message] = field(default_factory=list)
     spends: list[KeptSpend] = field(default_factory=list)
+    followed: list[KeptSpend] = field(default_factory=list)
     days: list[tuple[UUID, date, int]] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     drafts: list[evidence.Draft] = field(default_factory=list)
@@ -235,7 +237,9 @@ def _draft(card: Card, word: Word, message_id: UUID, answer: Answer) -> evidence
 
 def _answer(outcome: str, **said: object) -> Answer:
     told: Answer = {"outcome": outcome, "clause": "", "reason": "", "remedy": "", "from_on": None, "held_until": None}
-    return {**told, "flagged": False, **said}
+    told["flagged"] = False
+    told.update(said)
+    return told
 
 
 def _authorised(
@@ -292,8 +296,7 @@ def _authorised(
             day_fen=card.day_used_fen + word.amount_fen,
         )
     )
-    held = _transfer(card, message_id, message_id, Reason.PURPOSE_SPEND, word.amount_fen, on)
-    written.transfers.append(replace(held, kind=TransferKind.PENDING, expires_on=lapses))
+    written.transfers.append(held(card, message_id, word.amount_fen, on=on, expires_on=lapses))
     return _answer("approved", clause=decided.clause, held_until=lapses.isoformat())
 
 
@@ -346,39 +349,15 @@ def _followed(
     if came.standing != standing:
         after = came.standing
         stands = replace(spend, state=after.state, captured_fen=after.captured_fen, returned_fen=after.returned_fen)
-        written.spends.append(stands)
+        written.followed.append(stands)
         if more_fen := stands.counts_fen - spend.counts_fen:
             written.days.append((card.card_id, spend.spent_on, more_fen))
     if came.move is not None:
-        written.transfers.append(_moved(card, message_id, spend, came, on))
+        written.transfers.append(moved(card, message_id, spend, came, on=on))
     if came.move is Move.POST:
         written.captured.append(card.card_id)
         written.watched += _papers_due(tx, card, on)
     return _answer(came.outcome, clause=spend.clause)
-
-
-def _moved(card: Card, message_id: UUID, spend: KeptSpend, came: Followed, on: date) -> Transfer:
-    if came.move is Move.RETURN:
-        return _transfer(card, message_id, spend.spend_id, Reason.PURPOSE_RETURN, came.amount_fen, on)
-    kind = TransferKind.POST if came.move is Move.POST else TransferKind.VOID
-    ending = _transfer(card, message_id, spend.spend_id, Reason.PURPOSE_SPEND, came.amount_fen, on)
-    return replace(ending, kind=kind, pending_id=derived(spend.spend_id, 1))
-
-
-def _transfer(card: Card, message_id: UUID, spend_id: UUID, reason: Reason, amount_fen: int, on: date) -> Transfer:
-    free = Account(owner=card.card_id, code=AccountCode.PURPOSE_AVAILABLE, currency=CURRENCY)
-    spent = Account(owner=card.card_id, code=AccountCode.PURPOSE_SPENT, currency=CURRENCY)
-    back = reason is Reason.PURPOSE_RETURN
-    return Transfer(
-        id=derived(message_id, 1),
-        debit=spent if back else free,
-        credit=free if back else spent,
-        amount_fen=amount_fen,
-        reason=reason,
-        value_date=on,
-        posted_on=on,
-        reference=spend_id,
-    )
 
 
 def _write(write: Writing, cell: int, at_hand: AtHand, written: _Written, now: datetime, on: date) -> None:
@@ -386,9 +365,11 @@ def _write(write: Writing, cell: int, at_hand: AtHand, written: _Written, now: d
     leaves = evidence.appended(cell=cell, first=at_hand.leaf_count, at=now, drafts=written.drafts)
     statements = [*leaves, purpose.said(cell=cell, messages=written.messages, at=now)]
     if written.spends:
-        statements.append(purpose.kept(cell=cell, spends=written.spends))
+        statements.append(purpose_spend.kept(cell=cell, spends=written.spends))
+    if written.followed:
+        statements.append(purpose_spend.followed(cell=cell, spends=written.followed))
     if written.days:
-        statements.append(purpose.days_changed(cell=cell, changes=written.days))
+        statements.append(purpose_spend.days_changed(cell=cell, changes=written.days))
     if written.captured:
         statements.append(purpose.first_captured(cell=cell, card_ids=written.captured, on=on))
     if written.transfers:

@@ -22,7 +22,8 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import notice_of
 from mingqu.services.purpose.bind_money import card_of_loan
-from mingqu.services.purpose.spend_card import CURRENCY, UNSPENT_TOLD_DAYS, contract_of
+from mingqu.services.purpose.move_on_card import CURRENCY
+from mingqu.services.purpose.spend_card import UNSPENT_TOLD_DAYS, contract_of
 from mingqu.store.ledgers import ledger
 from mingqu.store.loans.loan import Loan
 from mingqu.store.purposes import purpose

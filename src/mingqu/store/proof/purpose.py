@@ -23,6 +23,12 @@ _PAYEES: Final[LiteralString] = """
 _AGREED: Final[LiteralString] = """
     SELECT format('card %%s is agreed on a contract that was never published', c.card_id)
     FROM purpose_card c LEFT JOIN purpose_contract k ON k.hash = c.contract_hash WHERE k.hash IS NULL"""
+# What a foreign key would ask with each word.
+_CARDS: Final[LiteralString] = """
+    SELECT format('%%s is of a card that is not there', said.what)
+    FROM (SELECT cell, card_id, 'spend ' || spend_id AS what FROM purpose_spend
+          UNION ALL SELECT cell, card_id, 'word ' || message_id FROM purpose_message) said
+    LEFT JOIN purpose_card c ON c.cell = said.cell AND c.card_id = said.card_id WHERE c.card_id IS NULL"""
 _MOVED: Final[LiteralString] = """
     WITH moved AS (
         SELECT cell, reference, coalesce(sum(amount_fen) FILTER (WHERE reason = 81), 0) AS spent,
@@ -117,7 +123,7 @@ def purposes(tx: Transaction) -> list[str]:
     """Return a sentence for each spend that left its purpose or is not as posted, and each day with another sum."""
     return [
         sentence
-        for check in (_PAYEES, _AGREED, _BOUND, _MOVED, _HELD, _DAYS, _ENDED, _VERSIONS, _CORRECTED)
+        for check in (_PAYEES, _AGREED, _CARDS, _BOUND, _MOVED, _HELD, _DAYS, _ENDED, _VERSIONS, _CORRECTED)
         for (sentence,) in tx.execute(check, {}).fetchmany(FINDINGS_MAX)
     ] + _stops(tx)
 

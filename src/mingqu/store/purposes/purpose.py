@@ -9,9 +9,13 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from mingqu.domain.ownership import NotFound
+from mingqu.store.purposes import purpose_spend
+from mingqu.store.purposes.purpose_spend import KeptSpend
 from mingqu.store.server import column
-from mingqu.store.server.connection import Answer, Statement
+from mingqu.store.server.connection import Statement
 from mingqu.store.server.database import Transaction
 
 CAME_BACK: Final = "payout_came_back"  # what a card is frozen for whose money was paid and is not there
@@ -34,32 +38,11 @@ _CARDS: Final = """
 _ANSWERED: Final = """
     SELECT message_id, body_hash, answer::text FROM purpose_message
     WHERE cell = $1::smallint AND message_id = ANY ($2::uuid[])"""
-_SPENDS: Final = """
-    SELECT spend_id, card_id, merchant, category, currency, amount_fen, clause, spent_on, expires_on, state,
-           day_number, day_fen, captured_fen, returned_fen
-    FROM purpose_spend WHERE cell = $1::smallint AND spend_id = ANY ($2::uuid[])"""
 _SAY: Final = """
     INSERT INTO purpose_message (cell, message_id, card_id, kind, body_hash, said, answer, at)
     SELECT $1::smallint, m.message_id, m.card_id, m.kind, m.body_hash, m.said::jsonb, m.answer::jsonb, $2::timestamptz
     FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::bytea[], $7::text[], $8::text[])
          AS m (message_id, card_id, kind, body_hash, said, answer)"""
-_KEEP: Final = """
-    INSERT INTO purpose_spend (cell, spend_id, card_id, merchant, category, currency, amount_fen, clause, spent_on,
-                               expires_on, state, day_number, day_fen, captured_fen, returned_fen)
-    SELECT $1::smallint, s.* FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[],
-                                         $8::text[], $9::date[], $10::date[], $11::text[], $12::bigint[], $13::bigint[],
-                                         $14::bigint[], $15::bigint[])
-           AS s (spend_id, card_id, merchant, category, currency, amount_fen, clause, spent_on, expires_on, state,
-                 day_number, day_fen, captured_fen, returned_fen)
-    ON CONFLICT (cell, spend_id) DO UPDATE SET state = excluded.state, captured_fen = excluded.captured_fen,
-                                               returned_fen = excluded.returned_fen"""
-# What a word took from a day, or gave it back, is told the last spend of that day, which may be the word's own.
-_DAYS: Final = """
-    UPDATE purpose_spend s SET day_fen = s.day_fen + d.more_fen
-    FROM unnest($2::uuid[], $3::date[], $4::bigint[]) AS d (card_id, day, more_fen)
-    WHERE s.cell = $1::smallint AND s.card_id = d.card_id AND s.spent_on = d.day
-      AND s.day_number = (SELECT max(l.day_number) FROM purpose_spend l
-                          WHERE l.cell = $1::smallint AND l.card_id = d.card_id AND l.spent_on = d.day)"""
 _CAPTURED: Final = """
     UPDATE purpose_card SET first_captured_on = $3::date
     WHERE cell = $1::smallint AND card_id = ANY ($2::uuid[]) AND first_captured_on IS NULL"""
@@ -79,36 +62,6 @@ class Card:
     day_used_fen: int
     day_spends: int
     evidence: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptSpend:
-    """A spend that was approved, and what became of it.
-
-    Of the spends of its card and day it is the `day_number`th; the last of them has in `day_fen` what the day comes to.
-    """
-
-    spend_id: UUID
-    card_id: UUID
-    merchant: str
-    category: str
-    currency: str
-    amount_fen: int
-    clause: str
-    spent_on: date
-    expires_on: date
-    state: str
-    day_number: int
-    day_fen: int
-    captured_fen: int = 0
-    returned_fen: int = 0
-
-    @property
-    def counts_fen(self) -> int:
-        """What counts of it for its day: what was given back does, what was reversed does not."""
-        if self.state == "held":
-            return self.amount_fen
-        return 0 if self.state == "reversed" else self.captured_fen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +104,7 @@ def locked(
         Statement(_ANSWERED, (of, column.of_uuids(message_ids).packed)),
     ]
     if spend_ids:  # most words ask for a new spend
-        asked.append(Statement(_SPENDS, (of, column.of_uuids(spend_ids).packed)))
+        asked.append(purpose_spend.asked(cell=cell, spend_ids=spend_ids))
     lock, found, answered, *spends = tx.together(asked)
     ((last_closed_on, leaf_count),) = lock.fetchall()
     return AtHand(
@@ -159,7 +112,7 @@ def locked(
         leaf_count=leaf_count,
         cards={row[0]: _card(row) for row in found},
         answered={row[0]: (bytes(row[1]), json.loads(row[2])) for row in answered},
-        spends=_spends(spends[0]) if spends else {},
+        spends=purpose_spend.read(spends[0]) if spends else {},
     )
 
 
@@ -170,41 +123,10 @@ def said(*, cell: int, messages: Sequence[Message], at: datetime) -> Statement:
         column.of_uuids([each.card_id for each in messages]),
         column.of_texts([each.kind for each in messages]),
         column.of_bytes_or_nulls([each.body_hash for each in messages]),
-        column.of_texts([json.dumps(each.said, ensure_ascii=False) for each in messages]),
-        column.of_texts([json.dumps(each.answer, ensure_ascii=False) for each in messages]),
+        column.of_utf8([msgspec.json.encode(each.said) for each in messages]),
+        column.of_utf8([msgspec.json.encode(each.answer) for each in messages]),
     )
     return Statement(_SAY, (column.smallint(cell), column.moment(at), *(each.packed for each in values)))
-
-
-def kept(*, cell: int, spends: Sequence[KeptSpend]) -> Statement:
-    """Return the statement that stores spends as they stand now."""
-    values = (
-        column.of_uuids([each.spend_id for each in spends]),
-        column.of_uuids([each.card_id for each in spends]),
-        column.of_texts([each.merchant for each in spends]),
-        column.of_texts([each.category for each in spends]),
-        column.of_texts([each.currency for each in spends]),
-        column.of_bigints([each.amount_fen for each in spends]),
-        column.of_texts([each.clause for each in spends]),
-        column.of_dates([each.spent_on for each in spends]),
-        column.of_dates([each.expires_on for each in spends]),
-        column.of_texts([each.state for each in spends]),
-        column.of_bigints([each.day_number for each in spends]),
-        column.of_bigints([each.day_fen for each in spends]),
-        column.of_bigints([each.captured_fen for each in spends]),
-        column.of_bigints([each.returned_fen for each in spends]),
-    )
-    return Statement(_KEEP, (column.smallint(cell), *(each.packed for each in values)))
-
-
-def days_changed(*, cell: int, changes: Sequence[tuple[UUID, date, int]]) -> Statement:
-    """Return the statement that adds fen to what cards spent on days, each card at most once."""
-    values = (
-        column.of_uuids([card_id for card_id, _, _ in changes]),
-        column.of_dates([day for _, day, _ in changes]),
-        column.of_bigints([more_fen for _, _, more_fen in changes]),
-    )
-    return Statement(_DAYS, (column.smallint(cell), *(each.packed for each in values)))
 
 
 def first_captured(*, cell: int, card_ids: Sequence[UUID], on: date) -> Statement:
@@ -377,11 +299,6 @@ def _card(row: Sequence[object]) -> Card:
     evidence = row[9]
     assert isinstance(evidence, list)
     return Card(**known, evidence=frozenset(evidence))  # type: ignore[arg-type]
-
-
-def _spends(rows: Answer) -> dict[UUID, KeptSpend]:
-    names = tuple(KeptSpend.__dataclass_fields__)
-    return {row[0]: KeptSpend(**dict(zip(names, row, strict=True))) for row in rows}
 
 
 def kinds_of(tx: Transaction, *, card_id: UUID) -> set[str]:

@@ -111,8 +111,12 @@ def of_moments(values: Sequence[datetime]) -> Column:
 
 def of_texts(values: Sequence[str]) -> Column:
     """Pack ASCII texts."""
-    encoded = [value.encode("ascii") for value in values]
-    return _of_bytes(_TEXT, [_sized(value) for value in encoded])
+    return of_utf8([value.encode("ascii") for value in values])
+
+
+def of_utf8(values: Sequence[bytes]) -> Column:
+    """Pack texts that are encoded already, as JSON is."""
+    return _of_bytes(_TEXT, [_sized(value) for value in values])
 
 
 def of_few_texts(values: Sequence[str]) -> Column:
