@@ -15,6 +15,7 @@ from mingqu.client.spend_answers import JointLender
 from mingqu.demo.journey import work_until_idle
 from mingqu.domain.ledger import AccountCode
 from mingqu.domain.personal import Personal
+from mingqu.domain.word import Failed
 from mingqu.services.funding.state_to_funder import state_to_funder
 from mingqu.services.house import House
 from mingqu.services.limits.follow_funding import follow_funding
@@ -23,8 +24,9 @@ from mingqu.store import proof
 from mingqu.web.site import make_site
 from tests.console import signed_in
 from tests.funding import joint_book, with_book
-from tests.journeys.api import ADDRESS, Site, be_assessed, introduce, sign_in_again
+from tests.journeys.api import ADDRESS, Borrower, Site, be_assessed, introduce, sign_in_again
 from tests.journeys.reading import assert_coherent, facts_of
+from tests.journeys.test_disputed_orders import check, decide, hear
 from tests.journeys.test_fund_centre import CHENGCHUAN, QINGHE, used
 from tests.journeys.test_spend_funding import accounts_of
 from tests.journeys.test_story_s1 import WALLET, buy, opened, pass_to, pay, wallet
@@ -125,6 +127,7 @@ def test_a_joint_account_is_its_two_lenders_to_the_fen(site: Site) -> None:
     assert all(one == (one + other) * 3 // 10 > 0 for one, other in zip(partner[3:], bank[3:], strict=True))
     assert_coherent(house)
     see_what_each_is_told(house, cash_id)
+    see_a_draw_come_back(site, xia, cash_id)
     see_that_proofs_find_a_fen(house, spend_id)
 
 
@@ -154,6 +157,28 @@ def see_what_each_is_told(house: House, cash_id: UUID) -> None:
     assert (line.revolving, line.opening_fen, line.repaid_fen, line.interest_fen, line.closing_fen) == (
         True, 700_000, 70_000, 4_760, 630_000,
     )  # fmt: skip
+
+
+def see_a_draw_come_back(site: Site, xia: Borrower, cash_id: UUID) -> None:
+    """Assert that of a draw that came back, behind its bill, no lender has lent or claims anything."""
+    house, line = site.world.house, "line chengchuan-cash/joint-qinghe"
+    drawn = xia.client.draw_from_line(account_id=cash_id, instrument_id=xia.instrument_id, amount_fen=200_001)
+    work_until_idle(site.world)
+    assert ([one[1] for one in owned(house, cash_id)], used(house, line)) == ([360_000, 840_001], 1_100_001)
+    pass_to(site, date(2026, 11, 5))
+    sign_in_again(site, xia)
+    hear(site.world, drawn.order_id, Failed(code="returned"))
+    check(site.world, decide(site.world, drawn.order_id, "returned"))
+    assert ([one[:2] for one in owned(house, cash_id)], used(house, line)) == (
+        [(270_000, 300_000), (630_000, 700_000)],
+        900_000,
+    )
+    assert used(house, "concentration qinghe/chengchuan") == 630_000 + 28_000
+    bill = xia.client.spend_statements(account_id=cash_id)[0]
+    assert (bill.principal_fen + bill.overdue_fen, bill.corrected_total_fen) == (1_100_001, bill.total_fen - 202_161)
+    listed = [(one.amount_fen, one.returned_on) for one in xia.client.draws(account_id=cash_id)]
+    assert listed == [(200_001, date(2026, 11, 5)), (1_000_000, None)]
+    assert_coherent(house)
 
 
 def see_that_proofs_find_a_fen(house: House, spend_id: UUID) -> None:

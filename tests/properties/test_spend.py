@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mingqu.domain.ledger import WAYS
@@ -27,8 +27,12 @@ from mingqu.domain.spend import (
     next_morning,
     open_account,
     step,
+    take_draw_back,
+    tell,
+    undoing,
 )
 from mingqu.domain.spend.packed import packed, unpacked
+from mingqu.simulation.plain_story import plain_story
 from tests.golden.spend_scenarios import terms_of
 from tests.soak import examples
 
@@ -36,11 +40,17 @@ OPENED = date(2026, 1, 3)
 LIMIT_FEN = 2_000_000
 DAY = timedelta(days=1)
 BACK = (SpendKind.REVERSED, SpendKind.REVERSED_INTEREST, SpendKind.REVERSED_FEE, SpendKind.REVERSED_PENALTY)
+SPENDING = (SpendKind.PURCHASED, SpendKind.DRAWN)
+OWED = (Code.SPEND_PRINCIPAL, Code.SPEND_INTEREST_DUE, Code.SPEND_FEE_DUE, Code.SPEND_PENALTY_DUE)
 WHOLE_BILL = 1  # of a repayment: whatever is left of the bill, to the fen
 
 
+# Of a draw that came back only a whole story tells: `test_a_draw_that_came_back_was_never_owed`.
+STEPS = tuple(kind for kind in SpendKind if kind is not SpendKind.DRAW_RETURNED)
+
+
 @st.composite
-def histories(draw: st.DrawFn, kinds: tuple[SpendKind, ...] = tuple(SpendKind)) -> list[SpendEvent]:
+def histories(draw: st.DrawFn, kinds: tuple[SpendKind, ...] = STEPS) -> list[SpendEvent]:
     """Events of some months, in order; a refund or conversion names an earlier purchase, if there is one, and what is
     taken back an earlier repayment."""
     day, events, purchases, paid = OPENED, [], [], []
@@ -278,3 +288,159 @@ def test_what_was_late_is_kept_with_its_days(terms: SpendTerms, events: list[Spe
         kept = any(due < day < cured for due, cured in last.lates)
         open_since = last.overdue_since is not None and last.overdue_since <= day
         assert (was.overdue_days(day) > 0) == (kept or open_since), day
+
+
+@st.composite
+def drawn_back(draw: st.DrawFn, kinds: tuple[SpendKind, ...]) -> list[SpendEvent]:
+    """A history in which one draw or two come back, each some days after it was paid."""
+    events = draw(histories(kinds=kinds).filter(lambda told: any(one.kind is SpendKind.DRAWN for one in told)))
+    for number in (901, 902):
+        draws = [place for place, one in enumerate(events) if one.kind is SpendKind.DRAWN]
+        gone = {one.target for one in events if one.kind is SpendKind.DRAW_RETURNED}
+        left = [place for place in draws if events[place].event_id not in gone]
+        if not left or (number == 902 and not draw(st.booleans())):
+            break
+        first = draw(st.sampled_from(left))
+        place = draw(st.integers(first + 1, len(events)))
+        earliest = events[place - 1].on
+        latest = events[place].on if place < len(events) else earliest + 50 * DAY
+        day = earliest + DAY * draw(st.integers(0, (latest - earliest).days))
+        back = SpendEvent(
+            event_id=UUID(int=number), kind=SpendKind.DRAW_RETURNED, on=day,
+            amount_fen=events[first].amount_fen, target=events[first].event_id,
+        )  # fmt: skip
+        events.insert(place, back)
+    return events
+
+
+def told_whole(terms: SpendTerms, events: list[SpendEvent]) -> tuple[list[SpendEvent], list[SpendOutcome]]:
+    """Tell a history of draws that come back and of payments that bounce whole, each once; return what of it was not
+    refused, and each outcome."""
+    state, taken, outcomes = open_account(terms=terms, on=OPENED, limit_fen=LIMIT_FEN), [], []
+    for drawn in events:
+        outcomes.append(advance(terms=terms, state=state, to=drawn.on))
+        state = outcomes[-1].state
+        for event in bounced(terms, taken, drawn) if drawn.kind is SpendKind.REVERSED else [drawn]:
+            if event.kind is SpendKind.DRAW_RETURNED:
+                outcome = take_draw_back(terms=terms, opened_on=OPENED, limit_fen=LIMIT_FEN, events=taken, event=event)
+            else:
+                try:
+                    outcome = step(terms=terms, state=state, event=event)
+                except Refusal:
+                    continue
+            outcomes.append(outcome)
+            taken.append(event)
+            state = outcome.state
+    outcomes.append(advance(terms=terms, state=state, to=state.day + timedelta(days=75)))
+    return taken, outcomes
+
+
+def bounced(terms: SpendTerms, taken: list[SpendEvent], drawn: SpendEvent) -> list[SpendEvent]:
+    """Return what takes a repayment back whole; nothing where that was done."""
+    if any(one.target == drawn.target for one in taken if one.kind in BACK):
+        return []
+    whole = next(one for one in taken if one.event_id == drawn.target)
+    story = tell(terms=terms, opened_on=OPENED, limit_fen=LIMIT_FEN, events=taken, to=drawn.on)
+    parts = undoing(story.paid[whole.event_id], amount_fen=whole.amount_fen)
+    return [
+        replace(drawn, event_id=UUID(int=drawn.event_id.int * 1_000 + place), kind=kind, amount_fen=fen)
+        for place, (kind, fen) in enumerate(parts.items())
+    ]
+
+
+def days(*said: tuple[SpendKind, int, int]) -> list[SpendEvent]:
+    """A history as (kind, days from the first, fen), of which the first comes back; the third is what bounces."""
+    named = {SpendKind.DRAW_RETURNED: UUID(int=1), SpendKind.REVERSED: UUID(int=3)}
+    return [
+        SpendEvent(
+            event_id=UUID(int=number), kind=kind, on=OPENED + DAY * after, amount_fen=fen, target=named.get(kind),
+            count=3 if kind is SpendKind.CONVERTED else None,
+        )
+        for number, (kind, after, fen) in enumerate(said, start=1)
+    ]  # fmt: skip
+
+
+def late(state: SpendState) -> set[date]:
+    """Every day on which an account was late, or is."""
+    spells = [(due + DAY, cured) for due, cured in state.lates]
+    if state.overdue_since is not None:
+        spells.append((state.overdue_since, state.day + DAY))
+    return {since + DAY * days for since, until in spells for days in range((until - since).days)}
+
+
+# The second draw alone would be asked for whole, and what the bill of both asked was paid in time; more was cut into
+# instalments than is left; a payment had paid interest, and bounces before its draw comes back, or after.
+@example(terms=terms_of(), events=days(
+    (SpendKind.DRAWN, 0, 50_000), (SpendKind.DRAWN, 1, 9_000), (SpendKind.REPAID, 10, 6_000),
+    (SpendKind.DRAW_RETURNED, 30, 50_000),
+))  # fmt: skip
+@example(terms=terms_of(free_period=False), events=days(
+    (SpendKind.DRAWN, 0, 50_000), (SpendKind.DRAWN, 1, 30_000), (SpendKind.CONVERTED, 10, 70_000),
+    (SpendKind.DRAW_RETURNED, 40, 50_000),
+))  # fmt: skip
+@example(terms=terms_of(free_period=False), events=days(
+    (SpendKind.DRAWN, 0, 50_000), (SpendKind.DRAWN, 40, 10_000), (SpendKind.REPAID, 41, 30_000),
+    (SpendKind.REVERSED, 45, 1), (SpendKind.DRAW_RETURNED, 50, 50_000),
+))  # fmt: skip
+@example(terms=terms_of(free_period=False), events=days(
+    (SpendKind.DRAWN, 0, 50_000), (SpendKind.DRAWN, 40, 10_000), (SpendKind.REPAID, 41, 30_000),
+    (SpendKind.DRAW_RETURNED, 45, 50_000), (SpendKind.REVERSED, 50, 1),
+))  # fmt: skip
+@given(terms=TERMS, events=drawn_back(tuple(kind for kind in STEPS if kind not in BACK[1:])))
+@settings(max_examples=examples(150))
+def test_a_draw_that_came_back_was_never_owed(terms: SpendTerms, events: list[SpendEvent]) -> None:
+    terms = replace(terms, unpaid_bill=UnpaidBill.UNPAID_PART, minimum=replace(terms.minimum, whole_up_to_fen=10_000))
+    taken, outcomes = told_whole(terms, events)
+    balance: Counter[Code] = Counter()
+    used_fen = 0
+    for outcome in outcomes:
+        for posting in outcome.postings:
+            assert (posting.debit, posting.credit, posting.reason) in WAYS
+            balance[posting.debit] += posting.amount_fen
+            balance[posting.credit] -= posting.amount_fen
+            assert min(balance[code] for code in OWED) >= 0 >= balance[Code.SPEND_CREDIT], "an account ran dry"
+        used_fen += outcome.drawn_fen - outcome.released_fen
+        require_sound(outcome.state, balance, used_fen)
+    state = outcomes[-1].state
+    story = tell(terms=terms, opened_on=OPENED, limit_fen=LIMIT_FEN, events=taken, to=state.day)
+    assert story.state == state
+    plain = plain_story(terms=terms, opened_on=OPENED, limit_fen=LIMIT_FEN, events=taken, to=state.day)
+    assert (state.interest_fen, state.fee_fen, state.penalty_fen, state.credit_fen) == (
+        plain.due["interest"], plain.due["fee"], plain.due["penalty"], plain.credit_fen,
+    )  # fmt: skip
+    assert not plain.lost()
+    dues = {
+        "fee": SpendKind.REVERSED_FEE,
+        "penalty": SpendKind.REVERSED_PENALTY,
+        "interest": SpendKind.REVERSED_INTEREST,
+    }
+    for paid_by, paid in plain.paid_by.items():
+        assert [paid[what] for what in dues] == [story.paid[paid_by][kind] for kind in dues.values()]
+    assert (state.used_fen, state.lacking_fen, state.overdue_since) == (
+        plain.used_fen, plain.lacking_fen, plain.late_since,
+    )  # fmt: skip
+    asked = [(bill.number, bill.total_fen, bill.minimum_fen) for bill in story.issued]
+    assert asked == [(bill.number, bill.total_fen, bill.least_fen) for bill in plain.sent]
+    assert [bill.number for bill in story.issued] == list(range(1, len(asked) + 1)), "no number is given twice"
+    corrected = {bill.billed_on: (bill.number, bill.total_fen) for bill in story.bills.values()}
+    assert corrected == {bill.billed_on: (bill.number, bill.total_fen) for bill in plain.bills}
+    came_back = [place for place, one in enumerate(taken) if one.kind is SpendKind.DRAW_RETURNED]
+    for place in came_back:
+        was, now = (
+            tell(terms=terms, opened_on=OPENED, limit_fen=LIMIT_FEN, events=taken[:upto], to=taken[place].on).state
+            for upto in (place, place + 1)
+        )
+        assert (
+            now.whole_fen + sum(plan.principal_fen for plan in now.plans)
+            <= was.whole_fen + sum(plan.principal_fen for plan in was.plans) - 0
+        ), "somebody owes more"
+        assert late(now) <= late(was), "somebody is late who was not"
+        assert now.lacking_fen <= was.lacking_fen
+        assert now.used_fen <= was.used_fen
+        for what in ("interest_fen", "fee_fen", "penalty_fen", "overdue_fen"):
+            assert getattr(now, what) <= getattr(was, what), what
+        assert now.credit_fen >= was.credit_fen
+    lent_fen = balance[Code.LENDER_CASH]
+    gone = {one.target for one in taken if one.kind is SpendKind.DRAW_RETURNED}
+    spent = sum(one.amount_fen for one in taken if one.kind in SPENDING and one.event_id not in gone)
+    assert lent_fen == sum(one.amount_fen for one in taken if one.kind is SpendKind.REFUNDED) - spent

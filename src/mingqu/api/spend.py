@@ -17,6 +17,7 @@ from mingqu.api.spend_shape import (
     InstalmentOffer,
     InstalmentOffers,
     InstalmentPart,
+    IssuedStatement,
     JointSource,
     NewCashDraw,
     NewInstalments,
@@ -28,6 +29,8 @@ from mingqu.api.spend_shape import (
     Purchases,
     SpendAccount,
     SpendAccounts,
+    SpendDraw,
+    SpendDraws,
     SpendInstalment,
     SpendProduct,
     SpendProducts,
@@ -58,7 +61,14 @@ from mingqu.services.revolving.convert_spend import ConversionOffer, conversion_
 from mingqu.services.revolving.draw_cash import NotForCash, draw_cash
 from mingqu.services.revolving.open_spend import SpendAccountExists, TermsNotShown, open_spend, spend_offers
 from mingqu.services.revolving.pay_merchant import NotForSpending, PurchaseExists, authorize_purchase
-from mingqu.services.revolving.read_spend import SpendView, spend_purchases, spend_statements, spend_view, spend_views
+from mingqu.services.revolving.read_spend import (
+    SpendView,
+    spend_bills,
+    spend_draws,
+    spend_purchases,
+    spend_view,
+    spend_views,
+)
 from mingqu.services.revolving.record_spend import RepaymentUnderWay
 
 TAG: Final = "Revolving accounts"
@@ -146,8 +156,25 @@ def read_spend_account(account_id: FromPath[UUID], house: HouseHere, caller: Cal
 @reads("/spend-accounts/{account_id:uuid}/statements", tag=TAG)
 def list_spend_statements(account_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -> SpendStatements:
     """List the bills of a revolving account."""
-    found = spend_statements(house, person_id=caller.person_id, account_id=account_id)
-    return SpendStatements(statements=[shaped(one, SpendStatement) for one in found])
+    found = spend_bills(house, person_id=caller.person_id, account_id=account_id)
+    return SpendStatements(
+        statements=[
+            shaped(
+                one.issued,
+                IssuedStatement,
+                corrected_total_fen=one.stands.total_fen if one.corrected else None,
+                corrected_minimum_fen=one.stands.minimum_fen if one.corrected else None,
+            )
+            for one in found
+        ]
+    )
+
+
+@reads("/spend-accounts/{account_id:uuid}/draws", tag=TAG)
+def list_draws(account_id: FromPath[UUID], house: HouseHere, caller: CallerHere) -> SpendDraws:
+    """List the last draws from a line of cash; one that the bank sent back says so."""
+    found = spend_draws(house, person_id=caller.person_id, account_id=account_id)
+    return SpendDraws(draws=[shaped(one, SpendDraw) for one in found])
 
 
 @reads("/spend-accounts/{account_id:uuid}/purchases", tag=TAG)
@@ -281,6 +308,7 @@ HANDLERS: Final = (
     list_spend_accounts,
     read_spend_account,
     list_spend_statements,
+    list_draws,
     list_purchases,
     authorize,
     draw_from_line,

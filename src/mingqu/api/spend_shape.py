@@ -67,7 +67,7 @@ class SpendProducts(Answer, frozen=True, kw_only=True):
 
 
 class SpendStatement(Answer, frozen=True, kw_only=True):
-    """A bill as it was issued; only `principal_fen` may be carried on beyond its share of the least payment."""
+    """A bill; only `principal_fen` may be carried on beyond its share of the least payment."""
 
     number: int
     billed_on: date
@@ -81,6 +81,28 @@ class SpendStatement(Answer, frozen=True, kw_only=True):
     over_limit_fen: Fen
     minimum_fen: Fen
     total_fen: Fen
+
+
+class IssuedStatement(SpendStatement, frozen=True, kw_only=True):
+    """A bill as it was issued. `corrected`: what it comes to since a draw that was in it came back, if one did."""
+
+    corrected_minimum_fen: Fen | None
+    corrected_total_fen: Fen | None
+
+
+class SpendDraw(Answer, frozen=True, kw_only=True):
+    """Cash that was drawn. One that came back, `returned_on` a day, was never owed."""
+
+    order_id: UUID
+    drawn_on: date
+    amount_fen: Fen
+    returned_on: date | None
+
+
+class SpendDraws(Answer, frozen=True, kw_only=True):
+    """The last draws from a line of cash, the newest first."""
+
+    draws: list[SpendDraw]
 
 
 class SpendAccount(Answer, frozen=True, kw_only=True):
@@ -124,7 +146,7 @@ class SpendAccounts(Answer, frozen=True, kw_only=True):
 class SpendStatements(Answer, frozen=True, kw_only=True):
     """The bills of an account, the newest first."""
 
-    statements: list[SpendStatement]
+    statements: list[IssuedStatement]
 
 
 class Purchase(Answer, frozen=True, kw_only=True):

@@ -25,7 +25,14 @@ from mingqu.services.repayment.repay_spend import repay_spend
 from mingqu.services.revolving.convert_spend import ConversionOffer, conversion_offers, convert_spend
 from mingqu.services.revolving.draw_cash import draw_cash
 from mingqu.services.revolving.open_spend import SpendOffer, open_spend, spend_offers
-from mingqu.services.revolving.read_spend import SpendView, spend_purchases, spend_statements, spend_view, spend_views
+from mingqu.services.revolving.read_spend import (
+    SpendView,
+    spend_bills,
+    spend_draws,
+    spend_purchases,
+    spend_view,
+    spend_views,
+)
 
 _WISHES = {wish.value: wish for wish in PaymentWish}
 
@@ -76,12 +83,18 @@ def show_bill(visit: Visit) -> Response[Any]:
     """Show one bill, part by part. Errors: NotFound."""
     account_id = visit.identifier("account_id")
     number = str(visit.request.path_params["number"])
-    found = spend_statements(visit.house, person_id=visit.person_id, account_id=account_id)
-    bill = next((one for one in found if str(one.number) == number), None)
+    found = spend_bills(visit.house, person_id=visit.person_id, account_id=account_id)
+    bill = next((one for one in found if str(one.issued.number) == number), None)
     if bill is None:
         raise NotFound
     view = spend_view(visit.house, person_id=visit.person_id, account_id=account_id)
-    return visit.show("spend_bill.html", account=_account(visit, view), bill=bill, parts=_parts(bill))
+    return visit.show(
+        "spend_bill.html",
+        account=_account(visit, view),
+        bill=bill.stands,
+        parts=_parts(bill.stands),
+        issued_fen=bill.issued.total_fen if bill.corrected else None,
+    )
 
 
 def pay(visit: Visit, form: Form) -> Response[Any]:
@@ -272,7 +285,11 @@ def account_page(visit: Visit, *, refusal: Refusal | None = None) -> Response[An
         "spend.html",
         status=200 if refusal is None else refusal.status,
         account=_account(visit, view),
-        bills=spend_statements(visit.house, person_id=visit.person_id, account_id=account_id),
+        bills=[one.stands for one in spend_bills(visit.house, person_id=visit.person_id, account_id=account_id)],
+        draws=[
+            {"fen": one.amount_fen, "on": one.drawn_on, "returned_on": one.returned_on}
+            for one in spend_draws(visit.house, person_id=visit.person_id, account_id=account_id)
+        ],
         purchases=[
             {
                 "id": one.purchase_id.hex,

@@ -60,7 +60,7 @@ class SpendProducts(Answer, frozen=True, kw_only=True):
 
 
 class SpendStatement(Answer, frozen=True, kw_only=True):
-    """A bill as it was issued."""
+    """A bill."""
 
     number: int
     billed_on: date
@@ -76,10 +76,32 @@ class SpendStatement(Answer, frozen=True, kw_only=True):
     total_fen: int
 
 
+class IssuedStatement(SpendStatement, frozen=True, kw_only=True):
+    """A bill as it was issued. `corrected`: what it comes to since a draw that was in it came back, if one did."""
+
+    corrected_minimum_fen: int | None
+    corrected_total_fen: int | None
+
+
+class SpendDraw(Answer, frozen=True, kw_only=True):
+    """Cash that was drawn. One that came back, `returned_on` a day, was never owed."""
+
+    order_id: UUID
+    drawn_on: date
+    amount_fen: int
+    returned_on: date | None
+
+
+class SpendDraws(Answer, frozen=True, kw_only=True):
+    """The last draws from a line of cash, the newest first."""
+
+    draws: list[SpendDraw]
+
+
 class SpendStatements(Answer, frozen=True, kw_only=True):
     """Bills, the newest first."""
 
-    statements: list[SpendStatement]
+    statements: list[IssuedStatement]
 
 
 class SpendAccount(Answer, frozen=True, kw_only=True):

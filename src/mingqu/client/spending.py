@@ -32,10 +32,14 @@ class Spending:
         """Return a revolving account as it stands."""
         return self._at.read(f"/v1/spend-accounts/{account_id}", spend_answers.SpendAccount)
 
-    def spend_statements(self, *, account_id: UUID) -> list[spend_answers.SpendStatement]:
+    def spend_statements(self, *, account_id: UUID) -> list[spend_answers.IssuedStatement]:
         """Return the bills of a revolving account."""
         path = f"/v1/spend-accounts/{account_id}/statements"
         return self._at.read(path, spend_answers.SpendStatements).statements
+
+    def draws(self, *, account_id: UUID) -> list[spend_answers.SpendDraw]:
+        """Return the last draws from a line of cash."""
+        return self._at.read(f"/v1/spend-accounts/{account_id}/draws", spend_answers.SpendDraws).draws
 
     def purchases(self, *, account_id: UUID) -> list[spend_answers.Purchase]:
         """Return the last purchases from a revolving account."""

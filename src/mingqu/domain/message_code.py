@@ -49,6 +49,7 @@ _ABOUT: Final = {
     "loan.disbursed": MessageAbout.PAYOUT,
     "loan.payout_failed": MessageAbout.PAYOUT,
     "loan.payout_returned": MessageAbout.PAYOUT,
+    "spend.draw_returned": MessageAbout.PAYOUT,
     "loan.contract_version": MessageAbout.PAYOUT,
     "loan.payout_waits": MessageAbout.PAYOUT,
     "loan.called_off": MessageAbout.PAYOUT,

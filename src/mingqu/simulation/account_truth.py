@@ -22,6 +22,7 @@ from mingqu.domain.word import Paid
 from mingqu.simulation.notebook import Bought, Cut, Moved, Notebook
 from mingqu.simulation.people import Person
 from mingqu.simulation.plain_account import PlainAccount, PlainBill
+from mingqu.simulation.plain_story import plain_story
 from mingqu.simulation.playhouse import Playhouse
 from mingqu.store.loans import loan
 from mingqu.store.orders import order
@@ -108,15 +109,13 @@ class AccountTruth:
             for account in spend.page(tx, cell=cell, after=UUID(int=0), limit=ACCOUNTS_MAX):
                 notebook = owners.get(account.account_id, Notebook())
                 events = spend.events_of(tx, account_id=account.account_id)
-                plain = PlainAccount(
+                plain = plain_story(
                     terms=account.terms,
                     opened_on=account.opened_on,
-                    day=account.opened_on,
                     limit_fen=account.granted_fen,
+                    events=events,
+                    to=account.state.day,
                 )
-                for event in events:
-                    plain.tell(event)
-                plain.pass_to(account.state.day)
                 yield _Told(account=account, events=events, notebook=notebook, plain=plain)
 
     def _of(self, tx: Transaction, told: _Told) -> Iterator[str]:
@@ -241,10 +240,10 @@ def _against_plain(tx: Transaction, told: _Told) -> Iterator[str]:
         f"{what}: {mine[what]} by heaps, {theirs[what]} in the book" for what in mine if mine[what] != theirs[what]
     )
     issued = spend.statements_of(tx, account_id=told.account.account_id)[::-1]
-    for bill, known in zip(plain.bills, map(_as_plain, issued), strict=False):
+    for bill, known in zip(plain.sent, map(_as_plain, issued), strict=False):
         if bill != known:
             yield f"bill {bill.number}: {bill} by heaps, {known} in the book"
-    totals = [bill.total_fen for bill in plain.bills]
+    totals = [bill.total_fen for bill in plain.sent]
     if totals != [known.total_fen for known in issued]:
         yield f"bills of {totals} by heaps, and {len(issued)} in the book"
 

@@ -14,7 +14,7 @@ from mingqu.services.privacy.erase_person import ask_to_be_erased
 from mingqu.services.repayment.repay import PaymentPage
 from mingqu.services.revolving.convert_spend import ConversionOffer, conversion_offers, convert_spend
 from mingqu.services.revolving.open_spend import open_spend, spend_offers
-from mingqu.services.revolving.read_spend import SpendView, spend_purchases, spend_statements, spend_view, spend_views
+from mingqu.services.revolving.read_spend import SpendView, spend_bills, spend_purchases, spend_view, spend_views
 from mingqu.simulation import seller
 from mingqu.simulation.borrower import earn_or_spend, pay
 from mingqu.simulation.notebook import Act, Agreed, Cut
@@ -181,7 +181,7 @@ def look(person: Person) -> None:
     with person.house.reading() as then:
         for view in spend_views(then, person_id=person.own_id):
             spend_view(then, person_id=person.own_id, account_id=view.account_id)
-            spend_statements(then, person_id=person.own_id, account_id=view.account_id)
+            spend_bills(then, person_id=person.own_id, account_id=view.account_id)
             spend_purchases(then, person_id=person.own_id, account_id=view.account_id)
 
 

@@ -3,12 +3,16 @@
 It knows one way of charging, that of both products: what a due day finds unpaid bears from that day on, and nothing
 else of a bill does. Each fen of a heap is somewhere: not billed, billed, paid, given back, paid by what was the owner's
 already, or moved on into instalments; where it went is counted, and adds up.
+
+A draw that came back never was: another account is told everything else anew (`plain_story`), with the bills that were
+sent by then.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import Enum
 from fractions import Fraction
@@ -22,6 +26,12 @@ _HALF: Final = Fraction(1, 2)
 _TENTH: Final = Fraction(1, 10)
 _WHOLE_UP_TO_FEN: Final = 10_000  # a bill of so little principal asks for all of it
 _BEYOND: Final = _HALF  # of the rate: what a penalty adds to it
+_BOUNCED: Final = {
+    SpendKind.REVERSED: "principal",
+    SpendKind.REVERSED_INTEREST: "interest",
+    SpendKind.REVERSED_FEE: "fee",
+    SpendKind.REVERSED_PENALTY: "penalty",
+}
 
 
 class Went(Enum):
@@ -90,7 +100,9 @@ class PlainAccount:
     plans: list[Instalments] = field(default_factory=list)
     due: Counter[str] = field(default_factory=Counter)  # interest, fee, penalty
     credit_fen: int = 0
-    bills: list[PlainBill] = field(default_factory=list)
+    bills: list[PlainBill] = field(default_factory=list)  # as they stand now
+    sent: list[PlainBill] = field(default_factory=list)  # as they were
+    said: Mapping[date, PlainBill] = field(default_factory=dict)  # those that another telling of it sent
     is_open: bool = False  # whether it is not known yet if the last bill was paid
     paid_fen: int = 0  # of the last bill
     converted_fen: int = 0
@@ -101,6 +113,7 @@ class PlainAccount:
     penalty_nights_fen: int = 0
     spent: Counter[UUID] = field(default_factory=Counter)
     went: dict[UUID, Counter[Went]] = field(default_factory=dict)
+    paid_by: dict[UUID, Counter[str]] = field(default_factory=dict)  # what each payment paid of interest, fee, penalty
 
     @property
     def used_fen(self) -> int:
@@ -125,7 +138,11 @@ class PlainAccount:
                 self.heaps.append(heap)
                 self._use_credit(heap)
             case SpendKind.REPAID:
-                self._pay(fen)
+                self._pay(event.event_id, fen)
+            case SpendKind.REVERSED:
+                self._owe_again(event.event_id, fen)
+            case kind if kind in _BOUNCED:
+                self.due[_BOUNCED[kind]] += fen
             case SpendKind.REFUNDED:
                 assert event.target is not None
                 self._give_back(event.target, fen)
@@ -137,6 +154,40 @@ class PlainAccount:
             case other:
                 raise AssertionError(f"nobody has told the plain account what {other} is")
         self.heaps = [heap for heap in self.heaps if heap.fen or heap.nights_fen]
+
+    def tell_what_is_left(self, event: SpendEvent, events: Sequence[SpendEvent]) -> None:
+        """Let something happen; of an amount that becomes instalments, as much as is there by then.
+
+        What did not come after all is owed as it was paid here: fees, penalty and interest first, then the rest.
+        """
+        self.pass_to(event.on)
+        if event.kind in _BOUNCED:
+            alike = [one for one in events if one.kind in _BOUNCED and one.target == event.target]
+            if event is alike[0] and event.target is not None:
+                left_fen = sum(one.amount_fen for one in alike)
+                for what in ("fee", "penalty", "interest"):
+                    part_fen = min(left_fen, self.paid_by.get(event.target, Counter())[what])
+                    self.due[what] += part_fen
+                    left_fen -= part_fen
+                ids = [one.event_id for one in alike if one.kind is SpendKind.REVERSED]
+                self._owe_again((ids or [event.event_id])[0], left_fen)
+            return
+        if event.kind is SpendKind.CONVERTED:
+            fen = min(event.amount_fen, self._most_fen(event.target))
+            if self.lacking_fen or fen < self.terms.instalment_least_fen:
+                return
+            event = replace(event, amount_fen=fen)
+        self.tell(event)
+
+    def _most_fen(self, target: UUID | None) -> int:
+        """Return what can become instalments: a purchase whole, of a bill what it does not ask at least."""
+        if target is not None:
+            return sum(heap.fen for heap in self.heaps if heap.of == target and not heap.billed)
+        if not self.is_open:
+            return 0
+        parts_fen = sum(heap.fen for heap in self.heaps if heap.instalment)
+        left_fen = sum(heap.fen - heap.back_fen for heap in self.heaps if heap.billed and not heap.instalment)
+        return max(0, left_fen - max(0, self.asked_fen + self.overdue_fen - parts_fen))
 
     def lost(self) -> list[UUID]:
         """Return whose fen do not add up: those owed and those that went somewhere are not those that were spent."""
@@ -163,10 +214,17 @@ class PlainAccount:
         self.credit_fen -= fen
         self._takes(heap, fen, Went.FROM_CREDIT)
 
-    def _pay(self, fen: int) -> None:
-        left_fen = fen
+    def _owe_again(self, of: UUID, fen: int) -> None:
+        own_fen = min(fen, self.credit_fen)
+        self.credit_fen -= own_fen
+        self.spent[of] += fen - own_fen
+        self.heaps.append(Heap(of, self.day, fen - own_fen, bears=not self.terms.free_period))
+
+    def _pay(self, of: UUID, fen: int) -> None:
+        left_fen, self.paid_by[of] = fen, Counter()
         for what in ("fee", "penalty", "interest"):
             part_fen = min(left_fen, self.due[what])
+            self.paid_by[of][what] = part_fen
             self.due[what] -= part_fen
             left_fen -= part_fen
         for heap in self._queue():
@@ -286,8 +344,13 @@ class PlainAccount:
         parts_fen = due_now_fen + due_before_fen - late_parts_fen
         asked_fen = principal_fen if principal_fen <= _WHOLE_UP_TO_FEN else _rounded(principal_fen * _TENTH)
         asked_fen += parts_fen + over_fen
+        least_fen = asked_fen + self.overdue_fen + self.due.total()
+        said = self.said.get(self.day)
+        if said is not None and said.least_fen < least_fen:  # whoever paid what it asked was in time
+            asked_fen -= least_fen - said.least_fen
+            least_fen = said.least_fen
         bill = PlainBill(
-            number=len(self.bills) + 1,
+            number=self.bills[-1].number + 1 if self.bills else 1,
             billed_on=self.day,
             principal_fen=principal_fen,
             interest_fen=self.due["interest"],
@@ -296,12 +359,13 @@ class PlainAccount:
             instalment_fen=parts_fen,
             overdue_fen=self.overdue_fen,
             over_limit_fen=over_fen,
-            least_fen=asked_fen + self.overdue_fen + self.due.total(),
+            least_fen=least_fen,
         )
         self.paid_fen = self.converted_fen = 0
         self.asked_fen, self.is_open = asked_fen, bill.total_fen > 0
-        if self.is_open:
+        if self.is_open or said is not None:
             self.bills.append(bill)
+            self.sent.append(bill)
 
 
 def _rounded(exact: Fraction | int) -> int:

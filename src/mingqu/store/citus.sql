@@ -122,6 +122,7 @@ SELECT create_distributed_table('refund_of', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('settled_order', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('headroom_use', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('review', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('spend_bill_corrected', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('decision', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('referral', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('repayment_agreement', 'cell', colocate_with := 'cell');

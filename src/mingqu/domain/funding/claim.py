@@ -23,8 +23,11 @@ SHARE_CODES: Final = (
     _C.SHARE_PRINCIPAL, _C.SHARE_LENT, _C.SHARE_RECEIVED, _C.SHARE_LOST, _C.SHARE_INTEREST, _C.SHARE_PENALTY,
     _C.SHARE_FEE,
 )  # fmt: skip
-_LENT: Final = frozenset({(_C.LOAN_PRINCIPAL, _C.LENDER_CASH), (_C.SPEND_PRINCIPAL, _C.LENDER_CASH)})
-_REFUNDED: Final = (_C.LENDER_CASH, _C.SPEND_PRINCIPAL)  # a seller's, never the taking back of what was lent
+_LENT: Final = (_C.LOAN_PRINCIPAL, _C.LENDER_CASH)
+_LENT_BY: Final = {
+    (_C.SPEND_PRINCIPAL, _C.LENDER_CASH, reason) for reason in (Reason.SPEND_PURCHASE, Reason.SPEND_DRAW)
+}
+_REFUNDED: Final = (_C.LENDER_CASH, _C.SPEND_PRINCIPAL, Reason.SPEND_REFUND)
 _PRINCIPAL: Final = frozenset({_C.LOAN_PRINCIPAL, _C.LOAN_PRINCIPAL_DUE, _C.SPEND_PRINCIPAL})
 _EARNED: Final = {
     _C.LOAN_INTEREST_DUE: (_C.SHARE_INTEREST, Reason.SHARE_INTEREST_PAID),
@@ -78,16 +81,16 @@ def moved_by(transfers: Iterable[Transfer]) -> dict[_Line, int]:
                 (one.debit.code, one.credit.code, 1),
                 (one.credit.code, one.debit.code, -1),
             ):
-                if (reason := _shared(debit, credit)) is not None:
+                if (reason := _shared(debit, credit, one.reason)) is not None:
                     found[one.value_date, reason] += sign * one.amount_fen
                     break
     return {line: fen for line, fen in found.items() if fen}
 
 
-def _shared(debit: AccountCode, credit: AccountCode) -> Reason | None:
-    if (debit, credit) in _LENT:
+def _shared(debit: AccountCode, credit: AccountCode, reason: Reason) -> Reason | None:
+    if (debit, credit) == _LENT or (debit, credit, reason) in _LENT_BY:
         return Reason.SHARE_LEND
-    if (debit, credit) == _REFUNDED or (credit in _PRINCIPAL and debit in _CASH):
+    if (debit, credit, reason) == _REFUNDED or (credit in _PRINCIPAL and debit in _CASH):
         return Reason.SHARE_REPAY
     if credit in _PRINCIPAL and debit in _GIVEN_UP:
         return Reason.SHARE_LOSE

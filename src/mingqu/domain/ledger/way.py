@@ -24,13 +24,6 @@ _ONE_WAY: Final[frozenset[Way]] = frozenset(
         (_C.MIGRATION_CLEARING, _C.OVERPAYMENT, _R.MIGRATE),
         (_C.MIGRATION_CLEARING, _C.INTEREST_SUSPENDED, _R.MIGRATE),
         (_C.SPEND_PRINCIPAL, _C.LENDER_CASH, _R.SPEND_PURCHASE),
-        (_C.SPEND_PRINCIPAL, _C.LENDER_CASH, _R.SPEND_DRAW),
-        (_C.LENDER_CASH, _C.SPEND_PRINCIPAL, _R.SPEND_REFUND),
-        (_C.LENDER_CASH, _C.SPEND_CREDIT, _R.SPEND_REFUND),
-        (_C.SPEND_INTEREST_DUE, _C.SPEND_INTEREST_INCOME, _R.SPEND_BILL),
-        (_C.SPEND_FEE_DUE, _C.SPEND_FEE_INCOME, _R.SPEND_BILL),
-        (_C.SPEND_PENALTY_DUE, _C.SPEND_PENALTY_INCOME, _R.SPEND_BILL),
-        (_C.SPEND_CREDIT, _C.SPEND_PRINCIPAL, _R.SPEND_CREDIT_USED),
         (_C.LIMIT_GRANTED, _C.LIMIT_AVAILABLE, _R.LIMIT_GRANT),
         (_C.LIMIT_AVAILABLE, _C.LIMIT_GRANTED, _R.LIMIT_CUT),
         (_C.LIMIT_OVER, _C.LIMIT_GRANTED, _R.LIMIT_CUT),
@@ -52,8 +45,9 @@ _ONE_WAY: Final[frozenset[Way]] = frozenset(
         (_C.TRUST_CASH, _C.TRUST_EARNED, _R.TRUST_RETURN),
     }
 )
-# What a loan told again (without a payout that came back, too), an accrual corrected downwards, parked money that found
-# its loan, or a repayment of a revolving account that bounced may also take back by the same line turned about.
+# What a loan or a revolving account told again (without a payout that came back, too), an accrual corrected downwards,
+# parked money that found its loan, or a repayment of an account that bounced may also take back by the same line turned
+# about.
 _CORRECTED: Final[frozenset[Way]] = frozenset(
     {
         (_C.LOAN_PRINCIPAL, _C.LENDER_CASH, _R.DISBURSE),
@@ -72,6 +66,13 @@ _CORRECTED: Final[frozenset[Way]] = frozenset(
         (_C.PARTNER_FEE, _C.CONCESSION, _R.CONCEDE),
         (_C.PARTNER_FEE, _C.CREDIT_LOSS, _R.WRITE_OFF),
         (_C.LOAN_PENALTY_DUE, _C.PENALTY_INCOME, _R.BILL_FEE),
+        (_C.SPEND_PRINCIPAL, _C.LENDER_CASH, _R.SPEND_DRAW),
+        (_C.LENDER_CASH, _C.SPEND_PRINCIPAL, _R.SPEND_REFUND),
+        (_C.LENDER_CASH, _C.SPEND_CREDIT, _R.SPEND_REFUND),
+        (_C.SPEND_INTEREST_DUE, _C.SPEND_INTEREST_INCOME, _R.SPEND_BILL),
+        (_C.SPEND_FEE_DUE, _C.SPEND_FEE_INCOME, _R.SPEND_BILL),
+        (_C.SPEND_PENALTY_DUE, _C.SPEND_PENALTY_INCOME, _R.SPEND_BILL),
+        (_C.SPEND_CREDIT, _C.SPEND_PRINCIPAL, _R.SPEND_CREDIT_USED),
         (_C.COLLECTION_CLEARING, _C.SPEND_PRINCIPAL, _R.SPEND_REPAY),
         (_C.COLLECTION_CLEARING, _C.SPEND_INTEREST_DUE, _R.SPEND_REPAY),
         (_C.COLLECTION_CLEARING, _C.SPEND_FEE_DUE, _R.SPEND_REPAY),

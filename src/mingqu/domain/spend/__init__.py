@@ -15,10 +15,10 @@ from mingqu.domain.spend.step import (
     advance,
     convertible_bill_fen,
     convertible_purchase_fen,
-    fold,
     open_account,
     step,
 )
+from mingqu.domain.spend.tell import SpendStory, fold, take_draw_back, tell, undoing
 from mingqu.domain.spend.terms import SpendTerms, SpendTermsImpossible
 from mingqu.domain.spend.wish import DEDUCTION_TRIES, DeductedPart, PaymentWish, deducted_fen, next_try, wished_fen
 
@@ -39,6 +39,7 @@ __all__ = [
     "SpendOutcome",
     "SpendPosting",
     "SpendState",
+    "SpendStory",
     "SpendTerms",
     "SpendTermsImpossible",
     "Statement",
@@ -53,5 +54,8 @@ __all__ = [
     "next_try",
     "open_account",
     "step",
+    "take_draw_back",
+    "tell",
+    "undoing",
     "wished_fen",
 ]

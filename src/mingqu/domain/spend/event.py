@@ -16,6 +16,7 @@ class SpendKind(Enum):
 
     PURCHASED = "purchased"  # a seller was paid; the event's id is the purchase's
     DRAWN = "drawn"  # cash was paid out
+    DRAW_RETURNED = "draw_returned"  # the draw `target` had been paid and came back (退汇): it was never owed
     REPAID = "repaid"
     REFUNDED = "refunded"  # a seller gave back, of the purchase `target`
     CONVERTED = "converted"  # of the purchase `target`, or of the bill, `amount_fen` is paid in `count` instalments
@@ -67,3 +68,5 @@ class SpendEvent:
             raise SpendEventMalformed("A refund is of a purchase.")
         if (self.kind is SpendKind.REVERSED or self.kind in REVERSING) and self.target is None:
             raise SpendEventMalformed("What is taken back is a repayment.")
+        if self.kind is SpendKind.DRAW_RETURNED and self.target is None:
+            raise SpendEventMalformed("What came back is a draw.")

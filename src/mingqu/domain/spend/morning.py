@@ -115,6 +115,9 @@ def _issue(working: Working) -> None:
     before = working.bill
     number = 1 if before is None else before.number + 1
     minimum_fen = minimum_payment(bill=asked, rule=terms.minimum)
+    said = working.said.get(on)
+    if said is not None:
+        minimum_fen = min(minimum_fen, said.minimum_fen)
     working.bill = Statement(
         number=number,
         billed_on=on,
@@ -129,9 +132,9 @@ def _issue(working: Working) -> None:
         minimum_fen=minimum_fen,
         total_fen=asked.total_fen,
     )
-    working.asked_fen = minimum_fen - asked.interest_fen - asked.fee_fen - asked.overdue_fen
+    working.asked_fen = max(0, minimum_fen - asked.interest_fen - asked.fee_fen - asked.overdue_fen)
     working.due_open = asked.total_fen > 0
-    if working.due_open:
+    if working.due_open or said is not None:
         working.statements.append(working.bill)
     else:
         working.bill = before  # nothing is asked for, so no number is used up

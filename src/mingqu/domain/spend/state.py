@@ -142,10 +142,12 @@ class SpendPosting:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendOutcome:
     """An account after an event or some mornings: what the ledger gets, what of the limit is drawn and then released
-    (below zero: drawn again, by a repayment that did not come), and the bills that were issued on the way."""
+    (below zero: drawn again, by a repayment that did not come), and the bills that were issued on the way. `corrected`
+    are bills issued before as they stand now, where a draw that was in them came back."""
 
     state: SpendState
     postings: tuple[SpendPosting, ...]
     drawn_fen: int
     released_fen: int
     statements: tuple[Statement, ...]
+    corrected: tuple[Statement, ...] = ()

@@ -1,11 +1,10 @@
 """An account is what its terms and its dated events make of it, and nothing else.
 
-`open_account` begins it, `step` takes one event, `advance` lets days pass, `fold` tells the whole story again.
+`open_account` begins it, `step` takes one event, `advance` lets days pass; `tell` tells the whole story.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 from uuid import UUID
 
@@ -23,7 +22,7 @@ from mingqu.domain.spend.event import REVERSING, SpendEvent, SpendEventOutOfOrde
 from mingqu.domain.spend.morning import go_on
 from mingqu.domain.spend.state import Plan, SpendOutcome, SpendState
 from mingqu.domain.spend.terms import SpendTerms
-from mingqu.domain.spend.working import OpenLot, Working
+from mingqu.domain.spend.working import NOTHING_SAID, OpenLot, Said, Working
 
 
 def open_account(*, terms: SpendTerms, on: date, limit_fen: int) -> SpendState:
@@ -31,27 +30,30 @@ def open_account(*, terms: SpendTerms, on: date, limit_fen: int) -> SpendState:
     return SpendState(day=on, next_bill_on=terms.bill_after(on), limit_fen=limit_fen)
 
 
-def advance(*, terms: SpendTerms, state: SpendState, to: date) -> SpendOutcome:
+def advance(*, terms: SpendTerms, state: SpendState, to: date, said: Said = NOTHING_SAID) -> SpendOutcome:
     """Return an account on the morning of a day, with the bills and the dues that fell meanwhile.
 
+    `said` are the bills that were issued, where the account is told again (`tell`).
     Errors: SpendEventOutOfOrder when the account is further on.
     """
-    working = Working(terms=terms, state=state)
+    working = Working(terms=terms, state=state, said=said)
     _move(working, to)
     return working.outcome()
 
 
-def step(*, terms: SpendTerms, state: SpendState, event: SpendEvent) -> SpendOutcome:
+def step(*, terms: SpendTerms, state: SpendState, event: SpendEvent, said: Said = NOTHING_SAID) -> SpendOutcome:
     """Return an account after an event of a day, and after the mornings up to it.
 
     A repayment pays what is owed in the order of the terms, the overdue and the billed first, then purchases of the
     next bill; what is more is the borrower's (溢缴款) and pays the next purchase. A refund of what is not billed lowers
     it at once; of what is billed it waits for the next bill, bears nothing meanwhile, and pays none of this one.
     A repayment that bounced is owed again from the day on which that is known, as part of the next bill; what the
-    bills before said stays, and nothing is borne for the days between.
+    bills before said stays, and nothing is borne for the days between. That a draw came back takes the whole story
+    (`tell.take_draw_back`). `said` is as for `advance`.
     Errors: SpendEventOutOfOrder, ConversionRefused, InstalmentAlready, MinimumNotConvertible, ConversionWhileOverdue.
     """
-    working = Working(terms=terms, state=state)
+    assert event.kind is not SpendKind.DRAW_RETURNED, "what a draw left behind only its history says"
+    working = Working(terms=terms, state=state, said=said)
     _move(working, event.on)
     match event.kind:
         case SpendKind.PURCHASED | SpendKind.DRAWN:
@@ -69,14 +71,6 @@ def step(*, terms: SpendTerms, state: SpendState, event: SpendEvent) -> SpendOut
         case _:
             working.owe_again(REVERSING[event.kind], event.amount_fen, event.on)
     return working.outcome()
-
-
-def fold(*, terms: SpendTerms, opened_on: date, limit_fen: int, events: Iterable[SpendEvent], to: date) -> SpendState:
-    """Return the account that a history makes on the morning of a day. Errors: those of `step`."""
-    state = open_account(terms=terms, on=opened_on, limit_fen=limit_fen)
-    for event in events:
-        state = step(terms=terms, state=state, event=event).state
-    return advance(terms=terms, state=state, to=to).state
 
 
 def accrued_fen(*, terms: SpendTerms, state: SpendState, on: date) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +20,9 @@ _DUE: Final = {
     "penalty": (Code.SPEND_PENALTY_DUE, Code.SPEND_PENALTY_INCOME),
     "interest": (Code.SPEND_INTEREST_DUE, Code.SPEND_INTEREST_INCOME),
 }
+
+Said = Mapping[date, Statement]
+NOTHING_SAID: Final[Said] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -47,11 +52,16 @@ class OpenLot:
 
 
 class Working:
-    """A state that changes. `postings`, `drawn_fen`, `released_fen` and `statements` are what it has brought so far."""
+    """A state that changes. `postings`, `drawn_fen`, `released_fen` and `statements` are what it has brought so far.
 
-    def __init__(self, *, terms: SpendTerms, state: SpendState) -> None:
+    `said` are bills that were issued, by their days, where an account is told again: one stays a bill, also if
+    nothing is left of it, and asks no more at least than it did.
+    """
+
+    def __init__(self, *, terms: SpendTerms, state: SpendState, said: Said = NOTHING_SAID) -> None:
         self.terms = terms
         self.state = state
+        self.said = said
         self.lots = [
             OpenLot(
                 lot_id=lot.lot_id,

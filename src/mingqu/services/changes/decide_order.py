@@ -21,6 +21,7 @@ from mingqu.services.changes.reverse_repayment import take_back
 from mingqu.services.changes.take_payout_back import is_told, take_payout_back, take_return_back
 from mingqu.services.house import House
 from mingqu.services.orders.settle_order import settle
+from mingqu.services.revolving.return_draw import return_draw
 from mingqu.services.revolving.reverse_spend import is_paid, reverse_spend
 from mingqu.store.loans import loan
 from mingqu.store.operators import access, proposal
@@ -100,6 +101,8 @@ def decide_order(tx: Transaction, house: House, proposal: Proposal) -> None:
             reverse_spend(tx, house, bounced=after)
         else:
             take_back(tx, house, loan_id=after.loan_id, repayment_id=after.order_id)
+    elif verdict is Verdict.RETURNED and after.loan_id is None:
+        return_draw(tx, house, returned=after)
     elif verdict is Verdict.RETURNED:
         taking = take_payout_back if after.kind is OrderKind.PAYOUT else take_return_back
         taking(tx, house, returned=after)
@@ -109,7 +112,7 @@ def decide_order(tx: Transaction, house: House, proposal: Proposal) -> None:
 
 def _verdicts(tx: Transaction, known: Order) -> list[Verdict]:
     """Return what may be decided: paid only if the channel said so of an amount that fits; bounced or returned only if
-    it said that too, and the loan was told of the money."""
+    it said that too, and the loan or revolving account was told of the money."""
     possible = list(life.verdicts(known))
     if Verdict.PAID in possible and _said_paid(tx, known)[0] is None:
         possible.remove(Verdict.PAID)

@@ -36,6 +36,7 @@ class Event(StrEnum):
     PAYOUT_FAILED = "loan.payout_failed"
     PAYOUT_RETURNED = "loan.payout_returned"
     CALLED_OFF = "loan.called_off"
+    DRAW_RETURNED = "account.draw_returned"
     BILL_DUE = "loan.bill_due"
     PAYMENT_RECEIVED = "payment.received"
     LOAN_OVERDUE = "loan.overdue"

@@ -13,7 +13,7 @@ from mingqu.domain.spend import DeductedPart, SpendState, Statement, accrued_fen
 from mingqu.services.house import House
 from mingqu.services.limits.left_to_use import Bounds, bounds_of
 from mingqu.store.ledgers import ledger
-from mingqu.store.revolving import bill_deduction, purchase, spend, spend_funding
+from mingqu.store.revolving import bill_deduction, purchase, returned_draw, spend, spend_funding
 from mingqu.store.revolving.purchase import Purchase
 from mingqu.store.revolving.spend import SpendAccount
 from mingqu.store.server.database import Transaction
@@ -82,14 +82,48 @@ def spend_view(house: House, *, person_id: UUID, account_id: UUID) -> SpendView:
         return _view(tx, house, account, bounds_of(tx, house, person_id=person_id), deducted.get(account_id))
 
 
-def spend_statements(house: House, *, person_id: UUID, account_id: UUID) -> list[Statement]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendBill:
+    """A bill as it was issued, and as it stands: without draws that were in it and came back."""
+
+    issued: Statement
+    stands: Statement
+
+    @property
+    def corrected(self) -> bool:
+        """Whether a draw that was in it came back."""
+        return self.issued != self.stands
+
+
+def spend_bills(house: House, *, person_id: UUID, account_id: UUID) -> list[SpendBill]:
     """Return the bills of an account, the newest first, one that its last morning brings included. Errors: NotFound."""
     with house.database.transaction() as tx:
         account = spend.get_for(tx, person_id=person_id, account_id=account_id)
         kept = spend.statements_of(tx, account_id=account_id)
+        corrected = returned_draw.corrected_of(tx, account_id=account_id)
         state, on = account.state, _day(house, account)
         fresh = () if _waits(tx, account, on) else advance(terms=account.terms, state=state, to=on).statements
-    return [*reversed(fresh), *kept]
+    return [SpendBill(issued=one, stands=corrected.get(one.number, one)) for one in (*reversed(fresh), *kept)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendDraw:
+    """Cash that was drawn, and since when it is known that it came back, if it did."""
+
+    order_id: UUID
+    drawn_on: date
+    amount_fen: int
+    returned_on: date | None
+
+
+def spend_draws(house: House, *, person_id: UUID, account_id: UUID) -> list[SpendDraw]:
+    """Return the last draws of an account that were paid out, the newest first. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        spend.get_for(tx, person_id=person_id, account_id=account_id)
+        return [
+            SpendDraw(order_id=one.event_id, drawn_on=one.on, amount_fen=one.amount_fen, returned_on=returned_on)
+            for one, returned_on in returned_draw.draws_of(tx, account_id=account_id)
+        ]
 
 
 def spend_purchases(house: House, *, person_id: UUID, account_id: UUID) -> list[Purchase]:

@@ -11,14 +11,14 @@ from mingqu.domain.evidence import LeafKind
 from mingqu.domain.identifier import DERIVED_MAX, dated, derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer, TransferKind
 from mingqu.domain.refusal import Refusal
-from mingqu.domain.spend import SpendEvent, SpendKind, SpendOutcome, advance, next_morning, step
+from mingqu.domain.spend import SpendEvent, SpendKind, SpendOutcome, advance, next_morning, step, take_draw_back
 from mingqu.services.house import House
 from mingqu.services.revolving.remind_of_bills import notices_of
 from mingqu.services.revolving.reserve_deduction import spare_deductions
 from mingqu.services.revolving.share_spend import Booked, shares_of
 from mingqu.store import evidence
 from mingqu.store.ledgers import ledger
-from mingqu.store.revolving import spend
+from mingqu.store.revolving import returned_draw, spend
 from mingqu.store.revolving.spend import SpendAccount
 from mingqu.store.server.database import Transaction
 
@@ -31,7 +31,8 @@ _LENDERS: Final = frozenset(
         AccountCode.SPEND_FEE_INCOME,
     }
 )
-_LESSENING: Final = (SpendKind.REPAID, SpendKind.CONVERTED)  # after which less of a bill is left
+# After which less of a bill is left.
+_LESSENING: Final = (SpendKind.REPAID, SpendKind.CONVERTED, SpendKind.DRAW_RETURNED)
 HOLD_PLACES: Final = (1, 2, 3)  # among the ids of what is held: principal, the account's limit, the person's
 _VOID_PLACES: Final = (4, 5, 6)
 _OVER_PLACES: Final = (7, 8)
@@ -110,7 +111,7 @@ def record_spend(
     """
     today = house.booking_date(tx, cell=account.cell)
     assert next_morning(account.state) > event.on, "an account is brought up before something happens to it"
-    outcome = step(terms=account.terms, state=account.state, event=event)
+    outcome = _outcome(tx, account, event)
     after = account.with_state(outcome.state, events=1)
     cause = event.event_id
     transfers = transfers_of(account, outcome, cause=cause, reference=cause, on=today, holds=holds)
@@ -122,6 +123,8 @@ def record_spend(
     now = house.clock.now()
     spend.append_event(tx, account=account, event=event, at=now)
     spend.save_all(tx, accounts=[after])
+    if outcome.corrected:
+        returned_draw.correct_bills(tx, account=after, bills=outcome.corrected)
     if event.kind in _LESSENING:
         spare_deductions(tx, house, account=after)
     evidence.append(
@@ -142,6 +145,19 @@ def record_spend(
         },
     )
     return after
+
+
+def _outcome(tx: Transaction, account: SpendAccount, event: SpendEvent) -> SpendOutcome:
+    """Return what an event comes to; that a draw came back takes the account's whole history."""
+    if event.kind is not SpendKind.DRAW_RETURNED:
+        return step(terms=account.terms, state=account.state, event=event)
+    return take_draw_back(
+        terms=account.terms,
+        opened_on=account.opened_on,
+        limit_fen=account.granted_fen,
+        events=spend.events_of(tx, account_id=account.account_id),
+        event=event,
+    )
 
 
 def transfers_of(

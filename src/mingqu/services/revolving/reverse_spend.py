@@ -1,38 +1,27 @@
 """A repayment of a revolving account that turned out not to have come (a bounced deduction): it is owed again.
 
-What it had paid of each (principal, interest, fee, penalty, the owner's credit) stands in its postings. It is owed
-again from the day on which that is known, as part of the next bill: what the bills before said stays, and nothing is
-borne for the days between; while another payment of the account is on its way, from the evening that waits for it, so
-that whoever paid in time is not late. The limit is drawn again, above it if need be, and its source's limits are used
-again as far as they have room. The owner is told.
+What it had paid of each (principal, interest, fee, penalty, the owner's credit) its account's story says, told without
+draws that came back. It is owed again from the day on which that is known, as part of the next bill: what the bills
+before said stays, and nothing is borne for the days between; while another payment of the account is on its way, from
+the evening that waits for it, so that whoever paid in time is not late. The limit is drawn again, above it if need be,
+and its source's limits are used again as far as they have room. The owner is told.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.ledger import AccountCode
 from mingqu.domain.order import Order
-from mingqu.domain.spend import SpendEvent, SpendKind
+from mingqu.domain.spend import SpendEvent, SpendKind, tell, undoing
 from mingqu.services.house import House
 from mingqu.services.revolving.record_spend import bring_up_all, day_to_tell, record_spend
 from mingqu.services.revolving.route_spend import use_again
 from mingqu.services.revolving.tell_account import promise_notice
-from mingqu.store.ledgers import ledger
 from mingqu.store.revolving import spend
 from mingqu.store.server.database import Transaction
 
 REVERSED: Final = "spend.reversed"
-# Which event takes back what was paid into which account, in the order in which they happen.
-_TAKES_BACK: Final = {
-    AccountCode.SPEND_FEE_DUE: SpendKind.REVERSED_FEE,
-    AccountCode.SPEND_PENALTY_DUE: SpendKind.REVERSED_PENALTY,
-    AccountCode.SPEND_INTEREST_DUE: SpendKind.REVERSED_INTEREST,
-    AccountCode.SPEND_PRINCIPAL: SpendKind.REVERSED,
-    AccountCode.SPEND_CREDIT: SpendKind.REVERSED,
-}
 
 
 def is_paid(tx: Transaction, *, order_id: UUID) -> bool:
@@ -47,22 +36,18 @@ def reverse_spend(tx: Transaction, house: House, *, bounced: Order) -> None:
     account = spend.account_of_order(tx, order_id=bounced.order_id)
     on = day_to_tell(tx, account=account, on=house.clock.business_date())
     account = bring_up_all(tx, house, accounts=[account], to=on)[0]
-    paid: Counter[SpendKind] = Counter()
-    for code, amount_fen in ledger.credited_by(
-        tx, cell=account.cell, reference=bounced.order_id, owner=account.account_id
-    ):
-        paid[_TAKES_BACK[code]] += amount_fen
-    assert sum(paid.values()) == bounced.amount_fen, "a repayment is posted whole"
-    for kind in dict.fromkeys(_TAKES_BACK.values()):
-        if paid[kind]:
-            event = SpendEvent(
-                event_id=house.id_for(account.person_id),
-                kind=kind,
-                on=on,
-                amount_fen=paid[kind],
-                target=bounced.order_id,
-            )
-            account = record_spend(tx, house, account=account, event=event)
+    story = tell(
+        terms=account.terms,
+        opened_on=account.opened_on,
+        limit_fen=account.granted_fen,
+        events=spend.events_of(tx, account_id=account.account_id),
+        to=on,
+    )
+    for kind, amount_fen in undoing(story.paid[bounced.order_id], amount_fen=bounced.amount_fen).items():
+        event = SpendEvent(
+            event_id=house.id_for(account.person_id), kind=kind, on=on, amount_fen=amount_fen, target=bounced.order_id
+        )
+        account = record_spend(tx, house, account=account, event=event)
     use_again(tx, house, account=account)
     promise_notice(
         tx,

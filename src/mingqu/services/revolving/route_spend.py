@@ -106,6 +106,20 @@ def use_again(tx: Transaction, house: House, *, account: SpendAccount) -> None:
                     )
 
 
+def use_less(tx: Transaction, house: House, *, account: SpendAccount) -> None:
+    """Let an account that owes less than was lent use no more of its limits than it owes and holds, at once.
+
+    What it uses never rises here. The caller holds the cell's lock and commits.
+    """
+    for one in spend_funding.routed(tx, cell=account.cell, after=None, limit=1, account_id=account.account_id):
+        plan = house.funding.plan_version(product_id=one.key[0], version=one.plan_version)
+        source = plan.source(source_id=one.key[1])
+        for limit in limits_now(house, plan, source.id):
+            use_fen = limit.used_by(source=source, amount_fen=one.principal_fen)
+            if use_fen < one.uses.get(limit.id, 0):
+                use_headroom(tx, cell=account.cell, headroom_id=limit.id, use_id=account.account_id, amount_fen=use_fen)
+
+
 def _plan(house: House, account: SpendAccount, known: SpendFunding | None) -> FundingPlan | None:
     if known is not None:
         return house.funding.plan_version(product_id=known.product_id, version=known.plan_version)

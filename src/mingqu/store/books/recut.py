@@ -130,6 +130,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "signal_link": _by_hash("key_hash"),
     "spend_account": _by("person_id"),
     "late_bill_told": _by("account_id"),
+    "spend_bill_corrected": _by("account_id"),
     "spend_event": _by("account_id"),
     "spend_funding": _by("account_id"),
     "spend_order": _by("order_id"),

@@ -294,16 +294,6 @@ def hold_of(tx: Transaction, *, cell: int, debit_owner: UUID, reference: UUID) -
     return UUID(str(found))
 
 
-def credited_by(tx: Transaction, *, cell: int, reference: UUID, owner: UUID) -> list[tuple[AccountCode, int]]:
-    """Return what money that was collected for a reference paid into an owner's accounts, by code, in fen."""
-    rows = tx.execute(
-        f"SELECT credit_code, sum(amount_fen)::bigint FROM {CREDITED} WHERE cell = %s AND credit_owner = %s"  # noqa: S608
-        " AND amount_fen > 0 AND reference = %s AND debit_code = %s GROUP BY credit_code ORDER BY credit_code",
-        (cell, owner, reference, int(AccountCode.COLLECTION_CLEARING)),
-    )
-    return [(AccountCode(code), amount_fen) for code, amount_fen in rows]
-
-
 def posted_on(tx: Transaction, *, cell: int, transfer_id: UUID) -> date | None:
     """Return the business date on which a transfer was written, or None if it is not in the books of the cell."""
     row = tx.execute("SELECT posted_on FROM transfer WHERE cell = %s AND id = %s", (cell, transfer_id)).fetchone()

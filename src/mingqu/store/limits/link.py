@@ -90,17 +90,26 @@ def standing(tx: Transaction, *, person_id: UUID) -> list[tuple[UUID, UUID, str,
 
 
 def counts(tx: Transaction, *, person_id: UUID, since: date, year_since: date) -> LinkCounts:
-    """Return a person's draws, purchases and payouts from a day on, and bills with an overdue part in a year."""
+    """Return a person's draws, purchases and payouts from a day on, and bills with an overdue part in a year.
+
+    A draw that came back is none, and a bill counts as it stands without it.
+    """
     row = tx.execute(
         """SELECT
                (SELECT count(*) FROM spend_event e JOIN spend_account a ON a.cell = e.cell
                   AND a.account_id = e.account_id
                 WHERE a.cell = %(cell)s AND a.person_id = %(person)s AND e.kind IN ('purchased', 'drawn')
-                  AND e.on_date >= %(since)s)
+                  AND e.on_date >= %(since)s AND NOT EXISTS (
+                    SELECT FROM spend_event b WHERE b.cell = e.cell AND b.account_id = e.account_id
+                      AND b.target = e.event_id AND b.kind = 'draw_returned'))
                + (SELECT count(*) FROM channel_order WHERE cell = %(cell)s AND person_id = %(person)s
                   AND kind = 'payout' AND loan_id IS NOT NULL AND state = 'PAID' AND value_date >= %(since)s),
                (SELECT count(*) FROM spend_statement b JOIN spend_account a ON a.cell = b.cell
-                  AND a.account_id = b.account_id CROSS JOIN LATERAL bill_amounts(b.body) AS late
+                  AND a.account_id = b.account_id
+                LEFT JOIN LATERAL (SELECT body FROM spend_bill_corrected c
+                                   WHERE c.cell = b.cell AND c.account_id = b.account_id AND c.number = b.number
+                                   ORDER BY event_number DESC LIMIT 1) AS c ON true
+                CROSS JOIN LATERAL bill_amounts(coalesce(c.body, b.body)) AS late
                 WHERE a.cell = %(cell)s AND a.person_id = %(person)s AND b.billed_on >= %(year)s
                   AND (late.overdue_fen > 0 OR late.penalty_fen > 0))""",
         {"cell": tx.cell_of(person_id), "person": person_id, "since": since, "year": year_since},

@@ -45,12 +45,12 @@ _OWN: Final[LiteralString] = f"""
         FROM routed f LEFT JOIN account a ON a.cell = f.cell AND a.owner = f.claim_id AND a.code IN (1101, 1102, 1201)
         WHERE cardinality(f.slices) > 0 GROUP BY 1, 2
     ), line AS (
-        SELECT f.cell, f.claim_id, t.own, t.other, t.fen
+        SELECT f.cell, f.claim_id, t.own, t.other, t.reason, t.fen
         FROM routed f LEFT JOIN LATERAL (
-            SELECT debit_code AS own, credit_code AS other, amount_fen AS fen FROM transfer
+            SELECT debit_code AS own, credit_code AS other, reason, amount_fen AS fen FROM transfer
             WHERE cell = f.cell AND debit_owner = f.claim_id AND kind IN (1, 3) AND amount_fen > 0
             UNION ALL
-            SELECT credit_code, debit_code, -amount_fen FROM {CREDITED}
+            SELECT credit_code, debit_code, reason, -amount_fen FROM {CREDITED}
             WHERE cell = f.cell AND credit_owner = f.claim_id AND kind IN (1, 3) AND amount_fen > 0
         ) t ON t.own BETWEEN 1101 AND 1105 OR t.own BETWEEN 1201 AND 1204
         WHERE cardinality(f.slices) > 0
@@ -66,15 +66,17 @@ _OF_LOAN: Final[LiteralString] = """
                coalesce(-sum(fen) FILTER (WHERE own <= 1102 AND other IN (4101, 4201)), 0) AS lost
         FROM line GROUP BY 1, 2
     )"""
-# What a seller gave back of principal was received. Nothing of an account is given up.
+# What a seller gave back of principal (72) was received; a draw that came back was never lent. Nothing of an account is
+# given up.
 _OF_ACCOUNT: Final[LiteralString] = """
     , moved AS (
         SELECT cell, claim_id,
-               coalesce(sum(fen) FILTER (WHERE own = 1201 AND other = 1001 AND fen > 0), 0) AS lent,
+               coalesce(sum(fen) FILTER (WHERE own = 1201 AND other = 1001 AND reason <> 72), 0) AS lent,
                coalesce(-sum(fen) FILTER (WHERE own = 1202 AND other = 1002), 0) AS interest,
                coalesce(-sum(fen) FILTER (WHERE own = 1204 AND other = 1002), 0) AS penalty,
                coalesce(-sum(fen) FILTER (WHERE own = 1203 AND other = 1002), 0) AS fee,
-               coalesce(-sum(fen) FILTER (WHERE other IN (1002, 2301) OR (other = 1001 AND fen < 0)), 0) AS received,
+               coalesce(-sum(fen) FILTER (WHERE other IN (1002, 2301) OR (other = 1001 AND reason = 72)), 0)
+                   AS received,
                0 AS lost
         FROM line GROUP BY 1, 2
     )"""

@@ -8,8 +8,8 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 from mingqu.domain.refusal import Refusal
-from mingqu.domain.spend import Statement, advance, next_morning, open_account, step
-from mingqu.store.revolving import spend
+from mingqu.domain.spend import SpendKind, next_morning, tell
+from mingqu.store.revolving import returned_draw, spend
 from mingqu.store.revolving.spend import SpendAccount
 from mingqu.store.server.database import Transaction
 
@@ -72,6 +72,31 @@ _REVERSED: Final[LiteralString] = """
                            AND e.kind = 'repaid'
     WHERE e.amount_fen IS DISTINCT FROM r.fen"""
 
+# What came back of an account is a draw of it, all of it and once: one that its channel paid, and of which two people
+# decided that it came back, and no other.
+_RETURNED: Final[LiteralString] = """
+    WITH came_back AS (
+        SELECT cell, account_id, target, sum(amount_fen) AS fen FROM spend_event WHERE kind = 'draw_returned'
+        GROUP BY 1, 2, 3
+    ), decided AS (
+        SELECT DISTINCT s.cell, s.account_id, o.order_id, o.amount_fen
+        FROM spend_order s JOIN channel_order o ON o.cell = s.cell AND o.order_id = s.order_id
+        JOIN proposal p ON p.cell = o.cell AND p.subject_id = o.order_id AND p.deed = 'decide_order'
+        WHERE o.kind = 'payout' AND o.state = 'PAID' AND p.state = 'approved' AND p.body ->> 'verdict' = 'returned'
+    )
+    SELECT format('what came back of %s is no draw of its account that two people said came back',
+                  coalesce(b.target, d.order_id))
+    FROM came_back b FULL JOIN decided d
+      ON d.cell = b.cell AND d.account_id = b.account_id AND d.order_id = b.target
+    LEFT JOIN spend_event e ON e.cell = b.cell AND e.account_id = b.account_id AND e.event_id = b.target
+                           AND e.kind = 'drawn'
+    WHERE b.fen IS DISTINCT FROM d.amount_fen OR b.fen IS DISTINCT FROM e.amount_fen
+    UNION ALL
+    SELECT format('bill %s of %s is corrected and no draw came back', c.number, c.account_id)
+    FROM spend_bill_corrected c LEFT JOIN spend_event e ON e.cell = c.cell AND e.account_id = c.account_id
+                                AND e.number = c.event_number AND e.kind = 'draw_returned'
+    WHERE e.event_id IS NULL"""
+
 # A bill is deducted under a choice of its account's owner, under a consent and an agreement of theirs, and by one order
 # at a time: an order that may have taken money ends before the next is made.
 _DEDUCTIONS: Final[LiteralString] = """
@@ -103,7 +128,7 @@ def spend_accounts(tx: Transaction) -> list[str]:
     """Return a sentence for each account that is not what its events make of it, or not what the ledger says."""
     found = [
         sentence
-        for check in (_BOOKS, _LIMITS, _PURCHASES, _BILLS, _REVERSED, _DEDUCTIONS)
+        for check in (_BOOKS, _LIMITS, _PURCHASES, _BILLS, _REVERSED, _RETURNED, _DEDUCTIONS)
         for (sentence,) in tx.execute(check).fetchmany(20)
     ]
     return found + list(islice(_replayed(tx), FINDINGS_MAX))
@@ -120,23 +145,27 @@ def _replayed(tx: Transaction) -> Iterator[str]:
 
 
 def _is_told(tx: Transaction, account: SpendAccount) -> bool:
-    """Whether an account's events, told again, give its state and its bills, and its next morning is not past."""
-    state = open_account(terms=account.terms, on=account.opened_on, limit_fen=account.granted_fen)
-    bills: list[Statement] = []
+    """Whether an account's events, told again, give its state and its bills, as they were issued and as they stand, and
+    its next morning is not past."""
     events = spend.events_of(tx, account_id=account.account_id)
     try:
-        for event in events:
-            outcome = step(terms=account.terms, state=state, event=event)
-            state = outcome.state
-            bills += outcome.statements
-        outcome = advance(terms=account.terms, state=state, to=account.state.day)
+        story = tell(
+            terms=account.terms,
+            opened_on=account.opened_on,
+            limit_fen=account.granted_fen,
+            events=events,
+            to=account.state.day,
+        )
     except Refusal:
         return False
-    bills += outcome.statements
-    kept = list(reversed(spend.statements_of(tx, account_id=account.account_id)))
+    kept = spend.statements_of(tx, account_id=account.account_id)
+    stand = {bill.number: bill for bill in kept}
+    if any(event.kind is SpendKind.DRAW_RETURNED for event in events):  # few: of any other a correction has no cause
+        stand |= returned_draw.corrected_of(tx, account_id=account.account_id)
     return (
-        outcome.state == account.state
-        and bills == kept
+        story.state == account.state
+        and list(reversed(story.issued)) == kept
+        and {bill.number: bill for bill in story.bills.values()} == stand
         and len(events) == account.events
         and next_morning(account.state) > account.state.day
     )
