@@ -16,6 +16,7 @@ from mingqu.console import desk as at
 from mingqu.console.desk import HOME, Asked, Desk, Form
 from mingqu.console.loan import read_fen
 from mingqu.console.route import act, page
+from mingqu.domain.canonical import Canonical
 from mingqu.domain.collection import Bucket, CollectionStepUnknown, PromiseMalformed
 from mingqu.domain.operator import REASON_LENGTH_MAX, Permission
 from mingqu.domain.ownership import NotFound
@@ -24,6 +25,7 @@ from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.changes.relieve_loan import Relief
+from mingqu.services.changes.work_out_loan import read_work_out
 from mingqu.services.collection import collect
 from mingqu.services.collection.read_collection import read_case, read_worklist
 from mingqu.services.people.write_note import NOTE_LENGTH_MAX
@@ -49,8 +51,8 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
     def do(request: Asked, debt_id: FromPath[str], step: FromPath[str], data: URLEncodedBody[Form]) -> Response[Any]:
         identity, seat = at.identity(debt_id), at.signed_in(request)
         try:
-            if step == "relief":
-                return at.go(f"{HOME}/proposals/{_propose(desk, seat, identity, data).hex}")
+            if step in _PROPOSED:
+                return at.go(f"{HOME}/proposals/{_PROPOSED[step](desk, seat, identity, data).hex}")
             _STEPS.get(step, _unknown)(desk, seat, identity, data)
         except NotFound:
             raise
@@ -62,11 +64,14 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
 
 
 def _show(desk: Desk, request: Asked, debt_id: UUID, *, refusal: Refusal | None = None) -> Response[Any]:
+    seat = at.signed_in(request)
+    seen = read_case(desk.house, seat=seat, debt_id=debt_id)
     return desk.show(
         request,
         "case.html",
         status=refusal.status if refusal else 200,
-        seen=read_case(desk.house, seat=at.signed_in(request), debt_id=debt_id),
+        seen=seen,
+        work_out=None if seen.is_account else read_work_out(desk.house, seat=seat, loan_id=debt_id),
         code=refusal.code if refusal else "",
         details=dict(refusal.details) if refusal else {},
         key=desk.form_key(),
@@ -76,16 +81,28 @@ def _show(desk: Desk, request: Asked, debt_id: UUID, *, refusal: Refusal | None 
     )
 
 
-def _propose(desk: Desk, seat: Seat, debt_id: UUID, data: Form) -> UUID:
+def _relieve(desk: Desk, seat: Seat, loan_id: UUID, data: Form) -> UUID:
+    asked: dict[str, Canonical] = {"relief": at.field(data, "relief"), "instalments": at.field(data, "instalments")}
+    return _propose(desk, seat, Deed.RELIEVE_LOAN, loan_id, asked, data)
+
+
+def _work_out(desk: Desk, seat: Seat, loan_id: UUID, data: Form) -> UUID:
+    return _propose(desk, seat, Deed.WORK_OUT_LOAN, loan_id, {"work_out": at.field(data, "work_out")}, data)
+
+
+def _propose(desk: Desk, seat: Seat, deed: Deed, loan_id: UUID, asked: dict[str, Canonical], data: Form) -> UUID:
     return propose(
         desk.house,
         seat=seat,
-        deed=Deed.RELIEVE_LOAN,
-        subject_id=debt_id,
-        asked={"relief": at.field(data, "relief"), "instalments": at.field(data, "instalments")},
+        deed=deed,
+        subject_id=loan_id,
+        asked=asked,
         reason=at.field(data, "reason"),
         key=at.field(data, "key"),
     )
+
+
+_PROPOSED: Final[dict[str, Callable[[Desk, Seat, UUID, Form], UUID]]] = {"relief": _relieve, "work-out": _work_out}
 
 
 def _take(desk: Desk, seat: Seat, debt_id: UUID, data: Form) -> None:

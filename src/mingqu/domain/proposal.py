@@ -42,6 +42,7 @@ class Deed(Enum):
     CORRECT_PAYEE = "correct_payee"  # a version of a funds contract names the payee's right account
     RECORD_LIFE = "record_life"  # another phone, a death: what somebody cannot prove themselves
     RELIEVE_LOAN = "relieve_loan"  # what is owed is put off, or spread anew, for somebody in difficulty
+    WORK_OUT_LOAN = "work_out_loan"  # it is called in, taken for lost, no longer so, or given up
     THAW_CARD = "thaw_card"  # a card that the monitor froze goes on
 
 
@@ -63,6 +64,7 @@ NEEDED: Final = MappingProxyType(
         Deed.LIST_WHITE: Permission.SWITCH,
         Deed.OVERRIDE_DECISION: Permission.OVERRIDE,
         Deed.RELIEVE_LOAN: Permission.COLLECT,
+        Deed.WORK_OUT_LOAN: Permission.MOVE_MONEY,
         Deed.RECORD_LIFE: Permission.ANSWER,
     }
 )

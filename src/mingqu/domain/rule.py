@@ -41,6 +41,7 @@ READ_IN: Final = MappingProxyType(
         "contact_hours_from_minute": "minute_of_day",
         "contact_hours_to_minute": "minute_of_day",
         "contact_others_max": "count",
+        "call_in_overdue_days_over": "days",
         "classed_as_card": "count",
         "payout_again_reminded_days": "days",
         "payout_again_closed_days": "days",

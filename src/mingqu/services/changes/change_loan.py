@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
-from mingqu.domain.loan import Cancelled, Disbursed, Event, MigratedIn, OverpaymentReturned, Repaid, Reversed
+from mingqu.domain.loan import (
+    Accelerated,
+    Cancelled,
+    Disbursed,
+    Event,
+    MigratedIn,
+    OverpaymentReturned,
+    Repaid,
+    Reversed,
+    WrittenOff,
+    quote,
+)
 from mingqu.domain.refusal import Refusal
 from mingqu.services.evidence.witness_change import facts_of
 from mingqu.services.evidence.witness_change import witness_change as witness_change
 from mingqu.services.house import House
-from mingqu.services.loans.follow_up import follow_up
+from mingqu.services.loans.follow_up import follow_up, notice_of
 from mingqu.services.loans.record_event import record_event
 from mingqu.services.once import Response, once
 from mingqu.services.orders.settle_order import spare_deductions, withdraw_returns
 from mingqu.store.loans import loan
 from mingqu.store.loans.loan import Loan
 from mingqu.store.loans.loan_event import CONCEDED
+from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
+
+# Called in, everything is due; given up, nothing is owed: a borrower hears of either at once.
+_TOLD: Final[dict[type, str]] = {Accelerated: "loan.called_in", WrittenOff: "loan.given_up"}
 
 
 class OrderNeeded(Refusal):
@@ -71,6 +86,23 @@ def change_in(tx: Transaction, house: House, *, before: Loan, event: Event) -> N
     follow_up(tx, house, of=after, outcome=outcome)
     withdraw_returns(tx, house, of=after)
     spare_deductions(tx, house, of=after)
+    if type(event) in _TOLD:
+        _tell_borrower(tx, house, of=after, event=event)
+
+
+def _tell_borrower(tx: Transaction, house: House, *, of: Loan, event: Event) -> None:
+    """Let a borrower hear that all of a loan is due now, or that nothing of it is owed any more."""
+    day = event.value_date if of.state.as_of is None else max(event.value_date, of.state.as_of)
+    owed_fen = quote(terms=of.terms, state=of.state, on=day).due_fen
+    notice = notice_of(
+        of,
+        template=_TOLD[type(event)],
+        on=event.value_date,
+        mark=event.event_id.hex,
+        amount_fen=owed_fen,
+        at=house.clock.now(),
+    )
+    work.enqueue_many(tx, cell=of.cell, rows=[notice])
 
 
 def _is_told_by_order(event: Event) -> bool:

@@ -98,7 +98,7 @@ def _spread(
 def basis_of_relief(tx: Transaction, proposal: Proposal) -> str:
     """Return what a relief rests on: what has happened to the loan. Errors: NotFound."""
     of = loan.get(tx, cell=tx.cell_of(proposal.subject_id), loan_id=proposal.subject_id)
-    return _story(tx, of)
+    return story_of(tx, of=of)
 
 
 def relieve_loan(tx: Transaction, house: House, proposal: Proposal) -> None:
@@ -121,6 +121,7 @@ def relieve_loan(tx: Transaction, house: House, proposal: Proposal) -> None:
     change_in(tx, house, before=of, event=event)
 
 
-def _story(tx: Transaction, of: Loan) -> str:
+def story_of(tx: Transaction, *, of: Loan) -> str:
+    """Return a text that changes with whatever happens to a loan."""
     told = "".join(event.event_id.hex for event in loan.events(tx, loan=of))
     return hashlib.sha256(f"{of.loan_id.hex}{of.state.stage.value}{told}".encode()).hexdigest()

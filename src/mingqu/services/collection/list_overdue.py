@@ -6,22 +6,18 @@ What is disputed is marked for as long as it is. Source: 征信业管理条例 a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.classification import AssetClass, classify, map_of, provision_ppm
+from mingqu.domain.classification import AssetClass, provision_ppm
 from mingqu.domain.collection import Bucket
-from mingqu.domain.decision.auto_loan import CARD, parse_auto_product
-from mingqu.domain.decision.strategy import PolicyMissing
 from mingqu.domain.gate import Breach, Case, at_report
 from mingqu.domain.moment import start_of
-from mingqu.domain.product import PURPOSE_BOUND
-from mingqu.domain.rule import ANY
+from mingqu.services.collection.class_of_debt import case_of_debt, class_of
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE
-from mingqu.services.policies.pass_rule_gates import case_of
 from mingqu.store.overdue import collection, grievance
 from mingqu.store.overdue.collection import Overdue
 from mingqu.store.revolving import late
@@ -74,8 +70,12 @@ def _row(tx: Transaction, house: House, one: Overdue, today: date) -> OverdueRow
     sent = _told(tx, one, since=start_of(one.overdue_since))
     disputes = grievance.disputed(tx, person_id=one.person_id, debt_id=one.debt_id)
     days = (today - one.overdue_since).days
-    case = replace(
-        case_of(house, lender_id=one.lender_id, product_id=one.product_id, on=today), product_kind=_kind(house, one)
+    case = case_of_debt(
+        house,
+        lender_id=one.lender_id,
+        product_id=one.product_id,
+        product_version=one.product_version,
+        on=today,
     )
     asset_class, provision_fen = _set_aside(house, one, case, days)
     held_back = at_report(
@@ -116,36 +116,12 @@ def _told(tx: Transaction, one: Overdue, *, since: datetime) -> list[datetime]:
     ]
 
 
-def _kind(house: House, one: Overdue) -> str:
-    """Return the kind of a debt's product; a car loan is bound to its purpose where its money lies on a card."""
-    if one.product_version is not None:
-        return house.pack.spend_version(product_id=one.product_id, version=one.product_version).kind
-    kind = next((each.kind for each in house.pack.products if each.id == one.product_id), None)
-    if kind is not None:
-        return kind
-    try:
-        car = parse_auto_product(document=house.pack.document(kind="auto_product", name=one.product_id))
-    except PolicyMissing:  # of a book that came over, whose products no file here names
-        return ANY
-    return PURPOSE_BOUND if car.way == CARD else ANY
-
-
 def _set_aside(house: House, one: Overdue, case: Case, days: int) -> tuple[AssetClass, int]:
     """Return the class of a debt by its days past due, and what is set aside of its principal, rounded up to a fen.
 
     Source: 财金〔2012〕20号, standard rates. Example: of 10,000.00 special mention 300.00, substandard 3,000.00.
     """
-    by = map_of(
-        rules=house.pack.rules, lender_type=case.lender_type, product_kind=case.product_kind, business_date=case.on
-    )
-    asset_class = classify(
-        days=days,
-        by=by,
-        rules=house.pack.rules,
-        lender_type=case.lender_type,
-        product_kind=case.product_kind,
-        business_date=case.on,
-    )
+    asset_class = class_of(house, case=case, days=days)
     rate_ppm = provision_ppm(
         asset_class=asset_class,
         rules=house.pack.rules,

@@ -18,7 +18,15 @@ from mingqu.domain.operator import Permission, check_reason
 from mingqu.domain.proposal import NEEDED, PROPOSAL_LASTS, Deed, Proposal, ProposalStale, ProposalState
 from mingqu.services.access.note_access import note_access
 from mingqu.services.access.sign_in_operator import Seat
-from mingqu.services.changes import correct_payee, decide_order, place_receipt, release_stage, relieve_loan, watch_card
+from mingqu.services.changes import (
+    correct_payee,
+    decide_order,
+    place_receipt,
+    release_stage,
+    relieve_loan,
+    watch_card,
+    work_out_loan,
+)
 from mingqu.services.customers import record_life
 from mingqu.services.decisions import override_decision
 from mingqu.services.house import House
@@ -121,6 +129,11 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=relieve_loan.say_relief,
         basis=relieve_loan.basis_of_relief,
         carry_out=relieve_loan.relieve_loan,
+    ),
+    Deed.WORK_OUT_LOAN: Way(
+        say=work_out_loan.say_work_out,
+        basis=work_out_loan.basis_of_work_out,
+        carry_out=work_out_loan.work_out_loan,
     ),
 }
 assert set(WAYS) == set(NEEDED) == set(Deed)

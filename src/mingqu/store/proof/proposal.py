@@ -148,6 +148,16 @@ _RELIEVED: Final[LiteralString] = """
           AND e.event_id = (p.body ->> 'event_id')::uuid)"""
 
 
+# A loan was worked out as two people agreed.
+_WORKED_OUT: Final[LiteralString] = """
+    SELECT format('loan %%s was not worked out as two people agreed', p.subject_id) FROM proposal p
+    WHERE p.state = 'approved' AND p.deed = 'work_out_loan' AND NOT EXISTS (
+        SELECT FROM loan_event e
+        WHERE e.cell = p.cell AND e.loan_id = p.subject_id AND e.event_id = (p.body ->> 'event_id')::uuid
+          AND e.kind = CASE p.body ->> 'work_out' WHEN 'call_in' THEN 'accelerated' WHEN 'charge_off' THEN 'charged_off'
+              WHEN 'undo' THEN 'charge_off_undone' ELSE 'written_off' END)"""
+
+
 # What was recorded of a life is what two people said of just that person; with who was erased the paper went from both.
 _LIVED: Final[LiteralString] = """
     SELECT format('life event of %%s was not recorded by two people', coalesce(l.person_id, p.person_id))
@@ -173,6 +183,7 @@ def proposals(tx: Transaction) -> list[str]:
             _SWITCHED,
             _WORKED,
             _RELIEVED,
+            _WORKED_OUT,
             _LIVED,
         )
         for (sentence,) in tx.execute(check, ()).fetchmany(FINDINGS_MAX)
