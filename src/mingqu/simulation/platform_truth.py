@@ -13,6 +13,7 @@ from mingqu.domain.consent import ConsentMissing, ConsentPurpose, require
 from mingqu.domain.order import OrderKind, OrderState
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.reconciliation import BreakState
+from mingqu.services.changes.take_payout_back import PAYOUT_WAITS
 from mingqu.services.close.close_day import what_stands
 from mingqu.services.evidence.verify_book import verify_book
 from mingqu.services.house import ALIPAY_ACCOUNT, BANK, ENTRUSTED
@@ -32,7 +33,8 @@ from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
 
 _DAYS_MAX: Final = 100  # of a history, and of the month before it
-_STANDING: Final = frozenset({DEDUCT, ERASE})  # work that waits for the next bill, and for the day a law lets go
+# Work that waits for the next bill, for the day a law lets go, for somebody who may want their payout again.
+_STANDING: Final = frozenset({DEDUCT, ERASE, PAYOUT_WAITS})
 _LOANS_MAX: Final = 200  # of a cell: a history has some tens
 
 
