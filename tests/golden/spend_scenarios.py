@@ -181,6 +181,7 @@ def m_no_free_period() -> list[str]:
     story.pass_to(date(2026, 9, 2))
     story.tell(SpendKind.REPAID, date(2026, 9, 10), 50_000)
     story.pass_to(date(2026, 10, 2))
+    story.lines.append("(9 days of 5,000.00 and 21 days of 4,500.00 bear what 31 days of 4,500.00 do)")
     again = Story.begun("", story.terms, date(2026, 11, 20))
     again.tell(SpendKind.DRAWN, date(2026, 12, 2), 500_000)
     again.look(date(2027, 1, 2))
