@@ -23,6 +23,7 @@ from mingqu.domain.spend import (
     cut,
     open_account,
     step,
+    yearly_cost,
 )
 
 HALF_UP = Rounding.HALF_UP
@@ -160,6 +161,8 @@ def g_instalments() -> list[str]:
         flows = [(begin, 1_200_000)]
         flows += [(add_months(day=begin, months=at), -sum(part)) for at, part in enumerate(parts, start=1)]
         cost = annual_cost(flows=flows)
+        told = yearly_cost(terms=terms, count=count, on=begin)
+        assert format_percent(told.simple_ppm) == format_percent(cost.simple_ppm), "what the terms say beforehand"
         fee = format_fen(sum(fee for _, fee in parts))
         simple, effective = format_percent(cost.simple_ppm), format_percent(cost.effective_ppm)
         lines.append(

@@ -108,7 +108,13 @@ def list_spend_products(house: HouseHere, caller: CallerHere) -> SpendProducts:
                 minimum_share_ppm=one.product.terms.minimum.share_ppm,
                 penalty_multiple_ppm=one.product.terms.penalty_multiple_ppm,
                 instalments=[
-                    SpendInstalment(count=count, fee_ppm=fee) for count, fee in one.product.terms.instalment_fees
+                    SpendInstalment(
+                        count=count,
+                        fee_ppm=one.product.terms.fee_ppm(count) or 0,
+                        annual_simple_ppm=cost.simple_ppm,
+                        annual_effective_ppm=cost.effective_ppm,
+                    )
+                    for count, cost in one.parts
                 ],
                 joint=[shaped(source, JointSource) for source in one.named],
                 terms_hash=one.terms_hash,

@@ -16,10 +16,12 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=PLAIN, 
 
 
 class SpendInstalment(Answer, frozen=True, kw_only=True):
-    """A count of instalments that is offered, and its fee as a part of the principal."""
+    """A count of instalments that is offered, its fee as a part of the principal, and what that is a year."""
 
     count: int
     fee_ppm: Ppm
+    annual_simple_ppm: Ppm
+    annual_effective_ppm: Ppm
 
 
 class JointLender(Answer, frozen=True, kw_only=True):

@@ -213,7 +213,7 @@ def _offer(visit: Visit, one: SpendOffer) -> dict[str, Any]:
         "unpaid_bill": terms.unpaid_bill.value,
         "minimum_ppm": terms.minimum.share_ppm,
         "penalty_ppm": terms.penalty_multiple_ppm,
-        "instalments": terms.instalment_fees,
+        "instalments": [(count, cost.simple_ppm, terms.fee_ppm(count)) for count, cost in one.parts],
         "joint": [_lenders(visit, source.lenders) for source in one.named],
         "uses": one.product.prohibited_uses,
         "terms_hash": one.terms_hash,

@@ -9,10 +9,12 @@ from mingqu.client.answers import Answer
 
 
 class SpendInstalment(Answer, frozen=True, kw_only=True):
-    """A count of instalments and its fee."""
+    """A count of instalments, its fee, and what that is a year."""
 
     count: int
     fee_ppm: int
+    annual_simple_ppm: int
+    annual_effective_ppm: int
 
 
 class JointLender(Answer, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from mingqu.domain.spend.convert import (
     InstalmentAlready,
     MinimumNotConvertible,
     cut,
+    yearly_cost,
 )
 from mingqu.domain.spend.event import SpendEvent, SpendEventMalformed, SpendEventOutOfOrder, SpendKind
 from mingqu.domain.spend.morning import next_morning
@@ -58,4 +59,5 @@ __all__ = [
     "tell",
     "undoing",
     "wished_fen",
+    "yearly_cost",
 ]

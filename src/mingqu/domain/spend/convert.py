@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Final
+
+from mingqu.domain.calendar import add_months
+from mingqu.domain.cost import AnnualCost, annual_cost
 from mingqu.domain.money import Money, divide
 from mingqu.domain.rate import PPM
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend.terms import SpendTerms
+
+# Whole fen in every count of instalments that is usual, so that rounding adds nothing to a rate in the terms.
+_EXAMPLE_FEN: Final = 3_600_000
 
 
 class ConversionRefused(Refusal):
@@ -56,3 +64,16 @@ def cut(*, terms: SpendTerms, amount_fen: int, count: int) -> tuple[tuple[int, i
     principal = Money(amount_fen).allocate(weights)
     fees = Money(fee_fen).allocate(weights)
     return tuple((part.fen, fee.fen) for part, fee in zip(principal, fees, strict=True))
+
+
+def yearly_cost(*, terms: SpendTerms, count: int, on: date) -> AnnualCost:
+    """Return what the fee of so many instalments is a year, as the terms say it before anything is bought.
+
+    Each instalment takes a whole month from a day on. Source: PBOC notice 2021 No. 3 (wherever the price of credit is
+    shown, its yearly rate is, and no less prominently). Example: 12 for 8.8 %: 15.86 % simple, 17.07 % effective.
+    Errors: ConversionRefused.
+    """
+    amount_fen = max(_EXAMPLE_FEN, terms.instalment_least_fen)
+    parts = cut(terms=terms, amount_fen=amount_fen, count=count)
+    paid = [(add_months(day=on, months=at), -sum(part)) for at, part in enumerate(parts, start=1)]
+    return annual_cost(flows=[(on, amount_fen), *paid])

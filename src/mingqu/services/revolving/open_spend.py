@@ -11,12 +11,13 @@ from uuid import UUID
 import msgspec
 
 from mingqu.domain.canonical import canonical
+from mingqu.domain.cost import AnnualCost
 from mingqu.domain.evidence import LeafKind
 from mingqu.domain.funding import JointSource
 from mingqu.domain.identifier import derived
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.refusal import Refusal
-from mingqu.domain.spend import SpendTerms, open_account
+from mingqu.domain.spend import SpendTerms, open_account, yearly_cost
 from mingqu.domain.spend.product import SpendProduct
 from mingqu.services.funding.name_lenders import joint_sources
 from mingqu.services.house import House
@@ -67,7 +68,8 @@ class TermsNotShown(Refusal):
 class SpendOffer:
     """A revolving product as it is offered to a person: its part of their limit, and the hash of its terms.
 
-    `named` are the joint sources that may fund it; their lenders and shares are agreed to with the terms.
+    `named` are the joint sources that may fund it; their lenders and shares are agreed to with the terms. `parts` are
+    the counts of instalments with what the fee of each is a year.
     """
 
     product: SpendProduct
@@ -76,6 +78,7 @@ class SpendOffer:
     lender_zh: str
     lender_en: str
     named: tuple[JointSource, ...]
+    parts: tuple[tuple[int, AnnualCost], ...]
 
 
 def spend_terms_hash(terms: SpendTerms, *, named: tuple[JointSource, ...]) -> str:
@@ -103,7 +106,8 @@ def spend_offers(house: House, *, person_id: UUID) -> list[SpendOffer]:
 def offered(house: House, *, product: SpendProduct, limit_fen: int) -> SpendOffer:
     """Return a product with what is shown beside it."""
     lender = house.pack.lender(lender_id=product.lender_id)
-    named = joint_sources(house, product_id=product.id)
+    named, today = joint_sources(house, product_id=product.id), house.clock.business_date()
+    counts = [count for count, _ in product.terms.instalment_fees]
     return SpendOffer(
         product=product,
         limit_fen=limit_fen,
@@ -111,6 +115,7 @@ def offered(house: House, *, product: SpendProduct, limit_fen: int) -> SpendOffe
         lender_zh=lender.name_zh,
         lender_en=lender.name_en,
         named=named,
+        parts=tuple((count, yearly_cost(terms=product.terms, count=count, on=today)) for count in counts),
     )
 
 
