@@ -58,8 +58,11 @@ def guaranteed(world: OpenWorld) -> OpenWorld:
     pack = the_pack()
     (known,) = (one for one in pack.documents if (one.kind, one.file) == ("partner", "partners/hengwen-2.toml"))
     sooner = replace(known, body={**known.body, "version": 3, "compensates_after_days": 3})
+    # As it was sold before its guarantor paid bill by bill: for the whole loan, or for nothing.
+    (sold,) = (one for one in pack.documents if one.file == "products/yunling-instalment.toml")
+    whole = replace(sold, body={**sold.body, "version": 3})
     with world.house.database.transaction() as tx:
-        policy.publish(tx, pack=parse_pack(documents=(*pack.documents, sooner)), at=world.house.clock.now())
+        policy.publish(tx, pack=parse_pack(documents=(*pack.documents, sooner, whole)), at=world.house.clock.now())
         tx.commit()
     house = replace(world.house, directory=institution.load_directory(policy.policy_folder()))
     opened = OpenWorld(

@@ -50,7 +50,7 @@ GUARANTOR = "hengwen"
 BEGINS_ON = date(2026, 12, 1)
 BILLS = (date(2027, 1, 1), date(2027, 2, 1), date(2027, 3, 1), date(2027, 4, 1))
 AFTER_DAYS = 3
-PRODUCT = "products/yunling-instalment.toml"
+PRODUCT = "products/yunling-instalment-2.toml"
 
 
 def guaranteed_world(world: OpenWorld, *, after_days: int, whole_after_bills: int | None) -> OpenWorld:
@@ -60,10 +60,10 @@ def guaranteed_world(world: OpenWorld, *, after_days: int, whole_after_bills: in
         next(one for one in pack.documents if one.file == file) for file in (PRODUCT, "partners/hengwen-2.toml")
     )
     (fee,) = product.body["partner_fee"]  # type: ignore[misc]
-    agreed = {**fee, "compensates_bill_after_days": after_days}
-    if whole_after_bills is not None:
-        agreed["compensates_whole_after_bills"] = whole_after_bills
-    said = replace(product, body={**product.body, "version": 2, "partner_fee": [agreed]})
+    agreed = {**fee, "compensates_bill_after_days": after_days, "compensates_whole_after_bills": whole_after_bills}
+    if whole_after_bills is None:
+        del agreed["compensates_whole_after_bills"]
+    said = replace(product, body={**product.body, "version": 3, "partner_fee": [agreed]})
     # For whole loans the same guarantor would pay even sooner: of this product's it does not.
     sooner = replace(partner, body={**partner.body, "version": 3, "compensates_after_days": 1})
     with world.house.database.transaction() as tx:

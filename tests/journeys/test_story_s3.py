@@ -19,6 +19,7 @@ from mingqu.demo.steps import Step, Steps
 from mingqu.demo.stories import s3
 from mingqu.demo.tell import Teller
 from mingqu.domain.ledger import AccountCode
+from mingqu.domain.loan import Payable
 from mingqu.services.partners.write_partner_file import PartnerUnknown, fees_paid, file_of, write_partner_file
 from mingqu.services.reports.report_days import DayNotClosed
 from mingqu.store.decisions.current_policies import CurrentPolicies
@@ -46,6 +47,8 @@ REFUSALS: Final = [
 DEDUCTED_FEN: Final = 89_730 + 60_372  # from her card; what she repays early goes over the wallet's page
 REPAID_FEN: Final = DEDUCTED_FEN + 300_000 + 566_101
 FEES_FEN: Final = 2_000 + 1_241  # 0.20 % of 10,000.00, and of the 6,202.70 that were left
+# The first bill of what is left of the purchase, 4,499.50 at 9.60 %: the guarantor pays it with thirty days at 14.40 %.
+MISSED: Final = Payable(principal_fen=73_505, interest_fen=3_600, fee_fen=900, penalty_fen=882)
 
 
 @pytest.fixture
@@ -74,14 +77,18 @@ def test_the_story_ends_as_it_is_told_to_the_fen(app: SandboxWorld) -> None:
     first, _, insured, _ = (step.what for step in steps if step.what[0].isdigit() and step.what[1] == ".")
     assert "12.00% a year in all, 659.50 (云岭银行股份有限公司 527.59、恒稳融资担保有限公司 131.91)" in first
     assert "安澜财产保险股份有限公司 265.92" in insured
-    outcomes = [step.outcome for step in steps if not step.reasons][-10:]
+    outcomes = [step.outcome for step in steps if not step.reasons][-12:]
     assert outcomes[:7] == ["signed", "paid", "paid", "paid", "paid", "paid", "settled"]
-    assert outcomes[7:] == ["taken", "paid", "checkout.refunded"], "the shop hears of its order what happened to it"
-    assert app.balance_fen(XIA) == 2_000_000 + s3.AMOUNT_FEN - DEDUCTED_FEN
+    assert outcomes[7:10] == ["taken", "paid", "checkout.refunded"], "the shop hears of its order what happened to it"
+    assert outcomes[10:] == ["guarantor", "paid"]
+    assert "she owes 788.87 to the guarantor" in steps[-3].what
+    assert app.balance_fen(XIA) == 2_000_000, "emptied for the bill that she misses, and filled again"
     books = balances(app)
     fees_fen = -books[AccountCode.DUE_GUARANTEE_FEE]
-    interest_fen = REPAID_FEN - s3.AMOUNT_FEN - fees_fen
-    assert (fees_fen, books[AccountCode.PARTNER_FEE], books[AccountCode.FEE_INCOME]) == (FEES_FEN, 0, 0)
+    interest_fen = REPAID_FEN - s3.AMOUNT_FEN - FEES_FEN + MISSED.interest_fen
+    assert fees_fen == FEES_FEN + MISSED.fee_fen
+    assert (books[AccountCode.PARTNER_FEE], books[AccountCode.FEE_INCOME]) == (0, 0)
+    assert (-books[AccountCode.DUE_TO_GUARANTOR], books[AccountCode.GUARANTOR_CLAIM]) == (MISSED.total_fen, 0)
     assert -books[AccountCode.ACCRUED_INTEREST] == interest_fen, "billed; the close makes it income"
     assert [paid_to_guarantor(app, date(2027, month, 2)) for month in (1, 2)] == [2_000, 1_241]
     with app.house.database.transaction() as tx:

@@ -2,8 +2,8 @@
 
 One person registers, is assessed once, compares what a bank with a guarantor, a consumer-finance company with and
 without an insurer, and a microlender would take, chooses, is refused what may not be, is paid out when she wished, and
-repays with reminders, in part early and then whole. Then she buys at a merchant's checkout by instalments, and sends a
-part back. Another is refused with reasons.
+repays with reminders, in part early and then whole. Then she buys at a merchant's checkout by instalments, sends a part
+back, and misses a bill, which the bank's guarantor pays on its day. Another is refused with reasons.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ from mingqu.domain.moment import start_of
 from mingqu.domain.money import format_fen
 from mingqu.domain.rate import format_percent
 from mingqu.services.close.close_day import bring_up_today
+from mingqu.services.partners.compensate_bills import compensate_bills
 
 TITLE: Final = "A loan inside an app, from several institutions · 微信贷款"
 BEGINS_ON: Final = date(2026, 12, 1)  # a bank with a guarantor and an insured product are offered by then
 AMOUNT_FEN: Final = 1_000_000
 _BALANCE_FEN: Final = 2_000_000
 _EARLY_FEN: Final = 300_000
+_AFTER_DAYS: Final = 30  # from which day late on the guarantor of the bank's product pays a bill
 _CHAIR_FEN: Final = 150_000  # of two; what the shop gives back for one
 _TEN: Final = timedelta(hours=10)
 _NINE: Final = timedelta(hours=9, minutes=5)  # deductions go out at nine
@@ -78,6 +80,7 @@ def tell_story(world: OnlineWorld, tell: Teller, steps: Steps) -> None:
     told.sign()
     told.repay()
     told.buy()
+    told.miss()
     refused = apply(world, arrive(world, CHUAN, balance_fen=0), amount_fen=AMOUNT_FEN)
     steps.refused(f"{CHUAN.alias} asks for 10,000.00 as well · 被拒", refused.reasons)
 
@@ -190,6 +193,21 @@ class _Told:
         what = f"a chair goes back: {format_fen(_CHAIR_FEN)} less of the loan, {format_fen(left_fen)} are left · 退货"
         self._steps.take(what, world.told_to_shop(number)[-1])
 
+    def miss(self) -> None:
+        """Miss the first bill of the purchase: the guarantor pays just that one, and she owes it to the guarantor."""
+        newcomer, client = self._visitor.newcomer, self._client
+        self._world.deposit(newcomer, -self._world.balance_fen(newcomer))
+        due = next(one.due for one in client.schedule(loan_id=self._loan_id).rows if one.paid_on is None)
+        for day in (due, due + timedelta(days=1), due + timedelta(days=_AFTER_DAYS)):
+            self._morning(day)
+        compensate_bills(self._world.house)
+        bill = next(one for one in client.schedule(loan_id=self._loan_id).rows if one.due == due)
+        what = f"{due}: her card is empty; {_AFTER_DAYS} days late the guarantor pays that bill, and no other"
+        claim = f"she owes {format_fen(bill.guarantor_fen)} to the guarantor, the rest to the bank · 分期代偿"
+        self._steps.take(f"{what}: {claim}", "guarantor" if bill.guarantor_fen else bill.state)
+        self._world.deposit(newcomer, _BALANCE_FEN)
+        self._pay("due", None, what=f"{format_fen(bill.guarantor_fen)}, which is the guarantor's")
+
     def _read(self, offer: Offer) -> None:
         """Read an offer's cost table, agree that its lender gets her data, and get the code that signs."""
         table = self._client.show_costs(offer_id=offer.offer_id)
@@ -228,16 +246,20 @@ class _Told:
     def _due(self, months: int) -> None:
         """Let days pass to the morning of an instalment: the reminder goes out, and the card is charged."""
         day = add_months(day=BEGINS_ON + timedelta(days=1), months=months)
-        self._world.go_to_date(day)
-        bring_up_today(self._world.house)
-        self._world.go_to(start_of(day) + _NINE)
-        work_until_idle(self._world)
-        sign_in_anew(self._world, self._visitor)
+        self._morning(day)
         row = next(one for one in self._client.schedule(loan_id=self._loan_id).rows if one.due == day)
         parts = f"principal {format_fen(row.principal_fen)}, interest {format_fen(row.interest_fen)}"
         paid_fen = row.principal_fen + row.interest_fen + row.fee_fen
         what = f"{day}: reminded and deducted {format_fen(paid_fen)} = {parts}, guarantee fee {format_fen(row.fee_fen)}"
         self._steps.take(f"{what} · 到期扣款", row.state)
+
+    def _morning(self, day: date) -> None:
+        """Let days pass to the morning of one, on which bills fall due and cards are charged, and sign in anew."""
+        self._world.go_to_date(day)
+        bring_up_today(self._world.house)
+        self._world.go_to(start_of(day) + _NINE)
+        work_until_idle(self._world)
+        sign_in_anew(self._world, self._visitor)
 
     def _pay(self, intent: str, amount_fen: int | None, *, what: str = "") -> None:
         order = self._client.make_payment(loan_id=self._loan_id, intent=intent, amount_fen=amount_fen)
