@@ -121,11 +121,11 @@ def run(*, loans: int = LOANS, days: int = DAYS) -> list[dict[str, Any]]:
 
 def _alone(house: House, first: Sequence[Due], second: Sequence[Due]) -> tuple[list[dict[str, Any]], float]:
     """Measure repayments by themselves and by word; return the rows and the steady rate that follows."""
-    before, tpc_b_cpu = _metered_tps(house)
+    before, tpc_b_cpu = metered_tps(house)
     meter = Meter(house.database)
     recorded = _children(house, [_busy(first, number, _record) for number in range(PROCESSES)])
     cpu = 1_000_000 * meter.spent().cpu / sum(done for done, _ in recorded)
-    between, tpc_b_cpu_after = _metered_tps(house)
+    between, tpc_b_cpu_after = metered_tps(house)
     heard = _a_second(_children(house, [_busy(second, number, _hear) for number in range(PROCESSES)]))
     after = pgbench_tps(house.database.url)
     unit = (
@@ -146,7 +146,8 @@ def _alone(house: House, first: Sequence[Due], second: Sequence[Due]) -> tuple[l
     ], a_second
 
 
-def _metered_tps(house: House) -> tuple[float, float]:
+def metered_tps(house: House) -> tuple[float, float]:
+    """Return TPC-B's transactions a second, and the processor microseconds of everybody for one."""
     meter = Meter(house.database)
     tps = pgbench_tps(house.database.url)
     return tps, 1_000_000 * meter.spent().cpu / (tps * PGBENCH_SECONDS)

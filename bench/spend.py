@@ -4,6 +4,7 @@ spend_decide      by a contract of 200 clauses and 10,000 payees, on one core; t
                   answer to a card's network may cost
 spend_committed   authorisations by 8 clients, each on cards of its own, as the door hears them: read, decided, held,
                   kept and witnessed; against pgbench's TPC-B on the same server
+spend_cpu         processor microseconds of everybody, server included, for one of these; yardstick: of one TPC-B
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from bench.close import row_of
-from bench.pgbench import CLIENTS, SCALE, pgbench_tps, prepare_pgbench
-from bench.repay import PROCESSES, Task, _children, _together
+from bench.meter import Meter
+from bench.pgbench import CLIENTS, SCALE, prepare_pgbench
+from bench.repay import PROCESSES, Task, _children, _together, metered_tps
 from mingqu.demo.journey import introduce
 from mingqu.demo.people import neighbor
 from mingqu.domain.identifier import cell_of
@@ -83,7 +85,7 @@ def contract() -> Document:
 
 def run() -> list[dict[str, Any]]:
     """Return the rows."""
-    return [_decided(), _committed()]
+    return [_decided(), *_committed()]
 
 
 def _decided() -> dict[str, Any]:
@@ -112,7 +114,7 @@ def _decided() -> dict[str, Any]:
     return row_of("spend_decide", 1_000_000 * min(took) / CALLS, unit, "µs it may take", BUDGET_US)
 
 
-def _committed() -> dict[str, Any]:
+def _committed() -> list[dict[str, Any]]:
     with Wiring().demo_world(data=None, seed=1) as world:
         read = publish_contract(world.house, document=contract())
         cards: list[UUID] = []
@@ -131,13 +133,19 @@ def _committed() -> dict[str, Any]:
         with world.house.database.transaction() as tx:
             cells = tx.cells
         prepare_pgbench(world.house.database.url)
-        before = pgbench_tps(world.house.database.url)
+        before, tpc_b_cpu = metered_tps(world.house)
+        meter = Meter(world.house.database)
         each = _children(world.house, [_busy(cards, cell, cells) for cell in _fullest(cards, cells)])
         done = sum(spends for (spends,) in each)
-        after = pgbench_tps(world.house.database.url)
+        cpu = 1_000_000 * meter.spent().cpu / done
+        after, tpc_b_cpu_after = metered_tps(world.house)
     unit = f"spends/s by {CLIENTS} clients, threads of {PROCESSES} processes, synchronous_commit on"
     yardstick = f"pgbench TPC-B (scale {SCALE}, {CLIENTS} clients, prepared), tps"
-    return row_of("spend_committed", done / SECONDS, unit, yardstick, (before + after) / 2)
+    of_tpc_b = (tpc_b_cpu + tpc_b_cpu_after) / 2
+    return [
+        row_of("spend_committed", done / SECONDS, unit, yardstick, (before + after) / 2),
+        row_of("spend_cpu", cpu, "µs of processor a spend, of everybody", "of one TPC-B, µs", of_tpc_b),
+    ]
 
 
 def _fullest(cards: Sequence[UUID], cells: int) -> list[int]:

@@ -370,6 +370,13 @@ TAMPERINGS = [
     ("UPDATE hold SET state = 3 WHERE state = 1", "not in the state"),
     ("UPDATE hold SET state = 4 WHERE state = 1", "not in the state"),
     ("UPDATE hold SET state = 1, posted_fen = 0 WHERE state = 2", "not in the state"),
+    ("UPDATE hold SET state = 7 WHERE state = 1", "not in the state"),
+    (
+        "UPDATE transfer SET amount_fen = 101 WHERE kind = 3; UPDATE hold SET posted_fen = 101 WHERE state = 2",
+        "not in the state",
+    ),
+    ("UPDATE transfer SET amount_fen = 0 WHERE kind = 3; UPDATE hold SET posted_fen = 0 WHERE state = 2", "the state"),
+    ("UPDATE transfer SET amount_fen = -1 WHERE kind = 2; UPDATE hold SET amount_fen = -1", "not the hold"),
     ("UPDATE hold SET expires_on = '2030-01-01' WHERE state = 1", "not the hold"),
     ("UPDATE hold SET posted_fen = posted_fen - 1 WHERE state = 2", "not in the state"),
     ("UPDATE transfer SET pending_id = gen_random_uuid() WHERE kind = 3", "not in the state"),

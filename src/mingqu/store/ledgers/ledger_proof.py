@@ -65,11 +65,12 @@ _SIDES: Final[tuple[LiteralString, ...]] = (
 )
 
 _HOLDS: Final[tuple[LiteralString, ...]] = (
-    # Every pending transfer has one hold, and every hold one pending transfer of the same amount.
+    # Every pending transfer has one hold, and every hold one pending transfer of the same amount above zero.
     """
     SELECT format('hold %%s/%%s is not the hold of a pending transfer', coalesce(h.cell, t.cell), coalesce(h.id, t.id))
     FROM hold h FULL JOIN (SELECT * FROM transfer WHERE kind = 2) t ON t.cell = h.cell AND t.id = h.id
-    WHERE h.id IS NULL OR t.id IS NULL OR h.amount_fen <> t.amount_fen OR h.expires_on IS DISTINCT FROM t.expires_on
+    WHERE h.id IS NULL OR t.id IS NULL OR h.amount_fen <> t.amount_fen OR h.amount_fen <= 0
+       OR h.expires_on IS DISTINCT FROM t.expires_on
     """,
     # A hold's state is what the one transfer that ended it says.
     """
@@ -87,7 +88,7 @@ _HOLDS: Final[tuple[LiteralString, ...]] = (
        OR CASE h.state
             WHEN 1 THEN e.times IS NOT NULL OR h.posted_fen <> 0
             WHEN 2 THEN (e.times, e.kind, e.is_same) IS DISTINCT FROM (1::bigint, 3::smallint, true)
-                        OR e.amount_fen <> h.posted_fen
+                        OR e.amount_fen <> h.posted_fen OR h.posted_fen NOT BETWEEN 1 AND h.amount_fen
             -- Voided by a transfer of kind 4, expired by one of kind 5.
             ELSE (e.times, e.kind, e.is_same) IS DISTINCT FROM (1::bigint, h.state + 1::smallint, true)
                  OR e.amount_fen <> h.amount_fen OR h.posted_fen <> 0
