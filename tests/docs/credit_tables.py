@@ -9,8 +9,9 @@ from uuid import UUID
 
 from mingqu.domain.calendar import DayCount
 from mingqu.domain.cost import DelayFee, DelayTerms, cost_of_delay
-from mingqu.domain.funding import Funding, Share, Totals, share_moves, split_lines
+from mingqu.domain.funding import Funding, PricePart, Share, Totals, price_of, share_moves, split_lines
 from mingqu.domain.ledger import AccountCode, Reason
+from mingqu.domain.loan import Payable, Quote
 from mingqu.domain.money import Money, Rounding, divide
 from mingqu.domain.revolving import (
     Bill,
@@ -102,6 +103,30 @@ def _joint_lines(line: Line) -> Line:
         "bank": yuan(*bank),
         "partner in all": yuan(sum(partner)),
         "bank in all": yuan(sum(bank)),
+    }
+
+
+def _joint_price(line: Line) -> Line:
+    shares = (Share(lender_id=UUID(int=1), ppm=300_000), Share(lender_id=UUID(int=2), ppm=700_000))
+    due = Payable(
+        principal_fen=0, interest_fen=fen(line["interest owed"]), penalty_fen=fen(line["penalty owed"]), fee_fen=0
+    )
+    price = price_of(
+        funding=Funding(shares=shares),
+        place=1,
+        totals=Totals(
+            lent_fen=fen(line["lent"]),
+            gone_fen=fen(line["came back"]),
+            interest_fen=fen(line["interest had"]),
+            penalty_fen=fen(line["penalty had"]),
+        ),
+        owed=Quote(on=date(2026, 10, 20), due=due, early_interest_fen=0, principal_unbilled_fen=0),
+        parts=tuple(PricePart),
+    )
+    return {
+        "principal": yuan(price.principal_fen),
+        "interest": yuan(price.interest_fen),
+        "penalty": yuan(price.penalty_fen),
     }
 
 
@@ -226,6 +251,7 @@ CREDIT_TABLES: Final[dict[str, Callable[[Line], Line]]] = {
     "cash": _cash,
     "joint-lines": _joint_lines,
     "joint-account": _joint_account,
+    "joint-price": _joint_price,
     "delay": _delay,
     "rebuilt": _rebuilt,
     "cut-period": _cut_period,

@@ -187,13 +187,16 @@ def see_what_came_back(house: House, *, gone: int, interest: int) -> None:
     assert stated.sums == {
         "opening_fen": 700_000,
         "lent_fen": 0,
+        "bought_fen": 0,
         "repaid_fen": bank_principal,
         "lost_fen": 0,
+        "sold_fen": 0,
         "closing_fen": 700_000 - bank_principal,
         "interest_fen": bank_interest,
         "penalty_fen": 0,
         "fee_fen": 0,
         "received_fen": bank_principal + bank_interest,
+        "price_fen": 0,
     }
 
 

@@ -21,6 +21,7 @@ from mingqu.services.house import ENTRUSTED
 from mingqu.services.offers.price_offer import delay_terms
 from mingqu.services.offers.read_cost_table import shown_cost_table
 from mingqu.services.orders.entrust_payment import payee_view
+from mingqu.services.partners.read_buy_back import BoughtBack, bought_back
 from mingqu.services.people.read_person import cards_of
 from mingqu.services.people.state_business import use_of
 from mingqu.services.repayment.preview_repayment import ways_of
@@ -69,8 +70,10 @@ def show_schedule(visit: Visit) -> Response[Any]:
     counts = {state: sum(row.state == state for row in one.rows) for state in {row.state for row in one.rows}}
     late = next((row for row in one.rows if row.state == OVERDUE), None)
     ways = ways_of(terms=one.terms, state=one.state, today=one.as_of) if one.quote else None
+    bought = bought_back(visit.house, person_id=visit.person_id, loan_id=one.loan_id)
     return visit.show(
         "loan.html",
+        bought=None if bought is None else _bought(visit, bought),
         loan=loan_values(visit, one),
         key=visit.form_key(),
         rows=one.rows,
@@ -229,6 +232,16 @@ def loan_values(visit: Visit, one: LoanView) -> dict[str, Any]:
         "claim_fen": one.state.guarantor_claim_fen if one.stage is Stage.SETTLED else 0,
         "bills_claim_fen": one.quote.guarantor_fen if one.quote else 0,
         "by_stages": one.terms.disbursements_max > 1,
+    }
+
+
+def _bought(visit: Visit, one: BoughtBack) -> dict[str, Any]:
+    """Return whose a part of a loan was, whose it is, and since when."""
+    pick = visit.words.pick
+    return {
+        "seller": pick(one.seller.name_zh, one.seller.name_en),
+        "buyer": pick(one.buyer.name_zh, one.buyer.name_en),
+        "on": one.known.bought_on,
     }
 
 

@@ -57,6 +57,13 @@ def _page(seen: Funds) -> str:
             f"  {one.place}. {one.source_id:<14} {one.kind:<8} {one.loans:>8,} loans {_yuan(one.principal_fen):>20}"
             f"  {_bar(one.line.used_ppm)} {_percent(one.line.used_ppm):>6} of {_yuan(one.line.limit_fen)}"
         )
+    if seen.bought:
+        lines += ["", "bought back"]
+    lines += [
+        f"  {one.buyer_en} from {one.seller_en}: {one.loans:,} loans {_yuan(one.principal_fen)},"
+        f" at {_yuan(one.price_fen)}"
+        for one in seen.bought
+    ]
     lines += ["", "limits"]
     lines += [
         f"  {one.name:<44} {_bar(one.used_ppm)} {_percent(one.used_ppm):>6}  {_yuan(one.free_fen):>22} left"
@@ -77,13 +84,17 @@ def _statement(statement: FunderStatement) -> str:
     accounts = sum(line.revolving for line in statement.lines)
     count = f"{len(statement.lines) - accounts:,} joint loans, {accounts:,} joint accounts"
     head = f"{statement.funder.name_en}, {statement.first} to {statement.last}: {count}"
-    return "\n".join([head, *(f"  {name.removesuffix('_fen'):<10} {_yuan(fen):>20}" for name, fen in sums.items())])
+    return "\n".join([head, *(f"  {name.removesuffix('_fen'):<10} {_signed(fen):>20}" for name, fen in sums.items())])
 
 
 def _bar(ppm: int) -> str:
     """Draw how much is used in ten signs. Example: 430 000 millionths are ████······."""
     full = ppm * _SIGNS // 1_000_000
     return "█" * full + "·" * (_SIGNS - full)
+
+
+def _signed(fen: int) -> str:
+    return ("-" if fen < 0 else "") + _yuan(abs(fen))
 
 
 def _yuan(fen: int) -> str:
@@ -104,6 +115,16 @@ def _written(seen: Funds) -> dict[str, Any]:
         "pools": seen.pools,
         "sources": [_source(one) for one in seen.sources],
         "limits": [{**_limit(one), "ahead": _ahead(one.ahead)} for one in seen.limits],
+        "bought_back": [
+            {
+                "seller": one.seller_en,
+                "buyer": one.buyer_en,
+                "loans": one.loans,
+                "principal_fen": one.principal_fen,
+                "price_fen": one.price_fen,
+            }
+            for one in seen.bought
+        ],
         "alarms": [one.name for one in seen.alarms],
     }
 
@@ -162,6 +183,9 @@ def _stated(statement: FunderStatement) -> dict[str, Any]:
                 "lent_fen": line.lent_fen,
                 "repaid_fen": line.repaid_fen,
                 "lost_fen": line.lost_fen,
+                "bought_fen": line.bought_fen,
+                "sold_fen": line.sold_fen,
+                "price_fen": line.price_fen,
                 "closing_fen": line.closing_fen,
                 "interest_fen": line.interest_fen,
                 "penalty_fen": line.penalty_fen,

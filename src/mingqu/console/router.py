@@ -13,6 +13,7 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from mingqu.console import (
     account,
     breaks,
+    buy_back,
     cards,
     checkouts,
     collection,
@@ -51,7 +52,7 @@ SCREENS: Final[tuple[Callable[[Desk], list[HTTPRouteHandler]], ...]] = (
     decision.routes, evidence.routes, proposal.routes, receipt.routes, dispute.routes, breaks.routes, review.routes,
     policy.routes, lab.routes, referral.routes, refused.routes, report.routes,
     collection.routes, grievance.routes, life.routes, stage.routes,
-    cards.routes, payee.routes, checkouts.routes,
+    cards.routes, payee.routes, checkouts.routes, buy_back.routes,
 )  # fmt: skip
 
 

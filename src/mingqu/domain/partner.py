@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from mingqu.domain.policy_file import Document, Reader
 
@@ -41,6 +43,11 @@ class Partner:
     role: PartnerRole
     status: str
     compensates_after_days: int | None = None
+
+    @property
+    def holder_id(self) -> UUID:
+        """Under which id it holds a claim; it follows from its code, so that every server has the same."""
+        return UUID(bytes=hashlib.sha256(f"partner {self.code}".encode()).digest()[:16], version=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,7 @@ class Deed(Enum):
     RELIEVE_LOAN = "relieve_loan"  # what is owed is put off, or spread anew, for somebody in difficulty
     WORK_OUT_LOAN = "work_out_loan"  # it is called in, taken for lost, no longer so, or given up
     THAW_CARD = "thaw_card"  # a card that the monitor froze goes on
+    BUY_BACK = "buy_back"  # a funder's part of a joint loan is somebody else's from a day on, at a price
 
 
 # The one permission that whoever proposes and whoever checks must both have.
@@ -57,6 +58,7 @@ NEEDED: Final = MappingProxyType(
         Deed.RELEASE_STAGE: Permission.MOVE_MONEY,
         Deed.CORRECT_PAYEE: Permission.MOVE_MONEY,
         Deed.WORK_BREAK: Permission.MOVE_MONEY,
+        Deed.BUY_BACK: Permission.MOVE_MONEY,
         Deed.PUBLISH_POLICY: Permission.PUBLISH,
         Deed.SWITCH_ON: Permission.SWITCH,
         Deed.UNLIST: Permission.SWITCH,

@@ -139,6 +139,7 @@ SELECT create_distributed_table('late_bill_told', 'cell', colocate_with := 'cell
 SELECT create_distributed_table('spend_event', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('spend_funding', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('spend_purchase', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('loan_buy_back', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('pool_receipt', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('assessment', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('facility', 'cell', colocate_with := 'cell');

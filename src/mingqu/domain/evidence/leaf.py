@@ -25,6 +25,7 @@ class LeafKind(Enum):
     DISCLOSURE = "disclosure"
     CONTRACT = "contract"
     FUNDING = "funding"  # which source funds a payout, and why not those before it
+    BUY_BACK = "buy_back"  # a funder's part of a joint loan is somebody else's from a day on
     POOL_DAY = "pool_day"  # what a pool of securities received, paid and bought on a day
     DISBURSEMENT = "disbursement"
     REPAYMENT = "repayment"

@@ -23,6 +23,8 @@ SHARE_CODES: Final = (
     _C.SHARE_PRINCIPAL, _C.SHARE_LENT, _C.SHARE_RECEIVED, _C.SHARE_LOST, _C.SHARE_INTEREST, _C.SHARE_PENALTY,
     _C.SHARE_FEE,
 )  # fmt: skip
+# What was agreed for a part that is bought back, beside what it moves.
+SALE_CODES: Final = (_C.SHARE_PRICE, _C.SHARE_SOLD)
 _LENT: Final = (_C.LOAN_PRINCIPAL, _C.LENDER_CASH)
 _LENT_BY: Final = {
     (_C.SPEND_PRINCIPAL, _C.LENDER_CASH, reason) for reason in (Reason.SPEND_PURCHASE, Reason.SPEND_DRAW)

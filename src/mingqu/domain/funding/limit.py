@@ -63,12 +63,17 @@ class Limit:
     limit_fen: int
     document: str
 
-    def used_by(self, *, source: Source, amount_fen: int) -> int:
-        """Return how much of the limit a loan of a source uses. Example: 30 % of 100.01 for the partner: 30.00."""
+    def used_by(self, *, source: Source, amount_fen: int, bought: tuple[UUID, UUID] | None = None) -> int:
+        """Return how much of the limit a loan of a source uses. Example: 30 % of 100.01 for the partner: 30.00.
+
+        Of a loan whose part was `bought` back (by seller and buyer) nothing is left on the source's line, and the part
+        weighs on the buyer: 100.01, where the partner bought the bank's.
+        """
         if self.part_of is None:
-            return amount_fen
+            return 0 if bought is not None and self.kind is LimitKind.LINE else amount_fen
         parts = zip(source.funding.shares, source.funding.split(amount_fen), strict=True)
-        return sum(part for share, part in parts if share.lender_id == self.part_of)
+        moved = {} if bought is None else {bought[0]: bought[1]}
+        return sum(part for share, part in parts if moved.get(share.lender_id, share.lender_id) == self.part_of)
 
 
 def level_of(*, used_fen: int, limit_fen: int) -> Level:

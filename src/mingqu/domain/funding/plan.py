@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import ClassVar, Final
 from uuid import UUID
 
+from mingqu.domain.funding.buy_back import BuyBackTerms, parse_buy_back
 from mingqu.domain.funding.share import Funding, Share
 from mingqu.domain.identifier import MalformedIdentifier, parse
 from mingqu.domain.money import AMOUNT_FEN_MAX
@@ -107,10 +108,11 @@ class FundingPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FundingBook:
-    """All versions of all plans and funders."""
+    """All versions of all plans and funders, and of what lenders and funders agreed to be bought back."""
 
     plans: tuple[FundingPlan, ...]
     funders: tuple[Funder, ...]
+    buy_backs: tuple[BuyBackTerms, ...] = ()
 
     def plan_of(self, *, product_id: str, business_date: date) -> FundingPlan | None:
         """Return a product's plan on a date, the newest of several; None: its lender's own money alone pays for it."""
@@ -135,6 +137,15 @@ class FundingBook:
             if one.valid_from <= business_date < one.valid_to:
                 found[one.id] = one
         return found
+
+    def buy_back_of(self, *, lender_id: UUID, seller_id: UUID, funded_on: date) -> BuyBackTerms | None:
+        """Return what a lender and a funder had agreed when a loan was funded, the newest of several; None: nothing."""
+        found = [
+            one
+            for one in self.buy_backs
+            if (one.lender_id, one.seller_id) == (lender_id, seller_id) and one.valid_from <= funded_on < one.valid_to
+        ]
+        return max(found, key=lambda one: one.version, default=None)
 
     def funder(self, *, word: str, business_date: date) -> Funder:
         """Return a funder by its code or id. Errors: FunderUnknown."""
@@ -162,11 +173,12 @@ def parse_funding(*, documents: Iterable[Document]) -> FundingBook:
         same = [each for each in held if _name(each) == _name(document)]
         if len(same) > 1:
             raise one.fault("version", "this version stands twice.", "Give the new file a new version.")
-    return FundingBook(plans=plans, funders=funders)
+    buy_backs = tuple(parse_buy_back(document=one, known=known) for one in held if _kind(one) == "buy_back")
+    return FundingBook(plans=plans, funders=funders, buy_backs=buy_backs)
 
 
 def _kind(document: Document) -> str:
-    return document.reader().choice("kind", ("funder", "funding"))
+    return document.reader().choice("kind", ("funder", "funding", "buy_back"))
 
 
 def _name(document: Document) -> tuple[str, str, int]:

@@ -76,6 +76,8 @@ class AccountCode(IntEnum):
     SHARE_INTEREST = 9305
     SHARE_PENALTY = 9306
     SHARE_FEE = 9307
+    SHARE_PRICE = 9308
+    SHARE_SOLD = 9309
     TRUST_CASH = 9401
     TRUST_LOANS = 9402
     TRUST_SENIOR = 9403
@@ -221,15 +223,11 @@ CHART: Final = {
         strict=True,
         meaning="A funder's part of the principal that a joint loan or account still owes.",
     ),
-    AccountCode.SHARE_LENT: ChartLine(
-        side=Side.CREDIT, meaning="A funder's part of what was lent by a joint loan or account."
-    ),
+    AccountCode.SHARE_LENT: ChartLine(side=Side.CREDIT, meaning="A funder's part of what a joint loan lent."),
     AccountCode.SHARE_RECEIVED: ChartLine(
         side=Side.EITHER, meaning="A funder's part of the money that came in for a joint loan or account."
     ),
-    AccountCode.SHARE_LOST: ChartLine(
-        side=Side.EITHER, meaning="A funder's part of the principal of a joint loan that was given up or lost."
-    ),
+    AccountCode.SHARE_LOST: ChartLine(side=Side.EITHER, meaning="A funder's part of principal given up or lost."),
     AccountCode.SHARE_INTEREST: ChartLine(
         side=Side.EITHER, meaning="A funder's part of the interest that a joint loan or account was paid."
     ),
@@ -239,6 +237,8 @@ CHART: Final = {
     AccountCode.SHARE_FEE: ChartLine(
         side=Side.EITHER, meaning="A funder's part of the fees that a joint loan or account was paid."
     ),
+    AccountCode.SHARE_PRICE: ChartLine(side=Side.DEBIT, strict=True, meaning="What a buyer owes for a funder's part."),
+    AccountCode.SHARE_SOLD: ChartLine(side=Side.CREDIT, strict=True, meaning="What a funder is owed for its part."),
     AccountCode.TRUST_CASH: ChartLine(
         side=Side.EITHER, meaning="A pool's cash; below zero where more was taken back than there was."
     ),
@@ -316,6 +316,7 @@ class Reason(IntEnum):
     SHARE_INTEREST_PAID = 103
     SHARE_PENALTY_PAID = 104
     SHARE_FEE_PAID = 105
+    SHARE_SELL = 106
     OWE_PARTNER = 130
     PAY_PARTNER = 131
     PARTNER_PAYS = 132
@@ -380,6 +381,7 @@ REASONS: Final = {
     Reason.SHARE_INTEREST_PAID: "A funder's part of interest that was paid.",
     Reason.SHARE_PENALTY_PAID: "A funder's part of penalty that was paid.",
     Reason.SHARE_FEE_PAID: "A funder's part of fees that were paid.",
+    Reason.SHARE_SELL: "A funder's part of a joint loan is bought back: principal, interest, penalty, each its line.",
     Reason.TRUST_ISSUE: "A pool's notes bring what it buys loans for.",
     Reason.TRUST_BUY: "A pool buys loans at their principal.",
     Reason.TRUST_COLLECT: "A day's money of the loans that a pool holds.",

@@ -75,6 +75,7 @@ def verify_as_it_stands(tx: Transaction, *, keyring: Keyring, progress: Progress
         + proof.day_portfolios(tx)
         + proof.spend_accounts(tx)
         + proof.fundings(tx)
+        + proof.bought_back(tx)
         + proof.pools(tx)
         + proof.trusts(tx),
         5: order_proof.prove(tx)

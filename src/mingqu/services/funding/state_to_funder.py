@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
-from mingqu.domain.funding import Funder
 from mingqu.domain.refusal import Refusal
+from mingqu.services.funding.name_holder import Holder, holder_of
 from mingqu.services.house import House
 from mingqu.store.funders import funder_statement
 from mingqu.store.funders.funder_statement import FunderLine as FunderLine
@@ -21,9 +21,9 @@ class FunderPeriodEmpty(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunderStatement:
-    """A funder's joint loans and accounts in [first, last]; the sums are those of the lines."""
+    """Joint loans and accounts of a funder, or of who bought parts of them, in [first, last]; sums are the lines'."""
 
-    funder: Funder
+    funder: Holder
     first: date
     last: date
     lines: tuple[FunderLine, ...]
@@ -32,20 +32,20 @@ class FunderStatement:
     def sums(self) -> dict[str, int]:
         """Each column added up, in fen."""
         columns = (
-            "opening_fen", "lent_fen", "repaid_fen", "lost_fen", "closing_fen", "interest_fen", "penalty_fen",
-            "fee_fen", "received_fen",
+            "opening_fen", "lent_fen", "bought_fen", "repaid_fen", "lost_fen", "sold_fen", "closing_fen",
+            "interest_fen", "penalty_fen", "fee_fen", "received_fen", "price_fen",
         )  # fmt: skip
         return {column: sum(getattr(line, column) for line in self.lines) for column in columns}
 
 
 def state_to_funder(house: House, *, funder: str, first: date, last: date) -> FunderStatement:
-    """Return the statement of a funder, named by code or id.
+    """Return the statement of a funder, named by code or id, or of a partner who bought parts of joint loans.
 
     Errors: FunderUnknown, FunderPeriodEmpty, FunderStatementTooLong.
     """
     if last < first:
         raise FunderPeriodEmpty("The last day of a statement is not before its first.")
-    found = house.funding.funder(word=funder, business_date=house.clock.business_date())
+    found = holder_of(house, word=funder)
     with house.database.transaction() as tx:
         lines = funder_statement.of_funder(tx, funder_id=found.id, first=first, last=last)
     return FunderStatement(funder=found, first=first, last=last, lines=tuple(lines))

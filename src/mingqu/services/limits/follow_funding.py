@@ -112,7 +112,7 @@ def _follow_chunk(
     tx.lock_cell(cell)
     loans = fund_view.routed(tx, cell=cell, after=after, limit=LOANS_PER_CHUNK)
     changed = sum(_follow_loan(tx, house, cell, one) for one in loans)
-    owing = {one.loan_id: one.key for one in loans if one.principal_fen}
+    owing = {one.loan_id: one.key for one in loans if one.principal_fen and one.bought is None}
     today = house.clock.business_date()
     found: dict[SourceKey, dict[date, int]] = {}
     for of in loan.some(tx, cell=cell, loan_ids=list(owing)):
@@ -134,14 +134,15 @@ def _follow_loan(tx: Transaction, house: House, cell: int, one: Routed) -> int:
     """Set what a loan uses to what it owes. More than before, after a payment that bounced, only as far as there is.
 
     A loan that a pool bought uses no more of its source's line, for the pool has paid for it. Capital and leverage
-    stay: whoever sold it keeps the notes that bear losses first.
+    stay: whoever sold it keeps the notes that bear losses first. Of a loan whose part was bought back the part weighs
+    on its buyer.
     """
     product_id, source_id = one.key
     plan = house.funding.plan_version(product_id=product_id, version=one.plan_version)
     source, changed = plan.source(source_id=source_id), 0
     for limit in limits_of_source(house, plan, source_id, house.clock.business_date()):
         paid_for = one.in_pool and limit.kind is LimitKind.LINE
-        use_fen = 0 if paid_for else limit.used_by(source=source, amount_fen=one.principal_fen)
+        use_fen = 0 if paid_for else limit.used_by(source=source, amount_fen=one.principal_fen, bought=one.bought)
         if limit.id in one.uses and use_fen != one.uses[limit.id]:
             try:
                 use_headroom(tx, cell=cell, headroom_id=limit.id, use_id=one.loan_id, amount_fen=use_fen)

@@ -25,7 +25,7 @@ from mingqu.services.house import House
 from mingqu.store import evidence
 from mingqu.store.ledgers import ledger
 from mingqu.store.ledgers.ledger import Entry
-from mingqu.store.loans import loan, offer
+from mingqu.store.loans import loan, loan_funding, offer
 from mingqu.store.loans.loan import Loan
 from mingqu.store.loans.loan_event import KnownEvent, known_events
 from mingqu.store.operators import access
@@ -101,6 +101,7 @@ class LoanAt:
     leaves: dict[UUID, tuple[int, int]]  # event or order → (cell, sequence) of its evidence
     points: tuple[tuple[date, int], ...]
     unknown: tuple[Order, ...]
+    joint: bool  # more than one has a claim on it, so that a part may be bought back
     refused: tuple[Order, ...]  # ended without money, each with its channel's word; the newest last
     holds_now: bool  # told again, the loan is what the snapshot and the ledger say
     ledger_then_agrees: bool
@@ -143,6 +144,7 @@ def read_loan_at(house: House, *, seat: Seat, loan_id: UUID, on: date | None = N
         leaves = _leaves(tx, of, known)
         orders = order.orders_of_loan(tx, loan_id=loan_id)
         name = masked_names(tx, house, person_ids=[of.person_id]).get(of.person_id)
+        routed = loan_funding.of_loan(tx, loan_id=loan_id)
         tx.commit()
     first = signed_on or known[0].event.value_date
     last = max([line.due for line in of.state.instalments], default=today)
@@ -171,6 +173,7 @@ def read_loan_at(house: House, *, seat: Seat, loan_id: UUID, on: date | None = N
         points=_points(of, known, today=today),
         unknown=tuple(one for one in orders if one.open),
         refused=tuple(one for one in orders if one.refusal_code is not None)[-REFUSED_MAX:],
+        joint=routed is not None and bool(routed.slices),
         holds_now=_holds(of, known, entries),
         ledger_then_agrees=_agrees(then, [entry for entry in entries if entry.posted_on <= day], of, day),
         ledger_now_agrees=_agrees(now, [entry for entry in entries if entry.value_date <= day], of, day),

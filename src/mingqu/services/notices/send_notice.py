@@ -134,11 +134,11 @@ def _send(house: House, piece: Work, cell: int, end: End) -> None:
 
 
 def _values(piece: Work, amount_fen: int) -> dict[str, Personal[str]]:
-    """Return what a notice says: its day, the amount, and of a claim that passed to somebody else whose it is, and for
-    which bill.
+    """Return what a notice says: its day, the amount, and of a claim that passed to somebody else whose it is, whose it
+    was, and for which bill.
     """
     said = {"on": str(piece.payload["on"]), "amount": format_fen(amount_fen)}
-    for name in ("creditor", "bill"):
+    for name in ("creditor", "bill", "seller"):
         if name in piece.payload:
             said[name] = str(piece.payload[name])
     return {name: Personal(value) for name, value in said.items()}

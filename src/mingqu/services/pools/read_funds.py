@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -20,6 +20,7 @@ from mingqu.domain.funding import (
     level_of,
 )
 from mingqu.domain.rate import PPM
+from mingqu.services.funding.name_holder import Holder, holders
 from mingqu.services.house import House
 from mingqu.services.limits.follow_funding import limits_of_source, limits_on
 from mingqu.services.pools.read_pools import PoolView as PoolView
@@ -27,6 +28,8 @@ from mingqu.services.pools.read_pools import read_pools
 from mingqu.store.funders import fund_view
 from mingqu.store.funders.fund_view import Lines as Lines
 from mingqu.store.funders.fund_view import SourceKey, SourceTotal
+from mingqu.store.loans import loan_buy_back
+from mingqu.store.loans.loan_buy_back import Bought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,19 @@ class SourceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoughtLine:
+    """What somebody has of another's parts of joint loans since they were bought back, and what was agreed for them."""
+
+    seller_zh: str
+    seller_en: str
+    buyer_zh: str
+    buyer_en: str
+    loans: int
+    principal_fen: int
+    price_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Funds:
     """The fund centre of a business date, of the whole book or of one funder."""
 
@@ -99,6 +115,7 @@ class Funds:
     sources: tuple[SourceLine, ...]
     limits: tuple[LimitLine, ...]
     held: tuple[PoolView, ...]
+    bought: tuple[BoughtLine, ...] = ()
 
     @property
     def pools(self) -> int:
@@ -131,6 +148,7 @@ def read_funds(house: House, *, lender_id: UUID | None = None) -> Funds:
         totals, dues = fund_view.source_totals(tx), fund_view.dues(tx)
         offered = fund_view.offered(tx, at=house.clock.now())
         lines = fund_view.lines(tx, lender_id=lender_id)
+        bought = loan_buy_back.held(tx, funder_id=lender_id)
     view = _View(house=house, on=today, used=used, lender_id=lender_id)
     sources = [
         view.source(plan, source, place, totals, dues, offered.get(plan.product_id, (0, 0))[1])
@@ -150,7 +168,22 @@ def read_funds(house: House, *, lender_id: UUID | None = None) -> Funds:
         sources=tuple(sources),
         limits=tuple(sorted(shown, key=lambda one: (-one.used_ppm, one.name))),
         held=tuple(read_pools(house, lender_id=lender_id)),
+        bought=tuple(_bought(holders(house), bought)),
     )
+
+
+def _bought(known: Mapping[UUID, Holder], bought: Sequence[Bought]) -> Iterator[BoughtLine]:
+    for one in bought:
+        seller, buyer = known[one.seller], known[one.buyer]
+        yield BoughtLine(
+            seller_zh=seller.name_zh,
+            seller_en=seller.name_en,
+            buyer_zh=buyer.name_zh,
+            buyer_en=buyer.name_en,
+            loans=one.loans,
+            principal_fen=one.principal_fen,
+            price_fen=one.price_fen,
+        )
 
 
 _Ahead = tuple[dict[date, int], dict[date, int]]  # what comes back to a limit and what is promised of it, by day

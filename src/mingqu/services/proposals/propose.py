@@ -32,6 +32,7 @@ from mingqu.services.decisions import override_decision
 from mingqu.services.house import House
 from mingqu.services.limits import freeze_drawing
 from mingqu.services.once import Response, once
+from mingqu.services.partners import buy_back_loan
 from mingqu.services.policies import keep_list, publish_policy, switch_off, switch_rule_off
 from mingqu.services.reconciliation import work_break
 from mingqu.store import evidence
@@ -134,6 +135,11 @@ WAYS: Final[Mapping[Deed, Way]] = {
         say=work_out_loan.say_work_out,
         basis=work_out_loan.basis_of_work_out,
         carry_out=work_out_loan.work_out_loan,
+    ),
+    Deed.BUY_BACK: Way(
+        say=buy_back_loan.say_buy_back,
+        basis=buy_back_loan.basis_of_buy_back,
+        carry_out=buy_back_loan.buy_back_loan,
     ),
 }
 assert set(WAYS) == set(NEEDED) == set(Deed)

@@ -79,6 +79,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "limit_cap": _by("person_id"),
     "limit_change": _by("person_id"),
     "loan": _by("person_id"),
+    "loan_buy_back": _by("loan_id"),
     "loan_called_off": _by("person_id"),
     "loan_diary": _by("loan_id"),
     "loan_funding": _by("loan_id"),

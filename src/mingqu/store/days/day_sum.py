@@ -11,7 +11,7 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 from mingqu.domain.abs_pool import TRUST_CODES
-from mingqu.domain.funding import SHARE_CODES
+from mingqu.domain.funding import SALE_CODES, SHARE_CODES
 from mingqu.domain.identifier import SLOTS
 from mingqu.domain.ledger import AccountCode
 from mingqu.store.loans.overview import BUCKETS
@@ -49,6 +49,7 @@ _OF_LIMITS: Final = (
     AccountCode.LIMIT_OVER,
     # Memoranda beside a joint loan, which stands in its lender's books whole: nobody's, so that nothing counts twice.
     *SHARE_CODES,
+    *SALE_CODES,
     *TRUST_CODES,  # nor is a pool's money its lender's
 )
 NOBODY: Final = UUID(int=0)  # in place of a lender: a person's own limit

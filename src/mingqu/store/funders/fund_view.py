@@ -34,11 +34,12 @@ class Lines:
 
 
 def source_totals(tx: Transaction) -> dict[SourceKey, SourceTotal]:
-    """Return what each source has out, over all cells."""
+    """Return what each source has out, over all cells; a loan whose part was bought back is out of it."""
     rows = tx.execute(
         """SELECT product_id, source_id, count(*) FILTER (WHERE fen > 0), coalesce(sum(fen), 0)::bigint FROM (
                SELECT f.product_id, f.source_id, l.principal_unbilled_fen + l.payable_principal_fen AS fen
                FROM loan_funding f JOIN loan l ON l.cell = f.cell AND l.loan_id = f.loan_id
+               WHERE NOT EXISTS (SELECT FROM loan_buy_back b WHERE b.cell = f.cell AND b.loan_id = f.loan_id)
                UNION ALL
                SELECT f.product_id, f.source_id, a.used_fen
                FROM spend_funding f JOIN spend_account a ON a.cell = f.cell AND a.account_id = f.account_id
@@ -118,6 +119,7 @@ class Routed:
     principal_fen: int
     uses: dict[UUID, int]
     in_pool: bool
+    bought: tuple[UUID, UUID] | None = None  # the seller and the buyer of a part that was bought back
 
 
 def routed(tx: Transaction, *, cell: int, after: UUID | None, limit: int) -> list[Routed]:
@@ -128,8 +130,10 @@ def routed(tx: Transaction, *, cell: int, after: UUID | None, limit: int) -> lis
                    FROM account a WHERE a.cell = f.cell AND a.owner = f.loan_id AND a.code IN (%(unbilled)s, %(due)s)),
                   u.ids, u.fen,
                   EXISTS (SELECT FROM pool_loan p
-                          WHERE p.cell = f.cell AND p.loan_id = f.loan_id AND p.returned_on IS NULL)
-           FROM loan_funding f CROSS JOIN LATERAL (
+                          WHERE p.cell = f.cell AND p.loan_id = f.loan_id AND p.returned_on IS NULL),
+                  b.seller, b.buyer
+           FROM loan_funding f LEFT JOIN loan_buy_back b ON b.cell = f.cell AND b.loan_id = f.loan_id
+           CROSS JOIN LATERAL (
                SELECT array_agg(headroom_id) AS ids, array_agg(amount_fen) AS fen
                FROM headroom_use WHERE cell = f.cell AND use_id = f.loan_id AND headroom_id = ANY (%(limits)s)) u
            WHERE f.cell = %(cell)s AND (%(after)s::uuid IS NULL OR f.loan_id > %(after)s)
@@ -151,6 +155,7 @@ def routed(tx: Transaction, *, cell: int, after: UUID | None, limit: int) -> lis
             principal_fen=row[4],
             uses=dict(zip(row[5] or (), row[6] or (), strict=True)),
             in_pool=row[7],
+            bought=None if row[8] is None else (row[8], row[9]),
         )
         for row in rows
     ]

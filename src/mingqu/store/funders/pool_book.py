@@ -136,6 +136,16 @@ def pools(tx: Transaction) -> list[Pool]:
     return [Pool(pool_id=row[0], opened_on=row[1], opened_at=row[2]) for row in rows]
 
 
+def holds(tx: Transaction, *, cell: int, loan_id: UUID) -> bool:
+    """Return whether a pool bought a loan and still has it."""
+    row = tx.execute(
+        "SELECT EXISTS (SELECT FROM pool_loan WHERE cell = %s AND loan_id = %s AND returned_on IS NULL)",
+        (cell, loan_id),
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
 def last_day(tx: Transaction, *, pool_id: str) -> PoolDay | None:
     """Return a pool's last day, or None before its first."""
     row = tx.execute(

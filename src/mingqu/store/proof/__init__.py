@@ -5,11 +5,11 @@ means, `contract` holds loans against what was signed, `crossing` money between 
 that were added up against what they were made of, `decision` limits against what was decided, `word` orders against
 their words, `document` rows against their evidence, `proposal` what takes two people against the two, `policy` what
 decides against who put it into force, `partner` what guarantors and insurers paid and were paid, `lender_money` what
-lenders paid in for offers against what was signed, `pool` what pools hold against the loans, `trust` their trusts'
-accounts against their days, `taking_over` loans of other books against the files that brought them, `milestone` stages
-that were paid against the two who released them, `called_off` loans that ended unpaid against their money,
-`settlement` what was settled against its orders and their bills. What a part proves of itself is in `ledger_proof`,
-`headroom` and `evidence`.
+lenders paid in for offers against what was signed, `buy_back` parts of joint loans that were bought back, `pool` what
+pools hold against the loans, `trust` their trusts' accounts against their days, `taking_over` loans of other books
+against the files that brought them, `milestone` stages that were paid against the two who released them, `called_off`
+loans that ended unpaid against their money, `settlement` what was settled against its orders and their bills. What a
+part proves of itself is in `ledger_proof`, `headroom` and `evidence`.
 """
 
 from mingqu.store.proof.book import (
@@ -23,6 +23,7 @@ from mingqu.store.proof.book import (
     orders_and_ledger,
     payees,
 )
+from mingqu.store.proof.buy_back import bought_back
 from mingqu.store.proof.called_off import called_off
 from mingqu.store.proof.contract import contracts, differing_terms
 from mingqu.store.proof.crossing import crossings
@@ -50,6 +51,7 @@ __all__ = [
     "LoanBooks",
     "Moved",
     "all_loans",
+    "bought_back",
     "called_off",
     "compared_leaves",
     "contracts",

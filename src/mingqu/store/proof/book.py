@@ -317,6 +317,7 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
         LeafKind.PURPOSE_EVIDENCE,
         "SELECT cell, evidence_id FROM purpose_evidence UNION ALL SELECT cell, paper_id FROM milestone_paper",
     ),
+    (LeafKind.BUY_BACK, "SELECT cell, proposal_id FROM loan_buy_back"),
     (LeafKind.POOL_DAY, "SELECT 0, day_id FROM pool_day"),  # the house's own ids route to the first cell
     # An order that ran out is told of where the order lies, and has no person to bear witness for.
     (

@@ -86,6 +86,9 @@ _CAUSELESS: Final[LiteralString] = """
             UNION ALL
             SELECT FROM spend_funding f
             WHERE f.cell = t.cell AND f.account_id = c.loan_id AND t.debit_owner = ANY (f.slices))
+        WHEN t.reason = 106 THEN t.debit_owner = t.credit_owner AND EXISTS (
+            SELECT FROM loan_buy_back b
+            WHERE b.cell = t.cell AND b.proposal_id = t.reference AND b.slice = t.debit_owner)
         WHEN t.reason BETWEEN 150 AND 155 THEN t.debit_owner = t.credit_owner AND EXISTS (
             SELECT FROM pool_day d WHERE d.day_id = t.reference)
         WHEN t.reason = 51 THEN EXISTS (SELECT FROM recut r WHERE r.recut_id = t.reference)
