@@ -45,7 +45,7 @@ STATEMENTS: Final = {
     "/offers/{id}/contract": 14,  # session, offer, freezes, a death, loans, table, consents, cards, wish, order
     "/agreement": 4,  # session, consents, cards
     "/loans": 4,  # session, loans, payouts
-    "/loans/{id}": 4,  # session, loan, cards
+    "/loans/{id}": 5,  # session, loan, cards
     "/loans/{id} (late)": 4,
     "/loans/{id}/payout": 5,  # session, loan, payout, cards
     "/loans/{id}/repay": 3,
