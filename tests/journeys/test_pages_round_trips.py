@@ -45,8 +45,8 @@ STATEMENTS: Final = {
     "/offers/{id}/contract": 14,  # session, offer, freezes, a death, loans, table, consents, cards, wish, order
     "/agreement": 4,  # session, consents, cards
     "/loans": 4,  # session, loans, payouts
-    "/loans/{id}": 5,  # session, loan, cards
-    "/loans/{id} (late)": 4,
+    "/loans/{id}": 5,  # session, loan, cards, a part that was bought back
+    "/loans/{id} (late)": 5,
     "/loans/{id}/payout": 5,  # session, loan, payout, cards
     "/loans/{id}/repay": 3,
     "/loans/{id}/help": 11,
