@@ -224,9 +224,7 @@ CHART: Final = {
         meaning="A funder's part of the principal that a joint loan or account still owes.",
     ),
     AccountCode.SHARE_LENT: ChartLine(side=Side.CREDIT, meaning="A funder's part of what a joint loan lent."),
-    AccountCode.SHARE_RECEIVED: ChartLine(
-        side=Side.EITHER, meaning="A funder's part of the money that came in for a joint loan or account."
-    ),
+    AccountCode.SHARE_RECEIVED: ChartLine(side=Side.EITHER, meaning="A funder's part of the money that came in."),
     AccountCode.SHARE_LOST: ChartLine(side=Side.EITHER, meaning="A funder's part of principal given up or lost."),
     AccountCode.SHARE_INTEREST: ChartLine(
         side=Side.EITHER, meaning="A funder's part of the interest that a joint loan or account was paid."
