@@ -37,7 +37,7 @@ from mingqu.services.limits.follow_funding import limits_of_source
 from mingqu.services.loans.follow_up import notice_of
 from mingqu.services.partners.compensate_loans import money_moves
 from mingqu.store import evidence
-from mingqu.store.funders import guarantor, pool_book
+from mingqu.store.funders import pool_book
 from mingqu.store.ledgers import ledger
 from mingqu.store.limits import headroom
 from mingqu.store.loans import loan, loan_buy_back, loan_funding
@@ -235,8 +235,7 @@ def _agreed(house: House, routed: LoanFunding, cause: Cause) -> tuple[BuyBackTer
 def _require_claim_here(tx: Transaction, of: Loan) -> None:
     if loan_buy_back.of_loan(tx, loan_id=of.loan_id) is not None:
         raise ClaimElsewhere("The part was bought back already: it is bought back once.")
-    paid = guarantor.payer_of(tx, cell=of.cell, loan_id=of.loan_id) is not None
-    if paid or of.state.guarantor_claim_fen:
+    if of.state.guarantor_claim_fen:
         raise ClaimElsewhere("A guarantor has paid and has the claim: it is settled with by its statement.")
     if pool_book.holds(tx, cell=of.cell, loan_id=of.loan_id):
         raise ClaimElsewhere("A pool has bought the loan: what was not eligible goes back by the pool's own terms.")
