@@ -8,15 +8,17 @@ from datetime import date, timedelta
 from fractions import Fraction
 from uuid import UUID
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mingqu.domain.ledger import WAYS
+from mingqu.domain.ledger import WAYS, Reason
 from mingqu.domain.ledger import AccountCode as Code
 from mingqu.domain.money import Rounding, divide
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.revolving import UnpaidBill
 from mingqu.domain.spend import (
+    CreditExceeded,
     SpendEvent,
     SpendKind,
     SpendOutcome,
@@ -26,6 +28,7 @@ from mingqu.domain.spend import (
     fold,
     next_morning,
     open_account,
+    require_returnable,
     step,
     take_draw_back,
     tell,
@@ -39,6 +42,8 @@ from tests.soak import examples
 OPENED = date(2026, 1, 3)
 LIMIT_FEN = 2_000_000
 DAY = timedelta(days=1)
+AGAIN = (SpendKind.NOT_SENT_BACK, SpendKind.CAME_BACK)  # of what was sent back: it is credit again
+AWAY = (SpendKind.SENT_BACK, *AGAIN)
 BACK = (SpendKind.REVERSED, SpendKind.REVERSED_INTEREST, SpendKind.REVERSED_FEE, SpendKind.REVERSED_PENALTY)
 SPENDING = (SpendKind.PURCHASED, SpendKind.DRAWN)
 OWED = (Code.SPEND_PRINCIPAL, Code.SPEND_INTEREST_DUE, Code.SPEND_FEE_DUE, Code.SPEND_PENALTY_DUE)
@@ -52,8 +57,8 @@ STEPS = tuple(kind for kind in SpendKind if kind is not SpendKind.DRAW_RETURNED)
 @st.composite
 def histories(draw: st.DrawFn, kinds: tuple[SpendKind, ...] = STEPS) -> list[SpendEvent]:
     """Events of some months, in order; a refund or conversion names an earlier purchase, if there is one, and what is
-    taken back an earlier repayment."""
-    day, events, purchases, paid = OPENED, [], [], []
+    taken back an earlier repayment, or an earlier return of credit."""
+    day, events, purchases, paid, sent = OPENED, [], [], [], []
     for number in range(1, draw(st.integers(1, 14)) + 1):
         day += timedelta(days=draw(st.integers(0, 18)))
         kind = draw(st.sampled_from(kinds))
@@ -61,7 +66,9 @@ def histories(draw: st.DrawFn, kinds: tuple[SpendKind, ...] = STEPS) -> list[Spe
         target = draw(st.sampled_from([None, *purchases])) if purchases else None
         if kind in BACK:
             target = draw(st.sampled_from(paid)) if paid else None
-        if (kind is SpendKind.REFUNDED or kind in BACK) and target is None:
+        if kind in AGAIN:
+            target = draw(st.sampled_from(sent)) if sent else None
+        if (kind is SpendKind.REFUNDED or kind in (*BACK, *AGAIN)) and target is None:
             continue
         events.append(
             SpendEvent(
@@ -69,7 +76,7 @@ def histories(draw: st.DrawFn, kinds: tuple[SpendKind, ...] = STEPS) -> list[Spe
                 kind=kind,
                 on=day,
                 amount_fen=amount_fen,
-                target=target if kind in (SpendKind.REFUNDED, SpendKind.CONVERTED, *BACK) else None,
+                target=target if kind in (SpendKind.REFUNDED, SpendKind.CONVERTED, *BACK, *AGAIN) else None,
                 count=draw(st.sampled_from([3, 6, 9, 12])) if kind is SpendKind.CONVERTED else None,
             )
         )
@@ -77,6 +84,8 @@ def histories(draw: st.DrawFn, kinds: tuple[SpendKind, ...] = STEPS) -> list[Spe
             purchases.append(events[-1].event_id)
         if kind is SpendKind.REPAID:
             paid.append(events[-1].event_id)
+        if kind is SpendKind.SENT_BACK:
+            sent.append(events[-1].event_id)
     return events
 
 
@@ -92,16 +101,29 @@ def told(terms: SpendTerms, events: list[SpendEvent], *, days: int = 75) -> tupl
     """Return each outcome of a history and what of it was not refused."""
     state = open_account(terms=terms, on=OPENED, limit_fen=LIMIT_FEN)
     outcomes, taken = [], []
+    away: dict[UUID, int] = {}  # what was sent back and has not come back
     for drawn in events:
         event = drawn
+        if event.kind in AGAIN:
+            if event.target not in away:
+                continue
+            event = replace(event, amount_fen=away.pop(event.target))
+        if event.kind is SpendKind.SENT_BACK and event.amount_fen == WHOLE_BILL:
+            most_fen = advance(terms=terms, state=state, to=event.on).state.returnable_fen
+            event = replace(event, amount_fen=most_fen or WHOLE_BILL)
         if event.kind is SpendKind.REPAID and event.amount_fen == WHOLE_BILL:
             left_fen = advance(terms=terms, state=state, to=event.on).state.bill_left_fen
             event = replace(event, amount_fen=left_fen or WHOLE_BILL)
         try:
+            if event.kind is SpendKind.SENT_BACK:
+                now = advance(terms=terms, state=state, to=event.on).state
+                require_returnable(now, amount_fen=event.amount_fen)
             outcomes.append(step(terms=terms, state=state, event=event))
         except Refusal:
             continue
         taken.append(event)
+        if event.kind is SpendKind.SENT_BACK:
+            away[event.event_id] = event.amount_fen
         state = outcomes[-1].state
     outcomes.append(advance(terms=terms, state=state, to=state.day + timedelta(days=days)))
     return outcomes, taken
@@ -221,6 +243,11 @@ def _modelled(terms: SpendTerms, events: list[SpendEvent], end: date) -> list[tu
                     credit += max(0, item.back - item.left)
                     item.back = min(item.back, item.left)
                 credit += rest
+            elif event.kind is SpendKind.SENT_BACK:
+                credit -= event.amount_fen
+                assert credit >= sum(item.left - item.back for item in items.values()) + interest_due
+            elif event.kind in AGAIN:
+                credit += event.amount_fen
             elif event.kind is SpendKind.REFUNDED:
                 item = items[event.target]  # type: ignore[index]
                 part = min(event.amount_fen, item.left - item.back)
@@ -254,7 +281,10 @@ def _modelled(terms: SpendTerms, events: list[SpendEvent], end: date) -> list[tu
     return bills
 
 
-@given(terms=TERMS, events=histories(kinds=(SpendKind.PURCHASED, SpendKind.REPAID, SpendKind.REFUNDED)))
+MODELLED = (SpendKind.PURCHASED, SpendKind.REPAID, SpendKind.REFUNDED, SpendKind.SENT_BACK, *AGAIN)
+
+
+@given(terms=TERMS, events=histories(kinds=MODELLED))
 @settings(max_examples=examples(150))
 def test_bills_are_what_an_account_told_day_by_day_gives(terms: SpendTerms, events: list[SpendEvent]) -> None:
     terms = replace(
@@ -264,6 +294,60 @@ def test_bills_are_what_an_account_told_day_by_day_gives(terms: SpendTerms, even
     issued = [bill for outcome in outcomes for bill in outcome.statements]
     wanted = _modelled(terms, taken, outcomes[-1].state.day - DAY)
     assert [(bill.billed_on, bill.total_fen) for bill in issued] == [(day, total) for day, _, total in wanted]
+
+
+def refunded_and_owing() -> list[SpendEvent]:
+    """A refund of what was paid, beside a purchase that is not: more is asked back than what is left of the two."""
+
+    def event(number: int, kind: SpendKind, amount_fen: int, target: int | None = None) -> SpendEvent:
+        on, of = OPENED + number * DAY, None if target is None else UUID(int=target)
+        return SpendEvent(event_id=UUID(int=number), kind=kind, on=on, amount_fen=amount_fen, target=of)
+
+    return [
+        event(1, SpendKind.PURCHASED, 100_000),
+        event(3, SpendKind.REPAID, 100_000),
+        event(4, SpendKind.PURCHASED, 30_000),
+        event(5, SpendKind.REFUNDED, 100_000, 1),
+        event(6, SpendKind.SENT_BACK, 70_001),
+        event(7, SpendKind.SENT_BACK, 60_000),
+        event(8, SpendKind.SENT_BACK, 10_000),
+        event(9, SpendKind.CAME_BACK, 60_000, 7),
+        event(10, SpendKind.PURCHASED, 60_000),
+    ]
+
+
+@given(terms=TERMS, events=histories(kinds=MODELLED))
+@example(terms=terms_of(), events=refunded_and_owing())
+@settings(max_examples=examples(100))
+def test_what_is_the_owners_is_spent_or_returned_and_never_both(terms: SpendTerms, events: list[SpendEvent]) -> None:
+    """Told from the money alone: every fen that came beyond the debt is used, is away, or is there; and nobody has
+    money sent to them that the account is owed."""
+    outcomes, taken = told(terms, events)
+    came = spent = away = 0
+    for outcome, event in zip(outcomes, [*taken, None], strict=True):
+        for line in outcome.postings:
+            came += line.amount_fen if line.credit is Code.SPEND_CREDIT and event and event.kind not in AGAIN else 0
+            spent += line.amount_fen if line.reason is Reason.SPEND_CREDIT_USED else 0
+        away += event.amount_fen if event and event.kind is SpendKind.SENT_BACK else 0
+        away -= event.amount_fen if event and event.kind in AGAIN else 0
+        state = outcome.state
+        assert came == spent + away + state.credit_fen + sum(lot.refunded_fen for lot in state.lots)
+        if event and event.kind is SpendKind.SENT_BACK:
+            assert state.whole_fen <= sum(lot.refunded_fen for lot in state.lots), "somebody who owes had money sent"
+
+
+def test_what_was_sent_and_is_not_the_owners_as_it_is_told_again_is_owed() -> None:
+    terms, on = terms_of(), OPENED + DAY
+    paid = SpendEvent(event_id=UUID(int=1), kind=SpendKind.REPAID, on=OPENED, amount_fen=300)
+    had = step(terms=terms, state=open_account(terms=terms, on=OPENED, limit_fen=LIMIT_FEN), event=paid).state
+    sent = SpendEvent(event_id=UUID(int=2), kind=SpendKind.SENT_BACK, on=on, amount_fen=1_000)
+    outcome = step(terms=terms, state=had, event=sent)
+    assert (outcome.state.credit_fen, outcome.state.used_fen, outcome.released_fen) == (0, 700, -700)
+    assert [(one.debit, one.credit, one.amount_fen) for one in outcome.postings] == [
+        (Code.SPEND_CREDIT, Code.SPEND_RETURNING, 300), (Code.SPEND_PRINCIPAL, Code.SPEND_RETURNING, 700),
+    ]  # fmt: skip
+    with pytest.raises(CreditExceeded):
+        require_returnable(had, amount_fen=301)
 
 
 def test_a_bill_paid_whole_bears_nothing_even_when_the_next_one_is_not() -> None:
@@ -317,7 +401,14 @@ def told_whole(terms: SpendTerms, events: list[SpendEvent]) -> tuple[list[SpendE
     """Tell a history of draws that come back and of payments that bounce whole, each once; return what of it was not
     refused, and each outcome."""
     state, taken, outcomes = open_account(terms=terms, on=OPENED, limit_fen=LIMIT_FEN), [], []
-    for drawn in events:
+    for one_of in events:
+        drawn = one_of
+        if drawn.kind in AGAIN:
+            sent = {one.event_id: one.amount_fen for one in taken if one.kind is SpendKind.SENT_BACK}
+            ended = {one.target for one in taken if one.kind in AGAIN}
+            if drawn.target not in sent or drawn.target in ended:
+                continue
+            drawn = replace(drawn, amount_fen=sent[drawn.target])
         outcomes.append(advance(terms=terms, state=state, to=drawn.on))
         state = outcomes[-1].state
         for event in bounced(terms, taken, drawn) if drawn.kind is SpendKind.REVERSED else [drawn]:
@@ -325,6 +416,8 @@ def told_whole(terms: SpendTerms, events: list[SpendEvent]) -> tuple[list[SpendE
                 outcome = take_draw_back(terms=terms, opened_on=OPENED, limit_fen=LIMIT_FEN, events=taken, event=event)
             else:
                 try:
+                    if event.kind is SpendKind.SENT_BACK:
+                        require_returnable(state, amount_fen=event.amount_fen)
                     outcome = step(terms=terms, state=state, event=event)
                 except Refusal:
                     continue
@@ -386,7 +479,12 @@ def late(state: SpendState) -> set[date]:
     (SpendKind.DRAWN, 0, 50_000), (SpendKind.DRAWN, 40, 10_000), (SpendKind.REPAID, 41, 30_000),
     (SpendKind.DRAW_RETURNED, 45, 50_000), (SpendKind.REVERSED, 50, 1),
 ))  # fmt: skip
-@given(terms=TERMS, events=drawn_back(tuple(kind for kind in STEPS if kind not in BACK[1:])))
+# What was more than owed was sent back before the draw came back, and more of it after.
+@example(terms=terms_of(), events=days(
+    (SpendKind.DRAWN, 0, 50_000), (SpendKind.DRAWN, 1, 20_000), (SpendKind.REPAID, 10, 90_000),
+    (SpendKind.SENT_BACK, 11, 15_000), (SpendKind.DRAW_RETURNED, 30, 50_000), (SpendKind.SENT_BACK, 31, 55_000),
+))  # fmt: skip
+@given(terms=TERMS, events=drawn_back(tuple(kind for kind in STEPS if kind not in (*BACK[1:], *AWAY))))
 @settings(max_examples=examples(150))
 def test_a_draw_that_came_back_was_never_owed(terms: SpendTerms, events: list[SpendEvent]) -> None:
     terms = replace(terms, unpaid_bill=UnpaidBill.UNPAID_PART, minimum=replace(terms.minimum, whole_up_to_fen=10_000))

@@ -108,7 +108,10 @@ class SpendDraws(Answer, frozen=True, kw_only=True):
 
 
 class SpendAccount(Answer, frozen=True, kw_only=True):
-    """A revolving account today. `joint` is empty before its first use, and where its lender lends alone."""
+    """A revolving account today. `joint` is empty before its first use, and where its lender lends alone.
+
+    Of `credit_fen`, the caller's own, `returnable_fen` can be paid to their card; `returning_fen` is on its way there.
+    """
 
     account_id: UUID
     product_id: str
@@ -132,6 +135,8 @@ class SpendAccount(Answer, frozen=True, kw_only=True):
     whole_fen: Fen
     accrued_fen: Fen
     credit_fen: Fen
+    returnable_fen: Fen
+    returning_fen: Fen
     instalments_left_fen: Fen
     overdue_days: int
     overdue_fen: Fen

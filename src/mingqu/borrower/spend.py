@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import FieldMissing, Form
 from mingqu.borrower.repay import link_of
 from mingqu.domain.funding import NamedLender
+from mingqu.domain.instrument import PAID_OUT_TO, InstrumentKind
+from mingqu.domain.moment import business_date_of
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import PaymentWish, Statement
@@ -27,6 +30,7 @@ from mingqu.services.revolving.draw_cash import draw_cash
 from mingqu.services.revolving.open_spend import SpendOffer, open_spend, spend_offers
 from mingqu.services.revolving.read_spend import (
     SpendView,
+    credit_returns,
     spend_bills,
     spend_draws,
     spend_purchases,
@@ -34,6 +38,7 @@ from mingqu.services.revolving.read_spend import (
     spend_views,
 )
 
+_PAID_TO = {kind.value for kind in PAID_OUT_TO}
 _WISHES = {wish.value: wish for wish in PaymentWish}
 
 
@@ -88,12 +93,14 @@ def show_bill(visit: Visit) -> Response[Any]:
     if bill is None:
         raise NotFound
     view = spend_view(visit.house, person_id=visit.person_id, account_id=account_id)
+    before = next((one.issued.billed_on for one in found if one.issued.number < bill.issued.number), date.min)
     return visit.show(
         "spend_bill.html",
         account=_account(visit, view),
         bill=bill.stands,
         parts=_parts(bill.stands),
         issued_fen=bill.issued.total_fen if bill.corrected else None,
+        returns=[one for one in _returns(visit, view) if before <= one["on"] < bill.issued.billed_on],
     )
 
 
@@ -240,6 +247,8 @@ def _account(visit: Visit, view: SpendView) -> dict[str, Any]:
         "whole_fen": view.whole_fen,
         "accrued_fen": view.accrued_fen,
         "credit_fen": view.credit_fen,
+        "returnable_fen": view.returnable_fen,
+        "returning_fen": view.returning_fen,
         "instalments_left_fen": view.instalments_left_fen,
         "deducts": None if view.deducts is None else view.deducts.value,
         "overdue_days": view.overdue_days,
@@ -261,6 +270,21 @@ def _wishes(view: SpendView) -> list[tuple[str, int]]:
     return sorted(((name, fen) for fen, name in told.items()), key=lambda one: one[1])
 
 
+def _returns(visit: Visit, view: SpendView) -> list[dict[str, Any]]:
+    """Return what was paid back to the owner's card, the newest first; nothing is asked where nothing ever was."""
+    if not view.was_returned:
+        return []
+    found = credit_returns(visit.house, person_id=visit.person_id, account_id=view.account_id)
+    return [
+        {
+            "fen": one.order.amount_fen,
+            "on": business_date_of(one.order.run_at),
+            "state": "came_back" if one.came_back else one.order.state.value if one.order.state.ended else "open",
+        }
+        for one in found
+    ]
+
+
 def _parts(bill: Statement) -> list[tuple[str, int]]:
     """Return the parts of a bill that are not nothing, by name."""
     named = (
@@ -280,7 +304,7 @@ def account_page(visit: Visit, *, refusal: Refusal | None = None) -> Response[An
     account_id = visit.identifier("account_id")
     view = spend_view(visit.house, person_id=visit.person_id, account_id=account_id)
     fresh = {lot.lot_id for lot in view.state.lots if lot.billed_on is None}
-    cards = [one for one in cards_of(visit.house, person_id=visit.person_id) if one.verified]
+    cards = [one for one in cards_of(visit.house, person_id=visit.person_id) if one.verified and one.kind in _PAID_TO]
     return visit.show(
         "spend.html",
         status=200 if refusal is None else refusal.status,
@@ -307,12 +331,14 @@ def account_page(visit: Visit, *, refusal: Refusal | None = None) -> Response[An
                 "id": one.instrument_id.hex,
                 "bank": visit.words.pick(one.bank_zh, one.bank_en),
                 "tail": one.tail,
-                "wallet": False,
+                "wallet": one.kind == InstrumentKind.WALLET.value,
             }
             for one in cards
         ],
         key=visit.form_key(),
         draw_key=visit.form_key(),
+        back_key=visit.form_key(),
+        returns=_returns(visit, view),
         deduct_key=visit.form_key(),
         problem=None if refusal is None else visit.words.refusal(refusal),
     )

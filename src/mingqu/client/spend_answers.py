@@ -131,6 +131,8 @@ class SpendAccount(Answer, frozen=True, kw_only=True):
     whole_fen: int
     accrued_fen: int
     credit_fen: int
+    returnable_fen: int
+    returning_fen: int
     instalments_left_fen: int
     overdue_days: int
     overdue_fen: int
@@ -154,6 +156,23 @@ class BillDeduction(Answer, frozen=True, kw_only=True):
     """The choice that holds."""
 
     choice_id: UUID
+
+
+class CreditReturn(Answer, frozen=True, kw_only=True):
+    """An order that pays credit to a card."""
+
+    order_id: UUID
+    amount_fen: int
+    state: str
+    asked_at: datetime
+    paid_on: date | None
+    came_back: bool
+
+
+class CreditReturns(Answer, frozen=True, kw_only=True):
+    """Such orders, the newest first."""
+
+    returns: list[CreditReturn]
 
 
 class Purchase(Answer, frozen=True, kw_only=True):

@@ -67,6 +67,19 @@ class Spending:
         body = written(instrument_id=instrument_id, amount_fen=amount_fen)
         return self._at.write(f"/v1/spend-accounts/{account_id}/draws", loan_answers.PaymentOrder, key=key, body=body)
 
+    def return_credit(
+        self, *, account_id: UUID, instrument_id: UUID, amount_fen: int, key: str | None = None
+    ) -> loan_answers.PaymentOrder:
+        """Have credit of a revolving account paid to the person's own card."""
+        body = written(instrument_id=instrument_id, amount_fen=amount_fen)
+        path = f"/v1/spend-accounts/{account_id}/credit-returns"
+        return self._at.write(path, loan_answers.PaymentOrder, key=key, body=body)
+
+    def credit_returns(self, *, account_id: UUID) -> list[spend_answers.CreditReturn]:
+        """Return the last orders that pay credit to a card."""
+        path = f"/v1/spend-accounts/{account_id}/credit-returns"
+        return self._at.read(path, spend_answers.CreditReturns).returns
+
     def pay_spend_account(
         self, *, account_id: UUID, wish: str, amount_fen: int | None = None, key: str | None = None
     ) -> loan_answers.PaymentOrder:

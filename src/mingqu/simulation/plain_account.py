@@ -151,6 +151,10 @@ class PlainAccount:
                 self._cut(event.event_id, event.target, fen, event.count)
             case SpendKind.LIMITED:
                 self.limit_fen = fen
+            case SpendKind.SENT_BACK:
+                self._owe_again(event.event_id, fen)  # of nothing, unless it is told again without a draw
+            case SpendKind.NOT_SENT_BACK | SpendKind.CAME_BACK:
+                self.credit_fen += fen
             case other:
                 raise AssertionError(f"nobody has told the plain account what {other} is")
         self.heaps = [heap for heap in self.heaps if heap.fen or heap.nights_fen]

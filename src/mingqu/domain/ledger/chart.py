@@ -46,6 +46,7 @@ class AccountCode(IntEnum):
     MIGRATION_CLEARING = 2102
     INTEREST_SUSPENDED = 2201
     SPEND_CREDIT = 2301
+    SPEND_RETURNING = 2302
     DUE_GUARANTEE_FEE = 2501
     DUE_PREMIUM = 2502
     PARTNER_FEE = 2503
@@ -139,9 +140,7 @@ CHART: Final = {
     AccountCode.SPEND_PRINCIPAL: ChartLine(
         side=Side.DEBIT, strict=True, meaning="What is owed of purchases and draws of a revolving account."
     ),
-    AccountCode.SPEND_INTEREST_DUE: ChartLine(
-        side=Side.DEBIT, strict=True, meaning="Interest that a bill of a revolving account asked for."
-    ),
+    AccountCode.SPEND_INTEREST_DUE: ChartLine(side=Side.DEBIT, strict=True, meaning="Interest billed on an account."),
     AccountCode.SPEND_FEE_DUE: ChartLine(
         side=Side.DEBIT, strict=True, meaning="Fees of instalments, and for being late, of a revolving account."
     ),
@@ -163,10 +162,9 @@ CHART: Final = {
         side=Side.CREDIT, meaning="Interest and penalty owed by a loan long overdue, and no income until it is paid."
     ),
     AccountCode.SPEND_CREDIT: ChartLine(
-        side=Side.CREDIT,
-        strict=True,
-        meaning="What is the borrower's on a revolving account: paid too much, or refunded and not in a bill yet.",
+        side=Side.CREDIT, strict=True, meaning="The borrower's own on an account: overpaid, or refunded and not billed."
     ),
+    AccountCode.SPEND_RETURNING: ChartLine(side=Side.CREDIT, strict=True, meaning="Credit on its way to a card."),
     AccountCode.DUE_GUARANTEE_FEE: ChartLine(
         side=Side.CREDIT, meaning="Guarantee fees that a borrower paid and that the guarantor has not had yet."
     ),
@@ -303,6 +301,7 @@ class Reason(IntEnum):
     SPEND_REPAY = 73
     SPEND_BILL = 74
     SPEND_CREDIT_USED = 75
+    SPEND_RETURN = 76
     PURPOSE_GRANT = 80
     PURPOSE_SPEND = 81
     PURPOSE_RETURN = 82
@@ -365,6 +364,7 @@ REASONS: Final = {
     Reason.SPEND_REPAY: "A borrower's money pays what a revolving account owes, or is more than that.",
     Reason.SPEND_BILL: "A revolving account is charged interest, a penalty or a fee.",
     Reason.SPEND_CREDIT_USED: "What is the borrower's on a revolving account pays principal.",
+    Reason.SPEND_RETURN: "What is the borrower's on a revolving account goes to their card, or did not get there.",
     Reason.PURPOSE_GRANT: "A card is opened on a funds contract.",
     Reason.PURPOSE_SPEND: "A payee of a funds contract is paid; held from the authorisation on.",
     Reason.PURPOSE_RETURN: "A payee of a funds contract gives back.",

@@ -12,11 +12,13 @@ from mingqu.domain.spend.event import SpendEvent, SpendEventMalformed, SpendEven
 from mingqu.domain.spend.morning import next_morning
 from mingqu.domain.spend.state import Lot, Plan, SpendOutcome, SpendPosting, SpendState, Statement
 from mingqu.domain.spend.step import (
+    CreditExceeded,
     accrued_fen,
     advance,
     convertible_bill_fen,
     convertible_purchase_fen,
     open_account,
+    require_returnable,
     step,
 )
 from mingqu.domain.spend.tell import SpendStory, fold, take_draw_back, tell, undoing
@@ -27,6 +29,7 @@ __all__ = [
     "DEDUCTION_TRIES",
     "ConversionRefused",
     "ConversionWhileOverdue",
+    "CreditExceeded",
     "DeductedPart",
     "InstalmentAlready",
     "Lot",
@@ -54,6 +57,7 @@ __all__ = [
     "next_morning",
     "next_try",
     "open_account",
+    "require_returnable",
     "step",
     "take_draw_back",
     "tell",

@@ -26,6 +26,9 @@ class SpendKind(Enum):
     REVERSED_INTEREST = "reversed_interest"
     REVERSED_FEE = "reversed_fee"
     REVERSED_PENALTY = "reversed_penalty"
+    SENT_BACK = "sent_back"  # of the owner's credit, to their card; the event's id is the order's
+    NOT_SENT_BACK = "not_sent_back"  # the order `target` will not be paid: it is credit again
+    CAME_BACK = "came_back"  # the order `target` was paid, and its money came back: it is credit again
 
 
 REVERSING: Final = {
@@ -33,6 +36,9 @@ REVERSING: Final = {
     SpendKind.REVERSED_FEE: "fee",
     SpendKind.REVERSED_PENALTY: "penalty",
 }
+
+
+BACK_AGAIN: Final = (SpendKind.NOT_SENT_BACK, SpendKind.CAME_BACK)
 
 
 class SpendEventMalformed(Refusal):
@@ -70,3 +76,5 @@ class SpendEvent:
             raise SpendEventMalformed("What is taken back is a repayment.")
         if self.kind is SpendKind.DRAW_RETURNED and self.target is None:
             raise SpendEventMalformed("What came back is a draw.")
+        if self.kind in BACK_AGAIN and self.target is None:
+            raise SpendEventMalformed("What is credit again was sent to a card by an order.")

@@ -123,6 +123,18 @@ class SpendState:
             - self.credit_fen
         )
 
+    @property
+    def returnable_fen(self) -> int:
+        """What of the credit its owner can have paid to their card: what is more than the account itself is owed.
+
+        Instalments to come are not owed yet; a refund that waits for the next bill lowers what is owed already. What is
+        due on other accounts or loans of theirs plays no part: a set-off takes a notice of its own (民法典 art. 568),
+        and no terms here agree to one.
+        Example: 300.00 of credit, 120.00 of purchases that are not billed yet: 180.00.
+        """
+        owed_fen = sum(lot.principal_fen - lot.refunded_fen for lot in self.lots)
+        return max(0, self.credit_fen - owed_fen - self.interest_fen - self.fee_fen - self.penalty_fen)
+
     def overdue_days(self, day: date) -> int:
         """Return for how many days a least payment has been lacking."""
         return 0 if self.overdue_since is None else max(0, (day - self.overdue_since).days + 1)

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import ClassVar
 from uuid import UUID
 
 from mingqu.domain.ledger import AccountCode as Code
 from mingqu.domain.ledger import Reason
 from mingqu.domain.money import divide
+from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend.convert import (
     ConversionRefused,
     ConversionWhileOverdue,
@@ -23,6 +25,13 @@ from mingqu.domain.spend.morning import go_on
 from mingqu.domain.spend.state import Plan, SpendOutcome, SpendState
 from mingqu.domain.spend.terms import SpendTerms
 from mingqu.domain.spend.working import NOTHING_SAID, OpenLot, Said, Working
+
+
+class CreditExceeded(Refusal):
+    """More is asked back than is the owner's on this account beyond what it is owed itself."""
+
+    code: ClassVar[str] = "credit_exceeded"
+    status: ClassVar[int] = 409
 
 
 def open_account(*, terms: SpendTerms, on: date, limit_fen: int) -> SpendState:
@@ -50,6 +59,9 @@ def step(*, terms: SpendTerms, state: SpendState, event: SpendEvent, said: Said 
     A repayment that bounced is owed again from the day on which that is known, as part of the next bill; what the
     bills before said stays, and nothing is borne for the days between. That a draw came back takes the whole story
     (`tell.take_draw_back`). `said` is as for `advance`.
+    What is the owner's own leaves the account when its return is ordered (`require_returnable`), so that it is spent or
+    returned and never both; what the channel did not pay, or what came back, is theirs again. Where a story told again
+    has less that is theirs, what was sent beyond that is owed: the money is gone.
     Errors: SpendEventOutOfOrder, ConversionRefused, InstalmentAlready, MinimumNotConvertible, ConversionWhileOverdue.
     """
     assert event.kind is not SpendKind.DRAW_RETURNED, "what a draw left behind only its history says"
@@ -68,9 +80,19 @@ def step(*, terms: SpendTerms, state: SpendState, event: SpendEvent, said: Said 
             working.limit_fen = event.amount_fen
         case SpendKind.REVERSED:
             _reverse(working, event)
+        case SpendKind.SENT_BACK:
+            _send_back(working, event)
+        case SpendKind.NOT_SENT_BACK | SpendKind.CAME_BACK:
+            _have_again(working, event)
         case _:
             working.owe_again(REVERSING[event.kind], event.amount_fen, event.on)
     return working.outcome()
+
+
+def require_returnable(state: SpendState, *, amount_fen: int) -> None:
+    """Return when so much of an account's credit can be sent to its owner's card. Errors: CreditExceeded."""
+    if amount_fen > state.returnable_fen:
+        raise CreditExceeded("Not so much on this account is yours.", returnable_fen=state.returnable_fen)
 
 
 def accrued_fen(*, terms: SpendTerms, state: SpendState, on: date) -> int:
@@ -144,6 +166,23 @@ def _reverse(working: Working, event: SpendEvent) -> None:
         working.add_lot(event.event_id, on=event.on, principal_fen=owed_fen)
         working.released_fen -= owed_fen
         working.post(Code.SPEND_PRINCIPAL, Code.COLLECTION_CLEARING, owed_fen, Reason.SPEND_REPAY, event.on)
+
+
+def _send_back(working: Working, event: SpendEvent) -> None:
+    own_fen = min(working.credit_fen, event.amount_fen)
+    working.credit_fen -= own_fen
+    working.post(Code.SPEND_CREDIT, Code.SPEND_RETURNING, own_fen, Reason.SPEND_RETURN, event.on)
+    if owed_fen := event.amount_fen - own_fen:
+        working.add_lot(event.event_id, on=event.on, principal_fen=owed_fen)
+        working.released_fen -= owed_fen
+        working.post(Code.SPEND_PRINCIPAL, Code.SPEND_RETURNING, owed_fen, Reason.SPEND_RETURN, event.on)
+
+
+def _have_again(working: Working, event: SpendEvent) -> None:
+    came = event.kind is SpendKind.CAME_BACK
+    source = Code.COLLECTION_CLEARING if came else Code.SPEND_RETURNING
+    working.credit_fen += event.amount_fen
+    working.post(source, Code.SPEND_CREDIT, event.amount_fen, Reason.SPEND_RETURN, event.on)
 
 
 def _pay_principal(working: Working, amount_fen: int, on: date) -> int:

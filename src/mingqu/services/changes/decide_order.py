@@ -21,6 +21,7 @@ from mingqu.services.changes.reverse_repayment import take_back
 from mingqu.services.changes.take_payout_back import is_told, take_payout_back, take_return_back
 from mingqu.services.house import House
 from mingqu.services.orders.settle_order import settle
+from mingqu.services.revolving.return_credit import take_credit_back
 from mingqu.services.revolving.return_draw import return_draw
 from mingqu.services.revolving.reverse_spend import is_paid, reverse_spend
 from mingqu.store.loans import loan
@@ -102,10 +103,11 @@ def decide_order(tx: Transaction, house: House, proposal: Proposal) -> None:
         else:
             take_back(tx, house, loan_id=after.loan_id, repayment_id=after.order_id)
     elif verdict is Verdict.RETURNED and after.loan_id is None:
-        return_draw(tx, house, returned=after)
-    elif verdict is Verdict.RETURNED:
-        taking = take_payout_back if after.kind is OrderKind.PAYOUT else take_return_back
+        taking = return_draw if after.kind is OrderKind.PAYOUT else take_credit_back
         taking(tx, house, returned=after)
+    elif verdict is Verdict.RETURNED:
+        telling = take_payout_back if after.kind is OrderKind.PAYOUT else take_return_back
+        telling(tx, house, returned=after)
     elif verdict is Verdict.NEVER_PAID:
         settle(tx, house, ended=after)
 

@@ -35,6 +35,7 @@ from mingqu.services.orders.entrust_payment import entrust_payment
 from mingqu.services.orders.settle_order import told_of
 from mingqu.services.purpose.bind_money import stop_bound
 from mingqu.services.purpose.list_payees import require_listed
+from mingqu.services.revolving.return_credit import is_sent_back
 from mingqu.services.revolving.return_draw import is_drawn
 from mingqu.store.loans import loan
 from mingqu.store.loans.loan import Loan
@@ -126,9 +127,10 @@ def take_return_back(tx: Transaction, house: House, *, returned: Order) -> UUID:
 
 
 def is_told(tx: Transaction, known: Order) -> bool:
-    """Whether a paid payout or return is an event of its loan that stands, or a draw one of its revolving account."""
+    """Whether a paid payout or return is an event of its loan, or a draw or return one of its account, that stands."""
     if known.loan_id is None:
-        return is_drawn(tx, order_id=known.order_id)
+        stands = is_drawn if known.kind is OrderKind.PAYOUT else is_sent_back
+        return stands(tx, order_id=known.order_id)
     told = loan.events(tx, loan=_loan_of(tx, known))
     undone = {event.target for event in told if isinstance(event, Reversed)}
     return known.order_id not in undone and any(

@@ -21,6 +21,9 @@ from mingqu.services.repayment.read_loans import LoanView, loans_of
 from mingqu.store.merchants import checkout
 from mingqu.store.parties import erasure, party
 from mingqu.store.people import vault
+from mingqu.store.revolving import spend
+from mingqu.store.revolving.spend import SpendAccount
+from mingqu.store.server.database import Transaction
 
 FORM: Final = "mingqu-own-data/1"
 
@@ -48,6 +51,7 @@ def copy_own_data(house: House, *, person_id: UUID) -> OwnData:
         events = erasure.events_of(tx, person_id=person_id)
         orders = checkout.of_person(tx, person_id=person_id)
         holds = vault.holds(tx, person_id=person_id, on=house.clock.business_date())
+        accounts = [_account(tx, one) for one in spend.of_person(tx, person_id=person_id)]
     loans = loans_of(house, person_id=person_id)
     consents = consents_of(house, person_id=person_id)
     made_at = house.clock.now()
@@ -63,6 +67,7 @@ def copy_own_data(house: House, *, person_id: UUID) -> OwnData:
             for contract_id, body, at in contracts
         ],
         "loans": _loans(loans, events),
+        "accounts": accounts,
         "orders": [
             {"id": one.checkout_id.hex, "taken_at": str(one.taken_at), "content": read(one.body)}
             for one in orders
@@ -88,6 +93,23 @@ def _consents(given: Sequence[ConsentView]) -> list[dict[str, Any]]:
         }
         for one in given
     ]
+
+
+def _account(tx: Transaction, account: SpendAccount) -> dict[str, Any]:
+    """Return a revolving account: how it stands by what is booked, and everything that happened to it."""
+    return {
+        "id": account.account_id.hex,
+        "product": account.product_id,
+        "currency": account.currency,
+        "opened_on": account.opened_on.isoformat(),
+        "limit_fen": account.state.limit_fen,
+        "used_fen": account.state.used_fen,
+        "credit_fen": account.state.credit_fen,
+        "events": [
+            {"kind": event.kind.value, "value_date": event.on.isoformat(), "amount_fen": event.amount_fen}
+            for event in spend.events_of(tx, account_id=account.account_id)
+        ],
+    }
 
 
 def _loans(loans: Sequence[LoanView], events: Sequence[tuple[UUID, str, str, int | None]]) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ class Open(StrEnum):
     """What keeps somebody from being erased, the first that is found."""
 
     DEBT = "debt"
-    CREDIT = "credit"  # of a revolving account: what is the person's own pays the next purchase
+    CREDIT = "credit"  # of a revolving account: what is the person's own is paid to their card, or spent
     ORDER = "order"
     HOLD = "hold"
     PURPOSE_MONEY = "purpose_money"
@@ -114,7 +114,7 @@ def ask_to_be_erased(house: House, *, person_id: UUID, key: str) -> Erasure:
         if found in (Open.DEBT, Open.ORDER):
             raise ErasureOwes("Repay what is owed first; what is on its way must have arrived.")
         if found is Open.CREDIT:
-            raise ErasureWaits("Money of yours lies on an account: it pays your next purchase.", open=found.value)
+            raise ErasureWaits("Money of yours lies on an account: have it paid to your card.", open=found.value)
         if found is not None:
             raise ErasureWaits("Something of yours is still open; ask again when it has ended.", open=found.value)
         party.load_person(tx, person_id=person_id)

@@ -13,7 +13,8 @@ from mingqu.domain.spend import DeductedPart, SpendState, Statement, accrued_fen
 from mingqu.services.house import House
 from mingqu.services.limits.left_to_use import Bounds, bounds_of
 from mingqu.store.ledgers import ledger
-from mingqu.store.revolving import bill_deduction, purchase, returned_draw, spend, spend_funding
+from mingqu.store.revolving import bill_deduction, credit_return, purchase, returned_draw, spend, spend_funding
+from mingqu.store.revolving.credit_return import CreditReturn
 from mingqu.store.revolving.purchase import Purchase
 from mingqu.store.revolving.spend import SpendAccount
 from mingqu.store.server.database import Transaction
@@ -26,6 +27,8 @@ class SpendView:
 
     `accrued_fen` is what it has borne since the last bill; `minimum_left_fen` what keeps it in order; `deducts` which
     part of each bill is deducted on its due day, if its owner chose one; `joint` who lends it together, with shares.
+    Of `credit_fen` its owner can have `returnable_fen` paid to their card; `returning_fen` is on its way there,
+    and `was_returned` whether any ever was.
     """
 
     account_id: UUID
@@ -54,6 +57,9 @@ class SpendView:
     whole_fen: int
     accrued_fen: int
     credit_fen: int
+    returnable_fen: int
+    returning_fen: int
+    was_returned: bool
     instalments_left_fen: int
     overdue_days: int
     overdue_fen: int
@@ -133,6 +139,13 @@ def spend_purchases(house: House, *, person_id: UUID, account_id: UUID) -> list[
         return purchase.of_account(tx, account_id=account_id)
 
 
+def credit_returns(house: House, *, person_id: UUID, account_id: UUID) -> list[CreditReturn]:
+    """Return the last orders that pay its credit to its owner, the newest first. Errors: NotFound."""
+    with house.database.transaction() as tx:
+        spend.get_for(tx, person_id=person_id, account_id=account_id)
+        return credit_return.of_account(tx, account_id=account_id)
+
+
 def _deducted(tx: Transaction, person_id: UUID) -> dict[UUID, DeductedPart]:
     return {one.account_id: one.part for one in bill_deduction.of_person(tx, person_id=person_id)}
 
@@ -166,6 +179,8 @@ def _view(
     owners = (account.account_id, account.person_id)
     found = ledger.balances_of(tx, cell=account.cell, owners=owners)
     own = found[Account(owner=account.account_id, code=code, currency=account.currency)]
+    way = Account(owner=account.account_id, code=AccountCode.SPEND_RETURNING, currency=account.currency)
+    sent = found.get(way)  # it has one from its first return on
     return SpendView(
         account_id=account.account_id,
         product_id=product.id,
@@ -193,6 +208,9 @@ def _view(
         whole_fen=max(0, state.whole_fen),
         accrued_fen=accrued_fen(terms=account.terms, state=state, on=on),
         credit_fen=state.credit_fen,
+        returnable_fen=state.returnable_fen,
+        was_returned=sent is not None,
+        returning_fen=0 if sent is None else sent.normal_fen(AccountCode.SPEND_RETURNING),
         instalments_left_fen=sum(plan.principal_fen for plan in state.plans),
         overdue_days=state.overdue_days(on),
         overdue_fen=state.lacking_fen,

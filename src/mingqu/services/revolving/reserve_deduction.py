@@ -70,7 +70,7 @@ def spare_deductions(tx: Transaction, house: House, *, account: SpendAccount) ->
             left_fen = 0  # of the bill before: that of the new one is deducted on its own due day
         if waiting.amount_fen == left_fen:
             continue
-        _withdraw(tx, waiting, code=PAID_ALREADY, at=house.clock.now())
+        withdraw_unsent(tx, waiting, code=PAID_ALREADY, at=house.clock.now())
         agreement = repayment.agreement_of(tx, order_id=waiting.order_id)
         if choice is not None and agreement is not None and left_fen:
             reserve_deduction(tx, account=account, choice=choice, agreement=agreement, at=waiting.run_at)
@@ -82,10 +82,12 @@ def end_choice(tx: Transaction, house: House, *, choice: Choice) -> None:
     bill_deduction.end(tx, choice=choice, at=now)
     for waiting in bill_deduction.open_orders(tx, account_id=choice.account_id):
         if waiting.state is OrderState.RESERVED:
-            _withdraw(tx, waiting, code=SWITCHED_OFF, at=now)
+            withdraw_unsent(tx, waiting, code=SWITCHED_OFF, at=now)
 
 
-def _withdraw(tx: Transaction, waiting: Order, *, code: str, at: datetime) -> None:
+def withdraw_unsent(tx: Transaction, waiting: Order, *, code: str, at: datetime) -> Order:
+    """End an order of an account of which nothing was said to its channel, and return it."""
     after = withdraw(waiting, code=code)
     order.update(tx, before=waiting, after=after)
     order.record_word(tx, order=after, at=at, direction=Direction.NOTED, word="withdraw", code=code)
+    return after

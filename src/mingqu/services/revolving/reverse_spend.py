@@ -4,7 +4,8 @@ What it had paid of each (principal, interest, fee, penalty, the owner's credit)
 draws that came back. It is owed again from the day on which that is known, as part of the next bill: what the bills
 before said stays, and nothing is borne for the days between; while another payment of the account is on its way, from
 the evening that waits for it, so that whoever paid in time is not late. The limit is drawn again, above it if need be,
-and its source's limits are used again as far as they have room. The owner is told.
+and its source's limits are used again as far as they have room. A return of the owner's
+credit that was not sent yet is withdrawn first, where the payment had brought that credit. The owner is told.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from mingqu.domain.order import Order
 from mingqu.domain.spend import SpendEvent, SpendKind, tell, undoing
 from mingqu.services.house import House
 from mingqu.services.revolving.record_spend import bring_up_all, day_to_tell, record_spend
+from mingqu.services.revolving.return_credit import keep_unsent
 from mingqu.services.revolving.route_spend import use_again
 from mingqu.services.revolving.tell_account import promise_notice
 from mingqu.store.revolving import spend
@@ -43,7 +45,9 @@ def reverse_spend(tx: Transaction, house: House, *, bounced: Order) -> None:
         events=spend.events_of(tx, account_id=account.account_id),
         to=on,
     )
-    for kind, amount_fen in undoing(story.paid[bounced.order_id], amount_fen=bounced.amount_fen).items():
+    parts = undoing(story.paid[bounced.order_id], amount_fen=bounced.amount_fen)
+    account = keep_unsent(tx, house, account=account, wanted_fen=parts[SpendKind.REVERSED])
+    for kind, amount_fen in parts.items():
         event = SpendEvent(
             event_id=house.id_for(account.person_id), kind=kind, on=on, amount_fen=amount_fen, target=bounced.order_id
         )

@@ -8,6 +8,7 @@ from mingqu.domain.spend import SpendEvent, SpendKind, deducted_fen
 from mingqu.services.house import House
 from mingqu.services.revolving.draw_cash import holds_of_draw
 from mingqu.services.revolving.record_spend import bring_up_all, day_to_tell, give_back, record_spend
+from mingqu.services.revolving.return_credit import settle_return
 from mingqu.services.revolving.route_spend import release_spend
 from mingqu.services.revolving.tell_of_deductions import tell_deducted, tell_not_deducted
 from mingqu.store.revolving import bill_deduction, spend
@@ -24,6 +25,9 @@ def settle_spend(tx: Transaction, house: House, *, ended: Order) -> None:
     for good gives back what was held for it. What became of a bill's deduction is told to the account's owner.
     """
     account = spend.account_of_order(tx, order_id=ended.order_id)
+    if ended.kind is OrderKind.RETURN:
+        settle_return(tx, house, account=account, ended=ended)
+        return
     if ended.state is not OrderState.PAID:
         if ended.kind is OrderKind.PAYOUT:
             release_spend(tx, house, account=account, amount_fen=ended.amount_fen)

@@ -30,6 +30,7 @@ CODES: Final = [
         AccountCode.DUE_TO_GUARANTOR,
         AccountCode.INTEREST_SUSPENDED,
         AccountCode.SPEND_CREDIT,
+        AccountCode.SPEND_RETURNING,
     )
 ]
 _ACCRUED: Final = {accrual.INTEREST: AccountCode.ACCRUED_INTEREST, accrual.PENALTY: AccountCode.ACCRUED_PENALTY}

@@ -40,6 +40,7 @@ _OF_SPEND: Final = (
     AccountCode.SPEND_FEE_DUE,
     AccountCode.SPEND_PENALTY_DUE,
     AccountCode.SPEND_CREDIT,
+    AccountCode.SPEND_RETURNING,
 )
 _OF_GROUPS: Final = (AccountCode.ACCRUED_INTEREST, AccountCode.ACCRUED_PENALTY)
 _OF_LIMITS: Final = (

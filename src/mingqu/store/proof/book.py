@@ -120,6 +120,8 @@ _COLLECTED: Final[LiteralString] = """
         SELECT cell, event_id, -amount_fen FROM loan_event WHERE kind = 'charged_back'
         UNION ALL
         SELECT cell, event_id, -amount_fen FROM spend_event WHERE kind LIKE 'reversed%%'
+        UNION ALL
+        SELECT cell, event_id, amount_fen FROM spend_event WHERE kind = 'came_back'
     )
     SELECT format('collection %%s and its postings do not agree', coalesce(paid.order_id, posted.reference))
     FROM paid FULL JOIN posted ON posted.cell = paid.cell AND posted.reference = paid.order_id

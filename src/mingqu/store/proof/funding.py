@@ -75,7 +75,7 @@ _OF_ACCOUNT: Final[LiteralString] = """
                coalesce(-sum(fen) FILTER (WHERE own = 1202 AND other = 1002), 0) AS interest,
                coalesce(-sum(fen) FILTER (WHERE own = 1204 AND other = 1002), 0) AS penalty,
                coalesce(-sum(fen) FILTER (WHERE own = 1203 AND other = 1002), 0) AS fee,
-               coalesce(-sum(fen) FILTER (WHERE other IN (1002, 2301) OR (other = 1001 AND reason = 72)), 0)
+               coalesce(-sum(fen) FILTER (WHERE other IN (1002, 2301, 2302) OR (other = 1001 AND reason = 72)), 0)
                    AS received,
                0 AS lost
         FROM line GROUP BY 1, 2
