@@ -18,6 +18,7 @@ def test_a_card_says_what_it_is_for_and_takes_papers_and_wishes(world: OpenWorld
     phone.sign_in(XIA)
     phone.prove_identity(XIA)
     assert "还没有专用卡" in phone.get("/cards").text
+    assert "/cars" in phone.get("/").links, "who has no card yet is led to how to get one"
     made = publish_contract(house, document=house.pack.version(kind="funds_contract", name="auto-card", version=1))
     card_id = open_card(
         house, person_id=person_of(world), contract_id=made.id, version=1, agreed_hash=made.hash, limit_fen=9_000_000,
@@ -42,6 +43,7 @@ def test_a_card_says_what_it_is_for_and_takes_papers_and_wishes(world: OpenWorld
 
 def test_an_operator_sees_what_the_monitor_found(world: OpenWorld) -> None:
     desk = signed_in(world.house, "risk")
+    assert 'href="/console/cards"' in desk.get("/console").text, "who may let a card go on is led to it"
     page = desk.get("/console/cards")
     assert page.status_code == 200
     assert "没有未了预警" in page.text

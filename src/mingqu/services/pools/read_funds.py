@@ -256,11 +256,14 @@ class _View:
         limits = [self.limit(one) for one in of_source if self.shown(one)]
         line = next(one for one in limits if one.kind == "line")
         total = totals.get((plan.product_id, source.id), SourceTotal(loans=0, principal_fen=0))
-        product = next((one for one in self.house.pack.products if one.id == plan.product_id), None)
+        pack = self.house.pack
+        named = {one.id: (one.name_zh, one.name_en) for one in pack.spend_offered(business_date=self.on)}
+        named |= {one.id: (one.name_zh, one.name_en) for one in reversed(pack.products)}
+        product_zh, product_en = named.get(plan.product_id, (plan.product_id, plan.product_id))
         return SourceLine(
             product_id=plan.product_id,
-            product_zh=product.name_zh if product else plan.product_id,
-            product_en=product.name_en if product else plan.product_id,
+            product_zh=product_zh,
+            product_en=product_en,
             plan_version=plan.version,
             place=place,
             source_id=source.id,
