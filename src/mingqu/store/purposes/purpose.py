@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from mingqu.domain.changed import made
 from mingqu.domain.ownership import NotFound
 from mingqu.store.purposes import purpose_spend
 from mingqu.store.purposes.purpose_spend import KeptSpend
@@ -294,11 +295,9 @@ def messages_of(tx: Transaction, *, card_id: UUID, limit: int) -> list[Message]:
 
 
 def _card(row: Sequence[object]) -> Card:
-    names = ("card_id", "person_id", "contract_hash", "limit_fen", "frozen_for", "first_captured_on", "used_fen")
-    known = dict(zip((*names, "day_used_fen", "day_spends"), row, strict=False))
-    evidence = row[9]
+    *known, evidence = row
     assert isinstance(evidence, list)
-    return Card(**known, evidence=frozenset(evidence))  # type: ignore[arg-type]
+    return made(Card, *known, frozenset(evidence))
 
 
 def kinds_of(tx: Transaction, *, card_id: UUID) -> set[str]:

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
+from mingqu.domain.changed import made
 from mingqu.store.server import column
 from mingqu.store.server.connection import Answer, Statement
 
@@ -75,8 +76,7 @@ def asked(*, cell: int, spend_ids: Sequence[UUID]) -> Statement:
 
 def read(rows: Answer) -> dict[UUID, KeptSpend]:
     """Return the spends that were asked for, by their ids."""
-    names = tuple(KeptSpend.__dataclass_fields__)
-    return {row[0]: KeptSpend(**dict(zip(names, row, strict=True))) for row in rows}
+    return {row[0]: made(KeptSpend, *row) for row in rows}
 
 
 def kept(*, cell: int, spends: Sequence[KeptSpend]) -> Statement:
