@@ -20,6 +20,8 @@ STATES: Final = ("none", "thin", "whole")
 GROUPS: Final = {"A": 5, "B": 10, "C": 4, "D": 9, "E": 3, "F": 3, "G": 6, "H": 7, "I": 4, "J": 4}
 IDS: Final = {f"{letter}{number}" for letter, count in GROUPS.items() for number in range(1, count + 1)}
 OPEN: Final = "—"
+CONSOLE_DOOR: Final = re.compile(r"(GET|POST) /console(/\S*)")
+DECLARED: Final = {"GET": "page", "POST": "act"}  # how the console's routes are declared, below its own path
 HTTP_DOOR: Final = re.compile(r"(?:GET|POST|PUT|PATCH|DELETE) (/\S+)")
 
 
@@ -68,7 +70,7 @@ def faults(row: Row) -> list[str]:
 
 @cache
 def opens(door: str) -> bool:
-    """Return whether a door exists: make target, `mingqu` command, HTTP path, `python -m` or importable module."""
+    """Return whether a door exists: make target, `mingqu` command, HTTP path, console page, `python -m` or module."""
     words = door.split()
     if words[0] == "make":
         return re.search(rf"^{re.escape(words[1])}:", (ROOT / "Makefile").read_text(), re.MULTILINE) is not None
@@ -76,6 +78,9 @@ def opens(door: str) -> bool:
         return _command_opens([word for word in words[1:] if re.fullmatch(r"[a-z][a-z-]*", word)])
     if words[0] == "python":
         return _module_exists(words[2])
+    if match := CONSOLE_DOOR.fullmatch(door):
+        screens = (path.read_text() for path in (ROOT / "src" / "mingqu" / "console").glob("*.py"))
+        return any(f'@{DECLARED[match[1]]}("{match[2]}"' in screen for screen in screens)
     if match := HTTP_DOOR.fullmatch(door):
         sources = (path.read_text() for path in (ROOT / "src" / "mingqu").rglob("*.py"))
         return any(f'"{match[1]}"' in source for source in sources)
@@ -121,6 +126,8 @@ def test_no_row_claims_what_it_cannot_show() -> None:
         ("thin", "`make test`", OPEN, "no test is named"),
         ("whole", "`make profit`", "`tests/docs`", "does not open"),
         ("whole", "`GET /v1/profit`", "`tests/docs`", "does not open"),
+        ("whole", "`GET /console/profit`", "`tests/docs`", "does not open"),
+        ("whole", "`POST /console/checkouts`", "`tests/docs`", "does not open"),
         ("whole", "`mingqu.domain.profit`", "`tests/docs`", "does not open"),
         ("thin", "`make test`", "`tests/docs/test_profit.py`", "there is no test"),
         ("thin", "`make test`", "`tests/docs/test_capabilities.py::test_profit`", "there is no test"),
@@ -132,5 +139,6 @@ def test_a_planted_empty_claim_is_caught(state: str, door: str, test: str, fault
 
 
 def test_a_true_claim_passes() -> None:
-    claim = "| A1 | Something | thin | `make test`, `mingqu.domain.money` | `tests/docs/test_capabilities.py` |"
+    doors = "`make test`, `mingqu.domain.money`, `GET /console/checkouts`, `POST /console/search`"
+    claim = f"| A1 | Something | thin | {doors} | `tests/docs/test_capabilities.py` |"
     assert faults(rows(claim)[0]) == []
