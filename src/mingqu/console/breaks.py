@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from litestar import Response
@@ -9,13 +10,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, URLEncodedBody
 
 from mingqu.console import desk as at
-from mingqu.console.desk import HOME, Asked, Desk, Form
+from mingqu.console.desk import Asked, Desk, Form
 from mingqu.console.route import act, page
 from mingqu.domain.operator import REASON_LENGTH_MAX, Permission
-from mingqu.domain.ownership import NotFound
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
-from mingqu.services.proposals.propose import propose
 from mingqu.services.reconciliation.work_break import CAUSES, TO, list_breaks, read_break
 
 
@@ -45,21 +44,13 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
 
     @act("/breaks/{break_id:str}/work", needs=Permission.MOVE_MONEY)
     def work(request: Asked, break_id: FromPath[str], data: URLEncodedBody[Form]) -> Response[Any]:
-        key = at.field(data, "key")
-        try:
-            made = propose(
-                desk.house,
-                seat=at.signed_in(request),
-                deed=Deed.WORK_BREAK,
-                subject_id=at.identity(break_id),
-                asked={"to": at.field(data, "to"), "cause": at.field(data, "cause")},
-                reason=at.field(data, "reason"),
-                key=key,
-            )
-        except NotFound:
-            raise
-        except Refusal as refusal:
-            return show(request, break_id, key=key, refusal=refusal)
-        return at.go(f"{HOME}/proposals/{made.hex}")
+        return desk.propose(
+            request,
+            data,
+            deed=Deed.WORK_BREAK,
+            subject_id=at.identity(break_id),
+            asked={"to": at.field(data, "to"), "cause": at.field(data, "cause")},
+            again=partial(show, request, break_id),
+        )
 
     return [breaks, one_break, work]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from litestar import Response
@@ -9,14 +10,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, URLEncodedBody
 
 from mingqu.console import desk as at
-from mingqu.console.desk import HOME, Asked, Desk, Form
+from mingqu.console.desk import Asked, Desk, Form
 from mingqu.console.route import act, page
 from mingqu.domain.operator import REASON_LENGTH_MAX, Permission
-from mingqu.domain.ownership import NotFound
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
 from mingqu.services.changes.watch_card import open_alerts
-from mingqu.services.proposals.propose import propose
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:
@@ -39,21 +38,13 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
 
     @act("/cards/{card_id:str}/thaw", needs=Permission.FREEZE)
     def thaw(request: Asked, card_id: FromPath[str], data: URLEncodedBody[Form]) -> Response[Any]:
-        key = at.field(data, "key")
-        try:
-            made = propose(
-                desk.house,
-                seat=at.signed_in(request),
-                deed=Deed.THAW_CARD,
-                subject_id=at.identity(card_id),
-                asked={},
-                reason=at.field(data, "reason"),
-                key=key,
-            )
-        except NotFound:
-            raise
-        except Refusal as refusal:
-            return show(request, key=key, refusal=refusal)
-        return at.go(f"{HOME}/proposals/{made.hex}")
+        return desk.propose(
+            request,
+            data,
+            deed=Deed.THAW_CARD,
+            subject_id=at.identity(card_id),
+            asked={},
+            again=partial(show, request),
+        )
 
     return [cards, thaw]

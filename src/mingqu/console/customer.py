@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from litestar import Response
@@ -22,7 +23,6 @@ from mingqu.services.access.note_access import unmask
 from mingqu.services.customers.read_customer import read_customer, survivor_of
 from mingqu.services.limits.freeze_drawing import freeze_drawing
 from mingqu.services.people.write_note import NOTE_LENGTH_MAX, write_note
-from mingqu.services.proposals.propose import propose
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:
@@ -75,22 +75,14 @@ def _work(desk: Desk) -> list[HTTPRouteHandler]:
 
     @act("/customers/{person_id:str}/thaw", needs=Permission.FREEZE)
     def thaw(request: Asked, person_id: FromPath[str], data: URLEncodedBody[Form]) -> Response[Any]:
-        key, freeze_id = at.field(data, "key"), at.identity(at.field(data, "freeze"))
-        try:
-            made = propose(
-                desk.house,
-                seat=at.signed_in(request),
-                deed=Deed.THAW_DRAWING,
-                subject_id=freeze_id,
-                asked={},
-                reason=at.field(data, "reason"),
-                key=key,
-            )
-        except NotFound:
-            raise
-        except Refusal as refusal:
-            return _show(desk, request, person_id, refusal=refusal, form="freeze", key=key)
-        return at.go(f"{HOME}/proposals/{made.hex}")
+        return desk.propose(
+            request,
+            data,
+            deed=Deed.THAW_DRAWING,
+            subject_id=at.identity(at.field(data, "freeze")),
+            asked={},
+            again=partial(_show, desk, request, person_id, form="freeze"),
+        )
 
     return [note, stop, thaw]
 

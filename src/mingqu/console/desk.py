@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -15,10 +15,12 @@ from litestar.response import Redirect
 
 from mingqu.console.route import Open, needs_of
 from mingqu.console.words import Words
+from mingqu.domain.canonical import Canonical
 from mingqu.domain.identifier import parse
 from mingqu.domain.operator import LIFE_MAX, Permission
 from mingqu.domain.ownership import NotFound
 from mingqu.domain.personal import Personal
+from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.session import NotSignedIn
 from mingqu.services.access.keep_operator import role_name
@@ -26,6 +28,7 @@ from mingqu.services.access.read_today import read_close, unknown_count
 from mingqu.services.access.sign_in_operator import Seat, recognize_operator
 from mingqu.services.appeals.read_review import reviews_waiting
 from mingqu.services.house import House
+from mingqu.services.proposals.propose import propose
 from mingqu.services.proposals.read_proposals import proposals_to_check
 from mingqu.web import forgery
 from mingqu.web.pages import LANGUAGE_COOKIE, LANGUAGES, Pages, language_of
@@ -105,6 +108,38 @@ class Desk:
     def form_key(self) -> str:
         """Return a key for a form: sent twice, it is one command."""
         return self.house.identifiers.fresh(0).hex
+
+    def propose(
+        self,
+        request: Asked,
+        data: Form,
+        *,
+        deed: Deed,
+        subject_id: UUID,
+        asked: Mapping[str, Canonical],
+        again: Callable[..., Response[Any]],
+    ) -> Response[Any]:
+        """Propose a deed by a form with `reason` and `key`, and go to the proposal.
+
+        A refusal is shown where it was asked for: `again` gives that page, with the same `key` and the `refusal`.
+        Errors: NotFound.
+        """
+        key = field(data, "key")
+        try:
+            made = propose(
+                self.house,
+                seat=signed_in(request),
+                deed=deed,
+                subject_id=subject_id,
+                asked=asked,
+                reason=field(data, "reason"),
+                key=key,
+            )
+        except NotFound:
+            raise
+        except Refusal as refusal:
+            return again(key=key, refusal=refusal)
+        return go(f"{HOME}/proposals/{made.hex}")
 
     def show_refusal(self, request: Asked, refusal: Refusal) -> Response[Any]:
         """Answer a refusal as a page: to the sign-in page if that is what helps."""

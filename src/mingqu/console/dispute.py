@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from litestar import Response
@@ -9,14 +10,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, URLEncodedBody
 
 from mingqu.console import desk as at
-from mingqu.console.desk import HOME, Asked, Desk, Form
+from mingqu.console.desk import Asked, Desk, Form
 from mingqu.console.route import act, page
 from mingqu.domain.operator import REASON_LENGTH_MAX, Permission
-from mingqu.domain.ownership import NotFound
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
 from mingqu.services.changes.decide_order import read_dispute
-from mingqu.services.proposals.propose import propose
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:
@@ -39,21 +38,13 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
 
     @act("/disputes/{order_id:str}/decide", needs=Permission.MOVE_MONEY)
     def decide(request: Asked, order_id: FromPath[str], data: URLEncodedBody[Form]) -> Response[Any]:
-        key = at.field(data, "key")
-        try:
-            made = propose(
-                desk.house,
-                seat=at.signed_in(request),
-                deed=Deed.DECIDE_ORDER,
-                subject_id=at.identity(order_id),
-                asked={"verdict": at.field(data, "verdict")},
-                reason=at.field(data, "reason"),
-                key=key,
-            )
-        except NotFound:
-            raise
-        except Refusal as refusal:
-            return show(request, order_id, key=key, refusal=refusal)
-        return at.go(f"{HOME}/proposals/{made.hex}")
+        return desk.propose(
+            request,
+            data,
+            deed=Deed.DECIDE_ORDER,
+            subject_id=at.identity(order_id),
+            asked={"verdict": at.field(data, "verdict")},
+            again=partial(show, request, order_id),
+        )
 
     return [dispute, decide]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from litestar import Response
@@ -16,7 +17,6 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.proposal import Deed
 from mingqu.domain.refusal import Refusal
 from mingqu.services.changes.answer_version import look_at_payee, withdraw_version
-from mingqu.services.proposals.propose import propose
 
 
 def routes(desk: Desk) -> list[HTTPRouteHandler]:
@@ -40,22 +40,14 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
 
     @act("/loans/{loan_id:str}/payee", needs=Permission.MOVE_MONEY)
     def correct(request: Asked, loan_id: FromPath[str], data: URLEncodedBody[Form]) -> Response[Any]:
-        key = at.field(data, "key")
-        try:
-            made = propose(
-                desk.house,
-                seat=at.signed_in(request),
-                deed=Deed.CORRECT_PAYEE,
-                subject_id=at.identity(loan_id),
-                asked={},
-                reason=at.field(data, "reason"),
-                key=key,
-            )
-        except NotFound:
-            raise
-        except Refusal as refusal:
-            return show(request, loan_id, key=key, refusal=refusal)
-        return at.go(f"{HOME}/proposals/{made.hex}")
+        return desk.propose(
+            request,
+            data,
+            deed=Deed.CORRECT_PAYEE,
+            subject_id=at.identity(loan_id),
+            asked={},
+            again=partial(show, request, loan_id),
+        )
 
     @act("/loans/{loan_id:str}/payee/{version_id:str}/withdraw", needs=Permission.MOVE_MONEY)
     def withdraw(

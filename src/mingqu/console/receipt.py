@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -56,22 +57,15 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
 
     @act("/receipts/{order_id:str}/assign", needs=Permission.MOVE_MONEY)
     def assign(request: Asked, order_id: FromPath[str], data: URLEncodedBody[Form]) -> Response[Any]:
-        identity, loan_id, key = at.identity(order_id), at.identity(at.field(data, "loan")), at.field(data, "key")
-        try:
-            made = propose(
-                desk.house,
-                seat=at.signed_in(request),
-                deed=Deed.ASSIGN_RECEIPT,
-                subject_id=identity,
-                asked={"loan_id": loan_id.hex, "intent": at.field(data, "intent")},
-                reason=at.field(data, "reason"),
-                key=key,
-            )
-        except NotFound:
-            raise
-        except Refusal as refusal:
-            return show(request, order_id, loan_id=loan_id, intent=at.field(data, "intent"), key=key, refusal=refusal)
-        return at.go(f"{HOME}/proposals/{made.hex}")
+        identity, loan_id = at.identity(order_id), at.identity(at.field(data, "loan"))
+        return desk.propose(
+            request,
+            data,
+            deed=Deed.ASSIGN_RECEIPT,
+            subject_id=identity,
+            asked={"loan_id": loan_id.hex, "intent": at.field(data, "intent")},
+            again=partial(show, request, order_id, loan_id=loan_id, intent=at.field(data, "intent")),
+        )
 
     return [receipt, assign, *_others(desk)]
 
