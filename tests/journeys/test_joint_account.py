@@ -14,11 +14,14 @@ from mingqu.api import make_router, openapi
 from mingqu.client.spend_answers import JointLender
 from mingqu.demo.journey import work_until_idle
 from mingqu.domain.ledger import AccountCode
+from mingqu.domain.lender_file import FileKind, read_rows
 from mingqu.domain.personal import Personal
 from mingqu.domain.word import Failed
+from mingqu.services.close.close_day import close_through
 from mingqu.services.funding.state_to_funder import state_to_funder
 from mingqu.services.house import House
 from mingqu.services.limits.follow_funding import follow_funding
+from mingqu.services.reconciliation.write_lender_files import write_lender_files
 from mingqu.services.revolving.open_spend import TermsNotShown, open_spend, spend_offers
 from mingqu.store import proof
 from mingqu.web.site import make_site
@@ -128,6 +131,7 @@ def test_a_joint_account_is_its_two_lenders_to_the_fen(site: Site) -> None:
     assert_coherent(house)
     see_what_each_is_told(house, cash_id)
     see_a_draw_come_back(site, xia, cash_id)
+    see_the_files(house, spend_id, cash_id)
     see_that_proofs_find_a_fen(house, spend_id)
 
 
@@ -179,6 +183,40 @@ def see_a_draw_come_back(site: Site, xia: Borrower, cash_id: UUID) -> None:
     listed = [(one.amount_fen, one.returned_on) for one in xia.client.draws(account_id=cash_id)]
     assert listed == [(200_001, date(2026, 11, 5)), (1_000_000, None)]
     assert_coherent(house)
+
+
+def see_the_files(house: House, spend_id: UUID, cash_id: UUID) -> None:
+    """Assert that both lenders' files of a closed day have their parts, and that these sum to the accounts.
+
+    The day before all of the account is paid is told as it was then, whatever was booked since.
+    """
+    on = date(2026, 10, 4)
+    close_through(house, to=on)
+
+    def rows(lender: str, kind: FileKind, day: date = on) -> dict[str, dict[str, str]]:
+        files = {one.flag.kind: one for one in write_lender_files(house, lender=lender, on=day)}
+        assert files[kind].flag.rows == len(read_rows(files[kind].content, kind=kind))
+        return {next(iter(row.values())): row for row in read_rows(files[kind].content, kind=kind)}
+
+    accounts = rows("chengchuan", FileKind.ACCOUNTS)
+    parts = [rows(lender, FileKind.SHARES) for lender in ("chengchuan", "qinghe")]
+    assert set(accounts) == set(parts[0]) == set(parts[1]) == {spend_id.hex, cash_id.hex}
+    assert [int(part[spend_id.hex]["closing_fen"]) for part in parts] == [29_700, 69_299]
+    for account_id, row in accounts.items():
+        assert int(row["principal_fen"]) == sum(int(part[account_id]["closing_fen"]) for part in parts)
+        assert {part[account_id]["claim"] for part in parts} == {"account"}
+        assert {part[account_id]["bought_fen"] for part in parts} == {"0"}
+    assert (accounts[spend_id.hex]["credit_fen"], accounts[cash_id.hex]["credit_fen"]) == ("20000", "0")
+    assert rows("qinghe", FileKind.ACCOUNTS) == {}, "they stand whole with the lender who signed"
+    drawn = rows("qinghe", FileKind.SHARES, date(2026, 8, 15))[cash_id.hex]
+    assert (drawn["opening_fen"], drawn["lent_fen"], drawn["closing_fen"]) == ("0", "700000", "700000")
+    with house.database.transaction() as tx:
+        (booked,) = tx.execute(
+            """SELECT sum(debits_fen - credits_fen) FROM day_balance
+               WHERE code = %s AND on_date <= %s AND lender_id = %s""",
+            (int(AccountCode.SPEND_PRINCIPAL), on, CHENGCHUAN),
+        ).fetchall()
+    assert booked[0] == sum(int(row["principal_fen"]) for row in accounts.values())
 
 
 def see_that_proofs_find_a_fen(house: House, spend_id: UUID) -> None:

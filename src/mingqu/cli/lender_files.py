@@ -43,7 +43,7 @@ def _asking(command: _Command) -> _Command:
 )
 @click.pass_obj
 def write(wiring: Wiring, data: Path, on: date, lender: str, out: Path, as_json: bool) -> int:
-    """Write drawdowns, plans, repayments, balances and settlement of a day; each file whole, its flag after it."""
+    """Write the files of a day, from drawdowns to shares of what is joint; each file whole, its flag after it."""
     with wiring.live_house(data=data, makes_book=False) as house:
         files = write_lender_files(house, lender=lender, on=on)
     out.mkdir(parents=True, exist_ok=True)

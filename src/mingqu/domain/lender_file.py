@@ -36,6 +36,8 @@ class FileKind(Enum):
     REPAYMENTS = "repayments"  # 还款明细
     BALANCES = "balances"  # 借据余额
     SETTLEMENT = "settlement"  # 资金结算单
+    ACCOUNTS = "accounts"  # 循环账户余额
+    SHARES = "shares"  # 联合贷款份额
 
 
 COLUMNS: Final[Mapping[FileKind, tuple[str, ...]]] = MappingProxyType(
@@ -59,6 +61,14 @@ COLUMNS: Final[Mapping[FileKind, tuple[str, ...]]] = MappingProxyType(
         FileKind.SETTLEMENT: (
             "settlement_id", "source", "bill_date", "currency", "orders", "gross_fen", "fee_fen", "net_fen",
         ),
+        FileKind.ACCOUNTS: (
+            "account_id", "customer_hash", "product", "currency", "principal_fen", "interest_fen", "penalty_fen",
+            "fee_fen", "credit_fen",
+        ),
+        FileKind.SHARES: (
+            "claim_id", "claim", "opening_fen", "lent_fen", "repaid_fen", "lost_fen", "bought_fen", "sold_fen",
+            "closing_fen", "interest_fen", "penalty_fen", "fee_fen", "received_fen", "price_fen",
+        ),
     }
 )  # fmt: skip
 # The column that the flag's sum is of.
@@ -69,6 +79,8 @@ SUMMED: Final[Mapping[FileKind, str]] = MappingProxyType(
         FileKind.REPAYMENTS: "total_fen",
         FileKind.BALANCES: "principal_fen",
         FileKind.SETTLEMENT: "net_fen",
+        FileKind.ACCOUNTS: "principal_fen",
+        FileKind.SHARES: "closing_fen",
     }
 )
 

@@ -1,4 +1,5 @@
-"""Write what a lender gets of a day: drawdowns, plans, repayments, balances, settlement, each as the book knew it then.
+"""Write what a lender gets of a day: drawdowns, plans, repayments, balances, settlement, what revolving accounts owe,
+and its part of joint loans and accounts, each as the book knew it then.
 
 What was booked later does not change the files of a day: they are told from the events that were known by its end, so
 they can be made again at any time and compared with those that are out.
@@ -22,8 +23,9 @@ from mingqu.services.loans.read_loan_at import balances_at, events_then
 from mingqu.services.reconciliation.compare_day import SourceUnknown
 from mingqu.services.reports.report_days import DayNotClosed
 from mingqu.store import evidence
-from mingqu.store.bills import lender_loans, settlement
+from mingqu.store.bills import lender_accounts, lender_loans, settlement
 from mingqu.store.books import book
+from mingqu.store.funders import funder_statement
 from mingqu.store.loans.loan import Loan
 from mingqu.store.loans.loan_event import KnownEvent, known_events
 from mingqu.store.server.database import Transaction
@@ -31,6 +33,7 @@ from mingqu.store.server.database import Transaction
 Row = tuple[object, ...]
 _RUNNING: Final = (Stage.ACTIVE, Stage.CHARGED_OFF)
 _HASH_DIGITS: Final = 32
+_SHARES_MAX: Final = 1_000_000  # joint loans and accounts of one funder: a file of a hundred megabytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +46,17 @@ class LenderFile:
 
 
 def write_lender_files(house: House, *, lender: str, on: date) -> list[LenderFile]:
-    """Return the files of a lender (by code) for a day, in one view. Errors: SourceUnknown, DayNotClosed."""
-    found = next((one for one in house.pack.lenders if one.code == lender), None)
-    if found is None:
-        raise SourceUnknown(f"There is no lender {lender!r}.")
+    """Return the files of a lender (by code) for a day, in one view; of one who only funds, its parts alone.
+
+    Errors: SourceUnknown, DayNotClosed, FunderStatementTooLong.
+    """
+    lender_id = _id_of(house, lender=lender, on=on)
     with house.database.transaction() as tx:
         tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         closed = book.closed_by_all(tx)
         if on > closed:
             raise DayNotClosed(f"The last day that is closed is {closed}.", date=on.isoformat())
-        rows = _rows(tx, house, lender_id=found.id, on=on)
+        rows = _rows(tx, house, lender_id=lender_id, on=on)
         last = evidence.last_checkpoint(tx)
     files = []
     for kind in FileKind:
@@ -67,6 +71,15 @@ def write_lender_files(house: House, *, lender: str, on: date) -> list[LenderFil
         )
         files.append(LenderFile(name=file_name(kind=kind, lender=lender, on=on), content=content, flag=flag))
     return files
+
+
+def _id_of(house: House, *, lender: str, on: date) -> UUID:
+    """Return whose files they are: a lender's who signs contracts, or a funder's, who may do both under one id."""
+    known = {one.code: one.id for one in house.funding.funders_on(on).values()}
+    known |= {one.code: one.id for one in house.pack.lenders}
+    if lender not in known:
+        raise SourceUnknown(f"There is no lender {lender!r}.")
+    return known[lender]
 
 
 def _rows(tx: Transaction, house: House, *, lender_id: UUID, on: date) -> Mapping[FileKind, list[Row]]:
@@ -92,6 +105,21 @@ def _rows(tx: Transaction, house: House, *, lender_id: UUID, on: date) -> Mappin
             one.gross_fen - one.fee_fen,
         )
         for one in settlement.posted_on(tx, on=on, lender_id=lender_id)
+    ]  # fmt: skip
+    rows[FileKind.ACCOUNTS] = [
+        (
+            one.account_id.hex, customer_name(house, lender_id=lender_id, person_id=one.person_id), one.product_id,
+            one.currency, one.principal_fen, one.interest_fen, one.penalty_fen, one.fee_fen, one.credit_fen,
+        )
+        for one in lender_accounts.standing_on(tx, lender_id=lender_id, on=on)
+    ]  # fmt: skip
+    rows[FileKind.SHARES] = [
+        (
+            one.claim_id.hex, "account" if one.revolving else "loan", one.opening_fen, one.lent_fen, one.repaid_fen,
+            one.lost_fen, one.bought_fen, one.sold_fen, one.closing_fen, one.interest_fen, one.penalty_fen, one.fee_fen,
+            one.received_fen, one.price_fen,
+        )
+        for one in funder_statement.of_funder(tx, funder_id=lender_id, first=on, last=on, most=_SHARES_MAX)
     ]  # fmt: skip
     return rows
 
@@ -184,6 +212,11 @@ def _balance(house: House, of: Loan, state: LoanState, on: date) -> Row:
 
 
 def customer_hash(house: House, of: Loan) -> str:
+    """Return the name under which a loan's lender knows its borrower."""
+    return customer_name(house, lender_id=of.lender_id, person_id=of.person_id)
+
+
+def customer_name(house: House, *, lender_id: UUID, person_id: UUID) -> str:
     """Return the name under which a lender knows a borrower: one for each lender, and nobody else can make it."""
-    said = Personal(f"{of.lender_id.hex} {of.person_id.hex}")
+    said = Personal(f"{lender_id.hex} {person_id.hex}")
     return house.keyring.lookup_hash(kind="lender_customer", value=said).hex()[:_HASH_DIGITS]

@@ -102,10 +102,11 @@ class FunderLine:
         return self.repaid_fen + self.interest_fen + self.penalty_fen + self.fee_fen
 
 
-def of_funder(tx: Transaction, *, funder_id: UUID, first: date, last: date) -> list[FunderLine]:
+def of_funder(tx: Transaction, *, funder_id: UUID, first: date, last: date, most: int = LINES_MAX) -> list[FunderLine]:
     """Return a funder's part of each joint loan and account that owes it or moved in [first, last], by id.
 
-    By the day of posting: a statement of closed days is the same for ever. Errors: FunderStatementTooLong.
+    By the day of posting: a statement of closed days is the same for ever. It has `most` lines at most.
+    Errors: FunderStatementTooLong.
     """
     rows = tx.execute(
         _LINES,
@@ -113,7 +114,7 @@ def of_funder(tx: Transaction, *, funder_id: UUID, first: date, last: date) -> l
             "funder": funder_id,
             "first": first,
             "last": last,
-            "most": LINES_MAX + 1,
+            "most": most + 1,
             "principal": int(AccountCode.SHARE_PRINCIPAL),
             "received": int(AccountCode.SHARE_RECEIVED),
             "lost": int(AccountCode.SHARE_LOST),
@@ -125,7 +126,7 @@ def of_funder(tx: Transaction, *, funder_id: UUID, first: date, last: date) -> l
             "fee": int(Reason.SHARE_FEE_PAID),
         },
     ).fetchall()
-    if len(rows) > LINES_MAX:
+    if len(rows) > most:
         raise FunderStatementTooLong("More loans moved than one statement holds: ask for a shorter period.")
     return [
         FunderLine(
