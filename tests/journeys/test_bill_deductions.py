@@ -391,6 +391,34 @@ def test_a_deduction_that_waited_until_its_day_was_over_is_not_sent_any_more_and
     assert_coherent(house)
 
 
+def test_a_deduction_that_the_bank_never_had_is_not_said_again_on_a_day_that_nobody_agreed_to(account: Account) -> None:
+    world, due = account.world, date(2026, 9, 10)
+    account.agree()
+    account.choose(DeductedPart.BILL)
+    account.buy("1", 100_000)
+    account.at(due, 8, 55)
+    world.bank.faults.plan("collection.deduct", Fault.LOSE_REQUEST, times=9)
+    world.bank.faults.plan("bank.ask", Fault.LOSE_REQUEST, times=200)
+    account.at(due, 9, 1)
+    account.at(due, 23, 50)
+    world.bank.faults.heal()
+    had_fen = world.balance_fen(XIA)
+    account.at(due + timedelta(days=1), 12)
+    (waits,) = account.orders()
+    assert (waits.state.value, waits.missing, world.balance_fen(XIA)) == ("UNKNOWN", True, had_fen)
+    account.at(due + timedelta(days=2), 12)
+    (waits,) = account.orders()
+    assert (waits.disputed, waits.conflict_code) == (True, "order_lost"), (
+        "two people end it, its day is on no statement"
+    )
+    check(world, decide(world, waits.order_id, "never_paid"))
+    account.at(due + timedelta(days=2), 12, 5)
+    assert (account.view().overdue_days, account.told()) == (2, Counter({"spend.not_deducted": 1}))
+    account.pay(PaymentWish.BILL, "by hand")
+    assert world.balance_fen(XIA) == had_fen - 100_000
+    assert_coherent(world.house)
+
+
 def test_who_paid_in_time_is_not_late_because_a_later_payment_is_heard_first(account: Account) -> None:
     world, house, due = account.world, account.world.house, date(2026, 9, 10)
     account.buy("1", 100_000)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from mingqu.domain.order import ASK_DELAY_SECONDS_MAX, is_lost
+from mingqu.domain.order import ASK_DELAY_SECONDS_MAX
 from mingqu.services.changes.follow_returned import follow_returned
 from mingqu.services.changes.take_payout_back import PAYOUT_WAITS
 from mingqu.services.changes.watch_card import watch_cards
@@ -117,7 +117,7 @@ def run_due_work(house: House) -> Round:
             continue
         try:
             after, _ = run_errand(house, order_id=order_id)
-            if is_lost(after, now=now):
+            if keep_order.is_lost(after, now=now):
                 after = seek_lost_order(house, order_id=order_id)
             if after.alerted_at is not None and after.alerted_at >= now:
                 alerts.append((order_id, (after.disputed and after.conflict_code) or "order_open_too_long"))

@@ -121,7 +121,7 @@ def answer(desk: Desk) -> None:
 
 
 def decide_disputes(desk: Desk) -> None:
-    """Propose a verdict on an order in dispute: as it is booked, or that a payout came back."""
+    """Propose a verdict on an order in dispute: as it is booked, that a payout came back, or that nobody ever paid."""
     with desk.house.database.transaction() as tx:
         disputed = queue.disputed_orders(tx)
         now = desk.house.clock.now()
@@ -136,6 +136,8 @@ def decide_disputes(desk: Desk) -> None:
     possible = read_dispute(desk.house, seat=desk.seat(Permission.QUEUE), order_id=order_id).verdicts
     came_back = Verdict.RETURNED in possible and desk.dice.happens(_CAME_BACK_PPM)
     verdict = Verdict.RETURNED if came_back else Verdict.AS_BOOKED
+    if Verdict.NEVER_PAID in possible:  # no statement shows it
+        verdict = Verdict.NEVER_PAID
     _propose(desk, Deed.DECIDE_ORDER, order_id, {"verdict": verdict.value})
 
 

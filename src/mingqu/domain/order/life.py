@@ -272,15 +272,16 @@ def dispute(order: Order, conflict: OrderConflict) -> Order:
     return replace(order, conflict_code=code, decided_at=None, alerted_at=None, version=order.version + 1)
 
 
-def is_lost(order: Order, *, now: datetime) -> bool:
+def is_lost(order: Order, *, now: datetime, after: timedelta = LOST_AFTER) -> bool:
     """Whether an order is known to nobody and may be said no more: its channel's statements are to be read for it.
 
-    Of one that people said to ask about further, that is so again a window later.
+    That is so `after` its first send, when the last day on which it may have been said is on a statement. Of one that
+    people said to ask about further, that is so again a window later.
     """
     if not (order.open and order.missing) or order.disputed or order.sent_at is None:
         return False
     since = order.sent_at if order.decided_at is None else max(order.sent_at, order.decided_at)
-    return now - since >= LOST_AFTER
+    return now - since >= after
 
 
 def with_moved(order: Order, *, amount_fen: int) -> Order:

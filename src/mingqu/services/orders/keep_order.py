@@ -15,6 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from mingqu.domain import order as life
+from mingqu.domain.moment import business_date_of
 from mingqu.domain.order import (
     Action,
     AlertHuman,
@@ -27,11 +28,13 @@ from mingqu.domain.order import (
     Wait,
 )
 from mingqu.domain.word import Word
+from mingqu.services.house import DEDUCTING
 from mingqu.store.orders import order as orders
 from mingqu.store.orders.order import Direction
 from mingqu.store.revolving import bill_deduction
 from mingqu.store.server.database import Transaction
 
+DEDUCTION_LOST_AFTER: Final = timedelta(days=2)  # its own day, and one on which the last statement becomes whole
 PAYMENT_HEARD_WITHIN: Final = timedelta(minutes=5)  # or it is looked for again: a deduction has the whole day
 
 
@@ -57,14 +60,16 @@ class Heard:
 def announce(tx: Transaction, *, order_id: UUID, now: datetime, resend_is_safe: bool) -> tuple[Order, Action]:
     """Decide what is to be done about an order and store that it will be done. Errors: NotFound.
 
-    A bill's deduction waits while another payment of its account may still succeed unheard: nobody pays twice.
+    A bill's deduction waits while another payment of its account may still succeed unheard: nobody pays twice. No
+    deduction is said again on a later day than the first time, for its owner agreed to that day (the consents' texts):
+    its channel is asked for it, and in the end people decide (`seek_lost_order`).
     """
     tx.lock_cell(tx.cell_of(order_id))
     before = orders.load(tx, order_id=order_id)
     if _is_fresh_deduction(before) and bill_deduction.waits_for_payment(tx, order_id=order_id):
         until = now + PAYMENT_HEARD_WITHIN
         return wait_until(tx, order_id=order_id, at=until), Wait(until=until)
-    action = life.next_action(before, now=now, resend_is_safe=resend_is_safe)
+    action = life.next_action(before, now=now, resend_is_safe=resend_is_safe and _is_of_its_day(before, now=now))
     match action:
         case Send() | Ask():
             after = life.announce(before, action, at=now)
@@ -78,6 +83,22 @@ def announce(tx: Transaction, *, order_id: UUID, now: datetime, resend_is_safe: 
         case _:
             after = before
     return after, action
+
+
+def is_lost(known: Order, *, now: datetime) -> bool:
+    """Return whether nobody knows an order and it may be said no more: a deduction sooner, for it has one day."""
+    return life.is_lost(known, now=now, after=DEDUCTION_LOST_AFTER if _is_deduction(known) else life.LOST_AFTER)
+
+
+def _is_of_its_day(before: Order, *, now: datetime) -> bool:
+    """Whether it is the day on which an order may be said (again): any, but of a deduction that was sent."""
+    return (
+        not _is_deduction(before) or before.sent_at is None or business_date_of(now) == business_date_of(before.sent_at)
+    )
+
+
+def _is_deduction(before: Order) -> bool:
+    return before.kind is OrderKind.COLLECTION and before.channel in DEDUCTING
 
 
 def _is_fresh_deduction(before: Order) -> bool:

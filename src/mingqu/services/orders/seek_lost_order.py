@@ -1,9 +1,10 @@
 """An order that nobody knows: when it may be said no more, the channel's statements are read for it.
 
-For a week after the first send a number that is "not found" is said again. After that nothing more is said, for the
-channel's own memory of numbers may be ending. What then counts is what the channel's account shows: every movement of
-every day since the first send. Found, the order is paid, by that line. Not found on any of them, it is lost, machines
-leave it, and two people decide that it never will be done (`decide_order`), which gives its hold back.
+For a week after the first send a number that is "not found" is said again, a deduction's on the first day alone. After
+that nothing more is said, for the channel's own memory of numbers may be ending. What then counts is what the channel's
+account shows: every movement of every day since the first send. Found, the order is paid, by that line. Not found on
+any of them, it is lost, machines leave it, and two people decide that it never will be done (`decide_order`), which
+gives its hold back.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from mingqu.domain.word import Paid
 from mingqu.ports.payout import Direction, StatementLine
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import DEDUCTING, ENTRUSTED, House
+from mingqu.services.orders.keep_order import is_lost
 from mingqu.services.orders.settle_order import hear_word
 from mingqu.store.orders import order
 from mingqu.store.orders.order import Direction as Word
@@ -42,7 +44,7 @@ def seek_lost_order(house: House, *, order_id: UUID) -> Order:
         known = order.load(tx, order_id=order_id)
     now = house.clock.now()
     statement = _statement_of(house, known)
-    if statement is None or not life.is_lost(known, now=now):
+    if statement is None or not is_lost(known, now=now):
         return known
     assert known.sent_at is not None
     try:
@@ -82,7 +84,7 @@ def _leave_to_people(tx: Transaction, *, order_id: UUID, at: datetime) -> Order:
     """Note that no statement shows it, and mark the order, unless something was heard of it meanwhile."""
     tx.lock_cell(tx.cell_of(order_id))
     before = order.load(tx, order_id=order_id)
-    if not life.is_lost(before, now=at):
+    if not is_lost(before, now=at):
         return before
     after = life.dispute(before, OrderLost("No statement of the channel shows this order."))
     order.update(tx, before=before, after=after)
