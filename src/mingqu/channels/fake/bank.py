@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Final
 
-from mingqu.channels.fake.bank_book import BankBook, BookAgreement, BookOrder, digest, no_holder
+from mingqu.channels.fake.bank_agreements import BankAgreements
+from mingqu.channels.fake.bank_book import BankBook, BookOrder, digest, no_holder
 from mingqu.channels.fake.faults import Faults
 from mingqu.domain.moment import business_date_of
 from mingqu.domain.personal import Personal
@@ -25,11 +24,7 @@ from mingqu.ports.collection import (
 )
 from mingqu.ports.entrusted import EntrustedRequest
 from mingqu.ports.payout import Direction, PayoutRequest, StatementLine
-from mingqu.ports.silence import ChannelSilent
-from mingqu.ports.sms import Message, MessageKind, SmsChannel
-
-CODE_TRIES_MAX: Final = 5  # one in 200,000 guesses succeeds
-CODE_LIFE: Final = timedelta(seconds=300)
+from mingqu.ports.sms import SmsChannel
 
 
 class FakeBank:
@@ -50,9 +45,9 @@ class FakeBank:
         processing: timedelta = timedelta(0),
     ) -> None:
         self._clock = clock
-        self._sms = sms
         self.faults = faults or Faults()
         self._book = BankBook(path=journal)
+        self._agreements = BankAgreements(book=self._book, clock=clock, sms=sms)
         self._processing = processing
         self._noticed: set[tuple[str, type[Paid | Failed]]] = set()
 
@@ -173,15 +168,15 @@ class FakeBank:
 
     def request_agreement(self, request: AgreementRequest) -> CodeSent | Refused | NumberTaken:
         """Send a code to the card's phone; refused with "card_unknown" or "elements_mismatch"."""
-        return self.faults.carry("agreement.request", do=lambda: self._request_agreement(request))
+        return self.faults.carry("agreement.request", do=lambda: self._agreements.request(request))
 
     def confirm_agreement(self, *, agreement_number: str, code: Personal[str]) -> Agreed | CodeWrong | Refused:
         """Compare the code; refused with "agreement_unknown", "code_expired" or "agreement_dead"."""
-        return self.faults.carry("agreement.confirm", do=lambda: self._confirm_agreement(agreement_number, code))
+        return self.faults.carry("agreement.confirm", do=lambda: self._agreements.confirm(agreement_number, code))
 
     def cancel_agreement(self, *, agreement_token: Personal[str]) -> Accepted | Refused:
         """End an agreement."""
-        return self.faults.carry("agreement.cancel", do=lambda: self._cancel_agreement(agreement_token))
+        return self.faults.carry("agreement.cancel", do=lambda: self._agreements.cancel(agreement_token))
 
     def deduct(self, request: DeductionRequest) -> Accepted | Paid | Refused | NumberTaken:
         """Take money from the agreed card; it ends with "insufficient_funds" if there is not enough."""
@@ -292,70 +287,6 @@ class FakeBank:
             ]
         return sorted(lines, key=lambda line: (line.succeeded_at, line.order_number))
 
-    def _request_agreement(self, request: AgreementRequest) -> CodeSent | Refused | NumberTaken:
-        card = digest(request.card_number.reveal())
-        elements = {
-            "name": digest(request.holder_name.reveal()),
-            "id_number": digest(request.id_number.reveal()),
-            "phone": digest(request.phone.reveal()),
-        }
-        body = digest("agreement", card, *elements.values())
-        number = request.agreement_number
-        with self._book.opened() as book:
-            known = book.agreements.get(number)
-            if known is not None and known.body != body:
-                return NumberTaken()
-            if card not in book.cards:
-                return Refused(code="card_unknown")
-            if book.holders[card] != elements:
-                return Refused(code="elements_mismatch")
-            if known is None:
-                asked_at = self._clock.now().isoformat()
-                token = digest("token", number)
-                book.write(what="agreement", number=number, body=body, card=card, token=token, asked_at=asked_at)
-        with contextlib.suppress(ChannelSilent):  # a message that is lost is asked for again by whoever waits for it
-            self._sms.send(
-                Message(
-                    message_number=digest("message", number),
-                    kind=MessageKind.CODE,
-                    phone=request.phone,
-                    template="bank_agreement_code",
-                    values={"code": Personal(_code(number))},
-                )
-            )
-        return CodeSent()
-
-    def _confirm_agreement(self, number: str, code: Personal[str]) -> Agreed | CodeWrong | Refused:
-        with self._book.opened() as book:
-            agreement = book.agreements.get(number)
-            if agreement is None:
-                return Refused(code="agreement_unknown")
-            right = code.reveal() == _code(number)
-            if agreement.state == "agreed" and right:
-                return Agreed(token=Personal(agreement.token))
-            if agreement.state != "asked":
-                return Refused(code="agreement_dead")
-            if self._clock.now() - agreement.asked_at > CODE_LIFE:
-                return Refused(code="code_expired")
-            if right:
-                self._set_state(agreement, "agreed", agreement.tries)
-                return Agreed(token=Personal(agreement.token))
-            tries = agreement.tries + 1
-            self._set_state(agreement, "dead" if tries == CODE_TRIES_MAX else "asked", tries)
-            return CodeWrong(tries_left=CODE_TRIES_MAX - tries)
-
-    def _cancel_agreement(self, token: Personal[str]) -> Accepted | Refused:
-        with self._book.opened() as book:
-            agreement = book.tokens.get(token.reveal())
-            if agreement is None or agreement.state not in ("agreed", "canceled"):
-                return Refused(code="agreement_unknown")
-            if agreement.state == "agreed":
-                self._set_state(agreement, "canceled", agreement.tries)
-            return Accepted()
-
-    def _set_state(self, agreement: BookAgreement, state: str, tries: int) -> None:
-        self._book.write(what="agreement_state", number=agreement.number, state=state, tries=tries)
-
     def take_page(self, request: HostedPaymentRequest) -> HostedPage | Refused | NumberTaken:
         """Take a request for a page that has arrived."""
         body = digest("page", str(request.amount_fen), request.currency, request.expires_at.isoformat())
@@ -378,11 +309,6 @@ class FakeBank:
             elif known.body != body:
                 return NumberTaken()
         return HostedPage(address=f"fake-bank:pay/{request.order_number}")
-
-
-def _code(agreement_number: str) -> str:
-    """Return the six digits sent for an agreement: made from its number, so they are the same in every run."""
-    return f"{int(digest('code', agreement_number), 16) % 1_000_000:06d}"
 
 
 def _word(order: BookOrder, now: datetime) -> Paid | Failed | InProgress:
