@@ -10,13 +10,15 @@ import pytest
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.services.revolving.open_spend import open_spend, spend_offers
+from mingqu.services.revolving.read_spend import spend_draws
 from tests.browser.visitor import Visitor, open_window
 from tests.journeys.reading import arrive
 from tests.journeys.test_pages_spend import buy_two
+from tests.journeys.test_returned_draws import come_back
 from tests.world import OpenWorld
 
 pytestmark = pytest.mark.xdist_group("browser")
-BILL = date(2026, 9, 5)
+BILL, NEXT_BILL = date(2026, 9, 5), date(2026, 10, 5)
 
 
 def opened(world: OpenWorld, person_id: UUID) -> dict[str, UUID]:
@@ -60,6 +62,22 @@ def pay_the_bill(visitor: Visitor, home: str) -> None:
     visitor.look("payment-paid")
 
 
+def see_it_come_back(visitor: Visitor, person_id: UUID, account_id: UUID) -> None:
+    """Let the bank send a draw back behind its bill, and look at the account and at the bill without it."""
+    world, cash = visitor.world, f"/spend/{account_id.hex}"
+    assert isinstance(world, OpenWorld)
+    work_until_idle(world)
+    (drawn,) = spend_draws(world.house, person_id=person_id, account_id=account_id)
+    world.go_to_date(NEXT_BILL)
+    work_until_idle(world)
+    come_back(world, drawn.order_id)
+    visitor.sign_in(XIA)
+    visitor.go(cash)
+    visitor.look("draw-came-back")
+    visitor.go(f"{cash}/bills/1")
+    visitor.look("bill-corrected")
+
+
 def test_a_bill_is_read_put_in_parts_and_paid_and_a_link_is_answered(world: OpenWorld) -> None:
     known = arrive(world)
     with open_window(world, language="zh", width=375, height=812, name="s1-zh") as visitor:
@@ -85,6 +103,7 @@ def test_a_bill_is_read_put_in_parts_and_paid_and_a_link_is_answered(world: Open
         visitor.look("cash")
         send(visitor, f"{cash}/draw")
         visitor.look("cash-drawn")
+        see_it_come_back(visitor, known.person_id, accounts["cash_line"])
         visitor.go("/links")
         page.locator("#first").select_option(accounts["spend_line"].hex)
         page.locator("#second").select_option(accounts["cash_line"].hex)

@@ -40,10 +40,10 @@ def draw(line: Account, key: str, amount_fen: int) -> UUID:
     return order_id
 
 
-def come_back(line: Account, order_id: UUID) -> None:
+def come_back(world: OpenWorld, order_id: UUID) -> None:
     """Let the bank say that the money of a draw came back, and two people that this holds."""
-    assert hear(line.world, order_id, Failed(code="returned")).disputed
-    check(line.world, decide(line.world, order_id, "returned"))
+    assert hear(world, order_id, Failed(code="returned")).disputed
+    check(world, decide(world, order_id, "returned"))
 
 
 def test_a_draw_that_came_back_was_never_owed_nor_late(world: OpenWorld) -> None:
@@ -130,7 +130,7 @@ def see_deductions_follow(line: Account) -> None:
     world.go_to(moment(date(2026, 11, 10), 9))
     deduct_bills(house, cell=cell_of(house, line.account_id))
     assert line.deductions() == [("RESERVED", 607_200, None)]  # 30 days of 0.04 % each
-    come_back(line, gone)
+    come_back(world, gone)
     assert sorted(line.deductions()) == [("FAILED", 607_200, "paid_already"), ("RESERVED", 101_200, None)]
     world.deposit(ZHOU, 1_000_000)
     line.at(date(2026, 11, 10), 9, 1)
@@ -142,7 +142,7 @@ def see_deductions_follow(line: Account) -> None:
     line.at(date(2026, 12, 10), 9, 1)
     state, taken_fen, _ = line.deductions()[-1]
     assert (state, taken_fen) == ("PAID", 201_680 + 40 * 9)
-    come_back(line, gone)
+    come_back(world, gone)
     bill = line.view().bill
     assert bill is not None
     assert (bill.number, bill.total_fen, line.view().used_fen, line.view().credit_fen) == (2, 360, 0, 201_680)

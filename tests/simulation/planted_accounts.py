@@ -10,18 +10,21 @@ from uuid import UUID
 from mingqu.channels.fake.bank import FakeBank
 from mingqu.channels.fake.clock import SettableClock
 from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
+from mingqu.domain.order import OrderState
 from mingqu.domain.spend import SpendEvent, SpendKind
 from mingqu.domain.word import Accepted, Failed, InProgress, NotFound, NumberTaken, Paid, Refused
 from mingqu.ports.collection import DeductionRequest
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.house import House
 from mingqu.services.loans.reserve_payout import LimitExceeded
+from mingqu.services.orders.hear_order import BookOrders
 from mingqu.services.revolving.pay_merchant import capture_purchase
 from mingqu.services.revolving.record_spend import brought_up, record_spend
 from mingqu.simulation.platform import PlatformHistory
 from mingqu.simulation.playhouse import Playhouse
 from mingqu.simulation.spend_desk import SpendDesk
 from mingqu.store.ledgers import ledger
+from mingqu.store.orders import order
 from mingqu.store.revolving import purchase, spend
 
 
@@ -33,6 +36,27 @@ class HoldersAlone(PlatformHistory):
             self._work()
         else:
             self._let_holder()
+
+
+_DESKS = 3  # times that whoever proposed and whoever checks look, so that nothing is left in dispute
+
+
+class MadeUpReturns(HoldersAlone):
+    """A history in which two people believe, of draws that arrived, that they came back."""
+
+    def _tick(self, *, is_working: bool) -> None:
+        if self._dice.happens(900_000):
+            super()._tick(is_working=is_working)
+            return
+        drawn = sorted(order_id for one in self._people for order_id in one.notebook.draws)
+        if drawn and self._dice.happens(500_000):
+            house, order_id = self._play.house, self._dice.one_of(drawn)
+            with house.database.transaction() as tx:
+                arrived = order.load(tx, order_id=order_id).state is OrderState.PAID
+            if arrived:
+                BookOrders(house=house).hear(order_id=order_id, word=Failed(code="returned"), at=house.clock.now())
+        for _ in range(_DESKS):
+            self._clear_desks()
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from tests.simulation.planted_accounts import (
     CountsItsOwnProduct,
     DrawsAnew,
     HoldersAlone,
+    MadeUpReturns,
     RefundPaysTheBill,
     StopUnheard,
     deductions_giving_up,
@@ -56,7 +57,7 @@ DONE = (
 ENDS = (
     "order paid by bank", "order paid by hosted", "order paid by entrusted", "order paid by alipay_account",
     "order paid by combined", "loan active", "account purchased", "account refunded", "account drawn",
-    "account converted", "account billed", "account deducted", "account repaid",
+    "account draw_returned", "account converted", "account billed", "account deducted", "account repaid",
 )  # fmt: skip
 RAILS = ("payout.entrust", "transfer.send", "transfer.ask", "combined.create", "combined.ask")
 
@@ -230,6 +231,15 @@ def test_a_channel_that_takes_silence_for_a_no_is_caught_within_twenty_seeds(sta
     course = live_platform(stage=stage, seeds=range(10, 30), days=2, weather=weather, plant=giving_up)  # the first does
     assert course.broke is not None
     assert "which is FAILED" in course.broke.reason
+
+
+def test_a_draw_that_two_people_say_came_back_and_did_not_is_caught_within_twenty_seeds(stage: Stage) -> None:
+    course = live(
+        seeds=range(20),
+        history=lambda seed: MadeUpReturns(stage, seed, weather=FINE, days=2),
+    )
+    assert course.broke is not None
+    assert "came back, and the bank did not take it back" in course.broke.reason
 
 
 def test_a_bill_that_is_trusted_over_the_banks_answer_is_caught_within_twenty_seeds(stage: Stage) -> None:

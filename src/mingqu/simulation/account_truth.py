@@ -130,6 +130,8 @@ class AccountTruth:
         for place, event in enumerate(told.events):
             if event.kind in (SpendKind.DRAWN, SpendKind.REPAID):
                 yield from self._against_bank(tx, told, event, before=told.events[:place])
+            if event.kind is SpendKind.DRAW_RETURNED:
+                yield from self._came_back(told.events[:place], event)
 
     def _against_bank(
         self, tx: Transaction, told: _Told, event: SpendEvent, *, before: Sequence[SpendEvent]
@@ -156,6 +158,17 @@ class AccountTruth:
         elif notes.payments[event.event_id] != account_id:
             yield f"order {number} was paid for another account"
 
+    def _came_back(self, before: Sequence[SpendEvent], event: SpendEvent) -> Iterator[str]:
+        """Yield what is wrong with a draw that came back: the bank does not know of it, or the account does not."""
+        assert event.target is not None
+        if event.target.hex not in self._returned:
+            yield f"draw {event.target.hex} came back, and the bank did not take it back"
+        drawn = [one for one in before if one.kind is SpendKind.DRAWN and one.event_id == event.target]
+        if [one.amount_fen for one in drawn] != [event.amount_fen]:
+            yield f"of draw {event.target.hex} came back {event.amount_fen}, and drawn was {drawn}"
+        if any(one.kind is SpendKind.DRAW_RETURNED and one.target == event.target for one in before):
+            yield f"draw {event.target.hex} came back twice"
+
     def _deducted(self, told: _Told, known: Order, event: SpendEvent, before: Sequence[SpendEvent]) -> Iterator[str]:
         """Yield what is wrong with a deduction: nobody agreed to it, or it asked for more than was left by then."""
         assert known.sent_at is not None
@@ -170,8 +183,14 @@ class AccountTruth:
     def _left_fen(
         self, told: _Told, part: DeductedPart, *, at: datetime, events: Sequence[SpendEvent], but: SpendEvent
     ) -> int:
-        """Return what was left of a bill's part by the bank's own book when a deduction was sent."""
-        bill = next((one for one in reversed(told.plain.bills) if one.billed_on < business_date_of(at)), None)
+        """Return what was left of a bill's part by the bank's own book when a deduction was sent.
+
+        Until the day on which a draw came back that was the bill as it was sent, from then on the one without it.
+        """
+        on = business_date_of(at)
+        later = any(one.kind is SpendKind.DRAW_RETURNED and one.on >= on for one in told.events)
+        bills = told.plain.sent if later else told.plain.bills
+        bill = next((one for one in reversed(bills) if one.billed_on < on), None)
         if bill is None:
             return 0
         asked_fen = bill.total_fen if part is DeductedPart.BILL else bill.least_fen

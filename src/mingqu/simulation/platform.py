@@ -45,6 +45,7 @@ _STEPS_MAX: Final = 12  # of somebody on their way before they do something else
 _DOINGS_MAX: Final = 3  # of a borrower at one time
 _HOLDINGS_MAX: Final = 6  # of a holder of accounts
 _HOLDER_PPM: Final = 850_000  # of the times that somebody with accounts may do something, rather than anybody
+_DRAW_BACK_PPM: Final = 500_000  # of the payouts that the bank takes back: a draw, if there is one
 _LOOK_PPM: Final = 30_000
 _OUTAGE_PPM: Final = 200_000  # a day on which no worker runs
 # After the weather has turned everything ends within a few days: a return is tried three times, a day apart.
@@ -307,9 +308,11 @@ class PlatformHistory:
         self._post(Notice(notice_id=f"forged-{self._now}", order_number=of.number, word=word), genuine=False)
 
     def _return(self) -> None:
-        """Let the bank take back a payout that it did."""
+        """Let the bank take back a payout that it did: often a draw, of which there are fewer."""
         numbers = sorted(self._play.bank.moved())
-        number = self._dice.one_of(numbers)
+        asked = {order_id.hex for person in self._people for order_id in person.notebook.draws}
+        drawn = [number for number in numbers if number in asked]
+        number = self._dice.one_of(drawn if drawn and self._dice.happens(_DRAW_BACK_PPM) else numbers)
         if UUID(number) not in self._stage.settled_before and self._play.bank.return_payout(order_number=number):
             self._truth.returned.add(number)
             self.tally.faults[Trouble.RETURNED.value] += 1
