@@ -229,7 +229,9 @@ def the_loan_is_told_and_shown_as_the_buyers(it: Joint, price: dict[str, int]) -
     seen = read_funds(it.house)
     (line,) = seen.bought
     assert (line.seller_en, line.loans, line.principal_fen) == ("Qinghe Bank", 1, price["principal"])
-    assert [one.principal_fen for one in seen.sources if one.source_id == "joint-qinghe"] == [0]
+    parts = owned(it.house, it.loan_id, AccountCode.SHARE_PRINCIPAL)
+    assert [one.principal_fen for one in seen.sources if one.source_id == "joint-qinghe"] == parts[:1]
+    assert seen.principal_fen == sum(parts)
 
 
 def what_comes_later_is_the_buyers(it: Joint, had: dict[str, int], price: dict[str, int]) -> None:

@@ -124,8 +124,8 @@ class Funds:
 
     @property
     def principal_fen(self) -> int:
-        """What all sources have out."""
-        return sum(one.principal_fen for one in self.sources)
+        """What all sources have out, and what was bought back of it."""
+        return sum(one.principal_fen for one in self.sources) + sum(one.principal_fen for one in self.bought)
 
     @property
     def alarms(self) -> tuple[LimitLine, ...]:

@@ -34,16 +34,19 @@ class Lines:
 
 
 def source_totals(tx: Transaction) -> dict[SourceKey, SourceTotal]:
-    """Return what each source has out, over all cells; a loan whose part was bought back is out of it."""
+    """Return what each source has out, over all cells; a part that was bought back is its buyer's, not the source's."""
     rows = tx.execute(
         """SELECT product_id, source_id, count(*) FILTER (WHERE fen > 0), coalesce(sum(fen), 0)::bigint FROM (
-               SELECT f.product_id, f.source_id, l.principal_unbilled_fen + l.payable_principal_fen AS fen
+               SELECT f.product_id, f.source_id, l.principal_unbilled_fen + l.payable_principal_fen
+                      - coalesce(a.debits_posted_fen - a.credits_posted_fen, 0) AS fen
                FROM loan_funding f JOIN loan l ON l.cell = f.cell AND l.loan_id = f.loan_id
-               WHERE NOT EXISTS (SELECT FROM loan_buy_back b WHERE b.cell = f.cell AND b.loan_id = f.loan_id)
+               LEFT JOIN loan_buy_back b ON b.cell = f.cell AND b.loan_id = f.loan_id
+               LEFT JOIN account a ON a.cell = b.cell AND a.owner = b.slice AND a.code = %s
                UNION ALL
                SELECT f.product_id, f.source_id, a.used_fen
                FROM spend_funding f JOIN spend_account a ON a.cell = f.cell AND a.account_id = f.account_id
-           ) one GROUP BY 1, 2"""
+           ) one GROUP BY 1, 2""",
+        (int(_C.SHARE_PRINCIPAL),),
     )
     return {(row[0], row[1]): SourceTotal(loans=row[2], principal_fen=row[3]) for row in rows}
 
