@@ -17,10 +17,13 @@ from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.checkout import Merchant
 from mingqu.domain.order import OrderKind
+from mingqu.domain.proposal import Deed
+from mingqu.services.changes.correct_payee import PayeeNotBound
 from mingqu.services.changes.take_payout_back import pay_out_again
 from mingqu.services.checkout.open_checkout import CHECKOUT_LASTS
 from mingqu.services.house import House
 from mingqu.services.messages.subscribe_webhook import subscribe_webhook
+from mingqu.services.proposals.propose import propose
 from mingqu.services.purpose.list_payees import PayeeNotListed
 from tests.journeys.api import Site, be_assessed, introduce, open_site
 from tests.journeys.correcting import send_back
@@ -28,6 +31,7 @@ from tests.journeys.merchant import LAKESIDE, PRICE_FEN, Seller
 from tests.journeys.reading import assert_coherent, leaves_of, orders_of, rows_of
 from tests.journeys.test_checkout import buy, opened, settle
 from tests.journeys.test_webhooks import Receiver, with_receiver
+from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
 
 URL: Final = "https://shop.example/mingqu"
@@ -160,12 +164,30 @@ def test_a_merchant_hears_that_its_money_came_back_and_that_the_buyer_ended_the_
                 key="again",
             )
         assert (refused.value.details["reason"], refused.value.details["remedy"]) == (reason, "call_off")
+    # Nor does a version correct it: the merchant's account is its own affair, and the refusal says what helps.
+    maker = seat_of(world.house, "operations", name="maker")
+    with pytest.raises(PayeeNotBound) as not_bound:
+        propose(
+            world.house,
+            seat=maker,
+            deed=Deed.CORRECT_PAYEE,
+            subject_id=loan_id,
+            asked={},
+            reason="商户更换账号",
+            key="c",
+        )
+    assert not_bound.value.details["remedy"] == "call_off"
     assert xia.client.preview_call_off(loan_id=loan_id).to_payee
     event_id = xia.client.call_off(loan_id=loan_id, key="no-more")
     assert xia.client.call_off(loan_id=loan_id, key="no-more") == event_id
     work_until_idle(world)
     said = [one.data.get("reason") for one in read(receiver, seller, secret)]
     assert (said, seller.read(checkout_id)["state"]) == ([None, "called_off"], "failed")
+    world.go_to(world.house.clock.now() + timedelta(minutes=2))
+    anew = opened(seller, "R-2")
+    buy(site, xia, anew)
+    work_until_idle(world)
+    assert (seller.read(anew)["state"], seller.has_fen) == ("paid", PRICE_FEN), "a new order is the way"
     assert_coherent(world.house)
 
 

@@ -17,10 +17,13 @@ from mingqu.demo.story import fund_lenders
 from mingqu.domain.order import OrderKind
 from mingqu.domain.proposal import Deed, MakerIsChecker, ProposalStale
 from mingqu.domain.word import Failed
+from mingqu.services.changes.correct_payee import PayeeNotCorrected
 from mingqu.services.changes.release_stage import StageNotReady
+from mingqu.services.changes.take_payout_back import NoPayoutReturned, VersionWaits
 from mingqu.services.evidence.verify_book import verify_as_it_stands
 from mingqu.services.house import ENTRUSTED
 from mingqu.services.proposals.propose import approve, decline, propose
+from mingqu.store.proof.purpose import purposes
 from mingqu.store.server.database import Database
 from tests.console import signed_in, visitor
 from tests.journeys.api import Borrower, Site, be_assessed, introduce, open_site, say_yes
@@ -34,6 +37,7 @@ OFFERED_FROM = date(2027, 6, 1)
 AMOUNT = 2_000_000
 PARTS = [600_000, 800_000, 600_000]
 BUILDER = {"account": "6200000000009990002", "name": "河畔建筑有限公司", "bank": "QPBK", "purpose": "workshop"}
+MOVED = "6200000000009990010"  # where the builder has its account by the time that a stage came back
 WHY = "凭证齐全,现场已核对"
 
 
@@ -41,17 +45,18 @@ WHY = "凭证齐全,现场已核对"
 def site(database: Database, tmp_path: Path) -> Iterator[Site]:
     with open_sandbox_world(database=database, folder=tmp_path, opened_on=OFFERED_FROM) as world:
         fund_lenders(world)
-        world.sandbox.control.bank.open_card(
-            number=BUILDER["account"], holder_name=BUILDER["name"], id_number="company", phone="0210001"
-        )
+        for account in (BUILDER["account"], MOVED):
+            world.sandbox.control.bank.open_card(
+                number=account, holder_name=BUILDER["name"], id_number="company", phone="0210001"
+            )
         with open_site(world) as made:  # type: ignore[arg-type]  # it needs a house, a clock and codes
             yield made
 
 
-def builder_fen(site: Site) -> int:
-    """Return what the builder's bank says the builder has."""
+def builder_fen(site: Site, account: str = BUILDER["account"]) -> int:
+    """Return what the builder's bank says the builder has on an account."""
     world: SandboxWorld = site.world  # type: ignore[assignment]
-    return world.sandbox.control.bank.balance_fen(number=BUILDER["account"])
+    return world.sandbox.control.bank.balance_fen(number=account)
 
 
 def sign(site: Site, who: Borrower) -> UUID:
@@ -155,10 +160,65 @@ def come_back(site: Site, client: Client, loan_id: UUID) -> None:
             release(site, loan_id, "done", key=f"over {place}")
         assert client.loan(loan_id=loan_id).outstanding_fen == sum(PARTS[:place])
         assert_coherent(house)
+    get_another_account(site, client, loan_id)
     for stage in ("start", "half"):
         approve(house, seat=checker, proposal_id=release(site, loan_id, stage, key=f"anew {stage}"))
         work_until_idle(site.world)
     assert states(client, loan_id) == ["paid", "paid", "ready"]
+    assert builder_fen(site, MOVED) == sum(PARTS[:2]), "both went to the account that was agreed to"
+    with pytest.raises(NoPayoutReturned):
+        correct(site, loan_id, key="too late")
+
+
+def correct(site: Site, loan_id: UUID, *, key: str) -> UUID:
+    """Propose a version with the account that the borrower named, as one operator."""
+    maker = seat_of(site.world.house, "operations", name="maker")
+    return propose(
+        site.world.house, seat=maker, deed=Deed.CORRECT_PAYEE, subject_id=loan_id, asked={}, reason=WHY, key=key
+    )
+
+
+def get_another_account(site: Site, client: Client, loan_id: UUID) -> None:
+    """Name the builder's right account on the page, have two people publish it, agree to it by its hash."""
+    house, checker = site.world.house, seat_of(site.world.house, "operations", name="checker")
+    with pytest.raises(PayeeNotCorrected):
+        correct(site, loan_id, key="nobody named one")
+    before = rows_of(house)
+    for account, code in ((BUILDER["account"], "payee_not_corrected"), ("62000000-9990002", "malformed")):
+        with pytest.raises(Problem, match=code):
+            client.name_payee_account(loan_id=loan_id, account=account, bank=BUILDER["bank"])
+    assert rows_of(house) == before
+    seen_before = release(site, loan_id, "start", key="before it moved")
+    named = {"account": MOVED, "bank": BUILDER["bank"], "key": "named"}
+    assert client.name_payee_account(loan_id=loan_id, **named) == client.name_payee_account(loan_id=loan_id, **named)
+    site.world.go_to(house.clock.now() + timedelta(minutes=2))
+    phone = Phone(site.world)
+    phone.sign_in(XIA)
+    address = f"/loans/{loan_id.hex}/payee-account"
+    assert address in phone.get(f"/loans/{loan_id.hex}/stages").links
+    page = phone.get(address)
+    assert phone.send(page.main_form, account="12", bank="QPBK").status == 422
+    assert phone.send(phone.get(address).main_form, account=MOVED, bank="QPBK").path.endswith("/stages")
+    assert client.stages(loan_id=loan_id).payee_tail == "0002", "nothing changed by that"
+    approve(house, seat=checker, proposal_id=correct(site, loan_id, key="correct"))
+    with pytest.raises(ProposalStale):
+        approve(house, seat=checker, proposal_id=seen_before)
+    decline(house, seat=checker, proposal_id=seen_before, reason=WHY)
+    waiting = release(site, loan_id, "start", key="while it waits")
+    with pytest.raises(VersionWaits):
+        approve(house, seat=checker, proposal_id=waiting)
+    decline(house, seat=checker, proposal_id=waiting, reason=WHY)
+    page = phone.get(f"/loans/{loan_id.hex}/version")
+    assert ("0010" in page.text, "以后的阶段也付到这个账户" in page.text) == (True, True)
+    (version,) = client.contract_versions(loan_id=loan_id).versions
+    said = {"loan_id": loan_id, "version_id": version.version_id, "agreed_hash": version.hash, "key": "agree"}
+    assert (client.agree_contract_version(**said), client.agree_contract_version(**said)) == (None, None)
+    assert (client.stages(loan_id=loan_id).payee_tail, builder_fen(site, MOVED)) == ("0010", 0)
+    assert_coherent(house)
+    for forged in ("payee_wish SET account_hash = 'x'", "payee_wish SET wished_at = wished_at + interval '1 day'"):
+        with house.database.transaction() as tx:
+            tx.script(f"ALTER TABLE payee_wish DISABLE TRIGGER USER; UPDATE {forged}")
+            assert any("was not let be paid" in one for one in purposes(tx)), forged
 
 
 def give_papers(site: Site, who: Borrower, loan_id: UUID) -> None:
@@ -197,7 +257,7 @@ def finish(site: Site, who: Borrower, loan_id: UUID) -> None:
     work_until_idle(site.world)
     assert states(client, loan_id) == ["paid"] * 3
     # What came back was said by us alone; the builder's bank here never gave it up.
-    assert builder_fen(site) == AMOUNT + sum(PARTS[:2])
+    assert (builder_fen(site), builder_fen(site, MOVED)) == (sum(PARTS[:2]), AMOUNT)
     assert client.loan(loan_id=loan_id).outstanding_fen == AMOUNT
     with pytest.raises(Problem, match="disbursement_not_allowed"):
         client.draw(loan_id=loan_id, instrument_id=who.instrument_id, amount_fen=100)

@@ -10,14 +10,14 @@ import msgspec
 from litestar.params import FromPath, JSONBody
 
 from mingqu.api.gate import CallerHere, HouseHere, KeyHere
-from mingqu.api.loan import PayoutOrder
 from mingqu.api.operation import reads, writes
-from mingqu.api.shape import Answer, Body, Hash
+from mingqu.api.shape import PLAIN, Answer, Body, Hash
 from mingqu.domain.canonical import read
 from mingqu.domain.cap import CapExceeded
 from mingqu.domain.freeze import DrawingStopped
 from mingqu.domain.gate import RuleBroken
 from mingqu.domain.limit import AssessmentExpired, RaisePauses
+from mingqu.domain.personal import Personal
 from mingqu.domain.purpose.version import VersionDiffers, VersionOver
 from mingqu.services.changes.answer_version import (
     VersionsView,
@@ -26,12 +26,14 @@ from mingqu.services.changes.answer_version import (
     decline_version,
     versions_view,
 )
+from mingqu.services.changes.correct_payee import PayeeNotBound, PayeeNotCorrected
 from mingqu.services.changes.draw_more import PayoutWaiting
+from mingqu.services.changes.name_account import name_account
 from mingqu.services.changes.take_payout_back import NoPayoutReturned
 from mingqu.services.limits.check_drawing import DrawingFrozen
 from mingqu.services.limits.stand_in_band import BandLowered
 from mingqu.services.loans.reserve_payout import FundingExhausted, LimitExceeded
-from mingqu.services.orders.entrust_payment import EntrustedPaymentUnavailable, PayeeView
+from mingqu.services.orders.entrust_payment import EntrustedPaymentUnavailable, PayeeMalformed, PayeeView
 
 TAG: Final = "Loans"
 
@@ -77,6 +79,27 @@ class NewAgreement(Body, frozen=True, kw_only=True):
     hash: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", examples=["0" * 64])]
 
 
+class AgreedVersion(Answer, frozen=True, kw_only=True):
+    """The order that pays what came back; null where stages are released."""
+
+    order_id: UUID | None
+
+
+class NewAccount(Body, frozen=True, kw_only=True):
+    """The right account of the payee that the contract names, and the code of its bank."""
+
+    account: Annotated[
+        str, msgspec.Meta(min_length=8, max_length=34, pattern="^[0-9A-Za-z]+$", examples=["6200009900000000994"])
+    ]
+    bank: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PLAIN, examples=["QPBK"])]
+
+
+class NamedAccount(Answer, frozen=True, kw_only=True):
+    """The id under which the account is kept until two people looked at it."""
+
+    wish_id: UUID
+
+
 class DeclinedVersion(Answer, frozen=True, kw_only=True):
     """The id of the version that was declined."""
 
@@ -116,12 +139,15 @@ def agree_contract_version(
     key: KeyHere,
     house: HouseHere,
     caller: CallerHere,
-) -> PayoutOrder:
-    """Agree to a version that corrects the payee's account: what came back is then paid there, once."""
+) -> AgreedVersion:
+    """Agree to a version that corrects the payee's account: what came back is then paid there, once.
+
+    Of a loan by stages nothing is paid yet (`order_id` is null): two people release the stage that came back.
+    """
     order_id = agree_version(
         house, person_id=caller.person_id, loan_id=loan_id, version_id=version_id, agreed_hash=data.hash, key=key
     )
-    return PayoutOrder(order_id=order_id)
+    return AgreedVersion(order_id=order_id)
 
 
 @writes(
@@ -133,6 +159,24 @@ def decline_contract_version(
     """Decline a version: what was signed stays, and the payee that was signed can be paid again."""
     decline_version(house, person_id=caller.person_id, loan_id=loan_id, version_id=version_id, key=key)
     return DeclinedVersion(version_id=version_id)
+
+
+@writes(
+    "/loans/{loan_id:uuid}/payee-accounts",
+    tag=TAG,
+    refuses=(PayeeNotBound, PayeeNotCorrected, PayeeMalformed, NoPayoutReturned, PayoutWaiting),
+)
+def name_payee_account(
+    loan_id: FromPath[UUID], data: JSONBody[NewAccount], key: KeyHere, house: HouseHere, caller: CallerHere
+) -> NamedAccount:
+    """Name the right account of the payee of a loan by stages, after a stage came back; nothing changes by that yet.
+
+    Two people of the house look at it and publish a version of the contract, which is then agreed to or not.
+    """
+    wish_id = name_account(
+        house, person_id=caller.person_id, loan_id=loan_id, account=Personal(data.account), bank=data.bank, key=key
+    )
+    return NamedAccount(wish_id=wish_id)
 
 
 def _versions(view: VersionsView) -> ContractVersions:
@@ -165,4 +209,4 @@ def _payee(payee: PayeeView) -> VersionPayee:
     return VersionPayee(name=payee.name, bank=payee.bank, tail=payee.tail)
 
 
-HANDLERS: Final = (list_contract_versions, agree_contract_version, decline_contract_version)
+HANDLERS: Final = (list_contract_versions, agree_contract_version, decline_contract_version, name_payee_account)

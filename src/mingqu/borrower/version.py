@@ -31,7 +31,7 @@ def agree(visit: Visit, form: Form) -> Response[Any]:
     """Agree to the version that was ticked, by the hash of its text; the payee is then paid."""
     loan_id = visit.identifier("loan_id")
     try:
-        agree_version(
+        order_id = agree_version(
             visit.house,
             person_id=visit.person_id,
             loan_id=loan_id,
@@ -43,7 +43,7 @@ def agree(visit: Visit, form: Form) -> Response[Any]:
         if refusal.status == 404:
             raise
         return _page(visit, refusal=refusal)
-    return visit.go(f"/loans/{loan_id.hex}/payout")
+    return visit.go(f"/loans/{loan_id.hex}/{'stages' if order_id is None else 'payout'}")
 
 
 def decline(visit: Visit, form: Form) -> Response[Any]:
@@ -70,6 +70,7 @@ def _page(visit: Visit, *, refusal: Refusal | None = None) -> Response[Any]:
         signed=view.signed,
         versions=view.versions,
         waiting=view.waiting,
+        by_stages=view.by_stages,
         problem=None if refusal is None else visit.words.refusal(refusal),
         key=visit.form_key(),
         decline_key=visit.form_key(),

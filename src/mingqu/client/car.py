@@ -166,10 +166,16 @@ class ContractVersions(Answer, frozen=True, kw_only=True):
     versions: list[ContractVersion]
 
 
-class PayoutOrder(Answer, frozen=True, kw_only=True):
-    """The order that pays what came back."""
+class AgreedVersion(Answer, frozen=True, kw_only=True):
+    """The order that pays what came back; None where stages are released."""
 
-    order_id: UUID
+    order_id: UUID | None
+
+
+class NamedAccount(Answer, frozen=True, kw_only=True):
+    """An account that waits for two people of the house."""
+
+    wish_id: UUID
 
 
 class DeclinedVersion(Answer, frozen=True, kw_only=True):
@@ -259,14 +265,19 @@ class Driving:
 
     def agree_contract_version(
         self, *, loan_id: UUID, version_id: UUID, agreed_hash: str, key: str | None = None
-    ) -> UUID:
-        """Agree to a version by its hash; return the order that pays what came back."""
+    ) -> UUID | None:
+        """Agree to a version by its hash; return the order that pays what came back, None where stages are released."""
         path = f"/v1/loans/{loan_id}/contract-versions/{version_id}/agreement"
-        return self._at.write(path, PayoutOrder, key=key, body=written(hash=agreed_hash)).order_id
+        return self._at.write(path, AgreedVersion, key=key, body=written(hash=agreed_hash)).order_id
 
     def decline_contract_version(self, *, loan_id: UUID, version_id: UUID, key: str | None = None) -> DeclinedVersion:
         """Decline a version: what was signed stays."""
         return self._at.write(f"/v1/loans/{loan_id}/contract-versions/{version_id}/refusal", DeclinedVersion, key=key)
+
+    def name_payee_account(self, *, loan_id: UUID, account: str, bank: str, key: str | None = None) -> UUID:
+        """Name the right account of the payee of a loan by stages, after a stage came back; return the wish's id."""
+        path = f"/v1/loans/{loan_id}/payee-accounts"
+        return self._at.write(path, NamedAccount, key=key, body=written(account=account, bank=bank)).wish_id
 
     def preview_call_off(self, *, loan_id: UUID) -> CallOff:
         """Return what calling off a loan would end whose payout came back; nothing is kept."""

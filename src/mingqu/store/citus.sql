@@ -114,6 +114,7 @@ SELECT create_distributed_table('guarantor_payment', 'cell', colocate_with := 'c
 SELECT create_distributed_table('loan_funding', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('milestone_paper', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('partner_settled', 'cell', colocate_with := 'cell');
+SELECT create_distributed_table('payee_wish', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('pool_loan', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('checkout_refund', 'cell', colocate_with := 'cell');
 SELECT create_distributed_table('combined_payment', 'cell', colocate_with := 'cell');

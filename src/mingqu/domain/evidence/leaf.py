@@ -46,6 +46,7 @@ class LeafKind(Enum):
     LINK = "link"  # whether two accounts of a person may be linked
     PURPOSE_CARD = "purpose_card"  # a funds contract was agreed
     FUNDS_VERSION = "funds_version"  # a new version of what a loan's money is bound by was published
+    PAYEE_WISH = "payee_wish"  # a borrower named another account of the payee of their loan by stages
     CALLED_OFF = "called_off"  # a loan whose payout came back ended unpaid: by its borrower, or by the house's time
     FUNDS_VERSION_ANSWER = "funds_version_answer"  # it was agreed to, declined or withdrawn
     CARD_SPEND = "card_spend"  # what a card's network asked or said, and what was answered

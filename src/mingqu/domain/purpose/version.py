@@ -48,7 +48,10 @@ class VersionDiffers(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """What a version says: hashes are in hexadecimal, those of payees keyed; `payees` is the list and its version."""
+    """What a version says: hashes are in hexadecimal, those of payees keyed; `payees` is the list and its version.
+
+    Of a loan by stages (`by_stages`) it is what its borrower named; nothing is paid by agreeing, a stage is released.
+    """
 
     contract_id: UUID
     contract_hash: str
@@ -62,6 +65,7 @@ class Correction:
     purpose: str
     returned_id: UUID
     amount_fen: int
+    by_stages: bool = False
 
 
 def version_body(of: Correction) -> bytes:
@@ -78,6 +82,7 @@ def version_body(of: Correction) -> bytes:
         "returned_payout": of.returned_id.hex,
         "amount_fen": of.amount_fen,
         "unchanged": "everything else that was signed",
+        **({"by_stages": True} if of.by_stages else {}),
     }
     return canonical(said)
 

@@ -21,6 +21,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.access.note_access import note_access
 from mingqu.services.access.sign_in_operator import Seat
 from mingqu.services.changes.correct_payee import correction_of, is_listed_still
+from mingqu.services.changes.read_stages import returned_stage
 from mingqu.services.changes.take_payout_back import returned_payout
 from mingqu.services.house import House
 from mingqu.services.limits.check_drawing import require_drawing_open
@@ -55,12 +56,13 @@ class VersionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionsView:
-    """What was signed of a loan's payee, and the versions after it, the newest first."""
+    """What was signed of a loan's payee, and the versions after it, the newest first; `by_stages`: as released."""
 
     loan_id: UUID
     contract_id: UUID
     signed: PayeeView
     versions: tuple[VersionView, ...]
+    by_stages: bool
 
     @property
     def waiting(self) -> VersionView | None:
@@ -92,8 +94,10 @@ def versions_view(house: House, *, person_id: UUID, loan_id: UUID) -> VersionsVi
 
 def agree_version(
     house: House, *, person_id: UUID, loan_id: UUID, version_id: UUID, agreed_hash: str, key: str
-) -> UUID:
+) -> UUID | None:
     """Agree to a version by the hash of its text, and reserve the payment of what came back; return its order's id.
+
+    Of a loan by stages nothing is paid yet, and None is returned: two people release the stage to that account.
 
     An account that the list of payees in force names no more is paid nothing: a version is about a list that holds.
     Errors: NotFound, VersionOver, VersionDiffers, NoPayoutReturned, PayoutWaiting, DrawingFrozen, DrawingStopped, those
@@ -105,11 +109,15 @@ def agree_version(
         known = _open(tx, loan_id=loan_id, version_id=version_id, at=now)
         if known.hash != agreed_hash:
             raise VersionDiffers("This is not the text of this version: read it anew.", hash=known.hash)
-        returned = returned_payout(tx, of=of)
+        by_stages = of.terms.disbursements_max > 1
+        returned = returned_stage(tx, house, of=of) if by_stages else returned_payout(tx, of=of)
         if returned.order_id != known.returned_id:
             raise VersionOver("Other money came back since: this version is not about it.")
         if not is_listed_still(tx, house, version=known):
             raise VersionOver("The list of payees names this account no more: nothing is paid there.")
+        if by_stages:
+            _answer(tx, house, known, VersionState.AGREED)
+            return {"order_id": ""}
         require_drawing_open(tx, house, person_id=person_id)
         order_id = entrust_payment(tx, house, of=of, amount_fen=returned.amount_fen, payout_at=now)
         _answer(tx, house, known, VersionState.AGREED, order_id=order_id)
@@ -117,7 +125,8 @@ def agree_version(
 
     request: dict[str, Canonical] = {"loan_id": loan_id.hex, "version_id": version_id.hex, "hash": agreed_hash}
     answer = once(house, person_id=person_id, command="agree_version", key=key, request=request, work=agree)
-    return UUID(str(answer["order_id"]))
+    said = str(answer["order_id"])
+    return UUID(said) if said else None
 
 
 def decline_version(house: House, *, person_id: UUID, loan_id: UUID, version_id: UUID, key: str) -> None:
@@ -256,7 +265,13 @@ def _view(tx: Transaction, house: House, *, person_id: UUID, loan_id: UUID) -> V
                 order_id=one.order_id,
             )
         )
-    return VersionsView(loan_id=loan_id, contract_id=of.contract_id, signed=_shown(signed), versions=tuple(versions))
+    return VersionsView(
+        loan_id=loan_id,
+        contract_id=of.contract_id,
+        signed=_shown(signed),
+        versions=tuple(versions),
+        by_stages=of.terms.disbursements_max > 1,
+    )
 
 
 def _shown(payee: Payee) -> PayeeView:

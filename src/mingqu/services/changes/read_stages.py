@@ -10,16 +10,19 @@ from typing import ClassVar
 from uuid import UUID
 
 from mingqu.domain.loan import Reversed
+from mingqu.domain.loan import Stage as LoanStage
 from mingqu.domain.milestone import Stage, amounts_of
 from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.personal import Personal
 from mingqu.domain.refusal import Refusal
+from mingqu.services.changes.draw_more import PayoutWaiting
+from mingqu.services.changes.take_payout_back import NoPayoutReturned
 from mingqu.services.house import House
 from mingqu.store.loans import loan, milestone
 from mingqu.store.loans.loan import Loan
 from mingqu.store.loans.milestone import Paper
 from mingqu.store.orders import order
-from mingqu.store.purposes import payee
+from mingqu.store.purposes import funds_version, payee
 from mingqu.store.server.database import Transaction
 
 
@@ -70,6 +73,8 @@ class StagesView:
     payee_tail: str
     purpose: str
     stages: tuple[StageStands, ...]
+    came_back: bool  # a stage did, and waits to be released again
+    version_waits: bool  # another account of the payee waits for the borrower's answer
     as_of: datetime
 
     @property
@@ -100,6 +105,8 @@ def view_of(tx: Transaction, house: House, *, of: Loan) -> StagesView:
         payee_tail="" if named is None else named.account.reveal()[-4:],
         purpose="" if named is None else named.purpose,
         stages=stands,
+        came_back=_came_back(tx, house, of=of),
+        version_waits=funds_version.waiting(tx, loan_id=of.loan_id, at=house.clock.now()) is not None,
         as_of=house.clock.now(),
     )
 
@@ -142,6 +149,35 @@ def stands_of(tx: Transaction, *, of: Loan, stages: Sequence[Stage]) -> tuple[St
             )
         )
     return tuple(found)
+
+
+def returned_stage(tx: Transaction, house: House, *, of: Loan) -> Order:
+    """Return the last payout of a loan by stages that came back and whose stage was not released again.
+
+    Errors: NotByStages, NoPayoutReturned, PayoutWaiting.
+    """
+    stands = stands_of(tx, of=of, stages=stages_of(tx, house, of=of))
+    payouts = [one for one in order.orders_of_loan(tx, loan_id=of.loan_id) if one.kind is OrderKind.PAYOUT]
+    if any(one.open or one.disputed for one in payouts):
+        raise PayoutWaiting("A payout of this loan is on its way; please wait for its end.")
+    released = {one.order_id: one.stage for one in milestone.releases_of(tx, loan_id=of.loan_id)}
+    unpaid = {one.stage.id for one in stands if one.order is None}
+    back = [
+        one
+        for one in payouts
+        if one.state is OrderState.PAID and released.get(one.order_id, stands[0].stage.id) in unpaid
+    ]
+    if of.state.stage not in (LoanStage.PLANNED, LoanStage.ACTIVE) or of.state.ended or not back:
+        raise NoPayoutReturned("No stage of this loan came back.")
+    return max(back, key=lambda one: one.order_id)
+
+
+def _came_back(tx: Transaction, house: House, *, of: Loan) -> bool:
+    try:
+        returned_stage(tx, house, of=of)
+    except (NoPayoutReturned, PayoutWaiting):
+        return False
+    return True
 
 
 def _state(alive: Order | None, *, stage: Stage, given: Sequence[Paper], before_paid: bool) -> StageState:

@@ -15,6 +15,7 @@ from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Proposal
 from mingqu.domain.refusal import Refusal
 from mingqu.services.changes.read_stages import StageStands, StageState, stages_of, stands_of
+from mingqu.services.changes.take_payout_back import VersionWaits
 from mingqu.services.house import House
 from mingqu.services.limits.check_drawing import require_drawing_open
 from mingqu.services.once import Response, once
@@ -23,6 +24,7 @@ from mingqu.store import evidence
 from mingqu.store.loans import loan, milestone
 from mingqu.store.loans.loan import Loan
 from mingqu.store.loans.milestone import Paper, Release
+from mingqu.store.purposes import funds_version
 from mingqu.store.server.database import Transaction
 
 NUMBER_LENGTH_MAX: Final = 64  # of an invoice or a report; what is longer is not a number
@@ -131,20 +133,26 @@ def say_release(
 
 
 def basis_of_release(tx: Transaction, proposal: Proposal) -> str:
-    """Return what a release rests on: the papers that are there, and what was released before."""
+    """Return what a release rests on: papers that are there, what was released before, and versions of the payee."""
     papers = [paper.paper_id.hex for paper in milestone.papers_of(tx, loan_id=proposal.subject_id)]
     releases = [one.order_id.hex for one in milestone.releases_of(tx, loan_id=proposal.subject_id)]
-    return hashlib.sha256(canonical({"papers": papers, "releases": releases})).hexdigest()
+    versions = funds_version.of_loan(tx, loan_id=proposal.subject_id)
+    rests: dict[str, Canonical] = {"papers": papers, "releases": releases}
+    if versions:  # whom it pays may have become another account since
+        rests["versions"] = [[one.hash, "" if one.answer is None else one.answer.value] for one in versions]
+    return hashlib.sha256(canonical(rests)).hexdigest()
 
 
 def release_stage(tx: Transaction, house: House, proposal: Proposal) -> None:
     """Pay a stage to the payee of the contract.
 
-    Errors: NotFound, NotByStages, StageNotReady, LoanNotActive, DrawingFrozen, DrawingStopped, and those of
-    `entrust_payment`.
+    Errors: NotFound, NotByStages, StageNotReady, VersionWaits, LoanNotActive, DrawingFrozen, DrawingStopped, and those
+    of `entrust_payment`.
     """
     of = loan.get(tx, cell=tx.cell_of(proposal.subject_id), loan_id=proposal.subject_id)
     ready = _ready(tx, house, of, stage=str(proposal.body["stage"]))
+    if funds_version.waiting(tx, loan_id=of.loan_id, at=house.clock.now()) is not None:
+        raise VersionWaits("Another account of the payee waits for the borrower's answer first.")
     require_drawing_open(tx, house, person_id=of.person_id)
     now = house.clock.now()
     order_id = entrust_payment(tx, house, of=of, amount_fen=ready.amount_fen, payout_at=now)

@@ -75,11 +75,7 @@ def name_payee(tx: Transaction, house: House, *, of: Loan, payee: Payee) -> None
 
     Errors: PayeeMalformed, PayeeNamedAlready.
     """
-    account, name = payee.account.reveal(), payee.name.reveal().strip()
-    if not (8 <= len(account) <= 34 and account.isascii() and account.isalnum() and 2 <= len(name) <= 120):
-        raise PayeeMalformed("The payee's account or name is not of its form.")
-    if not all(0 < len(word) <= 64 and word.isprintable() for word in (payee.bank, payee.purpose)):
-        raise PayeeMalformed("The payee's bank or purpose is missing.")
+    require_payee(payee)
     payees.insert(
         tx,
         keyring=house.keyring,
@@ -89,6 +85,15 @@ def name_payee(tx: Transaction, house: House, *, of: Loan, payee: Payee) -> None
         payee=payee,
         at=house.clock.now(),
     )
+
+
+def require_payee(payee: Payee) -> None:
+    """Return when account, name, bank and purpose of a payee are of their forms. Errors: PayeeMalformed."""
+    account, name = payee.account.reveal(), payee.name.reveal().strip()
+    if not (8 <= len(account) <= 34 and account.isascii() and account.isalnum() and 2 <= len(name) <= 120):
+        raise PayeeMalformed("The payee's account or name is not of its form.")
+    if not all(0 < len(word) <= 64 and word.isprintable() for word in (payee.bank, payee.purpose)):
+        raise PayeeMalformed("The payee's bank or purpose is missing.")
 
 
 def entrust_payment(tx: Transaction, house: House, *, of: Loan, amount_fen: int, payout_at: datetime) -> UUID:

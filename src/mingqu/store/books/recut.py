@@ -110,6 +110,7 @@ GOES: Final[dict[LiteralString, LiteralString]] = {
     "refused_word": _by("word_id"),
     "proposal": _by("proposal_id"),
     "referral": _by("person_id"),
+    "payee_wish": _by("person_id"),
     "purpose_alert": _by("card_id"),
     "purpose_card": _by("person_id"),
     "purpose_loan": _by("person_id"),

@@ -310,6 +310,7 @@ EXPECTED_LEAVES: Final[tuple[tuple[LeafKind, LiteralString], ...]] = (
     (LeafKind.PURPOSE_CARD, "SELECT cell, card_id FROM purpose_card"),
     (LeafKind.FUNDS_VERSION, "SELECT cell, version_id FROM funds_version"),
     (LeafKind.FUNDS_VERSION_ANSWER, "SELECT cell, version_id FROM funds_version_answer"),
+    (LeafKind.PAYEE_WISH, "SELECT cell, wish_id FROM payee_wish"),
     (LeafKind.CALLED_OFF, "SELECT cell, event_id FROM loan_called_off"),
     (LeafKind.CARD_SPEND, "SELECT cell, message_id FROM purpose_message"),
     (LeafKind.PURPOSE_ALERT, "SELECT cell, alert_id FROM purpose_alert"),

@@ -98,15 +98,19 @@ _VERSIONS: Final[LiteralString] = """
         AND b.said -> 'payee' ->> 'hash' = encode(v.account_hash, 'hex')
         AND b.said -> 'payee' ->> 'hash' = p.body ->> 'payee'
         AND b.said -> 'payee' ->> 'bank' = v.bank, false)"""
-# What was agreed to paid just what had come back: its amount, once, after it was taken back, and to the payee.
+# What was agreed to paid just what had come back: its amount, once, after it was taken back, and to the payee. Of a
+# loan by stages it paid nothing, and the account is one that its borrower had named.
 _CORRECTED: Final[LiteralString] = """
     SELECT format('order %%s was not let be paid by the version that names its payee', a.order_id)
     FROM funds_version_answer a JOIN funds_version v ON v.cell = a.cell AND v.version_id = a.version_id
     LEFT JOIN channel_order o ON o.cell = a.cell AND o.order_id = a.order_id
     LEFT JOIN channel_order r ON r.cell = v.cell AND r.order_id = v.returned_id
-    WHERE a.answer = 'agreed' AND (NOT coalesce(
-        o.loan_id = v.loan_id AND o.channel = 'entrusted' AND o.kind = 'payout' AND o.amount_fen = r.amount_fen
-        AND a.answered_at BETWEEN v.published_at AND v.lapses_at, false)
+    WHERE a.answer = 'agreed' AND (NOT coalesce(CASE
+        WHEN convert_from(v.body, 'UTF8')::jsonb ? 'by_stages' THEN a.order_id IS NULL AND EXISTS (
+            SELECT FROM payee_wish w WHERE w.cell = v.cell AND w.loan_id = v.loan_id AND w.bank = v.bank
+              AND w.account_hash = v.account_hash AND w.wished_at <= v.published_at)
+        ELSE o.loan_id = v.loan_id AND o.channel = 'entrusted' AND o.kind = 'payout' AND o.amount_fen = r.amount_fen
+        END AND a.answered_at BETWEEN v.published_at AND v.lapses_at, false)
         OR NOT EXISTS (
             SELECT FROM loan_event e WHERE e.cell = v.cell AND e.loan_id = v.loan_id AND e.kind = 'reversed'
               AND e.target = v.returned_id))"""
