@@ -18,7 +18,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.changes.draw_more import PayoutWaiting
 from mingqu.services.changes.take_payout_back import NoPayoutReturned
 from mingqu.services.house import House
-from mingqu.store.loans import loan, milestone
+from mingqu.store.loans import loan, milestone, signed_loan
 from mingqu.store.loans.loan import Loan
 from mingqu.store.loans.milestone import Paper
 from mingqu.store.orders import order
@@ -113,7 +113,7 @@ def view_of(tx: Transaction, house: House, *, of: Loan) -> StagesView:
 
 def stages_of(tx: Transaction, house: House, *, of: Loan) -> tuple[Stage, ...]:
     """Return the stages of the product's version that a loan was signed under. Errors: NotByStages."""
-    signed = loan.get_signed_for(tx, person_id=of.person_id, loan_id=of.loan_id)
+    signed = signed_loan.get_for(tx, person_id=of.person_id, loan_id=of.loan_id)
     product = house.pack.product_version(product_id=of.product_id, version=signed.product_version)
     if not product.stages:
         raise NotByStages("This loan is paid out at once.")

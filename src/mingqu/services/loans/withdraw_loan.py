@@ -14,7 +14,7 @@ from uuid import UUID
 from mingqu.domain.loan import Disbursed, Intent, Stage, cooling_off_ends, quote
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
-from mingqu.store.loans import loan
+from mingqu.store.loans import loan, signed_loan
 from mingqu.store.loans.loan import Loan
 from mingqu.store.merchants import checkout
 from mingqu.store.server.database import Transaction
@@ -74,7 +74,7 @@ def _on(tx: Transaction, house: House, *, of: Loan, day: date) -> CoolingOff | N
         return None
     if of.product_id not in {product.id for product in house.pack.products if product.cooling_off_days}:
         return None  # most have none: nothing else is read
-    signed = loan.get_signed_for(tx, person_id=of.person_id, loan_id=of.loan_id)
+    signed = signed_loan.get_for(tx, person_id=of.person_id, loan_id=of.loan_id)
     product = house.pack.product_version(product_id=of.product_id, version=signed.product_version)
     came = next((one.value_date for one in loan.events(tx, loan=of) if isinstance(one, Disbursed)), None)
     if came is None or not product.cooling_off_days:  # taken over from another book: its days are long over

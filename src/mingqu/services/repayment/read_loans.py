@@ -14,8 +14,8 @@ from mingqu.domain.order import OrderKind
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.repayment.repay import OWING
-from mingqu.store.loans import loan
-from mingqu.store.loans.loan import SignedLoan
+from mingqu.store.loans import loan, signed_loan
+from mingqu.store.loans.signed_loan import SignedLoan
 from mingqu.store.orders import order
 from mingqu.store.orders.order import Told
 from mingqu.store.server.database import Transaction
@@ -118,7 +118,7 @@ class LoanView:
 def loans_of(house: House, *, person_id: UUID) -> list[LoanView]:
     """Return all loans of a person as they stand today, the oldest first."""
     with house.database.transaction() as tx:
-        return _views(tx, house, loan.signed_of_person(tx, person_id=person_id), house.clock.business_date())
+        return _views(tx, house, signed_loan.of_person(tx, person_id=person_id), house.clock.business_date())
 
 
 def loan_view(
@@ -130,7 +130,7 @@ def loan_view(
     ask for it. Errors: NotFound, DayNotCome.
     """
     with house.database.transaction() as tx:
-        signed, today = loan.get_signed_for(tx, person_id=person_id, loan_id=loan_id), house.clock.business_date()
+        signed, today = signed_loan.get_for(tx, person_id=person_id, loan_id=loan_id), house.clock.business_date()
         if as_of is None or as_of == today:
             return _views(tx, house, [signed], today, with_payouts=with_payout)[0]
         if as_of > today:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -42,15 +42,6 @@ from mingqu.store.loans.loan_summary import (
 from mingqu.store.server import column
 from mingqu.store.server.connection import Answer, Statement
 from mingqu.store.server.database import Transaction
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedLoan:
-    """A loan with the version of the product it was signed under, and when; or under which it was taken over."""
-
-    loan: Loan
-    product_version: int
-    signed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,27 +80,15 @@ IDS: Final[LiteralString] = "cell, loan_id, person_id, contract_id, facility_id"
 # What loans with the same content have in common.
 ALIKE: Final[LiteralString] = f"product_id, lender_id, group_id, currency, {SUMMARY}, {STANDING}"
 SNAPSHOT: Final[LiteralString] = "cell, loan_id, terms, state, plan"
-_COLUMNS: Final[LiteralString] = """
+COLUMNS: Final[LiteralString] = """
     SELECT cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency,
     terms::text, state::text, as_of"""
-_FROM: Final[LiteralString] = " FROM loan JOIN loan_snapshot USING (cell, loan_id)"
-_SELECT: Final[LiteralString] = _COLUMNS + _FROM
+FROM: Final[LiteralString] = " FROM loan JOIN loan_snapshot USING (cell, loan_id)"
+_SELECT: Final[LiteralString] = COLUMNS + FROM
 _SOME: Final[LiteralString] = _SELECT + " WHERE cell = $1::smallint AND loan_id = ANY ($2::uuid[])"
 _TOLD: Final[LiteralString] = """
     SELECT loan_id, kind, event_id, value_date, amount_fen, intent, target, detail FROM loan_event
     WHERE cell = $1::smallint AND loan_id = ANY ($2::uuid[]) ORDER BY loan_id, posted_at, event_id"""
-_SELECT_SIGNED: Final[LiteralString] = f"""{_COLUMNS},
-    coalesce(
-        (SELECT (convert_from(body, 'UTF8')::jsonb ->> 'product_version')::integer FROM contract AS c
-            WHERE c.cell = loan.cell AND c.contract_id = loan.contract_id AND c.person_id = loan.person_id),
-        (SELECT coalesce((detail ->> 'product_version')::integer, 1) FROM loan_event AS e
-            WHERE e.cell = loan.cell AND e.loan_id = loan.loan_id AND e.kind = 'migrated_in')),
-    coalesce(
-        (SELECT signed_at FROM contract AS c
-            WHERE c.cell = loan.cell AND c.contract_id = loan.contract_id AND c.person_id = loan.person_id),
-        (SELECT posted_at FROM loan_event AS e
-            WHERE e.cell = loan.cell AND e.loan_id = loan.loan_id AND e.kind = 'migrated_in'))
-    {_FROM}"""  # noqa: S608  Only our own list of columns is put in.
 
 
 def insert(tx: Transaction, *, loan: Loan) -> None:
@@ -172,7 +151,7 @@ def found(*, cell: int, loan_ids: Sequence[UUID]) -> Statement:
 
 def loans_in(answer: Answer) -> list[Loan]:
     """Return the loans that the answer to `found` holds."""
-    return [_loan(row) for row in answer]
+    return [loan_of(row) for row in answer]
 
 
 def get(tx: Transaction, *, cell: int, loan_id: UUID) -> Loan:
@@ -180,7 +159,7 @@ def get(tx: Transaction, *, cell: int, loan_id: UUID) -> Loan:
     row = tx.execute(_SELECT + " WHERE cell = %s AND loan_id = %s", (cell, loan_id)).fetchone()
     if row is None:
         raise NotFound
-    return _loan(row)
+    return loan_of(row)
 
 
 def get_for(tx: Transaction, *, person_id: UUID, loan_id: UUID) -> Loan:
@@ -196,33 +175,16 @@ def of_person(tx: Transaction, *, person_id: UUID) -> list[Loan]:
         _SELECT + " WHERE cell = %s AND person_id = %s ORDER BY loan_id",
         (tx.cell_of(person_id), person_id),
     )
-    return [_loan(row) for row in rows]
+    return [loan_of(row) for row in rows]
 
 
 def states_of_person(tx: Transaction, *, person_id: UUID) -> list[LoanState]:
     """Return the snapshots of all loans of a person, the oldest loan first."""
     rows = tx.execute(
-        f"SELECT terms::text, state::text, as_of {_FROM} WHERE cell = %s AND person_id = %s ORDER BY loan_id",
+        f"SELECT terms::text, state::text, as_of {FROM} WHERE cell = %s AND person_id = %s ORDER BY loan_id",
         (tx.cell_of(person_id), person_id),
     )
     return [_opened(_terms_in(str(terms)), str(state), as_of) for terms, state, as_of in rows]
-
-
-def signed_of_person(tx: Transaction, *, person_id: UUID) -> list[SignedLoan]:
-    """Return all loans of a person with what they were signed under, the oldest first. Errors: NotFound."""
-    rows = tx.execute(
-        _SELECT_SIGNED + " WHERE cell = %s AND person_id = %s ORDER BY loan_id", (tx.cell_of(person_id), person_id)
-    )
-    return [_signed(row) for row in rows]
-
-
-def get_signed_for(tx: Transaction, *, person_id: UUID, loan_id: UUID) -> SignedLoan:
-    """Return a person's own loan with what it was signed under. Errors: NotFound, also for another person's."""
-    row = tx.execute(_SELECT_SIGNED + " WHERE cell = %s AND loan_id = %s", (tx.cell_of(loan_id), loan_id)).fetchone()
-    if row is None:
-        raise NotFound
-    require_owner(owner_id=_uuid(row[2]), person_id=person_id)
-    return _signed(row)
 
 
 def without_plan(tx: Transaction, *, cell: int, on: date, loan_ids: npt.NDArray[np.uint8]) -> list[Loan]:
@@ -235,7 +197,7 @@ def without_plan(tx: Transaction, *, cell: int, on: date, loan_ids: npt.NDArray[
         (cell, column.of_array(loan_ids, kind=column.Kind.UUID), on),
         binary=True,
     )
-    return [_loan(row) for row in rows]
+    return [loan_of(row) for row in rows]
 
 
 def some(tx: Transaction, *, cell: int, loan_ids: Sequence[UUID]) -> list[Loan]:
@@ -259,7 +221,7 @@ def terms_of(tx: Transaction, *, cell: int, loan_id: UUID) -> LoanTerms:
 def page(tx: Transaction, *, cell: int, after: UUID, limit: int) -> list[Loan]:
     """Return loans of a cell with an id behind `after`, in order of id, at most `limit`."""
     rows = tx.execute(_SELECT + " WHERE cell = %s AND loan_id > %s ORDER BY loan_id LIMIT %s", (cell, after, limit))
-    return [_loan(row) for row in rows]
+    return [loan_of(row) for row in rows]
 
 
 def summary_differs(tx: Transaction, *, loans: Sequence[Loan]) -> list[UUID]:
@@ -271,7 +233,7 @@ def summary_differs(tx: Transaction, *, loans: Sequence[Loan]) -> list[UUID]:
         for row in tx.execute(
             f"""SELECT loan_id, plan, {SUMMARY}, plain::int, passed, terms_kind,
                    waiting_number, waiting_due, waiting_principal_fen, waiting_unpaid_fen, suspends_on
-               {_FROM} WHERE cell = %s AND loan_id = ANY (%s)""",
+               {FROM} WHERE cell = %s AND loan_id = ANY (%s)""",
             (loans[0].cell, [loan.loan_id for loan in loans]),
         )
     }
@@ -340,7 +302,8 @@ def events(tx: Transaction, *, loan: Loan) -> tuple[Event, ...]:
     return histories(tx, loans=[loan])[loan.loan_id]
 
 
-def _loan(row: tuple[object, ...]) -> Loan:
+def loan_of(row: tuple[object, ...]) -> Loan:
+    """Return the loan that a row of `COLUMNS` is, brought up to the day that its mornings have reached."""
     cell, loan_id, person_id, contract_id, facility_id, product_id, lender_id, group_id, currency, *rest = row
     told, state, as_of = rest
     terms = _terms_in(str(told))
@@ -375,14 +338,6 @@ def _own(state: LoanState, loan_id: UUID) -> LoanState:
     fees = tuple(changed(fee, fee_id=loan_id) if fee.fee_id == THIS_LOAN else fee for fee in state.fees)
     otherwise = None if state.otherwise is None else _own(state.otherwise, loan_id)
     return changed(state, last_key=(*state.last_key[:2], loan_id), fees=fees, otherwise=otherwise)
-
-
-def _signed(row: tuple[object, ...]) -> SignedLoan:
-    *columns, product_version, signed_at = row
-    if product_version is None or signed_at is None:
-        raise NotFound
-    assert isinstance(signed_at, datetime)
-    return SignedLoan(loan=_loan(tuple(columns)), product_version=int(str(product_version)), signed_at=signed_at)
 
 
 def _uuid(value: object) -> UUID:
