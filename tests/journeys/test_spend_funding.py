@@ -100,8 +100,9 @@ def test_what_is_spent_and_drawn_uses_its_source_and_is_refused_when_that_is_use
     draw_and_be_refused(funded, known.person_id, accounts["chengchuan-cash"], known.instrument_id)
     follow_funding(house)
     assert (pool_fen(), used(house, "line chengchuan-cash/own")) == (10_000, 60_000)
-    seen = {(one.product_id, one.source_id): one.principal_fen for one in read_funds(house).sources}
-    assert seen["chengchuan-cash", "own"] == 60_000
+    seen = {(one.product_id, one.source_id): one for one in read_funds(house).sources}
+    assert seen["chengchuan-cash", "own"].principal_fen == 60_000
+    assert seen["chengchuan-cash", "own"].product_zh == "澄川随借", "a revolving product has its name, not its id"
     assert_coherent(house)
     with house.database.transaction() as tx:
         tx.execute("UPDATE headroom_use SET amount_fen = 0 WHERE use_id = %s", (accounts["chengchuan-cash"],))
