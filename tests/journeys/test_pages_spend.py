@@ -7,8 +7,8 @@ from uuid import UUID
 
 from mingqu.demo.journey import work_until_idle
 from mingqu.demo.people import XIA
-from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase
-from mingqu.services.revolving.read_spend import spend_views
+from mingqu.services.revolving.pay_merchant import authorize_purchase, capture_purchase, refund_purchase
+from mingqu.services.revolving.read_spend import spend_purchases, spend_views
 from tests.funding import joint_book, with_book
 from tests.journeys.pages import CARD_BALANCE_FEN, Page, Phone
 from tests.journeys.reading import assert_coherent
@@ -83,6 +83,27 @@ def let_bills_be_deducted(phone: Phone, home: str) -> None:
     assert "没有开通" in flat(chosen("off"))
 
 
+def have_it_back(phone: Phone, home: str, spend_id: UUID) -> None:
+    """Something paid for comes back: it is paid to the card from the page, which shows it, and so does its bill."""
+    world, person_id = phone.world, person_of(phone.world)
+    shown = phone.get(home)
+    assert "give-back" not in shown.ids
+    (sofa,) = [one for one in spend_purchases(world.house, person_id=person_id, account_id=spend_id)
+               if one.number == "sofa"]  # fmt: skip
+    refund_purchase(world.house, purchase_id=sofa.purchase_id, number="too small", amount_fen=470_000)
+    shown = phone.get(home)
+    form = shown.form(f"{home}/credit")
+    most = form.fields["amount"]
+    assert "card" not in form.fields, "no card is chosen beforehand"
+    refused = phone.post(form.action, {**form.fields, "amount": f"{most}9", "card": form.choices["card"][0]})
+    assert refused.status_code in (409, 422)
+    shown = phone.send(form, card=form.choices["card"][0])
+    assert {"returning", "returns"} <= set(shown.ids)
+    assert "give-back" not in shown.ids
+    work_until_idle(world)
+    assert "已退到卡" in phone.get(home).text
+
+
 def test_an_account_is_opened_spent_from_billed_and_paid_in_the_pages(world: OpenWorld) -> None:
     world = with_book(world, joint_book())
     phone = Phone(world)
@@ -128,6 +149,7 @@ def test_an_account_is_opened_spent_from_billed_and_paid_in_the_pages(world: Ope
     assert refused.status_code == 422
     work_until_idle(world)
     let_bills_be_deducted(phone, home)
+    have_it_back(phone, home, spend_id)
     abroad = Phone(world, language="en")
     abroad.sign_in(XIA)
     for path in ("/", "/spend", home, f"{home}/bills/1", f"{home}/instalments", "/links"):

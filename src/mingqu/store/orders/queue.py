@@ -55,16 +55,19 @@ class Parked:
 
 
 _ORDERS: Final[LiteralString] = """
-    SELECT o.order_id, o.kind, o.state, o.person_id, o.loan_id, l.lender_id, l.product_id, o.amount_fen, o.currency,
+    SELECT o.order_id, o.kind, o.state, o.person_id, o.loan_id, coalesce(l.lender_id, a.lender_id),
+           coalesce(l.product_id, a.product_id), o.amount_fen, o.currency,
            o.channel, o.sent_at, o.asks, o.next_at,
            CASE WHEN o.decided_at IS NULL THEN o.conflict_code END, w.word, w.at
     FROM channel_order o
     LEFT JOIN loan l ON l.cell = o.cell AND l.loan_id = o.loan_id
+    LEFT JOIN spend_order s ON s.cell = o.cell AND s.order_id = o.order_id
+    LEFT JOIN spend_account a ON a.cell = s.cell AND a.account_id = s.account_id
     LEFT JOIN LATERAL (
         SELECT word, at FROM channel_word
         WHERE cell = o.cell AND order_id = o.order_id AND direction = 'heard' ORDER BY seq DESC LIMIT 1
     ) w ON true
-    WHERE (%(lender_id)s::uuid IS NULL OR l.lender_id = %(lender_id)s)
+    WHERE (%(lender_id)s::uuid IS NULL OR coalesce(l.lender_id, a.lender_id) = %(lender_id)s)
 """
 
 
@@ -98,7 +101,10 @@ def unknown_totals(tx: Transaction, *, lender_id: UUID | None = None) -> dict[st
         WHERE o.state IN ('RESERVED', 'SENT', 'UNKNOWN') AND o.state = 'UNKNOWN'
           AND (o.conflict_code IS NULL OR o.decided_at IS NOT NULL)
           AND (%(lender_id)s::uuid IS NULL OR EXISTS (SELECT FROM loan l
-               WHERE l.cell = o.cell AND l.loan_id = o.loan_id AND l.lender_id = %(lender_id)s))
+               WHERE l.cell = o.cell AND l.loan_id = o.loan_id AND l.lender_id = %(lender_id)s
+               UNION ALL SELECT FROM spend_order s
+               JOIN spend_account a ON a.cell = s.cell AND a.account_id = s.account_id
+               WHERE s.cell = o.cell AND s.order_id = o.order_id AND a.lender_id = %(lender_id)s))
         GROUP BY o.kind
         """,
         {"lender_id": lender_id},
