@@ -32,7 +32,7 @@ KEPT, OPEN, BROKEN = PromiseState.KEPT, PromiseState.OPEN, PromiseState.BROKEN
 def step(kind: StepKind, *, by: int = 1, **said: Any) -> Step:
     return Step(
         step_id=UUID(int=9),
-        loan_id=UUID(int=7),
+        debt_id=UUID(int=7),
         person_id=UUID(int=8),
         kind=kind,
         at=NOON,

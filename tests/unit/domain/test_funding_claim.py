@@ -14,10 +14,10 @@ FUNDING = Funding(shares=(Share(lender_id=UUID(int=1), ppm=300_000), Share(lende
 
 
 def transfer(debit: AccountCode, credit: AccountCode, amount_fen: int, **more: object) -> Transfer:
-    given: dict[str, object] = {"kind": TransferKind.POSTED, "value_date": LATE, **more}
+    given: dict[str, object] = {"kind": TransferKind.POSTED, "value_date": LATE, "reason": Reason.CORRECT, **more}
     return Transfer(
         id=UUID(int=9), debit=Account(owner=UUID(int=3), code=debit), credit=Account(owner=UUID(int=4), code=credit),
-        amount_fen=amount_fen, reason=Reason.CORRECT, posted_on=LATE, reference=UUID(int=5), **given,  # type: ignore[arg-type]
+        amount_fen=amount_fen, posted_on=LATE, reference=UUID(int=5), **given,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -61,9 +61,12 @@ def test_principal_that_was_lent_later_than_it_is_repaid_by_value_comes_first_al
 def test_what_a_revolving_account_moves_is_shared_and_what_it_is_charged_or_waits_as_credit_is_not() -> None:
     moved = moved_by(
         [
-            transfer(C.SPEND_PRINCIPAL, C.LENDER_CASH, 1_000, kind=TransferKind.POST),
-            transfer(C.SPEND_PRINCIPAL, C.LENDER_CASH, 77, kind=TransferKind.PENDING),
-            transfer(C.LENDER_CASH, C.SPEND_PRINCIPAL, 40),  # a seller's refund comes back, and is not lent less
+            transfer(C.SPEND_PRINCIPAL, C.LENDER_CASH, 900, kind=TransferKind.POST, reason=Reason.SPEND_PURCHASE),
+            transfer(C.SPEND_PRINCIPAL, C.LENDER_CASH, 300, reason=Reason.SPEND_DRAW),
+            transfer(C.SPEND_PRINCIPAL, C.LENDER_CASH, 77, kind=TransferKind.PENDING, reason=Reason.SPEND_PURCHASE),
+            transfer(C.LENDER_CASH, C.SPEND_PRINCIPAL, 200, reason=Reason.SPEND_DRAW),  # came back: was never lent
+            # A seller's refund comes back, and is not lent less.
+            transfer(C.LENDER_CASH, C.SPEND_PRINCIPAL, 40, reason=Reason.SPEND_REFUND),
             transfer(C.LENDER_CASH, C.SPEND_CREDIT, 9),
             transfer(C.SPEND_CREDIT, C.SPEND_PRINCIPAL, 5),
             transfer(C.COLLECTION_CLEARING, C.SPEND_PRINCIPAL, 50),
