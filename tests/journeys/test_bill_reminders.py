@@ -112,8 +112,7 @@ def test_each_bill_has_three_moments_and_none_once_it_is_paid(world: OpenWorld, 
     assert rounds(world) == (1 if round_min == 1 else 0)  # it waits whole
     assert told(world, date(2026, 9, 11), at=NINE + timedelta(minutes=6)) == [billed, due, late]
     assert told(world, date(2026, 9, 20)) == [billed, due, late]
-    told_at = start_of(date(2026, 9, 11)) + NINE + timedelta(minutes=6)
-    assert reported(world) == [(account_id, 10_000, told_at, None)]
+    assert reported(world) == [(account_id, 10_000, start_of(date(2026, 9, 11)) + NINE + timedelta(minutes=6), None)]
     pay(PaymentWish.ALL, "all")
 
     # The next bill is paid before its reminder: only that it was made is said, and of the last one nothing more.
@@ -135,7 +134,18 @@ def test_each_bill_has_three_moments_and_none_once_it_is_paid(world: OpenWorld, 
     *before, last = told(world, date(2026, 12, 2), at=NINE + timedelta(minutes=6))
     assert before == [billed, due, late, second]
     assert last[:2] == ("spend.billed", "2026-12-10")
+    whom_no_message_reached_is_not_reported(world)
     assert_coherent(house)
+
+
+def whom_no_message_reached_is_not_reported(world: OpenWorld) -> None:
+    told(world, date(2026, 12, 7))
+    told(world, date(2026, 12, 11), at=timedelta(hours=1))
+    world.sms.faults.plan("sms.send", Fault.REFUSE)
+    told(world, date(2026, 12, 11))
+    told(world, date(2026, 12, 11), at=NINE + timedelta(minutes=6))
+    ((_, _, told_at, held_back),) = reported(world)
+    assert (told_at, held_back is None) == (None, False)
 
 
 def test_an_account_whose_morning_cannot_be_made_keeps_only_its_own_bill_waiting(

@@ -45,6 +45,8 @@ from tests.journeys.reading import (
     orders_of,
     rows_of,
 )
+from tests.journeys.test_life_events import record, say
+from tests.journeys.test_working_out import possible
 from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld, the_pack
 
@@ -82,6 +84,9 @@ def test_a_guarantor_pays_once_has_the_claim_and_is_settled_with(guaranteed: Ope
     world.deposit(XIA, -world.balance_fen(XIA))
     live_until(world, date(2027, 1, 3))
     assert compensate_loans(house) == 0  # two days late
+    record(house, say(house, known.person_id, "dead", kind="deceased"))
+    assert possible(world, loan_id) == set(), "it is no loss of the lender's: the guarantor's day comes"
+    record(house, say(house, known.person_id, "alive", kind="alive"))
     live_until(world, COMPENSATED_ON)
     assert compensate_loans(house) == 1
     assert compensate_loans(house) == 0

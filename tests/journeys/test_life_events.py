@@ -17,6 +17,7 @@ from mingqu.domain.party import IdentityLevel
 from mingqu.domain.personal import Personal
 from mingqu.domain.proposal import Deed, MakerIsChecker
 from mingqu.services.collection import collect
+from mingqu.services.collection.list_overdue import list_overdue
 from mingqu.services.customers.record_life import keep_new_phone
 from mingqu.services.house import House
 from mingqu.services.offers.make_offers import make_offers
@@ -102,6 +103,9 @@ def test_after_a_death_nothing_is_lent_deducted_or_demanded_until_it_turns_out_w
     live_until(world, date(2026, 9, 18))
     assert orders_of(house, loan_id, OrderKind.COLLECTION) == []
     assert len(world.sms.inbox(phone=XIA.phone)) == messages, "nobody writes to the dead"
+    (late,) = list_overdue(house)
+    assert (late.debt_id, late.told_at) == (loan_id, None), "whom nobody told is not reported"
+    assert late.held_back is not None
     seat = seat_of(house, "operations")
     with pytest.raises(PersonDeceased):
         collect.log_call(house, seat=seat, debt_id=loan_id, spoken=False, to_debtor=True, key="call")

@@ -2,8 +2,9 @@
 
 One operator proposes, another approves, and the loan is told again with it (`change_loan`). Called in (宣布提前到期)
 is what is more days overdue than the row `call_in_overdue_days_over` says. Taken for lost (核销) is what the maps of
-the five classes call a loss, or what somebody owes who died; the claim stays, and what comes later is a recovery.
-Given up (债务免除) is only what was taken for lost before. What a guarantor paid for is no lender's loss.
+the five classes call a loss, or what somebody owes who died and nobody guarantees; the claim stays, and what comes
+later is a recovery. Given up (债务免除) is only what was taken for lost before. What a guarantor paid for, or is still
+to pay for, is no lender's loss.
 Sources: 民法典 art. 563, 575 and 578; 财金〔2017〕90号 (呆账核销), whose conditions the class stands for.
 """
 
@@ -18,6 +19,7 @@ from uuid import UUID
 from mingqu.domain.canonical import Canonical
 from mingqu.domain.classification import AssetClass
 from mingqu.domain.loan import Accelerated, ChargedOff, ChargeOffUndone, Event, Stage, WrittenOff
+from mingqu.domain.loan.fee import FeeTaker
 from mingqu.domain.operator import Permission
 from mingqu.domain.proposal import Deed, Proposal
 from mingqu.domain.refusal import Refusal
@@ -138,6 +140,12 @@ def work_out_loan(tx: Transaction, house: House, proposed: Proposal) -> None:
     change_in(tx, house, before=of, event=event)
 
 
+def _died_unguaranteed(tx: Transaction, of: Loan) -> bool:
+    """Return whether nobody pays any more: its borrower died, and no guarantor's day is still to come."""
+    guaranteed = any(fee.taker is FeeTaker.GUARANTOR for fee in of.terms.fees)
+    return not guaranteed and life.is_deceased(tx, person_id=of.person_id)
+
+
 def _require(tx: Transaction, house: House, of: Loan, chosen: WorkOut) -> None:
     if of.state.stage is not _FROM[chosen] or (chosen is WorkOut.CALL_IN and of.state.ended):
         raise WorkOutImpossible("The loan does not stand so that this could be done.", stage=of.state.stage.value)
@@ -154,7 +162,7 @@ def _require(tx: Transaction, house: House, of: Loan, chosen: WorkOut) -> None:
             raise WorkOutImpossible("The loan is not overdue for long enough to be called in.", days=days, over=over)
     elif chosen is WorkOut.CHARGE_OFF:
         found = class_of(house, case=case, days=days)
-        if found is not AssetClass.LOSS and not (days and life.is_deceased(tx, person_id=of.person_id)):
+        if found is not AssetClass.LOSS and not (days and _died_unguaranteed(tx, of)):
             raise WorkOutImpossible("Only a loss is taken for lost.", days=days, asset_class=found.value)
     elif chosen is WorkOut.GIVE_UP and any(
         one.open and one.sent_at is not None for one in order.orders_of_loan(tx, loan_id=of.loan_id)

@@ -17,7 +17,7 @@ from mingqu.domain.gate import Breach, Case, at_report
 from mingqu.domain.moment import start_of
 from mingqu.services.collection.class_of_debt import case_of_debt, class_of
 from mingqu.services.house import House
-from mingqu.services.loans.follow_up import NOTICE
+from mingqu.services.loans.follow_up import NOTICE, UNTOLD
 from mingqu.store.overdue import collection, grievance
 from mingqu.store.overdue.collection import Overdue
 from mingqu.store.revolving import late
@@ -112,7 +112,7 @@ def _told(tx: Transaction, one: Overdue, *, since: datetime) -> list[datetime]:
     return [
         done_at
         for _, _, done_at, payload in notices
-        if done_at is not None and payload["template"] == TOLD_BY and done_at >= since
+        if done_at is not None and payload["template"] == TOLD_BY and done_at >= since and UNTOLD not in payload
     ]
 
 

@@ -30,6 +30,7 @@ from mingqu.store.server.database import Transaction
 from mingqu.store.server.work import NewWork
 
 NOTICE: Final = "notice"
+UNTOLD: Final = "untold"  # what a notice that is over says of itself where it reached nobody
 # Deductions go out in the morning of the due date: wages are in, and there is a day left to pay by hand.
 DEDUCTION_AT: Final = timedelta(hours=9)
 NOTICE_AT: Final = timedelta(hours=9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -13,8 +14,8 @@ from mingqu.domain.personal import Personal
 from mingqu.services.collection.pass_contact_gate import gate_message, keep_denial
 from mingqu.services.do_each import do_each, say_failed
 from mingqu.services.house import House
-from mingqu.services.loans.follow_up import NOTICE, notice_purpose
-from mingqu.services.messages.tell_person import tell_person
+from mingqu.services.loans.follow_up import NOTICE, UNTOLD, notice_purpose
+from mingqu.services.messages.tell_person import Told, tell_person
 from mingqu.services.notices.remind_of_dues import COMING
 from mingqu.services.orders.announce_deductions import due_fen_on
 from mingqu.store.loans import loan
@@ -101,7 +102,7 @@ def _work_of(*, template: str, on: date, run_at: datetime, notice: Notice) -> Ne
 def _ended(tx: Transaction, piece: Work, again_at: datetime | None, at: datetime) -> None:
     """Mark a notice that was leased by itself as done, or let it wait until `again_at`."""
     if again_at is None:
-        work.complete(tx, work=piece, now=at)
+        work.complete(tx, work=piece, now=at, payload=piece.payload)
     else:
         work.reschedule(tx, work=piece, run_at=again_at)
 
@@ -114,13 +115,13 @@ def _send(house: House, piece: Work, cell: int, end: End) -> None:
     if isinstance(answer, Denied):
         _put_off(house, piece, about, answer, at, end)
         return
-    sent, template = True, str(piece.payload["template"])
+    told, template = Told.YES, str(piece.payload["template"])
     amount_fen, over = int(str(piece.payload["amount_fen"])), False
     if template == COMING:  # what was paid since is not asked for
         amount_fen = due_fen_on(about, on=date.fromisoformat(str(piece.payload["on"])))
         over = amount_fen == 0
     if not over:
-        sent = tell_person(
+        told = tell_person(
             house,
             person_id=about.person_id,
             number=piece.work_id.hex,  # the same number again is delivered once
@@ -129,8 +130,14 @@ def _send(house: House, piece: Work, cell: int, end: End) -> None:
         )
     now = house.clock.now()
     with house.database.transaction() as tx:
-        end(tx, piece, None if sent else now + AGAIN_AFTER, now)
+        ended = _untold(piece) if told is Told.NOBODY else piece
+        end(tx, ended, None if told.is_over else now + AGAIN_AFTER, now)
         tx.commit()
+
+
+def _untold(piece: Work) -> Work:
+    """Let a notice say of itself that it reached nobody: of what it would have said nobody was told."""
+    return replace(piece, payload={**piece.payload, UNTOLD: True})
 
 
 def _values(piece: Work, amount_fen: int) -> dict[str, Personal[str]]:
@@ -148,5 +155,5 @@ def _put_off(house: House, piece: Work, about: Loan, denied: Denied, at: datetim
     """Keep the denial and let the notice wait, in one commit; what no day allows is not sent at all."""
     with house.database.transaction() as tx:
         keep_denial(tx, work_id=piece.work_id, about=about, denied=denied, at=at)
-        end(tx, piece, denied.next_at, at)
+        end(tx, _untold(piece) if denied.next_at is None else piece, denied.next_at, at)
         tx.commit()

@@ -22,7 +22,7 @@ from mingqu.services.collection.pass_contact_gate import gate_message, keep_deni
 from mingqu.services.do_each import do_each, say_failed
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import NOTICE_AT, awake
-from mingqu.services.messages.tell_person import tell_person
+from mingqu.services.messages.tell_person import Told, tell_person
 from mingqu.store.revolving import bill_round, late, spend
 from mingqu.store.revolving.bill_round import BillRound
 from mingqu.store.revolving.spend import SpendAccount
@@ -212,10 +212,11 @@ def _remind(house: House, piece: Work, end: End) -> None:
         if isinstance(answer, Denied):
             _put_off(house, piece, account, answer, end)
             return
-        if not _tell(house, piece, account, template=template, amount_fen=amount_fen):
+        answered = _tell(house, piece, account, template=template, amount_fen=amount_fen)
+        if not answered.is_over:
             _go_on(house, piece, end, template=template, at=now + AGAIN_AFTER)
             return
-        told = template == OVERDUE
+        told = template == OVERDUE and answered is Told.YES  # whom nothing reached is not reported
     following, at = _following(template, due=date.fromisoformat(str(piece.payload["due"])), now=now)
     _go_on(house, piece, end, template=following, at=at if amount_fen else None, told=told)
 
@@ -257,8 +258,8 @@ def _put_off(house: House, piece: Work, about: SpendAccount, denied: Denied, end
         tx.commit()
 
 
-def _tell(house: House, piece: Work, account: SpendAccount, *, template: str, amount_fen: int) -> bool:
-    """Tell the account's owner; return whether that is over: also where nobody can be told."""
+def _tell(house: House, piece: Work, account: SpendAccount, *, template: str, amount_fen: int) -> Told:
+    """Tell the account's owner, and return what became of it."""
     return tell_person(
         house,
         person_id=account.person_id,

@@ -73,14 +73,14 @@ def _tell(house: House, piece: work.Work) -> None:
         again_at = denied.next_at
     else:
         amount = Personal(format_fen(int(str(piece.payload["amount_fen"]))))
-        over = tell_person(
+        told = tell_person(
             house,
             person_id=account.person_id,
             number=piece.work_id.hex,  # the same number again is delivered once
             template=str(piece.payload["template"]),
             values={"on": Personal(str(piece.payload["on"])), "amount": amount},
         )
-        again_at = None if over else now + AGAIN_AFTER
+        again_at = None if told.is_over else now + AGAIN_AFTER
     with house.database.transaction() as tx:
         if denied is not None:
             keep_denial(tx, work_id=piece.work_id, about=account, denied=denied, at=now)
