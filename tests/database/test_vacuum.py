@@ -25,6 +25,7 @@ SELDOM: Final = {
     "drawing_freeze": "ends once",
     "grievance": "extended, escalated and answered once each",
     "instrument": "verified and removed once each",
+    "lender_funding": "called off, and that is heard, once each",
     "life_event": "forgets its paper, once, by an erasure",
     "loan_reference": "goes to another cell in a recut",
     "loan_set_aside": "few rows at any time",
