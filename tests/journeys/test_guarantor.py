@@ -18,8 +18,11 @@ from mingqu.domain.proposal import Deed
 from mingqu.services.changes.reverse_repayment import reverse_repayment
 from mingqu.services.close.close_day import close_through
 from mingqu.services.house import House
+from mingqu.services.limits.check_drawing import DrawingFrozen
+from mingqu.services.limits.stand_in_band import band_view
 from mingqu.services.loans.issue_certificate import NotSettled, issue_certificate
 from mingqu.services.loans.read_loan import loan_state
+from mingqu.services.offers.make_offers import make_offers
 from mingqu.services.partners.compensate_loans import compensate_loans
 from mingqu.services.partners.settle_partner import (
     StatementDiffers,
@@ -93,6 +96,7 @@ def test_a_guarantor_pays_once_has_the_claim_and_is_settled_with(guaranteed: Ope
     state = loan_state(house, person_id=known.person_id, loan_id=loan_id)
     claim_fen = state.guarantor_claim_fen
     assert state.stage is Stage.SETTLED
+    owes_the_guarantor_and_draws_nothing(house, known.person_id)
     assert claim_fen > 1_000_000  # principal, a month's interest and fee, and what three days bore
     assert books_of(house, loan_id) == Books()
     assert orders_of(house, loan_id, OrderKind.COLLECTION)[-1].state.value != "RESERVED"
@@ -115,7 +119,8 @@ def test_a_guarantor_pays_once_has_the_claim_and_is_settled_with(guaranteed: Ope
     assert loan_fen(house, loan_id, AccountCode.GUARANTOR_CLAIM) == claim_fen - 30_000
     assert pay_by_hand(world, known, loan_id=loan_id, intent=Intent.PAYOFF) == claim_fen - 30_000
     assert loan_state(house, person_id=known.person_id, loan_id=loan_id).guarantor_claim_fen == 0
-    issue_certificate(house, person_id=known.person_id, loan_id=loan_id)
+    certified = issue_certificate(house, person_id=known.person_id, loan_id=loan_id)
+    assert certified.body["repaid_fen"] == claim_fen, "what the guarantor paid its borrower did not"
     assert_coherent(house)
 
     live_until(world, date(2027, 1, 6))
@@ -125,6 +130,15 @@ def test_a_guarantor_pays_once_has_the_claim_and_is_settled_with(guaranteed: Ope
         tx.execute("SET LOCAL session_replication_role = replica")
         tx.execute("UPDATE partner_settled SET fee_fen = fee_fen + 1")
         assert len(proof.partners(tx)) == 4  # neither what was posted nor what moved, on either day
+
+
+def owes_the_guarantor_and_draws_nothing(house: House, person_id: UUID) -> None:
+    """Three days after the due day the lender was paid, by somebody else."""
+    with pytest.raises(DrawingFrozen) as frozen:
+        make_offers(house, person_id=person_id, amount_fen=100_000, instalments=12, method="equal_instalment")
+    band = band_view(house, person_id=person_id)
+    assert band is not None
+    assert (frozen.value.details["overdue_days"], band.late_days, band.frozen) == (3, 3, True)
 
 
 def test_what_comes_to_light_or_bounces_later_is_the_guarantors_as_well(guaranteed: OpenWorld) -> None:

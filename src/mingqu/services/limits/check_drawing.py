@@ -8,6 +8,7 @@ from uuid import UUID
 
 from mingqu.domain.funding.route import Wanted
 from mingqu.domain.ledger import Account, AccountCode
+from mingqu.domain.loan import LoanState
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend import advance, next_morning
 from mingqu.services.funding.route_funding import FundingExhausted as FundingExhausted
@@ -37,19 +38,34 @@ class DrawingFrozen(Refusal):
 def require_drawing_open(tx: Transaction, house: House, *, person_id: UUID) -> None:
     """Return when a person may draw: nobody stopped it, their assessment holds, nothing of theirs is overdue today.
 
-    What is overdue on a loan or a revolving account stops drawing on all of them. Repaying never asks here.
+    What is overdue on a loan or a revolving account stops drawing on all of them, and so does what a guarantor paid
+    and has not back. Repaying never asks here.
     Errors: DrawingStopped, AssessmentExpired, DrawingFrozen.
     """
     require_not_stopped(tx, person_id=person_id)
     require_assessed(tx, house, person_id=person_id)
     today = house.clock.business_date()
     overdue_days = max(
-        (state.overdue_days(today) for state in loan.states_of_person(tx, person_id=person_id)), default=0
+        (late_days(state, on=today) for state in loan.states_of_person(tx, person_id=person_id)), default=0
     )
     for account in spend.of_person(tx, person_id=person_id):
         overdue_days = max(overdue_days, spend_overdue_days(tx, account=account, on=today))
     if overdue_days:
         raise DrawingFrozen("An amount is overdue; pay it and new loans open again.", overdue_days=overdue_days)
+
+
+def late_days(state: LoanState, *, on: date) -> int:
+    """Return for how many days a loan's borrower owes what is past due: to the lender, or to a guarantor who paid it.
+
+    A bill that a guarantor paid is late until the guarantor has it back. Example: due on 2026-12-01, paid by the
+    guarantor on 2027-01-30 and not back: on 2027-02-04 it is 65 days late.
+    """
+    days = state.overdue_days(on)
+    if not state.guarantor_claim_fen:
+        return days
+    bills = [claim.due for claim in state.bill_claims if claim.back_on is None]
+    whole = [line.due for line in state.instalments if line.paid_on is not None and line.paid_on == state.settled_on]
+    return max(1, days, (on - min([*bills, *whole], default=on)).days)
 
 
 def spend_overdue_days(tx: Transaction, *, account: SpendAccount, on: date) -> int:

@@ -19,7 +19,7 @@ from mingqu.domain.ownership import NotFound
 from mingqu.domain.spend.product import SPEND_LINE
 from mingqu.services.house import House
 from mingqu.services.limits.check_assessment import require_assessed
-from mingqu.services.limits.check_drawing import spend_overdue_days
+from mingqu.services.limits.check_drawing import late_days, spend_overdue_days
 from mingqu.services.once import Response, once
 from mingqu.store import evidence
 from mingqu.store.limits import freeze, link
@@ -184,7 +184,7 @@ def _inputs(
         since=today - timedelta(days=BORROWINGS_DAYS),
         year_since=today - timedelta(days=LATE_DAYS),
     )
-    loans = [state.overdue_days(today) for state in loan.states_of_person(tx, person_id=person_id)]
+    loans = [late_days(state, on=today) for state in loan.states_of_person(tx, person_id=person_id)]
     accounts = [spend_overdue_days(tx, account=one, on=today) for one in spend.of_person(tx, person_id=person_id)]
     lenders = [house.pack.lender(lender_id=side.lender_id) for side in sides]
     apart = _SOURCES.get(frozenset({first.source, second.source}), "other")

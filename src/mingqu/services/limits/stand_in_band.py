@@ -140,15 +140,16 @@ def spells_of(tx: Transaction, *, person_id: UUID, today: date) -> list[Spell]:
 def _of_loan(state: LoanState) -> Iterator[Spell]:
     """Yield what of a loan was paid behind its due day, or is not paid. A claim that was given up ends that day.
 
-    A bill that a guarantor paid is late until the guarantor has it back.
+    What a guarantor paid, a bill or all of the loan, is late until the guarantor has it back.
     """
+    claimed_on = state.settled_on if state.guarantor_claim_fen else None
     given_up = state.last_key[0] if state.stage is Stage.WRITTEN_OFF and state.last_key is not None else None
     for line in state.instalments:
         if not line.billed:
             continue
         if line.paid_on is not None:
             if line.paid_on > line.due:
-                yield Spell(due=line.due, cured_on=line.paid_on)
+                yield Spell(due=line.due, cured_on=None if line.paid_on == claimed_on else line.paid_on)
         elif line.unpaid_fen > 0:
             yield Spell(due=line.due, cured_on=given_up)
     for claim in state.bill_claims:

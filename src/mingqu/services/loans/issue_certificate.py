@@ -9,7 +9,7 @@ from uuid import UUID
 
 from mingqu.domain.canonical import Canonical, canonical, read
 from mingqu.domain.evidence import LeafKind
-from mingqu.domain.loan import ChargedBack, OverpaymentReturned, Repaid, Reversed, Stage
+from mingqu.domain.loan import ChargedBack, OverpaymentReturned, Receipt, Repaid, Reversed, Stage
 from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.people.keep_for_the_law import keep_for_the_law
@@ -91,7 +91,8 @@ def _facts(tx: Transaction, of: Loan, certificate_id: UUID) -> dict[str, Canonic
     history = loan.events(tx, loan=of)
     undone = {event.target for event in history if isinstance(event, Reversed)}
     received = [event for event in history if isinstance(event, Repaid) and event.event_id not in undone]
-    repaid = [event for event in received if event.receipt not in CONCEDED]
+    # What a guarantor paid its borrower did not, who paid the guarantor instead.
+    repaid = [event for event in received if event.receipt not in CONCEDED | {Receipt.COMPENSATION}]
     went_back = [event for event in history if isinstance(event, OverpaymentReturned | ChargedBack)]
     late_days = max(
         ((line.paid_on - line.due).days for line in of.state.instalments if line.paid_on is not None), default=0
