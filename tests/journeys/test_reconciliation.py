@@ -16,6 +16,7 @@ from mingqu.domain.loan import Intent
 from mingqu.domain.moment import start_of
 from mingqu.domain.proposal import Deed, MakerIsChecker
 from mingqu.domain.reconciliation import BreakKind, BreakState, BreakStill, Cause
+from mingqu.domain.spend import PaymentWish
 from mingqu.ports.bill import BillFault, BillUnreadable
 from mingqu.ports.payout import Direction, StatementLine
 from mingqu.services.access.read_refused import list_refused
@@ -28,11 +29,17 @@ from mingqu.services.reconciliation.fetch_bill import BillRefused, BillTakesBack
 from mingqu.services.reconciliation.reconcile import reconcile_day, reconcile_due, reconcile_one
 from mingqu.services.reconciliation.settle_bill import Settled
 from mingqu.services.repayment.repay import open_page, repay_by_hand
+from mingqu.services.revolving.return_credit import return_credit
+from mingqu.store import proof
 from mingqu.store.bills import bill, reconciliation
 from mingqu.store.bills.reconciliation import KnownBreak
 from tests.conftest import OPENED_ON
 from tests.console import signed_in
 from tests.journeys.reading import Borrowed, arrive, assert_coherent, borrow, cell_of, house_fen, rows_of, touched
+from tests.journeys.test_bill_deductions import Account
+from tests.journeys.test_fund_centre import QINGHE
+from tests.journeys.test_returned_draws import draw
+from tests.journeys.test_spend_funding import accounts_of
 from tests.journeys.two_people import seat_of
 from tests.world import OpenWorld
 
@@ -133,6 +140,34 @@ def test_a_day_that_agrees_has_no_break_and_its_money_is_settled_once_less_the_f
     (again,) = reconcile_day(day.house, on=day.on)
     assert (again.settled, again.compared.told()) == (Settled(), done.compared.told())
     assert rows_of(day.house)["transfer"] == before
+    settle_what_an_account_moved(day)
+
+
+def settle_what_an_account_moved(day: Day) -> None:
+    """What a revolving account's owner pays is its lender's cash as well, and what is given back is not; a draw was
+    paid out of that cash when it was drawn, and is none of what is settled."""
+    known, on, cash = day.borrowed.known, day.on + timedelta(days=1), books(day, AccountCode.LENDER_CASH)
+    line = Account(day.world, known, accounts_of(day.house, known.person_id)["chengchuan-cash"])
+    draw(line, "draw", 100_000)
+    owed_fen = line.view().whole_fen
+    paid = line.pay(PaymentWish.ALL, "pay more", amount_fen=owed_fen + 50_000)
+    back = return_credit(
+        day.house, person_id=known.person_id, account_id=line.account_id, instrument_id=known.instrument_id,
+        amount_fen=40_000, key="give back",
+    )  # fmt: skip
+    work_until_idle(day.world)
+    day.world.go_to_date(on + timedelta(days=1))
+    assert books(day, AccountCode.COLLECTION_CLEARING) == owed_fen + 10_000
+    (done,) = reconcile_day(day.house, on=on)
+    assert (done.compared.tally.agreed, done.open) == (3, 0)
+    assert (done.settled.orders, done.settled.gross_fen, done.settled.fee_fen) == (2, owed_fen + 10_000, 1_200)
+    assert books(day, AccountCode.COLLECTION_CLEARING) == 0
+    assert books(day, AccountCode.LENDER_CASH) == cash - 100_000 + owed_fen + 10_000 - 1_200
+    assert_coherent(day.house)
+    with day.house.database.transaction() as tx:
+        tx.execute("UPDATE settlement SET lender_id = %s WHERE on_date = %s", (QINGHE, on))
+        found = proof.settlements(tx)
+        assert {f"order {one} is settled, and neither it nor a bill says so" for one in (paid, back)} < set(found)
 
 
 def test_another_amount_in_a_bill_books_nothing_is_asked_about_and_is_gone_when_the_bill_is_mended(day: Day) -> None:

@@ -38,20 +38,24 @@ class Settlement:
 def unsettled(tx: Transaction, *, cell: int, source: str, on: date, after: UUID, limit: int) -> list[Unsettled]:
     """Return orders of a cell that the bill of a day bears out to the fen, in order of their ids. Under its lock.
 
-    A day's difference is no reason to wait: the money is there. Money of which the two sides say different amounts is.
+    An order is its loan's or its revolving account's, and settled with the lender of that. A day's difference is no
+    reason to wait: the money is there. Money of which the two sides say different amounts is.
     """
     rows = tx.execute(
         """
-        SELECT DISTINCT ON (o.order_id) o.order_id, l.lender_id, o.currency,
+        SELECT DISTINCT ON (o.order_id) o.order_id, coalesce(l.lender_id, a.lender_id), o.currency,
                CASE WHEN o.kind = 'return' THEN -o.amount_fen ELSE o.amount_fen END, b.fee_fen
         FROM bill_line b
         JOIN channel_order o ON o.cell = b.cell AND o.order_id = b.order_key AND o.state = 'PAID'
          AND o.amount_fen = b.amount_fen AND o.currency = b.currency
          AND o.value_date BETWEEN b.on_date - 1 AND b.on_date + 1
          AND b.direction = CASE WHEN o.kind = 'collection' THEN 'in' ELSE 'out' END
-        JOIN loan l ON l.cell = o.cell AND l.loan_id = o.loan_id
+        LEFT JOIN loan l ON l.cell = o.cell AND l.loan_id = o.loan_id
+        LEFT JOIN (
+            spend_order w JOIN spend_account a ON a.cell = w.cell AND a.account_id = w.account_id
+        ) ON w.cell = o.cell AND w.order_id = o.order_id
         WHERE b.cell = %(cell)s AND b.source = %(source)s AND b.on_date = %(on)s AND o.kind IN ('collection', 'return')
-          AND o.order_id > %(after)s
+          AND o.order_id > %(after)s AND (l.loan_id IS NOT NULL OR a.account_id IS NOT NULL)
           AND NOT EXISTS (SELECT FROM settled_order s WHERE s.cell = o.cell AND s.order_id = o.order_id)
         ORDER BY o.order_id, b.line LIMIT %(limit)s
         """,

@@ -40,7 +40,11 @@ _BORNE_OUT: Final[LiteralString] = """
     FROM settled_order o
     LEFT JOIN channel_order c ON c.cell = o.cell AND c.order_id = o.order_id AND c.state = 'PAID'
     LEFT JOIN loan l ON l.cell = c.cell AND l.loan_id = c.loan_id
-    LEFT JOIN settlement s ON s.settlement_id = o.settlement_id AND s.lender_id = l.lender_id
+    LEFT JOIN (
+        spend_order w JOIN spend_account a ON a.cell = w.cell AND a.account_id = w.account_id
+    ) ON w.cell = c.cell AND w.order_id = c.order_id
+    LEFT JOIN settlement s ON s.settlement_id = o.settlement_id
+                          AND s.lender_id = coalesce(l.lender_id, a.lender_id)
                           AND s.currency = c.currency
     WHERE NOT coalesce(
         o.amount_fen = CASE WHEN c.kind = 'return' THEN -c.amount_fen ELSE c.amount_fen END AND s.orders > 0
