@@ -28,7 +28,7 @@ def be_late(world: OpenWorld) -> tuple[str, str]:
     return f"/loans/{loan_id.hex}", f"/spend/{accounts['spend_line'].hex}"
 
 
-STOPPED = {"home": ".box.bad", "draw": "#problem", "account": "#stopped"}
+STOPPED = {"home": "#stopped", "limit": "#stopped", "draw": "#problem", "account": "#stopped"}
 
 
 def read(visitor: Visitor, **pages: str) -> None:

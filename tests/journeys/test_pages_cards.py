@@ -28,7 +28,7 @@ def test_a_card_says_what_it_is_for_and_takes_papers_and_wishes(world: OpenWorld
     hear_card(house, word=Word(card_id=card_id, kind=AUTHORISE, reference="n", amount_fen=50_000, asked=cash))
     assert "/cards" in phone.get("/").links
     page = phone.get(f"/cards/{card_id.hex}")
-    for said in ("DLR-MINGHE-001", "不能套取现金", "请直接付给车商", "购车发票"):
+    for said in ("DLR-MINGHE-001", "车险公司", "不能套取现金", "请直接付给车商", "购车发票"):
         assert said in page.text, said
     (form,) = [one for one in page.forms if one.action.endswith("/papers")]
     page = phone.send(form, kind="invoice", number="FP-1")
@@ -47,3 +47,6 @@ def test_an_operator_sees_what_the_monitor_found(world: OpenWorld) -> None:
     page = desk.get("/console/cards")
     assert page.status_code == 200
     assert "没有未了预警" in page.text
+    auditor = signed_in(world.house, "auditor")
+    assert 'href="/console/cards"' in auditor.get("/console").text
+    assert "没有未了预警" in auditor.get("/console/cards").text

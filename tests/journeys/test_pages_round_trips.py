@@ -32,8 +32,10 @@ SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # for the cap that a person set, what waits of a raise, until when the assessment holds, and what was late (loans,
 # revolving accounts; of whoever was, balances as well). Help when late shows the band, and opens the decision for it.
 STATEMENTS: Final = {
-    "/": 13,  # session, cards, facilities, balances, loans, payouts, cards with a purpose
-    "/ (late)": 14,
+    # Session, cards, facilities, balances, loans, payouts, cards with a purpose; what stops drawing: a freeze, the
+    # assessment, loans, revolving accounts.
+    "/": 17,
+    "/ (late)": 18,
     "/me": 6,  # session, person, names, cards, consents
     "/consents": 3,
     "/decision": 13,  # session, decision, its sealed part, what was asked about it, facilities, balances, orders

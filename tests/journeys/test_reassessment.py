@@ -274,6 +274,9 @@ def test_the_page_of_the_limit_says_what_waits_until_when_and_leads_to_a_new_ass
     page = phone.get("/limit")
     assert ended in page.text
     assert "/apply" in page.links
+    for place in ("/", "/draw"):
+        page = phone.get(place)
+        assert {"/apply", "/grievances"} & set(page.links) == {"/apply"}, f"{place} says what opens drawing again"
 
 
 def test_verify_sees_a_limit_that_no_decision_made_and_what_was_made_stays(world: OpenWorld) -> None:

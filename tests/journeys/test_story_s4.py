@@ -116,6 +116,11 @@ def read_pages(debtor: Debtor) -> None:
         page = phone.get("/rebuild")
         assert words in page.text
         assert "/loans" in page.links
+        for place in ("/", "/limit", "/spend", f"/spend/{debtor.accounts['spend_line'].hex}"):
+            shown = phone.get(place)
+            assert words in shown.text, place
+            assert place == "/spend" or "/rebuild" in shown.links, place
+            assert "¥0.00" in shown.text.replace(" ", ""), place
         assert "/rebuild" in phone.get(f"/loans/{debtor.loan_id.hex}/help").links
         explained = phone.get(f"/learn/cost?loan={debtor.loan_id.hex}")
         assert f"{explained_cost(debtor):,.2f}" in explained.text.replace(" ", "")

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.form import Form
+from mingqu.borrower.stopped import stopped
 from mingqu.services.decisions.assess import may_be_assessed
 from mingqu.services.decisions.read_limit import limit_view
 from mingqu.services.limits.cap_limit import cap_limit
@@ -41,6 +42,7 @@ def show(visit: Visit) -> Response[Any]:
         valid_until=view.valid_until,
         expired=view.expired,
         lowered=view.lowered,
+        stopped=stopped(visit),
         may_apply=may_be_assessed(visit.house, person_id=visit.person_id),
         hours=int(visit.house.settings.cap_pause.total_seconds()) // 3600,
         key=visit.form_key(),

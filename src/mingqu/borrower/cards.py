@@ -33,6 +33,7 @@ FROZEN = frozenset(
     | {"mixed_money", "unspent_at_end"}
 )
 USES = ("repay", "spend")
+INSURANCE = "6300"  # ISO 18245; a car's insurer stands on no list of payees: no loan is sent to it
 
 
 def handlers(door: Door) -> list[HTTPRouteHandler]:
@@ -109,7 +110,7 @@ def _page(visit: Visit, *, refusal: Refusal | None = None) -> Response[Any]:
         stages=view.stages,
         papers=view.papers,
         owed=[one.kind for one in view.papers if not one.brought],
-        words=[_word(view, one) for one in view.words],
+        words=[_word(visit, view, one) for one in view.words],
         key=visit.form_key(),
         problem=None if refusal is None else visit.words.refusal(refusal),
     )
@@ -146,19 +147,29 @@ def _card(visit: Visit, view: CardView) -> dict[str, Any]:
         "today_fen": view.left_today_fen,
         "per_spend_fen": contract.per_spend_fen,
         "per_day_fen": contract.per_day_fen,
-        "payees": [(view.companies.get(one, one), one) for one in sorted(contract.payees)],
+        "payees": [(_named(visit, view, one), one) for one in sorted(contract.payees)],
         "hash": contract.hash,
         "frozen": view.frozen_for is not None,
         "frozen_for": view.frozen_for if view.frozen_for in FROZEN else "",
     }
 
 
-def _word(view: CardView, one: WordView) -> dict[str, Any]:
+def _named(visit: Visit, view: CardView, merchant: str) -> str:
+    """Return the name of a company, else that it is an insurer by the clause that names it alone, else its code."""
+    if merchant in view.companies:
+        return view.companies[merchant]
+    sells = {
+        kind for one in view.contract.clauses if one.merchants == frozenset({merchant}) for kind in one.categories or ()
+    }
+    return visit.words.say("bound.insurer") if sells == {INSURANCE} else merchant
+
+
+def _word(visit: Visit, view: CardView, one: WordView) -> dict[str, Any]:
     return {
         "kind": one.kind if one.kind in KINDS else "authorise",
         "at": one.at,
         "fen": one.amount_fen,
-        "merchant": view.companies.get(one.merchant, one.merchant),
+        "merchant": _named(visit, view, one.merchant),
         "yes": one.outcome not in ("declined", "refused"),
         "reason": one.reason if one.reason in REASONS else "",
         "code": one.reason,

@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from mingqu.borrower.consents import recipient_of, standing_id
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.drawing import share
+from mingqu.borrower.stopped import stopped
 from mingqu.borrower.wallet import deducting, may_bind_wallet
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.instrument import InstrumentKind
@@ -44,6 +45,7 @@ def show(visit: Visit) -> Response[Any]:
         "home.html",
         verified=limit is not None or is_verified(visit.house, person_id=visit.person_id),
         limit=_limit(limit),
+        stopped=None if limit is None else stopped(visit),
         rates=_rates(limit),
         decided=None if limit is not None else _decided(visit),
         late=None if not late else _due(visit, late[0]),

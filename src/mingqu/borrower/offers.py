@@ -14,6 +14,7 @@ from mingqu.borrower.cost_table import collector_of
 from mingqu.borrower.door import Door, Visit
 from mingqu.borrower.drawing import share
 from mingqu.borrower.form import Form, own_path
+from mingqu.borrower.stopped import stopped
 from mingqu.domain.identifier import parse
 from mingqu.domain.money import parse_yuan
 from mingqu.domain.product import METHODS
@@ -54,6 +55,7 @@ def show_calculator(visit: Visit) -> Response[Any]:
     return visit.show(
         "draw.html",
         choice=choice.shown(),
+        stopped=stopped(visit) if choice.nothing_left else None,
         plan=plan,
         problem=None if problem is None else visit.words.refusal(problem),
     )
@@ -188,6 +190,11 @@ class _Choice:
         wish = visit.query("method")
         self.method = wish if wish in self.methods else self.methods[0]
 
+    @property
+    def nothing_left(self) -> bool:
+        """Whether not even the least amount can be drawn."""
+        return self.most_fen < self.least_fen
+
     def shown(self) -> dict[str, Any]:
         """Return what the page shows of it."""
         return {
@@ -200,7 +207,7 @@ class _Choice:
             "counts": self.counts,
             "instalments": self.instalments,
             "method": self.method,
-            "nothing_left": self.most_fen < self.least_fen,
+            "nothing_left": self.nothing_left,
             "too_much": self.amount_fen > self.most_fen,
         }
 

@@ -32,7 +32,7 @@ def routes(desk: Desk) -> list[HTTPRouteHandler]:
             reason_length_max=REASON_LENGTH_MAX,
         )
 
-    @page("/cards", needs=Permission.FREEZE)
+    @page("/cards", needs=Permission.DECISION)
     def cards(request: Asked) -> Response[Any]:
         return show(request)
 

@@ -205,7 +205,7 @@ def _events(house: House, loan_id: UUID) -> list[Accelerated]:
 
 def open_alerts(house: House, *, seat: Seat) -> list[AlertView]:
     """Return the open alerts of all cards, the oldest first. Errors: OperatorForbidden."""
-    seat.operator.require(Permission.FREEZE)
+    seat.operator.require(Permission.DECISION)  # whoever sees what was decided about people sees what rules found
     now = house.clock.now()
     with house.database.transaction() as tx:
         found = purpose_alert.standing(tx, limit=ALERTS_SHOWN_MAX)

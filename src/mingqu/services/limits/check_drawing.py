@@ -68,6 +68,21 @@ def late_days(state: LoanState, *, on: date) -> int:
     return max(1, days, (on - min([*bills, *whole], default=on)).days)
 
 
+def stop_of(tx: Transaction, house: House, *, person_id: UUID) -> Refusal | None:
+    """Return the refusal that anything drawn would meet now, or None when drawing is open."""
+    try:
+        require_drawing_open(tx, house, person_id=person_id)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+def drawing_stopped(house: House, *, person_id: UUID) -> Refusal | None:
+    """Return what stops a person's drawing now, for whoever shows what could be drawn; None when nothing does."""
+    with house.database.transaction() as tx:
+        return stop_of(tx, house, person_id=person_id)
+
+
 def spend_overdue_days(tx: Transaction, *, account: SpendAccount, on: date) -> int:
     """Return for how many days a revolving account is overdue on a day, also when its morning is not booked yet.
 

@@ -12,7 +12,7 @@ from mingqu.domain.refusal import Refusal
 from mingqu.services.house import House
 from mingqu.services.limits.cap_limit import left_under_cap
 from mingqu.services.limits.check_assessment import withheld
-from mingqu.services.limits.check_drawing import require_drawing_open
+from mingqu.services.limits.check_drawing import stop_of
 from mingqu.services.limits.keep_to_link import left_by_links
 from mingqu.services.limits.stand_in_band import left_in_band
 from mingqu.store.decisions import assessment
@@ -46,11 +46,6 @@ class Bounds:
 
 def bounds_of(tx: Transaction, house: House, *, person_id: UUID) -> Bounds:
     """Return what stops or bounds a person's drawing now."""
-    stopped = None
-    try:
-        require_drawing_open(tx, house, person_id=person_id)
-    except Refusal as refusal:
-        stopped = refusal
     by_cap = left_under_cap(tx, house, person_id=person_id)
     by_band = left_in_band(tx, house, person_id=person_id)
     return Bounds(
@@ -58,5 +53,5 @@ def bounds_of(tx: Transaction, house: House, *, person_id: UUID) -> Bounds:
         waiting=withheld(assessment.last_changes(tx, person_id=person_id), at=house.clock.now()),
         by_link=left_by_links(tx, person_id=person_id),
         most_fen=min((fen for fen in (by_cap, by_band) if fen is not None), default=None),
-        stopped=stopped,
+        stopped=stop_of(tx, house, person_id=person_id),
     )
