@@ -36,7 +36,7 @@ RULES = the_pack().rules
 def read(**changed: Plain) -> FundingBook:
     """Return what the shipped agreement says with something changed, beside the funders it names."""
     folder = policy.policy_folder() / "funding"
-    files = [folder / name for name in ("chengchuan.toml", "qinghe.toml", FILE)]
+    files = [folder / name for name in ("chengchuan.toml", "qinghe.toml", "tinglan.toml", FILE)]
     held = [policy.read_document(path, file=path.name) for path in files]
     return parse_funding(
         documents=[
@@ -58,6 +58,10 @@ def cause(**said: Plain) -> Plain:
         ({"buy_back": [*cause(), *cause()]}, "buy_back"),  # type: ignore[misc]
         ({"buy_back": cause(cause="whim")}, "cause"),
         ({"buy_back": cause(buyer="qinghe")}, "buyer"),
+        (
+            {"buy_back": cause(buyer="tinglan")},
+            "buyer",
+        ),  # a third lender, whose own limits no joint loan is held against
         ({"buy_back": cause(overdue_days_min=30)}, "overdue_days_min"),
         ({"buy_back": cause(cause="overdue")}, "overdue_days_min"),
         ({"buy_back": cause(cause="overdue", overdue_days_min=0)}, "overdue_days_min"),

@@ -170,7 +170,8 @@ def require_may_buy(
 def parse_buy_back(*, document: Document, known: dict[str, UUID]) -> BuyBackTerms:
     """Return the agreement that a file describes; it may only name funders that a file describes. Errors: PolicyFault.
 
-    A buyer may be a partner, which is another file's: who it is, and whether it may buy, is asked on the day.
+    A buyer may be a partner, which is another file's: who it is, and whether it may buy, is asked on the day. Of the
+    funders only the originator buys: the limits that a joint loan is held against are its two lenders'.
     """
     reader = document.reader()
     reader.only(("kind", "id", "version", "valid_from", "valid_to", "lender", "seller", "buy_back", "note"))
@@ -178,7 +179,8 @@ def parse_buy_back(*, document: Document, known: dict[str, UUID]) -> BuyBackTerm
     lender_id, seller_id = (known[reader.choice(column, tuple(known))] for column in ("lender", "seller"))
     if lender_id == seller_id:
         raise reader.fault("seller", "nobody sells its own loan to itself.", "Name the other lender of a joint loan.")
-    rules = tuple(_rule(row, reader.text("seller")) for row in reader.tables("buy_back", label="cause"))
+    elsewhere = set(known) - {reader.text("lender")}
+    rules = tuple(_rule(row, elsewhere) for row in reader.tables("buy_back", label="cause"))
     if not rules or len({one.cause for one in rules}) != len(rules):
         raise reader.fault("buy_back", "no cause, or one twice.", "Write one [[buy_back]] for each cause.")
     return BuyBackTerms(
@@ -193,7 +195,7 @@ def parse_buy_back(*, document: Document, known: dict[str, UUID]) -> BuyBackTerm
     )
 
 
-def _rule(row: Reader, seller: str) -> BuyBackRule:
+def _rule(row: Reader, elsewhere: set[str]) -> BuyBackRule:
     row.only(("cause", "buyer", "overdue_days_min", "price", "note"))
     cause, days = Cause(row.choice("cause", tuple(Cause))), 0
     if cause is Cause.OVERDUE:
@@ -204,6 +206,8 @@ def _rule(row: Reader, seller: str) -> BuyBackRule:
     if PricePart.PRINCIPAL not in parts or len(set(parts)) != len(parts):
         raise row.fault("price", "principal is missing, or a part stands twice.", "Name principal, and each part once.")
     buyer = row.name("buyer")
-    if buyer == seller:
-        raise row.fault("buyer", "the seller has this part already.", "Name the originator or a guarantor.")
+    if buyer in elsewhere:  # a third lender's capital would bear a part that its limits are never asked about
+        raise row.fault(
+            "buyer", "it is the seller, or a lender beside this loan.", "Name the originator or a guarantor."
+        )
     return BuyBackRule(cause=cause, buyer=buyer, overdue_days_min=days, parts=parts)
