@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -28,13 +29,17 @@ from mingqu.services.people.read_person import cards_of
 from mingqu.services.people.sign_in_with_alipay import AlipayCodeWrong, sign_in_with_alipay
 from mingqu.services.repayment.agree_at_wallet import WalletPage, ask_wallet, begin_at_wallet, wallet_of
 from mingqu.services.repayment.repay import request_agreement
+from mingqu.services.revolving.draw_cash import draw_cash
+from mingqu.store import proof
 from mingqu.store.loans import loan
+from mingqu.store.orders import order
 from mingqu.store.server.database import Database
 from mingqu.web.site import make_site
 from mingqu.worlds.house import AlipayDoor
 from tests.conftest import OPENED_ON
 from tests.journeys.reading import arrive, assert_coherent, borrow, limit_of, live_until, orders_of, rows_of
 from tests.journeys.sandbox_world import SandboxWorld, open_sandbox_world
+from tests.journeys.test_spend_funding import accounts_of
 
 AMOUNT_FEN = 1_000_000
 
@@ -85,6 +90,30 @@ def test_a_loan_arrives_in_the_borrowers_own_account(world: SandboxWorld) -> Non
     assert balance_fen(world, account) == before + AMOUNT_FEN
     assert world.balance_fen(XIA) == on_card_fen
     assert_coherent(world.house)
+    draw_to_the_account(world, known, wallet_id)
+    assert balance_fen(world, account) == before + AMOUNT_FEN + 50_000
+    assert world.balance_fen(XIA) == on_card_fen
+
+
+def draw_to_the_account(world: SandboxWorld, known: Known, wallet_id: UUID) -> None:
+    """A draw of a line of cash goes there by Alipay too, or nowhere; by the bank's way it would be found."""
+    house, account_id = world.house, accounts_of(world.house, known.person_id)["chengchuan-cash"]
+    draw = partial(
+        draw_cash, person_id=known.person_id, account_id=account_id, instrument_id=wallet_id, amount_fen=50_000
+    )
+    before = rows_of(house)
+    with pytest.raises(CardNotSupported):
+        draw(replace(house, payouts={}), key="to a house without Alipay")
+    assert rows_of(house) == before
+    order_id = draw(house, key="draw")
+    work_until_idle(world)
+    with house.database.transaction() as tx:
+        ended = order.load(tx, order_id=order_id)
+    assert (ended.state, ended.channel) == (OrderState.PAID, ALIPAY_ACCOUNT)
+    assert_coherent(house)
+    with house.database.transaction() as tx:
+        tx.execute("UPDATE channel_order SET channel = 'bank' WHERE order_id = %s", (order_id,))
+        assert any(f"payout {order_id} went to what is not" in one for one in proof.payees(tx))
 
 
 def test_an_account_of_another_name_gets_nothing_and_the_hold_is_given_back(world: SandboxWorld) -> None:

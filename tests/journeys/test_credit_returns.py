@@ -81,6 +81,7 @@ def refuse_what_is_not_theirs(site: Site, xia: Borrower, account_id: UUID) -> No
         (zhou.client, account_id, zhou.instrument_id, 100, "", "not_found"),
         (client, account_id, xia.instrument_id, 100, "state = 'added'", "instrument_not_verified"),
         (client, account_id, xia.instrument_id, 100, "kind = 'credit_card'", "card_not_supported"),
+        (client, account_id, xia.instrument_id, 100, "kind = 'wallet'", "card_not_supported"),  # of no channel here
     ]
     for who, of, card_id, amount_fen, change, code in tries:
         if change:

@@ -216,7 +216,7 @@ def authorize(
 def draw_from_line(
     account_id: FromPath[UUID], data: JSONBody[NewCashDraw], key: KeyHere, house: HouseHere, caller: CallerHere
 ) -> PaymentOrder:
-    """Draw cash from a line to the caller's own card."""
+    """Draw cash from a line to the caller's own card, or by Alipay to their own account there."""
     order_id = draw_cash(
         house,
         person_id=caller.person_id,

@@ -1,4 +1,4 @@
-"""Draw cash from a line to the borrower's own card: held at once, owed when the channel says that it was paid."""
+"""Draw cash from a line to an own card or account at Alipay: held at once, owed when the channel says it was paid."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from mingqu.domain.money import AmountOutOfRange
 from mingqu.domain.order import OrderKind, parent_of_holds, reserve
 from mingqu.domain.refusal import Refusal
 from mingqu.domain.spend.product import CASH_LINE
-from mingqu.services.house import BANK, House
+from mingqu.services.house import House
 from mingqu.services.limits.cap_limit import require_under_cap
 from mingqu.services.limits.check_assessment import require_usable
 from mingqu.services.limits.check_drawing import require_drawing_open
 from mingqu.services.limits.keep_to_link import require_within_links
 from mingqu.services.limits.stand_in_band import require_in_band
+from mingqu.services.loans.reserve_payout import payout_channel
 from mingqu.services.once import Response, once
 from mingqu.services.revolving.pay_merchant import require_held
 from mingqu.services.revolving.record_spend import brought_up, holds_for
@@ -40,7 +41,9 @@ class NotForCash(Refusal):
 def draw_cash(
     house: House, *, person_id: UUID, account_id: UUID, instrument_id: UUID, amount_fen: int, key: str
 ) -> UUID:
-    """Order a draw to a person's own debit card and return the order's id; interest runs from the day it is paid.
+    """Order a draw to a person's own debit card, or by Alipay to their account there, and return the order's id.
+
+    Interest runs from the day it is paid.
 
     Errors: NotFound, NotForCash, AmountOutOfRange, DrawingFrozen, DrawingStopped, AssessmentExpired, CapExceeded,
     BandLowered, RaisePauses, LimitExceeded, FundingExhausted, InstrumentNotVerified, CardNotSupported,
@@ -73,7 +76,7 @@ def draw_cash(
                 instrument_id=instrument_id,
                 amount_fen=amount_fen,
                 currency=account.currency,
-                channel=BANK,
+                channel=payout_channel(house, to=card),
                 run_at=house.clock.now(),
             ),
         )

@@ -23,7 +23,8 @@ from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.money import AmountOutOfRange
 from mingqu.domain.order import Order, OrderKind, OrderState, reserve
 from mingqu.domain.spend import SpendEvent, SpendKind, require_returnable
-from mingqu.services.house import House, channel_to
+from mingqu.services.house import House
+from mingqu.services.loans.reserve_payout import payout_channel
 from mingqu.services.once import Response, once
 from mingqu.services.revolving.record_spend import bring_up_all, brought_up, day_to_tell, record_spend
 from mingqu.services.revolving.reserve_deduction import withdraw_unsent
@@ -74,7 +75,7 @@ def return_credit(
                 instrument_id=instrument_id,
                 amount_fen=amount_fen,
                 currency=account.currency,
-                channel=channel_to(card),
+                channel=payout_channel(house, to=card),
                 run_at=house.clock.now(),
             ),
         )
