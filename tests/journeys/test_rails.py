@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -113,10 +114,15 @@ def test_a_loan_is_paid_to_the_payee_of_its_contract_and_to_no_card(world: Sandb
         other = Payee(account=DEALER.account, name=Personal("别的公司"), bank="QPBK", purpose="car_purchase")
         with pytest.raises(PayeeNamedAlready):
             name_payee(tx, world.house, of=of, payee=other)
-        with pytest.raises(PayeeMalformed):
-            name_payee(
-                tx, world.house, of=of, payee=Payee(account=Personal("1"), name=DEALER.name, bank="", purpose="")
-            )
+        for wrong in (
+            replace(DEALER, account=Personal("1")),
+            replace(DEALER, bank=""),
+            replace(DEALER, bank=DEALER.account.reveal()),  # in the wrong field it would stand unsealed, and for good
+            replace(DEALER, purpose=f"for {XIA.id_number.reveal()}"),
+            replace(DEALER, purpose=""),
+        ):
+            with pytest.raises(PayeeMalformed):
+                name_payee(tx, world.house, of=of, payee=wrong)
     on = world.house.clock.business_date()
     world.go_to(start_of(on + timedelta(days=1)) + timedelta(hours=11))
     work_until_idle(world)

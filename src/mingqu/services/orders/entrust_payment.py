@@ -9,9 +9,10 @@ that makes the contract. Sources: 《个人贷款管理办法》(NFRA 令 2024 �
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.refusal import Refusal
@@ -37,6 +38,10 @@ class EntrustedPaymentUnavailable(Refusal):
 
     code: ClassVar[str] = "entrusted_payment_unavailable"
     status: ClassVar[int] = 503
+
+
+# Bank and purpose stand unsealed and for good: the code of a bank has twelve digits, accounts and identities have more.
+_A_NUMBER: Final = re.compile(r"\d(\s*\d){12}")
 
 
 class PayeeMissing(Refusal):
@@ -94,6 +99,8 @@ def require_payee(payee: Payee) -> None:
         raise PayeeMalformed("The payee's account or name is not of its form.")
     if not all(0 < len(word) <= 64 and word.isprintable() for word in (payee.bank, payee.purpose)):
         raise PayeeMalformed("The payee's bank or purpose is missing.")
+    if _A_NUMBER.search(payee.bank) or _A_NUMBER.search(payee.purpose):
+        raise PayeeMalformed("An account's or identity's number stands where the bank or the purpose is to be named.")
 
 
 def entrust_payment(tx: Transaction, house: House, *, of: Loan, amount_fen: int, payout_at: datetime) -> UUID:
