@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 import re
 from pathlib import Path
 from string import Formatter
@@ -19,6 +22,11 @@ PACKAGE: Final = Path(mingqu.borrower.__file__).parent
 NAMED: Final = re.compile(r"""(?:\bt|say)\(\s*(["'])([a-z_.]+)\1\s*([~,)]| if )""")
 # Names that code puts together itself: refusals by their code.
 BY_CODE: Final = (SAY,)
+# What no person can bring about or mend on a page: a forged form, a book or a rule pack that is broken.
+NOT_THEIRS: Final = {
+    "consent_recipient_wrong", "day_not_come", "decision_input_invalid", "guidance_missing", "replay_differs",
+    "rule_missing", "seal_broken",
+}  # fmt: skip
 NAMED_IN_CODE: Final = ("refusal.nothing", "refusal.unsure", "refusal.other")
 
 
@@ -64,6 +72,22 @@ def test_every_refusal_that_has_words_is_a_refusal(texts: Texts) -> None:
     spoken = {name.removeprefix(SAY) for name in texts.of if name.startswith(SAY)}
     assert spoken - codes == set()
     assert set(UNSURE) - codes == set()
+
+
+def errors_of(module: str) -> set[str]:
+    """Return the classes that the use cases of a module of pages say as their errors."""
+    called = vars(importlib.import_module(module)).values()
+    said = [one.__doc__ or "" for one in called if inspect.isfunction(one) and "mingqu.services" in one.__module__]
+    return {name for text in said for name in re.findall(r"[A-Z]\w+", text.partition("Errors:")[2])}
+
+
+def test_every_refusal_that_a_page_can_meet_says_in_words_what_helps(texts: Texts) -> None:
+    by_class = {refusal.__name__: refusal for refusal in refusals()}
+    pages = [f"mingqu.borrower.{one.name}" for one in pkgutil.iter_modules([str(PACKAGE)])]
+    met = {by_class[name] for page in pages for name in errors_of(page) if name in by_class}
+    assert len(met) > 80
+    mute = {one.code for one in met if one.status != 404 and f"{SAY}{one.code}" not in texts.of}
+    assert mute == NOT_THEIRS
 
 
 def test_pages_hold_nothing_inline() -> None:
