@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -20,7 +21,9 @@ from mingqu.services.changes.work_out_loan import (
     read_work_out,
 )
 from mingqu.services.proposals.propose import approve, decline, propose
+from mingqu.services.repayment.read_loans import loan_view
 from tests.console import employ, visitor
+from tests.journeys.pages import Phone
 from tests.journeys.reading import assert_coherent, do_morning, live_until
 from tests.journeys.test_loan_events import in_arrears, lender_fen
 from tests.journeys.two_people import seat_of
@@ -54,7 +57,7 @@ def done(world: OpenWorld, loan_id: UUID, what: WorkOut, *, key: str = "") -> No
 
 
 def test_a_loan_is_called_in_lost_restored_and_given_up_by_two_people(world: OpenWorld) -> None:
-    _, borrowed, change = in_arrears(world, date(2026, 12, 14))
+    known, borrowed, change = in_arrears(world, date(2026, 12, 14))
     loan_id = borrowed.signed.loan_id
     assert (change.state.overdue_days(date(2026, 12, 14)), possible(world, loan_id)) == (90, set())
     with pytest.raises(WorkOutImpossible):
@@ -104,4 +107,16 @@ def test_a_loan_is_called_in_lost_restored_and_given_up_by_two_people(world: Ope
     work_until_idle(world)
     (last,) = [one for one in world.sms.inbox(phone=XIA.phone) if one.template == "loan.given_up"]
     assert last.values["amount"].reveal() == "0.00"
+    nothing_of_it_is_owed_by_its_pages(world, known.person_id, loan_id)
     assert_coherent(world.house)
+
+
+def nothing_of_it_is_owed_by_its_pages(world: OpenWorld, person_id: UUID, loan_id: UUID) -> None:
+    seen = loan_view(world.house, person_id=person_id, loan_id=loan_id)
+    assert (seen.next_due, {(row.state, row.unpaid_fen) for row in seen.rows}) == (None, {("given_up", 0)})
+    phone = Phone(world)
+    phone.sign_in(XIA)
+    page = phone.get(f"/loans/{loan_id.hex}").text
+    assert page.count("已免除") == len(seen.rows)
+    assert not re.search(r"逾期 \d+ 天", page)
+    assert "已免除" in phone.get("/loans").text

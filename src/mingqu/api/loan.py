@@ -56,7 +56,7 @@ class Owed(Answer, frozen=True, kw_only=True):
 
 
 class Row(Answer, frozen=True, kw_only=True):
-    """One line of a schedule; `state` is paid, overdue, due or coming.
+    """One line of a schedule; `state` is paid, overdue, due, coming or given_up.
 
     `guarantor_fen` is what of it is owed to the guarantor who paid it.
     """

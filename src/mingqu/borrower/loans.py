@@ -25,7 +25,7 @@ from mingqu.services.partners.read_buy_back import BoughtBack, bought_back
 from mingqu.services.people.read_person import cards_of
 from mingqu.services.people.state_business import use_of
 from mingqu.services.repayment.preview_repayment import ways_of
-from mingqu.services.repayment.read_loans import OVERDUE, PAID, LoanView, OrderView, loan_view, loans_of
+from mingqu.services.repayment.read_loans import GIVEN_UP, OVERDUE, PAID, LoanView, OrderView, loan_view, loans_of
 from mingqu.services.repayment.repay_together import PARTS_MIN, due_together
 from mingqu.web.print_paper import contract_pdf
 
@@ -79,7 +79,7 @@ def show_schedule(visit: Visit) -> Response[Any]:
         rows=one.rows,
         paid=counts.get(PAID, 0),
         overdue=counts.get(OVERDUE, 0),
-        coming=len(one.rows) - counts.get(PAID, 0) - counts.get(OVERDUE, 0),
+        coming=sum(rows for state, rows in counts.items() if state not in (PAID, OVERDUE, GIVEN_UP)),
         late=late,
         only_late=counts.get(OVERDUE, 0) == 1,
         penalty_fen=one.quote.due.penalty_fen if one.quote else 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from mingqu.domain.loan import Instalment, LoanState, LoanTerms, Quote, Stage, fold, quote
@@ -21,6 +21,7 @@ from mingqu.store.orders.order import Told
 from mingqu.store.server.database import Transaction
 
 PAID, OVERDUE, DUE, COMING = "paid", "overdue", "due", "coming"  # what a row of the schedule can be
+GIVEN_UP: Final = "given_up"  # or that: what was left of it nobody is owed any more
 
 
 class DayNotCome(Refusal):
@@ -62,7 +63,9 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of a schedule; `state` is paid, overdue, due (billed, today or before) or coming. Amounts in fen.
+    """One line of a schedule; `state` is paid, overdue, due (billed, today or before), coming, or given up.
+
+    Amounts in fen; of what was given up nothing is unpaid.
 
     `guarantor_fen` is what the guarantor who paid this bill may still claim of it.
     """
@@ -174,8 +177,11 @@ def _view(house: House, signed: SignedLoan, today: date, *, payout: Told | None)
     product = house.pack.product_version(product_id=of.product_id, version=signed.product_version)
     lender = house.pack.lender(lender_id=of.lender_id)
     claimed = {claim.due: claim.left_fen for claim in state.bill_claims if claim.left_fen}
-    rows = tuple(_row(line, today, guarantor_fen=claimed.get(line.due, 0)) for line in state.instalments)
-    coming = next((row for row in rows if row.state != PAID), None)
+    given_up = state.stage is Stage.WRITTEN_OFF
+    rows = tuple(
+        _row(line, today, guarantor_fen=claimed.get(line.due, 0), given_up=given_up) for line in state.instalments
+    )
+    coming = next((row for row in rows if row.state not in (PAID, GIVEN_UP)), None)
     return LoanView(
         loan_id=of.loan_id,
         contract_id=of.contract_id,
@@ -204,9 +210,11 @@ def _view(house: House, signed: SignedLoan, today: date, *, payout: Told | None)
     )
 
 
-def _row(line: Instalment, today: date, *, guarantor_fen: int) -> Row:
+def _row(line: Instalment, today: date, *, guarantor_fen: int, given_up: bool) -> Row:
     if line.paid_on is not None or (line.billed and line.unpaid_fen == 0):
         state = PAID
+    elif given_up:
+        state = GIVEN_UP
     elif line.due < today:
         state = OVERDUE
     else:
@@ -219,7 +227,7 @@ def _row(line: Instalment, today: date, *, guarantor_fen: int) -> Row:
         fee_fen=line.fee_fen,
         penalty_fen=line.penalty_fen,
         paid_fen=line.paid_fen,
-        unpaid_fen=line.unpaid_fen,
+        unpaid_fen=0 if state == GIVEN_UP else line.unpaid_fen,
         paid_on=line.paid_on,
         state=state,
         guarantor_fen=guarantor_fen,
