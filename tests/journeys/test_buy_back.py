@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
 
+import pytest
+
 from mingqu.demo.journey import Known, pay_by_hand, work_until_idle
 from mingqu.demo.people import XIA
 from mingqu.domain.funding import LimitKind
@@ -13,6 +15,7 @@ from mingqu.domain.ledger import AccountCode
 from mingqu.domain.loan import Intent, quote
 from mingqu.domain.order import OrderKind
 from mingqu.services.changes.reverse_repayment import reverse_repayment
+from mingqu.services.changes.work_out_loan import ClaimOfGuarantor, WorkOut
 from mingqu.services.funding.keep_headroom import set_headroom
 from mingqu.services.funding.state_to_funder import state_to_funder
 from mingqu.services.house import House
@@ -40,6 +43,8 @@ from tests.journeys.reading import (
     touched,
 )
 from tests.journeys.test_fund_centre import another, owned, used
+from tests.journeys.test_life_events import record, say
+from tests.journeys.test_working_out import done, possible, proposed
 from tests.world import OpenWorld
 
 FIRST = date(2026, 8, 1)
@@ -120,6 +125,7 @@ def test_a_part_is_bought_back_and_every_fen_from_that_day_on_is_the_buyers(worl
     had = it.stated("qinghe")
     price = two_people_buy_it_back(it)
     the_loan_is_told_and_shown_as_the_buyers(it, price)
+    its_lender_cannot_give_up_what_a_guarantor_bought(it)
     what_comes_later_is_the_buyers(it, had, price)
     the_proof_finds_what_is_not_so(it.house)
     the_originator_buys_what_was_forged_if_it_has_room(it)
@@ -232,6 +238,17 @@ def the_loan_is_told_and_shown_as_the_buyers(it: Joint, price: dict[str, int]) -
     parts = owned(it.house, it.loan_id, AccountCode.SHARE_PRINCIPAL)
     assert [one.principal_fen for one in seen.sources if one.source_id == "joint-qinghe"] == parts[:1]
     assert seen.principal_fen == sum(parts)
+
+
+def its_lender_cannot_give_up_what_a_guarantor_bought(it: Joint) -> None:
+    """Taken for lost the claim stays, the buyer's too; given up it would be gone for both."""
+    record(it.house, say(it.house, it.known.person_id, "dead", kind="deceased"))
+    done(it.world, it.loan_id, WorkOut.CHARGE_OFF)
+    assert possible(it.world, it.loan_id) == {"undo"}
+    with pytest.raises(ClaimOfGuarantor):
+        proposed(it.world, it.loan_id, WorkOut.GIVE_UP)
+    done(it.world, it.loan_id, WorkOut.UNDO)
+    record(it.house, say(it.house, it.known.person_id, "alive", kind="alive"))
 
 
 def what_comes_later_is_the_buyers(it: Joint, had: dict[str, int], price: dict[str, int]) -> None:

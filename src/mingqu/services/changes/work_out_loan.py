@@ -28,7 +28,7 @@ from mingqu.services.changes.change_loan import change_in
 from mingqu.services.changes.relieve_loan import story_of
 from mingqu.services.collection.class_of_debt import case_of_debt, class_of
 from mingqu.services.house import House
-from mingqu.store.loans import loan
+from mingqu.store.loans import loan, loan_buy_back
 from mingqu.store.loans.loan import Loan
 from mingqu.store.operators import proposal
 from mingqu.store.orders import order
@@ -46,7 +46,7 @@ class WorkOutImpossible(Refusal):
 
 
 class ClaimOfGuarantor(Refusal):
-    """A guarantor has paid for this loan: the claim is the guarantor's, and its lender has nothing to lose."""
+    """A guarantor has paid for this loan, or has bought a part of it: that claim is the guarantor's to give up."""
 
     code: ClassVar[str] = "claim_of_guarantor"
     status: ClassVar[int] = 409
@@ -164,7 +164,17 @@ def _require(tx: Transaction, house: House, of: Loan, chosen: WorkOut) -> None:
         found = class_of(house, case=case, days=days)
         if found is not AssetClass.LOSS and not (days and _died_unguaranteed(tx, of)):
             raise WorkOutImpossible("Only a loss is taken for lost.", days=days, asset_class=found.value)
-    elif chosen is WorkOut.GIVE_UP and any(
-        one.open and one.sent_at is not None for one in order.orders_of_loan(tx, loan_id=of.loan_id)
-    ):
+    elif chosen is WorkOut.GIVE_UP:
+        _require_own_claim(tx, of)
+
+
+def _require_own_claim(tx: Transaction, of: Loan) -> None:
+    """Return when a claim may be given up: all of it is its lenders', and no payment is on its way.
+
+    Errors: ClaimOfGuarantor, MoneyOnItsWay.
+    """
+    bought = loan_buy_back.of_loan(tx, loan_id=of.loan_id)
+    if bought is not None and bought.buyer != of.lender_id:
+        raise ClaimOfGuarantor("A guarantor has bought a part of this loan: that claim is the guarantor's.")
+    if any(one.open and one.sent_at is not None for one in order.orders_of_loan(tx, loan_id=of.loan_id)):
         raise MoneyOnItsWay("A payment is on its way; wait for its end.")
