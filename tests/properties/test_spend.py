@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -146,6 +147,22 @@ def require_sound(state: SpendState, balance: Counter[Code], used_fen: int) -> N
     assert unpacked(packed(state)) == state
 
 
+def refunded_while_overdue() -> list[SpendEvent]:
+    """Most of a bill became instalments, what it asked at least was not paid, and then what was bought came back: of
+    the next bill nothing is owed but an instalment that is not late."""
+
+    def event(number: int, kind: SpendKind, after: int, fen: int, **more: Any) -> SpendEvent:
+        return SpendEvent(event_id=UUID(int=number), kind=kind, on=OPENED + DAY * after, amount_fen=fen, **more)
+
+    return [
+        event(1, SpendKind.PURCHASED, 46, 554_290),
+        event(2, SpendKind.CONVERTED, 71, 472_717, count=3),
+        event(3, SpendKind.REFUNDED, 87, 200_000, target=UUID(int=1)),
+    ]
+
+
+@example(terms=terms_of(free_period=False), events=refunded_while_overdue())
+@example(terms=terms_of(), events=refunded_while_overdue())
 @given(terms=TERMS, events=histories())
 @settings(max_examples=examples(150))
 def test_the_books_of_an_account_agree_with_it_after_every_event(terms: SpendTerms, events: list[SpendEvent]) -> None:
@@ -348,6 +365,26 @@ def test_what_was_sent_and_is_not_the_owners_as_it_is_told_again_is_owed() -> No
     ]  # fmt: skip
     with pytest.raises(CreditExceeded):
         require_returnable(had, amount_fen=301)
+
+
+@pytest.mark.parametrize("paid_fen", [0, 3_000])
+def test_nobody_stays_late_with_what_came_back(paid_fen: int) -> None:
+    terms = terms_of(rate_ppm=0)
+    events = [
+        SpendEvent(event_id=UUID(int=1), kind=SpendKind.PURCHASED, on=date(2026, 1, 8), amount_fen=50_000),
+        SpendEvent(
+            event_id=UUID(int=2), kind=SpendKind.REFUNDED, on=date(2026, 3, 4), amount_fen=50_000, target=UUID(int=1)
+        ),
+    ]
+    if paid_fen:
+        events.append(SpendEvent(event_id=UUID(int=3), kind=SpendKind.REPAID, on=date(2026, 3, 4), amount_fen=paid_fen))
+    till, after = (
+        fold(terms=terms, opened_on=OPENED, limit_fen=LIMIT_FEN, events=events, to=day)
+        for day in (date(2026, 3, 5), date(2026, 3, 6))
+    )
+    assert till.lacking_fen == 5_000 - paid_fen, "the refund waits for the next bill"
+    assert (after.whole_fen, after.lacking_fen, after.overdue_since) == (-paid_fen, 0, None)
+    assert after.lates == ((date(2026, 2, 25), date(2026, 3, 6)),)
 
 
 def test_a_bill_paid_whole_bears_nothing_even_when_the_next_one_is_not() -> None:

@@ -340,8 +340,10 @@ class PlainAccount:
         ordinary_fen = sum(heap.fen for heap in self.heaps if not heap.instalment)
         due_now_fen = sum(heap.fen for heap in self.heaps if heap.instalment and heap.on == self.day)
         due_before_fen = sum(heap.fen for heap in self.heaps if heap.instalment) - due_now_fen
-        self.overdue_fen = min(self.overdue_fen, ordinary_fen + due_before_fen + due_now_fen)
+        self.overdue_fen = min(self.overdue_fen, ordinary_fen + due_before_fen)
         late_parts_fen = min(self.overdue_fen, due_before_fen)
+        self.lacking_fen = min(self.lacking_fen, self.overdue_fen + self.due.total())
+        self.late_since = self.late_since if self.lacking_fen else None
         principal_fen = ordinary_fen - (self.overdue_fen - late_parts_fen)
         over_fen = min(principal_fen, max(0, self.used_fen - self.limit_fen))
         principal_fen -= over_fen

@@ -96,10 +96,11 @@ def _issue(working: Working) -> None:
     working.next_bill_on = terms.bill_after(on)
     ordinary_fen = sum(lot.principal_fen for lot in working.lots if not lot.instalment)
     instalments_fen = sum(lot.principal_fen for lot in working.lots if lot.instalment)
-    working.overdue_fen = min(working.overdue_fen, ordinary_fen + instalments_fen)
-    overdue_instalments_fen = min(
-        working.overdue_fen, sum(lot.principal_fen for lot in working.lots if lot.instalment and lot.posted_on < on)
-    )
+    older_fen = sum(lot.principal_fen for lot in working.lots if lot.instalment and lot.posted_on < on)
+    # What was refunded meanwhile is overdue no more, and an instalment of this bill is not yet.
+    working.overdue_fen = min(working.overdue_fen, ordinary_fen + older_fen)
+    overdue_instalments_fen = min(working.overdue_fen, older_fen)
+    _lack_no_more(working, on)
     principal_fen = ordinary_fen - (working.overdue_fen - overdue_instalments_fen)
     used_fen = ordinary_fen + instalments_fen + sum(plan.principal_fen for plan in working.plans)
     over_fen = min(principal_fen, max(0, used_fen - working.limit_fen))
@@ -138,6 +139,13 @@ def _issue(working: Working) -> None:
         working.statements.append(working.bill)
     else:
         working.bill = before  # nothing is asked for, so no number is used up
+
+
+def _lack_no_more(working: Working, on: date) -> None:
+    """Let nobody be late with more than is owed of what is late: what was refunded meanwhile is lacking no more."""
+    working.lacking_fen = min(working.lacking_fen, working.overdue_fen + sum(working.due.values()))
+    if not working.lacking_fen:
+        working.end_lateness(on + _DAY)
 
 
 def _settle_refunds(working: Working, on: date) -> None:
