@@ -12,12 +12,14 @@ from uuid import UUID
 
 import pytest
 
+from mingqu.channels.fake.faults import Fault
 from mingqu.channels.fake.lender import FakeLender
 from mingqu.demo.journey import READING, Known, work_until_idle
 from mingqu.domain.checkout import CheckoutState
 from mingqu.domain.consent import ConsentPurpose
 from mingqu.domain.ledger import AccountCode
 from mingqu.domain.lender_answer import LenderOffer, LenderQuestion, QuestionState
+from mingqu.domain.loan import Stage
 from mingqu.ports.lender import Declined, Funded, Later, LenderFunding, NeverFunded, NotSigned
 from mingqu.services.checkout.end_checkouts import end_checkouts
 from mingqu.services.checkout.open_checkout import CHECKOUT_LASTS, CheckoutOver, checkout_view
@@ -42,6 +44,7 @@ from mingqu.services.offers.disclose_cost import confirm_cost_table, show_cost_t
 from mingqu.services.offers.make_offers import LendersUndecided
 from mingqu.services.offers.price_offer import Offered
 from mingqu.services.privacy.give_consent import give_consent
+from mingqu.store.loans import loan
 from mingqu.store.loans.offer import load_offer
 from mingqu.store.merchants import checkout
 from mingqu.store.proof import lender_money
@@ -407,6 +410,32 @@ def test_nothing_is_signed_on_an_offer_whose_money_was_called_off_whatever_a_clo
         sign("second")
     assert (lender.funded, paid_in(house), loans_of(house)) == ({}, put_in, [])
     assert_coherent(house)
+
+
+def test_a_lender_whose_loan_ended_unpaid_has_its_money_back(world: OpenWorld) -> None:
+    lender = FakeLender(answers=deque([price(world, 91_000)]))
+    at_shop = buyer(world, lender)
+    world, house = at_shop.world, at_shop.world.house
+    at_shop.ask()
+    put_in = paid_in(house)
+    sign = at_shop.ready(at_shop.offers()[LENDER_ZH].offer.offer_id)
+    world.bank.faults.plan("payout.entrust", Fault.REFUSE)
+    signed = sign()
+    world.go_to(house.clock.now() + timedelta(seconds=61))
+    assert call_off_fundings(house, cell=house.database.cell_of(at_shop.person_id)) == 1  # signed: it is wanted
+    work_until_idle(world)
+    (asked,) = lender.funded.values()
+    assert stage_of(house, signed.loan_id) is Stage.CANCELLED
+    for _ in range(2):  # and is not told again
+        later(world, 61)
+        assert [one.funding_number for one, _ in lender.returned.values()] == [asked.number]
+        assert paid_in(house) == put_in
+    assert_coherent(house)
+
+
+def stage_of(house: House, loan_id: UUID) -> Stage:
+    with house.database.transaction() as tx:
+        return loan.get(tx, cell=tx.cell_of(loan_id), loan_id=loan_id).state.stage
 
 
 def paid_in(house: House) -> dict[str, int]:

@@ -17,6 +17,7 @@ from mingqu.services.changes.watch_card import watch_cards
 from mingqu.services.checkout.end_checkouts import end_checkouts
 from mingqu.services.checkout.open_checkout import CHECKOUT_ENDS
 from mingqu.services.do_each import do_of_cell, named, resolve, set_aside
+from mingqu.services.funding.want_no_more import CALL_OFF
 from mingqu.services.house import House
 from mingqu.services.ledger.cross_cells import CROSSING, finish_crossings
 from mingqu.services.ledger.expire_holds import expire_holds
@@ -94,7 +95,7 @@ _TELLS: Final[Mapping[str, Callable[..., int]]] = MappingProxyType(
         ask_lenders.ASK: ask_lenders.follow_lenders,
         tell_expired.TELL: tell_expired.tell_expired,
         REPORT: report_to_lenders,
-        call_off_funding.CALL_OFF: call_off_funding.call_off_fundings,
+        CALL_OFF: call_off_funding.call_off_fundings,
         WATCH: watch_cards,
         ERASE: erase_due,
         CHECKOUT_ENDS: end_checkouts,

@@ -328,7 +328,7 @@ class Reason(IntEnum):
 REASONS: Final = {
     Reason.FUND_LENDER: "A lender puts money in.",
     Reason.DISBURSE: "A loan is paid out to its borrower; held until the channel says so.",
-    Reason.RETURN_FUNDING: "What a lender paid in for an offer that nobody signed goes back.",
+    Reason.RETURN_FUNDING: "What a lender paid in for an offer that nobody signed, or a loan not paid out, goes back.",
     Reason.MIGRATE: "A loan is taken over from another system's book with its balances.",
     Reason.BILL_PRINCIPAL: "Principal falls due.",
     Reason.BILL_INTEREST: "Interest that grew is billed.",

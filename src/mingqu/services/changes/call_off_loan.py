@@ -24,6 +24,7 @@ from mingqu.domain.order import Order, OrderKind
 from mingqu.domain.purpose.version import VersionState
 from mingqu.services.changes.answer_version import end_waiting
 from mingqu.services.changes.take_payout_back import returned_payout
+from mingqu.services.funding.want_no_more import want_no_more
 from mingqu.services.house import House
 from mingqu.services.loans.follow_up import notice_of
 from mingqu.services.loans.record_event import record_event
@@ -162,6 +163,7 @@ def call_off_in(tx: Transaction, house: House, *, of: Loan, returned: Order, cau
         called_off_at=now,
     )
     called_off.insert(tx, made=made)
+    want_no_more(tx, house, of=of)
     answer = VersionState.DECLINED if cause is Cause.BORROWER else VersionState.WITHDRAWN
     end_waiting(tx, house, loan_id=of.loan_id, answer=answer)
     _witness(tx, house, made, cell=of.cell, amount_fen=returned.amount_fen)

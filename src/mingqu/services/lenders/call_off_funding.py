@@ -1,5 +1,7 @@
 """Call off what a lender was asked to pay in for an offer that nobody signed: another was signed, or it ran out.
 
+The same happens to what it paid in for a loan that was signed and ended unpaid (`want_no_more`).
+
 That it is asked is noted before it is, with the work of looking what became of it, so a death in between leaves no
 lender's money behind. Calling off is decided under the lock under which offers are signed: nothing is signed on an
 offer that was called off, and what was paid in under it is booked back in the same transaction. The lender is told
@@ -14,22 +16,23 @@ from uuid import UUID
 
 from mingqu.domain.identifier import beside
 from mingqu.domain.lender_answer import WordKind
+from mingqu.domain.loan import Stage
 from mingqu.ports.lender import LenderReturn, NeverFunded, Returned
 from mingqu.ports.silence import ChannelSilent
 from mingqu.services.do_each import do_each
 from mingqu.services.funding.fund_lender import is_funded, return_funding
+from mingqu.services.funding.want_no_more import CALL_OFF
 from mingqu.services.house import House
 from mingqu.services.lenders.hear_lender import keep_word, note_trouble
 from mingqu.store.lenders import lender_funding, lender_question
 from mingqu.store.lenders.lender_funding import AskedFunding
-from mingqu.store.loans import offer
+from mingqu.store.loans import loan, offer
 from mingqu.store.loans.offer import Offer
 from mingqu.store.merchants import checkout
 from mingqu.store.server import work
 from mingqu.store.server.database import Transaction
 from mingqu.store.server.work import Work
 
-CALL_OFF: Final = "call_off_funding"
 BATCH: Final = 20  # of a cell and round: a lender that hangs must not keep orders waiting for long
 LEASE_SECONDS: Final = 600  # a whole batch of lenders that hang
 ORDER_LOOKS: Final = timedelta(minutes=1)  # of an order's offers one is signed, and the others' money is waited for
@@ -117,13 +120,17 @@ def _called_off(tx: Transaction, house: House, piece: Work) -> AskedFunding | No
     now = house.clock.now()
     asked = lender_funding.of_offer(tx, offer_id=piece.subject_id)
     assert asked is not None, "what is asked for is noted with the work"
+    if asked.heard_at is not None:
+        work.complete(tx, work=piece, now=now)
+        return None
     if asked.called_off_at is not None:
         return asked
     stored = offer.load_offer(tx, person_id=asked.person_id, offer_id=asked.offer_id)
     if stored.loan_id is not None:
-        work.complete(tx, work=piece, now=now)
-        return None
-    if not _is_over(tx, stored=stored, now=now):
+        if loan.get(tx, cell=piece.cell, loan_id=stored.loan_id).state.stage is not Stage.CANCELLED:
+            work.complete(tx, work=piece, now=now)
+            return None
+    elif not _is_over(tx, stored=stored, now=now):
         run_at = _next_look(tx, offer_id=stored.offer_id, expires_at=stored.expires_at, now=now)
         work.reschedule(tx, work=piece, run_at=run_at)
         return None

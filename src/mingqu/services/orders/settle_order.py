@@ -12,6 +12,7 @@ from mingqu.domain.ledger import Account, AccountCode, Reason, Transfer
 from mingqu.domain.loan import Cancelled, Disbursed, Intent, OverpaymentReturned, Receipt, Repaid, Stage, quote
 from mingqu.domain.order import Order, OrderKind, OrderState
 from mingqu.domain.word import Word
+from mingqu.services.funding.want_no_more import want_no_more
 from mingqu.services.house import DEDUCTING, ENTRUSTED, House
 from mingqu.services.loans.follow_up import deduction_of, follow_up, give_back, notice_of, reserve_deductions
 from mingqu.services.loans.record_event import record_event
@@ -125,6 +126,7 @@ def _not_paid_out(tx: Transaction, house: House, of: Loan, ended: Order) -> None
     if of.state.stage is Stage.PLANNED and not came_back:
         today = house.booking_date(tx, cell=of.cell)
         record_event(tx, house, before=of, event=Cancelled(event_id=ended.order_id, value_date=today))
+        want_no_more(tx, house, of=of)
 
 
 def _collected(tx: Transaction, house: House, of: Loan, ended: Order) -> None:

@@ -5,9 +5,10 @@ The caller holds the cell's lock to write.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from mingqu.domain.money import Money
@@ -66,8 +67,20 @@ def of_offer(tx: Transaction, *, offer_id: UUID) -> AskedFunding | None:
         f"SELECT {_COLUMNS} FROM lender_funding WHERE cell = %s AND offer_id = %s",  # noqa: S608
         (tx.cell_of(offer_id), offer_id),
     ).fetchone()
-    if row is None:
-        return None
+    return None if row is None else _asked(row)
+
+
+def of_loan(tx: Transaction, *, loan_id: UUID) -> AskedFunding | None:
+    """Return what the lender of a loan was asked to pay in, or None where it was not asked."""
+    row = tx.execute(
+        f"""SELECT {_COLUMNS} FROM lender_funding WHERE cell = %s
+            AND offer_id = (SELECT c.offer_id FROM contract c WHERE c.cell = %s AND c.loan_id = %s)""",  # noqa: S608
+        (tx.cell_of(loan_id), tx.cell_of(loan_id), loan_id),
+    ).fetchone()
+    return None if row is None else _asked(row)
+
+
+def _asked(row: Sequence[Any]) -> AskedFunding:
     return AskedFunding(
         offer_id=row[0],
         person_id=row[1],

@@ -11,7 +11,8 @@ FINDINGS_MAX: Final = 20
 _SIGNED: Final[LiteralString] = """
     SELECT format('the money for offer %%s was called off, and a loan was signed on it', f.offer_id)
     FROM lender_funding f JOIN contract c ON c.cell = f.cell AND c.offer_id = f.offer_id
-    WHERE f.called_off_at IS NOT NULL"""
+    LEFT JOIN loan l ON l.cell = c.cell AND l.loan_id = c.loan_id
+    WHERE f.called_off_at IS NOT NULL AND l.stage IS DISTINCT FROM 'cancelled'"""
 # 1 is FUND_LENDER, 4 RETURN_FUNDING. What a lender puts in without an offer has no row, and is never given back so.
 _BACK: Final[LiteralString] = """
     WITH moved AS (
