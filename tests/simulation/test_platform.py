@@ -44,7 +44,7 @@ from tests.simulation.planted_accounts import (
 )
 from tests.soak import SOAK
 
-SEEDS = 1_000 if SOAK else 40
+SEEDS = 1_000 if SOAK else 30
 DAYS_PLAYED = DAYS if SOAK else 2
 BATCHES = 2
 # Each batch must have lived through this, or it tests less than it says.

@@ -20,6 +20,7 @@ from mingqu.domain.decision.pack import Pack
 from mingqu.domain.loan import Disbursed, LoanState, LoanTerms, Repaid, bring_up, quote, record
 from mingqu.domain.loan.hand_over import hand_over
 from mingqu.domain.loan.of_product import terms_of_product
+from mingqu.domain.loan.state import PARTNERS
 from mingqu.domain.product import Product
 from mingqu.domain.taking_over import HEADER, content_of
 
@@ -110,7 +111,7 @@ def _contents(pack: Pack, as_of: date, kinds: int, dice: Dice) -> tuple[list[str
 
 
 def _content(product: Product, lender: str, as_of: date, missed: int, dice: Dice) -> tuple[str, int] | None:
-    """Return what a line says of one invented loan, and its due day; None if such a loan is over, or too young."""
+    """Return what a line says of one invented loan, and its due day; None if it is over, too young, or not in lines."""
     start = as_of - timedelta(days=dice.below(AGE_DAYS_MAX))
     counts = product.instalment_counts
     terms = terms_of_product(
@@ -121,6 +122,8 @@ def _content(product: Product, lender: str, as_of: date, missed: int, dice: Dice
         method=product.methods[dice.below(len(product.methods))],
     )
     if terms.principal_fen > product.amount_max_fen:
+        return None
+    if any(rule.taker in PARTNERS for rule in terms.fees):  # no column of a line says whose a fee is
         return None
     on = as_of + timedelta(days=1)
     dues = [due for due in terms.due_dates(start=start) if due <= as_of]

@@ -59,9 +59,9 @@ def return_credit(
         account = spend.get_for(tx, person_id=person_id, account_id=account_id)
         today = house.clock.business_date()
         account = brought_up(tx, house, account=account, to=today)
-        require_returnable(account.state, amount_fen=amount_fen)
         card = instrument.load(tx, person_id=person_id, instrument_id=instrument_id)
         require_payout(instrument=card)
+        require_returnable(account.state, amount_fen=amount_fen)
         way = Account(owner=account_id, code=AccountCode.SPEND_RETURNING, currency=account.currency)
         ledger.open_accounts(tx, cell=account.cell, accounts=[way])  # most accounts never have anything on its way
         order_id = house.id_for(person_id)
