@@ -6,11 +6,12 @@ A template gets primitives, `t("name")` for a text in the page's language, and f
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -26,6 +27,7 @@ LANGUAGES: Final = ("zh", "en")
 LANGUAGE_COOKIE: Final = "mingqu_language"
 MARKET: Final = ZoneInfo("Asia/Shanghai")
 _FEN: Final = 100
+_ARTICLES: Final = re.compile(r" ?art\. ([0-9]+(?:, [0-9]+)*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ class _Sentences(NodeTransformer):
 class _Environment(Environment):
     """Compiles the templates of a door in one language."""
 
-    def __init__(self, *, package: str, sentences: _Sentences) -> None:
+    def __init__(self, *, package: str, sentences: _Sentences, language: str) -> None:
         super().__init__(
             loader=PackageLoader(package, "templates"),
             autoescape=True,
@@ -86,6 +88,7 @@ class _Environment(Environment):
         self._sentences = sentences
         self.globals["asset"] = assets.address
         self.filters.update({"money": money, "yuan": yuan, "day": day, "moment": moment, "percent": percent})
+        self.filters["law"] = partial(law, language=language)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Look a name up in a dict, which most values of pages are, before looking for an attribute."""
@@ -108,7 +111,7 @@ class Pages:
     def __init__(self, *, package: str) -> None:
         self.texts = load_texts(package)
         self._environments = {
-            language: _Environment(package=package, sentences=_Sentences(self.texts, language))
+            language: _Environment(package=package, sentences=_Sentences(self.texts, language), language=language)
             for language in LANGUAGES
         }
 
@@ -155,6 +158,17 @@ def yuan(fen: int) -> str:
     """Return an amount in yuan with thousands. Example: 1_050_005 → 10,500.05; −5 → −0.05."""
     whole, rest = divmod(abs(fen), _FEN)
     return f"{'−' if fen < 0 else ''}{whole:,}.{rest:02d}"
+
+
+def law(document: str, *, language: str) -> str:
+    """Return a document of a rule as it is cited in a language: rows say "art." whatever the language.
+
+    Example: "征信业管理条例 art. 15, 25" is 征信业管理条例第 15、25 条 in Chinese, and stays in English.
+    """
+    if language != "zh":
+        return document
+    cited = _ARTICLES.sub(lambda found: f"第 {found[1].replace(', ', '、')} 条", document)
+    return cited.replace(", ", "，")
 
 
 def money(fen: int) -> Markup:
