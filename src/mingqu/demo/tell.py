@@ -18,7 +18,13 @@ from mingqu.domain.money import format_fen
 from mingqu.domain.rate import format_percent
 from mingqu.services.evidence.verify_book import MEANING, Report
 
+_ONE = {"people": "person", "loans": "loan", "transfers": "transfer", "leaves": "leaf"}
 _LINES_SHOWN = 10  # of a loan's ledger: enough to follow the end in every account
+
+
+def counted(count: int, what: str) -> str:
+    """Return how many there are of something. Example: 1 person, 2 people."""
+    return f"{count:,} {_ONE.get(what, what) if count == 1 else what}"
 
 
 class Teller:
@@ -147,7 +153,7 @@ class Teller:
             self.note(f"{'[green]✓[/]' if holds else '[red]✗[/]'} {number}  {MEANING[number]}")
             for sentence in report.findings[number]:
                 self.note(f"    {sentence}")
-        self.note(", ".join(f"{count:,} {what}" for what, count in report.counts.items()) + ".")
+        self.note(", ".join(counted(count, what) for what, count in report.counts.items()) + ".")
         if evidence_root is not None:
             self.note(f"Evidence root {evidence_root}")
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from mingqu.client.problem import Problem
 from mingqu.demo.steps import Steps, Why
 from mingqu.demo.stories import StoryUnknown, names, story_of
-from mingqu.demo.tell import Teller
+from mingqu.demo.tell import Teller, counted
 
 
 @pytest.mark.parametrize("name", names())
@@ -50,3 +50,8 @@ def test_a_step_is_told_and_kept_as_it_is_printed() -> None:
     ]
     assert "she asks again: refused" in out.getvalue()
     assert "too_often" in out.getvalue()
+
+
+def test_one_person_is_no_people() -> None:
+    told = [counted(1, "people"), counted(2, "people"), counted(1_000, "leaves")]
+    assert told == ["1 person", "2 people", "1,000 leaves"]
