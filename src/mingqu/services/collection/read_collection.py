@@ -103,7 +103,6 @@ class CaseView:
 
     debt_id: UUID
     is_account: bool
-    product_id: str
     person_id: UUID
     name: str | None
     bucket: Bucket
@@ -170,7 +169,6 @@ def read_case(house: House, *, seat: Seat, debt_id: UUID) -> CaseView:
         view = CaseView(
             debt_id=debt_id,
             is_account=not isinstance(of, Loan),
-            product_id=of.product_id,
             person_id=of.person_id,
             name=masked_names(tx, house, person_ids=[of.person_id]).get(of.person_id),
             bucket=bucket_of(overdue_days=days),
